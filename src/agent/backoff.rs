@@ -1,0 +1,109 @@
+//! When to try again: spread at random, so that nodes which fell over together do not come
+//! back together (the service deadlocks from 15 calls at once, jarvis-auth-wire.md, "Load").
+
+use core::time::Duration;
+
+use crate::time::millis;
+
+/// The ceiling of the first retry's delay.
+pub const FIRST_RETRY: Duration = Duration::from_secs(2);
+/// The highest ceiling, and the longest `Retry-After` that is honoured.
+pub const RETRY_CAP: Duration = Duration::from_secs(300);
+
+/// Random numbers for spreading calls over time; not for secrets. SplitMix64 (Steele, Lea and
+/// Flood, 2014): kept here because recorded transcripts depend on its numbers.
+#[derive(Clone, Debug)]
+pub struct Jitter(u64);
+
+impl Jitter {
+    /// The same seed gives the same delays.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A duration from zero to `limit`, both included, to the millisecond.
+    pub fn up_to(&mut self, limit: Duration) -> Duration {
+        // The modulo's bias is below one in 10^9 for limits under a century.
+        Duration::from_millis(self.next() % millis(limit).saturating_add(1))
+    }
+
+    /// `mean` give or take a tenth.
+    pub fn around(&mut self, mean: Duration) -> Duration {
+        let tenth = mean / 10;
+        mean - tenth + self.up_to(tenth * 2)
+    }
+
+    /// How long to wait after the `failures`-th failure in a row: exponential with full jitter
+    /// (any time up to a ceiling that doubles from [`FIRST_RETRY`] to [`RETRY_CAP`]), but not
+    /// before `retry_after`, of which at most [`RETRY_CAP`] is honoured; what the server asks
+    /// of everyone is spread by up to a tenth.
+    pub fn retry(&mut self, failures: u32, retry_after: Option<Duration>) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let ceiling = FIRST_RETRY.saturating_mul(1 << doublings).min(RETRY_CAP);
+        let delay = self.up_to(ceiling);
+        match retry_after.map(|asked| asked.min(RETRY_CAP)) {
+            Some(asked) => delay.max(asked + self.up_to(asked / 10)),
+            None => delay,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn extremes(mut draw: impl FnMut() -> Duration) -> (Duration, Duration) {
+        (0..10_000).fold((Duration::MAX, Duration::ZERO), |(low, high), _| {
+            let d = draw();
+            (low.min(d), high.max(d))
+        })
+    }
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_cap_and_all_of_it_is_used() {
+        let mut jitter = Jitter::new(1);
+        for (failures, ceiling) in [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (10, 300), (u32::MAX, 300)] {
+            let (low, high) = extremes(|| jitter.retry(failures, None));
+            assert!(high <= S(ceiling) && high > S(ceiling) * 99 / 100, "{failures}: {high:?}");
+            assert!(low < S(ceiling) / 100, "{failures}: {low:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_honoured_up_to_the_cap_and_spread() {
+        let mut jitter = Jitter::new(2);
+        let (low, high) = extremes(|| jitter.retry(1, Some(S(60))));
+        assert!(low >= S(60) && high > S(65) && high <= S(66), "{low:?} {high:?}");
+        let (low, high) = extremes(|| jitter.retry(1, Some(S(1_000_000))));
+        assert!(low >= S(300) && high <= S(330), "{low:?} {high:?}");
+    }
+
+    #[test]
+    fn revalidation_is_spread_by_a_tenth_either_way() {
+        let mut jitter = Jitter::new(3);
+        let (low, high) = extremes(|| jitter.around(S(300)));
+        assert!(low >= S(270) && low < S(271), "{low:?}");
+        assert!(high <= S(330) && high > S(329), "{high:?}");
+    }
+
+    #[test]
+    fn a_seed_gives_its_delays_again() {
+        let draw = |seed| {
+            let mut jitter = Jitter::new(seed);
+            [0; 4].map(|_| jitter.up_to(S(1000)))
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+}

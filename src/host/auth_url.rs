@@ -1,0 +1,134 @@
+//! The auth service's address, checked once.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use core::net::IpAddr;
+
+use ureq::http::Uri;
+
+use crate::wire::VALIDATE_NODE_PATH;
+
+/// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthUrl {
+    base: String,
+    host: String,
+    port: u16,
+    https: bool,
+}
+
+impl AuthUrl {
+    /// Checks `text`; plain HTTP needs `allow_http` unless the host is the machine itself.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(text: &str, allow_http: bool) -> Result<Self, String> {
+        let wrong = |why: &str| format!("auth_url {why}");
+        if text.len() > 200 {
+            return Err(wrong("is longer than 200 bytes"));
+        }
+        let uri: Uri = text.parse().map_err(|e| wrong(&format!("is not a URL: {e}")))?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            Some(_) | None => return Err(wrong("must begin with https:// or http://")),
+        };
+        let authority = uri.authority().ok_or_else(|| wrong("names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("must not hold a user name or a password"));
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err(wrong("must end with its path: no '?' and no '#'"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(wrong("names no host"));
+        }
+        if !https && !allow_http && !is_loopback(&host) {
+            return Err(wrong(
+                "is plain HTTP, which shows the keys to everyone on the network: use https://, or set allow_http to true",
+            ));
+        }
+        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
+        let base = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), host, port, https })
+    }
+
+    /// The address without a trailing `/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether it is spoken to over TLS.
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Host name or address, IPv6 without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// TCP port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn validate_node(&self) -> String {
+        format!("{}{VALIDATE_NODE_PATH}", self.base)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_urls_are_taken_apart() {
+        for (text, host, port, endpoint) in [
+            ("https://auth.home", "auth.home", 443, "https://auth.home/internal/validate-node"),
+            ("https://auth.home:7701/", "auth.home", 7701, "https://auth.home:7701/internal/validate-node"),
+            ("https://[::1]:7701/jarvis/", "::1", 7701, "https://[::1]:7701/jarvis/internal/validate-node"),
+            ("http://127.0.0.1:7701", "127.0.0.1", 7701, "http://127.0.0.1:7701/internal/validate-node"),
+            ("http://localhost", "localhost", 80, "http://localhost/internal/validate-node"),
+        ] {
+            let url = AuthUrl::parse(text, false).expect(text);
+            assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
+        }
+    }
+
+    #[test]
+    fn plain_http_leaves_the_machine_only_when_allowed() {
+        for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
+            let refused = AuthUrl::parse(text, false).expect_err(text);
+            assert!(refused.contains("allow_http"), "{refused}");
+            assert!(!AuthUrl::parse(text, true).expect(text).is_https());
+        }
+    }
+
+    #[test]
+    fn odd_urls_are_refused() {
+        for text in [
+            "",
+            "auth.home",
+            "/path",
+            "ftp://auth.home",
+            "https://",
+            "https://user:pw@auth.home",
+            "https://auth.home/?x=1",
+            "https://auth.home/#x",
+            "https://auth home",
+        ] {
+            assert!(AuthUrl::parse(text, true).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The command line.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::time::Duration;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+use super::config::{Config, DEFAULT_PATH, Face};
+use super::status::{self, Record, View};
+use super::{check, clock, daemon, inbox, logging, pin};
+use crate::agent::{Exit, Outcome};
+
+const HELP: &str = "\
+Proves this node to its Jarvis auth service and shows it on an LED.
+
+Usage:
+  jarvis-node run    [--config FILE]          run as the daemon
+  jarvis-node check  [--config FILE] [--json] validate once; the exit code tells the outcome
+  jarvis-node status [--config FILE] [--json] what the running daemon last knew
+  jarvis-node led    [--config FILE] OUTCOME  show an outcome's pattern on the LED for 10 s
+  jarvis-node --help | --version
+
+Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
+Outcomes: starting valid valid-cached network server node-rejected app-rejected tls clock setup
+Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;
+of all: 64 wrong usage, 70 a defect of this program.
+$JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
+";
+
+/// How long `led` shows a pattern.
+const SHOW_FOR: Duration = Duration::from_secs(10);
+
+/// What ends the program early: a sentence for standard error, and an exit code by sysexits(3).
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+
+    fn usage(message: impl fmt::Display) -> Self {
+        Self { code: 64, message: alloc::format!("{message}; see jarvis-node --help") }
+    }
+
+    /// For the process's end.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(71, error)
+    }
+}
+
+enum Command {
+    Help,
+    Version,
+    Run,
+    Check,
+    Status,
+    Led(Outcome),
+}
+
+struct Invocation {
+    command: Command,
+    config: PathBuf,
+    json: bool,
+}
+
+/// Does what the arguments ask for and returns the exit code.
+///
+/// # Errors
+/// When it cannot be done at all; an outcome is not an error.
+pub fn main() -> Result<u8, Failure> {
+    let Invocation { command, config, json } = parse(lexopt::Parser::from_env())?;
+    logging::init().map_err(Failure::usage)?;
+    match command {
+        Command::Help => print(HELP).map(|()| 0),
+        Command::Version => print(concat!("jarvis-node ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| 0),
+        Command::Run => match daemon::run(config)? {
+            Exit::Asked => Ok(0),
+            Exit::AnswerLost => {
+                Err(Failure::new(70, "the network thread is stuck; only a new start mends that"))
+            }
+        },
+        Command::Check => {
+            let (outcome, view) = check::check(config);
+            tell(&view, json, None)?;
+            Ok(outcome.exit_code())
+        }
+        Command::Status => tell_status(config, json),
+        Command::Led(outcome) => show(outcome, config),
+    }
+}
+
+fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure> {
+    let mut words: alloc::vec::Vec<String> = alloc::vec::Vec::new();
+    let (mut config, mut json) = (None, false);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => words.insert(0, "help".into()),
+            Long("version") | Short('V') => words.insert(0, "version".into()),
+            Long("config") => config = Some(PathBuf::from(arguments.value()?)),
+            Long("json") => json = true,
+            Value(word) => words.push(word.string()?),
+            Long(_) | Short(_) => return Err(argument.unexpected().into()),
+        }
+    }
+    let mut words = words.iter().map(String::as_str);
+    let command = match words.next() {
+        Some("help") => Command::Help,
+        Some("version") => Command::Version,
+        Some("run") => Command::Run,
+        Some("check") => Command::Check,
+        Some("status") => Command::Status,
+        Some("led") => {
+            let name = words.next().ok_or_else(|| Failure::usage("led needs the name of an outcome"))?;
+            Command::Led(
+                Outcome::from_name(name)
+                    .ok_or_else(|| Failure::usage(alloc::format!("there is no outcome '{name}'")))?,
+            )
+        }
+        Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
+        None => return Err(Failure::usage("say what to do: run, check, status or led")),
+    };
+    let done = matches!(command, Command::Help | Command::Version);
+    if let Some(word) = words.next().filter(|_| !done) {
+        return Err(Failure::usage(alloc::format!("'{word}' is one word too many")));
+    }
+    if json && !matches!(command, Command::Check | Command::Status) && !done {
+        return Err(Failure::usage("--json goes with check and status"));
+    }
+    let config = config
+        .or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from))
+        .unwrap_or_else(|| DEFAULT_PATH.into());
+    Ok(Invocation { command, config, json })
+}
+
+fn tell_status(config: PathBuf, json: bool) -> Result<u8, Failure> {
+    let file = Face::glimpse(&config).status_file;
+    let record = Record::load(&file).map_err(|e| {
+        Failure::new(
+            69,
+            alloc::format!(
+                "no daemon has left its status at {} ({e}); is it running? See `systemctl status jarvis-node`.",
+                file.display()
+            ),
+        )
+    })?;
+    let (boot_id, now) = (status::boot_id(), clock::instant());
+    tell(&record.view(&boot_id, now), json, record.staleness(&boot_id, now))?;
+    Ok(0)
+}
+
+fn tell(view: &View, json: bool, about_the_daemon: Option<&str>) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string(view).map_err(|e| Failure::new(70, e))?;
+        return print(&(text + "\n"));
+    }
+    // Two lines at most: what is the matter with the daemon comes before what it last knew.
+    let text = view.in_words();
+    match (about_the_daemon, text.lines().next()) {
+        (Some(sentence), Some(first)) => print(&alloc::format!("{first}\n{sentence}\n")),
+        _ => print(&(text + "\n")),
+    }
+}
+
+fn show(outcome: Outcome, config: PathBuf) -> Result<u8, Failure> {
+    let config = Config::load(&config).map_err(|e| Failure::new(78, e))?;
+    let mut lamp = pin::open(&config.face.led)
+        .map_err(|e| Failure::new(69, alloc::format!("{e}; while the daemon runs, the LED is its own")))?
+        .ok_or_else(|| Failure::new(78, "the configuration has \"led\": \"none\""))?;
+    let (sender, mut inbox) = inbox::channel()?;
+    sender.catch_signals(&inbox)?;
+    let unset = |e: pin::PinError| Failure::new(69, e);
+    let start = clock::instant();
+    let end = start + SHOW_FOR;
+    lamp.show(outcome, start).map_err(unset)?;
+    while clock::instant() < end && inbox.try_next().is_none() {
+        let edge = lamp.refresh(clock::instant()).map_err(unset)?;
+        inbox.wait(edge.unwrap_or(end).min(end).since(clock::instant()))?;
+    }
+    lamp.dark().map_err(unset)?;
+    Ok(0)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads has had enough, as in `jarvis-node --help | head -1`.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(Failure::from),
+    }
+}

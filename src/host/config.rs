@@ -1,0 +1,242 @@
+//! The configuration file. Every key is described in the README.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::auth_url::AuthUrl;
+use super::error::SetupError;
+use super::secret_file;
+
+/// Where the configuration is when nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
+/// Where the daemon's status is when nothing else is said: in memory, never on the SD card.
+pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
+
+/// A checked configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The auth service.
+    pub auth_url: AuthUrl,
+    /// The service the node wants to use.
+    pub service_id: String,
+    /// The app client on whose behalf the auth service is asked.
+    pub app_id: String,
+    /// Where its key is.
+    pub app_key_file: PathBuf,
+    /// Where the node's credential is.
+    pub credential_file: PathBuf,
+    /// CA certificates to trust instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
+    /// Time between validations.
+    pub revalidate: Duration,
+    /// How long a good verdict outlives the server.
+    pub offline_grace: Duration,
+    /// Within how long of the start the first validation comes.
+    pub start_splay: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a whole validation may take.
+    pub request_timeout: Duration,
+    /// What is also needed when the rest cannot be used.
+    pub face: Face,
+}
+
+/// What the node shows and where: needed even when the rest of the configuration is unusable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Face {
+    /// The status LED.
+    pub led: Led,
+    /// Where the daemon leaves its status.
+    pub status_file: PathBuf,
+}
+
+/// Which LED, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Led {
+    /// No LED.
+    None,
+    /// One on a GPIO pin, by BCM number.
+    Gpio {
+        /// BCM number.
+        pin: u8,
+        /// Lit while the pin is low.
+        active_low: bool,
+    },
+    /// One the kernel drives, by its name in `/sys/class/leds`.
+    Sysfs(String),
+}
+
+impl Default for Led {
+    /// The green LED every Raspberry Pi has.
+    fn default() -> Self {
+        Self::Sysfs("ACT".into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    auth_url: String,
+    service_id: String,
+    app_id: String,
+    app_key_file: PathBuf,
+    credential_file: PathBuf,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    allow_http: bool,
+    led: Option<LedForm>,
+    #[serde(default = "five_minutes")]
+    revalidate_secs: u64,
+    #[serde(default = "a_day")]
+    offline_grace_secs: u64,
+    #[serde(default = "five")]
+    start_splay_secs: u64,
+    #[serde(default = "five")]
+    connect_timeout_secs: u64,
+    #[serde(default = "thirty")]
+    request_timeout_secs: u64,
+    status_file: Option<PathBuf>,
+}
+
+const fn five_minutes() -> u64 {
+    300
+}
+
+const fn a_day() -> u64 {
+    86_400
+}
+
+const fn five() -> u64 {
+    5
+}
+
+const fn thirty() -> u64 {
+    30
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = r#"led must be {"gpio": 17}, {"gpio": 17, "active_low": true}, {"sysfs": "ACT"} or "none""#
+)]
+enum LedForm {
+    Word(String),
+    Gpio(GpioForm),
+    Sysfs(SysfsForm),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GpioForm {
+    gpio: u8,
+    #[serde(default)]
+    active_low: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SysfsForm {
+    sysfs: String,
+}
+
+impl LedForm {
+    fn check(self) -> Result<Led, String> {
+        match self {
+            Self::Word(word) if word == "none" => Ok(Led::None),
+            Self::Word(word) => Err(format!("led cannot be \"{word}\"; as a word it can only be \"none\"")),
+            Self::Gpio(GpioForm { gpio: pin, active_low }) if pin <= 53 => Ok(Led::Gpio { pin, active_low }),
+            Self::Gpio(GpioForm { gpio, .. }) => {
+                Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
+            }
+            Self::Sysfs(SysfsForm { sysfs: name }) => {
+                if name.is_empty() || name.contains('/') || name.starts_with('.') {
+                    return Err(format!("led: \"{name}\" is not the name of a folder in /sys/class/leds"));
+                }
+                Ok(Led::Sysfs(name))
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the configuration at `path`.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the key or line.
+    pub fn load(path: &Path) -> Result<Self, SetupError> {
+        let text = fs::read_to_string(path).map_err(|why| match why.kind() {
+            ErrorKind::NotFound => SetupError::Missing { what: "configuration", path: path.into() },
+            _ => SetupError::Unreadable { what: "configuration", path: path.into(), why },
+        })?;
+        Self::parse(&text, path).map_err(|why| SetupError::Config { path: path.into(), why })
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, String> {
+        let file: File = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let found = |file: &Path| secret_file::locate(file, path);
+        Ok(Self {
+            auth_url: AuthUrl::parse(&file.auth_url, file.allow_http)?,
+            service_id: name("service_id", &file.service_id)?,
+            app_id: name("app_id", &file.app_id)?,
+            app_key_file: found(&file.app_key_file),
+            credential_file: found(&file.credential_file),
+            ca_file: file.ca_file.as_deref().map(found),
+            revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
+            offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,
+            start_splay: secs("start_splay_secs", file.start_splay_secs, 0, 3600)?,
+            connect_timeout: secs("connect_timeout_secs", file.connect_timeout_secs, 1, 300)?,
+            request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
+            face: Face {
+                led: file.led.map_or(Ok(Led::default()), LedForm::check)?,
+                status_file: file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
+            },
+        })
+    }
+}
+
+impl Face {
+    /// What can be made out of the configuration at `path`, sound or not: an unusable one must
+    /// still show itself on the LED it names.
+    #[must_use]
+    pub fn glimpse(path: &Path) -> Self {
+        let json: serde_json::Value = fs::read_to_string(path)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let led = json.get("led").and_then(|led| LedForm::deserialize(led).ok()?.check().ok());
+        let status_file = json.get("status_file").and_then(|file| file.as_str());
+        Self {
+            led: led.unwrap_or_default(),
+            status_file: status_file.map_or_else(
+                || DEFAULT_STATUS_FILE.into(),
+                |file| secret_file::locate(Path::new(file), path),
+            ),
+        }
+    }
+}
+
+fn name(key: &str, text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 100 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("{key} must be 1 to 100 visible ASCII characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn secs(key: &str, value: u64, least: u64, most: u64) -> Result<Duration, String> {
+    if (least..=most).contains(&value) {
+        Ok(Duration::from_secs(value))
+    } else {
+        Err(format!("{key} must be from {least} to {most}, not {value}"))
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

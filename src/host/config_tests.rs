@@ -1,0 +1,74 @@
+use super::*;
+
+const LEAST: &str = r#""auth_url": "https://auth.home:7701", "service_id": "command-center",
+    "app_id": "jarvis-node-agent", "app_key_file": "app.key", "credential_file": "/var/lib/c.json""#;
+
+fn parse(more: &str) -> Result<Config, String> {
+    Config::parse(&format!("{{{LEAST}{more}}}"), Path::new("/etc/jarvis-node/config.json"))
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = parse("").expect("sound");
+    assert_eq!(config.revalidate, Duration::from_secs(300));
+    assert_eq!(config.offline_grace, Duration::from_secs(86_400));
+    assert_eq!(config.start_splay, Duration::from_secs(5));
+    assert_eq!(config.connect_timeout, Duration::from_secs(5));
+    assert_eq!(config.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.ca_file, None);
+    assert_eq!(config.face.led, Led::Sysfs("ACT".into()));
+    assert_eq!(config.face.status_file, Path::new("/run/jarvis-node/status.json"));
+}
+
+#[test]
+fn relative_files_are_beside_the_configuration() {
+    let config = parse(r#", "ca_file": "ca.pem", "status_file": "s.json""#).expect("sound");
+    assert_eq!(config.app_key_file, Path::new("/etc/jarvis-node/app.key"));
+    assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
+    assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
+    assert_eq!(config.face.status_file, Path::new("/etc/jarvis-node/s.json"));
+}
+
+#[test]
+fn every_form_of_led_is_read() {
+    for (form, led) in [
+        (r#"{"gpio":17}"#, Led::Gpio { pin: 17, active_low: false }),
+        (r#"{"gpio":17,"active_low":true}"#, Led::Gpio { pin: 17, active_low: true }),
+        (r#"{"sysfs":"ACT"}"#, Led::Sysfs("ACT".into())),
+        (r#""none""#, Led::None),
+    ] {
+        assert_eq!(parse(&format!(r#", "led": {form}"#)).expect(form).face.led, led);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (more, says) in [
+        (r#", "revalidate_sec": 3"#, "unknown field `revalidate_sec`"),
+        (r#", "revalidate_secs": 0"#, "revalidate_secs must be from 1 to 604800, not 0"),
+        (r#", "request_timeout_secs": 9999"#, "request_timeout_secs must be"),
+        (r#", "request_timeout_secs": -1"#, "line 2"),
+        (r#", "led": "off""#, r#"led cannot be "off""#),
+        (r#", "led": {"gpio": 54}"#, "no GPIO 54"),
+        (r#", "led": {"gpio": 17, "colour": "red"}"#, "led must be"),
+        (r#", "led": {"sysfs": "../gpio"}"#, "is not the name of a folder"),
+        (r#", "app_id": "again""#, "duplicate field `app_id`"),
+    ] {
+        let error = parse(more).expect_err(more);
+        assert!(error.contains(says), "{more}: {error}");
+    }
+    let error = Config::parse("{}", Path::new("c.json")).expect_err("empty");
+    assert!(error.contains("missing field `auth_url`"), "{error}");
+}
+
+#[test]
+fn a_broken_configuration_still_says_which_led() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("config.json");
+    fs::write(&path, r#"{"led":{"gpio":17},"status_file":"/tmp/s.json","auht_url":1}"#).expect("written");
+    let face = Face::glimpse(&path);
+    assert_eq!(face.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(face.status_file, Path::new("/tmp/s.json"));
+    fs::write(&path, "{").expect("written");
+    assert_eq!(Face::glimpse(&path).led, Led::Sysfs("ACT".into()));
+}

@@ -1,0 +1,76 @@
+//! `jarvis-node run`: the run loop on the board, with signals, the service manager and the log.
+
+use alloc::format;
+use core::hash::{BuildHasher, Hasher};
+use std::hash::RandomState;
+use std::io;
+use std::path::PathBuf;
+
+use log::{info, warn};
+
+use super::config::Led;
+use super::inbox;
+use super::pin::{self, BoardPin};
+use super::run::{Node, Notice};
+use super::setup::Reader;
+use super::systemd;
+use crate::agent::{Exit, Outcome, Report};
+use crate::lamp::Lamp;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the system lacks threads, sockets or signal handlers.
+pub fn run(config_file: PathBuf) -> io::Result<Exit> {
+    let (sender, inbox) = inbox::channel()?;
+    sender.catch_signals(&inbox)?;
+    let mut open_lamp = open_lamp;
+    let mut notify = notify;
+    // The system's random numbers, by the only door the standard library has to them.
+    let seed = RandomState::new().build_hasher().finish();
+    let node = Node::new(seed, Reader::new(config_file), (sender, inbox), &mut open_lamp, &mut notify)?;
+    systemd::ready();
+    let exit = node.run();
+    systemd::stopping();
+    exit
+}
+
+fn open_lamp(led: &Led) -> Option<Lamp<BoardPin>> {
+    pin::open(led).unwrap_or_else(|e| {
+        warn!("{e}. The node validates without it");
+        None
+    })
+}
+
+fn notify(notice: Notice<'_>) {
+    match notice {
+        Notice::Shown(report) => {
+            systemd::status(&format!("{}: {}", report.outcome, report.outcome.words()));
+            log(&report);
+        }
+        Notice::KeptOldSetup(trouble) => {
+            warn!(
+                "what was read anew cannot be used, and the one before stays in use: {}. {}",
+                trouble.reason, trouble.fix
+            );
+        }
+    }
+}
+
+fn log(report: &Report<'_>) {
+    let outcome = report.outcome;
+    let node = report.claim.map_or("this node", |claim| claim.node_id.as_str());
+    let (reason, fix) = (report.reason.unwrap_or_default(), report.fix.unwrap_or_default());
+    match outcome {
+        Outcome::Starting => info!("{outcome}: {}", outcome.words()),
+        Outcome::Valid => info!("{outcome}: {node} is accepted"),
+        Outcome::ValidCached
+        | Outcome::Network
+        | Outcome::Server
+        | Outcome::NodeRejected
+        | Outcome::AppRejected
+        | Outcome::Tls
+        | Outcome::Clock
+        | Outcome::Setup => warn!("{outcome}: {reason}. {fix}"),
+    }
+}

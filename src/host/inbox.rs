@@ -1,0 +1,114 @@
+//! Where the run loop waits: for what the worker, signals and other threads have to say, or for
+//! a moment. One thread, one `poll`, no wake-up without a cause.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::agent::Answer;
+
+/// What reaches the run loop from outside it.
+#[derive(Debug)]
+pub enum Message {
+    /// The worker has come back.
+    Answered(Answer),
+    /// Configuration or credential have changed (SIGHUP).
+    Reload,
+    /// The program is to end (SIGTERM, SIGINT).
+    Stop,
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub struct Inbox {
+    messages: mpsc::Receiver<Message>,
+    bell: UnixStream,
+    signals: Signals,
+}
+
+/// A sending end, for other threads.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    messages: mpsc::Sender<Message>,
+    bell: Arc<UnixStream>,
+}
+
+#[derive(Debug, Default)]
+struct Signals {
+    reload: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+}
+
+/// An inbox and a way into it.
+///
+/// # Errors
+/// When the system has no socket pair to give.
+pub fn channel() -> io::Result<(Sender, Inbox)> {
+    let (bell, ear) = UnixStream::pair()?;
+    bell.set_nonblocking(true)?;
+    ear.set_nonblocking(true)?;
+    let (sender, messages) = mpsc::channel();
+    let inbox = Inbox { messages, bell: ear, signals: Signals::default() };
+    Ok((Sender { messages: sender, bell: Arc::new(bell) }, inbox))
+}
+
+impl Sender {
+    /// Leaves a message and wakes the run loop; does nothing once that has ended.
+    pub fn send(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            // A full socket has rung already.
+            let _ = (&*self.bell).write(&[0]);
+        }
+    }
+
+    /// Makes SIGHUP, SIGTERM and SIGINT arrive in `inbox`.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    #[cfg(unix)]
+    pub fn catch_signals(&self, inbox: &Inbox) -> io::Result<()> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for (signal, flag) in
+            [(SIGHUP, &inbox.signals.reload), (SIGTERM, &inbox.signals.stop), (SIGINT, &inbox.signals.stop)]
+        {
+            // The flag first: whoever hears the bell must find it set.
+            signal_hook::flag::register(signal, Arc::clone(flag))?;
+            signal_hook::low_level::pipe::register(signal, self.bell.try_clone()?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inbox {
+    /// The next message, without waiting. An end that was asked for comes before all else.
+    pub fn try_next(&self) -> Option<Message> {
+        if self.signals.stop.swap(false, Ordering::Relaxed) {
+            return Some(Message::Stop);
+        }
+        if self.signals.reload.swap(false, Ordering::Relaxed) {
+            return Some(Message::Reload);
+        }
+        self.messages.try_recv().ok()
+    }
+
+    /// Waits until there may be a message, or for `limit`.
+    ///
+    /// # Errors
+    /// When the system cannot wait.
+    pub fn wait(&mut self, limit: Duration) -> io::Result<()> {
+        let timeout = Timespec::try_from(limit).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
+        match poll(&mut [PollFd::new(&self.bell, PollFlags::IN)], Some(&timeout)) {
+            // A signal: its flag is set and its byte is in the socket.
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let mut bytes = [0; 64];
+        while matches!(self.bell.read(&mut bytes), Ok(n) if n > 0) {}
+        Ok(())
+    }
+}

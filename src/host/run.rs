@@ -1,0 +1,217 @@
+//! The run loop: carries the agent's actions out in real time. The device runs it with its own
+//! LED; node-sim runs the same loop with one drawn in a terminal.
+
+use alloc::string::String;
+use std::io;
+
+use embedded_hal::digital::OutputPin;
+use log::{debug, warn};
+
+use super::clock;
+use super::config::{Face, Led};
+use super::inbox::{Inbox, Message, Sender};
+use super::setup::{Loaded, Reader};
+use super::status::{self, Record};
+use super::systemd::Heartbeat;
+use super::worker::{Job, Worker};
+use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Trouble};
+use crate::lamp::Lamp;
+use crate::time::Now;
+
+/// What the loop tells whoever started it.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// The outcome has changed to this.
+    Shown(Report<'a>),
+    /// What was read anew cannot be used, so what was read before stays in use.
+    KeptOldSetup(&'a Trouble),
+}
+
+/// Everything the loop works with.
+pub struct Node<'a, P> {
+    agent: Agent,
+    reader: Reader,
+    loaded: Option<Loaded>,
+    face: Face,
+    lamp: Option<Lamp<P>>,
+    open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
+    notify: &'a mut dyn FnMut(Notice<'_>),
+    worker: Worker,
+    inbox: Inbox,
+    heartbeat: Heartbeat,
+    boot_id: String,
+    status_file_works: bool,
+}
+
+impl<'a, P: OutputPin> Node<'a, P> {
+    /// A node that has not started yet. `seed` decides its random delays; `open_lamp` gives the
+    /// lamp for the LED that the configuration names, or `None`; `notify` hears of changes.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn new(
+        seed: u64,
+        reader: Reader,
+        (sender, inbox): (Sender, Inbox),
+        open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
+        notify: &'a mut dyn FnMut(Notice<'_>),
+    ) -> io::Result<Self> {
+        let face = Face::glimpse(reader.config_file());
+        Ok(Self {
+            agent: Agent::new(seed),
+            lamp: open_lamp(&face.led),
+            reader,
+            loaded: None,
+            face,
+            open_lamp,
+            notify,
+            worker: Worker::start(sender)?,
+            inbox,
+            heartbeat: Heartbeat::from_environment(clock::instant()),
+            boot_id: status::boot_id(),
+            status_file_works: true,
+        })
+    }
+
+    /// Runs until the agent ends it, and leaves the LED dark.
+    ///
+    /// # Errors
+    /// When the system cannot wait any more.
+    pub fn run(mut self) -> io::Result<Exit> {
+        let remembered =
+            Record::load(&self.face.status_file).ok().and_then(|record| record.remembered(&self.boot_id));
+        let mut event = Some(Event::Started(remembered));
+        loop {
+            let now = clock::now();
+            while let Some(happened) = event.take() {
+                for action in self.agent.handle(happened, now) {
+                    match self.carry_out(action, now) {
+                        Done::Nothing => {}
+                        Done::Happened(next) => event = Some(next),
+                        Done::Ended(exit) => return Ok(self.end(exit, now)),
+                    }
+                }
+            }
+            event = match self.inbox.try_next() {
+                Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
+                Some(Message::Reload) => Some(Event::ReloadRequested),
+                Some(Message::Stop) => Some(Event::StopRequested),
+                None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),
+                None => {
+                    self.rest(now)?;
+                    None
+                }
+            };
+        }
+    }
+
+    /// Brings LED and watchdog up to date and waits for whatever comes first.
+    fn rest(&mut self, now: Now) -> io::Result<()> {
+        let edge = match self.lamp.as_mut().map(|lamp| lamp.refresh(now.instant)) {
+            Some(Ok(edge)) => edge,
+            Some(Err(e)) => {
+                self.give_lamp_up(&e);
+                None
+            }
+            None => None,
+        };
+        let beat = self.heartbeat.beat(now.instant);
+        let until = [edge, beat].into_iter().flatten().fold(self.agent.deadline(), core::cmp::Ord::min);
+        self.inbox.wait(until.since(clock::instant()))
+    }
+
+    fn carry_out(&mut self, action: Action, now: Now) -> Done {
+        match action {
+            Action::ReadSetup => Done::Happened(Event::SetupRead(match self.reader.read() {
+                Ok(loaded) => {
+                    self.put_on(loaded.face.clone(), now);
+                    let setup = loaded.setup.clone();
+                    self.loaded = Some(loaded);
+                    Ok(setup)
+                }
+                Err(error) => Err(error.to_trouble()),
+            })),
+            Action::Validate => {
+                // The agent asks only after a setup was read.
+                if let Some(Loaded { client, credential, .. }) = &self.loaded {
+                    self.worker.submit(Job { client: client.clone(), credential: credential.clone() });
+                }
+                Done::Nothing
+            }
+            Action::Show(outcome) => {
+                self.light(outcome, now);
+                (self.notify)(Notice::Shown(self.agent.report(now.instant)));
+                Done::Nothing
+            }
+            Action::Publish => {
+                self.publish(now, false);
+                Done::Nothing
+            }
+            Action::KeepOldSetup(trouble) => {
+                (self.notify)(Notice::KeptOldSetup(&trouble));
+                Done::Nothing
+            }
+            Action::Exit(exit) => Done::Ended(exit),
+        }
+    }
+
+    /// Another LED or status file may have been configured.
+    fn put_on(&mut self, face: Face, now: Now) {
+        if face.led != self.face.led {
+            self.leave_dark();
+            self.lamp = (self.open_lamp)(&face.led);
+            self.light(self.agent.report(now.instant).outcome, now);
+        }
+        if face.status_file != self.face.status_file {
+            self.status_file_works = true;
+        }
+        self.face = face;
+    }
+
+    fn light(&mut self, outcome: Outcome, now: Now) {
+        if let Some(lamp) = &mut self.lamp
+            && let Err(e) = lamp.show(outcome, now.instant)
+        {
+            self.give_lamp_up(&e);
+        }
+    }
+
+    fn give_lamp_up(&mut self, error: &P::Error) {
+        warn!("the LED cannot be set any more, and stays as it is: {error:?}");
+        self.lamp = None;
+    }
+
+    fn publish(&mut self, now: Now, stopped: bool) {
+        let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
+        match record.save(&self.face.status_file) {
+            Ok(()) => self.status_file_works = true,
+            Err(e) => {
+                // Said once: it is no reason not to validate.
+                if core::mem::take(&mut self.status_file_works) {
+                    warn!("no status can be left at {}: {e}", self.face.status_file.display());
+                }
+            }
+        }
+    }
+
+    fn leave_dark(&mut self) {
+        if let Some(mut lamp) = self.lamp.take()
+            && let Err(e) = lamp.dark()
+        {
+            debug!("the LED cannot be set dark: {e:?}");
+        }
+    }
+
+    fn end(mut self, exit: Exit, now: Now) -> Exit {
+        self.leave_dark();
+        self.publish(now, true);
+        exit
+    }
+}
+
+/// What came of an action.
+enum Done {
+    Nothing,
+    Happened(Event),
+    Ended(Exit),
+}

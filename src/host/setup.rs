@@ -1,0 +1,130 @@
+//! Everything that is read before the server can be asked: configuration, credential, app key
+//! and CA file, together, so that what is used always belongs together.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
+use std::hash::DefaultHasher;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::auth_client::AuthClient;
+use super::clock;
+use super::config::{Config, Face};
+use super::error::SetupError;
+use super::secret_file::{self, Stamp};
+use super::{credential_file, tls};
+use crate::agent::{Claim, Settings, Setup};
+use crate::credential::{Credential, Malformed};
+use crate::text::Text;
+
+/// What was read, ready for use.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the agent needs to know of it.
+    pub setup: Setup,
+    /// LED and status file.
+    pub face: Face,
+    /// Asks the auth service.
+    pub client: Arc<AuthClient>,
+    /// Proves the node.
+    pub credential: Arc<Credential>,
+}
+
+/// Reads the setup, as often as it is asked to.
+#[derive(Debug)]
+pub struct Reader {
+    config_file: PathBuf,
+    client: Option<(ClientKey, Arc<AuthClient>)>,
+}
+
+/// While none of this changes a client is kept, and with it the TLS session it can resume.
+#[derive(Debug, PartialEq, Eq)]
+struct ClientKey {
+    config: Config,
+    app_key: Stamp,
+    ca_file: Option<Stamp>,
+}
+
+impl Reader {
+    /// A reader of the setup that the configuration at `config_file` describes.
+    #[must_use]
+    pub const fn new(config_file: PathBuf) -> Self {
+        Self { config_file, client: None }
+    }
+
+    /// Where the configuration is.
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
+        &self.config_file
+    }
+
+    /// Reads everything and checks it.
+    ///
+    /// # Errors
+    /// The first thing found missing, unsafe or malformed.
+    pub fn read(&mut self) -> Result<Loaded, SetupError> {
+        let config = Config::load(&self.config_file)?;
+        let (credential, credential_stamp) = credential_file::load(&config.credential_file)?;
+        let (app_key, app_key_stamp) = load_app_key(&config.app_key_file)?;
+        let mut stamps = DefaultHasher::new();
+        (credential_stamp, app_key_stamp).hash(&mut stamps);
+        let setup = Setup {
+            claim: Claim {
+                node_id: credential.node_id.clone(),
+                service_id: Text::from(config.service_id.as_str()),
+                auth_url: Text::from(config.auth_url.as_str()),
+                secrets_stamp: stamps.finish(),
+            },
+            settings: Settings {
+                revalidate: config.revalidate,
+                offline_grace: config.offline_grace,
+                start_splay: config.start_splay,
+                request_timeout: config.request_timeout,
+                clock_floor: config.auth_url.is_https().then(clock::build_time),
+            },
+        };
+        let face = config.face.clone();
+        let client = self.client_for(config, app_key, app_key_stamp)?;
+        Ok(Loaded { setup, face, client, credential: Arc::new(credential) })
+    }
+
+    fn client_for(
+        &mut self,
+        config: Config,
+        app_key: Zeroizing<Vec<u8>>,
+        app_key_stamp: Stamp,
+    ) -> Result<Arc<AuthClient>, SetupError> {
+        let ca_file = config.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
+        let key = ClientKey { config, app_key: app_key_stamp, ca_file };
+        if let Some((of, client)) = &self.client
+            && *of == key
+        {
+            return Ok(Arc::clone(client));
+        }
+        let tls = tls::client_config(key.config.ca_file.as_deref())?;
+        let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
+        self.client = Some((key, Arc::clone(&client)));
+        Ok(client)
+    }
+}
+
+fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
+    let (mut key, stamp) = secret_file::read("app key file", path)?;
+    while key.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+        key.pop();
+    }
+    let wrong = |why| SetupError::Value { path: path.into(), key: "app key", why };
+    if key.is_empty() {
+        return Err(wrong(Malformed::Placeholder));
+    }
+    if key.len() > 512 {
+        return Err(wrong(Malformed::TooLong(512)));
+    }
+    // It travels in a header.
+    if !key.iter().all(u8::is_ascii_graphic) {
+        return Err(wrong(Malformed::Forbidden("a character that is not visible ASCII")));
+    }
+    Ok((key, stamp))
+}

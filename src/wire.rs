@@ -1,0 +1,121 @@
+//! What goes over the wire to jarvis-auth and comes back: shared by the node, the simulator
+//! and the stub. Source: the answers measured on the real service (jarvis-auth-wire.md, kept
+//! as fixtures in `server-stub/tests/fixtures`).
+
+use core::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::agent::{Answer, Household, Trouble, TroubleKind};
+use crate::credential::NodeId;
+use crate::text::Text;
+
+/// Where validation is asked for: `POST`, with [`APP_ID_HEADER`] and [`APP_KEY_HEADER`].
+pub const VALIDATE_NODE_PATH: &str = "/internal/validate-node";
+/// Names the calling app.
+pub const APP_ID_HEADER: &str = "X-Jarvis-App-Id";
+/// Proves the calling app.
+pub const APP_KEY_HEADER: &str = "X-Jarvis-App-Key";
+
+/// Body of a validation request.
+#[derive(Serialize)]
+pub struct ValidateRequest<'a> {
+    /// The node's name.
+    pub node_id: &'a str,
+    /// The node's secret.
+    pub node_key: &'a str,
+    /// The service the node wants to use.
+    pub service_id: &'a str,
+}
+
+/// Body of the answer to a validation request, sent with status 200 for yes and no alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidateResponse {
+    /// The verdict.
+    pub valid: bool,
+    /// The node the verdict is about; null on a denial.
+    #[serde(default)]
+    pub node_id: Option<Text<160>>,
+    /// The household the node belongs to, a UUID; null on a denial.
+    #[serde(default)]
+    pub household_id: Option<Text<64>>,
+    /// The household's members by user id, in no order; null on a denial.
+    #[serde(default)]
+    pub household_member_ids: Option<MemberIds>,
+    /// Why not; null when valid.
+    #[serde(default)]
+    pub reason: Option<Text<200>>,
+}
+
+/// User ids of a household's members. Keeps the first [`MemberIds::KEPT`]; the rest are
+/// dropped, since a long list must not make a verdict unreadable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberIds(heapless::Vec<i64, { Self::KEPT }>);
+
+impl MemberIds {
+    /// How many ids are kept.
+    pub const KEPT: usize = 32;
+
+    /// The ids.
+    #[must_use]
+    pub fn as_slice(&self) -> &[i64] {
+        &self.0
+    }
+}
+
+impl FromIterator<i64> for MemberIds {
+    fn from_iter<I: IntoIterator<Item = i64>>(ids: I) -> Self {
+        Self(ids.into_iter().take(Self::KEPT).collect())
+    }
+}
+
+impl Serialize for MemberIds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.as_slice())
+    }
+}
+
+impl<'de> Deserialize<'de> for MemberIds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+        impl<'de> Visitor<'de> for First {
+            type Value = MemberIds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of user ids")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<MemberIds, A::Error> {
+                let mut kept = heapless::Vec::new();
+                while !kept.is_full() {
+                    let Some(id) = seq.next_element()? else { return Ok(MemberIds(kept)) };
+                    // Cannot fail: not full.
+                    let _ = kept.push(id);
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(MemberIds(kept))
+            }
+        }
+        deserializer.deserialize_seq(First)
+    }
+}
+
+impl ValidateResponse {
+    /// What the answer means for the node that is `ours`. `valid:true` for another node is no
+    /// answer to us.
+    #[must_use]
+    pub fn into_answer(self, ours: &NodeId) -> Answer {
+        if !self.valid {
+            return Answer::Denied(self.reason.unwrap_or_else(|| Text::from("no reason given")));
+        }
+        if self.node_id.as_ref().is_none_or(|id| id.as_str() != ours.as_str()) {
+            let trouble = Trouble::new(
+                TroubleKind::OtherNode,
+                format_args!("the answer is valid:true, but not for node '{ours}'"),
+            );
+            return Answer::Inconclusive { trouble, retry_after: None };
+        }
+        Answer::Valid(Household { id: self.household_id, member_ids: self.household_member_ids })
+    }
+}
