@@ -138,8 +138,12 @@ impl Agent {
                 self.remembered = remembered;
                 self.read_setup(now, &mut actions);
             }
-            Event::SetupRead(Ok(setup)) => self.use_setup(setup, now, &mut actions),
-            Event::SetupRead(Err(trouble)) => self.do_without_setup(trouble, now, &mut actions),
+            Event::SetupRead(read) => match (self.activity, read) {
+                (Activity::Reading { .. }, Ok(setup)) => self.use_setup(setup, now, &mut actions),
+                (Activity::Reading { .. }, Err(trouble)) => self.do_without_setup(trouble, now, &mut actions),
+                // Nobody asked: to act on it could put a second call beside one under way.
+                _ => {}
+            },
             Event::Answered(answer) => self.learn(answer, now, &mut actions),
             Event::DeadlineReached => self.proceed(now, &mut actions),
             Event::ReloadRequested => self.reload(now, &mut actions),

@@ -1,6 +1,7 @@
 //! One validation, from request to [`Answer`].
 
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -30,10 +31,10 @@ const BUFFER: usize = 8 * 1024;
 /// Asks one auth service on behalf of one app.
 pub struct AuthClient {
     agent: ureq::Agent,
-    endpoint: alloc::string::String,
-    peer: alloc::string::String,
-    service_id: alloc::string::String,
-    app_id: alloc::string::String,
+    endpoint: String,
+    peer: String,
+    service_id: String,
+    app_id: String,
     app_key: Zeroizing<Vec<u8>>,
 }
 
@@ -110,6 +111,7 @@ impl AuthClient {
 
     fn transport_trouble(&self, error: &ureq::Error) -> Trouble {
         let peer = &self.peer;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest is bad HTTP")]
         match error {
             ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => {
                 Trouble::new(TroubleKind::NameUnknown, format_args!("no address can be found for {peer}"))
@@ -126,8 +128,6 @@ impl AuthClient {
                 Some(HandshakeFailed(e)) => self.io_trouble(e),
                 None => not_http(peer),
             },
-            // A foreign, open-ended enum: what is left speaks of an answer that is not HTTP as
-            // it should be.
             _ => not_http(peer),
         }
     }
@@ -137,6 +137,7 @@ impl AuthClient {
         if let Some(error) = tls::rustls_error(error) {
             return tls::trouble(error);
         }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match error.kind() {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset

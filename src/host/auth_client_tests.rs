@@ -1,1 +1,135 @@
+use super::*;
+use crate::agent::Household;
+use crate::credential::{NodeId, NodeKey};
+use crate::text::Text;
 
+fn kitchen() -> Credential {
+    Credential {
+        node_id: NodeId::parse("kitchen-pi").expect("a node id"),
+        node_key: NodeKey::parse("s3cret").expect("a key"),
+    }
+}
+
+fn judged(status: u16, body: &str) -> Answer {
+    judge(status, &HeaderMap::new(), body.as_bytes(), &kitchen(), "jarvis-node-agent")
+}
+
+fn kind(answer: &Answer) -> Option<TroubleKind> {
+    match answer {
+        Answer::Inconclusive { trouble, .. } => Some(trouble.kind),
+        Answer::Valid(_) | Answer::Denied(_) => None,
+    }
+}
+
+#[test]
+fn the_recorded_yes_is_valid() {
+    let answer = judged(
+        200,
+        r#"{"valid":true,"node_id":"kitchen-pi","household_id":"11111111-2222-4333-8444-555555555555","household_member_ids":[1],"reason":null}"#,
+    );
+    let household = Household {
+        id: Some(Text::from("11111111-2222-4333-8444-555555555555")),
+        member_ids: Some([1].into_iter().collect()),
+    };
+    assert_eq!(answer, Answer::Valid(household));
+}
+
+#[test]
+fn the_recorded_denials_are_denials_with_their_reason() {
+    for reason in [
+        "Node not found",
+        "Node is inactive",
+        "Invalid node credentials",
+        "Node is not authorized to access service 'command-center'",
+    ] {
+        let body = format!(
+            r#"{{"valid":false,"node_id":null,"household_id":null,"household_member_ids":null,"reason":"{reason}"}}"#
+        );
+        assert_eq!(judged(200, &body), Answer::Denied(Text::from(reason)));
+    }
+}
+
+#[test]
+fn a_denial_needs_a_boolean_false_and_a_yes_our_own_name() {
+    for (body, expected) in [
+        (r#"{"valid":false}"#, None),
+        (r#"{"valid":true,"node_id":"attic-pi"}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":true,"node_id":"Kitchen-pi"}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":true,"node_id":null}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":true}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":"true","node_id":"kitchen-pi"}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":"false"}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":1,"node_id":"kitchen-pi"}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":null}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":false,"valid":true}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"detail":"Not Found"}"#, Some(TroubleKind::NotUnderstood)),
+        ("<html>Log in to Free WiFi</html>", Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":false"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":false}x"#, Some(TroubleKind::NotUnderstood)),
+        ("", Some(TroubleKind::NotUnderstood)),
+        ("[]", Some(TroubleKind::NotUnderstood)),
+    ] {
+        assert_eq!(kind(&judged(200, body)), expected, "{body}");
+    }
+}
+
+#[test]
+fn no_other_status_is_a_verdict_even_with_a_verdicts_body() {
+    let no = r#"{"valid":false,"reason":"Node not found"}"#;
+    for (status, expected) in [
+        (401, TroubleKind::AppRejected),
+        (429, TroubleKind::Busy),
+        (500, TroubleKind::Busy),
+        (502, TroubleKind::Busy),
+        (503, TroubleKind::Busy),
+        (301, TroubleKind::Redirected),
+        (307, TroubleKind::Redirected),
+        (400, TroubleKind::RequestRefused),
+        (413, TroubleKind::RequestRefused),
+        (422, TroubleKind::RequestRefused),
+        (201, TroubleKind::NotTheService),
+        (204, TroubleKind::NotTheService),
+        (403, TroubleKind::NotTheService),
+        (404, TroubleKind::NotTheService),
+        (405, TroubleKind::NotTheService),
+        (418, TroubleKind::NotTheService),
+    ] {
+        assert_eq!(kind(&judged(status, no)), Some(expected), "{status}");
+    }
+}
+
+#[test]
+fn a_long_list_of_members_makes_no_verdict_unreadable() {
+    let ids: Vec<_> = (0..1000).map(|id: i64| format!("{id}")).collect();
+    let body =
+        format!(r#"{{"valid":true,"node_id":"kitchen-pi","household_member_ids":[{}]}}"#, ids.join(","));
+    let Answer::Valid(household) = judged(200, &body) else { panic!("not valid") };
+    assert_eq!(household.member_ids.expect("ids").as_slice(), (0..32).collect::<Vec<i64>>());
+}
+
+#[test]
+fn a_reason_from_the_server_is_bounded_and_printable() {
+    let body = format!(r#"{{"valid":false,"reason":"a\nb{}"}}"#, "x".repeat(1000));
+    let Answer::Denied(reason) = judged(200, &body) else { panic!("not denied") };
+    assert!(reason.as_str().starts_with("a bx") && reason.as_str().len() <= 200, "{reason}");
+}
+
+#[test]
+fn retry_after_is_read_in_both_its_forms() {
+    let read = |retry: &'static str, date: Option<&'static str>| {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));
+        if let Some(date) = date {
+            headers.insert(DATE, HeaderValue::from_static(date));
+        }
+        retry_after(&headers, UNIX_EPOCH)
+    };
+    let noon = "Sun, 22 Nov 2026 12:00:00 GMT";
+    assert_eq!(read("60", None), Some(Duration::from_secs(60)));
+    assert_eq!(read(" 900 ", None), Some(Duration::from_secs(900)));
+    assert_eq!(read("Sun, 22 Nov 2026 12:01:30 GMT", Some(noon)), Some(Duration::from_secs(90)));
+    assert_eq!(read("Sun, 22 Nov 2026 11:00:00 GMT", Some(noon)), Some(Duration::ZERO));
+    assert_eq!(read("soon", Some(noon)), None);
+    assert_eq!(read("-5", None), None);
+    assert_eq!(retry_after(&HeaderMap::new(), UNIX_EPOCH), None);
+}

@@ -5,7 +5,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -171,10 +170,7 @@ impl Config {
     /// # Errors
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
-        let text = fs::read_to_string(path).map_err(|why| match why.kind() {
-            ErrorKind::NotFound => SetupError::Missing { what: "configuration", path: path.into() },
-            _ => SetupError::Unreadable { what: "configuration", path: path.into(), why },
-        })?;
+        let text = fs::read_to_string(path).map_err(|why| SetupError::reading("configuration", path, why))?;
         Self::parse(&text, path).map_err(|why| SetupError::Config { path: path.into(), why })
     }
 

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use core::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::agent::Trouble;
 use crate::credential::Malformed;
@@ -93,6 +93,16 @@ pub enum SetupError {
 }
 
 impl SetupError {
+    /// Why the `what` at `path` could not be opened or read.
+    #[must_use]
+    pub fn reading(what: &'static str, path: &Path, why: io::Error) -> Self {
+        if why.kind() == io::ErrorKind::NotFound {
+            Self::Missing { what, path: path.into() }
+        } else {
+            Self::Unreadable { what, path: path.into(), why }
+        }
+    }
+
     /// The same for the agent, with the sentence that mends it.
     #[must_use]
     pub fn to_trouble(&self) -> Trouble {

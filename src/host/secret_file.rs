@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +37,8 @@ pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
 /// When it is not there, cannot be read, is larger than 256 KiB, belongs to neither root nor
 /// the running user, or is open to others.
 pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
-    let unreadable = |why| SetupError::Unreadable { what, path: path.into(), why };
-    let mut file = File::open(path).map_err(|why| match why.kind() {
-        ErrorKind::NotFound => SetupError::Missing { what, path: path.into() },
-        _ => unreadable(why),
-    })?;
+    let unreadable = |why| SetupError::reading(what, path, why);
+    let mut file = File::open(path).map_err(unreadable)?;
     // The open file, not the path: what is checked is what is read.
     let metadata = file.metadata().map_err(unreadable)?;
     let from_systemd =
@@ -100,10 +97,7 @@ impl Stamp {
     /// # Errors
     /// When there is none, or it cannot be looked at.
     pub fn of_file(what: &'static str, path: &Path) -> Result<Self, SetupError> {
-        let metadata = std::fs::metadata(path).map_err(|why| match why.kind() {
-            ErrorKind::NotFound => SetupError::Missing { what, path: path.into() },
-            _ => SetupError::Unreadable { what, path: path.into(), why },
-        })?;
+        let metadata = std::fs::metadata(path).map_err(|why| SetupError::reading(what, path, why))?;
         Ok(Self::of(&metadata))
     }
 

@@ -3,9 +3,8 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
@@ -43,10 +42,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, SetupE
 }
 
 fn roots_from(path: &Path) -> Result<RootCertStore, SetupError> {
-    let pem = std::fs::read(path).map_err(|why| match why.kind() {
-        ErrorKind::NotFound => SetupError::Missing { what: "ca_file", path: path.into() },
-        _ => SetupError::Unreadable { what: "ca_file", path: path.into(), why },
-    })?;
+    let pem = std::fs::read(path).map_err(|why| SetupError::reading("ca_file", path, why))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|e| ca_error(path, format!("is damaged: {e}")))?;
@@ -58,7 +54,7 @@ fn roots_from(path: &Path) -> Result<RootCertStore, SetupError> {
     Ok(roots)
 }
 
-fn ca_error(path: &Path, why: alloc::string::String) -> SetupError {
+fn ca_error(path: &Path, why: String) -> SetupError {
     SetupError::CaFile { path: path.into(), why }
 }
 
@@ -154,10 +150,8 @@ pub(super) struct HandshakeFailed(pub(super) io::Error);
 impl HandshakeFailed {
     fn wrap(error: io::Error) -> ureq::Error {
         // What ureq's own transport reports (a time-out, say) travels through rustls as it is.
-        match ureq::Error::from(error) {
-            ureq::Error::Io(e) => ureq::Error::Other(Box::new(Self(e))),
-            other => other,
-        }
+        let error = ureq::Error::from(error);
+        if let ureq::Error::Io(e) = error { ureq::Error::Other(Box::new(Self(e))) } else { error }
     }
 }
 
@@ -179,6 +173,7 @@ pub(super) fn trouble(error: &rustls::Error) -> Trouble {
     let rustls::Error::InvalidCertificate(why) = error else {
         return Trouble::new(TroubleKind::Handshake, format_args!("the TLS handshake failed: {error}"));
     };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
     match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Trouble::new(
             TroubleKind::CertificateExpired,
@@ -196,7 +191,6 @@ pub(super) fn trouble(error: &rustls::Error) -> Trouble {
             TroubleKind::CertificateWrongName,
             format_args!("the server's certificate is not made out for the name in auth_url{}", names(why)),
         ),
-        // A foreign, open-ended enum: everything else has one mend.
         _ => Trouble::new(
             TroubleKind::CertificateRefused,
             format_args!("the server's certificate was refused: {error}"),
@@ -204,12 +198,7 @@ pub(super) fn trouble(error: &rustls::Error) -> Trouble {
     }
 }
 
-fn names(why: &CertificateError) -> alloc::string::String {
-    match why {
-        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
-            let presented: Vec<_> = presented.iter().map(|name| name.trim_matches('"')).collect();
-            format!(", but for {}", presented.join(", "))
-        }
-        _ => alloc::string::String::new(),
-    }
+fn names(why: &CertificateError) -> String {
+    let CertificateError::NotValidForNameContext { presented, .. } = why else { return String::new() };
+    if presented.is_empty() { String::new() } else { format!(", but for {}", presented.join(", ")) }
 }

@@ -1,0 +1,122 @@
+//! What each answer does to what is shown.
+
+use super::*;
+
+#[test]
+fn nothing_is_known_before_the_first_answer() {
+    let scenario = Scenario::calling();
+    scenario.shows(Outcome::Starting);
+    let report = scenario.agent.report(scenario.now.instant);
+    assert_eq!((report.source, report.as_of, report.next_check), (None, None, None));
+}
+
+#[test]
+fn the_servers_yes_is_valid_with_its_household() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(good());
+    assert!(scenario.wants(&Action::Show(Outcome::Valid)));
+    let report = scenario.agent.report(scenario.now.instant);
+    assert_eq!(report.household.and_then(|h| h.id.as_ref()).map(Text::as_str), Some("h-1"));
+    assert_eq!((report.reason, report.fix, report.source), (None, None, Some(Source::Server)));
+}
+
+#[test]
+fn only_valid_false_is_a_rejection_of_the_node() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(denied());
+    scenario.shows(Outcome::NodeRejected);
+    let report = scenario.agent.report(scenario.now.instant);
+    assert_eq!(report.reason, Some("Invalid node credentials"));
+    assert!(report.fix.is_some_and(|fix| fix.contains("rotated")), "{report:?}");
+}
+
+#[test]
+fn without_a_verdict_each_trouble_shows_as_itself() {
+    for (kind, outcome) in [
+        (TroubleKind::NameUnknown, Outcome::Network),
+        (TroubleKind::Unreachable, Outcome::Network),
+        (TroubleKind::Stalled, Outcome::Server),
+        (TroubleKind::ClosedEarly, Outcome::Server),
+        (TroubleKind::Busy, Outcome::Server),
+        (TroubleKind::Redirected, Outcome::Server),
+        (TroubleKind::NotTheService, Outcome::Server),
+        (TroubleKind::RequestRefused, Outcome::Server),
+        (TroubleKind::NotUnderstood, Outcome::Server),
+        (TroubleKind::OtherNode, Outcome::Server),
+        (TroubleKind::AppRejected, Outcome::AppRejected),
+        (TroubleKind::CertificateExpired, Outcome::Tls),
+        (TroubleKind::CertificateNotYetValid, Outcome::Tls),
+        (TroubleKind::CertificateUnknownIssuer, Outcome::Tls),
+        (TroubleKind::CertificateWrongName, Outcome::Tls),
+        (TroubleKind::CertificateRefused, Outcome::Tls),
+        (TroubleKind::Handshake, Outcome::Tls),
+    ] {
+        let mut scenario = Scenario::calling();
+        scenario.answered(inconclusive(kind));
+        scenario.shows(outcome);
+        let report = scenario.agent.report(scenario.now.instant);
+        assert!(report.fix.is_some_and(|fix| fix.ends_with('.') || fix.ends_with(')')), "{kind:?}");
+    }
+}
+
+#[test]
+fn no_trouble_of_any_kind_takes_a_good_verdict_away() {
+    for kind in [
+        TroubleKind::NameUnknown,
+        TroubleKind::Busy,
+        TroubleKind::AppRejected,
+        TroubleKind::CertificateUnknownIssuer,
+        TroubleKind::OtherNode,
+    ] {
+        let mut scenario = Scenario::calling();
+        scenario.answered(good()).until_call();
+        scenario.answered(inconclusive(kind));
+        scenario.shows(Outcome::ValidCached);
+        let report = scenario.agent.report(scenario.now.instant);
+        assert_eq!((report.source, report.reason), (Some(Source::Cache), Some("as tested")));
+        assert!(report.household.is_some());
+    }
+}
+
+#[test]
+fn a_denial_takes_a_good_verdict_away_at_once() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(good()).until_call();
+    scenario.answered(denied());
+    assert!(scenario.wants(&Action::Show(Outcome::NodeRejected)));
+    assert!(scenario.agent.report(scenario.now.instant).household.is_none());
+}
+
+#[test]
+fn an_outage_does_not_undo_a_denial() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(denied()).until_call();
+    scenario.answered(inconclusive(TroubleKind::Unreachable));
+    scenario.shows(Outcome::NodeRejected);
+    assert_eq!(scenario.agent.report(scenario.now.instant).source, Some(Source::Cache));
+}
+
+#[test]
+fn a_node_that_is_accepted_again_is_valid_again() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(denied()).until_call();
+    scenario.answered(good());
+    scenario.shows(Outcome::Valid);
+}
+
+#[test]
+fn an_answer_nobody_waits_for_changes_nothing() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(good());
+    scenario.answered(denied());
+    assert!(scenario.actions.is_empty());
+    scenario.shows(Outcome::Valid);
+}
+
+#[test]
+fn a_steady_state_says_nothing_but_leaves_word_of_the_fresh_verdict() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(good()).until_call();
+    scenario.answered(good());
+    assert_eq!(scenario.actions.as_slice(), [Action::Publish]);
+}
