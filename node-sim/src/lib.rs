@@ -1,1 +1,12 @@
-//! sim
+//! jarvis-node on a laptop.
+//!
+//! Two ways to run the same agent as ships:
+//! - [`live`]: the device's own run loop in real time, against a real or a stub server, with an
+//!   LED that is drawn instead of lit; [`story`] tells with it what a node goes through.
+//! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] are
+//!   stories in it, kept as transcripts.
+
+pub mod live;
+pub mod real_server;
+pub mod screen;
+pub mod story;

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 
@@ -13,7 +13,7 @@ use super::{BoardPin, PinError};
 /// GPIO `pin` (BCM number) as an output, dark from the first moment.
 pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     #[cfg(feature = "rpi")]
-    if Path::new("/dev/gpiomem").exists() {
+    if std::path::Path::new("/dev/gpiomem").exists() {
         match memory_mapped(pin, dark) {
             Ok(pin) => return Ok(pin),
             Err(e) => log::debug!("GPIO {pin} through /dev/gpiomem: {e}; trying the character device"),

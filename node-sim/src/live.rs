@@ -1,0 +1,99 @@
+//! The device's run loop on a thread of this program.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use embedded_hal::digital::PinState;
+use jarvis_node::agent::Outcome;
+use jarvis_node::host::config::Led;
+use jarvis_node::host::inbox::{self, Message, Sender};
+use jarvis_node::host::run::{Node, Notice};
+use jarvis_node::host::setup::Reader;
+use jarvis_node::lamp::Lamp;
+
+use crate::screen::{DrawnLed, Screen};
+
+/// What a running node has come to.
+#[derive(Debug)]
+pub struct News {
+    /// The outcome it shows.
+    pub outcome: Outcome,
+    /// Why, if there is more to say.
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    pub fix: Option<String>,
+}
+
+/// A node that runs. Stops when dropped.
+pub struct LiveNode {
+    sender: Sender,
+    news: mpsc::Receiver<News>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LiveNode {
+    /// Starts a node with the configuration at `config_file`, its LED on `screen`. With
+    /// `catch_signals`, SIGTERM, SIGINT and SIGHUP reach it as they reach the device's.
+    ///
+    /// # Errors
+    /// When the system has no thread, socket or signal handler to give.
+    pub fn start(config_file: PathBuf, screen: &Screen, catch_signals: bool) -> io::Result<Self> {
+        let (sender, inbox) = inbox::channel()?;
+        if catch_signals {
+            sender.catch_signals(&inbox)?;
+        }
+        let (tell, news) = mpsc::channel();
+        let screen = screen.clone();
+        let of_the_loop = sender.clone();
+        let thread = thread::Builder::new().name("node".into()).spawn(move || {
+            let mut open_lamp = |_: &Led| Some(Lamp::new(DrawnLed::on(&screen), PinState::High));
+            let mut notify = |notice: Notice<'_>| match notice {
+                Notice::Shown(report) => {
+                    screen.caption(&format!("{}: {}", report.outcome, report.outcome.words()));
+                    let news = News {
+                        outcome: report.outcome,
+                        reason: report.reason.map(Into::into),
+                        fix: report.fix.map(Into::into),
+                    };
+                    // Nobody may be listening any more.
+                    let _ = tell.send(news);
+                }
+                Notice::KeptOldSetup(trouble) => {
+                    screen.say(&format!("{}; the setup before stays in use", trouble.reason));
+                }
+            };
+            let seed = RandomState::new().build_hasher().finish();
+            let run = Node::new(seed, Reader::new(config_file), (of_the_loop, inbox), &mut open_lamp, &mut notify)
+                .and_then(Node::run);
+            if let Err(e) = run {
+                screen.say(&format!("the node has ended: {e}"));
+            }
+        })?;
+        Ok(Self { sender, news, thread: Some(thread) })
+    }
+
+    /// What SIGHUP does to the daemon.
+    pub fn reload(&self) {
+        self.sender.send(Message::Reload);
+    }
+
+    /// What the node says, until it ends.
+    #[must_use]
+    pub const fn news(&self) -> &mpsc::Receiver<News> {
+        &self.news
+    }
+}
+
+impl Drop for LiveNode {
+    fn drop(&mut self) {
+        self.sender.send(Message::Stop);
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been printed already.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `node-sim`: see `--help`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use node_sim::screen::Screen;
+use node_sim::{real_server, story};
+
+const HELP: &str = "\
+Runs a Jarvis node on this machine, with an LED drawn in the terminal.
+
+Usage:
+  node-sim                               half a minute of a node's life, with a stub server
+  node-sim [--server URL] --config FILE  one node against a real server, until Ctrl-C;
+                                         FILE is a jarvis-node configuration, URL takes the
+                                         place of its auth_url
+  node-sim --help | --version
+";
+
+enum Invocation {
+    Print(&'static str),
+    Story,
+    RealServer { url: Option<String>, config: PathBuf },
+}
+
+fn main() -> ExitCode {
+    match parse(lexopt::Parser::from_env()) {
+        Ok(Invocation::Print(text)) => {
+            // Whoever reads may have had enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::Story) => with_screen(|screen| story::tell(screen).map_err(|e| e.to_string())),
+        Ok(Invocation::RealServer { url, config }) => with_screen(|screen| {
+            real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string())
+        }),
+        Err(error) => complain(&format!("{error}; see node-sim --help"), 64),
+    }
+}
+
+fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, lexopt::Error> {
+    let (mut url, mut config) = (None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Invocation::Print(HELP)),
+            Long("version") | Short('V') => {
+                return Ok(Invocation::Print(concat!("node-sim ", env!("CARGO_PKG_VERSION"), "\n")));
+            }
+            Long("server") => url = Some(arguments.value()?.string()?),
+            Long("config") => config = Some(PathBuf::from(arguments.value()?)),
+            Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
+        }
+    }
+    match (url, config) {
+        (None, None) => Ok(Invocation::Story),
+        (url, Some(config)) => Ok(Invocation::RealServer { url, config }),
+        (Some(_), None) => Err("--server needs --config with the node's credential and app key".into()),
+    }
+}
+
+fn with_screen(show: impl FnOnce(&Screen) -> Result<(), String>) -> ExitCode {
+    let screen = Screen::stdout();
+    let shown = show(&screen);
+    screen.finish();
+    match shown {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => complain(&sentence, 1),
+    }
+}
+
+fn complain(sentence: &str, code: u8) -> ExitCode {
+    // With standard error closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "node-sim: {sentence}");
+    ExitCode::from(code)
+}

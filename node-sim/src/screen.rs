@@ -1,0 +1,123 @@
+//! What a person sees: lines of text, and below them, on a terminal, the LED.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use embedded_hal::digital::{ErrorType, OutputPin};
+
+/// Standard output, shared by whoever tells the story and the LED.
+#[derive(Clone)]
+pub struct Screen(Arc<Mutex<State>>);
+
+struct State {
+    start: Instant,
+    /// Draw the LED below the text and repaint it; otherwise plain lines only.
+    live: bool,
+    coloured: bool,
+    lit: bool,
+    caption: String,
+}
+
+impl Screen {
+    /// Standard output: with a live LED if it is a terminal, plain lines otherwise.
+    #[must_use]
+    pub fn stdout() -> Self {
+        let live = io::stdout().is_terminal();
+        // https://no-color.org
+        let coloured = live && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self(Arc::new(Mutex::new(State {
+            start: Instant::now(),
+            live,
+            coloured,
+            lit: false,
+            caption: String::new(),
+        })))
+    }
+
+    /// A line with the time since the start.
+    pub fn say(&self, text: &str) {
+        let state = self.state();
+        let elapsed = state.start.elapsed().as_secs_f32();
+        state.print(&format!("{elapsed:5.1} s  {text}\n"));
+    }
+
+    /// A line without the time: a heading, or more of what was said.
+    pub fn add(&self, text: &str) {
+        self.state().print(&format!("         {text}\n"));
+    }
+
+    /// What stands beside the LED.
+    pub fn caption(&self, text: &str) {
+        let mut state = self.state();
+        text.clone_into(&mut state.caption);
+        state.print("");
+    }
+
+    /// Takes the LED off the terminal.
+    pub fn finish(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.live) {
+            write(format_args!("\r\x1b[2K\x1b[?25h"));
+        }
+    }
+
+    fn light(&self, lit: bool) {
+        let mut state = self.state();
+        state.lit = lit;
+        state.print("");
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half done by whoever panicked with the screen in hand.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn print(&self, text: &str) {
+        if !self.live {
+            return write(format_args!("{text}"));
+        }
+        let led = match (self.lit, self.coloured) {
+            (true, true) => "\x1b[92m●\x1b[0m",
+            (false, true) => "\x1b[90m○\x1b[0m",
+            (true, false) => "●",
+            (false, false) => "○",
+        };
+        write(format_args!("\r\x1b[2K\x1b[?25l{text}   LED {led}  {}", self.caption));
+    }
+}
+
+fn write(text: core::fmt::Arguments<'_>) {
+    let mut out = io::stdout().lock();
+    // Whoever watches may have left.
+    let _ = out.write_fmt(text).and_then(|()| out.flush());
+}
+
+/// The pin of an LED that is drawn on a [`Screen`].
+pub struct DrawnLed(Screen);
+
+impl DrawnLed {
+    /// An LED on this screen.
+    #[must_use]
+    pub fn on(screen: &Screen) -> Self {
+        Self(screen.clone())
+    }
+}
+
+impl ErrorType for DrawnLed {
+    type Error = core::convert::Infallible;
+}
+
+impl OutputPin for DrawnLed {
+    fn set_low(&mut self) -> Result<(), Self::Error> {
+        self.0.light(false);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Self::Error> {
+        self.0.light(true);
+        Ok(())
+    }
+}
