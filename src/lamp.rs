@@ -45,6 +45,11 @@ impl<P: OutputPin> Lamp<P> {
         Ok(phase.lasts.map(|lasts| now + lasts))
     }
 
+    /// The pin it drives.
+    pub const fn pin(&self) -> &P {
+        &self.pin
+    }
+
     /// Ends whatever is shown.
     ///
     /// # Errors

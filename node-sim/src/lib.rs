@@ -8,5 +8,7 @@
 
 pub mod live;
 pub mod real_server;
+pub mod scenarios;
 pub mod screen;
 pub mod story;
+pub mod world;

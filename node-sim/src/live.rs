@@ -67,8 +67,9 @@ impl LiveNode {
                 }
             };
             let seed = RandomState::new().build_hasher().finish();
-            let run = Node::new(seed, Reader::new(config_file), (of_the_loop, inbox), &mut open_lamp, &mut notify)
-                .and_then(Node::run);
+            let run =
+                Node::new(seed, Reader::new(config_file), (of_the_loop, inbox), &mut open_lamp, &mut notify)
+                    .and_then(Node::run);
             if let Err(e) = run {
                 screen.say(&format!("the node has ended: {e}"));
             }

@@ -33,9 +33,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Invocation::Story) => with_screen(|screen| story::tell(screen).map_err(|e| e.to_string())),
-        Ok(Invocation::RealServer { url, config }) => with_screen(|screen| {
-            real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string())
-        }),
+        Ok(Invocation::RealServer { url, config }) => {
+            with_screen(|screen| real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string()))
+        }
         Err(error) => complain(&format!("{error}; see node-sim --help"), 64),
     }
 }

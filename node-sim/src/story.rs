@@ -52,13 +52,19 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
     let node = LiveNode::start(dir.path().join("config.json"), screen, false)
         .map_err(because("the node did not start"))?;
     let teller = Teller { screen, node: &node };
-    teller.expect(Outcome::Starting, "The node has started and asks at a random moment, not with all others.")?;
+    teller.expect(
+        Outcome::Starting,
+        "The node has started and asks at a random moment, not with all others.",
+    )?;
     teller.expect(Outcome::Valid, "It showed its key over TLS, and the service knows it.")?;
     teller.look();
 
     screen.say("Now the auth service goes down.");
     stub.go_down();
-    teller.expect(Outcome::ValidCached, "No answer takes an accepted node's rights away: it keeps its verdict.")?;
+    teller.expect(
+        Outcome::ValidCached,
+        "No answer takes an accepted node's rights away: it keeps its verdict.",
+    )?;
     teller.look();
 
     screen.say("The auth service comes back; the node finds out by itself.");
@@ -70,7 +76,10 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
     let (node_id, _) = stub.node();
     let new_key =
         stub.rotate_key(node_id).ok_or_else(|| Unfinished("the stub does not know its own node".into()))?;
-    teller.expect(Outcome::NodeRejected, "That is a denial, and the only thing that is: HTTP 200, valid:false.")?;
+    teller.expect(
+        Outcome::NodeRejected,
+        "That is a denial, and the only thing that is: HTTP 200, valid:false.",
+    )?;
     teller.look();
 
     screen.say("The new credential is put in place, and the node is told (SIGHUP).");
@@ -113,7 +122,9 @@ impl Teller<'_> {
                     self.screen.say(&format!("{} (on the way to {outcome})", news.outcome));
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Unfinished(format!("the node did not come to {outcome} within {PATIENCE:?}")));
+                    return Err(Unfinished(format!(
+                        "the node did not come to {outcome} within {PATIENCE:?}"
+                    )));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Unfinished(format!("the node has ended instead of showing {outcome}")));
