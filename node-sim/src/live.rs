@@ -1,7 +1,7 @@
 //! The device's run loop on a thread of this program.
 
+use core::hash::{BuildHasher, Hasher};
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc;

@@ -57,7 +57,7 @@ impl Screen {
     /// Takes the LED off the terminal.
     pub fn finish(&self) {
         let mut state = self.state();
-        if std::mem::take(&mut state.live) {
+        if core::mem::take(&mut state.live) {
             write(format_args!("\r\x1b[2K\x1b[?25h"));
         }
     }

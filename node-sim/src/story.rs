@@ -1,13 +1,14 @@
 //! The front door: what a node goes through in its life, in half a minute.
 
-use std::fmt;
+use core::fmt;
+use core::time::Duration;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jarvis_node::agent::Outcome;
 use jarvis_node::led::Pattern;

@@ -156,8 +156,9 @@ impl Agent {
         let outcome = self.outcome(now.instant);
         if self.shown != Some(outcome) {
             self.shown = Some(outcome);
-            act(&mut actions, Action::Show(outcome));
+            // First what must survive, then what is seen.
             act(&mut actions, Action::Publish);
+            act(&mut actions, Action::Show(outcome));
         } else if self.activity != before {
             act(&mut actions, Action::Publish);
         }

@@ -187,6 +187,13 @@ pub(super) fn trouble(error: &rustls::Error) -> Trouble {
             TroubleKind::CertificateUnknownIssuer,
             format_args!("the server's certificate is not signed by a CA this node trusts"),
         ),
+        // What a CA gives that was made anew under its old name.
+        CertificateError::BadSignature => Trouble::new(
+            TroubleKind::CertificateUnknownIssuer,
+            format_args!(
+                "the server's certificate is not signed by a CA this node trusts, but by one of the same name"
+            ),
+        ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Trouble::new(
             TroubleKind::CertificateWrongName,
             format_args!("the server's certificate is not made out for the name in auth_url{}", names(why)),

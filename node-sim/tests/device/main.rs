@@ -1,0 +1,7 @@
+//! The real binary against the stub and worse servers: real TLS, real files, real signals.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod check;
+mod daemon;
+mod led;
+mod rig;

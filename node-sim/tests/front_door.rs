@@ -1,0 +1,35 @@
+//! `cargo run -p node-sim` as a newcomer sees it, without a terminal.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::process::Command;
+
+fn node_sim(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_node-sim")).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn it_tells_the_story_to_its_end() {
+    let (code, out, err) = node_sim(&[]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(!out.contains('\u{1b}') && !out.contains('\r'), "plain lines: {out:?}");
+    let told: Vec<_> = out
+        .lines()
+        .filter(|line| line.contains(" LED "))
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    assert_eq!(told, ["starting", "valid", "valid-cached", "valid", "node-rejected", "valid"], "{out}");
+}
+
+#[test]
+fn wrong_usage_says_what_is_right() {
+    for arguments in [&["--server", "https://auth.home"][..], &["story"], &["--colour"]] {
+        let (code, out, err) = node_sim(arguments);
+        assert_eq!((code, out.as_str()), (Some(64), ""), "{arguments:?}");
+        assert!(err.contains("node-sim --help"), "{err}");
+    }
+    let (code, out, _) = node_sim(&["--help"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("--server URL"), "{out}");
+}
