@@ -211,5 +211,4 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 #[cfg(test)]
-#[path = "auth_client_tests.rs"]
 mod tests;

@@ -234,5 +234,4 @@ fn secs(key: &str, value: u64, least: u64, most: u64) -> Result<Duration, String
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;

@@ -6,8 +6,9 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -128,6 +129,8 @@ impl Record {
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let beside = path.with_extension("new");
         fs::write(&beside, serde_json::to_vec(self)?)?;
+        // For everyone to read, whatever the umask: nothing in it is secret.
+        fs::set_permissions(&beside, Permissions::from_mode(0o644))?;
         fs::rename(&beside, path)
     }
 
@@ -251,5 +254,4 @@ impl View {
 }
 
 #[cfg(test)]
-#[path = "status_tests.rs"]
 mod tests;
