@@ -1,0 +1,177 @@
+//! The paths, and what all answers have in common.
+
+use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use jarvis_node::wire::{APP_ID_HEADER, APP_KEY_HEADER, VALIDATE_NODE_PATH};
+use tower::ServiceExt as _;
+
+use crate::fastapi::Refusal;
+use crate::secrets::equal;
+use crate::service::Service;
+use crate::state::Now;
+
+mod apps;
+mod auth;
+mod nodes;
+mod users;
+mod validate;
+
+const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
+
+/// The two ends of a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+}
+
+/// Answers requests.
+#[derive(Clone)]
+pub(crate) struct Http(Router);
+
+impl Http {
+    pub(crate) fn new(service: Arc<Service>) -> Self {
+        Self(routes().with_state(service))
+    }
+
+    /// Answers one request as the real service would. Never fails: a refusal is an answer.
+    pub(crate) async fn answer(&self, mut request: Request, ends: Ends) -> Response {
+        request.extensions_mut().insert(ends);
+        if *request.method() == Method::HEAD {
+            // FastAPI's GET routes do not answer HEAD, axum's would.
+            *request.method_mut() = unrouted();
+        }
+        let mut response = match self.redirect(request.uri(), request.headers(), ends).await {
+            Some(redirect) => redirect,
+            None => self.route(request).await,
+        };
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            name_first_method(response.headers_mut());
+        } else {
+            // axum adds it to the 404 of a path that has its own, too.
+            response.headers_mut().remove(header::ALLOW);
+        }
+        response.headers_mut().insert(header::SERVER, HeaderValue::from_static("uvicorn"));
+        response
+    }
+
+    async fn route(&self, request: Request) -> Response {
+        match self.0.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// A trailing slash behind a path that exists is redirected, whatever the method, to where the
+    /// request itself says the server is. Always to `http`: the service does not know about the
+    /// proxy that speaks TLS for it.
+    async fn redirect(&self, uri: &Uri, headers: &HeaderMap, ends: Ends) -> Option<Response> {
+        let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
+        let probe = Request::builder().method(unrouted()).uri(path).body(Body::empty()).ok()?;
+        if self.route(probe).await.status() != StatusCode::METHOD_NOT_ALLOWED {
+            return None;
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.map_or_else(|| ends.local.to_string(), str::to_owned);
+        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let location = [(header::LOCATION, format!("http://{host}{path}{query}"))];
+        Some((StatusCode::TEMPORARY_REDIRECT, location).into_response())
+    }
+}
+
+/// All paths, those of the July 2026 code and those of the published service table.
+fn routes() -> Router<Arc<Service>> {
+    let mut router = Router::new()
+        .route("/health", get(health))
+        .route(VALIDATE_NODE_PATH, post(validate::node))
+        .route("/internal/validate-app", post(apps::validate).fallback(not_found))
+        .route("/internal/app-ping", get(apps::validate))
+        .route("/internal/nodes/register", post(nodes::register))
+        .route("/internal/nodes/{node_id}", delete(nodes::deactivate_by_app))
+        .route("/internal/nodes/{node_id}/services", post(nodes::grant))
+        .route("/internal/nodes/{node_id}/services/{service_id}", delete(nodes::revoke))
+        .route("/admin/nodes", post(nodes::create).get(nodes::list))
+        .route("/admin/nodes/{node_id}", get(nodes::show).delete(nodes::deactivate_by_admin))
+        .route("/admin/nodes/{node_id}/rotate-key", post(nodes::rotate))
+        .route("/admin/app-clients", post(apps::create).get(apps::list))
+        .route("/admin/app-clients/{app_id}/rotate", post(apps::rotate))
+        .route("/admin/app-clients/{app_id}/revoke", post(apps::revoke))
+        .route("/api/v0/users/{user_id}", get(users::show));
+    for prefix in ["/auth", "/api/v0/auth"] {
+        router = router
+            .route(&format!("{prefix}/register"), post(auth::register))
+            .route(&format!("{prefix}/login"), post(auth::login))
+            .route(&format!("{prefix}/refresh"), post(auth::refresh))
+            .route(&format!("{prefix}/logout"), post(auth::logout))
+            .route(&format!("{prefix}/me"), get(users::me));
+    }
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+}
+
+/// Liveness only: the real service says this with its database down, too.
+async fn health() -> Response {
+    crate::fastapi::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+}
+
+async fn not_found() -> Refusal {
+    Refusal::Detail(StatusCode::NOT_FOUND, "Not Found")
+}
+
+async fn method_not_allowed() -> Refusal {
+    Refusal::Detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+/// A method that no path has.
+fn unrouted() -> Method {
+    Method::CONNECT
+}
+
+/// FastAPI keeps a route for each method of a path, and names the first one's.
+fn name_first_method(headers: &mut HeaderMap) {
+    let allowed = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok());
+    let first = allowed.and_then(|allow| allow.split(',').next()).and_then(|first| first.parse().ok());
+    if let Some(first) = first {
+        headers.insert(header::ALLOW, first);
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The id and name of the app that calls.
+fn calling_app(service: &Service, headers: &HeaderMap) -> Result<(String, String), Refusal> {
+    let (app_id, key) = (text(headers, APP_ID_HEADER), text(headers, APP_KEY_HEADER));
+    if app_id.is_empty() || key.is_empty() {
+        return Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Missing app credentials"));
+    }
+    match service.world().app(app_id, key)? {
+        Some(app) => Ok((app.app_id.clone(), app.name.clone())),
+        None => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Invalid app credentials")),
+    }
+}
+
+/// Lets nobody but an administrator pass.
+fn require_admin(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
+    if equal(text(headers, ADMIN_TOKEN_HEADER), &service.admin_token) {
+        return Ok(());
+    }
+    Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Unauthorized"))
+}
+
+/// Lets no address pass more often than the service does. *Assumption*: like the checks of apps and
+/// administrators this comes after malformed JSON and before missing fields.
+fn admit(service: &Service, peer: IpAddr) -> Result<(), Refusal> {
+    if service.world().admits(peer, Now::read()) { Ok(()) } else { Err(Refusal::TooMany(60)) }
+}
+
+fn peer(extensions: &axum::http::Extensions) -> IpAddr {
+    extensions.get::<Ends>().map_or(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), |ends| ends.peer.ip())
+}

@@ -1,0 +1,70 @@
+//! `POST /internal/validate-node`.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::calling_app;
+use crate::fastapi::{Refusal, json, read};
+use crate::service::Service;
+use crate::state::nodes::Verdict;
+
+struct Asked {
+    node_id: String,
+    node_key: String,
+    service_id: String,
+}
+
+/// The answer's body. Unlike [`jarvis_node::wire::ValidateResponse`], which cuts foreign text to what
+/// a node can keep, it holds ids and reasons of any length: the service echoes what it was sent.
+#[derive(Serialize)]
+struct Answer {
+    valid: bool,
+    node_id: Option<String>,
+    household_id: Option<String>,
+    household_member_ids: Option<Vec<i64>>,
+    reason: Option<String>,
+}
+
+/// Answers a validation request. A denial is a 200, too.
+pub(super) async fn node(State(service): State<Arc<Service>>, request: Request) -> Result<Response, Refusal> {
+    let answer = judge(&service, request).await;
+    service.count_validation();
+    Ok(json(StatusCode::OK, &answer?))
+}
+
+async fn judge(service: &Service, request: Request) -> Result<Answer, Refusal> {
+    let (head, body) = read(request).await?;
+    calling_app(service, &head.headers)?;
+    let asked = body.form(|form| Asked {
+        node_id: form.string("node_id"),
+        node_key: form.string("node_key"),
+        service_id: form.string("service_id"),
+    })?;
+    let verdict = service.world().validate(&asked.node_id, &asked.node_key, &asked.service_id)?;
+    let reason = match verdict {
+        Verdict::Valid { household_id, members } => {
+            return Ok(Answer {
+                valid: true,
+                node_id: Some(asked.node_id),
+                household_id: Some(household_id),
+                household_member_ids: Some(members),
+                reason: None,
+            });
+        }
+        Verdict::NotFound => "Node not found".to_owned(),
+        Verdict::Inactive => "Node is inactive".to_owned(),
+        Verdict::WrongKey => "Invalid node credentials".to_owned(),
+        Verdict::NotGranted => format!("Node is not authorized to access service '{}'", asked.service_id),
+    };
+    Ok(Answer {
+        valid: false,
+        node_id: None,
+        household_id: None,
+        household_member_ids: None,
+        reason: Some(reason),
+    })
+}

@@ -1,0 +1,278 @@
+//! A Jarvis auth server that answers as the real one does, byte for byte where that was recorded
+//! (jarvis-auth-wire.md; the recordings are in `tests/fixtures`), from memory, over TLS or plain
+//! HTTP. For tests and laptops: it listens on loopback unless told otherwise.
+//!
+//! ```
+//! use server_stub::{Options, Stub};
+//! let stub = Stub::start(Options::default())?;
+//! assert!(stub.url().starts_with("https://127.0.0.1:"));
+//! stub.go_down(); // connecting is refused now
+//! stub.come_back()?;
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! Where to find what:
+//! - [`Stub`] here, what it is started with in `options`;
+//! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), `http` (paths and answers);
+//! - how requests are read and refused: `fastapi`, on `python_json`;
+//! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
+//! - `pki` makes certificates, `directory` keeps files between starts.
+//!
+//! In comments, *documented* marks what the service or its libraries publish but nobody recorded, and
+//! *assumption* what neither says.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+mod directory;
+mod fastapi;
+mod http;
+mod idle;
+mod listening;
+mod options;
+mod pki;
+mod python_json;
+mod secrets;
+mod service;
+mod state;
+mod tokens;
+
+pub use directory::DirectoryError;
+pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
+
+use directory::{Contents, Credential, Kept};
+use listening::{Listening, Site};
+use pki::{Authority, PkiError, SubjectName};
+use service::Service;
+use state::{APP_ID, First, Now, World};
+
+/// The node every stub starts with.
+const NODE_ID: &str = "kitchen-pi";
+
+/// A running server. Stops when dropped.
+pub struct Stub {
+    listening: Listening,
+    service: Arc<Service>,
+    url: String,
+    authority: Option<Authority>,
+    app_key: String,
+    credential: Credential,
+}
+
+/// Why a stub did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The folder cannot be used.
+    Directory(DirectoryError),
+    /// One of [`Options::names`] is neither a DNS name nor an IP address.
+    Name(String),
+    /// No certificate could be made.
+    Certificate(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(addr, error) => {
+                write!(
+                    f,
+                    "cannot listen on {addr}: {error}; choose another address, or port 0 for a free one"
+                )
+            }
+            Self::Directory(error) => write!(f, "{error}"),
+            Self::Name(name) => {
+                write!(f, "{name:?} cannot stand in a certificate; give a DNS name or an IP address")
+            }
+            Self::Certificate(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+impl From<DirectoryError> for StartError {
+    fn from(error: DirectoryError) -> Self {
+        Self::Directory(error)
+    }
+}
+
+impl From<PkiError> for StartError {
+    fn from(error: PkiError) -> Self {
+        match error {
+            PkiError::Name(name) => Self::Name(name),
+            PkiError::Unusable(_) | PkiError::Library(_) => Self::Certificate(error.to_string()),
+        }
+    }
+}
+
+impl Stub {
+    /// Starts a server on a thread of its own and returns when it listens. Needs no async runtime and
+    /// minds none.
+    ///
+    /// The server knows one household with one member, one app ([`Stub::app_id`]) and one active node
+    /// ([`Stub::node`]) that is granted `command-center`.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let Options { listen, dir, tls, names, settings } = options;
+        let kept = dir.as_deref().map_or(Ok(Kept::NOTHING), Kept::load)?;
+        let app_key = kept.app_key.unwrap_or_else(secrets::new_key);
+        let credential = kept
+            .credential
+            .unwrap_or_else(|| Credential { node_id: NODE_ID.to_owned(), node_key: secrets::new_key() });
+        let admin_token = settings.admin_token.clone().or(kept.admin_token).unwrap_or_else(secrets::new_key);
+        let authority = match (tls, kept.authority) {
+            (false, _) => None,
+            (true, Some(authority)) => Some(authority),
+            (true, None) => Some(Authority::new()?),
+        };
+        let tls = authority
+            .as_ref()
+            .map(|authority| authority.server_config(&subject_names(listen.ip(), &names)?))
+            .transpose()?;
+        let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
+        let world = World::with(&first, Now::read());
+        let service = Arc::new(Service::new(world, &settings, admin_token));
+        let site = Site { tls, http: http::Http::new(Arc::clone(&service)) };
+        let listening = Listening::start(listen, site).map_err(|error| StartError::Listen(listen, error))?;
+        let url = url(authority.is_some(), listening.addr(), &names);
+        let stub = Self { listening, service, url, authority, app_key, credential };
+        if let Some(dir) = dir {
+            stub.write_dir(&dir)?;
+        }
+        Ok(stub)
+    }
+
+    /// Where a node finds the server, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address it listens on, or did before [`Stub::go_down`].
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listening.addr()
+    }
+
+    /// The certificate authority to trust, in PEM. None: plain HTTP.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.authority.as_ref().map(Authority::pem)
+    }
+
+    /// The id of the app that may call.
+    #[must_use]
+    pub fn app_id(&self) -> &'static str {
+        APP_ID
+    }
+
+    /// The key of [`Stub::app_id`], as it was at the start.
+    #[must_use]
+    pub fn app_key(&self) -> &str {
+        &self.app_key
+    }
+
+    /// What opens `/admin/*`.
+    #[must_use]
+    pub fn admin_token(&self) -> &str {
+        &self.service.admin_token
+    }
+
+    /// Id and key of the first node, as they were at the start.
+    #[must_use]
+    pub fn node(&self) -> (&str, &str) {
+        (&self.credential.node_id, &self.credential.node_key)
+    }
+
+    /// Writes what a node needs into `dir`: `config.json`, `credential.json`, `app.key`, `ca.pem`; and
+    /// what the next start needs: `ca.key`, `admin.token`. Secrets can be read by their owner only.
+    /// Gives the path of `config.json`.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn write_dir(&self, dir: &Path) -> Result<PathBuf, DirectoryError> {
+        let contents = Contents {
+            authority: self.authority.as_ref(),
+            url: &self.url,
+            app_key: &self.app_key,
+            credential: &self.credential,
+            admin_token: self.admin_token(),
+        };
+        contents.write(dir)
+    }
+
+    /// The server is gone: listener and open connections are closed, connecting is refused. Returns
+    /// when that is so. What the server knows is kept.
+    pub fn go_down(&self) {
+        self.listening.go_down();
+    }
+
+    /// The server is back, on the same address. Does nothing when it was not down.
+    ///
+    /// # Errors
+    /// Somebody else has taken the address meanwhile; it can be tried again.
+    pub fn come_back(&self) -> io::Result<()> {
+        self.listening.come_back()
+    }
+
+    /// Replaces a node's key, as an administrator would, and gives the new one. The old one fails from
+    /// now on. None: no such node.
+    #[must_use = "the new key is shown only once"]
+    pub fn rotate_key(&self, node_id: &str) -> Option<String> {
+        self.service.world().rotate_node_key(node_id, Now::read())
+    }
+
+    /// Deactivates a node; nothing reactivates one. False: no such node.
+    pub fn deactivate(&self, node_id: &str) -> bool {
+        self.service.world().deactivate_node(node_id, Now::read())
+    }
+
+    /// How many calls of `POST /internal/validate-node` were answered, refusals among them.
+    #[must_use]
+    pub fn validations(&self) -> u64 {
+        self.service.validations()
+    }
+}
+
+fn subject_names(listen: IpAddr, names: &[String]) -> Result<Vec<SubjectName>, PkiError> {
+    let mut all = vec![
+        SubjectName::parse("localhost")?,
+        SubjectName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        SubjectName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+    ];
+    if !listen.is_unspecified() {
+        all.push(SubjectName::from(listen));
+    }
+    for name in names {
+        all.push(SubjectName::parse(name)?);
+    }
+    let mut distinct: Vec<SubjectName> = Vec::new();
+    for name in all {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    Ok(distinct)
+}
+
+/// A server on every address is best found by the first name it was given.
+fn url(tls: bool, addr: SocketAddr, names: &[String]) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let host = match (addr.ip(), names.first()) {
+        (ip, Some(name)) if ip.is_unspecified() => match name.parse::<Ipv6Addr>() {
+            Ok(ip) => format!("[{ip}]"),
+            Err(_) => name.clone(),
+        },
+        (ip, None) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        (IpAddr::V4(ip), _) => ip.to_string(),
+        (IpAddr::V6(ip), _) => format!("[{ip}]"),
+    };
+    format!("{scheme}://{host}:{}", addr.port())
+}
