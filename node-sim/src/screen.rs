@@ -58,7 +58,7 @@ impl Screen {
     pub fn finish(&self) {
         let mut state = self.state();
         if core::mem::take(&mut state.live) {
-            write(format_args!("\r\x1b[2K\x1b[?25h"));
+            write(format_args!("\r\x1b[2K"));
         }
     }
 
@@ -85,7 +85,8 @@ impl State {
             (true, false) => "●",
             (false, false) => "○",
         };
-        write(format_args!("\r\x1b[2K\x1b[?25l{text}   LED {led}  {}", self.caption));
+        // Without wrapping: a caption that took two lines could not be painted over.
+        write(format_args!("\r\x1b[2K{text}\x1b[?7l   LED {led}  {}\x1b[?7h", self.caption));
     }
 }
 
