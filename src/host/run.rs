@@ -155,9 +155,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
     }
 
-    /// Another LED or status file may have been configured.
+    /// Another LED or status file may have been configured, and an LED that could not be had
+    /// when the program was started may be there by now.
     fn put_on(&mut self, face: Face, now: Now) {
-        if face.led != self.face.led {
+        let missed = self.lamp.is_none() && self.loaded.is_some();
+        if face.led != self.face.led || missed {
             self.leave_dark();
             self.lamp = (self.open_lamp)(&face.led);
             self.light(self.agent.report(now.instant).outcome, now);

@@ -3,12 +3,12 @@
 use core::convert::Infallible;
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use jarvis_node::host::config::Led;
-use jarvis_node::host::inbox::{self, Message};
+use jarvis_node::host::inbox::{self, Message, Sender};
 use jarvis_node::host::run::{Node, Notice};
 use jarvis_node::host::setup::Reader;
 use jarvis_node::lamp::Lamp;
@@ -34,6 +34,44 @@ impl OutputPin for Edges {
     }
 }
 
+/// The run loop on a thread, with the lamp that `open_lamp` gives; a way to tell it things.
+fn running(
+    rig: &Rig,
+    mut open_lamp: impl FnMut(&Led) -> Option<Lamp<Edges>> + Send + 'static,
+) -> (Sender, JoinHandle<()>) {
+    let (sender, inbox) = inbox::channel().unwrap();
+    let (reader, own_end) = (Reader::new(rig.config()), sender.clone());
+    let node = thread::spawn(move || {
+        let mut notify = |_: Notice<'_>| {};
+        Node::new(1, reader, (own_end, inbox), &mut open_lamp, &mut notify).and_then(Node::run).unwrap();
+    });
+    (sender, node)
+}
+
+#[test]
+fn one_that_could_not_be_had_at_the_start_is_had_after_a_reload() {
+    let rig = Rig::new();
+    let edges = Edges::default();
+    let (lamp, mut tries) = (edges.clone(), 0);
+    let (sender, node) = running(&rig, move |_| {
+        tries += 1;
+        (tries > 1).then(|| Lamp::new(lamp.clone(), PinState::High))
+    });
+    let until = Instant::now() + PATIENCE;
+    while rig.stub.validations() == 0 {
+        assert!(Instant::now() < until, "never validated without its LED");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(edges.0.lock().unwrap().is_empty());
+    sender.send(Message::Reload);
+    while edges.0.lock().unwrap().is_empty() {
+        assert!(Instant::now() < until, "never tried again");
+        thread::sleep(Duration::from_millis(10));
+    }
+    sender.send(Message::Stop);
+    node.join().unwrap();
+}
+
 #[test]
 fn it_blinks_on_while_a_request_hangs_and_is_dark_at_the_end() {
     let rig = Rig::new();
@@ -42,19 +80,9 @@ fn it_blinks_on_while_a_request_hangs_and_is_dark_at_the_end() {
         drop(stream);
     });
     rig.configure("auth_url", format!("http://{silent}"));
-    let (sender, inbox) = inbox::channel().unwrap();
     let edges = Edges::default();
-    let config = rig.config();
-    let node = {
-        let (sender, edges) = (sender.clone(), edges.clone());
-        thread::spawn(move || {
-            let mut open_lamp = |_: &Led| Some(Lamp::new(edges.clone(), PinState::High));
-            let mut notify = |_: Notice<'_>| {};
-            Node::new(1, Reader::new(config), (sender, inbox), &mut open_lamp, &mut notify)
-                .and_then(Node::run)
-                .unwrap();
-        })
-    };
+    let lamp = edges.clone();
+    let (sender, node) = running(&rig, move |_| Some(Lamp::new(lamp.clone(), PinState::High)));
     let until = Instant::now() + PATIENCE;
     while edges.0.lock().unwrap().len() < 20 {
         assert!(Instant::now() < until, "the LED stands still: {:?}", edges.0.lock().unwrap());
