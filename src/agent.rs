@@ -185,7 +185,13 @@ impl Agent {
                 | Activity::Calling { .. }
                 | Activity::Ended => None,
             },
-            verdict: self.verdict.as_ref(),
+            due: self.deadline(),
+            verdict: match (&self.remembered, &self.setup, &self.verdict) {
+                // Not looked at yet, for want of a sound setup: still not to be lost.
+                (Some(Remembered { claim, verdict }), _, _) => Some((claim, verdict)),
+                (None, Some(setup), Some(verdict)) => Some((&setup.claim, verdict)),
+                (None, _, _) => None,
+            },
         };
         match (outcome, &self.verdict) {
             (Outcome::Valid | Outcome::ValidCached, Some(Verdict::Valid { at, household })) => {
@@ -207,8 +213,10 @@ impl Agent {
             (Outcome::Starting, _) => {
                 report.fix = Some("Nothing to do yet: the first answer is on its way.");
             }
-            // A 401 and a 5xx are the server's word too; a failed connection is nobody's.
-            (Outcome::AppRejected | Outcome::Server, _) => report.source = Some(Source::Server),
+            (Outcome::AppRejected | Outcome::Server, _) => {
+                let told = obstacle.is_some_and(|o| o.trouble.kind.is_the_servers_word());
+                report.source = told.then_some(Source::Server);
+            }
             (
                 Outcome::Valid
                 | Outcome::ValidCached
@@ -322,14 +330,16 @@ impl Agent {
                 self.wait_about(REJECTED_RETRY, Next::Read, now);
             }
             Answer::Inconclusive { trouble, retry_after } => {
-                let rejected = trouble.kind == TroubleKind::AppRejected;
+                let app_rejected = trouble.kind == TroubleKind::AppRejected;
                 self.obstacle = Some(Obstacle { trouble, at });
                 self.failures = self.failures.saturating_add(1);
-                if rejected {
+                if app_rejected {
                     self.wait_about(REJECTED_RETRY, Next::Read, now);
                 } else {
                     let delay = self.jitter.retry(self.failures, retry_after);
-                    self.wait(delay, Next::Call, now);
+                    // A rejected credential may have been replaced while the server was away.
+                    let rejected = matches!(self.verdict, Some(Verdict::Denied { .. }));
+                    self.wait(delay, if rejected { Next::Read } else { Next::Call }, now);
                 }
             }
         }

@@ -50,6 +50,16 @@ impl<P: OutputPin> Lamp<P> {
         &self.pin
     }
 
+    /// Sets the pin to where the pattern is even if it is believed to be there: another program
+    /// may have set it since.
+    ///
+    /// # Errors
+    /// The pin's own.
+    pub fn reassert(&mut self, now: Instant) -> Result<(), P::Error> {
+        self.lit = None;
+        self.refresh(now).map(|_| ())
+    }
+
     /// Ends whatever is shown.
     ///
     /// # Errors
@@ -124,6 +134,15 @@ mod tests {
         let Ok(()) = lamp.show(Outcome::Server, at(0));
         let Ok(()) = lamp.show(Outcome::Server, at(250));
         assert_eq!(lamp.refresh(at(250)), Ok(Some(at(400))));
+    }
+
+    #[test]
+    fn what_another_program_did_to_the_pin_is_undone() {
+        let mut lamp = Lamp::new(Levels::default(), PinState::High);
+        let Ok(()) = lamp.show(Outcome::Valid, at(0));
+        let Ok(()) = lamp.pin.set_low();
+        let Ok(()) = lamp.reassert(at(300_000));
+        assert_eq!(lamp.pin.0, [true, false, true]);
     }
 
     #[test]

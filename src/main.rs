@@ -5,7 +5,17 @@ use std::process::ExitCode;
 
 use jarvis_node::host::cli;
 
+/// Our own bugs, by sysexits(3).
+const DEFECT: i32 = 70;
+
 fn main() -> ExitCode {
+    // Without what the panic says: it may quote what was being worked on.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let _ =
+            writeln!(std::io::stderr(), "jarvis-node: a defect of this program at {place}; please report it");
+        std::process::exit(DEFECT);
+    }));
     match cli::main() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

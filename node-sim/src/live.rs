@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::agent::Outcome;
+use jarvis_node::agent::{Exit, Outcome};
 use jarvis_node::host::config::Led;
 use jarvis_node::host::inbox::{self, Message, Sender};
 use jarvis_node::host::run::{Node, Notice};
@@ -32,7 +32,7 @@ pub struct News {
 pub struct LiveNode {
     sender: Sender,
     news: mpsc::Receiver<News>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl LiveNode {
@@ -70,8 +70,9 @@ impl LiveNode {
             let run =
                 Node::new(seed, Reader::new(config_file), (of_the_loop, inbox), &mut open_lamp, &mut notify)
                     .and_then(Node::run);
-            if let Err(e) = run {
-                screen.say(&format!("the node has ended: {e}"));
+            match run? {
+                Exit::Asked => Ok(()),
+                Exit::AnswerLost => Err(io::Error::other("the node's network thread is stuck")),
             }
         })?;
         Ok(Self { sender, news, thread: Some(thread) })
@@ -92,9 +93,24 @@ impl LiveNode {
 impl Drop for LiveNode {
     fn drop(&mut self) {
         self.sender.send(Message::Stop);
+        // Whoever wants to know how it ended calls `join`.
+        let _ = self.wait();
+    }
+}
+
+impl LiveNode {
+    /// Waits for the node's end, which a signal or a defect brings.
+    ///
+    /// # Errors
+    /// When it did not end because it was asked to.
+    pub fn join(mut self) -> io::Result<()> {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
         if let Some(thread) = self.thread.take() {
-            // A panic over there has been printed already.
-            let _ = thread.join();
+            thread.join().map_err(|_| io::Error::other("the node's thread has panicked"))??;
         }
+        Ok(())
     }
 }

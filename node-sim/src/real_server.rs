@@ -12,11 +12,14 @@ use crate::screen::Screen;
 /// nothing is written beside them; a daemon on the same machine keeps its status to itself.
 ///
 /// # Errors
-/// When the configuration cannot be read or the system lacks threads or signal handlers.
+/// When the configuration cannot be read, the system lacks threads or signal handlers, or the
+/// node ends by itself.
 pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
     let own = dir.path().join("config.json");
-    fs::write(&own, adapted(&fs::read(config)?, url, config, dir.path())?)?;
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", config.display()));
+    let text = fs::read(config).map_err(named)?;
+    fs::write(&own, adapted(&text, url, config, dir.path()).map_err(named)?)?;
     let node = LiveNode::start(own, screen, true)?;
     for news in node.news() {
         screen.say(&format!("{}: {}", news.outcome, news.outcome.words()));
@@ -27,14 +30,14 @@ pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> 
             screen.add(&fix);
         }
     }
-    Ok(())
+    node.join()
 }
 
 /// The same configuration for a file in `dir`: its relative paths made absolute, its status kept
 /// apart, and `url` in the place of its own.
 fn adapted(text: &[u8], url: Option<&str>, config: &Path, dir: &Path) -> io::Result<Vec<u8>> {
     let mut json: serde_json::Value = serde_json::from_slice(text)?;
-    let home = fs::canonicalize(config)?;
+    let home = std::path::absolute(config)?;
     if let Some(table) = json.as_object_mut() {
         for key in ["app_key_file", "credential_file", "ca_file"] {
             if let Some(serde_json::Value::String(file)) = table.get_mut(key) {

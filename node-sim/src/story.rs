@@ -7,7 +7,6 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
-use std::thread;
 use std::time::Instant;
 
 use jarvis_node::agent::Outcome;
@@ -20,7 +19,7 @@ use crate::screen::Screen;
 /// How long a chapter may take before the story has failed; the machine may be a busy one.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a pattern is left on the LED to be looked at.
-const LOOK: Duration = Duration::from_millis(3500);
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Why the story was not told to its end.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
     screen.say(&format!("The auth service listens at {}, with a certificate of its own CA.", stub.url()));
     hurry(&dir.path().join("config.json")).map_err(because("the configuration cannot be written"))?;
 
-    let node = LiveNode::start(dir.path().join("config.json"), screen, false)
+    let node = LiveNode::start(dir.path().join("config.json"), screen, true)
         .map_err(because("the node did not start"))?;
     let teller = Teller { screen, node: &node };
     teller.expect(
@@ -58,7 +57,7 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
         "The node has started and asks at a random moment, not with all others.",
     )?;
     teller.expect(Outcome::Valid, "It showed its key over TLS, and the service knows it.")?;
-    teller.look();
+    teller.look()?;
 
     screen.say("Now the auth service goes down.");
     stub.go_down();
@@ -66,12 +65,12 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
         Outcome::ValidCached,
         "No answer takes an accepted node's rights away: it keeps its verdict.",
     )?;
-    teller.look();
+    teller.look()?;
 
     screen.say("The auth service comes back; the node finds out by itself.");
     stub.come_back().map_err(because("the stub server did not come back"))?;
     teller.expect(Outcome::Valid, "It asked again, after a random and growing delay.")?;
-    teller.look();
+    teller.look()?;
 
     screen.say("Somebody rotates the node's key on the service: the old one fails at once.");
     let (node_id, _) = stub.node();
@@ -81,14 +80,14 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
         Outcome::NodeRejected,
         "That is a denial, and the only thing that is: HTTP 200, valid:false.",
     )?;
-    teller.look();
+    teller.look()?;
 
     screen.say("The new credential is put in place, and the node is told (SIGHUP).");
     install(&dir.path().join("credential.json"), node_id, &new_key)
         .map_err(because("the credential cannot be written"))?;
     node.reload();
     teller.expect(Outcome::Valid, "It read the file and asked at once.")?;
-    teller.look();
+    teller.look()?;
 
     drop(node);
     screen.say(&format!(
@@ -119,24 +118,36 @@ impl Teller<'_> {
                     }
                     return Ok(());
                 }
-                Ok(news) => {
-                    self.screen.say(&format!("{} (on the way to {outcome})", news.outcome));
-                }
+                // On its way there: a new key, say, ends the denial of the old one first.
+                Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Unfinished(format!(
                         "the node did not come to {outcome} within {PATIENCE:?}"
                     )));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Unfinished(format!("the node has ended instead of showing {outcome}")));
+                    return Err(interrupted());
                 }
             }
         }
     }
 
-    fn look(&self) {
-        thread::sleep(LOOK);
+    /// Leaves the LED to be looked at; ends early when the story is interrupted.
+    fn look(&self) -> Result<(), Unfinished> {
+        let until = Instant::now() + LOOK;
+        loop {
+            match self.node.news().recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Err(interrupted()),
+            }
+        }
     }
+}
+
+/// The node ends early only when somebody ends it.
+fn interrupted() -> Unfinished {
+    Unfinished("the story was interrupted".into())
 }
 
 /// What the LED shows, in words, from the pattern itself.

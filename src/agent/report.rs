@@ -31,8 +31,10 @@ pub struct Report<'a> {
     pub as_of: Option<Instant>,
     /// When the server or the setup is next looked at; `None` while that is being done.
     pub next_check: Option<Instant>,
-    /// The server's last verdict on the claim.
-    pub verdict: Option<&'a Verdict>,
+    /// By when the agent will have something new to tell, if it still runs.
+    pub due: Instant,
+    /// The server's last verdict, and on which claim: what has to survive a restart.
+    pub verdict: Option<(&'a Claim, &'a Verdict)>,
 }
 
 /// What to do about a denial, by the reasons the service gives (jarvis-auth-wire.md).

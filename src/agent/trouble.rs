@@ -85,6 +85,32 @@ impl TroubleKind {
         }
     }
 
+    /// Whether the server itself said so. A failed connection is nobody's word.
+    #[must_use]
+    pub const fn is_the_servers_word(self) -> bool {
+        match self {
+            Self::Busy
+            | Self::Redirected
+            | Self::NotTheService
+            | Self::RequestRefused
+            | Self::NotUnderstood
+            | Self::OtherNode
+            | Self::AppRejected => true,
+            Self::NameUnknown
+            | Self::Unreachable
+            | Self::Stalled
+            | Self::ClosedEarly
+            | Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::CertificateUnknownIssuer
+            | Self::CertificateWrongName
+            | Self::CertificateRefused
+            | Self::Handshake
+            | Self::Clock
+            | Self::Setup => false,
+        }
+    }
+
     const fn fix(self) -> &'static str {
         match self {
             Self::NameUnknown => {

@@ -7,19 +7,20 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::io::ErrorKind;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::ClientConfig;
 use ureq::http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderValue};
-use ureq::unversioned::transport::{Connector, TcpConnector};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, TcpConnector, Transport};
 use zeroize::Zeroizing;
 
 use super::config::Config;
 use super::resolver::Names;
 use super::tls::{self, HandshakeFailed, TlsConnector};
-use crate::agent::{Answer, Trouble, TroubleKind};
+use crate::agent::{Answer, Household, Trouble, TroubleKind};
 use crate::credential::Credential;
+use crate::text::Text;
 use crate::wire::{APP_ID_HEADER, APP_KEY_HEADER, ValidateRequest, ValidateResponse};
 
 /// The documented answer has some 200 bytes; what is longer than this is not one.
@@ -27,10 +28,14 @@ const MAX_ANSWER: u64 = 16 * 1024;
 /// Enough for the request, and for TLS to hand its records on; ureq's own 128 KiB each would be
 /// most of this program's memory.
 const BUFFER: usize = 8 * 1024;
+/// Well below [`BUFFER`]: a header that fills it would look like a closed connection.
+const MAX_HEADER: usize = 4 * 1024;
 
 /// Asks one auth service on behalf of one app.
 pub struct AuthClient {
-    agent: ureq::Agent,
+    settings: ureq::config::Config,
+    tls: Arc<ClientConfig>,
+    request_timeout: Duration,
     endpoint: String,
     peer: String,
     service_id: String,
@@ -61,13 +66,14 @@ impl AuthClient {
             .timeout_global(Some(config.request_timeout))
             // Minutes lie between two calls and the server closes after five idle seconds.
             .max_idle_connections(0)
+            .max_response_header_size(MAX_HEADER)
             .input_buffer_size(BUFFER)
             .output_buffer_size(BUFFER)
             .build();
-        let connector =
-            ().chain(TcpConnector::default()).chain(TlsConnector::new(tls, config.request_timeout));
         Self {
-            agent: ureq::Agent::with_parts(settings, connector, Names::default()),
+            settings,
+            tls,
+            request_timeout: config.request_timeout,
             endpoint: config.auth_url.validate_node(),
             peer: format!("{}:{}", config.auth_url.host(), config.auth_url.port()),
             service_id: config.service_id.clone(),
@@ -81,9 +87,19 @@ impl AuthClient {
     #[must_use]
     pub fn validate(&self, credential: &Credential) -> Answer {
         match self.exchange(credential) {
-            Ok((status, headers, body)) => judge(status, &headers, &body, credential, &self.app_id),
+            Ok((status, headers, body)) => {
+                let answer = judge(status, &headers, &body, credential, &self.app_id);
+                if self.repeats_a_key(&body, credential) { withheld(answer) } else { answer }
+            }
             Err(error) => Answer::Inconclusive { trouble: self.transport_trouble(&error), retry_after: None },
         }
+    }
+
+    /// Whether the server sends one of our keys back: the real one echoes what it did not
+    /// understand, and what it says is shown to everyone.
+    fn repeats_a_key(&self, body: &[u8], credential: &Credential) -> bool {
+        let holds = |key: &[u8]| body.windows(key.len()).any(|window| window == key);
+        holds(credential.node_key.expose().as_bytes()) || holds(&self.app_key)
     }
 
     fn exchange(&self, credential: &Credential) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
@@ -97,8 +113,11 @@ impl AuthClient {
         serde_json::to_writer(&mut *body, &request).map_err(|e| ureq::Error::Other(e.into()))?;
         let mut app_key = HeaderValue::from_bytes(&self.app_key).map_err(|e| ureq::Error::Http(e.into()))?;
         app_key.set_sensitive(true);
-        let response = self
-            .agent
+        // Made anew for each call: no connection outlives one, and the handshake must know when
+        // the call has to end.
+        let end = Instant::now() + self.request_timeout;
+        let connector = ().chain(Dial::default()).chain(TlsConnector::new(Arc::clone(&self.tls), end));
+        let response = ureq::Agent::with_parts(self.settings.clone(), connector, Names::default())
             .post(&self.endpoint)
             .header(APP_ID_HEADER, &self.app_id)
             .header(APP_KEY_HEADER, app_key)
@@ -124,6 +143,10 @@ impl AuthClient {
                 format_args!("{peer} took the connection but did not answer in time"),
             ),
             ureq::Error::Io(e) => self.io_trouble(e),
+            ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => Trouble::new(
+                TroubleKind::NotUnderstood,
+                format_args!("what {peer} answered is far too long for a Jarvis auth service"),
+            ),
             ureq::Error::Other(e) => match e.downcast_ref::<HandshakeFailed>() {
                 Some(HandshakeFailed(e)) => self.io_trouble(e),
                 None => not_http(peer),
@@ -153,6 +176,37 @@ impl AuthClient {
 
 fn not_http(peer: &str) -> Trouble {
     Trouble::new(TroubleKind::NotUnderstood, format_args!("what {peer} answered is not proper HTTP"))
+}
+
+/// The same answer without the text the server put into it.
+fn withheld(answer: Answer) -> Answer {
+    match answer {
+        Answer::Denied(_) => Answer::Denied(Text::from("(not shown: the answer repeats a key)")),
+        Answer::Valid(household) => Answer::Valid(Household { id: None, ..household }),
+        inconclusive @ Answer::Inconclusive { .. } => inconclusive,
+    }
+}
+
+/// Opens the TCP connection. Whatever time runs out while it does, the server was not reached.
+#[derive(Debug, Default)]
+struct Dial(TcpConnector);
+
+impl<In: Transport> Connector<In> for Dial {
+    type Out = <TcpConnector as Connector<In>>::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        self.0.connect(details, chained).map_err(|error| {
+            if matches!(error, ureq::Error::Timeout(_)) {
+                ureq::Error::Timeout(ureq::Timeout::Connect)
+            } else {
+                error
+            }
+        })
+    }
 }
 
 /// The rules of the verdict (jarvis-auth-wire.md, "What follows from it"): only a 200 with

@@ -3,8 +3,9 @@
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
+use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
 use crate::wire::VALIDATE_NODE_PATH;
@@ -49,6 +50,17 @@ impl AuthUrl {
             return Err(wrong(
                 "is plain HTTP, which shows the keys to everyone on the network: use https://, or set allow_http to true",
             ));
+        }
+        if authority.host().starts_with('[') && host.parse::<Ipv6Addr>().is_err() {
+            return Err(wrong("has something in brackets that is not an IPv6 address"));
+        }
+        if https && ServerName::try_from(host.as_str()).is_err() {
+            return Err(wrong("names a host that no certificate can be made out for"));
+        }
+        // A port that does not fit is not "no port": the keys would go to another service.
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(wrong("has a port that is not from 1 to 65535"));
         }
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
         let base = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
@@ -124,6 +136,11 @@ mod tests {
             "ftp://auth.home",
             "https://",
             "https://user:pw@auth.home",
+            "https://auth.home:99999",
+            "https://auth.home:0",
+            "https://auth.home:",
+            "https://-x.home",
+            "https://[v1.x]",
             "https://auth.home/?x=1",
             "https://auth.home/#x",
             "https://auth home",

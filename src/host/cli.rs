@@ -107,7 +107,7 @@ pub fn main() -> Result<u8, Failure> {
         },
         Command::Check => {
             let (outcome, view) = check::check(config);
-            tell(&view, json, None)?;
+            tell(&view, json)?;
             Ok(outcome.exit_code())
         }
         Command::Status => tell_status(config, json),
@@ -170,27 +170,32 @@ fn tell_status(config: PathBuf, json: bool) -> Result<u8, Failure> {
         )
     })?;
     let (boot_id, now) = (status::boot_id(), clock::instant());
-    tell(&record.view(&boot_id, now), json, record.staleness(&boot_id, now))?;
+    let mut view = record.view(&boot_id, now);
+    if let Some(about_the_daemon) = record.staleness(&boot_id, now) {
+        // What it last knew is not what is mended first.
+        view.fix = Some(about_the_daemon.into());
+    }
+    tell(&view, json)?;
     Ok(0)
 }
 
-fn tell(view: &View, json: bool, about_the_daemon: Option<&str>) -> Result<(), Failure> {
-    if json {
-        let text = serde_json::to_string(view).map_err(|e| Failure::new(70, e))?;
-        return print(&(text + "\n"));
-    }
-    // Two lines at most: what is the matter with the daemon comes before what it last knew.
-    let text = view.in_words();
-    match (about_the_daemon, text.lines().next()) {
-        (Some(sentence), Some(first)) => print(&alloc::format!("{first}\n{sentence}\n")),
-        _ => print(&(text + "\n")),
-    }
+fn tell(view: &View, json: bool) -> Result<(), Failure> {
+    let text =
+        if json { serde_json::to_string(view).map_err(|e| Failure::new(70, e))? } else { view.in_words() };
+    print(&(text + "\n"))
 }
 
 fn show(outcome: Outcome, config: PathBuf) -> Result<u8, Failure> {
     let config = Config::load(&config).map_err(|e| Failure::new(78, e))?;
+    let now = clock::instant();
+    if Record::load(&config.face.status_file).is_ok_and(|r| r.staleness(&status::boot_id(), now).is_none()) {
+        return Err(Failure::new(
+            69,
+            "the daemon runs, and the LED is its own; stop it first with `sudo systemctl stop jarvis-node`",
+        ));
+    }
     let mut lamp = pin::open(&config.face.led)
-        .map_err(|e| Failure::new(69, alloc::format!("{e}; while the daemon runs, the LED is its own")))?
+        .map_err(|e| Failure::new(69, e))?
         .ok_or_else(|| Failure::new(78, "the configuration has \"led\": \"none\""))?;
     let (sender, mut inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;

@@ -51,7 +51,8 @@ struct Raw {
     api_key: Option<Parsed<NodeKey>>,
 }
 
-/// Parsed where it stands in the file's bytes, so that no unwiped copy of it is made.
+/// Parsed where it stands in the file's bytes, so that no unwiped copy of it is made (but for a
+/// key with JSON escapes, which serde_json unescapes elsewhere; issued keys have none).
 struct Parsed<T>(Result<T, Malformed>);
 
 fn checked<T>(path: &Path, key: &'static str, found: Option<Parsed<T>>) -> Result<T, SetupError> {

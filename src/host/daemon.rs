@@ -24,7 +24,8 @@ use crate::lamp::Lamp;
 pub fn run(config_file: PathBuf) -> io::Result<Exit> {
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
-    let mut open_lamp = open_lamp;
+    let mut complained_of = None;
+    let mut open_lamp = |led: &Led| open_lamp(led, &mut complained_of);
     let mut notify = notify;
     // The system's random numbers, by the only door the standard library has to them.
     let seed = RandomState::new().build_hasher().finish();
@@ -35,11 +36,21 @@ pub fn run(config_file: PathBuf) -> io::Result<Exit> {
     exit
 }
 
-fn open_lamp(led: &Led) -> Option<Lamp<BoardPin>> {
-    pin::open(led).unwrap_or_else(|e| {
-        warn!("{e}. The node validates without it");
-        None
-    })
+/// The lamp on that LED. One that cannot be had is complained of once, not at every attempt.
+fn open_lamp(led: &Led, complained_of: &mut Option<Led>) -> Option<Lamp<BoardPin>> {
+    match pin::open(led) {
+        Ok(lamp) => {
+            *complained_of = None;
+            lamp
+        }
+        Err(e) => {
+            if complained_of.as_ref() != Some(led) {
+                warn!("{e}. The node validates without it");
+                *complained_of = Some(led.clone());
+            }
+            None
+        }
+    }
 }
 
 fn notify(notice: Notice<'_>) {

@@ -4,6 +4,7 @@
 
 mod dns;
 mod files;
+mod packet;
 
 use alloc::format;
 use alloc::string::String;

@@ -145,6 +145,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             Action::Publish => {
                 self.publish(now, false);
+                self.reassert_light(now);
                 Done::Nothing
             }
             Action::KeepOldSetup(trouble) => {
@@ -173,6 +174,15 @@ impl<'a, P: OutputPin> Node<'a, P> {
     fn light(&mut self, outcome: Outcome, now: Now) {
         if let Some(lamp) = &mut self.lamp
             && let Err(e) = lamp.show(outcome, now.instant)
+        {
+            self.give_lamp_up(&e);
+        }
+    }
+
+    /// Where memory or sysfs leads to the LED, others can set it too: `jarvis-node led`, say.
+    fn reassert_light(&mut self, now: Now) {
+        if let Some(lamp) = &mut self.lamp
+            && let Err(e) = lamp.reassert(now.instant)
         {
             self.give_lamp_up(&e);
         }

@@ -4,9 +4,10 @@
 use alloc::vec::Vec;
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::error::SetupError;
@@ -38,9 +39,14 @@ pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
 /// the running user, or is open to others.
 pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let unreadable = |why| SetupError::reading(what, path, why);
-    let mut file = File::open(path).map_err(unreadable)?;
+    // Without waiting: to open a pipe that nobody writes to would hold the LED up.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
     // The open file, not the path: what is checked is what is read.
     let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a regular file")));
+    }
     let from_systemd =
         std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|dir| path.parent() == Some(Path::new(&dir)));
     let reader = Reader { user: rustix::process::geteuid().as_raw(), from_systemd };
@@ -174,6 +180,18 @@ mod tests {
         assert!(matches!(error, SetupError::Missing { .. }), "{error}");
         File::options().write(true).open(&path).and_then(|f| f.set_len(MAX_LEN + 1)).expect("grown");
         assert!(matches!(read("key", &path), Err(SetupError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_pipe_or_a_folder_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status();
+        assert!(made.expect("mkfifo is there").success());
+        for path in [&pipe, dir.path()] {
+            let error = read("key", path).expect_err("refused");
+            assert!(matches!(error, SetupError::Unreadable { .. }), "{error}");
+        }
     }
 
     #[test]

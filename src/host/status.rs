@@ -25,7 +25,7 @@ pub struct Record {
     boot_id: String,
     stopped: bool,
     outcome: String,
-    claim: Option<ClaimRecord>,
+    node_id: Option<String>,
     household_id: Option<String>,
     household_member_ids: Option<Vec<i64>>,
     reason: Option<String>,
@@ -33,6 +33,7 @@ pub struct Record {
     source: Option<String>,
     as_of_ms: Option<u64>,
     next_check_ms: Option<u64>,
+    due_ms: u64,
     verdict: Option<VerdictRecord>,
 }
 
@@ -46,6 +47,7 @@ struct ClaimRecord {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct VerdictRecord {
+    claim: ClaimRecord,
     at_ms: u64,
     valid: bool,
     household_id: Option<String>,
@@ -91,12 +93,7 @@ impl Record {
             boot_id: boot_id.to_owned(),
             stopped,
             outcome: report.outcome.to_string(),
-            claim: report.claim.map(|claim| ClaimRecord {
-                node_id: claim.node_id.as_str().to_owned(),
-                service_id: claim.service_id.as_str().to_owned(),
-                auth_url: claim.auth_url.as_str().to_owned(),
-                secrets_stamp: claim.secrets_stamp,
-            }),
+            node_id: report.claim.map(|claim| claim.node_id.as_str().to_owned()),
             household_id: household.and_then(|h| h.id.as_ref()).map(ToString::to_string),
             household_member_ids: household.and_then(members),
             reason: report.reason.map(ToOwned::to_owned),
@@ -110,7 +107,8 @@ impl Record {
             }),
             as_of_ms: report.as_of.map(Instant::as_millis),
             next_check_ms: report.next_check.map(Instant::as_millis),
-            verdict: report.verdict.map(VerdictRecord::of),
+            due_ms: report.due.as_millis(),
+            verdict: report.verdict.map(|(claim, verdict)| VerdictRecord::of(claim, verdict)),
         }
     }
 
@@ -140,16 +138,7 @@ impl Record {
         if self.boot_id != boot_id {
             return None;
         }
-        let (claim, verdict) = (self.claim?, self.verdict?);
-        Some(Remembered {
-            claim: Claim {
-                node_id: NodeId::parse(&claim.node_id).ok()?,
-                service_id: Text::from(claim.service_id.as_str()),
-                auth_url: Text::from(claim.auth_url.as_str()),
-                secrets_stamp: claim.secrets_stamp,
-            },
-            verdict: verdict.into_verdict(),
-        })
+        self.verdict.and_then(VerdictRecord::into_remembered)
     }
 
     /// What there is to tell of it at `now`; ages are unknown when it is of an earlier boot.
@@ -159,7 +148,7 @@ impl Record {
         let secs = |d: core::time::Duration| (millis(d) + 500) / 1000;
         View {
             outcome: self.outcome.clone(),
-            node_id: self.claim.as_ref().map(|claim| claim.node_id.clone()),
+            node_id: self.node_id.clone(),
             household_id: self.household_id.clone(),
             household_member_ids: self.household_member_ids.clone(),
             reason: self.reason.clone(),
@@ -176,12 +165,11 @@ impl Record {
     /// A sentence about the daemon itself when what it left must not be taken for news.
     #[must_use]
     pub fn staleness(&self, boot_id: &str, now: Instant) -> Option<&'static str> {
-        // Longer than any call and its time-outs may take.
-        const OVERDUE: core::time::Duration = core::time::Duration::from_secs(900);
-        let overdue = |at: u64| now > Instant::from_millis(at) + OVERDUE;
+        // A busy board may be late.
+        const LATE: core::time::Duration = core::time::Duration::from_secs(60);
         if self.stopped {
             Some("The daemon was stopped; start it with `sudo systemctl start jarvis-node`.")
-        } else if self.boot_id != boot_id || self.next_check_ms.is_some_and(overdue) {
+        } else if self.boot_id != boot_id || now > Instant::from_millis(self.due_ms) + LATE {
             Some("The daemon has left no news for a while; look at `systemctl status jarvis-node`.")
         } else {
             None
@@ -189,10 +177,32 @@ impl Record {
     }
 }
 
+impl ClaimRecord {
+    fn of(claim: &Claim) -> Self {
+        Self {
+            node_id: claim.node_id.as_str().to_owned(),
+            service_id: claim.service_id.as_str().to_owned(),
+            auth_url: claim.auth_url.as_str().to_owned(),
+            secrets_stamp: claim.secrets_stamp,
+        }
+    }
+
+    fn into_claim(self) -> Option<Claim> {
+        Some(Claim {
+            node_id: NodeId::parse(&self.node_id).ok()?,
+            service_id: Text::from(self.service_id.as_str()),
+            auth_url: Text::from(self.auth_url.as_str()),
+            secrets_stamp: self.secrets_stamp,
+        })
+    }
+}
+
 impl VerdictRecord {
-    fn of(verdict: &Verdict) -> Self {
+    fn of(claim: &Claim, verdict: &Verdict) -> Self {
+        let claim = ClaimRecord::of(claim);
         match verdict {
             Verdict::Valid { at, household } => Self {
+                claim,
                 at_ms: at.as_millis(),
                 valid: true,
                 household_id: household.id.as_ref().map(ToString::to_string),
@@ -200,6 +210,7 @@ impl VerdictRecord {
                 reason: None,
             },
             Verdict::Denied { at, reason } => Self {
+                claim,
                 at_ms: at.as_millis(),
                 valid: false,
                 household_id: None,
@@ -209,9 +220,9 @@ impl VerdictRecord {
         }
     }
 
-    fn into_verdict(self) -> Verdict {
+    fn into_remembered(self) -> Option<Remembered> {
         let at = Instant::from_millis(self.at_ms);
-        if self.valid {
+        let verdict = if self.valid {
             let household = Household {
                 id: self.household_id.as_deref().map(Text::from),
                 member_ids: self.household_member_ids.map(MemberIds::from_iter),
@@ -219,7 +230,8 @@ impl VerdictRecord {
             Verdict::Valid { at, household }
         } else {
             Verdict::Denied { at, reason: Text::from(self.reason.unwrap_or_default().as_str()) }
-        }
+        };
+        Some(Remembered { claim: self.claim.into_claim()?, verdict })
     }
 }
 

@@ -5,10 +5,11 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
@@ -62,14 +63,14 @@ fn ca_error(path: &Path, why: String) -> SetupError {
 #[derive(Debug)]
 pub(super) struct TlsConnector {
     config: Arc<ClientConfig>,
-    /// For the handshake alone. Not part of the time for connecting: a server that accepts and
-    /// then stalls is overloaded, not unreachable.
-    handshake_timeout: Duration,
+    /// When the call has to end, and with it the handshake. Not the time for connecting: a server
+    /// that accepts and then stalls is overloaded, not unreachable.
+    end: Instant,
 }
 
 impl TlsConnector {
-    pub(super) const fn new(config: Arc<ClientConfig>, handshake_timeout: Duration) -> Self {
-        Self { config, handshake_timeout }
+    pub(super) const fn new(config: Arc<ClientConfig>, end: Instant) -> Self {
+        Self { config, end }
     }
 }
 
@@ -93,7 +94,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             .map_err(|e| HandshakeFailed::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
         let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(NextTimeout {
-            after: time::Duration::Exact(self.handshake_timeout),
+            after: time::Duration::Exact(self.end.saturating_duration_since(Instant::now())),
             reason: ureq::Timeout::Global,
             ..NextTimeout::default()
         });
@@ -123,7 +124,12 @@ impl Transport for TlsTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         self.stream.sock.set_timeout(timeout);
-        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        let buffer = self.buffers.input_append_buf();
+        if buffer.is_empty() {
+            // To read nothing into it would look like the end of the connection.
+            return Err(ureq::Error::LargeResponseHeader(0, 0));
+        }
+        let amount = self.stream.read(buffer)?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -207,5 +213,11 @@ pub(super) fn trouble(error: &rustls::Error) -> Trouble {
 
 fn names(why: &CertificateError) -> String {
     let CertificateError::NotValidForNameContext { presented, .. } = why else { return String::new() };
+    // In rustls's own notation: DnsName("auth.home"), IpAddress(192.0.2.1).
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+        inner.trim_matches('"').to_string()
+    };
+    let presented: Vec<_> = presented.iter().map(bare).collect();
     if presented.is_empty() { String::new() } else { format!(", but for {}", presented.join(", ")) }
 }

@@ -108,7 +108,7 @@ fn a_certificate_for_another_name_is_tls_trouble() {
     .unwrap();
     rig.configure("start_splay_secs", 0);
     rig.configure("auth_url", format!("https://127.0.0.2:{}", everywhere.addr().port()));
-    refused(&rig, 76, "tls", "not made out for the name in auth_url");
+    refused(&rig, 76, "tls", "not made out for the name in auth_url, but for localhost, 127.0.0.1");
 }
 
 #[test]
@@ -219,6 +219,58 @@ fn a_server_that_stalls_is_given_up_in_time_in_the_handshake_and_after_it() {
         refused(&rig, 75, "server", "did not answer in time");
         assert!(start.elapsed() < PATIENCE, "{scheme}: {:?}", start.elapsed());
     }
+}
+
+#[test]
+fn a_connection_that_is_never_made_is_network_trouble_however_short_the_time() {
+    let rig = Rig::new();
+    // A listener whose queue is full takes no connection and refuses none.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, core::time::Duration::from_millis(300)) {
+        queued.push(stream);
+        assert!(queued.len() < 20_000, "the queue never fills");
+    }
+    rig.configure("auth_url", format!("https://{address}"));
+    for (connect, request) in [(1, 30), (2, 2), (5, 2)] {
+        rig.configure("connect_timeout_secs", connect);
+        rig.configure("request_timeout_secs", request);
+        refused(&rig, 69, "network", "does not answer");
+    }
+}
+
+#[test]
+fn an_answer_far_too_long_is_told_as_that() {
+    let rig = Rig::new();
+    for behave in [
+        (|s| {
+            let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(40_000));
+            answer(s, head.as_bytes());
+        }) as fn(TcpStream),
+        |s| {
+            let body = " ".repeat(40_000);
+            answer(s, format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        },
+    ] {
+        rig.configure("auth_url", format!("http://{}", rude_server(behave)));
+        refused(&rig, 75, "server", "far too long");
+    }
+}
+
+#[test]
+fn a_server_that_repeats_a_key_is_not_quoted() {
+    let rig = Rig::new();
+    let echo = rude_server(|mut stream| {
+        let request = read_request(&mut stream);
+        let body = request.split("\r\n\r\n").nth(1).unwrap().replace('"', "'");
+        let said = format!(r#"{{"valid":false,"reason":"cannot take {body}"}}"#);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", said.len());
+        let _ = std::io::Write::write_all(&mut stream, (head + &said).as_bytes());
+    });
+    rig.configure("auth_url", format!("http://{echo}"));
+    let view = refused(&rig, 77, "node-rejected", "not shown: the answer repeats a key");
+    assert!(!view.to_string().contains(rig.stub.node().1), "{view}");
 }
 
 #[test]

@@ -21,15 +21,18 @@ fn it_follows_the_server_through_an_outage_a_rotation_and_a_new_credential() {
     assert!(status["next_check_secs"].is_u64() || status["next_check_secs"].is_null(), "{status}");
     rig.stub.come_back().unwrap();
     daemon.comes_to("valid");
+    let credential = || fs::read(rig.dir.path().join("credential.json")).unwrap();
+    let before = credential();
     let new_key = rig.stub.rotate_key("kitchen-pi").unwrap();
     daemon.comes_to("node-rejected");
-    let before = fs::read(rig.dir.path().join("credential.json")).unwrap();
+    assert_eq!(credential(), before, "no denial touches the credential");
     rig.install(&new_key);
+    let installed = credential();
     daemon.signal("HUP");
     daemon.comes_to("valid");
     let (status, _) = daemon.stop();
     assert_eq!(status.code(), Some(0));
-    assert_ne!(fs::read(rig.dir.path().join("credential.json")).unwrap(), before, "ours, not touched since");
+    assert_eq!(credential(), installed, "nor does anything else");
 }
 
 #[test]
@@ -49,6 +52,37 @@ fn the_last_verdict_survives_a_kill_and_is_told_as_cached() {
 }
 
 #[test]
+fn the_last_verdict_survives_a_restart_into_a_broken_setup() {
+    let rig = Rig::new();
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    daemon.comes_to("valid");
+    daemon.stop();
+    let sound = fs::read_to_string(rig.config()).unwrap();
+    fs::write(rig.config(), sound.replace("service_id", "servcie_id")).unwrap();
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    daemon.comes_to("setup");
+    rig.stub.go_down();
+    fs::write(rig.config(), sound).unwrap();
+    daemon.signal("HUP");
+    daemon.comes_to("valid-cached");
+}
+
+#[test]
+fn led_leaves_the_daemons_led_alone() {
+    let rig = Rig::new();
+    rig.configure("led", serde_json::json!({ "sysfs": "no-such-led" }));
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    daemon.comes_to("valid");
+    let told = |output: std::process::Output| String::from_utf8(output.stderr).unwrap();
+    let output = rig.command("led").arg("tls").output().unwrap();
+    assert_eq!(output.status.code(), Some(69));
+    assert!(told(output).contains("the daemon runs, and the LED is its own"));
+    daemon.stop();
+    let output = rig.command("led").arg("tls").output().unwrap();
+    assert!(told(output).contains("/sys/class/leds/no-such-led"));
+}
+
+#[test]
 fn it_stops_at_once_in_the_middle_of_a_stalled_request() {
     let rig = Rig::new();
     let asked = rude_server(|stream| {
@@ -64,6 +98,7 @@ fn it_stops_at_once_in_the_middle_of_a_stalled_request() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     let output = rig.command("status").output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().contains("The daemon was stopped"));
+    assert!(rig.status()["fix"].as_str().unwrap().contains("The daemon was stopped"));
 }
 
 #[test]
@@ -147,6 +182,7 @@ fn a_steady_state_is_silent_and_no_log_at_any_level_holds_a_secret() {
     for line in &daemon.lines {
         assert!(line.contains("[jarvis_node::"), "not ours: {line}");
         assert!(!line.contains(node_key) && !line.contains(rig.stub.app_key()), "{line}");
+        // As ureq would show what it sends.
         let hex: String = node_key.bytes().take(8).map(|b| format!("{b:02x}")).collect();
         assert!(!line.to_lowercase().contains(&hex), "{line}");
     }

@@ -22,14 +22,24 @@ impl ErrorType for Edges {
     type Error = Infallible;
 }
 
+impl Edges {
+    /// A level that is only confirmed is no edge.
+    fn set(&self, high: bool) {
+        let mut edges = self.0.lock().unwrap();
+        if edges.last().is_none_or(|(_, was)| *was != high) {
+            edges.push((Instant::now(), high));
+        }
+    }
+}
+
 impl OutputPin for Edges {
     fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.lock().unwrap().push((Instant::now(), false));
+        self.set(false);
         Ok(())
     }
 
     fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.lock().unwrap().push((Instant::now(), true));
+        self.set(true);
         Ok(())
     }
 }
@@ -91,8 +101,7 @@ fn it_blinks_on_while_a_request_hangs_and_is_dark_at_the_end() {
     sender.send(Message::Stop);
     node.join().unwrap();
     let edges = edges.0.lock().unwrap();
-    // 100 ms on, 100 ms off: on, off, on… with no gap as long as a blocked loop would make.
-    assert!(edges.windows(2).all(|pair| pair[0].1 != pair[1].1), "{edges:?}");
+    // 100 ms on, 100 ms off, with no gap as long as a blocked loop would make.
     let mut gaps: Vec<_> = edges.windows(2).map(|pair| pair[1].0.duration_since(pair[0].0)).collect();
     gaps.sort();
     let middle = gaps[gaps.len() / 2];

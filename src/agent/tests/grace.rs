@@ -131,6 +131,18 @@ fn a_verdict_about_something_else_is_forgotten() {
 }
 
 #[test]
+fn a_remembered_verdict_outlives_a_setup_that_cannot_be_read() {
+    let mut scenario = Scenario::restarted(remembered(good_at(5_000)));
+    scenario.happens(Event::SetupRead(Err(broken())));
+    scenario.shows(Outcome::Setup);
+    let kept = scenario.agent.report(scenario.now.instant).verdict;
+    assert_eq!(kept, Some((&claim("kitchen-pi", 1), &good_at(5_000))));
+    scenario.until_deadline();
+    scenario.reads(setup());
+    scenario.shows(Outcome::ValidCached);
+}
+
+#[test]
 fn a_remembered_verdict_past_its_grace_counts_for_nothing() {
     let mut scenario = Scenario::restarted(remembered(good_at(0)));
     let mut short = setup();

@@ -70,6 +70,17 @@ fn rejections_are_retried_slowly_and_only_after_reading_the_files_again() {
 }
 
 #[test]
+fn a_rejected_node_reads_its_files_before_every_try_of_an_outage_too() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(denied()).until_call();
+    for _ in 0..5 {
+        scenario.answered(inconclusive(TroubleKind::Unreachable)).until_deadline();
+        assert!(scenario.wants(&Action::ReadSetup) && !scenario.wants(&Action::Validate));
+        scenario.reads(setup());
+    }
+}
+
+#[test]
 fn one_call_is_under_way_at_a_time() {
     let mut scenario = Scenario::calling();
     for event in [Event::DeadlineReached, Event::ReloadRequested, Event::DeadlineReached] {

@@ -60,6 +60,22 @@ fn without_a_verdict_each_trouble_shows_as_itself() {
 }
 
 #[test]
+fn only_what_the_server_said_is_told_as_its_word() {
+    for (kind, source) in [
+        (TroubleKind::Busy, Some(Source::Server)),
+        (TroubleKind::AppRejected, Some(Source::Server)),
+        (TroubleKind::Stalled, None),
+        (TroubleKind::ClosedEarly, None),
+        (TroubleKind::Unreachable, None),
+        (TroubleKind::Handshake, None),
+    ] {
+        let mut scenario = Scenario::calling();
+        scenario.answered(inconclusive(kind));
+        assert_eq!(scenario.agent.report(scenario.now.instant).source, source, "{kind:?}");
+    }
+}
+
+#[test]
 fn no_trouble_of_any_kind_takes_a_good_verdict_away() {
     for kind in [
         TroubleKind::NameUnknown,

@@ -59,7 +59,7 @@ fn character_device(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     use gpiocdev::line::Value;
     let failed = |e: gpiocdev::Error| {
         PinError(format!(
-            "GPIO {pin} cannot be had: {e}; is another program using it, and is this user in group gpio?"
+            "GPIO {pin} cannot be had: {e} (is another program using it, and is this user in group gpio?)"
         ))
     };
     let chip = soc_chip()?;

@@ -13,7 +13,7 @@ use super::PinError;
 #[derive(Debug)]
 pub(super) struct SysfsLed {
     folder: PathBuf,
-    trigger_before: Option<String>,
+    trigger_before: String,
 }
 
 impl SysfsLed {
@@ -25,13 +25,13 @@ impl SysfsLed {
     fn take_at(folder: &Path) -> Result<Self, PinError> {
         let failed = |e: std::io::Error| {
             PinError(format!(
-                "the LED {} cannot be had: {e}; is it there, and may this user write its files (group gpio)?",
+                "the LED {} cannot be had: {e} (is it there, and may this user, by group gpio, write its files?)",
                 folder.display()
             ))
         };
         let triggers = fs::read_to_string(folder.join("trigger")).map_err(failed)?;
         fs::write(folder.join("trigger"), "none").map_err(failed)?;
-        let led = Self { folder: folder.into(), trigger_before: active_trigger(&triggers).map(Into::into) };
+        let led = Self { folder: folder.into(), trigger_before: trigger_to_give_back(&triggers).into() };
         fs::write(folder.join("brightness"), "0").map_err(failed)?;
         Ok(led)
     }
@@ -42,9 +42,14 @@ impl SysfsLed {
     }
 }
 
-/// The one in brackets, as in `none [mmc0] timer`.
-fn active_trigger(triggers: &str) -> Option<&str> {
-    triggers.split_ascii_whitespace().find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
+/// The one in brackets, as in `none [mmc0] timer`. `none` is what a run that was killed left
+/// behind; then it is `default-on` (jarvis-auth-wire.md).
+fn trigger_to_give_back(triggers: &str) -> &str {
+    triggers
+        .split_ascii_whitespace()
+        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
+        .filter(|active| *active != "none")
+        .unwrap_or("default-on")
 }
 
 impl ErrorType for SysfsLed {
@@ -63,10 +68,8 @@ impl OutputPin for SysfsLed {
 
 impl Drop for SysfsLed {
     fn drop(&mut self) {
-        if let Some(trigger) = &self.trigger_before {
-            // Nothing is left to be done about a failure here.
-            let _ = fs::write(self.folder.join("trigger"), trigger);
-        }
+        // Nothing is left to be done about a failure here.
+        let _ = fs::write(self.folder.join("trigger"), &self.trigger_before);
     }
 }
 
@@ -92,6 +95,13 @@ mod tests {
         assert_eq!(read("brightness"), "0");
         drop(led);
         assert_eq!(read("trigger"), "mmc0");
+    }
+
+    #[test]
+    fn a_trigger_that_a_killed_run_took_away_is_not_lost_for_good() {
+        assert_eq!(trigger_to_give_back("none rc-feedback [mmc0] timer\n"), "mmc0");
+        assert_eq!(trigger_to_give_back("[none] mmc0 default-on\n"), "default-on");
+        assert_eq!(trigger_to_give_back(""), "default-on");
     }
 
     #[test]

@@ -68,8 +68,7 @@ fn a_verdict_is_remembered_within_its_boot_only() {
         let report = agent.report(Instant::from_millis(10_000));
         let record = || saved_and_loaded(&Record::of(&report, "b1", true));
         let remembered = record().remembered("b1").expect("of this boot");
-        assert_eq!(Some(&remembered.claim), report.claim);
-        assert_eq!(Some(&remembered.verdict), report.verdict);
+        assert_eq!(Some((&remembered.claim, &remembered.verdict)), report.verdict);
         assert_eq!(record().remembered("b2"), None);
     }
 }
