@@ -1,0 +1,94 @@
+"""What jarvis-node costs the board: measured on it, from what its kernel counts."""
+
+import time
+
+from .card import WORK
+from .node import AS_NODE, SERVICE
+
+STEADY_SECONDS = 60
+CHECKS = 5
+REVALIDATIONS = 3
+
+SWITCHES = "cat /proc/{pid}/task/*/status | awk '/^voluntary_ctxt_switches/ {{ sum += $2 }} END {{ print sum }}'"
+CARD_WRITES = "awk '{ print $5, $7 }' /sys/block/mmcblk0/stat"
+CPU_MICROSECONDS = f"awk '/usage_usec/ {{ print $2 }}' /sys/fs/cgroup/system.slice/{SERVICE}/cpu.stat"
+
+
+def megabytes(kibibytes):
+    """The kernel counts memory in KiB; the budgets are in MB."""
+    return int(kibibytes) * 1024 / 1e6
+
+
+def measure(node):
+    """The table's rows, taken from a service that shows `valid`."""
+    steady = steady_state(node)
+    return [
+        ("binary size", (WORK / "jarvis-node").stat().st_size / 1e6, "MB", 1.5),
+        ("peak RSS of the service", megabytes(of_process(node, "VmHWM")), "MB", 2.0),
+        ("RssAnon in valid", megabytes(of_process(node, "RssAnon")), "MB", 0.6),
+        ("threads", int(of_process(node, "Threads")), "", 2),
+        *steady,
+        *one_check(node),
+        ("CPU of one revalidation in the service", revalidation_cpu(node), "s", None),
+    ]
+
+
+def of_process(node, field):
+    """A line of /proc/PID/status."""
+    return node.machine.read(f"awk '/^{field}:/ {{ print $2 }}' /proc/{node.pid()}/status")
+
+
+def steady_state(node):
+    """A minute in which nothing happens: how often the process woke, and what was written to the card."""
+    pid = node.pid()
+    switches = SWITCHES.format(pid=pid)
+    written = f"awk '/^write_bytes/ {{ print $2 }}' /proc/{pid}/io"
+    # The pause is the measurement. It runs on the board, so that the command channel is quiet too.
+    figures = node.machine.read(
+        f"sync; {switches}; {written}; {CARD_WRITES}; sleep {STEADY_SECONDS}; {switches}; {written}; {CARD_WRITES}",
+        seconds=STEADY_SECONDS + 120,
+    )
+    before, after = (lambda words: (words[: len(words) // 2], words[len(words) // 2 :]))(
+        [int(word) for word in figures.split()]
+    )
+    woken, own_bytes, card_writes, card_sectors = (b - a for a, b in zip(before, after))
+    return [
+        ("wake-ups in 60 s of valid", woken, "", 10),
+        ("bytes it wrote to the card in 60 s of valid", own_bytes, "", 0),
+        ("writes to the card in 60 s, whole system", card_writes, "", 0),
+        ("sectors of them", card_sectors, "", 0),
+    ]
+
+
+def one_check(node):
+    """Start to verdict, as a process of its own: CPU over some rounds after a warm-up, and peak memory."""
+    times = node.machine.read(
+        f"{AS_NODE} bash -c 'jarvis-node check >/dev/null; TIMEFORMAT=\"%3U %3S\";"
+        f" for round in $(seq {CHECKS}); do time jarvis-node check >/dev/null; done'"
+    )
+    seconds = [float(word) for word in times.split()]
+    peak = node.machine.read(f"{AS_NODE} /usr/bin/time -f %M jarvis-node check 2>&1 >/dev/null").split()[-1]
+    return [
+        ("CPU from start to verdict (check)", sum(seconds) / CHECKS, "s", None),
+        ("peak RSS of check", megabytes(peak), "MB", 2.0),
+    ]
+
+
+def revalidation_cpu(node):
+    """What one more validation costs the running service; a new connection each, since the server hangs up in between."""
+    pid = node.pid()
+    before = int(node.machine.read(CPU_MICROSECONDS))
+    for _ in range(REVALIDATIONS):
+        node.machine.run(f"kill -HUP {pid}")
+        settle(node)
+    return (int(node.machine.read(CPU_MICROSECONDS)) - before) / 1e6 / REVALIDATIONS
+
+
+def settle(node, quiet_seconds=3, seconds=60):
+    """Waits until the service has used no CPU for a while."""
+    deadline = time.monotonic() + seconds
+    used, since = node.machine.read(CPU_MICROSECONDS), time.monotonic()
+    while time.monotonic() - since < quiet_seconds and time.monotonic() < deadline:
+        time.sleep(0.5)
+        if (now := node.machine.read(CPU_MICROSECONDS)) != used:
+            used, since = now, time.monotonic()

@@ -1,0 +1,27 @@
+"""A card as a user prepares it in another computer, for a board that shall trust our stub."""
+
+import json
+
+from .card import REPOSITORY, Card
+
+CREDENTIAL = "/var/lib/jarvis-node/credential.json"
+CA_FILE = "/etc/jarvis-node/ca.pem"
+
+
+def prepared_card(name, stub, **changes):
+    """The program installed with what the stub gave out. The configuration is the shipped example, filled in."""
+    config = json.loads((REPOSITORY / "systemd/config.example.json").read_text(encoding="utf-8"))
+    recommended = stub.config()
+    config.update(
+        auth_url=stub.url(), service_id=recommended["service_id"], app_id=recommended["app_id"], ca_file=CA_FILE, **changes
+    )
+    filled_in = stub.directory / f"config-{name}.json"
+    filled_in.write_text(json.dumps(config), encoding="utf-8")
+    card = Card(name)
+    card.install(
+        config=filled_in,
+        app_key=stub.directory / "app.key",
+        credential=stub.directory / "credential.json",
+        ca=stub.directory / "ca.pem",
+    )
+    return card

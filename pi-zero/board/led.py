@@ -1,0 +1,118 @@
+"""What an LED shows, seen from outside: samples of the pin-level register, decoded into the outcome's pattern."""
+
+import statistics
+import threading
+import time
+
+GPLEV0 = 0x20200034
+GPLEV1 = 0x20200038
+
+SAMPLE_SECONDS = 0.02
+# Between a flash's 0.2 s of darkness and the 1.2 s between groups.
+GROUP_GAP_SECONDS = 0.7
+# Longer than anything a pattern holds still (valid-cached is dark every 2 s, groups are 1.2 s apart).
+STEADY_SECONDS = 3.5
+
+
+class Lamp:
+    """Samples one GPIO line for as long as it lives."""
+
+    def __init__(self, qmp, gpio):
+        self._qmp = qmp
+        self._register, self._bit = (GPLEV0, gpio) if gpio < 32 else (GPLEV1, gpio - 32)
+        self._samples = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def now(self):
+        """A moment to hand to `since` later."""
+        return time.monotonic()
+
+    def runs(self, since):
+        """What the lamp did since then, as (lit, seconds) with the first and the last unfinished."""
+        return runs([sample for sample in list(self._samples) if sample[0] >= since])
+
+    def wait_for(self, pattern, seconds, since=None):
+        """Waits until the lamp shows the pattern; returns what it showed when the time was up."""
+        since = self.now() if since is None else since
+        deadline = self.now() + seconds
+        while True:
+            shown = decode(self.runs(since))
+            if shown == pattern or self.now() > deadline:
+                return shown
+            self._stopped.wait(0.1)
+
+    def close(self):
+        """Stops sampling."""
+        self._stopped.set()
+        self._thread.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _sample(self):
+        while not self._stopped.is_set():
+            try:
+                word = self._qmp.read_word(self._register)
+            except (OSError, ValueError, RuntimeError):
+                return  # the machine is gone
+            self._samples.append((time.monotonic(), bool(word >> self._bit & 1)))
+            self._stopped.wait(SAMPLE_SECONDS)
+
+
+def runs(samples):
+    """Joins samples of one level: (lit, seconds) each."""
+    joined = []
+    for (moment, lit), (following, _) in zip(samples, samples[1:]):
+        if joined and joined[-1][0] == lit:
+            joined[-1][1] += following - moment
+        else:
+            joined.append([lit, following - moment])
+    return [tuple(run) for run in joined]
+
+
+def decode(shown):
+    """The pattern at the end of what a lamp showed, or None while that cannot be told.
+
+    Durations are judged by their median and with wide limits, flashes by their number:
+    the emulator's host may be busy.
+    """
+    if not shown:
+        return None
+    lit, seconds = shown[-1]
+    if seconds >= STEADY_SECONDS:
+        return "on" if lit else "dark"
+    whole = shown[1:-1]
+    if (flashes := last_groups(whole)) is not None:
+        return f"{flashes} flashes"
+    bright = [seconds for lit, seconds in whole[-8:] if lit]
+    dark = [seconds for lit, seconds in whole[-8:] if not lit]
+    if len(bright) < 2 or len(dark) < 2 or max(dark) > GROUP_GAP_SECONDS:
+        return None
+    if statistics.median(bright) > 1.2:
+        return "on with short gaps"
+    if len(whole) >= 8 and statistics.median(bright) < 0.15 and statistics.median(dark) < 0.15:
+        return "fast blink"
+    return None
+
+
+def last_groups(whole):
+    """The number of flashes in a group, if the last two complete groups agree on it."""
+    counts = []
+    flashes = None  # unknown until the first pause: a group begun before we looked is not counted
+    for lit, seconds in whole:
+        if not lit and seconds > GROUP_GAP_SECONDS:
+            if flashes:
+                counts.append(flashes)
+            flashes = 0
+        elif lit and seconds > 1.0:
+            flashes, counts = None, []  # steady light is no flash: another pattern stood here
+        elif lit and flashes is not None:
+            flashes += 1
+    if len(counts) < 2 or counts[-1] != counts[-2] or (flashes or 0) > counts[-1]:
+        return None  # the last of these: it flashed on and on, so the groups are over
+    return counts[-1]

@@ -1,0 +1,156 @@
+"""One boot of the emulated Pi Zero: QEMU's process, its serial line as a command channel, its monitor."""
+
+import base64
+import collections
+import itertools
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from .qmp import Qmp
+from .timer import TimerKeeper
+
+KERNEL_ARGUMENTS = [
+    "console=ttyAMA0,115200",
+    "rdinit=/init",
+    "loglevel=3",
+    "systemd.show_status=0",
+    # QEMU 7.2 has no power management block where the driver looks for one; the kernel would panic.
+    "initcall_blacklist=bcm2835_power_driver_init",
+    "panic=-1",
+]
+
+Finished = collections.namedtuple("Finished", "status output")
+
+
+class BoardDied(Exception):
+    """The machine stopped, or its serial line went silent."""
+
+
+class Machine:
+    """A running board. Commands run in it as root; their network is the host's loopback at 10.0.2.2."""
+
+    def __init__(self, board, card, kernel_arguments=(), log=None):
+        self._directory = tempfile.TemporaryDirectory(prefix="pi-zero-")
+        place = Path(self._directory.name)
+        self._log = open(log, "wb") if log else None
+        self._process = subprocess.Popen(
+            [
+                # However this process ends, the machine ends with it.
+                "setpriv", "--pdeathsig", "KILL",
+                "qemu-system-arm", "-M", "raspi0", "-m", "512",
+                "-kernel", board / "vmlinuz", "-dtb", board / "board.dtb", "-initrd", board / "initrd.gz",
+                "-append", " ".join([*KERNEL_ARGUMENTS, *kernel_arguments]),
+                "-drive", f"file={card},if=sd,format=raw",
+                "-netdev", "user,id=network", "-device", "usb-net,netdev=network",
+                "-display", "none", "-no-reboot",
+                "-serial", f"unix:{place / 'serial'},server=on,wait=on",
+                "-qmp", f"unix:{place / 'qmp'},server=on,wait=off",
+                "-chardev", f"socket,id=debugger,path={place / 'debugger'},server=on,wait=off",
+                "-gdb", "chardev:debugger",
+            ],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )
+        self._numbers = itertools.count(1)
+        self._answers = {}
+        self._ready = False
+        self._ended = False
+        self._changed = threading.Condition()
+        # QEMU waits for the serial line before the board starts, so that no byte of it is lost.
+        self._serial = self._connect(place / "serial")
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._wait_for_file(place / "qmp")
+        self.qmp = Qmp(place / "qmp")
+        self._timer = TimerKeeper(self.qmp, place / "debugger")
+
+    def wait_until_booted(self, seconds=240):
+        """Returns when the board takes commands."""
+        self._wait(lambda: self._ready, seconds, "the board did not boot")
+
+    def run(self, script, seconds=120, check=True):
+        """Runs a bash script on the board; with `check` a failing one is an error."""
+        number = next(self._numbers)
+        encoded = base64.b64encode(script.encode()).decode()
+        self._serial.sendall(f"@run {number} {encoded}\n".encode())
+        self._wait(lambda: number in self._answers, seconds, f"the board did not answer to {script!r}")
+        finished = self._answers.pop(number)
+        if check and finished.status != 0:
+            raise RuntimeError(f"{script!r} failed on the board with {finished.status}: {finished.output}")
+        return finished
+
+    def read(self, script, **options):
+        """What a script prints on the board, without white space around it."""
+        return self.run(script, **options).output.strip()
+
+    def write_file(self, path, content, owner="root:root", mode="0644"):
+        """Replaces a file on the board. Goes over the serial line, so no secret stands in an argument list."""
+        encoded = base64.b64encode(content.encode()).decode()
+        self.run(
+            f"umask 077; base64 -d >{path}.new <<<{encoded} && chown {owner} {path}.new"
+            f" && chmod {mode} {path}.new && mv {path}.new {path}"
+        )
+
+    def close(self):
+        """Pulls the plug."""
+        self._timer.close()
+        if self._process.poll() is None:
+            self.qmp.quit()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process.stderr.close()
+        self._serial.close()
+        self._directory.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _connect(self, path):
+        self._wait_for_file(path)
+        serial = socket.socket(socket.AF_UNIX)
+        serial.connect(str(path))
+        return serial
+
+    def _wait_for_file(self, path, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not path.exists():
+            if self._process.poll() is not None:
+                raise BoardDied(f"QEMU ended at once: {self._process.stderr.read().decode()}")
+            if time.monotonic() > deadline:
+                raise BoardDied(f"QEMU did not open {path.name} within {seconds} s")
+            time.sleep(0.02)
+
+    def _listen(self):
+        with self._serial.makefile("rb") as lines:
+            for line in lines:
+                if self._log:
+                    self._log.write(line)
+                    self._log.flush()
+                self._take(line.split())
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _take(self, words):
+        with self._changed:
+            if words[:1] == [b"@ready"]:
+                self._ready = True
+            elif words[:1] == [b"@done"]:
+                output = base64.b64decode(words[3]).decode(errors="replace") if len(words) > 3 else ""
+                self._answers[int(words[1])] = Finished(int(words[2]), output)
+            self._changed.notify_all()
+
+    def _wait(self, condition, seconds, complaint):
+        with self._changed:
+            self._changed.wait_for(lambda: condition() or self._ended, seconds)
+            if condition():
+                return
+        raise BoardDied(f"{complaint} within {seconds} s" if not self._ended else f"{complaint}: QEMU ended")

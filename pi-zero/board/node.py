@@ -1,0 +1,76 @@
+"""jarvis-node as it runs on the board: the service, its lamp and its status, in the words of the test."""
+
+import json
+
+SERVICE = "jarvis-node.service"
+AS_NODE = "setpriv --reuid jarvis-node --regid jarvis-node --init-groups --no-new-privs"
+
+# The outcomes by what the lamp shows for them.
+STARTING = "fast blink"
+VALID = "on"
+VALID_CACHED = "on with short gaps"
+NETWORK = "2 flashes"
+SERVER = "3 flashes"
+NODE_REJECTED = "4 flashes"
+TLS = "6 flashes"
+CLOCK = "7 flashes"
+DARK = "dark"
+
+
+class Node:
+    """The service on one board, watched through one lamp."""
+
+    def __init__(self, machine, lamp, report):
+        self.machine = machine
+        self.lamp = lamp
+        self._report = report
+
+    def shows(self, what, pattern, seconds=90):
+        """Asserts that the lamp comes to show the pattern."""
+        if not self._report.equal(f"{what}: {pattern}", self.lamp.wait_for(pattern, seconds), pattern):
+            runs = [("on" if lit else "off", round(length, 2)) for lit, length in self.lamp.runs(self.lamp.now() - 10)]
+            self._report.say(f"      the lamp's last 10 s: {runs}")
+            for line in self.machine.read(f"journalctl -u {SERVICE} -n 15 -o cat", check=False).splitlines():
+                self._report.say(f"      {line}")
+
+    def start(self):
+        """Starts the service and waits for it, as systemctl does."""
+        self.machine.run(f"systemctl start {SERVICE}")
+
+    def stop(self):
+        """Stops it; the last verdict goes with it."""
+        self.machine.run(f"systemctl stop {SERVICE}")
+
+    def reload(self):
+        """Makes it read everything again and check at once."""
+        self.machine.run(f"systemctl reload {SERVICE}")
+
+    def property(self, name):
+        """What systemd says of the service."""
+        return self.machine.read(f"systemctl show --property={name} --value {SERVICE}")
+
+    def pid(self):
+        """The process that runs now."""
+        return int(self.property("MainPID"))
+
+    def signal(self, name):
+        """Sends a signal to the process, past systemd."""
+        self.machine.run(f"kill -{name} {self.pid()}")
+
+    def status(self):
+        """What `jarvis-node status --json` says to a user without any rights."""
+        answer = self.machine.read("setpriv --reuid nobody --regid nogroup --clear-groups jarvis-node status --json", check=False)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            raise RuntimeError(f"'jarvis-node status --json' answered {answer!r}") from None
+
+    def install_credential(self, content):
+        """Puts a credential where the service keeps it."""
+        self.machine.write_file(
+            "/var/lib/jarvis-node/credential.json", content, owner="jarvis-node:jarvis-node", mode="0600"
+        )
+
+    def set_clock(self, seconds):
+        """Sets the board's clock, as an NTP client would."""
+        self.machine.run(f"date -u -s @{int(seconds)}")

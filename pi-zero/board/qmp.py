@@ -1,0 +1,48 @@
+"""QEMU's monitor, as far as the board test needs it: reading the machine's registers from outside."""
+
+import json
+import re
+import socket
+import threading
+
+
+class Qmp:
+    """A connection to QEMU's QMP socket. Safe to use from several threads."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._lock = threading.Lock()
+        self._lines.readline()  # the greeting
+        self._execute("qmp_capabilities")
+
+    def read_word(self, address):
+        """The 32-bit word at a physical address of the machine."""
+        answer = self._execute("human-monitor-command", {"command-line": f"xp /1xw {address:#x}"})
+        word = re.search(r": (0x[0-9a-f]+)", answer)
+        if word is None:
+            raise RuntimeError(f"QEMU did not read address {address:#x}: {answer!r}")
+        return int(word.group(1), 16)
+
+    def quit(self):
+        """Ends the machine the way a pulled plug does."""
+        try:
+            self._execute("quit")
+        except (OSError, ConnectionError):
+            pass  # it was gone before it could answer
+
+    def _execute(self, command, arguments=None):
+        request = {"execute": command}
+        if arguments is not None:
+            request["arguments"] = arguments
+        with self._lock:
+            self._socket.sendall(json.dumps(request).encode())
+            for line in self._lines:
+                answer = json.loads(line)
+                if "event" in answer:
+                    continue
+                if "error" in answer:
+                    raise RuntimeError(f"QEMU refused {command}: {answer['error']['desc']}")
+                return answer["return"]
+        raise ConnectionError("QEMU closed its monitor")

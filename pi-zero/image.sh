@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Makes what the emulated Pi Zero boots, under target/pi-zero/board: Debian's armel kernel for the board, its device
+# tree, an initrd and a small userland with systemd. Only the recipe decides whether anything is done: when
+# it is unchanged this returns at once.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$root/target/pi-zero
+board=$work/board
+guest=$root/pi-zero/guest
+# The last Debian with a kernel for ARMv6 boards.
+suite=bookworm
+
+# curl and python3-httpx are what bench.sh compares with; time reads a process's peak memory.
+packages=systemd-sysv,udev,kmod,login,passwd,libpam-modules,base-passwd,base-files,mount,util-linux,coreutils
+packages+=,dash,bash,sed,grep,mawk,libc-bin,procps,iproute2,busybox-static,time,curl,python3,python3-httpx
+
+# What the board loads from its kernel's modules; the rest stays out of the image.
+initrd_modules=(crc32c_generic ext4)
+card_modules=(cdc_ether leds-gpio ledtrig-default-on ledtrig-timer)
+
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+source "$root/pi-zero/packages.sh"
+
+main() {
+    local recipe
+    recipe=$(cat "${BASH_SOURCE[0]}" "$guest"/* | sha256sum)
+    [[ $(cat "$board/recipe" 2>/dev/null) != "$recipe" ]] || return 0
+    ((EUID == 0)) || die "Building the board's image needs root, for the owners of its files: run it with sudo."
+    require mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cpio:cpio depmod:kmod
+
+    say "building the emulated board's image (once)"
+    rm -rf "$board"
+    mkdir -p "$board"
+    unpack_kernel
+    build_userland
+    build_initrd
+    rm -rf "$board/kernel"
+    printf '%s' "$recipe" >"$board/recipe"
+}
+
+unpack_kernel() {
+    local package
+    package=$(foreign_apt "$suite" armel apt-cache depends linux-image-rpi | awk '/Depends: linux-image-/ { print $2; exit }')
+    [[ -n $package ]] || die "Debian's $suite has no linux-image-rpi for armel."
+    fetch_package "$suite" armel "$package" "$board/kernel"
+    release=${package#linux-image-}
+    cp "$board/kernel/boot/vmlinuz-$release" "$board/vmlinuz"
+    cp "$board/kernel/usr/lib/$package/bcm2835-rpi-zero.dtb" "$board/board.dtb"
+    depmod -b "$board/kernel" "$release"
+}
+
+build_userland() {
+    local tree=$board/userland timer
+    # Variant extract unpacks without running a maintainer script, so no ARM code runs here.
+    # What those scripts would have done and the board needs, is done below.
+    mmdebstrap --quiet --architectures=armel --variant=extract --include="$packages" "$suite" "$tree" \
+        "$(debian_source "$suite" armel)" >&2 ||
+        die "mmdebstrap could not build the userland; see its message above."
+    cp "$tree/usr/share/base-passwd/passwd.master" "$tree/etc/passwd"
+    cp "$tree/usr/share/base-passwd/group.master" "$tree/etc/group"
+    [[ -e $tree/bin/sh ]] || ln -s dash "$tree/bin/sh"
+    [[ -e $tree/usr/bin/awk ]] || ln -s mawk "$tree/usr/bin/awk"
+    systemd-sysusers --root="$tree"
+    echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"
+    echo pi-zero >"$tree/etc/hostname"
+    echo '/dev/mmcblk0 / ext4 noatime 0 1' >"$tree/etc/fstab"
+    # A log in memory, as on a Raspberry Pi OS that spares its card.
+    mkdir -p "$tree/etc/systemd/journald.conf.d"
+    printf '[Journal]\nStorage=volatile\n' >"$tree/etc/systemd/journald.conf.d/volatile.conf"
+    # The serial line is the test's, and nothing of the system's own may disturb a measurement.
+    mkdir -p "$tree/etc/systemd/system/multi-user.target.wants" "$tree/etc/systemd/system/sysinit.target.wants"
+    mask serial-getty@ttyAMA0.service getty@tty1.service getty.target systemd-firstboot.service systemd-logind.service \
+        systemd-user-sessions.service
+    # What this kernel has no use for, and an emulated ARM1176 seconds to find out.
+    mask modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service sys-{fs-fuse-connections,kernel-config}.mount \
+        sys-kernel-{debug,tracing}.mount dev-{hugepages,mqueue}.mount systemd-binfmt.service systemd-pstore.service
+    for timer in "$tree"/lib/systemd/system/*.timer; do
+        mask "$(basename "$timer")"
+    done
+    echo leds-gpio >"$tree/etc/modules-load.d/leds.conf"
+
+    install -D -m 0755 -t "$tree/usr/local/lib/board" "$guest/command-agent" "$guest/network-up"
+    install -m 0644 -t "$tree/etc/systemd/system" "$guest"/*.service
+    ln -s ../board-command.service ../board-network.service "$tree/etc/systemd/system/multi-user.target.wants/"
+    ln -s ../board-clock.service "$tree/etc/systemd/system/sysinit.target.wants/"
+
+    rm -rf "$tree"/usr/share/{doc,man,locale,info,i18n} "$tree"/var/cache/apt "$tree"/var/lib/apt/lists
+    install_modules "$tree" "${card_modules[@]}"
+}
+
+mask() {
+    local unit
+    for unit in "$@"; do
+        ln -sf /dev/null "$tree/etc/systemd/system/$unit"
+    done
+}
+
+build_initrd() {
+    local tree=$board/initrd
+    mkdir -p "$tree"/{bin,dev,proc,sys,card,lib}
+    cp "$board/userland/bin/busybox" "$tree/bin/busybox"
+    install -m 0755 "$guest/init" "$tree/init"
+    install_modules "$tree" "${initrd_modules[@]}"
+    (cd "$tree" && find . | cpio --quiet -o -H newc | gzip -1) >"$board/initrd.gz"
+    rm -r "$tree"
+}
+
+# install_modules TREE MODULE… copies modules of the board's kernel, with what they need, and lists them for modprobe.
+install_modules() {
+    local tree=$1 module file
+    shift
+    for module in "$@"; do
+        modprobe -d "$board/kernel" -S "$release" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'
+    done | sort -u | while read -r file; do
+        install -D -m 0644 "$file" "$tree/lib/modules/$release/kernel/${file##*/}"
+    done
+    cp "$board/kernel/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$tree/lib/modules/$release/"
+    depmod -b "$tree" "$release"
+}
+
+main "$@"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Makes what test.sh and bench.sh both need: the program, the board's image, the server stub and QEMU.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$root/target/pi-zero
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+source "$root/pi-zero/packages.sh"
+
+cd "$root"
+"$root/pi-zero/build.sh"
+"$root/pi-zero/image.sh"
+require qemu-system-arm:qemu-system-arm
+cargo build --quiet --locked --package server-stub

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Installs jarvis-node on this board, or with --root on the mounted card of another. What is not given is left as it
+# is, so that the same command with a newer PROGRAM is the upgrade.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usage="Usage: systemd/install.sh [OPTION…] PROGRAM
+  PROGRAM             what pi-zero/build.sh made: target/pi-zero/jarvis-node
+  --config FILE       its configuration; without one, an example to be filled in
+  --app-key FILE      the app key
+  --credential FILE   the node's credential
+  --ca FILE           the certificate authority, for \"ca_file\": \"/etc/jarvis-node/ca.pem\"
+  --root DIR          where the card is mounted, when it is not this system's own"
+
+root='' config='' app_key='' credential='' ca='' program=''
+
+main() {
+    read_arguments "$@"
+    check_arguments
+    place 0755 "$program" /usr/local/bin/jarvis-node
+    place 0644 "$here/jarvis-node.service" /etc/systemd/system/jarvis-node.service
+    place 0644 "$here/jarvis-node.sysusers" /etc/sysusers.d/jarvis-node.conf
+    place 0644 "$here/jarvis-node.tmpfiles" /etc/tmpfiles.d/jarvis-node.conf
+    place 0644 "$here/60-jarvis-node.rules" /etc/udev/rules.d/60-jarvis-node.rules
+    systemd-sysusers ${root:+"--root=$root"} jarvis-node.conf
+    systemd-tmpfiles ${root:+"--root=$root"} --create jarvis-node.conf
+
+    if [[ -z $config && ! -e $root/etc/jarvis-node/config.json ]]; then
+        config=$here/config.example.json
+    fi
+    [[ -z $config ]] || place 0644 "$config" /etc/jarvis-node/config.json
+    [[ -z $ca ]] || place 0644 "$ca" /etc/jarvis-node/ca.pem
+    [[ -z $app_key ]] || place_secret "$app_key" /etc/jarvis-node/app.key
+    [[ -z $credential ]] || place_secret "$credential" /var/lib/jarvis-node/credential.json
+
+    systemctl ${root:+"--root=$root"} --quiet enable jarvis-node.service
+    [[ -n $root ]] || start_anew
+    say_what_is_left
+}
+
+read_arguments() {
+    while (($#)); do
+        case $1 in
+        --root | --config | --app-key | --credential | --ca)
+            (($# > 1)) || die "$1 wants a value. $usage"
+            local name=${1#--}
+            printf -v "${name//-/_}" %s "$2"
+            shift 2
+            ;;
+        -h | --help)
+            printf '%s\n' "$usage"
+            exit 0
+            ;;
+        -*) die "There is no option $1. $usage" ;;
+        *)
+            [[ -z $program ]] || die "One program is enough. $usage"
+            program=$1
+            shift
+            ;;
+        esac
+    done
+}
+
+check_arguments() {
+    local file
+    [[ -n $program ]] || die "$usage"
+    for file in "$program" "$config" "$app_key" "$credential" "$ca"; do
+        [[ -z $file || -f $file ]] || die "There is no file $file."
+    done
+    ((EUID == 0)) || die "This needs root: run it with sudo."
+    [[ -z $root || -d $root/etc/systemd ]] || die "$root has no etc/systemd: is the card's root partition mounted there?"
+    root=${root%/}
+}
+
+# place MODE FILE PATH [UID:GID]: the file is there as a whole or not at all, after a power cut too, and also where
+# the old one is a program that runs.
+place() {
+    local target=$root$3
+    install -D -m "$1" "$2" "$target.new"
+    chown "${4-0:0}" "$target.new"
+    sync "$target.new"
+    mv "$target.new" "$target"
+}
+
+# The program refuses a secret that is not its own or that others can read. On a card the owner is a number of that
+# card's system.
+place_secret() {
+    place 0600 "$1" "$2" "$(awk -F: '$1 == "jarvis-node" { print $3 ":" $4 }' "$root/etc/passwd")"
+}
+
+start_anew() {
+    systemctl daemon-reload
+    udevadm control --reload
+    udevadm trigger --settle --subsystem-match=gpio --subsystem-match=leds
+    systemctl restart jarvis-node.service
+}
+
+say_what_is_left() {
+    printf 'Installed%s.\n' "${root:+ on $root}"
+    if [[ $config == "$here/config.example.json" ]]; then
+        echo "Now fill in $root/etc/jarvis-node/config.json."
+    fi
+    [[ -e $root/etc/jarvis-node/app.key ]] || echo "The app key is still to come: run this again with --app-key FILE."
+    [[ -e $root/var/lib/jarvis-node/credential.json ]] ||
+        echo "The node's credential is still to come: run this again with --credential FILE."
+    [[ -n $root ]] || echo "'jarvis-node status' says what the LED says."
+}
+
+die() {
+    printf 'install.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+main "$@"
