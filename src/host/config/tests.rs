@@ -30,6 +30,14 @@ fn relative_files_are_beside_the_configuration() {
 }
 
 #[test]
+fn the_example_that_is_installed_is_sound_and_says_what_the_readme_says() {
+    let example = include_str!("../../../systemd/config.example.json");
+    let config = Config::parse(example, Path::new("/etc/jarvis-node/config.json")).expect("sound");
+    assert_eq!(config.face.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node/credential.json"));
+}
+
+#[test]
 fn every_form_of_led_is_read() {
     for (form, led) in [
         (r#"{"gpio":17}"#, Led::Gpio { pin: 17, active_low: false }),

@@ -16,7 +16,7 @@ pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     if std::path::Path::new("/dev/gpiomem").exists() {
         match memory_mapped(pin, dark) {
             Ok(pin) => return Ok(pin),
-            Err(e) => log::debug!("GPIO {pin} through /dev/gpiomem: {e}; trying the character device"),
+            Err(e) => log::info!("{e} through /dev/gpiomem; the GPIO character device is tried instead"),
         }
     }
     character_device(pin, dark)
