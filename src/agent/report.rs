@@ -1,6 +1,6 @@
 //! What the agent knows, for people and programs.
 
-use super::{Claim, Household, Outcome, Verdict};
+use super::{Activity, Agent, Claim, Household, Outcome, Remembered, Verdict};
 use crate::time::Instant;
 
 /// Where what is reported comes from.
@@ -37,8 +37,76 @@ pub struct Report<'a> {
     pub verdict: Option<(&'a Claim, &'a Verdict)>,
 }
 
+impl Agent {
+    /// What the agent knows at `now`.
+    #[must_use]
+    pub fn report(&self, now: Instant) -> Report<'_> {
+        let outcome = self.outcome(now);
+        let obstacle = self.obstacle.as_ref();
+        let mut report = Report {
+            outcome,
+            claim: self.setup.as_ref().map(|setup| &setup.claim),
+            household: None,
+            reason: obstacle.map(|o| o.trouble.reason.as_str()),
+            fix: obstacle.map(|o| o.trouble.fix.as_str()),
+            source: None,
+            as_of: obstacle.map(|o| o.at),
+            next_check: match self.activity {
+                Activity::Waiting { until, .. } => Some(until),
+                Activity::Unstarted
+                | Activity::Reading { .. }
+                | Activity::Calling { .. }
+                | Activity::Ended => None,
+            },
+            due: self.deadline(),
+            verdict: match (&self.remembered, &self.setup, &self.verdict) {
+                // Not looked at yet, for want of a sound setup: still not to be lost.
+                (Some(Remembered { claim, verdict }), _, _) => Some((claim, verdict)),
+                (None, Some(setup), Some(verdict)) => Some((&setup.claim, verdict)),
+                (None, _, _) => None,
+            },
+        };
+        match (outcome, &self.verdict) {
+            (Outcome::Valid | Outcome::ValidCached, Some(Verdict::Valid { at, household })) => {
+                report.household = Some(household);
+                report.as_of = Some(*at);
+                report.source = Some(if outcome == Outcome::Valid { Source::Server } else { Source::Cache });
+                if outcome == Outcome::ValidCached && obstacle.is_none() {
+                    report.reason = Some("not confirmed since this program was started");
+                    report.fix = Some("Nothing to do yet: the next answer is on its way.");
+                }
+            }
+            (Outcome::NodeRejected, Some(Verdict::Denied { at, reason })) => {
+                report.reason = Some(reason.as_str());
+                report.fix = Some(denial_fix(reason.as_str()));
+                report.as_of = Some(*at);
+                let fresh = self.confirmed && obstacle.is_none();
+                report.source = Some(if fresh { Source::Server } else { Source::Cache });
+            }
+            (Outcome::Starting, _) => {
+                report.fix = Some("Nothing to do yet: the first answer is on its way.");
+            }
+            (Outcome::AppRejected | Outcome::Server, _) => {
+                let told = obstacle.is_some_and(|o| o.trouble.kind.is_the_servers_word());
+                report.source = told.then_some(Source::Server);
+            }
+            (
+                Outcome::Valid
+                | Outcome::ValidCached
+                | Outcome::NodeRejected
+                | Outcome::Network
+                | Outcome::Tls
+                | Outcome::Clock
+                | Outcome::Setup,
+                _,
+            ) => {}
+        }
+        report
+    }
+}
+
 /// What to do about a denial, by the reasons the service gives (jarvis-auth-wire.md).
-pub(super) fn denial_fix(reason: &str) -> &'static str {
+fn denial_fix(reason: &str) -> &'static str {
     match reason {
         "Node not found" => {
             "Check node_id in the credential file (case counts), or register the node and install its credential."
