@@ -78,6 +78,8 @@ fn wrong_usage_exits_64_with_a_sentence() {
     let (code, _, err) = told(output);
     assert_eq!(code, Some(64));
     assert!(err.contains("JARVIS_NODE_LOG is 'loud'"), "{err}");
+    let output = jarvis_node(&["--version"]).env("JARVIS_NODE_LOG", "loud").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "who asks for the version logs nothing");
 }
 
 #[test]

@@ -95,7 +95,9 @@ struct Invocation {
 /// When it cannot be done at all; an outcome is not an error.
 pub fn main() -> Result<u8, Failure> {
     let Invocation { command, config, json } = parse(lexopt::Parser::from_env())?;
-    logging::init().map_err(Failure::usage)?;
+    if !matches!(command, Command::Help | Command::Version) {
+        logging::init().map_err(Failure::usage)?;
+    }
     match command {
         Command::Help => print(HELP).map(|()| 0),
         Command::Version => print(concat!("jarvis-node ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| 0),
