@@ -1,8 +1,11 @@
 //! Who the node is and how it proves it: checked on the way in, so that nothing the auth
 //! service trips over is ever sent (jarvis-auth-wire.md, "POST /internal/validate-node").
 
+#[cfg(feature = "host")]
+use alloc::boxed::Box;
 use core::fmt;
 
+#[cfg(feature = "host")]
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// What Jarvis installations ship in place of a node id and a key: "not provisioned".
@@ -14,11 +17,14 @@ pub const PLACEHOLDERS: [&str; 3] = ["your-node-id", "your_api_key_here", ""];
 pub struct NodeId(heapless::String<{ Self::MAX_LEN }>);
 
 /// A node's secret: 1 to 256 visible ASCII characters, since it also travels in a header.
-/// Shows only its length, and is wiped when dropped.
+/// Shows only its length, and is wiped when dropped. Lives on the heap, where moving it about leaves
+/// no copies behind; the deciding half has no use for it.
+#[cfg(feature = "host")]
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct NodeKey(heapless::String<{ Self::MAX_LEN }>);
+pub struct NodeKey(Box<str>);
 
 /// What a node proves itself with.
+#[cfg(feature = "host")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// The node's name.
@@ -67,6 +73,7 @@ impl NodeId {
     }
 }
 
+#[cfg(feature = "host")]
 impl NodeKey {
     /// The longest node key, in bytes. Real ones have 64; the service answers 500 to 5000.
     pub const MAX_LEN: usize = 256;
@@ -80,7 +87,7 @@ impl NodeKey {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Malformed::Forbidden("a character that is not visible ASCII"));
         }
-        heapless::String::try_from(text).map(Self).map_err(|_| Malformed::TooLong(Self::MAX_LEN))
+        Ok(Self(text.into()))
     }
 
     /// The secret itself: only for the request that proves it.
@@ -110,6 +117,7 @@ impl fmt::Display for NodeId {
     }
 }
 
+#[cfg(feature = "host")]
 impl fmt::Debug for NodeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NodeKey({} bytes)", self.0.len())

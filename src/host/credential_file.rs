@@ -1,28 +1,64 @@
 //! The credential file: `{"node_id":…,"node_key":…}`, or an existing Jarvis `config.json`,
 //! which calls the key `api_key` and holds unrelated keys besides.
+//!
+//! One that this program wrote also holds `credential_store`: a checksum, and the checksum of the
+//! credential it was to replace.
 
 use alloc::format;
-use core::fmt;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use ring::digest::{self, SHA256};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::error::SetupError;
-use super::secret_file::{self, Stamp};
 use crate::credential::{Credential, Malformed, NodeId, NodeKey};
 
-/// Reads and checks the credential at `path`.
+/// What a credential file holds.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) credential: Credential,
+    pub(super) checksum: Checksum,
+    /// Of the credential that this one was to replace.
+    pub(super) follows: Option<Checksum>,
+}
+
+/// `sha256:` and the hexadecimal SHA-256 of a credential and of what it follows. Found beside the
+/// key itself and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Checksum(String);
+
+impl Checksum {
+    pub(super) fn of(credential: &Credential, follows: Option<&Self>) -> Self {
+        let mut context = digest::Context::new(&SHA256);
+        let follows = follows.map_or("", |follows| follows.0.as_str());
+        for part in [credential.node_id.as_str(), "\n", credential.node_key.expose(), "\n", follows] {
+            context.update(part.as_bytes());
+        }
+        let mut text = String::from("sha256:");
+        for byte in context.finish().as_ref() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+}
+
+/// Reads and checks the credential in `bytes`, the content of the file at `path`.
 ///
 /// # Errors
-/// When the file is missing, open to others or too large, is not JSON, lacks an id or a key, or
-/// holds placeholders or what the service cannot take. No error repeats what the file holds.
-pub fn load(path: &Path) -> Result<(Credential, Stamp), SetupError> {
-    let (bytes, stamp) = secret_file::read("credential file", path)?;
+/// When it is not JSON, lacks an id or a key, holds placeholders or what the service cannot take, or
+/// is not what its checksum says. No error repeats what the file holds.
+pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Contents, SetupError> {
+    let misshapen = |why| SetupError::CredentialForm { path: path.into(), why };
     // serde_json's own message could quote the text, so only its place and kind are told.
-    let raw: Raw = serde_json::from_slice(&bytes).map_err(|e| SetupError::CredentialForm {
-        path: path.into(),
-        why: match e.classify() {
+    let raw: Raw = serde_json::from_slice(bytes).map_err(|e| {
+        misshapen(match e.classify() {
             serde_json::error::Category::Data => format!(
                 "does not have text for node_id and node_key (line {}, column {})",
                 e.line(),
@@ -34,14 +70,79 @@ pub fn load(path: &Path) -> Result<(Credential, Stamp), SetupError> {
             | serde_json::error::Category::Eof => {
                 format!("is not JSON (line {}, column {})", e.line(), e.column())
             }
-        },
+        })
     })?;
+    let others_write_it_too = raw.node_key.is_none();
     let node_id = checked(path, "node_id", raw.node_id)?;
     let node_key = match raw.node_key {
         Some(key) => checked(path, "node_key", Some(key))?,
         None => checked(path, "node_key", raw.api_key)?,
     };
-    Ok((Credential { node_id, node_key }, stamp))
+    let credential = Credential { node_id, node_key };
+    if let Some(kept) = raw.credential_store {
+        let follows = kept.follows.map(Checksum);
+        let checksum = Checksum::of(&credential, follows.as_ref());
+        if checksum.0 == kept.checksum {
+            return Ok(Contents { credential, checksum, follows });
+        }
+        if !others_write_it_too {
+            return Err(misshapen(
+                "is not what its checksum says: the card has damaged it, or somebody changed it by hand and left credential_store in it".into(),
+            ));
+        }
+    }
+    // Written by hand or by another program.
+    let checksum = Checksum::of(&credential, None);
+    Ok(Contents { credential, checksum, follows: None })
+}
+
+/// The content of a file that holds `credential` in place of the one in `before`, of which everything
+/// else is kept as it is written there. What is no JSON object counts as an empty one.
+pub(super) fn render(
+    credential: &Credential,
+    follows: Option<&Checksum>,
+    before: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+    let fields = serde_json::from_slice(before).unwrap_or(Fields(Vec::new()));
+    let has = |name: &str| fields.0.iter().any(|(key, _)| key == name);
+    let store = Store {
+        checksum: Checksum::of(credential, follows).0,
+        follows: follows.map(|follows| follows.0.clone()),
+    };
+    // Room for all of it at once: a buffer that grows leaves copies of the key behind.
+    let mut out = Object(Zeroizing::new(Vec::with_capacity(before.len() + 2048)));
+    out.field("node_id", credential.node_id.as_str())?;
+    if has("node_key") || !has("api_key") {
+        out.field("node_key", credential.node_key.expose())?;
+    }
+    if has("api_key") {
+        out.field("api_key", credential.node_key.expose())?;
+    }
+    for (key, value) in &fields.0 {
+        if !["node_id", "node_key", "api_key", "credential_store"].contains(&key.as_str()) {
+            out.field(key, value)?;
+        }
+    }
+    out.field("credential_store", &store)?;
+    Ok(out.end())
+}
+
+/// A JSON object as it is written, a field a line.
+struct Object(Zeroizing<Vec<u8>>);
+
+impl Object {
+    fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+        let before: &[u8] = if self.0.is_empty() { b"{\n  " } else { b",\n  " };
+        self.0.extend_from_slice(before);
+        serde_json::to_writer(&mut *self.0, key)?;
+        self.0.extend_from_slice(b": ");
+        serde_json::to_writer(&mut *self.0, value)
+    }
+
+    fn end(mut self) -> Zeroizing<Vec<u8>> {
+        self.0.extend_from_slice(b"\n}\n");
+        self.0
+    }
 }
 
 #[derive(Deserialize)]
@@ -49,6 +150,39 @@ struct Raw {
     node_id: Option<Parsed<NodeId>>,
     node_key: Option<Parsed<NodeKey>>,
     api_key: Option<Parsed<NodeKey>>,
+    credential_store: Option<Store>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Store {
+    checksum: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follows: Option<String>,
+}
+
+/// All fields of an object, their values as they are written.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsWritten;
+        impl<'de> Visitor<'de> for AsWritten {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(AsWritten)
+    }
 }
 
 /// Parsed where it stands in the file's bytes, so that no unwiped copy of it is made (but for a
@@ -102,18 +236,54 @@ impl<'de, T: Parse> Deserialize<'de> for Parsed<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
-    use std::string::ToString;
-
     use super::*;
 
     fn loaded(text: &str) -> Result<Credential, SetupError> {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("credential.json");
-        fs::write(&path, text).expect("written");
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("mode set");
-        load(&path).map(|(credential, _)| credential)
+        parse(text.as_bytes(), Path::new("credential.json")).map(|contents| contents.credential)
+    }
+
+    fn credential(node_id: &str, node_key: &str) -> Credential {
+        Credential {
+            node_id: NodeId::parse(node_id).expect("an id"),
+            node_key: NodeKey::parse(node_key).expect("a key"),
+        }
+    }
+
+    #[test]
+    fn what_is_rendered_is_read_back() {
+        let old = Checksum::of(&credential("kitchen-pi", "k-1"), None);
+        for follows in [None, Some(&old)] {
+            let new = credential("kitchen-pi", "-k\"2");
+            let text = render(&new, follows, b"").expect("rendered");
+            let read = parse(&text, Path::new("c")).expect("sound");
+            assert_eq!((&read.credential, read.follows.as_ref()), (&new, follows));
+            assert_eq!(read.checksum, Checksum::of(&new, follows));
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_noticed() {
+        let text = render(&credential("kitchen-pi", "k-1"), None, b"").expect("rendered");
+        let text = core::str::from_utf8(&text).expect("text");
+        for (from, to) in [("k-1", "k-2"), ("kitchen-pi", "kitchem-pi"), ("sha256:", "sha256:0")] {
+            let error = loaded(&text.replacen(from, to, 1)).expect_err(to);
+            assert!(error.to_string().contains("is not what its checksum says"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_another_program_keeps_in_the_same_file_stays_as_it_is_written() {
+        let before = r#"{"room": "küche", "node_id":"your-node-id", "mqtt":{"port":1883, "x": 1.10},
+            "api_key":"", "big": 123456789012345678901234567890}"#;
+        let text = render(&credential("kitchen-pi", "k-1"), None, before.as_bytes()).expect("rendered");
+        let text = core::str::from_utf8(&text).expect("text");
+        for kept in [r#""room": "küche""#, r#"{"port":1883, "x": 1.10}"#, "123456789012345678901234567890"] {
+            assert!(text.contains(kept), "{text}");
+        }
+        assert!(text.contains(r#""api_key": "k-1""#) && !text.contains("node_key"), "{text}");
+        assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+        // That program may replace the key by itself, and knows nothing of a checksum.
+        assert_eq!(loaded(&text.replace("k-1", "k-9")).expect("sound"), credential("kitchen-pi", "k-9"));
     }
 
     #[test]

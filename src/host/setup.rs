@@ -14,7 +14,7 @@ use super::clock;
 use super::config::{Config, Face};
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
-use super::{credential_file, tls};
+use super::{credential_store, tls};
 use crate::agent::{Claim, Settings, Setup};
 use crate::credential::{Credential, Malformed};
 use crate::text::Text;
@@ -66,7 +66,8 @@ impl Reader {
     /// The first thing found missing, unsafe or malformed.
     pub fn read(&mut self) -> Result<Loaded, SetupError> {
         let config = Config::load(&self.config_file)?;
-        let (credential, credential_stamp) = credential_file::load(&config.credential_file)?;
+        let credential_store::Found { credential, stamp: credential_stamp } =
+            credential_store::load(&config.credential_file)?;
         let (app_key, app_key_stamp) = load_app_key(&config.app_key_file)?;
         let mut stamps = DefaultHasher::new();
         (credential_stamp, app_key_stamp).hash(&mut stamps);

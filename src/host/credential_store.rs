@@ -1,0 +1,351 @@
+//! Where the node's credential is kept, so that neither a power cut nor a bad write loses it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `credential.json` | the credential in use |
+//! | `credential.json.prev` | the one before it |
+//! | `credential.json.new` | one being written; after a power cut, perhaps whole |
+//! | `credential.json.damaged` | one that could not be read, as it was found |
+//!
+//! At every moment of a replacement one of the first three holds the old credential or the new one,
+//! whole. Reading never writes, so the daemon may read while another process replaces; whoever
+//! replaces holds a lock on the folder.
+
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
+
+use log::warn;
+use rustix::fs::{Advice, FlockOperation, fadvise, flock};
+use zeroize::Zeroizing;
+
+use super::credential_file::{self, Contents};
+use super::durable::{self, beside, folder};
+use super::error::SetupError;
+use super::secret_file::{self, Stamp};
+use crate::credential::Credential;
+
+/// How long another process may hold the folder's lock before we give up.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The credential to use.
+#[derive(Debug)]
+pub struct Found {
+    /// What it is.
+    pub credential: Credential,
+    /// Of the file it was found in.
+    pub stamp: Stamp,
+}
+
+/// Reads the credential kept at `path`: the newest that is whole. When that is not the file at `path`
+/// itself, the log says which and why. Writes nothing.
+///
+/// # Errors
+/// When the file is missing or damaged and no other generation is whole; when it is open to others or
+/// cannot be read, which is not made up for by an older one; when it says "not provisioned".
+pub fn load(path: &Path) -> Result<Found, SetupError> {
+    let path = &real(path);
+    let Generations { current, unfinished, previous } = Generations::read(path);
+    let found = |generation: Generation| Found {
+        credential: generation.contents.credential,
+        stamp: generation.stamp,
+    };
+    match (current, unfinished, previous) {
+        (Ok(current), Some(new), _) if new.is_next_after(&current) => {
+            warn!(
+                "a replacement of the credential was cut short after it was written: {} is used",
+                beside(path, NEW).display()
+            );
+            Ok(found(new))
+        }
+        (Ok(current), _, _) => Ok(found(current)),
+        (Err(error), Some(new), _) if may_be_damage(&error) => {
+            warn!("{error}; the newer credential in {} is used", beside(path, NEW).display());
+            Ok(found(new))
+        }
+        (Err(error), None, Some(previous)) if may_be_damage(&error) => {
+            warn!("{error}; the one before it, in {}, is used", beside(path, PREVIOUS).display());
+            Ok(found(previous))
+        }
+        (Err(error), _, _) => Err(error),
+    }
+}
+
+/// Replaces the credential kept at `path`, whole or not at all, and reads it back from the card. The
+/// one before it is kept beside it. In a file that other programs use too, their keys stay as they
+/// are. A file that cannot be read as a credential is moved aside and not written over.
+///
+/// # Errors
+/// When the old file may not be touched before a person has looked at it, when another process is at
+/// it for ten seconds, or when the system refuses; the old credential is then still in use.
+pub fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
+    let path = &real(path);
+    let _lock = lock(folder(path))?;
+    finish(path)?;
+    let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
+    let standing = Standing::of(path)?;
+    let (before, follows) = match &standing {
+        Standing::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
+        Standing::Placeholder(bytes) => (bytes.as_slice(), None),
+        Standing::Damaged | Standing::Absent => (&[][..], None),
+    };
+    let bytes = credential_file::render(credential, follows, before)
+        .map_err(|e| StoreError::step("write", &new)(e.into()))?;
+    durable::remove(&new).map_err(StoreError::step("remove", &new))?;
+    let like = if matches!(standing, Standing::Absent) { folder(path) } else { path };
+    durable::create(&new, &bytes, like).map_err(StoreError::step("write", &new))?;
+    if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
+        return Err(StoreError::Different { path: new });
+    }
+    match standing {
+        Standing::Sound(_) => keep_previous(path, &prev)?,
+        Standing::Damaged => move_aside(path)?,
+        Standing::Placeholder(_) | Standing::Absent => {}
+    }
+    promote(&new, path)?;
+    if from_the_card(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
+        return Err(StoreError::Different { path: path.clone() });
+    }
+    Ok(())
+}
+
+/// Whether a credential could be stored at `path`: the folder can be locked and written, and what
+/// stands there may be replaced. For those who have one chance to get a credential.
+///
+/// # Errors
+/// As [`replace`].
+pub fn rehearse(path: &Path) -> Result<(), StoreError> {
+    let path = &real(path);
+    let _lock = lock(folder(path))?;
+    Standing::of(path)?;
+    let probe = beside(path, ".probe");
+    durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
+    durable::create(&probe, &[0; 4096], folder(path)).map_err(StoreError::step("write", &probe))?;
+    durable::remove(&probe).map_err(StoreError::step("remove", &probe))
+}
+
+const PREVIOUS: &str = ".prev";
+const NEW: &str = ".new";
+const DAMAGED: &str = ".damaged";
+
+/// The other generations stand beside the file itself, not beside a link to it.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.into())
+}
+
+/// One file of the store, read and found whole.
+struct Generation {
+    bytes: Zeroizing<Vec<u8>>,
+    contents: Contents,
+    stamp: Stamp,
+}
+
+impl Generation {
+    fn read(path: &Path) -> Result<Self, SetupError> {
+        let (bytes, stamp) = secret_file::read("credential file", path)?;
+        let contents = credential_file::parse(&bytes, path)?;
+        Ok(Self { bytes, contents, stamp })
+    }
+
+    /// A file that somebody put in place since has nothing after it.
+    fn is_next_after(&self, other: &Self) -> bool {
+        self.contents.follows.as_ref() == Some(&other.contents.checksum)
+    }
+}
+
+struct Generations {
+    current: Result<Generation, SetupError>,
+    unfinished: Option<Generation>,
+    previous: Option<Generation>,
+}
+
+impl Generations {
+    fn read(path: &Path) -> Self {
+        let current = Generation::read(path);
+        let mut all = Self {
+            current,
+            unfinished: Generation::read(&beside(path, NEW)).ok(),
+            previous: Generation::read(&beside(path, PREVIOUS)).ok(),
+        };
+        if matches!(all.current, Err(SetupError::Missing { .. })) {
+            // On a file system without links it is away for a moment while it is replaced.
+            all.current = Generation::read(path);
+        }
+        all
+    }
+}
+
+/// Whether a card, a power cut or a rewrite by another program can have done this to the file. What a
+/// person has to decide about is not made up for by an older generation.
+fn may_be_damage(error: &SetupError) -> bool {
+    match error {
+        SetupError::Missing { .. } | SetupError::CredentialForm { .. } | SetupError::Value { .. } => true,
+        SetupError::Unreadable { .. }
+        | SetupError::TooLarge { .. }
+        | SetupError::Open { .. }
+        | SetupError::Foreign { .. }
+        | SetupError::Config { .. }
+        | SetupError::NotProvisioned { .. }
+        | SetupError::CaFile { .. } => false,
+    }
+}
+
+/// What stands at the path of a file that is to be replaced.
+enum Standing {
+    Sound(Generation),
+    /// As it was shipped, with other programs' keys perhaps.
+    Placeholder(Zeroizing<Vec<u8>>),
+    Damaged,
+    Absent,
+}
+
+impl Standing {
+    fn of(path: &Path) -> Result<Self, StoreError> {
+        match Generation::read(path) {
+            Ok(current) => Ok(Self::Sound(current)),
+            Err(SetupError::Missing { .. }) => Ok(Self::Absent),
+            Err(SetupError::NotProvisioned { .. }) => {
+                let (bytes, _) =
+                    secret_file::read("credential file", path).map_err(StoreError::Untouchable)?;
+                Ok(Self::Placeholder(bytes))
+            }
+            Err(error) if may_be_damage(&error) => Ok(Self::Damaged),
+            Err(error) => Err(StoreError::Untouchable(error)),
+        }
+    }
+}
+
+/// Ends a replacement that was cut short, as [`load`] takes it.
+fn finish(path: &Path) -> Result<(), StoreError> {
+    let new = beside(path, NEW);
+    match Generations::read(path) {
+        Generations { current: Ok(current), unfinished: Some(next), .. } if next.is_next_after(&current) => {
+            keep_previous(path, &beside(path, PREVIOUS))?;
+            promote(&new, path)
+        }
+        Generations { current: Err(error), unfinished: Some(_), .. } if may_be_damage(&error) => {
+            if !matches!(error, SetupError::Missing { .. }) {
+                move_aside(path)?;
+            }
+            promote(&new, path)
+        }
+        Generations { .. } => Ok(()),
+    }
+}
+
+/// Gives the file at `path` a second name, so that it is never away.
+fn keep_previous(path: &Path, prev: &Path) -> Result<(), StoreError> {
+    durable::remove(prev).map_err(StoreError::step("remove", prev))?;
+    if fs::hard_link(path, prev).is_err() {
+        // A file system without links: for a moment only `.new` holds the new one and `.prev` the old.
+        fs::rename(path, prev).map_err(StoreError::step("rename", path))?;
+    }
+    durable::sync_folder(folder(path)).map_err(StoreError::step("sync", folder(path)))
+}
+
+fn promote(new: &Path, path: &Path) -> Result<(), StoreError> {
+    fs::rename(new, path).map_err(StoreError::step("rename", new))?;
+    durable::sync_folder(folder(path)).map_err(StoreError::step("sync", folder(path)))
+}
+
+/// What could not be read is kept for whoever wants to look at it.
+fn move_aside(path: &Path) -> Result<(), StoreError> {
+    let mut names = core::iter::once(beside(path, DAMAGED))
+        .chain((2..100).map(|n| beside(path, &format!("{DAMAGED}-{n}"))));
+    let free = names.find(|name| !name.exists()).unwrap_or_else(|| beside(path, DAMAGED));
+    warn!("the damaged {} is kept as {}", path.display(), free.display());
+    fs::rename(path, &free).map_err(StoreError::step("rename", path))
+}
+
+/// The file's bytes, `len` of them expected, not as memory remembers them but as the card gives them.
+fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut file = File::open(path)?;
+    // Advice only: where it is not taken, the bytes come from memory.
+    let _ = fadvise(&file, 0, None, Advice::DontNeed);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(len + 1));
+    Read::by_ref(&mut file).take(len as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let failed = StoreError::step("open", folder);
+    let file = File::open(folder).map_err(failed)?;
+    let end = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(e) if io::Error::from(e).kind() != ErrorKind::WouldBlock => {
+                return Err(StoreError::step("lock", folder)(e.into()));
+            }
+            Err(_) if Instant::now() >= end => return Err(StoreError::Busy { folder: folder.into() }),
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// Why a credential was not replaced. Never holds a secret.
+#[derive(Debug)]
+pub enum StoreError {
+    /// What stands there wants a person's decision first.
+    Untouchable(SetupError),
+    /// Another process holds the lock.
+    Busy {
+        /// On which folder.
+        folder: PathBuf,
+    },
+    /// The system refused a step.
+    Step {
+        /// What was to be done.
+        what: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// Why it was not.
+        why: io::Error,
+    },
+    /// What was written is not what is read.
+    Different {
+        /// From this file.
+        path: PathBuf,
+    },
+}
+
+impl StoreError {
+    fn step(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |why| Self::Step { what, path: path.clone(), why }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untouchable(error) => write!(f, "{error}. {}", error.to_trouble().fix),
+            Self::Busy { folder } => write!(
+                f,
+                "another program is changing the credential in {}; try again when it is done",
+                folder.display()
+            ),
+            Self::Step { what, path, why } => write!(
+                f,
+                "cannot {what} {}: {why}; run this as root, and look at the card's health and space",
+                path.display()
+            ),
+            Self::Different { path } => write!(
+                f,
+                "{} does not read back as it was written: replace the card before it loses more",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+#[cfg(test)]
+mod tests;
