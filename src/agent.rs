@@ -235,11 +235,7 @@ impl Agent {
     fn call(&mut self, now: Now, actions: &mut Actions) {
         let Some(setup) = &self.setup else { return self.read_setup(now, actions) };
         if setup.settings.clock_floor.is_some_and(|floor| now.wall < floor) {
-            let trouble = Trouble::new(
-                TroubleKind::Clock,
-                format_args!("the clock is before this program was built, so no certificate can be judged"),
-            );
-            self.obstacle = Some(Obstacle { trouble, at: now.instant });
+            self.obstacle = Some(Obstacle { trouble: Trouble::clock(), at: now.instant });
             return self.wait(CLOCK_RECHECK, Next::Call, now);
         }
         let lost_at = now.instant + setup.settings.request_timeout + ANSWER_OVERDUE;

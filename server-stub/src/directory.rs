@@ -17,6 +17,7 @@ const CREDENTIAL: &str = "credential.json";
 const ADMIN_TOKEN: &str = "admin.token";
 const CONFIG: &str = "config.json";
 const STATUS: &str = "status.json";
+const STATE: &str = "state.json";
 
 /// Why a folder could not be used.
 #[derive(Debug)]
@@ -124,6 +125,7 @@ struct Config<'a> {
     ca_file: Option<PathBuf>,
     led: &'a str,
     status_file: PathBuf,
+    state_file: PathBuf,
 }
 
 impl Contents<'_> {
@@ -149,6 +151,7 @@ impl Contents<'_> {
             ca_file: self.authority.map(|_| dir.join(CA)),
             led: "none",
             status_file: dir.join(STATUS),
+            state_file: dir.join(STATE),
         };
         file(dir, CONFIG, Secret::No, &pretty(dir, CONFIG, &config)?)?;
         Ok(dir.join(CONFIG))

@@ -53,7 +53,7 @@ pub enum TroubleKind {
     CertificateRefused,
     /// No common TLS language, or no TLS at all on that port.
     Handshake,
-    /// The clock is before this program was built.
+    /// The clock is before this program was built, or before a server was last seen.
     Clock,
     /// The node's own files.
     Setup,
@@ -163,7 +163,7 @@ impl TroubleKind {
                 "Check that the port in auth_url speaks TLS 1.2 or 1.3; a plain HTTP service needs http:// and allow_http."
             }
             Self::Clock => {
-                "Wait for the board's clock to be set over the network, or set it with `sudo date -s`."
+                "Wait for the board's clock to be set over the network, or set it with `sudo date -s`. If it is right, delete state_file: it says that a later moment has passed."
             }
             Self::Setup => "Look at the configuration and the credential file.",
         }
@@ -175,6 +175,15 @@ impl Trouble {
     #[must_use]
     pub fn new(kind: TroubleKind, reason: fmt::Arguments<'_>) -> Self {
         Self { kind, reason: Text::format(reason), fix: Text::from(kind.fix()) }
+    }
+
+    /// The board's clock is before a moment that has certainly passed.
+    #[must_use]
+    pub fn clock() -> Self {
+        Self::new(
+            TroubleKind::Clock,
+            format_args!("the board's clock is not set, so no certificate can be judged"),
+        )
     }
 
     /// Trouble with the node's own files, each with a mend of its own.

@@ -4,31 +4,15 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lexopt::prelude::*;
-
-use super::config::{Config, DEFAULT_PATH, Face};
+use self::arguments::{Command, HELP, Invocation};
+use super::config::{Config, Face};
 use super::status::{self, Record, View};
-use super::{check, clock, daemon, inbox, logging, pin};
+use super::{check, clock, daemon, inbox, install, logging, pin};
 use crate::agent::{Exit, Outcome};
 
-const HELP: &str = "\
-Proves this node to its Jarvis auth service and shows it on an LED.
-
-Usage:
-  jarvis-node run    [--config FILE]          run as the daemon
-  jarvis-node check  [--config FILE] [--json] validate once; the exit code tells the outcome
-  jarvis-node status [--config FILE] [--json] what the running daemon last knew
-  jarvis-node led    [--config FILE] OUTCOME  show an outcome's pattern on the LED for 10 s
-  jarvis-node --help | --version
-
-Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
-Outcomes: starting valid valid-cached network server node-rejected app-rejected tls clock setup
-Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;
-of all: 64 wrong usage, 70 a defect of this program.
-$JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
-";
+mod arguments;
 
 /// How long `led` shows a pattern.
 const SHOW_FOR: Duration = Duration::from_secs(10);
@@ -74,27 +58,12 @@ impl From<io::Error> for Failure {
     }
 }
 
-enum Command {
-    Help,
-    Version,
-    Run,
-    Check,
-    Status,
-    Led(Outcome),
-}
-
-struct Invocation {
-    command: Command,
-    config: PathBuf,
-    json: bool,
-}
-
 /// Does what the arguments ask for and returns the exit code.
 ///
 /// # Errors
 /// When it cannot be done at all; an outcome is not an error.
 pub fn main() -> Result<u8, Failure> {
-    let Invocation { command, config, json } = parse(lexopt::Parser::from_env())?;
+    let Invocation { command, config } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help | Command::Version) {
         logging::init().map_err(Failure::usage)?;
     }
@@ -107,57 +76,29 @@ pub fn main() -> Result<u8, Failure> {
                 Err(Failure::new(70, "the network thread is stuck; only a new start mends that"))
             }
         },
-        Command::Check => {
+        Command::Check { json, accept_board } => {
+            if accept_board {
+                take_card_over(&config)?;
+            }
             let (outcome, view) = check::check(config);
             tell(&view, json)?;
             Ok(outcome.exit_code())
         }
-        Command::Status => tell_status(config, json),
+        Command::Status { json } => tell_status(config, json),
         Command::Led(outcome) => show(outcome, config),
+        Command::Enroll { .. } => Err(Failure::usage("not yet")),
+        Command::InstallCredential => match install::install(config, io::stdin().lock()) {
+            Ok(installed) => print(&alloc::format!("{installed}\n")).map(|()| 0),
+            Err(error) => Err(Failure::new(error.exit_code(), error)),
+        },
     }
 }
 
-fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure> {
-    let mut words: alloc::vec::Vec<String> = alloc::vec::Vec::new();
-    let (mut config, mut json) = (None, false);
-    while let Some(argument) = arguments.next()? {
-        match argument {
-            Long("help") | Short('h') => words.insert(0, "help".into()),
-            Long("version") | Short('V') => words.insert(0, "version".into()),
-            Long("config") => config = Some(PathBuf::from(arguments.value()?)),
-            Long("json") => json = true,
-            Value(word) => words.push(word.string()?),
-            Long(_) | Short(_) => return Err(argument.unexpected().into()),
-        }
-    }
-    let mut words = words.iter().map(String::as_str);
-    let command = match words.next() {
-        Some("help") => Command::Help,
-        Some("version") => Command::Version,
-        Some("run") => Command::Run,
-        Some("check") => Command::Check,
-        Some("status") => Command::Status,
-        Some("led") => {
-            let name = words.next().ok_or_else(|| Failure::usage("led needs the name of an outcome"))?;
-            Command::Led(
-                Outcome::from_name(name)
-                    .ok_or_else(|| Failure::usage(alloc::format!("there is no outcome '{name}'")))?,
-            )
-        }
-        Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
-        None => return Err(Failure::usage("say what to do: run, check, status or led")),
-    };
-    let done = matches!(command, Command::Help | Command::Version);
-    if let Some(word) = words.next().filter(|_| !done) {
-        return Err(Failure::usage(alloc::format!("'{word}' is one word too many")));
-    }
-    if json && !matches!(command, Command::Check | Command::Status) && !done {
-        return Err(Failure::usage("--json goes with check and status"));
-    }
-    let config = config
-        .or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from))
-        .unwrap_or_else(|| DEFAULT_PATH.into());
-    Ok(Invocation { command, config, json })
+fn take_card_over(config: &Path) -> Result<(), Failure> {
+    let file = Config::load(config).map_err(|e| Failure::new(78, e))?.state_file;
+    install::accept_board(&file).map_err(|e| {
+        Failure::new(73, alloc::format!("{} cannot be written: {e}; run this as root", file.display()))
+    })
 }
 
 fn tell_status(config: PathBuf, json: bool) -> Result<u8, Failure> {

@@ -15,6 +15,8 @@ use super::secret_file;
 
 /// Where the configuration is when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
+/// What is kept from boot to boot when nothing else is said.
+pub const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node/state.json";
 /// Where the daemon's status is when nothing else is said: in memory, never on the SD card.
 pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub app_key_file: PathBuf,
     /// Where the node's credential is.
     pub credential_file: PathBuf,
+    /// Where the node remembers what it must from boot to boot.
+    pub state_file: PathBuf,
     /// CA certificates to trust instead of Mozilla's.
     pub ca_file: Option<PathBuf>,
     /// Time between validations.
@@ -87,6 +91,7 @@ struct File {
     app_id: String,
     app_key_file: PathBuf,
     credential_file: PathBuf,
+    state_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     #[serde(default)]
     allow_http: bool,
@@ -183,6 +188,7 @@ impl Config {
             app_id: name("app_id", &file.app_id)?,
             app_key_file: found(&file.app_key_file),
             credential_file: found(&file.credential_file),
+            state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
             ca_file: file.ca_file.as_deref().map(found),
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
             offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,

@@ -1,11 +1,12 @@
 //! The credential file: `{"node_id":…,"node_key":…}`, or an existing Jarvis `config.json`,
 //! which calls the key `api_key` and holds unrelated keys besides.
 //!
-//! One that this program wrote also holds `credential_store`: a checksum, and the checksum of the
-//! credential it was to replace.
+//! One that this program wrote also holds `credential_store`: a checksum, the checksum of the
+//! credential it was to replace, and the modification time the file was given. Where the checksum is
+//! wrong, that time tells a card that forgets from a person or a program that changed the file.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 use std::path::Path;
@@ -18,6 +19,17 @@ use zeroize::Zeroizing;
 
 use super::error::SetupError;
 use crate::credential::{Credential, Malformed, NodeId, NodeKey};
+
+/// When a file was last written to: seconds since 1970, and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Modified(pub(super) i64, pub(super) i64);
+
+impl Modified {
+    /// A whole second, which nothing that is written to by others comes to have by chance.
+    fn at(secs: u64) -> Self {
+        Self(i64::try_from(secs).unwrap_or_default(), 0)
+    }
+}
 
 /// What a credential file holds.
 #[derive(Debug)]
@@ -49,12 +61,13 @@ impl Checksum {
     }
 }
 
-/// Reads and checks the credential in `bytes`, the content of the file at `path`.
+/// Reads and checks the credential in `bytes`, the content of the file at `path`, last written to at
+/// `modified` if that is known.
 ///
 /// # Errors
 /// When it is not JSON, lacks an id or a key, holds placeholders or what the service cannot take, or
 /// is not what its checksum says. No error repeats what the file holds.
-pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Contents, SetupError> {
+pub(super) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Result<Contents, SetupError> {
     let misshapen = |why| SetupError::CredentialForm { path: path.into(), why };
     // serde_json's own message could quote the text, so only its place and kind are told.
     let raw: Raw = serde_json::from_slice(bytes).map_err(|e| {
@@ -72,7 +85,6 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Contents, SetupError> {
             }
         })
     })?;
-    let others_write_it_too = raw.node_key.is_none();
     let node_id = checked(path, "node_id", raw.node_id)?;
     let node_key = match raw.node_key {
         Some(key) => checked(path, "node_key", Some(key))?,
@@ -85,10 +97,8 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Contents, SetupError> {
         if checksum.0 == kept.checksum {
             return Ok(Contents { credential, checksum, follows });
         }
-        if !others_write_it_too {
-            return Err(misshapen(
-                "is not what its checksum says: the card has damaged it, or somebody changed it by hand and left credential_store in it".into(),
-            ));
+        if modified == Some(Modified::at(kept.written)) {
+            return Err(misshapen("is not what its checksum says: the card has damaged it".into()));
         }
     }
     // Written by hand or by another program.
@@ -97,10 +107,12 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Contents, SetupError> {
 }
 
 /// The content of a file that holds `credential` in place of the one in `before`, of which everything
-/// else is kept as it is written there. What is no JSON object counts as an empty one.
+/// else is kept as it is written there, and that is given `written` (seconds since 1970) as the time it
+/// was last written to. What is no JSON object counts as an empty one.
 pub(super) fn render(
     credential: &Credential,
     follows: Option<&Checksum>,
+    written: u64,
     before: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
     let fields = serde_json::from_slice(before).unwrap_or(Fields(Vec::new()));
@@ -108,6 +120,7 @@ pub(super) fn render(
     let store = Store {
         checksum: Checksum::of(credential, follows).0,
         follows: follows.map(|follows| follows.0.clone()),
+        written,
     };
     // Room for all of it at once: a buffer that grows leaves copies of the key behind.
     let mut out = Object(Zeroizing::new(Vec::with_capacity(before.len() + 2048)));
@@ -158,6 +171,7 @@ struct Store {
     checksum: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     follows: Option<String>,
+    written: u64,
 }
 
 /// All fields of an object, their values as they are written.
@@ -236,10 +250,12 @@ impl<'de, T: Parse> Deserialize<'de> for Parsed<T> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     fn loaded(text: &str) -> Result<Credential, SetupError> {
-        parse(text.as_bytes(), Path::new("credential.json")).map(|contents| contents.credential)
+        parse(text.as_bytes(), Path::new("credential.json"), None).map(|contents| contents.credential)
     }
 
     fn credential(node_id: &str, node_key: &str) -> Credential {
@@ -254,20 +270,26 @@ mod tests {
         let old = Checksum::of(&credential("kitchen-pi", "k-1"), None);
         for follows in [None, Some(&old)] {
             let new = credential("kitchen-pi", "-k\"2");
-            let text = render(&new, follows, b"").expect("rendered");
-            let read = parse(&text, Path::new("c")).expect("sound");
+            let text = render(&new, follows, 42, b"").expect("rendered");
+            let read = parse(&text, Path::new("c"), Some(Modified(42, 0))).expect("sound");
             assert_eq!((&read.credential, read.follows.as_ref()), (&new, follows));
             assert_eq!(read.checksum, Checksum::of(&new, follows));
         }
     }
 
     #[test]
-    fn a_changed_byte_is_noticed() {
-        let text = render(&credential("kitchen-pi", "k-1"), None, b"").expect("rendered");
+    fn a_changed_byte_is_damage_unless_somebody_wrote_to_the_file() {
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, b"").expect("rendered");
         let text = core::str::from_utf8(&text).expect("text");
         for (from, to) in [("k-1", "k-2"), ("kitchen-pi", "kitchem-pi"), ("sha256:", "sha256:0")] {
-            let error = loaded(&text.replacen(from, to, 1)).expect_err(to);
+            let changed = text.replacen(from, to, 1);
+            let read = |modified| parse(changed.as_bytes(), Path::new("c"), modified);
+            let error = read(Some(Modified(42, 0))).expect_err(to);
             assert!(error.to_string().contains("is not what its checksum says"), "{error}");
+            for modified in [Some(Modified(42, 7)), Some(Modified(44, 0)), None] {
+                let by_hand = read(modified).expect("taken as it stands");
+                assert_eq!(by_hand.checksum, Checksum::of(&by_hand.credential, None));
+            }
         }
     }
 
@@ -275,15 +297,13 @@ mod tests {
     fn what_another_program_keeps_in_the_same_file_stays_as_it_is_written() {
         let before = r#"{"room": "küche", "node_id":"your-node-id", "mqtt":{"port":1883, "x": 1.10},
             "api_key":"", "big": 123456789012345678901234567890}"#;
-        let text = render(&credential("kitchen-pi", "k-1"), None, before.as_bytes()).expect("rendered");
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, before.as_bytes()).expect("rendered");
         let text = core::str::from_utf8(&text).expect("text");
         for kept in [r#""room": "küche""#, r#"{"port":1883, "x": 1.10}"#, "123456789012345678901234567890"] {
             assert!(text.contains(kept), "{text}");
         }
         assert!(text.contains(r#""api_key": "k-1""#) && !text.contains("node_key"), "{text}");
         assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
-        // That program may replace the key by itself, and knows nothing of a checksum.
-        assert_eq!(loaded(&text.replace("k-1", "k-9")).expect("sound"), credential("kitchen-pi", "k-9"));
     }
 
     #[test]

@@ -19,13 +19,14 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use log::warn;
-use rustix::fs::{Advice, FlockOperation, fadvise, flock};
+use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
-use super::credential_file::{self, Contents};
+use super::clock;
+use super::credential_file::{self, Contents, Modified};
 use super::durable::{self, beside, folder};
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
@@ -95,11 +96,14 @@ pub fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
         Standing::Placeholder(bytes) => (bytes.as_slice(), None),
         Standing::Damaged | Standing::Absent => (&[][..], None),
     };
-    let bytes = credential_file::render(credential, follows, before)
+    // Even seconds: what every file system can keep.
+    let written = clock::now().wall.0 & !1;
+    let bytes = credential_file::render(credential, follows, written, before)
         .map_err(|e| StoreError::step("write", &new)(e.into()))?;
     durable::remove(&new).map_err(StoreError::step("remove", &new))?;
     let like = if matches!(standing, Standing::Absent) { folder(path) } else { path };
-    durable::create(&new, &bytes, like).map_err(StoreError::step("write", &new))?;
+    let written = UNIX_EPOCH + Duration::from_secs(written);
+    durable::create(&new, &bytes, like, Some(written)).map_err(StoreError::step("write", &new))?;
     if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
         return Err(StoreError::Different { path: new });
     }
@@ -126,7 +130,7 @@ pub fn rehearse(path: &Path) -> Result<(), StoreError> {
     Standing::of(path)?;
     let probe = beside(path, ".probe");
     durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
-    durable::create(&probe, &[0; 4096], folder(path)).map_err(StoreError::step("write", &probe))?;
+    durable::create(&probe, &[0; 4096], folder(path), None).map_err(StoreError::step("write", &probe))?;
     durable::remove(&probe).map_err(StoreError::step("remove", &probe))
 }
 
@@ -149,7 +153,8 @@ struct Generation {
 impl Generation {
     fn read(path: &Path) -> Result<Self, SetupError> {
         let (bytes, stamp) = secret_file::read("credential file", path)?;
-        let contents = credential_file::parse(&bytes, path)?;
+        let (secs, nanos) = stamp.modified();
+        let contents = credential_file::parse(&bytes, path, Some(Modified(secs, nanos)))?;
         Ok(Self { bytes, contents, stamp })
     }
 
@@ -192,6 +197,7 @@ fn may_be_damage(error: &SetupError) -> bool {
         | SetupError::Foreign { .. }
         | SetupError::Config { .. }
         | SetupError::NotProvisioned { .. }
+        | SetupError::OtherBoard { .. }
         | SetupError::CaFile { .. } => false,
     }
 }
@@ -267,7 +273,8 @@ fn move_aside(path: &Path) -> Result<(), StoreError> {
 fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = File::open(path)?;
     // Advice only: where it is not taken, the bytes come from memory.
-    let _ = fadvise(&file, 0, None, Advice::DontNeed);
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
     let mut bytes = Zeroizing::new(Vec::with_capacity(len + 1));
     Read::by_ref(&mut file).take(len as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{Gid, Uid};
 
@@ -30,16 +31,20 @@ pub fn folder(path: &Path) -> &Path {
 
 /// Makes a new file at `path` with `bytes` in it, on the card when this returns. Only its owner may
 /// read it: whoever owns `like`, so that what root installs can be read by the user the daemon runs as.
+/// With `written`, that is the time it was last written to.
 ///
 /// # Errors
 /// Of the system; there may then be half a file at `path`.
-pub fn create(path: &Path, bytes: &[u8], like: &Path) -> io::Result<()> {
+pub fn create(path: &Path, bytes: &[u8], like: &Path, written: Option<SystemTime>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let (ours, theirs) = (file.metadata()?, fs::metadata(like)?);
     if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
         rustix::fs::fchown(&file, Some(Uid::from_raw(theirs.uid())), Some(Gid::from_raw(theirs.gid())))?;
     }
     file.write_all(bytes)?;
+    if let Some(written) = written {
+        file.set_modified(written)?;
+    }
     file.sync_all()
 }
 
@@ -69,7 +74,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path, ".new");
     remove(&new)?;
-    create(&new, bytes, folder(path))?;
+    create(&new, bytes, folder(path), None)?;
     fs::rename(&new, path)?;
     sync_folder(folder(path))
 }

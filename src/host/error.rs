@@ -83,6 +83,11 @@ pub enum SetupError {
         /// What is wrong with it.
         why: Malformed,
     },
+    /// The card was in another board when the node was last accepted.
+    OtherBoard {
+        /// Where that is remembered.
+        state_file: PathBuf,
+    },
     /// The CA file holds no certificate that can be used.
     CaFile {
         /// Where it is.
@@ -143,6 +148,12 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("Put the {key} as it was issued into {}.", path.display()),
             ),
+            Self::OtherBoard { .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!(
+                    "If this card was cloned, give this board a node of its own: sudo jarvis-node enroll --replace. If it was moved here: sudo jarvis-node check --accept-board"
+                ),
+            ),
             Self::CaFile { path, .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!("Put the CA's certificate in PEM form into {}.", path.display()),
@@ -179,6 +190,11 @@ impl fmt::Display for SetupError {
                 path.display()
             ),
             Self::Value { path, key, why } => write!(f, "the {key} in {} {why}", path.display()),
+            Self::OtherBoard { state_file } => write!(
+                f,
+                "this card was in another board when its node was last accepted (says {})",
+                state_file.display()
+            ),
             Self::CaFile { path, why } => write!(f, "the ca_file {} {why}", path.display()),
         }
     }

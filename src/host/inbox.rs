@@ -6,10 +6,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::mpsc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::watch::Watch;
 use crate::agent::Answer;
 
 /// What reaches the run loop from outside it.
@@ -17,8 +19,10 @@ use crate::agent::Answer;
 pub enum Message {
     /// The worker has come back.
     Answered(Answer),
-    /// Configuration or credential have changed (SIGHUP).
+    /// Somebody changed configuration or credential and wants them read (SIGHUP).
     Reload,
+    /// The file that [`Inbox::follow`] named was put in place or written to.
+    FileChanged,
     /// The program is to end (SIGTERM, SIGINT).
     Stop,
 }
@@ -29,6 +33,7 @@ pub struct Inbox {
     messages: mpsc::Receiver<Message>,
     bell: UnixStream,
     signals: Signals,
+    watch: Watch,
 }
 
 /// A sending end, for other threads.
@@ -47,13 +52,13 @@ struct Signals {
 /// An inbox and a way into it.
 ///
 /// # Errors
-/// When the system has no socket pair to give.
+/// When the system has no socket pair or file watch to give.
 pub fn channel() -> io::Result<(Sender, Inbox)> {
     let (bell, ear) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
     ear.set_nonblocking(true)?;
     let (sender, messages) = mpsc::channel();
-    let inbox = Inbox { messages, bell: ear, signals: Signals::default() };
+    let inbox = Inbox { messages, bell: ear, signals: Signals::default(), watch: Watch::new()? };
     Ok((Sender { messages: sender, bell: Arc::new(bell) }, inbox))
 }
 
@@ -86,14 +91,22 @@ impl Sender {
 
 impl Inbox {
     /// The next message, without waiting. An end that was asked for comes before all else.
-    pub fn try_next(&self) -> Option<Message> {
+    pub fn try_next(&mut self) -> Option<Message> {
         if self.signals.stop.swap(false, Ordering::Relaxed) {
             return Some(Message::Stop);
         }
         if self.signals.reload.swap(false, Ordering::Relaxed) {
             return Some(Message::Reload);
         }
+        if self.watch.has_changed() {
+            return Some(Message::FileChanged);
+        }
         self.messages.try_recv().ok()
+    }
+
+    /// Makes changes of the file at `path`, and of no other, arrive here.
+    pub fn follow(&mut self, path: &Path) {
+        self.watch.follow(path);
     }
 
     /// Waits until there may be a message, or for `limit`.
@@ -102,13 +115,17 @@ impl Inbox {
     /// When the system cannot wait.
     pub fn wait(&mut self, limit: Duration) -> io::Result<()> {
         let timeout = Timespec::try_from(limit).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
-        match poll(&mut [PollFd::new(&self.bell, PollFlags::IN)], Some(&timeout)) {
+        let bell = PollFd::new(&self.bell, PollFlags::IN);
+        let mut sources: heapless::Vec<_, 2> = core::iter::once(bell)
+            .chain(self.watch.as_fd().map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)))
+            .collect();
+        match poll(&mut sources, Some(&timeout)) {
             // A signal: its flag is set and its byte is in the socket.
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }
         let mut bytes = [0; 64];
-        while matches!(self.bell.read(&mut bytes), Ok(n) if n > 0) {}
+        while matches!((&self.bell).read(&mut bytes), Ok(n) if n > 0) {}
         Ok(())
     }
 }

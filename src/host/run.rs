@@ -9,12 +9,13 @@ use log::{debug, warn};
 
 use super::clock;
 use super::config::{Face, Led};
+use super::credential_store;
 use super::inbox::{Inbox, Message, Sender};
 use super::setup::{Loaded, Reader};
 use super::status::{self, Record};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Trouble};
+use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -95,6 +96,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             event = match self.inbox.try_next() {
                 Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
                 Some(Message::Reload) => Some(Event::ReloadRequested),
+                Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),
                 None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),
                 None => {
@@ -122,15 +124,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn carry_out(&mut self, action: Action, now: Now) -> Done {
         match action {
-            Action::ReadSetup => Done::Happened(Event::SetupRead(match self.reader.read() {
-                Ok(loaded) => {
-                    self.put_on(loaded.face.clone(), now);
-                    let setup = loaded.setup.clone();
-                    self.loaded = Some(loaded);
-                    Ok(setup)
-                }
-                Err(error) => Err(error.to_trouble()),
-            })),
+            Action::ReadSetup => Done::Happened(Event::SetupRead(self.read_setup(now))),
             Action::Validate => {
                 // The agent asks only after a setup was read.
                 if let Some(Loaded { client, credential, .. }) = &self.loaded {
@@ -154,6 +148,24 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             Action::Exit(exit) => Done::Ended(exit),
         }
+    }
+
+    fn read_setup(&mut self, now: Now) -> Result<Setup, Trouble> {
+        let read = self.reader.read();
+        if let Some(file) = self.reader.credential_file() {
+            self.inbox.follow(file);
+        }
+        let loaded = read.map_err(|error| error.to_trouble())?;
+        self.put_on(loaded.face.clone(), now);
+        let setup = loaded.setup.clone();
+        self.loaded = Some(loaded);
+        Ok(setup)
+    }
+
+    /// Other programs may write to the same file for reasons of their own.
+    fn has_new_credential(&self) -> bool {
+        let (Some(file), Some(loaded)) = (self.reader.credential_file(), &self.loaded) else { return true };
+        credential_store::load(file).map_or(true, |found| found.credential != *loaded.credential)
     }
 
     /// Another LED or status file may have been configured, and an LED that could not be had

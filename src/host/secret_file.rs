@@ -107,6 +107,12 @@ impl Stamp {
         Ok(Self::of(&metadata))
     }
 
+    /// When the file was last written to: seconds since 1970, and nanoseconds.
+    #[must_use]
+    pub const fn modified(&self) -> (i64, i64) {
+        (self.modified_secs, self.modified_nanos)
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),

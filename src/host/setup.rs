@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::auth_client::AuthClient;
-use super::clock;
 use super::config::{Config, Face};
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
+use super::state_file::{self, State};
 use super::{credential_store, tls};
 use crate::agent::{Claim, Settings, Setup};
 use crate::credential::{Credential, Malformed};
 use crate::text::Text;
+use crate::time::UnixTime;
 
 /// What was read, ready for use.
 #[derive(Clone, Debug)]
@@ -32,10 +33,24 @@ pub struct Loaded {
     pub credential: Arc<Credential>,
 }
 
+/// What asks the server, whatever the credential.
+#[derive(Debug)]
+pub struct Asker {
+    /// The configuration.
+    pub config: Config,
+    /// Asks the auth service.
+    pub client: Arc<AuthClient>,
+    /// Before this the clock is not set; `None` where that does not matter.
+    pub clock_floor: Option<UnixTime>,
+    state: State,
+    app_key: Stamp,
+}
+
 /// Reads the setup, as often as it is asked to.
 #[derive(Debug)]
 pub struct Reader {
     config_file: PathBuf,
+    credential_file: Option<PathBuf>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
 }
 
@@ -51,7 +66,7 @@ impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
     pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, client: None }
+        Self { config_file, credential_file: None, client: None }
     }
 
     /// Where the configuration is.
@@ -60,17 +75,24 @@ impl Reader {
         &self.config_file
     }
 
+    /// Where the credential is, by the last configuration that could be read.
+    #[must_use]
+    pub fn credential_file(&self) -> Option<&Path> {
+        self.credential_file.as_deref()
+    }
+
     /// Reads everything and checks it.
     ///
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
     pub fn read(&mut self) -> Result<Loaded, SetupError> {
-        let config = Config::load(&self.config_file)?;
-        let credential_store::Found { credential, stamp: credential_stamp } =
-            credential_store::load(&config.credential_file)?;
-        let (app_key, app_key_stamp) = load_app_key(&config.app_key_file)?;
+        let Asker { config, client, clock_floor, state, app_key } = self.read_asker()?;
+        if state.is_of_another_board(state_file::board_serial().as_deref()) {
+            return Err(SetupError::OtherBoard { state_file: config.state_file });
+        }
+        let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
         let mut stamps = DefaultHasher::new();
-        (credential_stamp, app_key_stamp).hash(&mut stamps);
+        (stamp, app_key).hash(&mut stamps);
         let setup = Setup {
             claim: Claim {
                 node_id: credential.node_id.clone(),
@@ -83,12 +105,24 @@ impl Reader {
                 offline_grace: config.offline_grace,
                 start_splay: config.start_splay,
                 request_timeout: config.request_timeout,
-                clock_floor: config.auth_url.is_https().then(clock::build_time),
+                clock_floor,
             },
         };
-        let face = config.face.clone();
-        let client = self.client_for(config, app_key, app_key_stamp)?;
-        Ok(Loaded { setup, face, client, credential: Arc::new(credential) })
+        Ok(Loaded { setup, face: config.face, client, credential: Arc::new(credential) })
+    }
+
+    /// Reads all but the credential: enough to ask about another one.
+    ///
+    /// # Errors
+    /// The first thing found missing, unsafe or malformed.
+    pub fn read_asker(&mut self) -> Result<Asker, SetupError> {
+        let config = Config::load(&self.config_file)?;
+        self.credential_file = Some(config.credential_file.clone());
+        let state = State::load(&config.state_file);
+        let (app_key, stamp) = load_app_key(&config.app_key_file)?;
+        let client = self.client_for(config.clone(), app_key, stamp)?;
+        let clock_floor = config.auth_url.is_https().then(|| state.clock_floor());
+        Ok(Asker { config, client, clock_floor, state, app_key: stamp })
     }
 
     fn client_for(

@@ -3,5 +3,6 @@
 
 mod check;
 mod daemon;
+mod install;
 mod led;
 mod rig;

@@ -1,0 +1,160 @@
+//! What was asked for.
+
+use alloc::string::String;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+use super::Failure;
+use crate::agent::Outcome;
+use crate::host::config::DEFAULT_PATH;
+
+pub(super) const HELP: &str = "\
+Proves this node to its Jarvis auth service and shows it on an LED.
+
+Usage:
+  jarvis-node run    [--config FILE]          run as the daemon
+  jarvis-node check  [--config FILE] [--json] [--accept-board]
+                                              validate once; the exit code tells the outcome
+  jarvis-node status [--config FILE] [--json] what the running daemon last knew
+  jarvis-node led    [--config FILE] OUTCOME  show an outcome's pattern on the LED for 10 s
+  jarvis-node install-credential [--config FILE]
+                                              prove the credential on standard input, store it
+  jarvis-node enroll --url URL --node-id ID [--room ROOM] [--replace] [--config FILE]
+                                              register with the provisioning token on standard
+                                              input, store the credential that comes back
+  jarvis-node --help | --version
+
+Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
+Outcomes: starting valid valid-cached network server node-rejected app-rejected tls clock setup
+--accept-board: the card was moved to this board on purpose.  --replace: the node gets a new id.
+Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;
+of install-credential and enroll besides: 65 unusable input, 73 not stored, 74 answer lost;
+of all: 64 wrong usage, 70 a defect of this program.
+$JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
+";
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Command {
+    Help,
+    Version,
+    Run,
+    Check { json: bool, accept_board: bool },
+    Status { json: bool },
+    Led(Outcome),
+    InstallCredential,
+    Enroll { url: String, node_id: String, room: Option<String>, replace: bool },
+}
+
+/// What is to be done, with which configuration.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    pub(super) command: Command,
+    pub(super) config: PathBuf,
+}
+
+/// Everything that was said, before it is known whether it goes together.
+#[derive(Default)]
+struct Said {
+    words: alloc::vec::Vec<String>,
+    config: Option<PathBuf>,
+    url: Option<String>,
+    node_id: Option<String>,
+    room: Option<String>,
+    /// Names of the flags.
+    flags: alloc::vec::Vec<&'static str>,
+}
+
+impl Said {
+    fn flag(&mut self, name: &str) -> bool {
+        let before = self.flags.len();
+        self.flags.retain(|flag| *flag != name);
+        self.flags.len() < before
+    }
+
+    fn needed(value: Option<String>, name: &str) -> Result<String, Failure> {
+        value.ok_or_else(|| Failure::usage(alloc::format!("enroll needs {name}")))
+    }
+
+    /// What no command has taken goes with another one.
+    fn nothing_left(&self) -> Result<(), Failure> {
+        let values = [("--url", &self.url), ("--node-id", &self.node_id), ("--room", &self.room)];
+        let value = values.iter().find(|(_, value)| value.is_some()).map(|(name, _)| *name);
+        match self.flags.first().copied().or(value) {
+            Some(name) => Err(Failure::usage(alloc::format!("{name} goes with another command"))),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure> {
+    let mut said = Said::default();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => said.words.insert(0, "help".into()),
+            Long("version") | Short('V') => said.words.insert(0, "version".into()),
+            Long("config") => said.config = Some(PathBuf::from(arguments.value()?)),
+            Long("url") => said.url = Some(arguments.value()?.string()?),
+            Long("node-id") => said.node_id = Some(arguments.value()?.string()?),
+            Long("room") => said.room = Some(arguments.value()?.string()?),
+            Long("json") => said.flags.push("--json"),
+            Long("accept-board") => said.flags.push("--accept-board"),
+            Long("replace") => said.flags.push("--replace"),
+            Value(word) => said.words.push(word.string()?),
+            Long(_) | Short(_) => return Err(argument.unexpected().into()),
+        }
+    }
+    let config = said
+        .config
+        .take()
+        .or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from))
+        .unwrap_or_else(|| DEFAULT_PATH.into());
+    let command = command(&mut said)?;
+    if !matches!(command, Command::Help | Command::Version) {
+        said.nothing_left()?;
+    }
+    Ok(Invocation { command, config })
+}
+
+fn command(said: &mut Said) -> Result<Command, Failure> {
+    let words = core::mem::take(&mut said.words);
+    let mut words = words.iter().map(String::as_str);
+    let command = match words.next() {
+        Some("help") => return Ok(Command::Help),
+        Some("version") => return Ok(Command::Version),
+        Some("run") => Command::Run,
+        Some("check") => {
+            Command::Check { json: said.flag("--json"), accept_board: said.flag("--accept-board") }
+        }
+        Some("status") => Command::Status { json: said.flag("--json") },
+        Some("led") => {
+            let name = words.next().ok_or_else(|| Failure::usage("led needs the name of an outcome"))?;
+            Command::Led(
+                Outcome::from_name(name)
+                    .ok_or_else(|| Failure::usage(alloc::format!("there is no outcome '{name}'")))?,
+            )
+        }
+        Some("install-credential") => Command::InstallCredential,
+        Some("enroll") => Command::Enroll {
+            url: Said::needed(said.url.take(), "--url URL of the command center")?,
+            node_id: Said::needed(said.node_id.take(), "--node-id ID")?,
+            room: said.room.take(),
+            replace: said.flag("--replace"),
+        },
+        Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
+        None => {
+            return Err(Failure::usage(
+                "say what to do: run, check, status, led, install-credential or enroll",
+            ));
+        }
+    };
+    match words.next() {
+        // Not repeated where it may be a secret that was to come through standard input.
+        Some(_) if matches!(command, Command::InstallCredential | Command::Enroll { .. }) => {
+            Err(Failure::usage("secrets come through standard input, never as arguments"))
+        }
+        Some(word) => Err(Failure::usage(alloc::format!("'{word}' is one word too many"))),
+        None => Ok(command),
+    }
+}

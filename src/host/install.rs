@@ -1,0 +1,200 @@
+//! `jarvis-node install-credential`: a new credential in the old one's place, but only after the
+//! server has accepted it.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use log::warn;
+use zeroize::Zeroizing;
+
+use super::clock;
+use super::config::Config;
+use super::credential_file;
+use super::credential_store::{self, StoreError};
+use super::error::SetupError;
+use super::setup::{Asker, Reader};
+use super::state_file::{self, State};
+use crate::agent::{Answer, Outcome, Trouble};
+use crate::credential::{Credential, NodeId};
+
+/// Longer than any credential, and than a Jarvis `config.json` that serves as one.
+const MAX_INPUT: usize = 256 * 1024;
+/// What it is called in errors.
+const STDIN: &str = "standard input";
+
+/// What came of an installation that left the new credential in place.
+#[derive(Debug)]
+pub enum Installed {
+    /// The server accepts it.
+    Proven(NodeId),
+    /// There was none to lose, and the server could not say; the sentence says why.
+    Unproven(NodeId, String),
+    /// It was there already, and the server accepts it.
+    Already(NodeId),
+}
+
+/// Why the credential in use, if there is one, stays in use.
+#[derive(Debug)]
+pub enum NotInstalled {
+    /// What came in is not a credential.
+    Input(SetupError),
+    /// It could not be read at all.
+    Unread(io::Error),
+    /// The configuration cannot be used.
+    Setup(SetupError),
+    /// The server rejects the new credential, for this reason.
+    Rejected(String),
+    /// The server could not say; the outcome and the sentence say why. The old one is kept.
+    Undecided(Outcome, String),
+    /// The server accepts the new one, but it could not be stored.
+    Unstored(StoreError),
+}
+
+/// Reads a credential from `input`, asks the server about it and, if it is accepted, stores it where
+/// the configuration at `config_file` says. Without an old credential that could be lost, one that the
+/// server could not judge is stored as well.
+///
+/// # Errors
+/// See [`NotInstalled`]: each leaves the old credential as it was.
+pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotInstalled> {
+    let new = read_credential(input)?;
+    let mut reader = Reader::new(config_file);
+    let Asker { config, client, clock_floor, .. } = reader.read_asker().map_err(NotInstalled::Setup)?;
+    let old = match credential_store::load(&config.credential_file) {
+        Ok(found) => Some(found.credential),
+        Err(SetupError::Missing { .. } | SetupError::NotProvisioned { .. }) => None,
+        // Read by nobody any more; it is moved aside, not written over.
+        Err(SetupError::CredentialForm { .. } | SetupError::Value { .. }) => None,
+        Err(error) => return Err(NotInstalled::Setup(error)),
+    };
+    let answer = match clock_floor {
+        Some(floor) if clock::now().wall < floor => {
+            Answer::Inconclusive { trouble: Trouble::clock(), retry_after: None }
+        }
+        Some(_) | None => client.validate(&new),
+    };
+    let unproven = match answer {
+        Answer::Valid(_) => None,
+        Answer::Denied(reason) => return Err(NotInstalled::Rejected(format!("{reason}"))),
+        Answer::Inconclusive { trouble, .. } => {
+            let why = format!("{}. {}", trouble.reason, trouble.fix);
+            if old.is_some() {
+                return Err(NotInstalled::Undecided(trouble.kind.outcome(), why));
+            }
+            Some(why)
+        }
+    };
+    if old.as_ref() == Some(&new) {
+        return Ok(Installed::Already(new.node_id));
+    }
+    store(&config, &new).map_err(NotInstalled::Unstored)?;
+    Ok(match unproven {
+        None => Installed::Proven(new.node_id),
+        Some(why) => Installed::Unproven(new.node_id, why),
+    })
+}
+
+/// Puts `credential` in place, on this board.
+///
+/// # Errors
+/// As [`credential_store::replace`].
+pub(super) fn store(config: &Config, credential: &Credential) -> Result<(), StoreError> {
+    credential_store::replace(&config.credential_file, credential)?;
+    if let Err(e) = accept_board(&config.state_file) {
+        // The credential is there, and most cards have never been in another board.
+        warn!("{}: {e}", config.state_file.display());
+    }
+    Ok(())
+}
+
+/// Makes this board the one the card belongs to; nothing to do for one without a number, or when it
+/// is already.
+///
+/// # Errors
+/// When the state file cannot be written.
+pub fn accept_board(state_file: &Path) -> io::Result<()> {
+    let here = state_file::board_serial();
+    let state = State::load(state_file);
+    if !state.is_of_another_board(here.as_deref()) {
+        return Ok(());
+    }
+    State { board: here, ..state }.save(state_file)
+}
+
+fn read_credential(mut input: impl Read) -> Result<Credential, NotInstalled> {
+    // Room for all of it at once: a buffer that grows leaves copies of the key behind.
+    let mut bytes = Zeroizing::new(alloc::vec![0; MAX_INPUT]);
+    let mut len = 0;
+    while len < bytes.len() {
+        match input.read(&mut bytes[len..]) {
+            Ok(0) => break,
+            Ok(more) => len += more,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(NotInstalled::Unread(e)),
+        }
+    }
+    if len == MAX_INPUT {
+        return Err(NotInstalled::Input(SetupError::TooLarge { what: "credential", path: STDIN.into() }));
+    }
+    let contents = credential_file::parse(&bytes[..len], Path::new(STDIN), None);
+    Ok(contents.map_err(NotInstalled::Input)?.credential)
+}
+
+impl fmt::Display for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proven(node_id) => write!(f, "proven and stored: the auth service accepts {node_id}"),
+            Self::Unproven(node_id, why) => {
+                write!(f, "stored, but unproven: whether {node_id} is accepted could not be learnt. {why}")
+            }
+            Self::Already(node_id) => {
+                write!(f, "nothing to do: this is the credential in use, and {node_id} is accepted")
+            }
+        }
+    }
+}
+
+impl NotInstalled {
+    /// What the program exits with, by sysexits(3).
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Input(_) => 65,
+            Self::Unread(_) => 74,
+            Self::Setup(_) => Outcome::Setup.exit_code(),
+            Self::Rejected(_) => Outcome::NodeRejected.exit_code(),
+            Self::Undecided(outcome, _) => outcome.exit_code(),
+            Self::Unstored(_) => 73,
+        }
+    }
+}
+
+impl fmt::Display for NotInstalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => write!(
+                f,
+                "{error}; pipe in {{\"node_id\": …, \"node_key\": …}} as it was issued. Nothing was changed"
+            ),
+            Self::Unread(error) => write!(f, "standard input cannot be read: {error}. Nothing was changed"),
+            Self::Setup(error) => write!(f, "{error}. {} Nothing was changed", error.to_trouble().fix),
+            Self::Rejected(reason) => {
+                write!(f, "the auth service rejects the new credential: {reason}. The old one is kept")
+            }
+            Self::Undecided(_, why) => {
+                write!(
+                    f,
+                    "whether the new credential is good could not be learnt, so the old one is kept. {why}"
+                )
+            }
+            Self::Unstored(error) => {
+                write!(f, "{error}. The auth service accepts the new credential, so keep it and try again")
+            }
+        }
+    }
+}
+
+impl core::error::Error for NotInstalled {}
