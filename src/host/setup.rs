@@ -1,5 +1,5 @@
 //! Everything that is read before the server can be asked: configuration, credential, app key
-//! and CA file, together, so that what is used always belongs together.
+//! and the files of TLS, together, so that what is used always belongs together.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 use super::auth_client::AuthClient;
 use super::clock;
 use super::config::{Config, Face};
+use super::credential_file;
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
-use super::{credential_file, tls};
+use super::tls::{self, Tls};
 use crate::agent::{Claim, Settings, Setup};
 use crate::credential::{Credential, Malformed};
 use crate::text::Text;
@@ -44,7 +45,7 @@ pub struct Reader {
 struct ClientKey {
     config: Config,
     app_key: Stamp,
-    ca_file: Option<Stamp>,
+    tls_files: tls::Stamps,
 }
 
 impl Reader {
@@ -82,7 +83,7 @@ impl Reader {
                 offline_grace: config.offline_grace,
                 start_splay: config.start_splay,
                 request_timeout: config.request_timeout,
-                clock_floor: config.auth_url.is_https().then(clock::build_time),
+                clock_floor: config.needs_clock().then(clock::build_time),
             },
         };
         let face = config.face.clone();
@@ -96,14 +97,14 @@ impl Reader {
         app_key: Zeroizing<Vec<u8>>,
         app_key_stamp: Stamp,
     ) -> Result<Arc<AuthClient>, SetupError> {
-        let ca_file = config.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
-        let key = ClientKey { config, app_key: app_key_stamp, ca_file };
+        let tls_files = tls::Stamps::of(&config)?;
+        let key = ClientKey { config, app_key: app_key_stamp, tls_files };
         if let Some((of, client)) = &self.client
             && *of == key
         {
             return Ok(Arc::clone(client));
         }
-        let tls = tls::client_config(key.config.ca_file.as_deref())?;
+        let tls = Tls::new(&key.config)?;
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)
