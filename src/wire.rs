@@ -13,6 +13,8 @@ use crate::text::Text;
 
 /// Where validation is asked for: `POST`, with [`APP_ID_HEADER`] and [`APP_KEY_HEADER`].
 pub const VALIDATE_NODE_PATH: &str = "/internal/validate-node";
+/// Says whether the service runs: `GET`, open to everyone.
+pub const HEALTH_PATH: &str = "/health";
 /// Names the calling app.
 pub const APP_ID_HEADER: &str = "X-Jarvis-App-Id";
 /// Proves the calling app.

@@ -49,12 +49,40 @@ pub enum TroubleKind {
     CertificateUnknownIssuer,
     /// The server's certificate is for another name.
     CertificateWrongName,
+    /// The server's certificate is signed by nobody but itself.
+    CertificateSelfSigned,
+    /// The server's certificate is that of a CA.
+    CertificateOfCa,
+    /// The server's certificate is not meant for servers.
+    CertificateWrongUsage,
+    /// The server's certificate is from a CA that must not sign it.
+    CertificateBeyondIssuer,
+    /// The server's certificate has a signature or a key that no longer proves anything.
+    CertificateWeak,
     /// The server's certificate is wrong in another way.
     CertificateRefused,
-    /// No common TLS language, or no TLS at all on that port.
+    /// The server's key is none of the pinned ones.
+    KeyNotPinned,
+    /// The server wants a client certificate, and there is none.
+    ClientCertificateMissing,
+    /// The server refuses our client certificate.
+    ClientCertificateRefused,
+    /// The server's TLS is too old.
+    NoCommonTlsVersion,
+    /// `https://` to a port that does not speak TLS.
+    NoTls,
+    /// `http://` to a port that speaks TLS.
+    TlsOnPlainPort,
+    /// The handshake failed in another way.
     Handshake,
+    /// The connection ended in the middle of the handshake.
+    HandshakeCut,
     /// The clock is before this program was built, or before a server was last seen.
     Clock,
+    /// The server, which is to tell the time, does not.
+    NoServerTime,
+    /// The server's own clock is not set.
+    ServerClock,
     /// The node's own files.
     Setup,
 }
@@ -72,15 +100,28 @@ impl TroubleKind {
             | Self::NotTheService
             | Self::RequestRefused
             | Self::NotUnderstood
-            | Self::OtherNode => Outcome::Server,
+            | Self::OtherNode
+            // Nothing was found wrong, and as likely as not the server is only restarting.
+            | Self::HandshakeCut => Outcome::Server,
             Self::AppRejected => Outcome::AppRejected,
             Self::CertificateExpired
             | Self::CertificateNotYetValid
             | Self::CertificateUnknownIssuer
             | Self::CertificateWrongName
+            | Self::CertificateSelfSigned
+            | Self::CertificateOfCa
+            | Self::CertificateWrongUsage
+            | Self::CertificateBeyondIssuer
+            | Self::CertificateWeak
             | Self::CertificateRefused
+            | Self::KeyNotPinned
+            | Self::ClientCertificateMissing
+            | Self::ClientCertificateRefused
+            | Self::NoCommonTlsVersion
+            | Self::NoTls
+            | Self::TlsOnPlainPort
             | Self::Handshake => Outcome::Tls,
-            Self::Clock => Outcome::Clock,
+            Self::Clock | Self::NoServerTime | Self::ServerClock => Outcome::Clock,
             Self::Setup => Outcome::Setup,
         }
     }
@@ -95,7 +136,9 @@ impl TroubleKind {
             | Self::RequestRefused
             | Self::NotUnderstood
             | Self::OtherNode
-            | Self::AppRejected => true,
+            | Self::AppRejected
+            | Self::NoServerTime
+            | Self::ServerClock => true,
             Self::NameUnknown
             | Self::Unreachable
             | Self::Stalled
@@ -104,8 +147,20 @@ impl TroubleKind {
             | Self::CertificateNotYetValid
             | Self::CertificateUnknownIssuer
             | Self::CertificateWrongName
+            | Self::CertificateSelfSigned
+            | Self::CertificateOfCa
+            | Self::CertificateWrongUsage
+            | Self::CertificateBeyondIssuer
+            | Self::CertificateWeak
             | Self::CertificateRefused
+            | Self::KeyNotPinned
+            | Self::ClientCertificateMissing
+            | Self::ClientCertificateRefused
+            | Self::NoCommonTlsVersion
+            | Self::NoTls
+            | Self::TlsOnPlainPort
             | Self::Handshake
+            | Self::HandshakeCut
             | Self::Clock
             | Self::Setup => false,
         }
@@ -145,25 +200,65 @@ impl TroubleKind {
                 "Check app_id and the app key file, or have the app client's key rotated and install the new one."
             }
             Self::CertificateExpired => {
-                "Renew the auth service's certificate, and check the board's clock with `date`."
+                "Renew the auth service's certificate. If it is not old, set the clock it was judged by: the board's (see `date`), or with spki_pins the server's."
             }
             Self::CertificateNotYetValid => {
-                "Check the board's clock with `date`: the server's certificate is not valid yet."
+                "Set the clock that the server's certificate was judged by: the board's (see `date`), or with spki_pins the server's. If that is right, have the certificate reissued."
             }
             Self::CertificateUnknownIssuer => {
-                "Set ca_file to the CA certificate that signed the auth service's certificate."
+                "Set ca_file to the CA certificate that signed the auth service's certificate. If it is set, let the server send its intermediate certificates too (the full chain)."
             }
             Self::CertificateWrongName => {
-                "Use a name in auth_url that the auth service's certificate is made out for, or have it reissued."
+                "Use a name in auth_url that the auth service's certificate is made out for, or have it reissued with this one in subjectAltName (an address needs an IP entry)."
+            }
+            Self::CertificateSelfSigned => {
+                "Have the auth service's certificate signed by a CA; or, if this one is really the server's, set ca_file to it."
+            }
+            Self::CertificateOfCa => {
+                "Give the auth service a certificate of its own that is not a CA's (basicConstraints CA:FALSE), and set ca_file to the CA that signed it."
+            }
+            Self::CertificateWrongUsage => {
+                "Have the auth service's certificate reissued for servers (extendedKeyUsage serverAuth)."
+            }
+            Self::CertificateBeyondIssuer => {
+                "Have the auth service's certificate issued by a CA that may sign it: look at the CA's name constraints, path length and basicConstraints."
+            }
+            Self::CertificateWeak => {
+                "Have the auth service's certificate reissued with a key on P-256 or RSA of 2048 bits or more, signed with SHA-256; its CA's too if need be."
             }
             Self::CertificateRefused => {
                 "Have the auth service's certificate reissued: it breaks the rules for server certificates."
             }
+            Self::KeyNotPinned => {
+                "Compare the server's key with spki_pins: it was changed, or somebody else answers in its place."
+            }
+            Self::ClientCertificateMissing => {
+                "Set client_cert_file and client_key_file to a certificate that the auth service's proxy accepts."
+            }
+            Self::ClientCertificateRefused => {
+                "Renew the certificate in client_cert_file, or have it issued by the CA that the auth service's proxy trusts."
+            }
+            Self::NoCommonTlsVersion => {
+                "Turn TLS 1.2 or 1.3 on at the auth service or the proxy before it; nothing older is spoken."
+            }
+            Self::NoTls => {
+                "Check the port in auth_url: it must speak TLS. A service of plain HTTP needs http:// and allow_http."
+            }
+            Self::TlsOnPlainPort => "Write https:// instead of http:// in auth_url: that port speaks TLS.",
             Self::Handshake => {
-                "Check that the port in auth_url speaks TLS 1.2 or 1.3; a plain HTTP service needs http:// and allow_http."
+                "Check the TLS settings of the auth service or its proxy: TLS 1.2 or 1.3 with ECDHE, P-256 or X25519, and a client_cert_file here if it wants one."
+            }
+            Self::HandshakeCut => {
+                "Check that the auth service or its proxy runs and speaks TLS at that port, and any firewall before it: the handshake was cut off."
             }
             Self::Clock => {
                 "Wait for the board's clock to be set over the network, or set it with `sudo date -s`. If it is right, delete state_file: it says that a later moment has passed."
+            }
+            Self::NoServerTime => {
+                "Let the auth service, or the proxy before it, send a Date header; or take spki_pins out, so that the board's own clock counts."
+            }
+            Self::ServerClock => {
+                "Set the clock of the auth service's machine (see `date` there): with spki_pins the node goes by it."
             }
             Self::Setup => "Look at the configuration and the credential file.",
         }
@@ -186,9 +281,15 @@ impl Trouble {
         )
     }
 
+    /// Trouble of that kind, with a mend for this case of it.
+    #[must_use]
+    pub fn with_fix(kind: TroubleKind, reason: fmt::Arguments<'_>, fix: fmt::Arguments<'_>) -> Self {
+        Self { kind, reason: Text::format(reason), fix: Text::format(fix) }
+    }
+
     /// Trouble with the node's own files, each with a mend of its own.
     #[must_use]
     pub fn setup(reason: fmt::Arguments<'_>, fix: fmt::Arguments<'_>) -> Self {
-        Self { kind: TroubleKind::Setup, reason: Text::format(reason), fix: Text::format(fix) }
+        Self::with_fix(TroubleKind::Setup, reason, fix)
     }
 }

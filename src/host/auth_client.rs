@@ -17,10 +17,11 @@ use zeroize::Zeroizing;
 
 use super::config::Config;
 use super::resolver::Names;
-use super::tls::{self, HandshakeFailed, TlsConnector};
+use super::tls::{self, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
 use crate::agent::{Answer, Household, Trouble, TroubleKind};
 use crate::credential::Credential;
 use crate::text::Text;
+use crate::time::UnixTime;
 use crate::wire::{APP_ID_HEADER, APP_KEY_HEADER, ValidateRequest, ValidateResponse};
 
 /// The documented answer has some 200 bytes; what is longer than this is not one.
@@ -34,14 +35,34 @@ const MAX_HEADER: usize = 4 * 1024;
 /// Asks one auth service on behalf of one app.
 pub struct AuthClient {
     settings: ureq::config::Config,
-    tls: Arc<ClientConfig>,
+    tls: Tls,
+    https: bool,
     request_timeout: Duration,
     endpoint: String,
+    health: String,
     peer: String,
     service_id: String,
     app_id: String,
     app_key: Zeroizing<Vec<u8>>,
 }
+
+/// What came of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What it means for the node.
+    pub answer: Answer,
+    /// When the server says it answered, if it was proved over TLS who it is.
+    pub server_time: Option<UnixTime>,
+}
+
+impl From<Trouble> for Reply {
+    fn from(trouble: Trouble) -> Self {
+        Self { answer: Answer::Inconclusive { trouble, retry_after: None }, server_time: None }
+    }
+}
+
+/// Status, headers and body.
+type Response = (u16, HeaderMap, Vec<u8>);
 
 impl fmt::Debug for AuthClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +74,7 @@ impl AuthClient {
     /// A client for the service `config` names. `tls` is used when its URL is `https`; `app_key`
     /// must be visible ASCII.
     #[must_use]
-    pub fn new(config: &Config, tls: Arc<ClientConfig>, app_key: Zeroizing<Vec<u8>>) -> Self {
+    pub fn new(config: &Config, tls: Tls, app_key: Zeroizing<Vec<u8>>) -> Self {
         let settings = ureq::Agent::config_builder()
             // A status is an answer, and no key goes where a redirect points.
             .http_status_as_error(false)
@@ -63,7 +84,6 @@ impl AuthClient {
             .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
             .accept("application/json")
             .timeout_connect(Some(config.connect_timeout))
-            .timeout_global(Some(config.request_timeout))
             // Minutes lie between two calls and the server closes after five idle seconds.
             .max_idle_connections(0)
             .max_response_header_size(MAX_HEADER)
@@ -73,8 +93,10 @@ impl AuthClient {
         Self {
             settings,
             tls,
+            https: config.auth_url.is_https(),
             request_timeout: config.request_timeout,
             endpoint: config.auth_url.validate_node(),
+            health: config.auth_url.health(),
             peer: format!("{}:{}", config.auth_url.host(), config.auth_url.port()),
             service_id: config.service_id.clone(),
             app_id: config.app_id.clone(),
@@ -85,13 +107,21 @@ impl AuthClient {
     /// Asks whether the node with this credential is valid. Returns within the configured
     /// time-outs, whatever the network does.
     #[must_use]
-    pub fn validate(&self, credential: &Credential) -> Answer {
-        match self.exchange(credential) {
-            Ok((status, headers, body)) => {
-                let answer = judge(status, &headers, &body, credential, &self.app_id);
-                if self.repeats_a_key(&body, credential) { withheld(answer) } else { answer }
-            }
-            Err(error) => Answer::Inconclusive { trouble: self.transport_trouble(&error), retry_after: None },
+    pub fn validate(&self, credential: &Credential) -> Reply {
+        let end = Instant::now() + self.request_timeout;
+        let (status, headers, body) = match self.exchange(credential, end) {
+            Ok(response) => response,
+            Err(trouble) => return Reply::from(trouble),
+        };
+        if status == 400
+            && let Some(trouble) = self.tls.proxys_trouble(self.https, &body)
+        {
+            return Reply::from(trouble);
+        }
+        let answer = judge(status, &headers, &body, credential, &self.app_id, self.tls.now());
+        Reply {
+            answer: if self.repeats_a_key(&body, credential) { withheld(answer) } else { answer },
+            server_time: time::server_time(&headers).filter(|_| self.https),
         }
     }
 
@@ -102,7 +132,25 @@ impl AuthClient {
         holds(credential.node_key.expose().as_bytes()) || holds(&self.app_key)
     }
 
-    fn exchange(&self, credential: &Credential) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
+    /// One request and its response, before `end`, to a server that has proved who it is.
+    fn exchange(&self, credential: &Credential, end: Instant) -> Result<Response, Trouble> {
+        if !self.tls.knows_time() {
+            self.learn_time(end)?;
+            return self.ask(credential, end);
+        }
+        let asked = self.ask(credential, end);
+        let dates_refused = asked.as_ref().is_err_and(|trouble| {
+            matches!(trouble.kind, TroubleKind::CertificateExpired | TroubleKind::CertificateNotYetValid)
+        });
+        // The server's clock may have been set since it told us the time.
+        if dates_refused && self.learn_time(end)? { self.ask(credential, end) } else { asked }
+    }
+
+    fn ask(&self, credential: &Credential, end: Instant) -> Result<Response, Trouble> {
+        self.post(credential, end).map_err(|error| self.transport_trouble(&error))
+    }
+
+    fn post(&self, credential: &Credential, end: Instant) -> Result<Response, ureq::Error> {
         let request = ValidateRequest {
             node_id: credential.node_id.as_str(),
             node_key: credential.node_key.expose(),
@@ -113,19 +161,25 @@ impl AuthClient {
         serde_json::to_writer(&mut *body, &request).map_err(|e| ureq::Error::Other(e.into()))?;
         let mut app_key = HeaderValue::from_bytes(&self.app_key).map_err(|e| ureq::Error::Http(e.into()))?;
         app_key.set_sensitive(true);
-        // Made anew for each call: no connection outlives one, and the handshake must know when
-        // the call has to end.
-        let end = Instant::now() + self.request_timeout;
-        let connector = ().chain(Dial::default()).chain(TlsConnector::new(Arc::clone(&self.tls), end));
-        let response = ureq::Agent::with_parts(self.settings.clone(), connector, Names::default())
+        let response = self
+            .agent(self.tls.for_calls(), end)
             .post(&self.endpoint)
             .header(APP_ID_HEADER, &self.app_id)
             .header(APP_KEY_HEADER, app_key)
             .header(CONTENT_TYPE, "application/json")
+            .config()
+            .timeout_global(Some(left(end)))
+            .build()
             .send(body.as_slice())?;
         let (head, body) = response.into_parts();
         let body = body.into_with_config().limit(MAX_ANSWER).read_to_vec()?;
         Ok((head.status.as_u16(), head.headers, body))
+    }
+
+    /// Made anew for each connection: none outlives its call, and the handshake must know when that has to end.
+    fn agent(&self, tls: Arc<ClientConfig>, end: Instant) -> ureq::Agent {
+        let connector = ().chain(Dial::default()).chain(TlsConnector::new(tls, end));
+        ureq::Agent::with_parts(self.settings.clone(), connector, Names::default())
     }
 
     fn transport_trouble(&self, error: &ureq::Error) -> Trouble {
@@ -148,7 +202,10 @@ impl AuthClient {
                 format_args!("what {peer} answered is far too long for a Jarvis auth service"),
             ),
             ureq::Error::Other(e) => match e.downcast_ref::<HandshakeFailed>() {
-                Some(HandshakeFailed(e)) => self.io_trouble(e),
+                Some(HandshakeFailed(e)) => {
+                    self.tls.handshake_trouble(peer, e).unwrap_or_else(|| self.io_trouble(e))
+                }
+                None if e.is::<PortSpeaksTls>() => tls::port_speaks_tls(),
                 None => not_http(peer),
             },
             _ => not_http(peer),
@@ -157,8 +214,8 @@ impl AuthClient {
 
     fn io_trouble(&self, error: &std::io::Error) -> Trouble {
         let peer = &self.peer;
-        if let Some(error) = tls::rustls_error(error) {
-            return tls::trouble(error);
+        if let Some(trouble) = self.tls.trouble(error) {
+            return trouble;
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match error.kind() {
@@ -172,6 +229,11 @@ impl AuthClient {
             kind => Trouble::new(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
         }
     }
+}
+
+/// What is left of a call's time. Never nothing, which ureq would take for no limit.
+fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
 fn not_http(peer: &str) -> Trouble {
@@ -211,10 +273,17 @@ impl<In: Transport> Connector<In> for Dial {
 
 /// The rules of the verdict (jarvis-auth-wire.md, "What follows from it"): only a 200 with
 /// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
-fn judge(status: u16, headers: &HeaderMap, body: &[u8], credential: &Credential, app_id: &str) -> Answer {
+fn judge(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    credential: &Credential,
+    app_id: &str,
+    now: SystemTime,
+) -> Answer {
     let inconclusive = |kind, reason: fmt::Arguments<'_>| Answer::Inconclusive {
         trouble: Trouble::new(kind, reason),
-        retry_after: retry_after(headers, SystemTime::now()),
+        retry_after: retry_after(headers, now),
     };
     match status {
         200 => match serde_json::from_slice::<ValidateResponse>(body) {
@@ -263,6 +332,8 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let until = date(text)?;
     Some(until.duration_since(server_now.max(UNIX_EPOCH)).unwrap_or_default())
 }
+
+mod time;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
-use crate::wire::VALIDATE_NODE_PATH;
+use crate::wire::{HEALTH_PATH, VALIDATE_NODE_PATH};
 
 /// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,10 @@ impl AuthUrl {
 
     pub(super) fn validate_node(&self) -> String {
         format!("{}{VALIDATE_NODE_PATH}", self.base)
+    }
+
+    pub(super) fn health(&self) -> String {
+        format!("{}{HEALTH_PATH}", self.base)
     }
 }
 

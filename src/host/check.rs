@@ -27,7 +27,7 @@ pub fn check(config_file: PathBuf) -> (Outcome, View) {
             match action {
                 Action::ReadSetup => next = Some(Event::SetupRead(read(&mut reader, &mut loaded))),
                 Action::Validate => {
-                    next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential)));
+                    next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
                 }
                 Action::KeepOldSetup(_) | Action::Show(_) | Action::Publish | Action::Exit(_) => {}
             }

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use super::auth_url::AuthUrl;
 use super::error::SetupError;
 use super::secret_file;
+use super::tls::{ClientCertificate, Pin};
 
 /// Where the configuration is when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
@@ -37,6 +39,10 @@ pub struct Config {
     pub state_file: PathBuf,
     /// CA certificates to trust instead of Mozilla's.
     pub ca_file: Option<PathBuf>,
+    /// The server's key must be one of these, if there are any.
+    pub spki_pins: Vec<Pin>,
+    /// The node's own certificate, for a server that asks for one.
+    pub client_certificate: Option<ClientCertificate>,
     /// Time between validations.
     pub revalidate: Duration,
     /// How long a good verdict outlives the server.
@@ -93,6 +99,9 @@ struct File {
     credential_file: PathBuf,
     state_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
+    spki_pins: Option<Vec<String>>,
+    client_cert_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
     #[serde(default)]
     allow_http: bool,
     led: Option<LedForm>,
@@ -182,8 +191,15 @@ impl Config {
     fn parse(text: &str, path: &Path) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|e| e.to_string())?;
         let found = |file: &Path| secret_file::locate(file, path);
+        let auth_url = AuthUrl::parse(&file.auth_url, file.allow_http)?;
         Ok(Self {
-            auth_url: AuthUrl::parse(&file.auth_url, file.allow_http)?,
+            spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
+            client_certificate: ClientCertificate::parse(
+                file.client_cert_file.as_deref().map(found),
+                file.client_key_file.as_deref().map(found),
+                auth_url.is_https(),
+            )?,
+            auth_url,
             service_id: name("service_id", &file.service_id)?,
             app_id: name("app_id", &file.app_id)?,
             app_key_file: found(&file.app_key_file),
@@ -200,6 +216,15 @@ impl Config {
                 status_file: file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
             },
         })
+    }
+}
+
+impl Config {
+    /// Whether certificates are judged by the board's own clock: not without TLS, and not when the server,
+    /// proved by a pinned key, tells the time.
+    #[must_use]
+    pub fn needs_clock(&self) -> bool {
+        self.auth_url.is_https() && self.spki_pins.is_empty()
     }
 }
 

@@ -198,7 +198,8 @@ fn may_be_damage(error: &SetupError) -> bool {
         | SetupError::Config { .. }
         | SetupError::NotProvisioned { .. }
         | SetupError::OtherBoard { .. }
-        | SetupError::CaFile { .. } => false,
+        | SetupError::CaFile { .. }
+        | SetupError::ClientCertificate { .. } => false,
     }
 }
 

@@ -95,6 +95,13 @@ pub enum SetupError {
         /// What is wrong.
         why: String,
     },
+    /// The node's own certificate or its key cannot be used.
+    ClientCertificate {
+        /// Which of the two files.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl SetupError {
@@ -158,6 +165,13 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("Put the CA's certificate in PEM form into {}.", path.display()),
             ),
+            Self::ClientCertificate { .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!(
+                    "Put the client certificate into client_cert_file and the private key it was issued for into \
+                     client_key_file, both in PEM form."
+                ),
+            ),
         }
     }
 }
@@ -196,6 +210,7 @@ impl fmt::Display for SetupError {
                 state_file.display()
             ),
             Self::CaFile { path, why } => write!(f, "the ca_file {} {why}", path.display()),
+            Self::ClientCertificate { path, why } => write!(f, "{} {why}", path.display()),
         }
     }
 }

@@ -74,7 +74,7 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
         Some(floor) if clock::now().wall < floor => {
             Answer::Inconclusive { trouble: Trouble::clock(), retry_after: None }
         }
-        Some(_) | None => client.validate(&new),
+        Some(_) | None => client.validate(&new).answer,
     };
     let unproven = match answer {
         Answer::Valid(_) => None,

@@ -1,5 +1,5 @@
 //! Everything that is read before the server can be asked: configuration, credential, app key
-//! and CA file, together, so that what is used always belongs together.
+//! and the files of TLS, together, so that what is used always belongs together.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 
 use super::auth_client::AuthClient;
 use super::config::{Config, Face};
+use super::credential_store;
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
 use super::state_file::{self, State};
-use super::{credential_store, tls};
+use super::tls::{self, Tls};
 use crate::agent::{Claim, Settings, Setup};
 use crate::credential::{Credential, Malformed};
 use crate::text::Text;
@@ -59,7 +60,7 @@ pub struct Reader {
 struct ClientKey {
     config: Config,
     app_key: Stamp,
-    ca_file: Option<Stamp>,
+    tls_files: tls::Stamps,
 }
 
 impl Reader {
@@ -121,7 +122,7 @@ impl Reader {
         let state = State::load(&config.state_file);
         let (app_key, stamp) = load_app_key(&config.app_key_file)?;
         let client = self.client_for(config.clone(), app_key, stamp)?;
-        let clock_floor = config.auth_url.is_https().then(|| state.clock_floor());
+        let clock_floor = config.needs_clock().then(|| state.clock_floor());
         Ok(Asker { config, client, clock_floor, state, app_key: stamp })
     }
 
@@ -131,14 +132,14 @@ impl Reader {
         app_key: Zeroizing<Vec<u8>>,
         app_key_stamp: Stamp,
     ) -> Result<Arc<AuthClient>, SetupError> {
-        let ca_file = config.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
-        let key = ClientKey { config, app_key: app_key_stamp, ca_file };
+        let tls_files = tls::Stamps::of(&config)?;
+        let key = ClientKey { config, app_key: app_key_stamp, tls_files };
         if let Some((of, client)) = &self.client
             && *of == key
         {
             return Ok(Arc::clone(client));
         }
-        let tls = tls::client_config(key.config.ca_file.as_deref())?;
+        let tls = Tls::new(&key.config)?;
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)

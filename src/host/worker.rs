@@ -34,7 +34,7 @@ impl Worker {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
             for Job { client, credential } in jobs {
-                inbox.send(Message::Answered(client.validate(&credential)));
+                inbox.send(Message::Answered(client.validate(&credential).answer));
             }
         })?;
         Ok(Self(sender))

@@ -116,7 +116,7 @@ fn a_port_that_speaks_no_tls_is_tls_trouble() {
     let rig = Rig::new();
     let plain = Stub::start(Options { tls: false, ..Options::default() }).unwrap();
     rig.configure("auth_url", format!("https://{}", plain.addr()));
-    refused(&rig, 76, "tls", "TLS handshake failed");
+    refused(&rig, 76, "tls", "does not speak TLS");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn kitchen() -> Credential {
 }
 
 fn judged(status: u16, body: &str) -> Answer {
-    judge(status, &HeaderMap::new(), body.as_bytes(), &kitchen(), "jarvis-node-agent")
+    judge(status, &HeaderMap::new(), body.as_bytes(), &kitchen(), "jarvis-node-agent", UNIX_EPOCH)
 }
 
 fn kind(answer: &Answer) -> Option<TroubleKind> {

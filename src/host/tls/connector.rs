@@ -1,0 +1,195 @@
+//! Connections for ureq: in TLS, or plain with an eye on whether the port wants TLS.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use core::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
+    time,
+};
+
+/// Wraps connections to `https` URLs in TLS.
+#[derive(Debug)]
+pub(in crate::host) struct TlsConnector {
+    config: Arc<ClientConfig>,
+    /// When the call has to end, and with it the handshake. Not the time for connecting: a server
+    /// that accepts and then stalls is overloaded, not unreachable.
+    end: Instant,
+}
+
+impl TlsConnector {
+    pub(in crate::host) const fn new(config: Arc<ClientConfig>, end: Instant) -> Self {
+        Self { config, end }
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<PlainTransport<In>, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else { return Ok(None) };
+        if !details.needs_tls() {
+            return Ok(Some(Either::A(PlainTransport { transport, looked: false })));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']'))
+            .map_err(|_| ureq::Error::BadUri(host.to_string()))?
+            .to_owned();
+        let mut connection = ClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(|e| HandshakeFailed::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
+        let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
+        socket.set_timeout(NextTimeout {
+            after: time::Duration::Exact(self.end.saturating_duration_since(Instant::now())),
+            reason: ureq::Timeout::Global,
+            ..NextTimeout::default()
+        });
+        connection.complete_io(&mut socket).map_err(HandshakeFailed::wrap)?;
+        let buffers =
+            LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Either::B(TlsTransport { buffers, stream: StreamOwned { conn: connection, sock: socket } })))
+    }
+}
+
+/// A connection in TLS.
+pub(in crate::host) struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl TlsTransport {
+    /// Why sending failed: what the server said before it hung up tells more than that it did. In TLS 1.3
+    /// it judges our certificate only after we may send.
+    fn parting_words(&mut self, error: io::Error) -> io::Error {
+        if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
+            return error;
+        }
+        let StreamOwned { conn, sock } = &mut self.stream;
+        while matches!(conn.read_tls(sock), Ok(amount) if amount > 0) {
+            if let Err(said) = conn.process_new_packets() {
+                return io::Error::new(ErrorKind::InvalidData, said);
+            }
+        }
+        error
+    }
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let sent = self.stream.write_all(&self.buffers.output()[..amount]);
+        sent.map_err(|error| self.parting_words(error).into())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let buffer = self.buffers.input_append_buf();
+        if buffer.is_empty() {
+            // To read nothing into it would look like the end of the connection.
+            return Err(ureq::Error::LargeResponseHeader(0, 0));
+        }
+        let amount = self.stream.read(buffer)?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsTransport")
+    }
+}
+
+/// A plain connection.
+#[derive(Debug)]
+pub(in crate::host) struct PlainTransport<In> {
+    transport: In,
+    looked: bool,
+}
+
+impl<In: Transport> PlainTransport<In> {
+    fn look(&mut self) -> Result<(), ureq::Error> {
+        if let [kind, major, ..] = *self.transport.buffers().input()
+            && !core::mem::replace(&mut self.looked, true)
+        {
+            // An alert or a handshake message, in the version that every TLS claims (RFC 8446, 5.1).
+            if matches!((kind, major), (21 | 22, 3)) {
+                return Err(ureq::Error::Other(Box::new(PortSpeaksTls)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<In: Transport> Transport for PlainTransport<In> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.transport.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.transport.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let progress = self.transport.await_input(timeout)?;
+        self.look()?;
+        Ok(progress)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.transport.is_open()
+    }
+}
+
+/// The answer to plain HTTP was TLS.
+#[derive(Debug)]
+pub(in crate::host) struct PortSpeaksTls;
+
+impl fmt::Display for PortSpeaksTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the port speaks TLS")
+    }
+}
+
+impl core::error::Error for PortSpeaksTls {}
+
+/// Marks an error as one of the handshake, before anything was asked.
+#[derive(Debug)]
+pub(in crate::host) struct HandshakeFailed(pub(in crate::host) io::Error);
+
+impl HandshakeFailed {
+    fn wrap(error: io::Error) -> ureq::Error {
+        // What ureq's own transport reports (a time-out, say) travels through rustls as it is.
+        let error = ureq::Error::from(error);
+        if let ureq::Error::Io(e) = error { ureq::Error::Other(Box::new(Self(e))) } else { error }
+    }
+}
+
+impl fmt::Display for HandshakeFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TLS handshake: {}", self.0)
+    }
+}
+
+impl core::error::Error for HandshakeFailed {}

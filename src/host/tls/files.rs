@@ -1,0 +1,114 @@
+//! What TLS needs from the disk: roots, and the node's own certificate with its key.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use std::path::{Path, PathBuf};
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, RootCertStore};
+
+use crate::host::config::Config;
+use crate::host::error::SetupError;
+use crate::host::secret_file::{self, Stamp};
+
+/// The files of `client_cert_file` and `client_key_file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl ClientCertificate {
+    /// Both, or neither.
+    ///
+    /// # Errors
+    /// A sentence that names the key that is missing, or tells that they are of no use without `https`.
+    pub fn parse(
+        certificate: Option<PathBuf>,
+        key: Option<PathBuf>,
+        https: bool,
+    ) -> Result<Option<Self>, String> {
+        match (certificate, key) {
+            (None, None) => Ok(None),
+            (Some(_), None) => Err("client_cert_file needs a client_key_file beside it".into()),
+            (None, Some(_)) => Err("client_key_file needs a client_cert_file beside it".into()),
+            (Some(_), Some(_)) if !https => Err("client_cert_file is only for an https:// auth_url".into()),
+            (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
+        }
+    }
+
+    pub(super) fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, SetupError> {
+        let wrong = |path: &Path, why: String| SetupError::ClientCertificate { path: path.into(), why };
+        let pem = std::fs::read(&self.certificate)
+            .map_err(|why| SetupError::reading("client_cert_file", &self.certificate, why))?;
+        let chain = CertificateDer::pem_slice_iter(&pem)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| wrong(&self.certificate, format!("is damaged: {e}")))?;
+        if chain.is_empty() {
+            return Err(wrong(&self.certificate, "holds no PEM certificate".to_string()));
+        }
+        // Wiped are the file's bytes; rustls and ring keep the key for as long as it is used.
+        let (pem, _) = secret_file::read("client_key_file", &self.key)?;
+        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+            wrong(&self.key, "holds no private key in PEM form that is not encrypted".to_string())
+        })?;
+        CertifiedKey::from_der(chain, key, provider).map_err(|error| {
+            let why = if matches!(error, Error::InconsistentKeys(_)) {
+                format!("does not hold the key of the certificate in {}", self.certificate.display())
+            } else {
+                "holds a key of a kind that cannot be used (P-256, P-384, Ed25519 and RSA from 2048 bits can)"
+                    .to_string()
+            };
+            wrong(&self.key, why)
+        })
+    }
+}
+
+/// Tells whether one of the files was replaced since.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stamps {
+    roots: Option<Stamp>,
+    client: Option<(Stamp, Stamp)>,
+}
+
+impl Stamps {
+    /// Those of the files that `config` names.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub fn of(config: &Config) -> Result<Self, SetupError> {
+        let client = |files: &ClientCertificate| {
+            let certificate = Stamp::of_file("client_cert_file", &files.certificate)?;
+            Ok((certificate, Stamp::of_file("client_key_file", &files.key)?))
+        };
+        Ok(Self {
+            roots: config.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?,
+            client: config.client_certificate.as_ref().map(client).transpose()?,
+        })
+    }
+}
+
+/// The certificates in `ca_file`, or else Mozilla's roots.
+pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError> {
+    let Some(path) = ca_file else {
+        return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
+    };
+    let pem = std::fs::read(path).map_err(|why| SetupError::reading("ca_file", path, why))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|e| ca_error(path, format!("is damaged: {e}")))?;
+        roots.add(certificate).map_err(|e| ca_error(path, format!("holds an unusable certificate: {e}")))?;
+    }
+    if roots.is_empty() {
+        return Err(ca_error(path, "holds no PEM certificate"));
+    }
+    Ok(roots)
+}
+
+pub(super) fn ca_error(path: &Path, why: impl ToString) -> SetupError {
+    SetupError::CaFile { path: path.into(), why: why.to_string() }
+}
