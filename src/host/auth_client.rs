@@ -7,18 +7,20 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::ClientConfig;
 use ureq::http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderValue};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, TcpConnector, Transport};
+use ureq::unversioned::transport::Connector;
 use zeroize::Zeroizing;
 
 use super::config::Config;
-use super::resolver::Names;
+use super::connection::{Opened, Settled};
+use super::reach::{Reach, Reached};
 use super::tls::{self, HandshakeFailed, TlsConnector};
-use crate::agent::{Answer, Household, Trouble, TroubleKind};
+use crate::agent::{Answer, Household, Outcome, Trouble, TroubleKind};
 use crate::credential::Credential;
 use crate::text::Text;
 use crate::wire::{APP_ID_HEADER, APP_KEY_HEADER, ValidateRequest, ValidateResponse};
@@ -35,6 +37,7 @@ const MAX_HEADER: usize = 4 * 1024;
 pub struct AuthClient {
     settings: ureq::config::Config,
     tls: Arc<ClientConfig>,
+    reach: Reach,
     request_timeout: Duration,
     endpoint: String,
     peer: String,
@@ -62,8 +65,6 @@ impl AuthClient {
             .proxy(None)
             .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
             .accept("application/json")
-            .timeout_connect(Some(config.connect_timeout))
-            .timeout_global(Some(config.request_timeout))
             // Minutes lie between two calls and the server closes after five idle seconds.
             .max_idle_connections(0)
             .max_response_header_size(MAX_HEADER)
@@ -73,6 +74,7 @@ impl AuthClient {
         Self {
             settings,
             tls,
+            reach: Reach::new(&config.auth_url, config.connect_timeout),
             request_timeout: config.request_timeout,
             endpoint: config.auth_url.validate_node(),
             peer: format!("{}:{}", config.auth_url.host(), config.auth_url.port()),
@@ -91,7 +93,7 @@ impl AuthClient {
                 let answer = judge(status, &headers, &body, credential, &self.app_id);
                 if self.repeats_a_key(&body, credential) { withheld(answer) } else { answer }
             }
-            Err(error) => Answer::Inconclusive { trouble: self.transport_trouble(&error), retry_after: None },
+            Err(trouble) => Answer::Inconclusive { trouble, retry_after: None },
         }
     }
 
@@ -102,7 +104,28 @@ impl AuthClient {
         holds(credential.node_key.expose().as_bytes()) || holds(&self.app_key)
     }
 
-    fn exchange(&self, credential: &Credential) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
+    fn exchange(&self, credential: &Credential) -> Result<(u16, HeaderMap, Vec<u8>), Trouble> {
+        let end = Instant::now() + self.request_timeout;
+        let Reached { stream, name_trouble } = self.reach.connect(end)?;
+        let address = stream.peer_addr();
+        let answer = self.ask(credential, stream, end).map_err(|error| {
+            let trouble = self.transport_trouble(&error);
+            let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
+            // A remembered address may be another machine's by now. The name is what needs mending.
+            name_trouble.filter(|_| not_the_service).unwrap_or(trouble)
+        })?;
+        if let Ok(address) = address {
+            self.reach.remember(address);
+        }
+        Ok(answer)
+    }
+
+    fn ask(
+        &self,
+        credential: &Credential,
+        stream: TcpStream,
+        end: Instant,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
         let request = ValidateRequest {
             node_id: credential.node_id.as_str(),
             node_key: credential.node_key.expose(),
@@ -115,10 +138,12 @@ impl AuthClient {
         app_key.set_sensitive(true);
         // Made anew for each call: no connection outlives one, and the handshake must know when
         // the call has to end.
-        let end = Instant::now() + self.request_timeout;
-        let connector = ().chain(Dial::default()).chain(TlsConnector::new(Arc::clone(&self.tls), end));
-        let response = ureq::Agent::with_parts(self.settings.clone(), connector, Names::default())
+        let connector = Opened::new(stream).chain(TlsConnector::new(Arc::clone(&self.tls), end));
+        let response = ureq::Agent::with_parts(self.settings.clone(), connector, Settled)
             .post(&self.endpoint)
+            .config()
+            .timeout_global(Some(end.saturating_duration_since(Instant::now())))
+            .build()
             .header(APP_ID_HEADER, &self.app_id)
             .header(APP_KEY_HEADER, app_key)
             .header(CONTENT_TYPE, "application/json")
@@ -132,12 +157,6 @@ impl AuthClient {
         let peer = &self.peer;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest is bad HTTP")]
         match error {
-            ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => {
-                Trouble::new(TroubleKind::NameUnknown, format_args!("no address can be found for {peer}"))
-            }
-            ureq::Error::Timeout(ureq::Timeout::Connect) => {
-                Trouble::new(TroubleKind::Unreachable, format_args!("{peer} does not answer"))
-            }
             ureq::Error::Timeout(_) => Trouble::new(
                 TroubleKind::Stalled,
                 format_args!("{peer} took the connection but did not answer in time"),
@@ -184,28 +203,6 @@ fn withheld(answer: Answer) -> Answer {
         Answer::Denied(_) => Answer::Denied(Text::from("(not shown: the answer repeats a key)")),
         Answer::Valid(household) => Answer::Valid(Household { id: None, ..household }),
         inconclusive @ Answer::Inconclusive { .. } => inconclusive,
-    }
-}
-
-/// Opens the TCP connection. Whatever time runs out while it does, the server was not reached.
-#[derive(Debug, Default)]
-struct Dial(TcpConnector);
-
-impl<In: Transport> Connector<In> for Dial {
-    type Out = <TcpConnector as Connector<In>>::Out;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained).map_err(|error| {
-            if matches!(error, ureq::Error::Timeout(_)) {
-                ureq::Error::Timeout(ureq::Timeout::Connect)
-            } else {
-                error
-            }
-        })
     }
 }
 
