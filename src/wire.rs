@@ -15,10 +15,28 @@ use crate::text::Text;
 pub const VALIDATE_NODE_PATH: &str = "/internal/validate-node";
 /// Says whether the service runs: `GET`, open to everyone.
 pub const HEALTH_PATH: &str = "/health";
+/// Where a node shows itself to the command center: `POST`, with [`API_KEY_HEADER`].
+pub const HEARTBEAT_PATH: &str = "/api/v0/admin/nodes/heartbeat";
+/// Where a node is registered at the command center: `POST` with a provisioning token.
+pub const REGISTER_PATH: &str = "/api/v0/nodes/register";
+/// Proves a node to a service: node id, `:`, node key.
+pub const API_KEY_HEADER: &str = "X-API-Key";
 /// Names the calling app.
 pub const APP_ID_HEADER: &str = "X-Jarvis-App-Id";
 /// Proves the calling app.
 pub const APP_KEY_HEADER: &str = "X-Jarvis-App-Key";
+
+/// Why the service denies a node, in its own words.
+pub mod reasons {
+    /// There is none of that id.
+    pub const NOT_FOUND: &str = "Node not found";
+    /// It was deactivated, which nothing undoes.
+    pub const INACTIVE: &str = "Node is inactive";
+    /// The key is wrong.
+    pub const WRONG_KEY: &str = "Invalid node credentials";
+    /// It may not use the service whose name follows, in quotation marks.
+    pub const NOT_GRANTED: &str = "Node is not authorized to access service ";
+}
 
 /// Body of a validation request.
 #[derive(Serialize)]
@@ -120,4 +138,54 @@ impl ValidateResponse {
         }
         Answer::Valid(Household { id: self.household_id, member_ids: self.household_member_ids })
     }
+}
+
+/// Body of the answer to a heartbeat that the command center accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HeartbeatResponse {
+    status: Text<16>,
+}
+
+impl HeartbeatResponse {
+    /// Whether it says so.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.status.as_str() == "ok"
+    }
+}
+
+/// Body of the 401 that refuses one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HeartbeatRefusal {
+    /// Why: the auth service's reason, or why it could not be asked.
+    pub detail: Text<200>,
+}
+
+impl HeartbeatRefusal {
+    /// Whether the auth service denies the node.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        let detail = self.detail.as_str();
+        matches!(detail, reasons::NOT_FOUND | reasons::INACTIVE | reasons::WRONG_KEY)
+            || detail.starts_with(reasons::NOT_GRANTED)
+    }
+
+    /// Whether the auth service could not be asked.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        let detail = self.detail.as_str();
+        detail.starts_with("Auth service unavailable") || detail.starts_with("Auth service error")
+    }
+}
+
+/// Body of a registration at the command center.
+#[derive(Serialize)]
+pub struct RegisterRequest<'a> {
+    /// The name the node is to have.
+    pub node_id: &'a str,
+    /// Allows it, once.
+    pub provisioning_token: &'a str,
+    /// Where the node is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<&'a str>,
 }

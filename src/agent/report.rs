@@ -2,6 +2,7 @@
 
 use super::{Activity, Agent, Claim, Household, Outcome, Remembered, Verdict};
 use crate::time::Instant;
+use crate::wire::reasons;
 
 /// Where what is reported comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,16 +109,16 @@ impl Agent {
 /// What to do about a denial, by the reasons the service gives (jarvis-auth-wire.md).
 fn denial_fix(reason: &str) -> &'static str {
     match reason {
-        "Node not found" => {
+        reasons::NOT_FOUND => {
             "Check node_id in the credential file (case counts), or register the node and install its credential."
         }
-        "Node is inactive" => {
+        reasons::INACTIVE => {
             "Register the node under a new node_id and install that credential: nothing reactivates a node."
         }
-        "Invalid node credentials" => {
+        reasons::WRONG_KEY => {
             "Install the node's current credential: its key was rotated or is not the one in the file."
         }
-        _ if reason.contains("not authorized to access service") => {
+        _ if reason.starts_with(reasons::NOT_GRANTED) => {
             "Grant the node that service on the auth service, or correct service_id."
         }
         _ => "Ask whoever runs the auth service why it rejects this node.",

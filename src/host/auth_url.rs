@@ -1,4 +1,4 @@
-//! The auth service's address, checked once.
+//! A service's address, checked once.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
-use crate::wire::{HEALTH_PATH, VALIDATE_NODE_PATH};
+use crate::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_PATH};
 
 /// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct AuthUrl {
 }
 
 impl AuthUrl {
-    /// Checks `text`; plain HTTP needs `allow_http` unless the host is the machine itself.
+    /// Checks `text`, the value of `key`; plain HTTP needs `allow_http` unless the host is the machine itself.
     ///
     /// # Errors
     /// A sentence that says what is wrong with it.
-    pub fn parse(text: &str, allow_http: bool) -> Result<Self, String> {
-        let wrong = |why: &str| format!("auth_url {why}");
+    pub fn parse(key: &str, text: &str, allow_http: bool) -> Result<Self, String> {
+        let wrong = |why: &str| format!("{key} {why}");
         if text.len() > 200 {
             return Err(wrong("is longer than 200 bytes"));
         }
@@ -95,6 +95,14 @@ impl AuthUrl {
         format!("{}{VALIDATE_NODE_PATH}", self.base)
     }
 
+    pub(super) fn heartbeat(&self) -> String {
+        format!("{}{HEARTBEAT_PATH}", self.base)
+    }
+
+    pub(super) fn register(&self) -> String {
+        format!("{}{REGISTER_PATH}", self.base)
+    }
+
     pub(super) fn health(&self) -> String {
         format!("{}{HEALTH_PATH}", self.base)
     }
@@ -117,7 +125,7 @@ mod tests {
             ("http://127.0.0.1:7701", "127.0.0.1", 7701, "http://127.0.0.1:7701/internal/validate-node"),
             ("http://localhost", "localhost", 80, "http://localhost/internal/validate-node"),
         ] {
-            let url = AuthUrl::parse(text, false).expect(text);
+            let url = AuthUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
         }
     }
@@ -125,9 +133,9 @@ mod tests {
     #[test]
     fn plain_http_leaves_the_machine_only_when_allowed() {
         for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
-            let refused = AuthUrl::parse(text, false).expect_err(text);
+            let refused = AuthUrl::parse("auth_url", text, false).expect_err(text);
             assert!(refused.contains("allow_http"), "{refused}");
-            assert!(!AuthUrl::parse(text, true).expect(text).is_https());
+            assert!(!AuthUrl::parse("auth_url", text, true).expect(text).is_https());
         }
     }
 
@@ -149,7 +157,7 @@ mod tests {
             "https://auth.home/#x",
             "https://auth home",
         ] {
-            assert!(AuthUrl::parse(text, true).is_err(), "{text:?}");
+            assert!(AuthUrl::parse("auth_url", text, true).is_err(), "{text:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::arguments::{Command, HELP, Invocation};
 use super::config::{Config, Face};
 use super::status::{self, Record, View};
-use super::{check, clock, daemon, inbox, install, logging, pin};
+use super::{check, clock, daemon, enroll, inbox, install, logging, pin};
 use crate::agent::{Exit, Outcome};
 
 mod arguments;
@@ -86,7 +86,14 @@ pub fn main() -> Result<u8, Failure> {
         }
         Command::Status { json } => tell_status(config, json),
         Command::Led(outcome) => show(outcome, config),
-        Command::Enroll { .. } => Err(Failure::usage("not yet")),
+        Command::Enroll(enrolment) => match enroll::enroll(&config, &enrolment, io::stdin().lock()) {
+            Ok(node_id) => print(&alloc::format!(
+                "registered and stored: this node is {}; a running daemon takes it up by itself\n",
+                node_id.as_str()
+            ))
+            .map(|()| 0),
+            Err(error) => Err(Failure::new(error.exit_code(), error)),
+        },
         Command::InstallCredential => match install::install(config, io::stdin().lock()) {
             Ok(installed) => print(&alloc::format!("{installed}\n")).map(|()| 0),
             Err(error) => Err(Failure::new(error.exit_code(), error)),

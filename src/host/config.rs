@@ -25,14 +25,12 @@ pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The auth service.
+    /// The service that is asked.
     pub auth_url: AuthUrl,
-    /// The service the node wants to use.
-    pub service_id: String,
-    /// The app client on whose behalf the auth service is asked.
-    pub app_id: String,
-    /// Where its key is.
-    pub app_key_file: PathBuf,
+    /// How.
+    pub via: Via,
+    /// Whether services may be spoken to without TLS.
+    pub allow_http: bool,
     /// Where the node's credential is.
     pub credential_file: PathBuf,
     /// Where the node remembers what it must from boot to boot.
@@ -55,6 +53,22 @@ pub struct Config {
     pub request_timeout: Duration,
     /// What is also needed when the rest cannot be used.
     pub face: Face,
+}
+
+/// On whose behalf it is asked whether the node is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// An app's, at the auth service.
+    App {
+        /// The service the node wants to use.
+        service_id: String,
+        /// The app client.
+        app_id: String,
+        /// Where its key is.
+        app_key_file: PathBuf,
+    },
+    /// Nobody's: the command center asks for it.
+    CommandCenter,
 }
 
 /// What the node shows and where: needed even when the rest of the configuration is unusable.
@@ -92,10 +106,11 @@ impl Default for Led {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    auth_url: String,
-    service_id: String,
-    app_id: String,
-    app_key_file: PathBuf,
+    auth_url: Option<String>,
+    service_id: Option<String>,
+    app_id: Option<String>,
+    app_key_file: Option<PathBuf>,
+    via: Option<ViaForm>,
     credential_file: PathBuf,
     state_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
@@ -116,6 +131,12 @@ struct File {
     #[serde(default = "thirty")]
     request_timeout_secs: u64,
     status_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ViaForm {
+    command_center: String,
 }
 
 const fn five_minutes() -> u64 {
@@ -191,7 +212,7 @@ impl Config {
     fn parse(text: &str, path: &Path) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|e| e.to_string())?;
         let found = |file: &Path| secret_file::locate(file, path);
-        let auth_url = AuthUrl::parse(&file.auth_url, file.allow_http)?;
+        let (auth_url, via) = asked(&file, path)?;
         Ok(Self {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
@@ -200,9 +221,8 @@ impl Config {
                 auth_url.is_https(),
             )?,
             auth_url,
-            service_id: name("service_id", &file.service_id)?,
-            app_id: name("app_id", &file.app_id)?,
-            app_key_file: found(&file.app_key_file),
+            via,
+            allow_http: file.allow_http,
             credential_file: found(&file.credential_file),
             state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
             ca_file: file.ca_file.as_deref().map(found),
@@ -225,6 +245,30 @@ impl Config {
     #[must_use]
     pub fn needs_clock(&self) -> bool {
         self.auth_url.is_https() && self.spki_pins.is_empty()
+    }
+}
+
+/// Whom to ask, and how.
+fn asked(file: &File, path: &Path) -> Result<(AuthUrl, Via), String> {
+    let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
+    match (via, auth_url, service_id, app_id, app_key_file) {
+        (Some(ViaForm { command_center }), None, None, None, None) => {
+            Ok((AuthUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
+        }
+        (Some(_), ..) => {
+            Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"
+                .into())
+        }
+        (None, Some(auth_url), Some(service_id), Some(app_id), Some(app_key_file)) => {
+            let app_key_file = secret_file::locate(app_key_file, path);
+            let (service_id, app_id) = (name("service_id", service_id)?, name("app_id", app_id)?);
+            let auth_url = AuthUrl::parse("auth_url", auth_url, *allow_http)?;
+            Ok((auth_url, Via::App { service_id, app_id, app_key_file }))
+        }
+        (None, None, ..) => Err("missing field `auth_url`".into()),
+        (None, _, None, ..) => Err("missing field `service_id`".into()),
+        (None, _, _, None, _) => Err("missing field `app_id`".into()),
+        (None, .., None) => Err("missing field `app_key_file`".into()),
     }
 }
 

@@ -7,23 +7,17 @@ use core::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use log::warn;
-use zeroize::Zeroizing;
-
 use super::clock;
 use super::config::Config;
 use super::credential_file;
 use super::credential_store::{self, StoreError};
 use super::error::SetupError;
+use super::secret_input;
 use super::setup::{Asker, Reader};
 use super::state_file::{self, State};
 use crate::agent::{Answer, Outcome, Trouble};
 use crate::credential::{Credential, NodeId};
-
-/// Longer than any credential, and than a Jarvis `config.json` that serves as one.
-const MAX_INPUT: usize = 256 * 1024;
-/// What it is called in errors.
-const STDIN: &str = "standard input";
+use log::warn;
 
 /// What came of an installation that left the new credential in place.
 #[derive(Debug)]
@@ -42,7 +36,7 @@ pub enum NotInstalled {
     /// What came in is not a credential.
     Input(SetupError),
     /// It could not be read at all.
-    Unread(io::Error),
+    Unread(secret_input::Unread),
     /// The configuration cannot be used.
     Setup(SetupError),
     /// The server rejects the new credential, for this reason.
@@ -124,22 +118,9 @@ pub fn accept_board(state_file: &Path) -> io::Result<()> {
     State { board: here, ..state }.save(state_file)
 }
 
-fn read_credential(mut input: impl Read) -> Result<Credential, NotInstalled> {
-    // Room for all of it at once: a buffer that grows leaves copies of the key behind.
-    let mut bytes = Zeroizing::new(alloc::vec![0; MAX_INPUT]);
-    let mut len = 0;
-    while len < bytes.len() {
-        match input.read(&mut bytes[len..]) {
-            Ok(0) => break,
-            Ok(more) => len += more,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(NotInstalled::Unread(e)),
-        }
-    }
-    if len == MAX_INPUT {
-        return Err(NotInstalled::Input(SetupError::TooLarge { what: "credential", path: STDIN.into() }));
-    }
-    let contents = credential_file::parse(&bytes[..len], Path::new(STDIN), None);
+fn read_credential(input: impl Read) -> Result<Credential, NotInstalled> {
+    let bytes = secret_input::read(input).map_err(NotInstalled::Unread)?;
+    let contents = credential_file::parse(&bytes, Path::new("standard input"), None);
     Ok(contents.map_err(NotInstalled::Input)?.credential)
 }
 
@@ -179,7 +160,7 @@ impl fmt::Display for NotInstalled {
                 f,
                 "{error}; pipe in {{\"node_id\": …, \"node_key\": …}} as it was issued. Nothing was changed"
             ),
-            Self::Unread(error) => write!(f, "standard input cannot be read: {error}. Nothing was changed"),
+            Self::Unread(error) => write!(f, "standard input {error}. Nothing was changed"),
             Self::Setup(error) => write!(f, "{error}. {} Nothing was changed", error.to_trouble().fix),
             Self::Rejected(reason) => {
                 write!(f, "the auth service rejects the new credential: {reason}. The old one is kept")

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::auth_client::AuthClient;
-use super::config::{Config, Face};
+use super::config::{Config, Face, Via};
 use super::credential_store;
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
@@ -44,7 +44,7 @@ pub struct Asker {
     /// Before this the clock is not set; `None` where that does not matter.
     pub clock_floor: Option<UnixTime>,
     state: State,
-    app_key: Stamp,
+    app_key: Option<Stamp>,
 }
 
 /// Reads the setup, as often as it is asked to.
@@ -59,7 +59,7 @@ pub struct Reader {
 #[derive(Debug, PartialEq, Eq)]
 struct ClientKey {
     config: Config,
-    app_key: Stamp,
+    app_key: Option<Stamp>,
     tls_files: tls::Stamps,
 }
 
@@ -97,7 +97,11 @@ impl Reader {
         let setup = Setup {
             claim: Claim {
                 node_id: credential.node_id.clone(),
-                service_id: Text::from(config.service_id.as_str()),
+                service_id: match &config.via {
+                    Via::App { service_id, .. } => Text::from(service_id.as_str()),
+                    // It wants to use the very one that it asks.
+                    Via::CommandCenter => Text::default(),
+                },
                 auth_url: Text::from(config.auth_url.as_str()),
                 secrets_stamp: stamps.finish(),
             },
@@ -120,7 +124,12 @@ impl Reader {
         let config = Config::load(&self.config_file)?;
         self.credential_file = Some(config.credential_file.clone());
         let state = State::load(&config.state_file);
-        let (app_key, stamp) = load_app_key(&config.app_key_file)?;
+        let (app_key, stamp) = match &config.via {
+            Via::App { app_key_file, .. } => {
+                load_app_key(app_key_file).map(|(key, stamp)| (key, Some(stamp)))?
+            }
+            Via::CommandCenter => (Zeroizing::new(Vec::new()), None),
+        };
         let client = self.client_for(config.clone(), app_key, stamp)?;
         let clock_floor = config.needs_clock().then(|| state.clock_floor());
         Ok(Asker { config, client, clock_floor, state, app_key: stamp })
@@ -130,7 +139,7 @@ impl Reader {
         &mut self,
         config: Config,
         app_key: Zeroizing<Vec<u8>>,
-        app_key_stamp: Stamp,
+        app_key_stamp: Option<Stamp>,
     ) -> Result<Arc<AuthClient>, SetupError> {
         let tls_files = tls::Stamps::of(&config)?;
         let key = ClientKey { config, app_key: app_key_stamp, tls_files };

@@ -1,3 +1,5 @@
+use alloc::format;
+
 use super::*;
 use crate::agent::Household;
 use crate::credential::{NodeId, NodeKey};
@@ -10,8 +12,16 @@ fn kitchen() -> Credential {
     }
 }
 
+fn response(status: u16, body: &str) -> Response {
+    Response { status, headers: HeaderMap::new(), body: body.into() }
+}
+
 fn judged(status: u16, body: &str) -> Answer {
-    judge(status, &HeaderMap::new(), body.as_bytes(), &kitchen(), "jarvis-node-agent", UNIX_EPOCH)
+    judge(&response(status, body), &kitchen(), "jarvis-node-agent", UNIX_EPOCH)
+}
+
+fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
+    judge_heartbeat(&response(status, body), UNIX_EPOCH)
 }
 
 fn kind(answer: &Answer) -> Option<TroubleKind> {
@@ -132,4 +142,35 @@ fn retry_after_is_read_in_both_its_forms() {
     assert_eq!(read("soon", Some(noon)), None);
     assert_eq!(read("-5", None), None);
     assert_eq!(retry_after(&HeaderMap::new(), UNIX_EPOCH), None);
+}
+
+#[test]
+fn at_the_command_center_a_401_is_a_denial_only_with_the_auth_services_reason() {
+    assert_eq!(judged_by_heartbeat(200, r#"{"status":"ok"}"#), Answer::Valid(Household::default()));
+    for reason in [
+        "Node not found",
+        "Node is inactive",
+        "Invalid node credentials",
+        "Node is not authorized to access service 'command-center'",
+    ] {
+        let body = format!(r#"{{"detail":"{reason}"}}"#);
+        assert_eq!(judged_by_heartbeat(401, &body), Answer::Denied(Text::from(reason)));
+        assert_eq!(kind(&judged_by_heartbeat(403, &body)), Some(TroubleKind::NotTheService));
+    }
+    for (status, body, expected) in [
+        (401, r#"{"detail":"Auth service unavailable: timed out"}"#, TroubleKind::Busy),
+        (401, r#"{"detail":"Auth service error: 500"}"#, TroubleKind::Busy),
+        (401, r#"{"detail":"Not authenticated"}"#, TroubleKind::NotUnderstood),
+        (401, r#"{"detail":"Invalid node credentials, or so"}"#, TroubleKind::NotUnderstood),
+        (401, r#"{"detail":[{"msg":"Node not found"}]}"#, TroubleKind::NotUnderstood),
+        (401, "Node not found", TroubleKind::NotUnderstood),
+        (401, "", TroubleKind::NotUnderstood),
+        (200, r#"{"status":"degraded"}"#, TroubleKind::NotUnderstood),
+        (200, r#"{"status":true}"#, TroubleKind::NotUnderstood),
+        (200, "<html>Log in to Free WiFi</html>", TroubleKind::NotUnderstood),
+        (204, "", TroubleKind::NotTheService),
+        (500, r#"{"detail":"Node not found"}"#, TroubleKind::Busy),
+    ] {
+        assert_eq!(kind(&judged_by_heartbeat(status, body)), Some(expected), "{status} {body}");
+    }
 }

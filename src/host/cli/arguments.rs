@@ -8,6 +8,7 @@ use lexopt::prelude::*;
 use super::Failure;
 use crate::agent::Outcome;
 use crate::host::config::DEFAULT_PATH;
+use crate::host::enroll::Enrolment;
 
 pub(super) const HELP: &str = "\
 Proves this node to its Jarvis auth service and shows it on an LED.
@@ -44,7 +45,7 @@ pub(super) enum Command {
     Status { json: bool },
     Led(Outcome),
     InstallCredential,
-    Enroll { url: String, node_id: String, room: Option<String>, replace: bool },
+    Enroll(Enrolment),
 }
 
 /// What is to be done, with which configuration.
@@ -136,12 +137,12 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
             )
         }
         Some("install-credential") => Command::InstallCredential,
-        Some("enroll") => Command::Enroll {
+        Some("enroll") => Command::Enroll(Enrolment {
             url: Said::needed(said.url.take(), "--url URL of the command center")?,
             node_id: Said::needed(said.node_id.take(), "--node-id ID")?,
             room: said.room.take(),
             replace: said.flag("--replace"),
-        },
+        }),
         Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
         None => {
             return Err(Failure::usage(
@@ -151,7 +152,7 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
     };
     match words.next() {
         // Not repeated where it may be a secret that was to come through standard input.
-        Some(_) if matches!(command, Command::InstallCredential | Command::Enroll { .. }) => {
+        Some(_) if matches!(command, Command::InstallCredential | Command::Enroll(_)) => {
             Err(Failure::usage("secrets come through standard input, never as arguments"))
         }
         Some(word) => Err(Failure::usage(alloc::format!("'{word}' is one word too many"))),

@@ -23,7 +23,8 @@ fn defaults_are_the_documented_ones() {
 #[test]
 fn relative_files_are_beside_the_configuration() {
     let config = parse(r#", "ca_file": "ca.pem", "status_file": "s.json""#).expect("sound");
-    assert_eq!(config.app_key_file, Path::new("/etc/jarvis-node/app.key"));
+    let Via::App { app_key_file, .. } = config.via else { panic!("no app") };
+    assert_eq!(app_key_file, Path::new("/etc/jarvis-node/app.key"));
     assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
     assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
     assert_eq!(config.face.status_file, Path::new("/etc/jarvis-node/s.json"));
@@ -79,4 +80,30 @@ fn a_broken_configuration_still_says_which_led() {
     assert_eq!(face.status_file, Path::new("/tmp/s.json"));
     fs::write(&path, "{").expect("written");
     assert_eq!(Face::glimpse(&path).led, Led::Sysfs("ACT".into()));
+}
+
+#[test]
+fn a_command_center_takes_the_place_of_everything_about_the_app() {
+    let parse = |text: &str| Config::parse(text, Path::new("/etc/jarvis-node/config.json"));
+    let config = parse(r#"{"via": {"command_center": "https://cc.home:7703"}, "credential_file": "c.json"}"#);
+    let config = config.expect("sound");
+    assert_eq!((config.via, config.auth_url.as_str()), (Via::CommandCenter, "https://cc.home:7703"));
+    for (text, says) in [
+        (
+            r#"{"via": {"command_center": "https://cc"}, "app_id": "x", "credential_file": "c"}"#,
+            "leave those out",
+        ),
+        (
+            r#"{"via": {"command_center": "http://cc"}, "credential_file": "c"}"#,
+            "via.command_center is plain HTTP",
+        ),
+        (r#"{"via": {"url": "https://cc"}, "credential_file": "c"}"#, "unknown field `url`"),
+        (
+            r#"{"auth_url": "https://a", "service_id": "s", "app_id": "a", "credential_file": "c"}"#,
+            "`app_key_file`",
+        ),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.contains(says), "{text}: {error}");
+    }
 }

@@ -3,15 +3,18 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
-/// The addresses `host` has in the text of a hosts file (hosts(5)).
-pub(super) fn hosts(text: &str, host: &str) -> Vec<IpAddr> {
+use super::interfaces::Interfaces;
+
+/// The addresses `host` has in the text of a hosts file (hosts(5)), each with port 0.
+pub(super) fn hosts(text: &str, host: &str, interfaces: &Interfaces) -> Vec<SocketAddr> {
     text.lines()
         .filter_map(|line| {
             let mut words = without_comment(line).split_ascii_whitespace();
-            let address = words.next()?.parse().ok()?;
-            words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
+            let address = words.next()?;
+            let named = words.any(|name| name.eq_ignore_ascii_case(host));
+            named.then(|| socket_address(address, 0, interfaces))?
         })
         .collect()
 }
@@ -19,21 +22,20 @@ pub(super) fn hosts(text: &str, host: &str) -> Vec<IpAddr> {
 /// What resolv.conf(5) says of name servers and search domains; its options are not used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ResolvConf {
-    pub(super) name_servers: Vec<IpAddr>,
+    pub(super) name_servers: Vec<SocketAddr>,
     pub(super) search: Vec<String>,
 }
 
 impl ResolvConf {
-    /// As libc does: at most three name servers, and the machine itself when there is none.
-    pub(super) fn parse(text: &str) -> Self {
+    /// As libc does: at most three name servers, each at `port`, and six search domains.
+    pub(super) fn parse(text: &str, port: u16, interfaces: &Interfaces) -> Self {
         let mut found = Self { name_servers: Vec::new(), search: Vec::new() };
         for line in text.lines() {
             let mut words = without_comment(line).split_ascii_whitespace();
             match words.next() {
-                Some("nameserver") => found.name_servers.extend(
-                    // An IPv6 zone (fe80::1%eth0) names an interface, which an IpAddr cannot.
-                    words.next().and_then(|address| address.parse::<IpAddr>().ok()),
-                ),
+                Some("nameserver") => found
+                    .name_servers
+                    .extend(words.next().and_then(|address| socket_address(address, port, interfaces))),
                 Some("search" | "domain") => {
                     found.search = words
                         .map(|domain| domain.trim_matches('.').to_owned())
@@ -45,11 +47,19 @@ impl ResolvConf {
         }
         found.name_servers.truncate(3);
         found.search.truncate(6);
-        if found.name_servers.is_empty() {
-            found.name_servers.push(Ipv4Addr::LOCALHOST.into());
-        }
         found
     }
+}
+
+/// An address as these files write it: an IPv6 one may have a zone, which is an interface's name
+/// or number (RFC 4007, section 11). A home router announces itself as `fe80::1%eth0`.
+fn socket_address(text: &str, port: u16, interfaces: &Interfaces) -> Option<SocketAddr> {
+    let Some((address, zone)) = text.split_once('%') else {
+        return Some(SocketAddr::new(text.parse().ok()?, port));
+    };
+    let address: Ipv6Addr = address.parse().ok()?;
+    let zone = interfaces.index(zone).or_else(|| zone.parse().ok())?;
+    Some(SocketAddrV6::new(address, port, 0, zone).into())
 }
 
 fn without_comment(line: &str) -> &str {

@@ -49,6 +49,12 @@ impl Question {
         Some(Self(bytes))
     }
 
+    /// The same to neighbours instead of a name server: recursion is not desired (RFC 6762, 18.6).
+    pub(super) fn for_neighbours(mut self) -> Self {
+        self.0[2] = 0;
+        self
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -63,6 +69,11 @@ impl Question {
             && packet[4..6] == ours[4..6]
             && packet[HEADER..self.0.len()].eq_ignore_ascii_case(asked)
     }
+}
+
+/// Whether the answer is longer than what came of it (RFC 1035, 4.1.1: TC).
+pub(super) fn is_truncated(packet: &[u8]) -> bool {
+    packet.get(2).is_some_and(|flags| flags & 0x02 != 0)
 }
 
 /// The addresses in an answer, those of aliases included, as a name server gives them in one go.

@@ -5,18 +5,19 @@ use std::time::{Instant, UNIX_EPOCH};
 use ureq::http::HeaderMap;
 use ureq::http::header::DATE;
 
-use super::{AuthClient, left};
+use super::{HttpClient, left};
 use crate::agent::{Trouble, TroubleKind};
 use crate::host::clock;
 use crate::time::UnixTime;
 
-impl AuthClient {
+impl HttpClient {
     /// Asks the server for the time over a connection of its own, before `end`. What is sent holds no secret:
     /// how old the server's certificate is cannot be told yet. False where the board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
         let Some(tls) = self.tls.for_time() else { return Ok(false) };
-        let request = self.agent(tls, end).get(&self.health).config().timeout_global(Some(left(end))).build();
-        let response = request.call().map_err(|error| self.transport_trouble(&error))?;
+        let response = self.exchange(tls, end, |agent| {
+            agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
+        })?;
         // Any status will do: the time does not depend on it.
         let time = server_time(response.headers()).ok_or_else(|| {
             Trouble::new(

@@ -1,0 +1,79 @@
+use std::net::TcpListener;
+
+use rustix::net::{bind, listen};
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn open() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}
+
+fn refusing() -> SocketAddr {
+    open().1
+}
+
+/// An address that neither takes a connection nor refuses one: its queue is full.
+fn silent() -> (OwnedFd, Vec<OwnedFd>, SocketAddr) {
+    let listener =
+        socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
+    bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    listen(&listener, 0).expect("listening");
+    let address = rustix::net::getsockname(&listener).expect("an address").try_into().expect("IPv4");
+    let mut queued = Vec::new();
+    loop {
+        let socket = begin(address).expect("a socket");
+        let end = Instant::now() + Duration::from_millis(300);
+        let taken = until_ready(&mut [PollFd::new(&socket, PollFlags::OUT)], end).expect("waited");
+        queued.push(socket);
+        if !taken {
+            return (listener, queued, address);
+        }
+    }
+}
+
+fn error(addresses: &[SocketAddr], timeout: Duration) -> ErrorKind {
+    dial(addresses, Instant::now() + timeout).expect_err("no connection").kind()
+}
+
+#[test]
+fn the_first_address_that_takes_the_connection_has_it() {
+    let ((_one, first), (_two, second)) = (open(), open());
+    let stream = dial(&[first, second], Instant::now() + SOON).expect("a connection");
+    assert_eq!(stream.peer_addr().expect("an address"), first);
+    assert!(stream.nodelay().expect("an option"));
+}
+
+#[test]
+fn refusals_are_passed_over() {
+    let (_listener, last) = open();
+    let addresses = [refusing(), "[::]:0".parse().expect("an address"), refusing(), last];
+    let stream = dial(&addresses, Instant::now() + SOON).expect("a connection");
+    assert_eq!(stream.peer_addr().expect("an address"), last);
+}
+
+#[test]
+fn a_silent_address_costs_a_head_start_and_no_more() {
+    let ((_listener, address), (_one, _queued, silent)) = (open(), silent());
+    let start = Instant::now();
+    let stream = dial(&[silent, silent, address], start + SOON).expect("a connection");
+    assert_eq!(stream.peer_addr().expect("an address"), address);
+    let took = start.elapsed();
+    assert!(took >= 2 * HEAD_START && took < SOON / 3, "{took:?}");
+}
+
+#[test]
+fn the_most_telling_failure_is_told() {
+    let (_listener, _queued, silent) = silent();
+    let short = Duration::from_millis(700);
+    assert_eq!(error(&[silent], short), ErrorKind::TimedOut);
+    assert_eq!(error(&[refusing(), silent], short), ErrorKind::ConnectionRefused);
+    assert_eq!(error(&[refusing(), refusing()], SOON), ErrorKind::ConnectionRefused);
+    assert_eq!(error(&[], SOON), ErrorKind::AddrNotAvailable);
+    let broadcast = "255.255.255.255:9".parse().expect("an address");
+    assert_ne!(error(&[broadcast], SOON), ErrorKind::AddrNotAvailable);
+    assert_eq!(error(&[broadcast, refusing()], SOON), ErrorKind::ConnectionRefused);
+}

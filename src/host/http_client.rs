@@ -1,0 +1,215 @@
+//! One request to one service, within its time: name, connection, TLS, HTTP, and in what words to tell
+//! a person that one of them failed.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use std::io::{self, ErrorKind};
+use std::net::TcpStream;
+use std::time::{Instant, SystemTime};
+
+use rustls::ClientConfig;
+use ureq::http::header::CONTENT_TYPE;
+use ureq::http::{HeaderMap, HeaderValue};
+use ureq::unversioned::transport::Connector;
+
+use super::auth_url::AuthUrl;
+use super::connection::{Opened, Settled};
+use super::reach::{Reach, Reached};
+use super::tls::{self, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
+use crate::agent::{Outcome, Trouble, TroubleKind};
+use crate::time::UnixTime;
+
+mod time;
+
+/// The documented answers have some 200 bytes; what is longer than this is none of them.
+const MAX_ANSWER: u64 = 16 * 1024;
+/// Enough for a request, and for TLS to hand its records on; ureq's own 128 KiB each would be
+/// most of this program's memory.
+const BUFFER: usize = 8 * 1024;
+/// Well below [`BUFFER`]: a header that fills it would look like a closed connection.
+const MAX_HEADER: usize = 4 * 1024;
+
+/// Calls one service.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    settings: ureq::config::Config,
+    tls: Tls,
+    reach: Reach,
+    https: bool,
+    timeout: Duration,
+    /// Where the time can be asked for without showing a secret.
+    health: String,
+    peer: String,
+}
+
+/// A request with a body of JSON.
+pub(super) struct Post<'a> {
+    pub(super) url: &'a str,
+    pub(super) headers: &'a [(&'static str, HeaderValue)],
+    pub(super) body: &'a [u8],
+}
+
+/// What came back.
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl HttpClient {
+    /// A client of the service at `url`. Connecting takes at most `connect_timeout`, a whole call at
+    /// most `timeout`. `tls` is used when the URL is `https`.
+    pub(super) fn new(url: &AuthUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
+        let settings = ureq::Agent::config_builder()
+            // A status is an answer, and no key goes where a redirect points.
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json")
+            // Minutes lie between two calls and the server closes after five idle seconds.
+            .max_idle_connections(0)
+            .max_response_header_size(MAX_HEADER)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .build();
+        Self {
+            settings,
+            tls,
+            reach: Reach::new(url, connect_timeout),
+            https: url.is_https(),
+            timeout,
+            health: url.health(),
+            peer: format!("{}:{}", url.host(), url.port()),
+        }
+    }
+
+    /// Sends `post` to a server that has proved who it is, and gives its answer, whatever its status.
+    ///
+    /// # Errors
+    /// What stood in the way of an answer.
+    pub(super) fn post(&self, post: &Post<'_>) -> Result<Response, Trouble> {
+        let end = Instant::now() + self.timeout;
+        let response = self.post_in_time(post, end)?;
+        match self.tls.proxys_trouble(self.https, &response.body) {
+            Some(trouble) if response.status == 400 => Err(trouble),
+            Some(_) | None => Ok(response),
+        }
+    }
+
+    /// When the server says that it answered, if it was proved over TLS who it is.
+    pub(super) fn proven_time(&self, response: &Response) -> Option<UnixTime> {
+        time::server_time(&response.headers).filter(|_| self.https)
+    }
+
+    /// The time that certificates are judged by, as far as it is known.
+    pub(super) fn now(&self) -> SystemTime {
+        self.tls.now()
+    }
+
+    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<Response, Trouble> {
+        let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, post, end));
+        if !self.tls.knows_time() {
+            self.learn_time(end)?;
+            return ask();
+        }
+        let asked = ask();
+        let dates_refused = asked.as_ref().is_err_and(|trouble| {
+            matches!(trouble.kind, TroubleKind::CertificateExpired | TroubleKind::CertificateNotYetValid)
+        });
+        // The server's clock may have been set since it told us the time.
+        if dates_refused && self.learn_time(end)? { ask() } else { asked }
+    }
+
+    /// One connection for one request.
+    fn exchange<T>(
+        &self,
+        tls: Arc<ClientConfig>,
+        end: Instant,
+        request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
+    ) -> Result<T, Trouble> {
+        let Reached { stream, name_trouble } = self.reach.connect(end)?;
+        let address = stream.peer_addr();
+        let answer = request(&self.agent(stream, tls, end)).map_err(|error| {
+            let trouble = self.transport_trouble(&error);
+            let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
+            // A remembered address may be another machine's by now. The name is what needs mending.
+            name_trouble.filter(|_| not_the_service).unwrap_or(trouble)
+        })?;
+        if let Ok(address) = address {
+            self.reach.remember(address);
+        }
+        Ok(answer)
+    }
+
+    /// Made anew for each connection: none outlives its request, and the handshake must know when that
+    /// has to end.
+    fn agent(&self, stream: TcpStream, tls: Arc<ClientConfig>, end: Instant) -> ureq::Agent {
+        let connector = Opened::new(stream).chain(TlsConnector::new(tls, end));
+        ureq::Agent::with_parts(self.settings.clone(), connector, Settled)
+    }
+
+    fn transport_trouble(&self, error: &ureq::Error) -> Trouble {
+        let peer = &self.peer;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest is bad HTTP")]
+        match error {
+            ureq::Error::Timeout(_) => Trouble::new(
+                TroubleKind::Stalled,
+                format_args!("{peer} took the connection but did not answer in time"),
+            ),
+            ureq::Error::Io(e) => self.io_trouble(e),
+            ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => Trouble::new(
+                TroubleKind::NotUnderstood,
+                format_args!("what {peer} answered is far too long for a Jarvis service"),
+            ),
+            ureq::Error::Other(e) => match e.downcast_ref::<HandshakeFailed>() {
+                Some(HandshakeFailed(e)) => {
+                    self.tls.handshake_trouble(peer, e).unwrap_or_else(|| self.io_trouble(e))
+                }
+                None if e.is::<PortSpeaksTls>() => tls::port_speaks_tls(),
+                None => not_http(peer),
+            },
+            _ => not_http(peer),
+        }
+    }
+
+    fn io_trouble(&self, error: &io::Error) -> Trouble {
+        let peer = &self.peer;
+        if let Some(trouble) = self.tls.trouble(error) {
+            return trouble;
+        }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
+        match error.kind() {
+            ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe => Trouble::new(
+                TroubleKind::ClosedEarly,
+                format_args!("{peer} closed the connection before its answer was complete"),
+            ),
+            kind => Trouble::new(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
+        }
+    }
+}
+
+fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, ureq::Error> {
+    let request = agent.post(post.url).config().timeout_global(Some(left(end))).build();
+    let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+    let response = request.header(CONTENT_TYPE, "application/json").send(post.body)?;
+    let (head, body) = response.into_parts();
+    let body = body.into_with_config().limit(MAX_ANSWER).read_to_vec()?;
+    Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+}
+
+/// What is left of a call's time. Never nothing, which ureq would take for no limit.
+fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+fn not_http(peer: &str) -> Trouble {
+    Trouble::new(TroubleKind::NotUnderstood, format_args!("what {peer} answered is not proper HTTP"))
+}
