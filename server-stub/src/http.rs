@@ -19,6 +19,7 @@ use crate::state::Now;
 
 mod apps;
 mod auth;
+mod command_center;
 mod nodes;
 mod users;
 mod validate;
@@ -86,7 +87,7 @@ impl Http {
     }
 }
 
-/// All paths, those of the July 2026 code and those of the published service table.
+/// All paths: those of the July 2026 code, those of the published service table, and command-center's.
 fn routes() -> Router<Arc<Service>> {
     let mut router = Router::new()
         .route("/health", get(health))
@@ -103,7 +104,10 @@ fn routes() -> Router<Arc<Service>> {
         .route("/admin/app-clients", post(apps::create).get(apps::list))
         .route("/admin/app-clients/{app_id}/rotate", post(apps::rotate))
         .route("/admin/app-clients/{app_id}/revoke", post(apps::revoke))
-        .route("/api/v0/users/{user_id}", get(users::show));
+        .route("/api/v0/users/{user_id}", get(users::show))
+        .route("/api/v0/admin/nodes/heartbeat", post(command_center::heartbeat))
+        .route("/api/v0/nodes/register", post(command_center::enrol))
+        .route("/api/v0/provisioning-tokens", post(command_center::provision));
     for prefix in ["/auth", "/api/v0/auth"] {
         router = router
             .route(&format!("{prefix}/register"), post(auth::register))

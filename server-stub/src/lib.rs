@@ -1,4 +1,4 @@
-//! A Jarvis auth server that answers as the real one does, byte for byte where that was recorded
+//! A Jarvis auth server, and the little of command-center that a node uses, that answers as the real one does, byte for byte where that was recorded
 //! (jarvis-auth-wire.md; the recordings are in `tests/fixtures`), from memory, over TLS or plain
 //! HTTP. For tests and laptops: it listens on loopback unless told otherwise.
 //!
@@ -232,6 +232,18 @@ impl Stub {
     /// Deactivates a node; nothing reactivates one. False: no such node.
     pub fn deactivate(&self, node_id: &str) -> bool {
         self.service.world().deactivate_node(node_id, Now::read())
+    }
+
+    /// A new token that one node can enrol with (`POST /api/v0/nodes/register`) within ten minutes.
+    #[must_use = "a token is shown only once"]
+    pub fn provisioning_token(&self) -> String {
+        self.service.world().provisioning_token(Now::read())
+    }
+
+    /// How many calls of `POST /api/v0/admin/nodes/heartbeat` were answered, refusals among them.
+    #[must_use]
+    pub fn heartbeats(&self) -> u64 {
+        self.service.heartbeats()
     }
 
     /// How many calls of `POST /internal/validate-node` were answered, refusals among them.

@@ -16,6 +16,7 @@ pub(crate) struct Service {
     pub(crate) refresh_life: Duration,
     pub(crate) admin_token: String,
     validations: AtomicU64,
+    heartbeats: AtomicU64,
 }
 
 impl Service {
@@ -26,6 +27,7 @@ impl Service {
             refresh_life: Duration::from_secs(u64::from(settings.refresh_token_days) * 86_400),
             admin_token,
             validations: AtomicU64::new(0),
+            heartbeats: AtomicU64::new(0),
         }
     }
 
@@ -38,6 +40,16 @@ impl Service {
     /// Counts an answer to a validation request.
     pub(crate) fn count_validation(&self) {
         self.validations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an answer to a heartbeat.
+    pub(crate) fn count_heartbeat(&self) {
+        self.heartbeats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Answers to heartbeats so far.
+    pub(crate) fn heartbeats(&self) -> u64 {
+        self.heartbeats.load(Ordering::Relaxed)
     }
 
     /// Answers to validation requests so far.

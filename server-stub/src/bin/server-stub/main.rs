@@ -92,6 +92,12 @@ fn announce(stub: &Stub, dir: &Path) -> io::Result<()> {
         "  curl {trust}-X POST -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" \
          {url}/admin/nodes/{node_id}/rotate-key"
     )?;
+    writeln!(err, "to have a token that another node can enrol with:")?;
+    writeln!(
+        err,
+        "  curl {trust}-X POST -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" \
+         {url}/api/v0/provisioning-tokens"
+    )?;
     if !stub.addr().ip().is_loopback() {
         writeln!(err, "note: other machines can reach this server; it is made for tests, not for use")?;
         if stub.ca_pem().is_none() {
