@@ -45,7 +45,7 @@ pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 
 use directory::{Contents, Credential, Kept};
 use listening::{Listening, Site};
-use pki::{Authority, PkiError, SubjectName};
+use pki::{Authority, Identity, PkiError, ServerKey, SubjectName};
 use service::Service;
 use state::{APP_ID, First, Now, World};
 
@@ -57,7 +57,7 @@ pub struct Stub {
     listening: Listening,
     service: Arc<Service>,
     url: String,
-    authority: Option<Authority>,
+    identity: Option<Arc<Identity>>,
     app_key: String,
     credential: Credential,
 }
@@ -127,22 +127,20 @@ impl Stub {
             .credential
             .unwrap_or_else(|| Credential { node_id: NODE_ID.to_owned(), node_key: secrets::new_key() });
         let admin_token = settings.admin_token.clone().or(kept.admin_token).unwrap_or_else(secrets::new_key);
-        let authority = match (tls, kept.authority) {
-            (false, _) => None,
-            (true, Some(authority)) => Some(authority),
-            (true, None) => Some(Authority::new()?),
+        let identity = if tls {
+            let authority = kept.authority.map_or_else(Authority::new, Ok)?;
+            let key = kept.server_key.map_or_else(ServerKey::new, Ok)?;
+            Some(Arc::new(Identity::new(authority, key, subject_names(listen.ip(), &names)?)?))
+        } else {
+            None
         };
-        let tls = authority
-            .as_ref()
-            .map(|authority| authority.server_config(&subject_names(listen.ip(), &names)?))
-            .transpose()?;
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
         let service = Arc::new(Service::new(world, &settings, admin_token));
-        let site = Site { tls, http: http::Http::new(Arc::clone(&service)) };
+        let site = Site { tls: identity.clone(), http: http::Http::new(Arc::clone(&service)) };
         let listening = Listening::start(listen, site).map_err(|error| StartError::Listen(listen, error))?;
-        let url = url(authority.is_some(), listening.addr(), &names);
-        let stub = Self { listening, service, url, authority, app_key, credential };
+        let url = url(identity.is_some(), listening.addr(), &names);
+        let stub = Self { listening, service, url, identity, app_key, credential };
         if let Some(dir) = dir {
             stub.write_dir(&dir)?;
         }
@@ -164,7 +162,32 @@ impl Stub {
     /// The certificate authority to trust, in PEM. None: plain HTTP.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.authority.as_ref().map(Authority::pem)
+        self.identity.as_ref().map(|identity| identity.authority().pem())
+    }
+
+    /// The pin of the server's key as curl's `--pinnedpubkey` takes it: `sha256//` and the Base64 of the
+    /// SHA-256 over its SubjectPublicKeyInfo. None: plain HTTP.
+    #[must_use]
+    pub fn spki_pin(&self) -> Option<String> {
+        self.identity.as_ref().map(|identity| identity.pin())
+    }
+
+    /// Gives the server a new certificate over the key it has, as a renewal does. Connections that are
+    /// open keep the old one. Does nothing without TLS.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: none could be made.
+    pub fn renew_certificate(&self) -> Result<(), StartError> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.renew()).map_err(StartError::from)
+    }
+
+    /// Gives the server a new key and a certificate over it; [`Stub::spki_pin`] changes. A folder keeps
+    /// the old key until [`Stub::write_dir`]. Does nothing without TLS.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: none could be made.
+    pub fn replace_key(&self) -> Result<(), StartError> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.replace_key()).map_err(StartError::from)
     }
 
     /// The id of the app that may call.
@@ -192,14 +215,14 @@ impl Stub {
     }
 
     /// Writes what a node needs into `dir`: `config.json`, `credential.json`, `app.key`, `ca.pem`; and
-    /// what the next start needs: `ca.key`, `admin.token`. Secrets can be read by their owner only.
+    /// what the next start needs: `ca.key`, `server.key`, `admin.token`. Secrets can be read by their owner only.
     /// Gives the path of `config.json`.
     ///
     /// # Errors
     /// The folder cannot be made or written.
     pub fn write_dir(&self, dir: &Path) -> Result<PathBuf, DirectoryError> {
         let contents = Contents {
-            authority: self.authority.as_ref(),
+            identity: self.identity.as_deref(),
             url: &self.url,
             app_key: &self.app_key,
             credential: &self.credential,

@@ -14,10 +14,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::http::{Ends, Http};
 use crate::idle::{IdleClose, InRequest};
+use crate::pki::Identity;
 
 /// How long to wait when the system has no descriptors left for another connection.
 const BREATH: Duration = Duration::from_millis(50);
@@ -29,7 +29,7 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Site {
     /// None: plain HTTP.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Arc<Identity>>,
     pub(crate) http: Http,
 }
 
@@ -188,9 +188,9 @@ async fn connection(stream: TcpStream, ends: Ends, site: Site) {
     let _ = stream.set_nodelay(true);
     match site.tls {
         None => exchange(stream, ends, site.http).await,
-        Some(config) => {
+        Some(identity) => {
             // A failed handshake has told the client what it needs; the stub has nothing to add.
-            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
+            if let Ok(stream) = TlsAcceptor::from(identity.config()).accept(stream).await {
                 exchange(stream, ends, site.http).await;
             }
         }

@@ -52,7 +52,7 @@ fn a_folder_holds_what_a_node_needs() {
     assert_eq!(read(dir, "app.key"), format!("{}\n", stub.app_key()));
     assert_eq!(read(dir, "admin.token"), format!("{}\n", stub.admin_token()));
     assert_eq!(Some(read(dir, "ca.pem").as_str()), stub.ca_pem());
-    for secret in ["ca.key", "app.key", "credential.json", "admin.token"] {
+    for secret in ["ca.key", "server.key", "app.key", "credential.json", "admin.token"] {
         let mode = fs::metadata(dir.join(secret)).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
@@ -75,7 +75,8 @@ fn the_same_folder_makes_the_same_server_again() {
     let kept = |stub: &Stub| {
         let (id, key) = stub.node();
         let ca = stub.ca_pem().expect("TLS").to_owned();
-        [ca, stub.app_key().into(), id.into(), key.into(), stub.admin_token().into()]
+        let pin = stub.spki_pin().expect("TLS");
+        [ca, pin, stub.app_key().into(), id.into(), key.into(), stub.admin_token().into()]
     };
     let before = kept(&first);
     drop(first);
@@ -90,7 +91,12 @@ fn the_same_folder_makes_the_same_server_again() {
 
 #[test]
 fn a_folder_that_is_no_use_is_named_and_left_alone() {
-    for (name, nonsense) in [("credential.json", "{\"node_id\":\"secret"), ("app.key", ""), ("ca.pem", "x")] {
+    for (name, nonsense) in [
+        ("credential.json", "{\"node_id\":\"secret"),
+        ("app.key", ""),
+        ("ca.pem", "x"),
+        ("server.key", "secret"),
+    ] {
         let dir = tempfile::tempdir().expect("a folder");
         drop(started(dir.path(), true));
         fs::write(dir.path().join(name), nonsense).expect("written");
