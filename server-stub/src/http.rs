@@ -20,9 +20,12 @@ use crate::state::Now;
 mod apps;
 mod auth;
 mod command_center;
+mod control;
 mod nodes;
 mod users;
 mod validate;
+
+pub(crate) use control::is_spared;
 
 const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
 
@@ -40,6 +43,11 @@ pub(crate) struct Http(Router);
 impl Http {
     pub(crate) fn new(service: Arc<Service>) -> Self {
         Self(routes().with_state(service))
+    }
+
+    /// Answers on the stub's own paths and no others.
+    pub(crate) fn control(service: Arc<Service>) -> Self {
+        Self(control::routes().with_state(service))
     }
 
     /// Answers one request as the real service would. Never fails: a refusal is an answer.
@@ -89,7 +97,7 @@ impl Http {
 
 /// All paths: those of the July 2026 code, those of the published service table, and command-center's.
 fn routes() -> Router<Arc<Service>> {
-    let mut router = Router::new()
+    let mut router = control::routes()
         .route("/health", get(health))
         .route(VALIDATE_NODE_PATH, post(validate::node))
         .route("/internal/validate-app", post(apps::validate).fallback(not_found))

@@ -1,6 +1,7 @@
-//! A Jarvis auth server, and the little of command-center that a node uses, that answers as the real one does, byte for byte where that was recorded
-//! (jarvis-auth-wire.md; the recordings are in `tests/fixtures`), from memory, over TLS or plain
-//! HTTP. For tests and laptops: it listens on loopback unless told otherwise.
+//! A Jarvis auth server, and the little of command-center that a node uses. It answers as the real ones
+//! do, byte for byte where that was recorded (jarvis-auth-wire.md; the recordings are in
+//! `tests/fixtures`), from memory, over TLS or plain HTTP; and as they do not, where a fault is asked
+//! for. For tests and laptops: it listens on loopback unless told otherwise.
 //!
 //! ```
 //! use server_stub::{Options, Stub};
@@ -14,6 +15,7 @@
 //! Where to find what:
 //! - [`Stub`] here, what it is started with in `options`;
 //! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), `http` (paths and answers);
+//! - what can go wrong on it: `faults`, by name;
 //! - how requests are read and refused: `fastapi`, on `python_json`;
 //! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
 //! - `pki` makes certificates, `directory` keeps files between starts.
@@ -29,6 +31,7 @@ use std::sync::Arc;
 
 mod directory;
 mod fastapi;
+mod faults;
 mod http;
 mod idle;
 mod listening;
@@ -41,9 +44,13 @@ mod state;
 mod tokens;
 
 pub use directory::DirectoryError;
+pub use faults::{Fault, FaultError, Faults};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 
 use directory::{Contents, Credential, Kept};
+use faults::asked::Asked;
+use faults::switch::Switch;
+use http::Http;
 use listening::{Listening, Site};
 use pki::{Authority, Identity, PkiError, ServerKey, SubjectName};
 use service::Service;
@@ -73,6 +80,8 @@ pub enum StartError {
     Name(String),
     /// No certificate could be made.
     Certificate(String),
+    /// The server cannot have one of [`Options::faults`].
+    Fault(FaultError),
 }
 
 impl fmt::Display for StartError {
@@ -89,6 +98,7 @@ impl fmt::Display for StartError {
                 write!(f, "{name:?} cannot stand in a certificate; give a DNS name or an IP address")
             }
             Self::Certificate(why) => write!(f, "{why}"),
+            Self::Fault(error) => write!(f, "{error}"),
         }
     }
 }
@@ -120,7 +130,7 @@ impl Stub {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, dir, tls, names, settings } = options;
+        let Options { listen, dir, tls, names, faults, control, redirect_to, settings } = options;
         let kept = dir.as_deref().map_or(Ok(Kept::NOTHING), Kept::load)?;
         let app_key = kept.app_key.unwrap_or_else(secrets::new_key);
         let credential = kept
@@ -136,9 +146,18 @@ impl Stub {
         };
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
-        let service = Arc::new(Service::new(world, &settings, admin_token));
-        let site = Site { tls: identity.clone(), http: http::Http::new(Arc::clone(&service)) };
-        let listening = Listening::start(listen, site).map_err(|error| StartError::Listen(listen, error))?;
+        let (orders, incoming) = listening::orders();
+        let switch = Arc::new(Switch::new(faults, &orders, identity.is_some()));
+        switch.check(faults).map_err(StartError::Fault)?;
+        let service = Arc::new(Service::new(world, &settings, admin_token, Arc::clone(&switch)));
+        let site = Site {
+            tls: identity.clone(),
+            asked: Asked::new(Http::new(Arc::clone(&service)), Arc::clone(&switch), &redirect_to),
+            switch,
+            control: control.map(|addr| (addr, Asked::faithful(Http::control(Arc::clone(&service))))),
+        };
+        let listening = Listening::start(listen, site, orders, incoming)
+            .map_err(|(addr, error)| StartError::Listen(addr, error))?;
         let url = url(identity.is_some(), listening.addr(), &names);
         let stub = Self { listening, service, url, identity, app_key, credential };
         if let Some(dir) = dir {
@@ -243,6 +262,36 @@ impl Stub {
     /// Somebody else has taken the address meanwhile; it can be tried again.
     pub fn come_back(&self) -> io::Result<()> {
         self.listening.come_back()
+    }
+
+    /// The server has these faults from now on, and no others; what they are and when they hold stands
+    /// in [`Faults`]. Returns when the door is so.
+    ///
+    /// # Errors
+    /// The server cannot have them, and has those it had.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
+        self.service.switch.set(faults, None)
+    }
+
+    /// The server has these faults for the next `count` connections, if one of them is met before a
+    /// request is read, else for the next `count` requests; and then none.
+    ///
+    /// # Errors
+    /// As [`Stub::set_faults`]; and a fault of the door, where nobody is counted.
+    pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
+        self.service.switch.set(faults, Some(count))
+    }
+
+    /// The faults that the server has now.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.service.switch.now()
+    }
+
+    /// Where faults are switched by HTTP whatever becomes of [`Stub::url`]; see [`Options::control`].
+    #[must_use]
+    pub fn control_url(&self) -> Option<String> {
+        self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
     }
 
     /// Replaces a node's key, as an administrator would, and gives the new one. The old one fails from

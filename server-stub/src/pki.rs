@@ -12,6 +12,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use crate::faults::Flaw;
+
 mod identity;
 
 pub(crate) use identity::{Identity, ServerKey};
@@ -20,17 +22,6 @@ pub(crate) use identity::{Identity, ServerKey};
 pub(crate) struct Authority {
     key: KeyPair,
     pem: String,
-}
-
-/// What can be wrong with a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    Expired,
-    NotYetValid,
-    WrongName,
-    OtherAuthority,
-    /// Nothing that a chain of signatures shows; a pin does.
-    OtherKey,
 }
 
 /// Why there is no certificate to serve.

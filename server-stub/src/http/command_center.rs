@@ -63,10 +63,10 @@ async fn admit_node(service: &Service, request: Request) -> Result<(), Refusal> 
     match service.world().validate(node_id, node_key, SERVICE_ID) {
         Ok(verdict) => match verdict.reason(SERVICE_ID) {
             None => Ok(()),
-            Some(reason) => Err(Refusal::Unauthorized(reason)),
+            Some(reason) => Err(Refusal::Sentence(StatusCode::UNAUTHORIZED, reason)),
         },
         // The auth service answers 500, and its caller takes that for a refusal.
-        Err(_) => Err(Refusal::Unauthorized("Auth service error: 500".into())),
+        Err(_) => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Auth service error: 500")),
     }
 }
 

@@ -8,7 +8,8 @@ use rcgen::{KeyPair, PublicKeyData as _};
 use ring::digest;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::{Authority, Flaw, PkiError, SubjectName};
+use super::{Authority, PkiError, SubjectName};
+use crate::faults::Flaw;
 
 /// The key of a server's certificate.
 pub(crate) struct ServerKey(pub(super) KeyPair);
