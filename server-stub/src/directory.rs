@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pki::{Authority, PkiError};
+use crate::pki::{Authority, Identity, PkiError, ServerKey};
 use crate::state::{APP_ID, SERVICE_ID};
 
 const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
+const SERVER_KEY: &str = "server.key";
 const APP_KEY: &str = "app.key";
 const CREDENTIAL: &str = "credential.json";
 const ADMIN_TOKEN: &str = "admin.token";
@@ -58,6 +59,7 @@ pub(crate) struct Credential {
 /// What an earlier start left behind. Files that are not there are none.
 pub(crate) struct Kept {
     pub(crate) authority: Option<Authority>,
+    pub(crate) server_key: Option<ServerKey>,
     pub(crate) app_key: Option<String>,
     pub(crate) credential: Option<Credential>,
     pub(crate) admin_token: Option<String>,
@@ -66,7 +68,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// For a stub without a folder.
     pub(crate) const NOTHING: Self =
-        Self { authority: None, app_key: None, credential: None, admin_token: None };
+        Self { authority: None, server_key: None, app_key: None, credential: None, admin_token: None };
 
     pub(crate) fn load(dir: &Path) -> Result<Self, DirectoryError> {
         let malformed = |name: &str, why: String| DirectoryError {
@@ -80,6 +82,7 @@ impl Kept {
             // Half an authority signs nothing: a new one, which clients will have to be given.
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
         };
+        let server_key = text(dir, SERVER_KEY)?.map(|pem| ServerKey::from_pem(&pem)).transpose();
         let credential = text(dir, CREDENTIAL)?.map(|text| {
             // Not the parser's message: it could quote the key.
             serde_json::from_str(&text)
@@ -96,6 +99,7 @@ impl Kept {
         };
         Ok(Self {
             authority,
+            server_key: server_key.map_err(|error| malformed(SERVER_KEY, error.to_string()))?,
             app_key: line(APP_KEY)?,
             credential: credential.transpose()?,
             admin_token: line(ADMIN_TOKEN)?,
@@ -106,7 +110,7 @@ impl Kept {
 /// What goes into a folder.
 pub(crate) struct Contents<'a> {
     /// None: plain HTTP.
-    pub(crate) authority: Option<&'a Authority>,
+    pub(crate) identity: Option<&'a Identity>,
     pub(crate) url: &'a str,
     pub(crate) app_key: &'a str,
     pub(crate) credential: &'a Credential,
@@ -135,7 +139,9 @@ impl Contents<'_> {
         fs::create_dir_all(dir).map_err(failed)?;
         // Absolute, so that the configuration works from wherever the node is started.
         let dir = &dir.canonicalize().map_err(failed)?;
-        if let Some(authority) = self.authority {
+        if let Some(identity) = self.identity {
+            let authority = identity.authority();
+            file(dir, SERVER_KEY, Secret::Yes, &identity.key_pem())?;
             file(dir, CA_KEY, Secret::Yes, &authority.key_pem())?;
             file(dir, CA, Secret::No, authority.pem())?;
         }
@@ -148,7 +154,7 @@ impl Contents<'_> {
             app_id: APP_ID,
             app_key_file: dir.join(APP_KEY),
             credential_file: dir.join(CREDENTIAL),
-            ca_file: self.authority.map(|_| dir.join(CA)),
+            ca_file: self.identity.map(|_| dir.join(CA)),
             led: "none",
             status_file: dir.join(STATUS),
             state_file: dir.join(STATE),

@@ -19,6 +19,8 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 pub(crate) enum Refusal {
     /// A status and a sentence.
     Detail(StatusCode, &'static str),
+    /// The same, with a sentence that depends on the request.
+    Sentence(StatusCode, String),
     /// 401 for a user, which unlike an app is told how to authenticate.
     Bearer(&'static str),
     /// 429, and after how many seconds to come back.
@@ -40,6 +42,7 @@ impl IntoResponse for Refusal {
         let detail = |text: &str| format!("{{\"detail\":{}}}", quoted(text));
         match self {
             Self::Detail(status, text) => json_text(status, detail(text)),
+            Self::Sentence(status, text) => json_text(status, detail(&text)),
             Self::Bearer(text) => {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 (challenge, json_text(StatusCode::UNAUTHORIZED, detail(text))).into_response()

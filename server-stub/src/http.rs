@@ -19,9 +19,13 @@ use crate::state::Now;
 
 mod apps;
 mod auth;
+mod command_center;
+mod control;
 mod nodes;
 mod users;
 mod validate;
+
+pub(crate) use control::is_spared;
 
 const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
 
@@ -39,6 +43,11 @@ pub(crate) struct Http(Router);
 impl Http {
     pub(crate) fn new(service: Arc<Service>) -> Self {
         Self(routes().with_state(service))
+    }
+
+    /// Answers on the stub's own paths and no others.
+    pub(crate) fn control(service: Arc<Service>) -> Self {
+        Self(control::routes().with_state(service))
     }
 
     /// Answers one request as the real service would. Never fails: a refusal is an answer.
@@ -86,9 +95,9 @@ impl Http {
     }
 }
 
-/// All paths, those of the July 2026 code and those of the published service table.
+/// All paths: those of the July 2026 code, those of the published service table, and command-center's.
 fn routes() -> Router<Arc<Service>> {
-    let mut router = Router::new()
+    let mut router = control::routes()
         .route("/health", get(health))
         .route(VALIDATE_NODE_PATH, post(validate::node))
         .route("/internal/validate-app", post(apps::validate).fallback(not_found))
@@ -103,7 +112,10 @@ fn routes() -> Router<Arc<Service>> {
         .route("/admin/app-clients", post(apps::create).get(apps::list))
         .route("/admin/app-clients/{app_id}/rotate", post(apps::rotate))
         .route("/admin/app-clients/{app_id}/revoke", post(apps::revoke))
-        .route("/api/v0/users/{user_id}", get(users::show));
+        .route("/api/v0/users/{user_id}", get(users::show))
+        .route("/api/v0/admin/nodes/heartbeat", post(command_center::heartbeat))
+        .route("/api/v0/nodes/register", post(command_center::enrol))
+        .route("/api/v0/provisioning-tokens", post(command_center::provision));
     for prefix in ["/auth", "/api/v0/auth"] {
         router = router
             .route(&format!("{prefix}/register"), post(auth::register))

@@ -1,6 +1,7 @@
-//! A Jarvis auth server that answers as the real one does, byte for byte where that was recorded
-//! (jarvis-auth-wire.md; the recordings are in `tests/fixtures`), from memory, over TLS or plain
-//! HTTP. For tests and laptops: it listens on loopback unless told otherwise.
+//! A Jarvis auth server, and the little of command-center that a node uses. It answers as the real ones
+//! do, byte for byte where that was recorded (jarvis-auth-wire.md; the recordings are in
+//! `tests/fixtures`), from memory, over TLS or plain HTTP; and as they do not, where a fault is asked
+//! for. For tests and laptops: it listens on loopback unless told otherwise.
 //!
 //! ```
 //! use server_stub::{Options, Stub};
@@ -14,6 +15,7 @@
 //! Where to find what:
 //! - [`Stub`] here, what it is started with in `options`;
 //! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), `http` (paths and answers);
+//! - what can go wrong on it: `faults`, by name;
 //! - how requests are read and refused: `fastapi`, on `python_json`;
 //! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
 //! - `pki` makes certificates, `directory` keeps files between starts.
@@ -29,6 +31,7 @@ use std::sync::Arc;
 
 mod directory;
 mod fastapi;
+mod faults;
 mod http;
 mod idle;
 mod listening;
@@ -41,11 +44,15 @@ mod state;
 mod tokens;
 
 pub use directory::DirectoryError;
+pub use faults::{Fault, FaultError, Faults};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 
 use directory::{Contents, Credential, Kept};
+use faults::asked::Asked;
+use faults::switch::Switch;
+use http::Http;
 use listening::{Listening, Site};
-use pki::{Authority, PkiError, SubjectName};
+use pki::{Authority, Identity, PkiError, ServerKey, SubjectName};
 use service::Service;
 use state::{APP_ID, First, Now, World};
 
@@ -57,7 +64,7 @@ pub struct Stub {
     listening: Listening,
     service: Arc<Service>,
     url: String,
-    authority: Option<Authority>,
+    identity: Option<Arc<Identity>>,
     app_key: String,
     credential: Credential,
 }
@@ -73,6 +80,8 @@ pub enum StartError {
     Name(String),
     /// No certificate could be made.
     Certificate(String),
+    /// The server cannot have one of [`Options::faults`].
+    Fault(FaultError),
 }
 
 impl fmt::Display for StartError {
@@ -89,6 +98,7 @@ impl fmt::Display for StartError {
                 write!(f, "{name:?} cannot stand in a certificate; give a DNS name or an IP address")
             }
             Self::Certificate(why) => write!(f, "{why}"),
+            Self::Fault(error) => write!(f, "{error}"),
         }
     }
 }
@@ -120,29 +130,36 @@ impl Stub {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, dir, tls, names, settings } = options;
+        let Options { listen, dir, tls, names, faults, control, redirect_to, settings } = options;
         let kept = dir.as_deref().map_or(Ok(Kept::NOTHING), Kept::load)?;
         let app_key = kept.app_key.unwrap_or_else(secrets::new_key);
         let credential = kept
             .credential
             .unwrap_or_else(|| Credential { node_id: NODE_ID.to_owned(), node_key: secrets::new_key() });
         let admin_token = settings.admin_token.clone().or(kept.admin_token).unwrap_or_else(secrets::new_key);
-        let authority = match (tls, kept.authority) {
-            (false, _) => None,
-            (true, Some(authority)) => Some(authority),
-            (true, None) => Some(Authority::new()?),
+        let identity = if tls {
+            let authority = kept.authority.map_or_else(Authority::new, Ok)?;
+            let key = kept.server_key.map_or_else(ServerKey::new, Ok)?;
+            Some(Arc::new(Identity::new(authority, key, subject_names(listen.ip(), &names)?)?))
+        } else {
+            None
         };
-        let tls = authority
-            .as_ref()
-            .map(|authority| authority.server_config(&subject_names(listen.ip(), &names)?))
-            .transpose()?;
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
-        let service = Arc::new(Service::new(world, &settings, admin_token));
-        let site = Site { tls, http: http::Http::new(Arc::clone(&service)) };
-        let listening = Listening::start(listen, site).map_err(|error| StartError::Listen(listen, error))?;
-        let url = url(authority.is_some(), listening.addr(), &names);
-        let stub = Self { listening, service, url, authority, app_key, credential };
+        let (orders, incoming) = listening::orders();
+        let switch = Arc::new(Switch::new(faults, &orders, identity.is_some()));
+        switch.check(faults).map_err(StartError::Fault)?;
+        let service = Arc::new(Service::new(world, &settings, admin_token, Arc::clone(&switch)));
+        let site = Site {
+            tls: identity.clone(),
+            asked: Asked::new(Http::new(Arc::clone(&service)), Arc::clone(&switch), &redirect_to),
+            switch,
+            control: control.map(|addr| (addr, Asked::faithful(Http::control(Arc::clone(&service))))),
+        };
+        let listening = Listening::start(listen, site, orders, incoming)
+            .map_err(|(addr, error)| StartError::Listen(addr, error))?;
+        let url = url(identity.is_some(), listening.addr(), &names);
+        let stub = Self { listening, service, url, identity, app_key, credential };
         if let Some(dir) = dir {
             stub.write_dir(&dir)?;
         }
@@ -164,7 +181,32 @@ impl Stub {
     /// The certificate authority to trust, in PEM. None: plain HTTP.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.authority.as_ref().map(Authority::pem)
+        self.identity.as_ref().map(|identity| identity.authority().pem())
+    }
+
+    /// The pin of the server's key as curl's `--pinnedpubkey` takes it: `sha256//` and the Base64 of the
+    /// SHA-256 over its SubjectPublicKeyInfo. None: plain HTTP.
+    #[must_use]
+    pub fn spki_pin(&self) -> Option<String> {
+        self.identity.as_ref().map(|identity| identity.pin())
+    }
+
+    /// Gives the server a new certificate over the key it has, as a renewal does. Connections that are
+    /// open keep the old one. Does nothing without TLS.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: none could be made.
+    pub fn renew_certificate(&self) -> Result<(), StartError> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.renew()).map_err(StartError::from)
+    }
+
+    /// Gives the server a new key and a certificate over it; [`Stub::spki_pin`] changes. A folder keeps
+    /// the old key until [`Stub::write_dir`]. Does nothing without TLS.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: none could be made.
+    pub fn replace_key(&self) -> Result<(), StartError> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.replace_key()).map_err(StartError::from)
     }
 
     /// The id of the app that may call.
@@ -192,14 +234,14 @@ impl Stub {
     }
 
     /// Writes what a node needs into `dir`: `config.json`, `credential.json`, `app.key`, `ca.pem`; and
-    /// what the next start needs: `ca.key`, `admin.token`. Secrets can be read by their owner only.
+    /// what the next start needs: `ca.key`, `server.key`, `admin.token`. Secrets can be read by their owner only.
     /// Gives the path of `config.json`.
     ///
     /// # Errors
     /// The folder cannot be made or written.
     pub fn write_dir(&self, dir: &Path) -> Result<PathBuf, DirectoryError> {
         let contents = Contents {
-            authority: self.authority.as_ref(),
+            identity: self.identity.as_deref(),
             url: &self.url,
             app_key: &self.app_key,
             credential: &self.credential,
@@ -222,6 +264,36 @@ impl Stub {
         self.listening.come_back()
     }
 
+    /// The server has these faults from now on, and no others; what they are and when they hold stands
+    /// in [`Faults`]. Returns when the door is so.
+    ///
+    /// # Errors
+    /// The server cannot have them, and has those it had.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
+        self.service.switch.set(faults, None)
+    }
+
+    /// The server has these faults for the next `count` connections, if one of them is met before a
+    /// request is read, else for the next `count` requests; and then none.
+    ///
+    /// # Errors
+    /// As [`Stub::set_faults`]; and a fault of the door, where nobody is counted.
+    pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
+        self.service.switch.set(faults, Some(count))
+    }
+
+    /// The faults that the server has now.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.service.switch.now()
+    }
+
+    /// Where faults are switched by HTTP whatever becomes of [`Stub::url`]; see [`Options::control`].
+    #[must_use]
+    pub fn control_url(&self) -> Option<String> {
+        self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
+    }
+
     /// Replaces a node's key, as an administrator would, and gives the new one. The old one fails from
     /// now on. None: no such node.
     #[must_use = "the new key is shown only once"]
@@ -232,6 +304,18 @@ impl Stub {
     /// Deactivates a node; nothing reactivates one. False: no such node.
     pub fn deactivate(&self, node_id: &str) -> bool {
         self.service.world().deactivate_node(node_id, Now::read())
+    }
+
+    /// A new token that one node can enrol with (`POST /api/v0/nodes/register`) within ten minutes.
+    #[must_use = "a token is shown only once"]
+    pub fn provisioning_token(&self) -> String {
+        self.service.world().provisioning_token(Now::read())
+    }
+
+    /// How many calls of `POST /api/v0/admin/nodes/heartbeat` were answered, refusals among them.
+    #[must_use]
+    pub fn heartbeats(&self) -> u64 {
+        self.service.heartbeats()
     }
 
     /// How many calls of `POST /internal/validate-node` were answered, refusals among them.

@@ -1,4 +1,4 @@
-//! The stub's own thread: a socket that can be taken away and put back, and the connections on it.
+//! The stub's own thread: a door that can be shut and opened, and the connections through it.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -6,18 +6,18 @@ use std::io;
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::JoinHandle;
 
-use axum::body::Body;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
-use crate::http::{Ends, Http};
-use crate::idle::{IdleClose, InRequest};
+use crate::faults::asked::Asked;
+use crate::faults::switch::Switch;
+use crate::http::Ends;
+use crate::pki::Identity;
+use door::{Door, State};
+
+mod connection;
+mod door;
 
 /// How long to wait when the system has no descriptors left for another connection.
 const BREATH: Duration = Duration::from_millis(50);
@@ -29,48 +29,63 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Site {
     /// None: plain HTTP.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
-    pub(crate) http: Http,
+    pub(crate) tls: Option<Arc<Identity>>,
+    pub(crate) asked: Asked,
+    pub(crate) switch: Arc<Switch>,
+    /// Where else to listen, in plain HTTP, and who answers there.
+    pub(crate) control: Option<(SocketAddr, Asked)>,
 }
 
 /// The running thread. Dropping it closes everything and waits for the thread's end.
 pub(crate) struct Listening {
     addr: SocketAddr,
+    control: Option<SocketAddr>,
     orders: Option<mpsc::UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
-enum Order {
+/// What the thread can be told to do.
+pub(crate) enum Order {
     GoDown(blocking::Sender<()>),
     ComeBack(blocking::Sender<io::Result<()>>),
+    /// Faults have changed: bring the door up to date.
+    Settle(Done),
+}
+
+/// Hears how an order went.
+pub(crate) struct Done(pub(crate) Box<dyn FnOnce(io::Result<()>) + Send>);
+
+/// A way to give orders, and what they come out of.
+pub(crate) fn orders() -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<Order>) {
+    mpsc::unbounded_channel()
 }
 
 impl Listening {
-    /// Binds `listen` and serves `site` there from a thread of its own.
-    pub(crate) fn start(listen: SocketAddr, site: Site) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (orders, incoming) = mpsc::unbounded_channel();
+    /// Binds `listen` and serves `site` there from a thread of its own. An error names the address.
+    pub(crate) fn start(
+        listen: SocketAddr,
+        site: Site,
+        orders: mpsc::UnboundedSender<Order>,
+        incoming: mpsc::UnboundedReceiver<Order>,
+    ) -> Result<Self, (SocketAddr, io::Error)> {
+        let failed = |error| (listen, error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (bound, binding) = blocking::channel();
         let builder = std::thread::Builder::new().name("server-stub".into()).stack_size(STACK_BYTES);
-        let thread = builder.spawn(move || {
-            runtime.block_on(async move {
-                match bind(listen).and_then(|listener| Ok((listener.local_addr()?, listener))) {
-                    Ok((addr, listener)) => {
-                        // Nobody waiting means nobody to serve: the loop below then ends at once.
-                        let _ = bound.send(Ok(addr));
-                        serve(listener, addr, &site, incoming).await;
-                    }
-                    Err(error) => drop(bound.send(Err(error))),
-                }
-            });
-        })?;
-        let addr = binding.recv().map_err(|_| ended())??;
-        Ok(Self { addr, orders: Some(orders), thread: Some(thread) })
+        let thread = builder.spawn(move || runtime.block_on(run(listen, site, bound, incoming)));
+        let thread = thread.map_err(failed)?;
+        let (addr, control) = binding.recv().map_err(|_| failed(ended()))??;
+        Ok(Self { addr, control, orders: Some(orders), thread: Some(thread) })
     }
 
     /// Where it listens, or listened.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where faults can be changed whatever they are.
+    pub(crate) fn control(&self) -> Option<SocketAddr> {
+        self.control
     }
 
     /// Closes the listener and every connection, and returns when that is done.
@@ -107,64 +122,77 @@ fn ended() -> io::Error {
     io::Error::other("the stub's thread has ended")
 }
 
-/// Not listening yet: a socket that merely holds an address makes connecting to it refused.
-fn hold(addr: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Or the connections of the last start, lingering in TIME_WAIT, would keep the address.
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    Ok(socket)
+/// Where is listened: by the server, and for changes of its faults.
+type Bound = Result<(SocketAddr, Option<SocketAddr>), (SocketAddr, io::Error)>;
+
+async fn run(
+    listen: SocketAddr,
+    site: Site,
+    bound: blocking::Sender<Bound>,
+    incoming: mpsc::UnboundedReceiver<Order>,
+) {
+    match bind(listen, &site).await {
+        Ok((door, control)) => {
+            let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
+            // Nobody waiting means nobody to serve: the loop below then ends at once.
+            let _ = bound.send(Ok((door.addr(), control_addr)));
+            serve(door, control, &site, incoming).await;
+        }
+        Err(error) => drop(bound.send(Err(error))),
+    }
 }
 
-fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    hold(addr)?.listen(1024)
+async fn bind(
+    listen: SocketAddr,
+    site: &Site,
+) -> Result<(Door, Option<TcpListener>), (SocketAddr, io::Error)> {
+    let mut door = Door::open(listen).map_err(|error| (listen, error))?;
+    door.become_as(wanted(false, site)).await.map_err(|error| (listen, error))?;
+    let control = match &site.control {
+        Some((addr, _)) => Some(door::bind(*addr).map_err(|error| (*addr, error))?),
+        None => None,
+    };
+    Ok((door, control))
 }
 
-/// The address, open or shut.
-enum Door {
-    Open(TcpListener),
-    /// The address is held all the same where that can be done, so that nobody else is given it.
-    Shut(Option<TcpSocket>),
+fn wanted(down: bool, site: &Site) -> State {
+    if down { State::Shut } else { State::under(site.switch.now().door) }
 }
 
 async fn serve(
-    listener: TcpListener,
-    addr: SocketAddr,
+    mut door: Door,
+    control: Option<TcpListener>,
     site: &Site,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let mut door = Door::Open(listener);
+    let (addr, mut down) = (door.addr(), false);
+    let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             order = orders.recv() => match order {
                 None => break,
                 Some(Order::GoDown(done)) => {
-                    if let Door::Open(listener) = door {
-                        drop(listener);
-                        door = Door::Shut(hold(addr).ok());
-                    }
+                    down = true;
+                    // Shutting never fails.
+                    let _ = door.become_as(State::Shut).await;
                     connections.shutdown().await;
                     let _ = done.send(());
                 }
                 Some(Order::ComeBack(done)) => {
-                    let opened = match door {
-                        Door::Open(listener) => Ok(listener),
-                        Door::Shut(held) => {
-                            drop(held);
-                            bind(addr)
-                        }
-                    };
-                    let (next, result) = match opened {
-                        Ok(listener) => (Door::Open(listener), Ok(())),
-                        Err(error) => (Door::Shut(None), Err(error)),
-                    };
-                    door = next;
-                    let _ = done.send(result);
+                    let opened = door.become_as(wanted(false, site)).await;
+                    down &= opened.is_err();
+                    let _ = done.send(opened);
                 }
+                Some(Order::Settle(Done(done))) => done(door.become_as(wanted(down, site)).await),
             },
-            (stream, peer) = accept(&door) => {
-                connections.spawn(connection(stream, Ends { peer, local: addr }, site.clone()));
+            (stream, peer) = accept(door.listener()) => {
+                connections.spawn(connection::serve(stream, Ends { peer, local: addr }, site.clone()));
+            }
+            (stream, peer) = accept(control.as_ref()) => {
+                if let (Some((_, asked)), Some(local)) = (&site.control, control_addr) {
+                    connections.spawn(connection::serve_plainly(stream, Ends { peer, local }, asked.clone()));
+                }
             }
             Some(_) = connections.join_next() => {}
         }
@@ -173,47 +201,12 @@ async fn serve(
     connections.shutdown().await;
 }
 
-async fn accept(door: &Door) -> (TcpStream, SocketAddr) {
-    let Door::Open(listener) = door else { return core::future::pending().await };
+async fn accept(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
+    let Some(listener) = listener else { return core::future::pending().await };
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(_) => tokio::time::sleep(BREATH).await,
         }
     }
-}
-
-async fn connection(stream: TcpStream, ends: Ends, site: Site) {
-    // Small answers must not wait for acknowledgements. A socket that refuses this still works.
-    let _ = stream.set_nodelay(true);
-    match site.tls {
-        None => exchange(stream, ends, site.http).await,
-        Some(config) => {
-            // A failed handshake has told the client what it needs; the stub has nothing to add.
-            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
-                exchange(stream, ends, site.http).await;
-            }
-        }
-    }
-}
-
-async fn exchange<S>(stream: S, ends: Ends, http: Http)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let in_request = InRequest::default();
-    let stream = TokioIo::new(IdleClose::new(stream, in_request.clone()));
-    let service = service_fn(move |request| {
-        in_request.begin();
-        let (http, in_request) = (http.clone(), in_request.clone());
-        async move {
-            let response = http.answer(request.map(Body::new), ends).await;
-            Ok::<_, core::convert::Infallible>(response.map(|body| in_request.until_sent(body)))
-        }
-    });
-    // No read timeouts: the service has none. How a connection ends is the client's business.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .header_read_timeout(None)
-        .serve_connection(stream, service)
-        .await;
 }

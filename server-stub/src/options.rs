@@ -6,6 +6,8 @@ use core::net::{Ipv4Addr, SocketAddr};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::faults::Faults;
+
 /// How to start a stub.
 #[derive(Clone)]
 pub struct Options {
@@ -19,18 +21,28 @@ pub struct Options {
     /// Further names (DNS names or IP addresses) the certificate is good for. `localhost`,
     /// 127.0.0.1, ::1 and the address listened on always are.
     pub names: Vec<String>,
+    /// What is wrong with the server from the start.
+    pub faults: Faults,
+    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`), which the
+    /// server itself cannot take where it refuses connections, say. Answers only this machine.
+    pub control: Option<SocketAddr>,
+    /// Where redirects to another host point: a URL without a path.
+    pub redirect_to: String,
     /// The service's own settings.
     pub settings: Settings,
 }
 
 impl Default for Options {
-    /// TLS on a free port of 127.0.0.1, no folder.
+    /// TLS on a free port of 127.0.0.1, no folder, no fault.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             dir: None,
             tls: true,
             names: Vec::new(),
+            faults: Faults::NONE,
+            control: None,
+            redirect_to: "https://elsewhere.invalid".to_owned(),
             settings: Settings::default(),
         }
     }

@@ -12,6 +12,12 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use crate::faults::Flaw;
+
+mod identity;
+
+pub(crate) use identity::{Identity, ServerKey};
+
 /// A certificate authority on P-256, of the kind a household's own would be.
 pub(crate) struct Authority {
     key: KeyPair,
@@ -82,16 +88,27 @@ impl Authority {
         self.key.serialize_pem()
     }
 
-    /// A server's TLS settings with a new certificate, good for `names`.
-    pub(crate) fn server_config(&self, names: &[SubjectName]) -> Result<Arc<ServerConfig>, PkiError> {
-        let key = KeyPair::generate()?;
+    /// A server's TLS settings with a new certificate over `key`, good for `names`. Of the flaws only
+    /// those of the dates are made here.
+    fn server_config(
+        &self,
+        key: &ServerKey,
+        names: &[SubjectName],
+        flaw: Option<Flaw>,
+    ) -> Result<Arc<ServerConfig>, PkiError> {
+        let key = &key.0;
         let mut params = dated(CertificateParams::default());
+        match flaw {
+            Some(Flaw::Expired) => params.not_after = date_time_ymd(2021, 1, 1),
+            Some(Flaw::NotYetValid) => params.not_before = date_time_ymd(2049, 1, 1),
+            Some(Flaw::WrongName | Flaw::OtherAuthority | Flaw::OtherKey) | None => {}
+        }
         params.subject_alt_names = names.iter().map(|name| name.0.clone()).collect();
         params.distinguished_name.push(DnType::CommonName, "jarvis-auth stub");
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &Issuer::new(authority_params(), &self.key))?;
+        let certificate = params.signed_by(key, &Issuer::new(authority_params(), &self.key))?;
         let mut config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()?
@@ -155,7 +172,8 @@ mod tests {
         let made = Authority::new().expect("an authority");
         let kept = Authority::from_pem(made.pem().to_owned(), &made.key_pem()).expect("the same authority");
         assert_eq!(kept.pem(), made.pem());
-        assert!(kept.server_config(&[SubjectName::parse("localhost").expect("a name")]).is_ok());
+        let names = vec![SubjectName::parse("localhost").expect("a name")];
+        assert!(Identity::new(kept, ServerKey::new().expect("a key"), names).is_ok());
     }
 
     #[test]
@@ -167,6 +185,22 @@ mod tests {
             Err(PkiError::Unusable(_))
         ));
         assert!(matches!(Authority::from_pem(String::new(), &one.key_pem()), Err(PkiError::Unusable(_))));
+    }
+
+    #[test]
+    fn a_pin_is_of_the_key_and_not_of_the_certificate() {
+        let key = ServerKey::new().expect("a key");
+        let kept = ServerKey::from_pem(&key.0.serialize_pem()).expect("the same key");
+        let authority = Authority::new().expect("an authority");
+        let identity = Identity::new(authority, key, Vec::new()).expect("an identity");
+        let pin = identity.pin();
+        assert!(pin.starts_with("sha256//") && pin.len() == 8 + 44, "{pin}");
+        identity.renew().expect("a new certificate");
+        assert_eq!(identity.pin(), pin);
+        let again = Identity::new(Authority::new().expect("another"), kept, Vec::new()).expect("an identity");
+        assert_eq!(again.pin(), pin);
+        identity.replace_key().expect("a new key");
+        assert_ne!(identity.pin(), pin);
     }
 
     #[test]

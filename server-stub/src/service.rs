@@ -2,8 +2,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::faults::switch::Switch;
 use crate::options::Settings;
 use crate::state::World;
 use crate::tokens::Tokens;
@@ -15,17 +16,21 @@ pub(crate) struct Service {
     /// Life of a refresh token.
     pub(crate) refresh_life: Duration,
     pub(crate) admin_token: String,
+    pub(crate) switch: Arc<Switch>,
     validations: AtomicU64,
+    heartbeats: AtomicU64,
 }
 
 impl Service {
-    pub(crate) fn new(world: World, settings: &Settings, admin_token: String) -> Self {
+    pub(crate) fn new(world: World, settings: &Settings, admin_token: String, switch: Arc<Switch>) -> Self {
         Self {
             world: Mutex::new(world),
             tokens: Tokens::new(settings),
             refresh_life: Duration::from_secs(u64::from(settings.refresh_token_days) * 86_400),
             admin_token,
+            switch,
             validations: AtomicU64::new(0),
+            heartbeats: AtomicU64::new(0),
         }
     }
 
@@ -38,6 +43,16 @@ impl Service {
     /// Counts an answer to a validation request.
     pub(crate) fn count_validation(&self) {
         self.validations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an answer to a heartbeat.
+    pub(crate) fn count_heartbeat(&self) {
+        self.heartbeats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Answers to heartbeats so far.
+    pub(crate) fn heartbeats(&self) -> u64 {
+        self.heartbeats.load(Ordering::Relaxed)
     }
 
     /// Answers to validation requests so far.

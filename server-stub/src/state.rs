@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::secrets::{Unhashable, new_key, new_uuid};
 
 pub(crate) mod apps;
+pub(crate) mod enrolment;
 pub(crate) mod limits;
 pub(crate) mod nodes;
 pub(crate) mod sessions;
@@ -46,6 +47,7 @@ pub(crate) struct World {
     nodes: nodes::Nodes,
     apps: apps::Apps,
     limits: limits::Limits,
+    tokens: enrolment::Tokens,
 }
 
 /// The node and app a stub starts with.
@@ -65,6 +67,7 @@ impl World {
             nodes: nodes::Nodes::default(),
             apps: apps::Apps::default(),
             limits: limits::Limits::default(),
+            tokens: enrolment::Tokens::default(),
         };
         // Nobody knows the password: the member is there to be named in verdicts.
         let member = world.users.add("member@example.com", "member", &new_key(), HOUSEHOLD);

@@ -52,7 +52,7 @@ fn a_folder_holds_what_a_node_needs() {
     assert_eq!(read(dir, "app.key"), format!("{}\n", stub.app_key()));
     assert_eq!(read(dir, "admin.token"), format!("{}\n", stub.admin_token()));
     assert_eq!(Some(read(dir, "ca.pem").as_str()), stub.ca_pem());
-    for secret in ["ca.key", "app.key", "credential.json", "admin.token"] {
+    for secret in ["ca.key", "server.key", "app.key", "credential.json", "admin.token"] {
         let mode = fs::metadata(dir.join(secret)).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
@@ -75,7 +75,8 @@ fn the_same_folder_makes_the_same_server_again() {
     let kept = |stub: &Stub| {
         let (id, key) = stub.node();
         let ca = stub.ca_pem().expect("TLS").to_owned();
-        [ca, stub.app_key().into(), id.into(), key.into(), stub.admin_token().into()]
+        let pin = stub.spki_pin().expect("TLS");
+        [ca, pin, stub.app_key().into(), id.into(), key.into(), stub.admin_token().into()]
     };
     let before = kept(&first);
     drop(first);
@@ -90,7 +91,12 @@ fn the_same_folder_makes_the_same_server_again() {
 
 #[test]
 fn a_folder_that_is_no_use_is_named_and_left_alone() {
-    for (name, nonsense) in [("credential.json", "{\"node_id\":\"secret"), ("app.key", ""), ("ca.pem", "x")] {
+    for (name, nonsense) in [
+        ("credential.json", "{\"node_id\":\"secret"),
+        ("app.key", ""),
+        ("ca.pem", "x"),
+        ("server.key", "secret"),
+    ] {
         let dir = tempfile::tempdir().expect("a folder");
         drop(started(dir.path(), true));
         fs::write(dir.path().join(name), nonsense).expect("written");
@@ -106,12 +112,23 @@ struct Program(Child);
 
 impl Program {
     fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    fn start_with(dir: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(["--listen", "127.0.0.1:0", "--dir"]).arg(dir);
-        command.env("JARVIS_AUTH_ADMIN_TOKEN", ADMIN_TOKEN);
+        command.args(arguments).env("JARVIS_AUTH_ADMIN_TOKEN", ADMIN_TOKEN);
         let child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         Self(child)
+    }
+
+    /// The line it prints when it listens.
+    fn line(&mut self) -> serde_json::Value {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        serde_json::from_str(&line).expect("a line of JSON")
     }
 
     fn signal(&self, name: &str) {
@@ -182,6 +199,9 @@ fn exit_codes_tell_what_went_wrong() {
     assert_eq!(run(&["--help"], nothing).0, Some(0));
     assert_eq!(run(&["--version"], nothing).0, Some(0));
     assert_eq!(run(&["--listen", "nowhere"], nothing).0, Some(64));
+    assert_eq!(run(&["--fault", "no-such-fault"], nothing).0, Some(64));
+    let (code, sentence) = run(&["--listen", "127.0.0.1:0", "--plain", "--fault", "cert-expired"], nothing);
+    assert_eq!(code, Some(64), "{sentence}");
     assert_eq!(run(&["--listen", "127.0.0.1:0", "--name", "a b"], nothing).0, Some(64));
     let (code, sentence) = run(&[], ("AUTH_ALGORITHM", "none"));
     assert_eq!(code, Some(78));
@@ -191,4 +211,39 @@ fn exit_codes_tell_what_went_wrong() {
     assert_eq!(code, Some(69), "{sentence}");
     fs::write(dir.path().join("app.key"), "").expect("written");
     assert_eq!(run(&["--listen", "127.0.0.1:0"], nothing).0, Some(78));
+}
+
+#[test]
+fn the_program_has_the_faults_it_is_told_and_says_where_to_change_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut program = Program::start_with(dir.path(), &["--fault", "refused", "--fault", "status-503"]);
+    let line = program.line();
+    let url = line["url"].as_str().expect("a url");
+    let addr = url.strip_prefix("https://").expect("TLS").parse().expect("an address");
+    let ca = read(dir.path(), "ca.pem");
+    let refused = Connection::tls(addr, &ca, "127.0.0.1").err().map(|error| error.kind());
+    assert_eq!(refused, Some(std::io::ErrorKind::ConnectionRefused));
+
+    let control = line["control"].as_str().and_then(|url| url.strip_prefix("http://")).expect("a control");
+    let (control, path) = control.split_once('/').expect("a path");
+    let put = Ask::new("PUT", &format!("/{path}")).header("X-Jarvis-Admin-Token", ADMIN_TOKEN);
+    let put = put.body("[\"status-502\"]");
+    let changed = Connection::plain(control.parse().expect("an address")).ask(&put);
+    assert_eq!(changed.body, "[\"status-502\"]");
+    let mut connection = Connection::tls(addr, &ca, "127.0.0.1").expect("a trusted server");
+    assert_eq!(connection.ask(&Ask::get("/health")).status, 502);
+    program.signal("TERM");
+    assert_eq!(program.0.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
+fn every_fault_is_listed_with_what_it_does() {
+    let output = Command::new(PROGRAM).arg("--list-faults").output().expect("the program runs");
+    let listed = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<_> = listed.lines().collect();
+    assert_eq!(lines.len(), server_stub::Fault::all().count());
+    for (line, fault) in lines.into_iter().zip(server_stub::Fault::all()) {
+        assert_eq!(line.split_whitespace().next(), Some(fault.name()));
+        assert!(line.len() <= 110 && line.ends_with(fault.description()), "{line}");
+    }
 }

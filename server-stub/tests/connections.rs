@@ -178,3 +178,23 @@ fn ipv6_is_served_where_there_is_any() {
     assert!(stub.url().starts_with("https://[::1]:"), "{}", stub.url());
     assert!(Connection::tls(stub.addr(), ca(&stub), "::1").is_ok());
 }
+
+#[test]
+fn a_renewed_certificate_is_shown_to_the_next_connection_under_the_same_pin() {
+    let stub = tls();
+    let pin = stub.spki_pin();
+    let shown = || {
+        let connection = Connection::tls(stub.addr(), ca(&stub), "localhost").expect("a trusted server");
+        connection.stream.conn.peer_certificates().expect("a certificate")[0].to_vec()
+    };
+    let first = shown();
+    assert_eq!(shown(), first);
+    stub.renew_certificate().expect("a certificate");
+    let renewed = shown();
+    assert_ne!(renewed, first);
+    assert_eq!(stub.spki_pin(), pin);
+    stub.replace_key().expect("a key");
+    assert_ne!(shown(), renewed);
+    assert_ne!(stub.spki_pin(), pin);
+    assert_eq!(plain().spki_pin(), None);
+}

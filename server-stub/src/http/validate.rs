@@ -45,26 +45,17 @@ async fn judge(service: &Service, request: Request) -> Result<Answer, Refusal> {
         service_id: form.string("service_id"),
     })?;
     let verdict = service.world().validate(&asked.node_id, &asked.node_key, &asked.service_id)?;
-    let reason = match verdict {
-        Verdict::Valid { household_id, members } => {
-            return Ok(Answer {
-                valid: true,
-                node_id: Some(asked.node_id),
-                household_id: Some(household_id),
-                household_member_ids: Some(members),
-                reason: None,
-            });
+    let reason = verdict.reason(&asked.service_id);
+    Ok(match verdict {
+        Verdict::Valid { household_id, members } => Answer {
+            valid: true,
+            node_id: Some(asked.node_id),
+            household_id: Some(household_id),
+            household_member_ids: Some(members),
+            reason,
+        },
+        Verdict::NotFound | Verdict::Inactive | Verdict::WrongKey | Verdict::NotGranted => {
+            Answer { valid: false, node_id: None, household_id: None, household_member_ids: None, reason }
         }
-        Verdict::NotFound => "Node not found".to_owned(),
-        Verdict::Inactive => "Node is inactive".to_owned(),
-        Verdict::WrongKey => "Invalid node credentials".to_owned(),
-        Verdict::NotGranted => format!("Node is not authorized to access service '{}'", asked.service_id),
-    };
-    Ok(Answer {
-        valid: false,
-        node_id: None,
-        household_id: None,
-        household_member_ids: None,
-        reason: Some(reason),
     })
 }

@@ -75,6 +75,19 @@ pub(crate) enum Verdict {
     NotGranted,
 }
 
+impl Verdict {
+    /// Why not, in the service's words; None: it is valid.
+    pub(crate) fn reason(&self, service: &str) -> Option<String> {
+        match self {
+            Self::Valid { .. } => None,
+            Self::NotFound => Some("Node not found".into()),
+            Self::Inactive => Some("Node is inactive".into()),
+            Self::WrongKey => Some("Invalid node credentials".into()),
+            Self::NotGranted => Some(format!("Node is not authorized to access service '{service}'")),
+        }
+    }
+}
+
 impl Nodes {
     pub(super) fn insert(&mut self, new: NewNode<'_>, now: Now) {
         let grant =

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use server_stub::{Options, Settings, StartError, Stub};
+use server_stub::{Fault, Options, Settings, StartError, Stub};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use arguments::{Arguments, HELP};
@@ -24,12 +24,13 @@ fn main() -> ExitCode {
         Err(error) => fail(USAGE, format_args!("{error}; see server-stub --help")),
         Ok(Arguments::Help) => say(HELP),
         Ok(Arguments::Version) => say(concat!("server-stub ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Arguments::Serve { listen, dir, tls, names }) => {
-            match Settings::from_variables(|name| env::var_os(name)) {
-                Err(error) => fail(CONFIG, error),
-                Ok(settings) => serve(Options { listen, dir: Some(dir), tls, names, settings }),
-            }
-        }
+        Ok(Arguments::ListFaults) => say(&Fault::all()
+            .map(|fault| format!("{fault:20} {}\n", fault.description()))
+            .collect::<String>()),
+        Ok(Arguments::Serve(options)) => match Settings::from_variables(|name| env::var_os(name)) {
+            Err(error) => fail(CONFIG, error),
+            Ok(settings) => serve(Options { settings, ..options }),
+        },
     }
 }
 
@@ -66,7 +67,7 @@ fn signals() -> io::Result<(Signal, Signal)> {
 
 fn exit_code(error: &StartError) -> u8 {
     match error {
-        StartError::Name(_) => USAGE,
+        StartError::Name(_) | StartError::Fault(_) => USAGE,
         StartError::Listen(..) => UNAVAILABLE,
         StartError::Directory(_) => CONFIG,
         StartError::Certificate(_) => SOFTWARE,
@@ -75,7 +76,10 @@ fn exit_code(error: &StartError) -> u8 {
 
 /// One line of JSON for programs, and what to type next for people.
 fn announce(stub: &Stub, dir: &Path) -> io::Result<()> {
-    let line = serde_json::json!({ "url": stub.url(), "dir": dir });
+    let mut line = serde_json::json!({ "url": stub.url(), "dir": dir });
+    if let Some(control) = stub.control_url() {
+        line["control"] = control.into();
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()?;
@@ -92,6 +96,19 @@ fn announce(stub: &Stub, dir: &Path) -> io::Result<()> {
         "  curl {trust}-X POST -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" \
          {url}/admin/nodes/{node_id}/rotate-key"
     )?;
+    writeln!(err, "to have a token that another node can enrol with:")?;
+    writeln!(
+        err,
+        "  curl {trust}-X POST -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" \
+         {url}/api/v0/provisioning-tokens"
+    )?;
+    if let Some(control) = stub.control_url() {
+        writeln!(err, "its faults are: {}; to have others:", stub.faults())?;
+        writeln!(
+            err,
+            "  curl -X PUT -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" -d '[\"status-503\"]' {control}"
+        )?;
+    }
     if !stub.addr().ip().is_loopback() {
         writeln!(err, "note: other machines can reach this server; it is made for tests, not for use")?;
         if stub.ca_pem().is_none() {

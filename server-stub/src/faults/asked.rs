@@ -1,0 +1,116 @@
+//! What becomes of a request when something is wrong with the server.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::switch::Switch;
+use super::{Delivery, Faults, Moment, content, status};
+use crate::fastapi::Refusal;
+use crate::http::{Ends, Http, is_spared};
+
+/// How long an overloaded service stalls before it fails (wire document, "Load").
+const OVERLOADED: Duration = Duration::from_secs(30);
+const LATE: Duration = Duration::from_secs(2);
+/// More than this of a request is not kept for an answer that repeats it.
+const MAX_REQUEST: usize = 16 * 1024 * 1024;
+
+/// What to do about a request.
+pub(crate) enum Step {
+    /// Answer it.
+    Answer(Response),
+    /// Answer it, but with the bytes going out this way.
+    Deliver(Response, Delivery),
+    /// Never answer it.
+    Stall,
+    Close,
+    Reset,
+}
+
+/// Answers requests, or does what is wrong instead.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    http: Http,
+    /// None: nothing is ever wrong.
+    switch: Option<Arc<Switch>>,
+    /// Where redirects point: a URL without a path.
+    elsewhere: Arc<str>,
+}
+
+impl Asked {
+    pub(crate) fn new(http: Http, switch: Arc<Switch>, elsewhere: &str) -> Self {
+        Self { http, switch: Some(switch), elsewhere: elsewhere.trim_end_matches('/').into() }
+    }
+
+    /// One that nothing is ever wrong with.
+    pub(crate) fn faithful(http: Http) -> Self {
+        Self { http, switch: None, elsewhere: "".into() }
+    }
+
+    pub(crate) async fn step(&self, request: Request, ends: Ends) -> Step {
+        let faults = match &self.switch {
+            Some(switch) if !is_spared(request.uri().path()) => switch.for_request(),
+            Some(_) | None => Faults::NONE,
+        };
+        if faults == Faults::NONE {
+            return Step::Answer(self.http.answer(request, ends).await);
+        }
+        match faults.moment {
+            Some(Moment::Stall) => return Step::Stall,
+            Some(Moment::StallThenError) => tokio::time::sleep(OVERLOADED).await,
+            Some(Moment::Late) => tokio::time::sleep(LATE).await,
+            Some(
+                Moment::CloseBeforeRequest
+                | Moment::ResetBeforeRequest
+                | Moment::CloseAfterRequest
+                | Moment::ResetAfterRequest,
+            )
+            | None => {}
+        }
+        let response = self.answer(request, ends, faults).await;
+        match (faults.moment, faults.delivery) {
+            (Some(Moment::CloseAfterRequest | Moment::CloseBeforeRequest), _) => Step::Close,
+            (Some(Moment::ResetAfterRequest | Moment::ResetBeforeRequest), _) => Step::Reset,
+            (Some(Moment::Stall | Moment::StallThenError | Moment::Late) | None, None) => {
+                Step::Answer(response)
+            }
+            (Some(Moment::Stall | Moment::StallThenError | Moment::Late) | None, Some(delivery)) => {
+                Step::Deliver(response, delivery)
+            }
+        }
+    }
+
+    /// The answer, as wrong as it should be. What stands in place of the service's own keeps the request
+    /// from it.
+    async fn answer(&self, request: Request, ends: Ends, faults: Faults) -> Response {
+        let (head, body) = request.into_parts();
+        let Ok(asked) = axum::body::to_bytes(body, MAX_REQUEST).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        let instead =
+            faults.status.and_then(|status| status::instead(status, &head, &asked, &self.elsewhere));
+        let response = match instead {
+            Some(response) => response,
+            None if faults.moment == Some(Moment::StallThenError) => Refusal::Internal.into_response(),
+            None => {
+                let request = Request::from_parts(head, Body::from(asked.clone()));
+                self.http.answer(request, ends).await
+            }
+        };
+        let response = altered(response, faults, &asked).await;
+        status::stamped(response, faults)
+    }
+}
+
+async fn altered(response: Response, faults: Faults, asked: &Bytes) -> Response {
+    let Some(fault) = faults.content else { return response };
+    let (mut head, body) = response.into_parts();
+    // The service's own answers are short, and in memory.
+    let body = axum::body::to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
+    let body = content::altered(fault, &body, asked, &mut head.headers);
+    Response::from_parts(head, Body::from(body))
+}

@@ -1,0 +1,109 @@
+//! What command-center offers a node, so that one stub can stand in for both services: a validation
+//! without an app key, and enrolment. All of it is *documented* (wire document, "How nodes are used
+//! around it"), none of it recorded.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::{require_admin, text};
+use crate::fastapi::{Refusal, json, read};
+use crate::secrets::new_key;
+use crate::service::Service;
+use crate::state::SERVICE_ID;
+use crate::state::enrolment::{NotEnrolled, TOKEN_LIFE};
+use crate::state::{Now, written};
+
+const API_KEY_HEADER: &str = "X-API-Key";
+
+#[derive(Serialize)]
+struct Enrolled<'a> {
+    node_id: &'a str,
+    node_key: &'a str,
+    /// *Assumption*: what is documented after the key is an ellipsis.
+    room: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Provisioned<'a> {
+    provisioning_token: &'a str,
+    expires_at: String,
+}
+
+impl From<NotEnrolled> for Refusal {
+    fn from(why: NotEnrolled) -> Self {
+        match why {
+            NotEnrolled::Token => {
+                Self::Detail(StatusCode::UNAUTHORIZED, "Invalid or expired provisioning token")
+            }
+            NotEnrolled::Exists => Self::Detail(StatusCode::BAD_REQUEST, "Node already registered"),
+        }
+    }
+}
+
+/// `POST /api/v0/admin/nodes/heartbeat`: the node shows its key, command-center asks the auth service,
+/// and a denial is a 401 with the reason. That the real one keeps an answer for 60 s is not modelled:
+/// here a change shows at once.
+pub(super) async fn heartbeat(
+    State(service): State<Arc<Service>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let answer = admit_node(&service, request).await;
+    service.count_heartbeat();
+    answer.map(|()| json(StatusCode::OK, &serde_json::json!({ "status": "ok" })))
+}
+
+async fn admit_node(service: &Service, request: Request) -> Result<(), Refusal> {
+    // All fields are optional. *Assumption*: so is the body.
+    let (head, _) = read(request).await?;
+    let (node_id, node_key) = shown(&head.headers)?;
+    match service.world().validate(node_id, node_key, SERVICE_ID) {
+        Ok(verdict) => match verdict.reason(SERVICE_ID) {
+            None => Ok(()),
+            Some(reason) => Err(Refusal::Sentence(StatusCode::UNAUTHORIZED, reason)),
+        },
+        // The auth service answers 500, and its caller takes that for a refusal.
+        Err(_) => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Auth service error: 500")),
+    }
+}
+
+/// Id and key, split at the first `:`. *Assumption*: the refusals' sentences.
+fn shown(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
+    match text(headers, API_KEY_HEADER) {
+        "" => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Missing API key")),
+        shown => {
+            shown.split_once(':').ok_or(Refusal::Detail(StatusCode::UNAUTHORIZED, "Invalid API key format"))
+        }
+    }
+}
+
+/// `POST /api/v0/nodes/register`: a node's own credential for a provisioning token.
+pub(super) async fn enrol(
+    State(service): State<Arc<Service>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (_, body) = read(request).await?;
+    let (node_id, token, room) = body.form(|form| {
+        (form.string("node_id"), form.string("provisioning_token"), form.optional_string("room"))
+    })?;
+    let node_key = new_key();
+    service.world().enrol(&node_id, &node_key, &token, room.as_deref(), Now::read())?;
+    let enrolled = Enrolled { node_id: &node_id, node_key: &node_key, room: room.as_deref() };
+    Ok(json(StatusCode::CREATED, &enrolled))
+}
+
+/// `POST /api/v0/provisioning-tokens`. *Assumption*, path and answer: people get tokens from an app, and
+/// how that asks for them is documented nowhere.
+pub(super) async fn provision(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    require_admin(&service, &headers)?;
+    let now = Now::read();
+    let token = service.world().provisioning_token(now);
+    let provisioned = Provisioned { provisioning_token: &token, expires_at: written(now.wall + TOKEN_LIFE) };
+    Ok(json(StatusCode::CREATED, &provisioned))
+}

@@ -1,0 +1,111 @@
+//! One connection: TLS, requests and answers, and what goes wrong with them.
+
+use core::convert::Infallible;
+
+use axum::body::Body;
+use axum::response::Response;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::Site;
+use crate::faults::asked::{Asked, Step};
+use crate::faults::socket::{Reset, Socket};
+use crate::faults::{Delivery, Moment, delivery, handshake};
+use crate::http::Ends;
+use crate::idle::{IdleClose, InRequest};
+
+/// Serves a connection to its end, with what is wrong with the server now.
+pub(super) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
+    let faults = site.switch.for_connection();
+    let (socket, reset) = wrapped(stream);
+    if let Some(fault) = faults.accepted {
+        return handshake::accept(socket, fault).await;
+    }
+    match site.tls {
+        None => exchange(socket, reset, ends, site.asked, faults.moment).await,
+        Some(identity) => {
+            if let Some(stream) = handshake::tls(socket, &identity, faults).await {
+                exchange(stream, reset, ends, site.asked, faults.moment).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection in plain HTTP, with nothing wrong with it.
+pub(super) async fn serve_plainly(stream: TcpStream, ends: Ends, asked: Asked) {
+    let (socket, reset) = wrapped(stream);
+    exchange(socket, reset, ends, asked, None).await;
+}
+
+fn wrapped(stream: TcpStream) -> (Socket, Reset) {
+    // Small answers must not wait for acknowledgements. A socket that refuses this still works.
+    let _ = stream.set_nodelay(true);
+    let socket = Socket::new(stream);
+    let reset = socket.reset();
+    (socket, reset)
+}
+
+/// How a connection goes on when the HTTP library is to have no more to do with it.
+enum Aside {
+    Deliver(Response, Delivery),
+    Close,
+    Reset,
+}
+
+async fn exchange<S>(mut stream: S, reset: Reset, ends: Ends, asked: Asked, moment: Option<Moment>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match moment {
+        Some(Moment::CloseBeforeRequest) => return drop(stream.shutdown().await),
+        Some(Moment::ResetBeforeRequest) => return reset.on_drop(),
+        Some(
+            Moment::CloseAfterRequest
+            | Moment::ResetAfterRequest
+            | Moment::Stall
+            | Moment::StallThenError
+            | Moment::Late,
+        )
+        | None => {}
+    }
+    let (step_aside, mut asides) = mpsc::channel(1);
+    let in_request = InRequest::default();
+    let stream = TokioIo::new(IdleClose::new(stream, in_request.clone()));
+    let service = service_fn(move |request: hyper::Request<_>| {
+        in_request.begin();
+        let (asked, in_request, step_aside) = (asked.clone(), in_request.clone(), step_aside.clone());
+        async move {
+            let aside = match asked.step(request.map(Body::new), ends).await {
+                Step::Answer(response) => {
+                    return Ok::<_, Infallible>(response.map(|body| in_request.until_sent(body)));
+                }
+                Step::Stall => return core::future::pending().await,
+                Step::Deliver(response, how) => Aside::Deliver(response, how),
+                Step::Close => Aside::Close,
+                Step::Reset => Aside::Reset,
+            };
+            // Whoever takes it drops this future.
+            let _ = step_aside.send(aside).await;
+            core::future::pending().await
+        }
+    });
+    // No read timeouts: the service has none. How a connection ends is the client's business.
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .header_read_timeout(None)
+        .serve_connection(stream, service);
+    let aside = tokio::select! {
+        _ = &mut connection => return,
+        Some(aside) = asides.recv() => aside,
+    };
+    // Of this request nothing has been answered, and answers to earlier ones have long gone out: what the
+    // library still holds is nothing the client should see.
+    let mut stream = connection.into_parts().io.into_inner();
+    match aside {
+        Aside::Deliver(response, how) => delivery::deliver(stream, reset, response, how).await,
+        Aside::Close => drop(stream.shutdown().await),
+        Aside::Reset => reset.on_drop(),
+    }
+}
