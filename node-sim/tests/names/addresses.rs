@@ -38,7 +38,6 @@ fn a_dead_route_of_either_family_costs_less_than_a_second() {
     ] {
         let _dnsmasq = house.dnsmasq(records);
         let took = quickest(&house);
-        eprintln!("{records:?}: {took:?}, usually {usual:?}");
         assert!(took < usual + BEARABLE, "{records:?}: {took:?}, usually {usual:?}");
     }
 }
@@ -81,6 +80,5 @@ fn a_link_that_loses_a_third_of_everything_is_still_one() {
     house.loses_packets("");
     // Any one may fail, and the daemon would try again.
     let found = (0..10).filter(|_| house.check().0["outcome"] == "valid").count();
-    eprintln!("{found} of 10");
     assert!(found >= 6, "{found} of 10");
 }

@@ -1,12 +1,12 @@
 //! A local network of namespaces: a switch, and devices plugged into it. Nothing of it has a name on
 //! the host, and all of it ends with the test.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
