@@ -23,9 +23,9 @@ pub(super) const GROUPS: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)), 5353),
 ];
 
-/// When the question is sent, from the beginning: multicast is lost more easily than unicast.
-const SENDINGS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(2)];
+/// When the question is sent, from the beginning, in milliseconds: radio repeats a lost packet to
+/// one receiver by itself, but not one to all.
+const SENDINGS: [u64; 6] = [0, 250, 500, 1000, 1500, 2000];
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long further answers are waited for after the first: about the other kind of address, or
@@ -52,7 +52,7 @@ pub(super) fn look_up(
         groups.iter().filter_map(|group| Some((open_socket(*group).ok()?, *group))).collect();
     let start = Instant::now();
     let mut end = end.min(start + PATIENCE);
-    let mut sendings = SENDINGS.iter().map(|after| start + *after).peekable();
+    let mut sendings = SENDINGS.iter().map(|after| start + Duration::from_millis(*after)).peekable();
     let mut found = Vec::new();
     while Instant::now() < end {
         if sendings.next_if(|at| *at <= Instant::now()).is_some() {
