@@ -2,6 +2,7 @@
 //! LED; node-sim runs the same loop with one drawn in a terminal.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use std::io;
 
 use embedded_hal::digital::OutputPin;
@@ -127,8 +128,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
             Action::ReadSetup => Done::Happened(Event::SetupRead(self.read_setup(now))),
             Action::Validate => {
                 // The agent asks only after a setup was read.
-                if let Some(Loaded { client, credential, .. }) = &self.loaded {
-                    self.worker.submit(Job { client: client.clone(), credential: credential.clone() });
+                if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
+                    let (client, credential) = (Arc::clone(client), Arc::clone(credential));
+                    self.worker.submit(Job { client, credential, state_file: Arc::clone(state_file) });
                 }
                 Done::Nothing
             }

@@ -32,6 +32,8 @@ pub struct Loaded {
     pub client: Arc<AuthClient>,
     /// Proves the node.
     pub credential: Arc<Credential>,
+    /// Remembers what a validation shows.
+    pub state_file: Arc<Path>,
 }
 
 /// What asks the server, whatever the credential.
@@ -113,7 +115,13 @@ impl Reader {
                 clock_floor,
             },
         };
-        Ok(Loaded { setup, face: config.face, client, credential: Arc::new(credential) })
+        Ok(Loaded {
+            setup,
+            face: config.face,
+            client,
+            credential: Arc::new(credential),
+            state_file: config.state_file.into(),
+        })
     }
 
     /// Reads all but the credential: enough to ask about another one.

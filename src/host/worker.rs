@@ -1,12 +1,19 @@
 //! The thread that talks to the network, so that a server which stalls never stops the LED.
 
 use alloc::sync::Arc;
+use core::mem;
 use std::io;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use super::auth_client::AuthClient;
+use log::warn;
+
+use super::auth_client::{AuthClient, Reply};
+use super::clock;
 use super::inbox::{Message, Sender};
+use super::state_file::{self, Shown, State};
+use crate::agent::Answer;
 use crate::credential::Credential;
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
@@ -19,6 +26,13 @@ pub struct Job {
     pub client: Arc<AuthClient>,
     /// With what.
     pub credential: Arc<Credential>,
+    /// Where to remember what it shows.
+    pub state_file: Arc<Path>,
+}
+
+fn remember(state_file: &Path, shown: Shown) -> io::Result<()> {
+    let serial = state_file::board_serial();
+    State::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
 }
 
 /// A way to the worker thread, which ends when this is dropped and its last job is done.
@@ -33,8 +47,19 @@ impl Worker {
     pub fn start(inbox: Sender) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
-            for Job { client, credential } in jobs {
-                inbox.send(Message::Answered(client.validate(&credential).answer));
+            let mut complained = false;
+            for Job { client, credential, state_file } in jobs {
+                let Reply { answer, server_time } = client.validate(&credential);
+                let accepted = matches!(answer, Answer::Valid(_));
+                inbox.send(Message::Answered(answer));
+                // After the answer, and here, since a card takes its time.
+                let shown = Shown { accepted, server_time, wall: clock::now().wall };
+                if let Err(e) = remember(&state_file, shown)
+                    && !mem::replace(&mut complained, true)
+                {
+                    // Said once: it is no reason not to validate.
+                    warn!("{} cannot be written, so nothing is remembered: {e}", state_file.display());
+                }
             }
         })?;
         Ok(Self(sender))

@@ -1,24 +1,13 @@
 //! `jarvis-node install-credential`: what is proven takes the old one's place, and nothing else does.
 
 use std::fs;
-use std::io::Write;
-use std::process::Stdio;
 
 use serde_json::json;
 
 use super::rig::{Daemon, Rig};
 
-/// Exit code, standard output, standard error.
-type Told = (Option<i32>, String, String);
-
-fn install(rig: &Rig, input: &str) -> Told {
-    let mut command = rig.command("install-credential");
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+fn install(rig: &Rig, input: &str) -> (Option<i32>, String, String) {
+    Rig::feed(&mut rig.command("install-credential"), input)
 }
 
 fn credential(node_key: &str) -> String {

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod check;
+mod command_center;
 mod daemon;
+mod enroll;
 mod install;
 mod led;
+mod remembers;
 mod rig;

@@ -93,6 +93,17 @@ impl Rig {
         command
     }
 
+    /// Runs `command` with `input`; gives exit code, standard output and standard error.
+    pub(super) fn feed(command: &mut Command, input: &str) -> (Option<i32>, String, String) {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        // It may have said no without reading.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
     /// `check --json`: its exit code and what it printed.
     pub(super) fn check(&self) -> (Option<i32>, Value) {
         let output = self.command("check").arg("--json").output().unwrap();
