@@ -18,7 +18,7 @@ use ureq::unversioned::transport::Connector;
 use super::auth_url::AuthUrl;
 use super::connection::{Opened, Settled};
 use super::reach::{Reach, Reached};
-use super::tls::{self, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
+use super::tls::{self, CutOff, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
 use crate::agent::{Outcome, Trouble, TroubleKind};
 use crate::time::UnixTime;
 
@@ -166,13 +166,17 @@ impl HttpClient {
                 TroubleKind::NotUnderstood,
                 format_args!("what {peer} answered is far too long for a Jarvis service"),
             ),
-            ureq::Error::Other(e) => match e.downcast_ref::<HandshakeFailed>() {
-                Some(HandshakeFailed(e)) => {
+            ureq::Error::Other(e) => {
+                if let Some(HandshakeFailed(e)) = e.downcast_ref() {
                     self.tls.handshake_trouble(peer, e).unwrap_or_else(|| self.io_trouble(e))
+                } else if let Some(CutOff(e)) = e.downcast_ref() {
+                    self.io_trouble(e)
+                } else if e.is::<PortSpeaksTls>() {
+                    tls::port_speaks_tls()
+                } else {
+                    not_http(peer)
                 }
-                None if e.is::<PortSpeaksTls>() => tls::port_speaks_tls(),
-                None => not_http(peer),
-            },
+            }
             _ => not_http(peer),
         }
     }

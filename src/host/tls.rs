@@ -29,7 +29,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
-pub(super) use self::connector::{HandshakeFailed, PortSpeaksTls, TlsConnector};
+pub(super) use self::connector::{CutOff, HandshakeFailed, PortSpeaksTls, TlsConnector};
 pub use self::files::{ClientCertificate, Stamps};
 pub use self::pin::Pin;
 use self::sessions::Sessions;

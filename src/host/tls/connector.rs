@@ -101,7 +101,7 @@ impl Transport for TlsTransport {
             // To read nothing into it would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = self.stream.read(buffer)?;
+        let amount = self.stream.read(buffer).map_err(CutOff::wrap)?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -173,6 +173,31 @@ impl fmt::Display for PortSpeaksTls {
 }
 
 impl core::error::Error for PortSpeaksTls {}
+
+/// The connection ended without the close_notify that tells an end from a cut (RFC 8446, section 6.1). By its
+/// kind alone ureq takes such an error for the end of a body that has no length.
+#[derive(Debug)]
+pub(in crate::host) struct CutOff(pub(in crate::host) io::Error);
+
+impl CutOff {
+    fn wrap(error: io::Error) -> ureq::Error {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest ends nothing")]
+        match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+                ureq::Error::Other(Box::new(Self(error)))
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the connection was cut: {}", self.0)
+    }
+}
+
+impl core::error::Error for CutOff {}
 
 /// Marks an error as one of the handshake, before anything was asked.
 #[derive(Debug)]
