@@ -200,7 +200,13 @@ fn refusal_trouble(refusal: &Refusal) -> Trouble {
         ),
         Refusal::ShortKey => Trouble::new(
             TroubleKind::CertificateWeak,
-            format_args!("the key of the server's certificate is too weak: RSA under 2048 bits"),
+            format_args!(
+                "the key of the server's certificate, or of its CA, is too weak: RSA under 2048 bits"
+            ),
+        ),
+        Refusal::KeyNotProved => Trouble::new(
+            TroubleKind::KeyNotProved,
+            format_args!("the server shows a certificate whose key it does not have"),
         ),
     }
 }
