@@ -253,7 +253,7 @@ impl TroubleKind {
             }
             Self::TlsOnPlainPort => "Write https:// instead of http:// in auth_url: that port speaks TLS.",
             Self::Handshake => {
-                "Check the TLS settings of the auth service or its proxy: TLS 1.2 or 1.3 with ECDHE, P-256 or X25519, and a client_cert_file here if it wants one."
+                "Check the TLS settings of the auth service or its proxy: TLS 1.2 or 1.3 with ECDHE and a certificate on P-256, P-384 or Ed25519 or with RSA."
             }
             Self::HandshakeCut => {
                 "Check that the auth service or its proxy runs and speaks TLS at that port, and any firewall before it: the handshake was cut off."

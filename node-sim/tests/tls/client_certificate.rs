@@ -20,10 +20,14 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
 /// A server that wants a certificate by `clients`.
 fn demanding(root: &Ca, clients: &Ca, version: &'static SupportedProtocolVersion) -> Server {
+    Server::tls(&demanding_site(root, clients, version))
+}
+
+fn demanding_site(root: &Ca, clients: &Ca, version: &'static SupportedProtocolVersion) -> Site {
     let mut roots = RootCertStore::empty();
     roots.add(clients.itself().chain.remove(0)).unwrap();
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()));
-    Server::tls(&Site::of(config(root.sound(), &[version], verifier.build().unwrap())))
+    Site::of(config(root.sound(), &[version], verifier.build().unwrap()))
 }
 
 fn node(ca: &Ca) -> Identity {
@@ -103,6 +107,19 @@ fn a_server_that_wants_one_or_another_says_so() {
             assert!(!rig.secret_in(&checked.seen.wire), "{name}");
         }
     }
+}
+
+#[test]
+fn an_alert_that_does_not_name_it_is_understood_by_what_came_before() {
+    let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());
+    let server = Server::tls(&demanding_site(&root, &clients, &TLS12).like_openssl());
+    point(&rig, &server, &root);
+    let checked = rig.checked(server);
+    let view = &checked.view;
+    assert_eq!(checked.outcome(), "tls", "{view}");
+    let reason = view["reason"].as_str().unwrap();
+    assert!(reason.contains("wants a client certificate") && reason.contains("handshake_failure"), "{view}");
+    assert_eq!(checked.seen.handshakes, []);
 }
 
 /// nginx completes the handshake and then answers in HTTP.

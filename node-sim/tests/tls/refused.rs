@@ -464,7 +464,7 @@ fn ports_that_speak_something_else_or_stop_in_the_middle() {
             "alert handshake_failure",
             Server::answering(&[21, 3, 3, 0, 2, 2, 40]),
             "the alert handshake_failure",
-            "TLS settings|client_cert_file",
+            "TLS settings|P-256",
         ),
         raw("alert internal_error", Server::answering(&[21, 3, 3, 0, 2, 2, 80]), alert, "TLS settings"),
         raw(

@@ -143,6 +143,7 @@ impl Server {
 pub(super) struct Site {
     tls: Arc<Mutex<Arc<ServerConfig>>>,
     answer: Arc<Mutex<Answer>>,
+    speaks_like_openssl: bool,
 }
 
 type Answer = Box<dyn Fn(&str) -> String + Send>;
@@ -157,6 +158,7 @@ impl Site {
         let site = Self {
             tls: Arc::new(Mutex::new(Arc::new(config))),
             answer: Arc::new(Mutex::new(Box::new(|_| String::new()))),
+            speaks_like_openssl: false,
         };
         site.answers(|request| ok(request, Some(&now())));
         site
@@ -171,6 +173,11 @@ impl Site {
         self.answers(move |request| ok(request, Some(date)));
     }
 
+    /// In TLS 1.2 OpenSSL misses a client certificate with another alert than rustls.
+    pub(super) fn like_openssl(self) -> Self {
+        Self { speaks_like_openssl: true, ..self }
+    }
+
     pub(super) fn becomes(&self, config: ServerConfig) {
         *self.tls.lock().unwrap() = Arc::new(config);
     }
@@ -178,7 +185,7 @@ impl Site {
     fn serve(&self, stream: &mut TcpStream, seen: &mut Seen) -> io::Result<()> {
         let config = Arc::clone(&self.tls.lock().unwrap());
         let mut tls = ServerConnection::new(config).unwrap();
-        let mut tap = Tap { stream, taken: &mut seen.wire };
+        let mut tap = Tap { stream, taken: &mut seen.wire, like_openssl: self.speaks_like_openssl };
         while tls.is_handshaking() {
             tls.complete_io(&mut tap)?;
         }
@@ -202,6 +209,7 @@ impl Site {
 struct Tap<'a> {
     stream: &'a mut TcpStream,
     taken: &'a mut Vec<u8>,
+    like_openssl: bool,
 }
 
 impl Read for Tap<'_> {
@@ -214,7 +222,11 @@ impl Read for Tap<'_> {
 
 impl Write for Tap<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
+        match bytes {
+            // certificate_required, and handshake_failure in its place.
+            [21, 3, 3, 0, 2, 2, 116] if self.like_openssl => self.stream.write(&[21, 3, 3, 0, 2, 2, 40]),
+            _ => self.stream.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
