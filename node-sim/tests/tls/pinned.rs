@@ -117,6 +117,19 @@ fn one_of_two_pins_is_enough_so_that_keys_can_be_rotated() {
     }
 }
 
+/// Who told the time need not be who takes the call.
+#[test]
+fn the_call_needs_the_pinned_key_too() {
+    let pinned = Pinned::new(|_| {});
+    let (site, other) = (pinned.site.clone(), pinned.root.sound());
+    pinned.site.answers(move |request| {
+        site.becomes(config(other.clone(), &[&TLS13], Arc::new(NoClientAuth)));
+        ok(request, Some(&now()))
+    });
+    let checked = pinned.gives("tls", 76, "none of those in spki_pins", "somebody else");
+    assert_eq!((checked.seen.connections, checked.seen.kinds()), (2, vec![Full]));
+}
+
 #[test]
 fn with_pins_the_time_is_the_servers_and_without_them_the_boards() {
     let pinned = Pinned::new(only_in(2031));
@@ -212,8 +225,8 @@ fn a_path_in_auth_url_comes_before_both_questions() {
     );
 }
 
-/// The time is told once and goes on by the monotonic clock; when a certificate does not fit it any more it is
-/// asked for again, once a call.
+/// The time is told once and goes on by the monotonic clock; when a certificate does not fit it any more it
+/// is asked for again, once a call.
 #[test]
 fn the_time_is_asked_for_again_when_a_certificate_does_not_fit_it() {
     let root = Ca::root();
