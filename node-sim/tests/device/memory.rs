@@ -93,7 +93,7 @@ fn the_key_is_on_the_heap_of_the_daemon_and_nowhere_else() {
     // A few more calls, with what they leave behind.
     let validations = rig.stub.validations();
     while rig.stub.validations() < validations + 3 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(core::time::Duration::from_millis(50));
     }
     let Some(holders) = holders(daemon.pid(), &node_key) else {
         // As an ordinary user: that nobody else of that user can look is what is to be shown.
