@@ -136,14 +136,22 @@ impl AuthClient {
     fn exchange(&self, credential: &Credential, end: Instant) -> Result<Response, Trouble> {
         if !self.tls.knows_time() {
             self.learn_time(end)?;
-            return self.ask(credential, end);
+            return self.ask_after_learning(credential, end);
         }
         let asked = self.ask(credential, end);
         let dates_refused = asked.as_ref().is_err_and(|trouble| {
             matches!(trouble.kind, TroubleKind::CertificateExpired | TroubleKind::CertificateNotYetValid)
         });
         // The server's clock may have been set since it told us the time.
-        if dates_refused && self.learn_time(end)? { self.ask(credential, end) } else { asked }
+        if dates_refused && self.learn_time(end)? { self.ask_after_learning(credential, end) } else { asked }
+    }
+
+    fn ask_after_learning(&self, credential: &Credential, end: Instant) -> Result<Response, Trouble> {
+        self.ask(credential, end).map_err(|trouble| {
+            let unreached = matches!(trouble.kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
+            // It was reached a moment ago, and took so long that no time is left to reach it again.
+            if unreached && Instant::now() >= end { self.stalled() } else { trouble }
+        })
     }
 
     fn ask(&self, credential: &Credential, end: Instant) -> Result<Response, Trouble> {
@@ -176,7 +184,8 @@ impl AuthClient {
         Ok((head.status.as_u16(), head.headers, body))
     }
 
-    /// Made anew for each connection: none outlives its call, and the handshake must know when that has to end.
+    /// Made anew for each connection: none outlives its call, and the handshake must know when that
+    /// has to end.
     fn agent(&self, tls: Arc<ClientConfig>, end: Instant) -> ureq::Agent {
         let connector = ().chain(Dial::default()).chain(TlsConnector::new(tls, end));
         ureq::Agent::with_parts(self.settings.clone(), connector, Names::default())
@@ -192,10 +201,7 @@ impl AuthClient {
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
                 Trouble::new(TroubleKind::Unreachable, format_args!("{peer} does not answer"))
             }
-            ureq::Error::Timeout(_) => Trouble::new(
-                TroubleKind::Stalled,
-                format_args!("{peer} took the connection but did not answer in time"),
-            ),
+            ureq::Error::Timeout(_) => self.stalled(),
             ureq::Error::Io(e) => self.io_trouble(e),
             ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => Trouble::new(
                 TroubleKind::NotUnderstood,
@@ -210,6 +216,13 @@ impl AuthClient {
             },
             _ => not_http(peer),
         }
+    }
+
+    fn stalled(&self) -> Trouble {
+        Trouble::new(
+            TroubleKind::Stalled,
+            format_args!("{} took the connection but did not answer in time", self.peer),
+        )
     }
 
     fn io_trouble(&self, error: &std::io::Error) -> Trouble {
@@ -231,7 +244,7 @@ impl AuthClient {
     }
 }
 
-/// What is left of a call's time. Never nothing, which ureq would take for no limit.
+/// What is left of a call's time. Never nothing, which a socket takes for no limit.
 fn left(end: Instant) -> Duration {
     end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
