@@ -67,7 +67,7 @@ impl Tls {
     /// When one cannot be read or does not hold what it should.
     pub fn new(config: &Config) -> Result<Self, SetupError> {
         let provider = Arc::new(ring::default_provider());
-        let own = config.client_certificate.as_ref().map(|files| files.load(&provider)).transpose()?;
+        let own = config.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
         let own = Arc::new(OwnCertificate::new(own));
         let roots = Arc::new(files::roots(config.ca_file.as_deref())?);
         let pins: Arc<[Pin]> = config.spki_pins.as_slice().into();

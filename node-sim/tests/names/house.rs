@@ -177,7 +177,10 @@ pub(super) fn named(device: &Device, clauses: &str) -> Process {
         folder.display()
     );
     fs::write(folder.join("named.conf"), options + clauses).unwrap();
-    Process::start(device.command("named").arg("-g").arg("-c").arg(folder.join("named.conf")), "all zones loaded")
+    Process::start(
+        device.command("named").arg("-g").arg("-c").arg(folder.join("named.conf")),
+        "all zones loaded",
+    )
 }
 
 /// Avahi on that device, which calls itself `name`.local; with these lines in its `[server]`.

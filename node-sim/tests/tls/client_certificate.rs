@@ -187,6 +187,8 @@ fn its_files_must_be_whole_private_and_belong_together() {
     refused_setup(&rig, "holds no PEM certificate", "client_cert_file");
     fs::write(file("client.pem"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
     refused_setup(&rig, "is damaged", "client_cert_file");
+    fs::write(file("client.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    refused_setup(&rig, "holds an unusable certificate", "client_cert_file");
     fs::remove_file(file("client.pem")).unwrap();
     refused_setup(&rig, "there is no client_cert_file", "Put the file at");
     restore();
