@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from board.card import BOARD, REPOSITORY, WORK
+from board.card import BOARD, REPOSITORY, WORK, Card
 from board.footprint import CPU_MICROSECONDS, megabytes
-from board.installation import CA_FILE, prepared_card
+from board.installation import CA_FILE, prepared
 from board.machine import BoardDied, Machine
 from board.node import AS_NODE, SERVICE
 from board.report import Report
@@ -36,7 +36,7 @@ def main():
     report = Report()
     with tempfile.TemporaryDirectory(prefix="stub-") as directory, Stub(Path(directory)) as stub:
         stub.start()
-        card = prepared_card("bench", stub, led="none", revalidate_secs=1, start_splay_secs=0)
+        card = prepared(Card("bench"), stub, led="none", revalidate_secs=1, start_splay_secs=0)
         put_peers(card, stub)
         try:
             with Machine(BOARD, card.write(), [f"board.clock={int(time.time())}"], log=WORK / "card-bench.log") as machine:

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from board import footprint, node as lamp_shows
-from board.card import BOARD, WORK
-from board.installation import CA_FILE, CREDENTIAL, prepared_card
+from board.card import BOARD, WORK, Card
+from board.installation import CA_FILE, CREDENTIAL, prepared
 from board.led import Lamp
 from board.machine import BoardDied, Machine
 from board.node import Node
@@ -43,7 +43,7 @@ def main():
 def wired_led_board(report, stub, stranger):
     """The unit as shipped: an unprivileged user drives GPIO17 through the character device."""
     report.say("first board: an LED on GPIO17, the clock right, a server that does not answer")
-    card = prepared_card("wired", stub, led={"gpio": WIRED_GPIO}, request_timeout_secs=REQUEST_TIMEOUT_SECONDS).write()
+    card = prepared(Card("wired"), stub, led={"gpio": WIRED_GPIO}, request_timeout_secs=REQUEST_TIMEOUT_SECONDS).write()
     stub.stop()
     silent = SilentServer(stub.port)
     with booted(card, f"board.clock={int(time.time())}") as machine, Lamp(machine.qmp, WIRED_GPIO) as lamp:
@@ -140,7 +140,7 @@ def stopped(report, node):
 def own_led_board(report, stub, stranger):
     """The board's ACT LED through sysfs, a clock that starts at 1970 and a server that is gone; rppal at the end."""
     report.say("second board: its own ACT LED, the clock at 1970, the server gone")
-    card = prepared_card("own", stub, led={"sysfs": "ACT"}).write()
+    card = prepared(Card("own"), stub, led={"sysfs": "ACT"}).write()
     stub.stop()
     # iomem=relaxed: Debian's kernel has no /dev/gpiomem, so rppal must map the GPIO block through /dev/mem.
     with booted(card, f"board.clock={NEW_YEAR_1970}", "iomem=relaxed") as machine:

@@ -1,4 +1,4 @@
-"""The SD card a board boots from: the cached userland, with jarvis-node installed as a user installs it."""
+"""The SD card a board boots from: a userland, with jarvis-node installed as a user installs it."""
 
 import shutil
 import subprocess
@@ -7,19 +7,21 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK = REPOSITORY / "target" / "pi-zero"
 BOARD = WORK / "board"
-# QEMU wants a power of two.
-CARD_BYTES = 512 * 1024 * 1024
+GUEST = REPOSITORY / "pi-zero" / "guest"
 
 
 class Card:
-    """A card being prepared: a directory until `write` makes an image of it."""
+    """A card being prepared: a directory until `write` makes an image of it. Here: the cached system with systemd."""
+
+    # QEMU wants a power of two.
+    BYTES = 512 * 1024 * 1024
 
     def __init__(self, name):
+        self.name = name
         self._tree = WORK / f"card-{name}"
         self._image = WORK / f"card-{name}.img"
         shutil.rmtree(self._tree, ignore_errors=True)
-        # cp rather than shutil: it keeps owners, and shares blocks where the file system can.
-        subprocess.run(["cp", "-a", "--reflink=auto", BOARD / "userland", self._tree], check=True)
+        self._fill()
 
     def install(self, program=WORK / "jarvis-node", **files):
         """Runs install.sh as a user does who has the card in another computer; `files` are its options."""
@@ -43,11 +45,44 @@ class Card:
         subprocess.run(
             [
                 "mkfs.ext4", "-q", "-F", "-d", self._tree,
+                # The blocks of a real card's file system, however small this one is.
+                "-b", "4096",
                 # Or the kernel would still be writing its tables while we count what is written.
                 "-E", "lazy_itable_init=0,lazy_journal_init=0",
-                self._image, f"{CARD_BYTES // 1024}k",
+                self._image, f"{self.BYTES // 1024}k",
             ],
             check=True,
         )
         shutil.rmtree(self._tree)
         return self._image
+
+    def _fill(self):
+        copy(BOARD / "userland", self._tree)
+
+
+class BareCard(Card):
+    """A card with next to nothing on it, which boots in seconds: busybox and guest/bare-init. The kernel, the file
+    system and how jarvis-node is installed are the same."""
+
+    BYTES = 64 * 1024 * 1024
+    APPLETS = (
+        "awk base64 cat chown date dd dmesg find grep ip kill ls mkdir modprobe mount rm sed sh sleep sort stty sync tr"
+    ).split()
+
+    def _fill(self):
+        tree = self._tree
+        for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "etc/systemd", "tmp", "root", "usr/local/lib/board"):
+            (tree / folder).mkdir(parents=True)
+        shutil.copy(BOARD / "userland/bin/busybox", tree / "bin/busybox")
+        for applet in self.APPLETS:
+            (tree / "bin" / applet).symlink_to("busybox")
+        copy(BOARD / "userland/lib/modules", tree / "lib/modules")
+        shutil.copy(GUEST / "bare-init", tree / "sbin/init")
+        for script in ("network-up", "command-agent"):
+            shutil.copy(GUEST / script, tree / "usr/local/lib/board" / script)
+
+
+def copy(source, target):
+    """Copies a folder. cp rather than shutil: it keeps owners, and shares blocks where the file system can."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", source, target], check=True)

@@ -2,22 +2,22 @@
 
 import json
 
-from .card import REPOSITORY, Card
+from .card import REPOSITORY
 
 CREDENTIAL = "/var/lib/jarvis-node/credential.json"
 CA_FILE = "/etc/jarvis-node/ca.pem"
 
 
-def prepared_card(name, stub, **changes):
-    """The program installed with what the stub gave out. The configuration is the shipped example, filled in."""
+def prepared(card, stub, **changes):
+    """The card with the program installed, and what the stub gave out. The configuration is the shipped example,
+    filled in."""
     config = json.loads((REPOSITORY / "systemd/config.example.json").read_text(encoding="utf-8"))
     recommended = stub.config()
     config.update(
         auth_url=stub.url(), service_id=recommended["service_id"], app_id=recommended["app_id"], ca_file=CA_FILE, **changes
     )
-    filled_in = stub.directory / f"config-{name}.json"
+    filled_in = stub.directory / f"config-{card.name}.json"
     filled_in.write_text(json.dumps(config), encoding="utf-8")
-    card = Card(name)
     card.install(
         config=filled_in,
         app_key=stub.directory / "app.key",

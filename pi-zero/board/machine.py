@@ -33,7 +33,7 @@ class BoardDied(Exception):
 class Machine:
     """A running board. Commands run in it as root; their network is the host's loopback at 10.0.2.2."""
 
-    def __init__(self, board, card, kernel_arguments=(), log=None):
+    def __init__(self, board, card, kernel_arguments=(), log=None, device_tree=None):
         self._directory = tempfile.TemporaryDirectory(prefix="pi-zero-")
         place = Path(self._directory.name)
         self._log = open(log, "wb") if log else None
@@ -42,7 +42,8 @@ class Machine:
                 # However this process ends, the machine ends with it.
                 "setpriv", "--pdeathsig", "KILL",
                 "qemu-system-arm", "-M", "raspi0", "-m", "512",
-                "-kernel", board / "vmlinuz", "-dtb", board / "board.dtb", "-initrd", board / "initrd.gz",
+                "-kernel", board / "vmlinuz", "-dtb", device_tree or board / "board.dtb",
+                "-initrd", board / "initrd.gz",
                 "-append", " ".join([*KERNEL_ARGUMENTS, *kernel_arguments]),
                 "-drive", f"file={card},if=sd,format=raw",
                 "-netdev", "user,id=network", "-device", "usb-net,netdev=network",
@@ -74,7 +75,10 @@ class Machine:
         """Runs a bash script on the board; with `check` a failing one is an error."""
         number = next(self._numbers)
         encoded = base64.b64encode(script.encode()).decode()
-        self._serial.sendall(f"@run {number} {encoded}\n".encode())
+        try:
+            self._serial.sendall(f"@run {number} {encoded}\n".encode())
+        except OSError as error:
+            raise BoardDied(f"the board cannot be told anything: {error}") from error
         self._wait(lambda: number in self._answers, seconds, f"the board did not answer to {script!r}")
         finished = self._answers.pop(number)
         if check and finished.status != 0:
@@ -92,6 +96,18 @@ class Machine:
             f"umask 077; base64 -d >{path}.new <<<{encoded} && chown {owner} {path}.new"
             f" && chmod {mode} {path}.new && mv {path}.new {path}"
         )
+
+    def runs(self):
+        """Whether the board has power."""
+        return self._process.poll() is None
+
+    def cut_power(self):
+        """Kills QEMU. What the board's kernel still holds in memory is lost, in the middle of a page if need be, since
+        QEMU's card takes one 512-byte sector at a time and writes it to the image at once (the image is raw). What the
+        card has taken stays: it is in the host's page cache, which a killed process does not take along, so the
+        drive's cache mode decides only about the host's own power."""
+        self._process.kill()
+        self._process.wait()
 
     def close(self):
         """Pulls the plug."""

@@ -24,6 +24,7 @@ class Stub:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._program = program
         self._process = None
+        self._control = None
         self.port = 0
 
     def start(self):
@@ -34,7 +35,7 @@ class Stub:
                     # However this process ends, the stub ends with it.
                     "setpriv", "--pdeathsig", "KILL",
                     self._program, "--listen", f"127.0.0.1:{self.port}",
-                    "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD,
+                    "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             )
@@ -43,6 +44,7 @@ class Stub:
             self._process.wait(ANSWER_SECONDS)
             raise RuntimeError(f"the stub did not start: {(self.directory / 'stub.log').read_text()}")
         self.port = urlsplit(json.loads(announced)["url"]).port
+        self._control = json.loads(announced)["control"]
         return self
 
     def stop(self):
@@ -65,24 +67,54 @@ class Stub:
         """The configuration it recommends."""
         return json.loads(self.read("config.json"))
 
-    def rotate_key(self):
-        """Gives the node a new key; the old one fails from now on. Returns the new credential file's text."""
-        credential = json.loads(self.read("credential.json"))
+    def rotate_key(self, node_id=None):
+        """Gives a node a new key, the stub's own unless another is named; the old key fails from now on. Returns the
+        new credential file's text."""
+        node_id = node_id or json.loads(self.read("credential.json"))["node_id"]
+        answer = self._administer("POST", f"/admin/nodes/{node_id}/rotate-key")
+        return json.dumps({"node_id": node_id, "node_key": answer["node_key"]})
+
+    def add_node(self, node_id):
+        """Registers a further node in the household of the first, for the same service. Returns its credential
+        file's text."""
+        first = self._administer("GET", f"/admin/nodes/{json.loads(self.read('credential.json'))['node_id']}")
+        answer = self._administer("POST", "/admin/nodes", {
+            "node_id": node_id, "household_id": first["household_id"], "name": node_id,
+            "services": [self.config()["service_id"]],
+        })
+        return json.dumps({"node_id": node_id, "node_key": answer["node_key"]})
+
+    def known_faults(self):
+        """The names of all that it can do wrong."""
+        listed = subprocess.run([self._program, "--list-faults"], stdout=subprocess.PIPE, text=True, check=True)
+        return [line.split()[0] for line in listed.stdout.splitlines()]
+
+    def misbehave(self, *faults):
+        """Has it do wrong what these names say (`server-stub --list-faults`), and nothing else; none is none."""
+        control = urlsplit(self._control)
+        connection = http.client.HTTPConnection(control.hostname, control.port, timeout=ANSWER_SECONDS)
+        self._ask(connection, "PUT", control.path, list(faults))
+
+    def _administer(self, method, path, body=None):
         trusted = ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
         trusted.check_hostname = False  # its certificate is made out to the address the board uses
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS, context=trusted)
+        return self._ask(
+            http.client.HTTPSConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS, context=trusted), method, path, body
+        )
+
+    def _ask(self, connection, method, path, body):
+        headers = {"X-Jarvis-Admin-Token": self.read("admin.token").strip()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            connection.request(
-                "POST", f"/admin/nodes/{credential['node_id']}/rotate-key",
-                headers={"X-Jarvis-Admin-Token": self.read("admin.token").strip()},
-            )
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            body = answer.read()
+            told = answer.read()
         finally:
             connection.close()
-        if answer.status != 200:
-            raise RuntimeError(f"the stub answered rotate-key with {answer.status}")
-        return json.dumps({"node_id": credential["node_id"], "node_key": json.loads(body)["node_key"]})
+        if answer.status not in (200, 201):
+            raise RuntimeError(f"the stub answered {method} {path} with {answer.status}: {told.decode(errors='replace')}")
+        return json.loads(told)
 
     def __enter__(self):
         return self

@@ -36,7 +36,7 @@ pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it is not there, cannot be read, is larger than 256 KiB, belongs to neither root nor
-/// the running user, or is open to others.
+/// the running user (unless that is root), or is open to others.
 pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let unreadable = |why| SetupError::reading(what, path, why);
     // Without waiting: to open a pipe that nobody writes to would hold the LED up.
@@ -75,7 +75,8 @@ fn check_private(
     mode: u32,
     reader: Reader,
 ) -> Result<(), SetupError> {
-    if owner != reader.user && owner != 0 {
+    // Root can read them all; `sudo jarvis-node check` has to see what the daemon's own user sees.
+    if owner != reader.user && owner != 0 && reader.user != 0 {
         return Err(SetupError::Foreign { what, path: path.into(), owner, wanted: reader.user });
     }
     // systemd's own credentials carry an ACL for the unit's user, which shows as group-readable;
@@ -166,6 +167,14 @@ mod tests {
         assert!(check(0).is_ok());
         let error = check(1000).expect_err("refused");
         assert_eq!(error.to_trouble().fix.as_str(), "sudo chown 990 /k");
+    }
+
+    #[test]
+    fn root_reads_the_files_of_the_daemons_user_but_no_open_ones() {
+        let reader = Reader { user: 0, from_systemd: false };
+        assert!(check_private("key", Path::new("/k"), 990, 0o100_600, reader).is_ok());
+        let open = check_private("key", Path::new("/k"), 990, 0o100_640, reader);
+        assert!(matches!(open, Err(SetupError::Open { .. })), "{open:?}");
     }
 
     #[test]

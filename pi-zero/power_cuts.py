@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Cuts the power of an emulated board while its credential is replaced, again and again on one card, and holds every
+boot afterwards to this: the node validates, with the credential last reported as installed or the one that was being
+installed.
+
+power_cuts.sh beside this builds what it needs and calls it.
+"""
+
+import argparse
+import collections
+import json
+import random
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from board.card import BOARD, WORK, BareCard
+from board.filesystem import after_a_cut
+from board.installation import CREDENTIAL, prepared
+from board.machine import BoardDied, Machine
+from board.report import Report
+from board.stub import Stub
+
+# Where a cut falls, and how often: at any moment of a rotation, most of which is a TLS handshake; or from the moment
+# on at which the card is first written to, which is what this is about.
+ANYWHERE, WRITING = "anywhere in a rotation", "once the card is written to"
+PLACES = {ANYWHERE: 1, WRITING: 2}
+# So often the boot after a cut is cut off, too: the journal is then replayed a second time.
+BOOT_CUT_CHANCE = 0.2
+
+# What the program says when it does not simply use the file it should find.
+ADOPTED = "a replacement of the credential was cut short after it was written"
+ADOPTED_OVER_DAMAGE = "; the newer credential in "
+FELL_BACK = "; the one before it, in "
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--cuts", type=int, default=30, help="how often the power fails during a rotation (30)")
+    arguments.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="where it does (at random)")
+    options = arguments.parse_args()
+    report = Report()
+    report.say(f"{options.cuts} power cuts, --seed {options.seed}")
+    with tempfile.TemporaryDirectory(prefix="stub-") as directory, Stub(Path(directory)) as stub:
+        stub.start()
+        trial = Trial(report, stub, random.Random(options.seed))
+        try:
+            trial.run(options.cuts)
+        except (BoardDied, RuntimeError) as trouble:
+            report.check("the trial runs to its end", False, trouble)
+        trial.tell()
+    report.finish()
+
+
+class Trial:
+    """One card, and what is known of the credential on it."""
+
+    def __init__(self, report, stub, chance):
+        self._report = report
+        self._stub = stub
+        self._chance = chance
+        self._card = prepared(BareCard("cuts"), stub, led="none").write()
+        self._log = WORK / "card-cuts.log"
+        self._log.unlink(missing_ok=True)
+        self._made = 0
+        self._installed = json.loads(stub.read("credential.json"))["node_id"]
+        self._in_flight = None
+        self._written_before = 0
+        # Seconds; measured before the first cut.
+        self._boot_takes = self._rotation_takes = self._writing_takes = 0.0
+        self._seen = collections.Counter()
+
+    def run(self, cuts):
+        """Boots, rotates and cuts, so many times."""
+        machine = self._boot()
+        try:
+            self._validates(machine, "before the first cut")
+            self._measure(machine)
+            for number in range(1, cuts + 1):
+                place = self._chance.choices(list(PLACES), PLACES.values())[0]
+                self._rotate_until_cut(machine, place)
+                self._look_at_the_card()
+                if self._chance.random() < BOOT_CUT_CHANCE:
+                    self._cut_while_booting()
+                machine = self._boot()
+                self._validates(machine, f"cut {number}, {place}")
+            left = machine.read(f"ls {CREDENTIAL}*").split()
+        finally:
+            machine.close()
+        damaged = [name for name in left if ".damaged" in name]
+        self._report.equal("no credential was ever found damaged", damaged, [])
+
+    def tell(self):
+        """The figures."""
+        seen = self._seen
+        print(f"""
+rotation: {self._rotation_takes:.2f} s, of it {self._writing_takes:.2f} s from the first write to the card on
+cuts in rotations:      {seen['cuts']:4}, of them after the first write to the card {seen['cuts after a write']}
+cuts while booting:     {seen['boots cut']:4}
+boots that validated:   {seen['valid']:4} of {seen['boots']}
+with the last credential reported as installed:  {seen['old']:4}
+with the one that was being installed:           {seen['new']:4}
+  of them taken from .new beside a sound old one:{seen['adopted']:4}
+.new or .prev used because the file was damaged: {seen['adopted over damage'] + seen['fell back']:4}
+cards whose journal had to be replayed: {seen['journal had work']} of {seen['cards looked at']}; \
+sound afterwards, by e2fsck -fn: {seen['sound']}
+""")
+
+    def _boot(self):
+        machine = Machine(BOARD, self._card, [f"board.clock={int(time.time())}"], log=self._log)
+        self._seen["boots"] += 1
+        started = time.monotonic()
+        try:
+            machine.wait_until_booted()
+        except BoardDied:
+            machine.close()
+            raise
+        self._boot_takes = time.monotonic() - started
+        return machine
+
+    def _validates(self, machine, when):
+        told = machine.read("jarvis-node check --json 2>/run/said; cat /run/said")
+        view, said = json.JSONDecoder().raw_decode(told)[0] if told.startswith("{") else {}, told.partition("\n")[2]
+        outcome, node_id = view.get("outcome"), view.get("node_id")
+        known = {self._in_flight: "new", self._installed: "old"}.get(node_id) if node_id else None
+        age = f"the {known} credential" if known else f"{node_id}, neither {self._installed} nor {self._in_flight}"
+        if not self._report.check(
+            f"{when}: valid, with the old credential or the new", outcome == "valid" and known, f"{age}; {told}"
+        ):
+            self._report.say(machine.read(f"ls -l {CREDENTIAL}*; wc -c {CREDENTIAL}*", check=False))
+        self._seen["valid"] += outcome == "valid"
+        # Before the first cut there is nothing to be old or new.
+        self._seen[known] += self._seen["cuts"] > 0
+        for sentence, name in (
+            (ADOPTED, "adopted"), (ADOPTED_OVER_DAMAGE, "adopted over damage"), (FELL_BACK, "fell back"),
+        ):
+            self._seen[name] += sentence in said
+        if said:
+            self._report.say(f"      {said}")
+        self._installed, self._in_flight = node_id, None
+
+    def _measure(self, machine):
+        """How long a rotation takes, and its part that writes. Not cut; the first is a warm-up."""
+        for _ in range(3):
+            writing = []
+            before, started = last_write(self._card), time.monotonic()
+            watcher = threading.Thread(
+                target=lambda: (wait_for_write(machine, self._card, before), writing.append(time.monotonic()))
+            )
+            watcher.start()
+            self._install(machine)
+            ended = time.monotonic()
+            watcher.join()
+            self._rotation_takes, self._writing_takes = ended - started, max(ended - writing[0], 0.05)
+
+    def _install(self, machine):
+        """Installs a credential that was never there before."""
+        self._made += 1
+        self._in_flight = f"node-{self._made}"
+        credential = self._stub.add_node(self._in_flight)
+        self._written_before = last_write(self._card)
+        finished = machine.run(f"jarvis-node install-credential <<'END'\n{credential}\nEND", check=False)
+        if finished.status != 0:
+            raise RuntimeError(f"install-credential ended with {finished.status}: {finished.output}")
+        self._installed, self._in_flight = self._in_flight, None
+
+    def _rotate_until_cut(self, machine, place):
+        """One credential after the other, as fast as it goes, until the power fails."""
+        delay = self._chance.uniform(0, 1.5 * self._rotation_takes)
+        if place == WRITING:
+            for _ in range(self._chance.randrange(3)):
+                self._install(machine)
+            delay = self._chance.uniform(0, 1.2 * self._writing_takes)
+        written = last_write(self._card) if place == WRITING else None
+        cutter = threading.Thread(target=cut, args=(machine, delay, self._card, written), daemon=True)
+        cutter.start()
+        try:
+            while True:
+                self._install(machine)
+        except BoardDied:
+            cutter.join()
+        finally:
+            machine.close()
+        self._seen["cuts"] += 1
+        self._seen["cuts after a write"] += self._in_flight is not None and last_write(self._card) != self._written_before
+
+    def _cut_while_booting(self):
+        machine = Machine(BOARD, self._card, [f"board.clock={int(time.time())}"], log=self._log)
+        self._report.say("      and again during the boot")
+        time.sleep(self._chance.uniform(0, self._boot_takes))
+        machine.cut_power()
+        machine.close()
+        self._seen["boots cut"] += 1
+        self._look_at_the_card()
+
+    def _look_at_the_card(self):
+        card = after_a_cut(self._card)
+        self._seen["cards looked at"] += 1
+        self._seen["journal had work"] += card.journal_had_work
+        self._seen["sound"] += card.complaints == ""
+        self._report.check("the file system is sound once its journal is replayed", not card.complaints, card.complaints)
+
+
+def cut(machine, delay, card, written):
+    """Cuts the power some seconds from now; with `written`, from the moment on at which the card is next written to."""
+    if written is not None:
+        wait_for_write(machine, card, written)
+    time.sleep(delay)
+    machine.cut_power()
+
+
+def last_write(card):
+    """When QEMU last wrote to the image, as the host's file system has it."""
+    return card.stat().st_mtime_ns
+
+
+def wait_for_write(machine, card, before):
+    """Returns when the image is written to, or the machine has ended."""
+    while last_write(card) == before and machine.runs():
+        time.sleep(0.001)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Runs the unit on an emulated board against a server that does one thing wrong after the other, while keys are
+replaced and the server comes and goes, and holds the daemon to this: it takes no more memory and no more descriptors
+as time goes by, misses no deadline, is never started anew, and is valid once the server is well again.
+
+soak.sh beside this builds what it needs and calls it.
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from board.card import BOARD, WORK, Card
+from board.installation import prepared
+from board.machine import BoardDied, Machine
+from board.node import Node
+from board.report import Report
+from board.samples import read_sample
+from board.stub import Stub
+
+# Short, so that much happens in a quarter of an hour.
+TIMES = {"revalidate_secs": 2, "request_timeout_secs": 4, "connect_timeout_secs": 2, "start_splay_secs": 0}
+SAMPLE_SECONDS = 2
+# How long a server stays wrong in one way.
+FAULT_SECONDS = (3, 10)
+# A daemon that is to come back only later than this is told that something has changed.
+PATIENCE_SECONDS = 10
+
+# KiB of anonymous memory, between the first half of what is left after the warm-up and the second: of the median, and
+# of the highest sample, which depends on what went wrong just then.
+MEDIAN_GROWTH = 16
+HIGHEST_GROWTH = 64
+# Seconds; the host is busy with other things, too.
+LATEST = 20
+MOST_SECONDS_AN_ANSWER = 15
+
+UNITS = {
+    "RssAnon": "memory of its own, KiB", "VmRSS": "memory, KiB", "VmHWM": "its peak, KiB", "Threads": "threads",
+    "files": "open files, sockets aside", "sockets": "sockets",
+}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--minutes", type=float, default=15, help="how long (15)")
+    arguments.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="what goes wrong (at random)")
+    options = arguments.parse_args()
+    report = Report()
+    report.say(f"{options.minutes} minutes of trouble, --seed {options.seed}")
+    with tempfile.TemporaryDirectory(prefix="stub-") as directory, Stub(Path(directory)) as stub:
+        stub.start()
+        card = prepared(Card("soak"), stub, led={"gpio": 17}, **TIMES).write()
+        try:
+            with Machine(BOARD, card, [f"board.clock={int(time.time())}"], log=WORK / "card-soak.log") as machine:
+                machine.wait_until_booted()
+                Soak(report, machine, stub, random.Random(options.seed)).run(options.minutes * 60)
+        except (BoardDied, RuntimeError) as trouble:
+            report.check("the soak runs to its end", False, trouble)
+    report.finish()
+
+
+class Soak:
+    """One board under trouble."""
+
+    def __init__(self, report, machine, stub, chance):
+        self._report = report
+        self._machine = machine
+        self._stub = stub
+        self._chance = chance
+        self._node = Node(machine, None, report)
+        self._first_credential = stub.read("credential.json")
+        self._faults = stub.known_faults()
+        self._rotated = False
+        self._done = {"faults": 0, "keys replaced": 0, "server restarts": 0}
+        self._samples = []
+
+    def run(self, seconds):
+        """The whole soak."""
+        self._report.check("valid before any trouble", self._becomes_valid(), self._node.status())
+        pid = self._pid = self._node.pid()
+        started = time.monotonic()
+        while time.monotonic() < started + seconds:
+            self._chance.choices((self._fault, self._replace_key, self._restart_server), (12, 1, 1))[0]()
+            self._hold(self._chance.uniform(*FAULT_SECONDS))
+        self._stub.misbehave()
+        self._node.reload()
+        self._report.check("valid when the server is well again", self._becomes_valid(), self._node.status())
+        self._hold(3 * SAMPLE_SECONDS)
+        self._report.equal("the same process all the time", self._node.pid(), pid)
+        self._report.equal("started anew by nobody", self._node.property("NRestarts"), "0")
+        self._judge(time.monotonic() - started)
+
+    def _fault(self):
+        """One thing wrong, or several that go together."""
+        faults = self._chance.sample(self._faults, self._chance.choice((1, 1, 2)))
+        try:
+            self._stub.misbehave(*faults)
+        except RuntimeError:  # they contradict each other
+            faults = faults[:1]
+            self._stub.misbehave(*faults)
+        self._done["faults"] += 1
+        self._wake()
+        self._report.say(f"      {' and '.join(faults)}")
+
+    def _replace_key(self):
+        """As an administrator does: rotated on the server, rejected for a while, installed on the board."""
+        self._stub.misbehave()
+        credential = self._stub.rotate_key()
+        self._rotated = True
+        self._hold(self._chance.choice((0, 2 * TIMES["revalidate_secs"])))
+        self._install(credential)
+
+    def _restart_server(self):
+        """It forgets what it was told, and so the first credential is the good one again."""
+        self._stub.stop()
+        self._hold(self._chance.uniform(*FAULT_SECONDS))
+        self._stub.start()
+        if self._rotated:
+            self._install(self._first_credential)
+            self._rotated = False
+        self._done["server restarts"] += 1
+        self._report.say("      the server was away")
+
+    def _install(self, credential):
+        """The daemon hears of it by itself."""
+        told = self._machine.run(f"jarvis-node install-credential <<'END'\n{credential}\nEND", check=False)
+        # The server may have been overtaken by the daemon's own rejected call, never by another credential.
+        self._report.check("a new key is installed and taken up", told.status == 0 and self._becomes_valid(), told.output)
+        self._done["keys replaced"] += 1
+
+    def _wake(self):
+        """After many failures it would come back in minutes only."""
+        if self._samples and self._samples[-1].due_in > PATIENCE_SECONDS:
+            self._node.reload()
+
+    def _becomes_valid(self, seconds=90):
+        deadline = time.monotonic() + seconds
+        while (view := self._node.status())["outcome"] != "valid" or view["source"] != "server":
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.5)
+        return True
+
+    def _hold(self, seconds):
+        """Lets time pass, and looks at the process meanwhile."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._samples.append(read_sample(self._machine, self._pid))
+            time.sleep(max(0, min(SAMPLE_SECONDS, deadline - time.monotonic())))
+
+    def _judge(self, seconds):
+        tail = self._samples[len(self._samples) // 4:]
+        earlier, later = tail[: len(tail) // 2], tail[len(tail) // 2:]
+        answers = len({sample.as_of_ms for sample in self._samples})
+        print(f"\n{seconds / 60:.1f} minutes, {len(self._samples)} samples; " + ", ".join(
+            f"{count} {what}" for what, count in self._done.items()
+        ) + f"; at least {answers} answers")
+        print(f"  {'':<34}{'start':>8}{'earlier':>9}{'later':>8}{'highest':>9}")
+        for name in ("RssAnon", "VmRSS", "VmHWM", "Threads", "files", "sockets"):
+            figures = [[getattr(sample, name) for sample in part] for part in (self._samples[:5], earlier, later)]
+            print(f"  {UNITS[name]:<34}" + "{:>8.0f}{:>9.0f}{:>8.0f}".format(*map(statistics.median, figures))
+                  + f"{max(getattr(sample, name) for sample in self._samples):>9}")
+        slope = statistics.linear_regression(
+            [sample.uptime for sample in tail], [sample.RssAnon for sample in tail]
+        ).slope
+        print(f"  RssAnon by a straight line: {slope * 60:+.2f} KiB a minute")
+        latest = max(sample.overdue for sample in self._samples)
+        print(f"  the latest a deadline was seen past: {latest:.1f} s\n")
+
+        anonymous = [[sample.RssAnon for sample in part] for part in (earlier, later)]
+        median, highest = ([judge(part) for part in anonymous] for judge in (statistics.median, max))
+        grown = f"{median[0]} to {median[1]} KiB, at most {highest[0]} and then {highest[1]} KiB"
+        self._report.check(
+            f"memory does not grow (median by at most {MEDIAN_GROWTH} KiB, highest by {HIGHEST_GROWTH})",
+            median[1] <= median[0] + MEDIAN_GROWTH and highest[1] <= highest[0] + HIGHEST_GROWTH, grown,
+        )
+        files = {sample.files for sample in self._samples}
+        self._report.check("open files, sockets aside, are always as many", len(files) == 1, files)
+        idle = [min(sample.sockets for sample in part) for part in (self._samples[:5], earlier, later)]
+        self._report.check("sockets do not pile up", max(idle) == min(idle), idle)
+        threads = {sample.Threads for sample in self._samples}
+        self._report.check("threads are always as many", len(threads) == 1, threads)
+        self._report.check(f"no deadline is missed by {LATEST} s", latest < LATEST, f"{latest:.1f} s")
+        self._report.check("and the server is asked all the time", answers * MOST_SECONDS_AN_ANSWER >= seconds, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Runs the unit on an emulated Pi Zero under continual trouble, and watches what it takes of the board:
+#   pi-zero/soak.sh [--minutes M] [--seed S]
+# The last line is "N passed, M failed".
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+"$here/prepare.sh"
+exec python3 -B "$here/soak.py" "$@"
