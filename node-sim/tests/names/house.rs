@@ -110,8 +110,10 @@ impl House {
         self.configure("auth_url", format!("https://{host}:{PORT}"));
     }
 
+    /// The node's program, or the one that `$JARVIS_NODE` names: another target's, say.
     pub(super) fn jarvis_node(&self, verb: &str) -> Command {
-        let mut command = self.node.command(built("jarvis-node"));
+        let program = std::env::var_os("JARVIS_NODE").map_or_else(|| built("jarvis-node"), Into::into);
+        let mut command = self.node.command(program);
         command.arg(verb).arg("--config").arg(self.config()).env_remove("CREDENTIALS_DIRECTORY");
         command
     }
