@@ -208,6 +208,10 @@ fn refusal_trouble(refusal: &Refusal) -> Trouble {
                 "the key of the server's certificate, or of its CA, is too weak: RSA under 2048 bits"
             ),
         ),
+        Refusal::NeverValid => Trouble::new(
+            TroubleKind::CertificateRefused,
+            format_args!("there is no moment at which the server's certificate and its CA's are all valid"),
+        ),
         Refusal::KeyNotProved => Trouble::new(
             TroubleKind::KeyNotProved,
             format_args!("the server shows a certificate whose key it does not have"),

@@ -43,6 +43,8 @@ pub(super) enum Refusal {
     SelfSigned,
     /// An RSA key of less than 2048 bits, the server's or a CA's.
     ShortKey,
+    /// There is no moment at which all of the chain is valid.
+    NeverValid,
     /// The certificate of somebody else: the key that is in it did not sign this handshake.
     KeyNotProved,
 }
@@ -71,26 +73,22 @@ impl Verifier {
             let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
         };
-        let mut result = at(moment);
-        if self.dates == Dates::Ignored {
-            // Dates are looked at before signatures, so that this costs nearly nothing.
-            for _ in 0..MOMENTS {
-                match &result {
-                    Err(Error::InvalidCertificate(CertificateError::ExpiredContext {
-                        not_after, ..
-                    })) => {
-                        moment = *not_after;
-                    }
-                    Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                        not_before,
-                        ..
-                    })) => moment = *not_before,
-                    Ok(()) | Err(_) => break,
-                }
-                result = at(moment);
-            }
+        if self.dates == Dates::Checked {
+            return at(moment);
         }
-        result
+        // Dates are looked at before signatures, so that this costs nearly nothing.
+        for _ in 0..MOMENTS {
+            moment = match at(moment) {
+                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+                    not_after
+                }
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before, ..
+                })) => not_before,
+                result => return result,
+            };
+        }
+        Err(Refusal::NeverValid.into())
     }
 
     /// Whether a CA that may have signed one of these has a key so short that ring takes no signature of it.
@@ -199,6 +197,7 @@ impl fmt::Display for Refusal {
             Self::KeyNotPinned(seen) => write!(f, "the server's key is not pinned, but {seen}"),
             Self::SelfSigned => f.write_str("self-signed"),
             Self::ShortKey => f.write_str("an RSA key under 2048 bits"),
+            Self::NeverValid => f.write_str("never valid"),
             Self::KeyNotProved => f.write_str("the handshake is not signed with the certificate's key"),
         }
     }
