@@ -100,9 +100,11 @@ say_what_is_left() {
     if [[ $config == "$here/config.example.json" ]]; then
         echo "Now fill in $root/etc/jarvis-node/config.json."
     fi
-    [[ -e $root/etc/jarvis-node/app.key ]] || echo "The app key is still to come: run this again with --app-key FILE."
+    # A node that asks the command center has no app key.
+    [[ -e $root/etc/jarvis-node/app.key ]] || grep -q '"via"' "$root/etc/jarvis-node/config.json" ||
+        echo "The app key is still to come: run this again with --app-key FILE."
     [[ -e $root/var/lib/jarvis-node/credential.json ]] ||
-        echo "The node's credential is still to come: run this again with --credential FILE."
+        echo "The node's credential is still to come: 'jarvis-node enroll', or this again with --credential FILE."
     [[ -n $root ]] || echo "'jarvis-node status' says what the LED says."
 }
 
