@@ -277,6 +277,24 @@ fn the_time_of_a_call_is_for_all_of_it() {
 }
 
 #[test]
+fn a_server_that_takes_its_time_to_tell_the_time_is_given_up() {
+    let pinned = Pinned::new(|_| {});
+    pinned.site.answers(|request| {
+        thread::sleep(Duration::from_secs(7));
+        ok(request, Some(&now()))
+    });
+    let server = pinned.serve();
+    pinned.rig.configure("request_timeout_secs", 2);
+    let start = Instant::now();
+    let (exit, view) = pinned.rig.check();
+    let taken = start.elapsed();
+    assert_eq!((exit, view["outcome"].as_str()), (Some(75), Some("server")), "{view}");
+    assert!(view["reason"].as_str().unwrap().contains("did not answer in time"), "{view}");
+    assert!(taken < Duration::from_secs(6), "{taken:?}");
+    assert_eq!(server.stop().asked(), [HEALTH]);
+}
+
+#[test]
 fn only_without_pins_does_the_clock_have_to_be_set() {
     let pinned = Pinned::new(|_| {});
     let server = pinned.serve();
