@@ -9,7 +9,7 @@ mod verdicts;
 use core::time::Duration;
 
 use super::{
-    Action, Actions, Agent, Answer, Claim, Event, Exit, Household, Outcome, Remembered, Settings, Setup,
+    ANSWER_OVERDUE, Action, Actions, Agent, Answer, Claim, Event, Exit, Household, Outcome, Remembered, Settings, Setup,
     Source, Trouble, TroubleKind, Verdict,
 };
 use crate::credential::NodeId;

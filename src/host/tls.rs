@@ -12,6 +12,8 @@
 
 mod connector;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod pin;
 mod sessions;
 mod trouble;
