@@ -14,6 +14,8 @@ mod dial;
 pub mod durable;
 pub mod enroll;
 pub mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http_client;
 pub mod inbox;
 pub mod install;

@@ -59,6 +59,8 @@ impl Jitter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
@@ -95,6 +97,53 @@ mod tests {
         let (low, high) = extremes(|| jitter.around(S(300)));
         assert!(low >= S(270) && low < S(271), "{low:?}");
         assert!(high <= S(330) && high > S(329), "{high:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_retry_comes_after_its_cap_or_before_it_is_allowed(
+            seed: u64,
+            failures: u32,
+            asked in prop::option::of((0..=u64::MAX, 0..1_000_000_000_u32)),
+        ) {
+            let asked = asked.map(|(secs, nanos)| Duration::new(secs, nanos));
+            let delay = Jitter::new(seed).retry(failures, asked);
+            let most = RETRY_CAP + asked.map_or(Duration::ZERO, |_| RETRY_CAP / 10);
+            prop_assert!(delay <= most, "{delay:?}");
+            let least = asked.map_or(Duration::ZERO, |asked| asked.min(RETRY_CAP));
+            prop_assert!(delay >= least, "{delay:?} of {asked:?}");
+            // Two seconds, doubled with each failure, but reckoned without shifting bits.
+            let ceiling = (1..failures.clamp(1, 20)).fold(2.0, |secs: f64, _| (secs * 2.0).min(300.0));
+            let alone = Jitter::new(seed).retry(failures, None).as_secs_f64();
+            prop_assert!(alone <= ceiling, "{alone} of {ceiling}");
+        }
+
+        #[test]
+        fn retries_fill_all_of_their_time_and_no_two_nodes_keep_step(seed: u64, failures: u32, other: u64) {
+            let ceiling = FIRST_RETRY.saturating_mul(1 << failures.clamp(1, 10).saturating_sub(1)).min(RETRY_CAP);
+            let mut jitter = Jitter::new(seed);
+            let mut quarters = [0; 4];
+            for _ in 0..200 {
+                let delay = jitter.retry(failures, None);
+                quarters[(delay.as_millis() * 4 / (ceiling.as_millis() + 1)) as usize] += 1;
+            }
+            // 50 of each are to be expected; one case in 10^9 is outside of this by chance.
+            prop_assert!(quarters.iter().all(|n| (12..=95).contains(n)), "{quarters:?}");
+            let delays = |seed| {
+                let mut jitter = Jitter::new(seed);
+                [0; 8].map(|_| jitter.retry(8, Some(RETRY_CAP)))
+            };
+            prop_assert!(seed == other || delays(seed) != delays(other));
+        }
+
+        #[test]
+        fn what_is_spread_stays_within_a_tenth(seed: u64, mean in 0..31_536_000_000_u64) {
+            let mean = Duration::from_millis(mean);
+            let spread = Jitter::new(seed).around(mean);
+            prop_assert!(spread >= mean - mean / 10 && spread <= mean + mean / 10, "{spread:?} of {mean:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::wire::{
     ValidateResponse,
 };
 
+#[cfg(fuzzing)]
+mod fuzzing;
+
 /// Asks one service whether a node is valid.
 pub struct AuthClient {
     http: HttpClient,
@@ -79,17 +82,17 @@ impl AuthClient {
     /// time-outs, whatever the network does.
     #[must_use]
     pub fn validate(&self, credential: &Credential) -> Reply {
-        let response = match self.ask(credential) {
-            Ok(response) => response,
-            Err(trouble) => return Reply::from(trouble),
-        };
+        self.ask(credential).map_or_else(Reply::from, |response| self.conclude(&response, credential))
+    }
+
+    fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
         let answer = match &self.way {
-            Way::App { app_id, .. } => judge(&response, credential, app_id, self.http.now()),
-            Way::CommandCenter => judge_heartbeat(&response, self.http.now()),
+            Way::App { app_id, .. } => judge(response, credential, app_id, self.http.now()),
+            Way::CommandCenter => judge_heartbeat(response, self.http.now()),
         };
         Reply {
             answer: if self.repeats_a_key(&response.body, credential) { withheld(answer) } else { answer },
-            server_time: self.http.proven_time(&response),
+            server_time: self.http.proven_time(response),
         }
     }
 

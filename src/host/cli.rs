@@ -13,6 +13,8 @@ use super::{check, clock, daemon, enroll, inbox, install, logging, pin, process}
 use crate::agent::{Exit, Outcome};
 
 mod arguments;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 /// How long `led` shows a pattern.
 const SHOW_FOR: Duration = Duration::from_secs(10);

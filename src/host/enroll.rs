@@ -90,7 +90,7 @@ pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Re
     Ok(node_id)
 }
 
-fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, NotEnrolled> {
+pub(super) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, NotEnrolled> {
     let mut token =
         secret_input::read(input).map_err(|why| NotEnrolled::Input(format!("standard input {why}")))?;
     while token.last().is_some_and(u8::is_ascii_whitespace) {
@@ -135,7 +135,7 @@ fn register(
 }
 
 /// The credential in the answer, by the rules of jarvis-auth-wire.md, "Enrolment at command-center".
-fn read_answer(response: &Response, node_id: &NodeId) -> Result<Credential, NotEnrolled> {
+pub(super) fn read_answer(response: &Response, node_id: &NodeId) -> Result<Credential, NotEnrolled> {
     let peer_says = |why: &str| NotEnrolled::Refused(format!("the command center refuses: {why}"));
     let lost = |why: &str| NotEnrolled::AnswerLost(node_id.clone(), why.into());
     match response.status {

@@ -22,6 +22,8 @@ use super::tls::{self, CutOff, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector
 use crate::agent::{Outcome, Trouble, TroubleKind};
 use crate::time::UnixTime;
 
+#[cfg(fuzzing)]
+mod fuzzing;
 mod time;
 
 /// The documented answers have some 200 bytes; what is longer than this is none of them.
@@ -94,7 +96,10 @@ impl HttpClient {
     /// What stood in the way of an answer.
     pub(super) fn post(&self, post: &Post<'_>) -> Result<Response, Trouble> {
         let end = Instant::now() + self.timeout;
-        let response = self.post_in_time(post, end)?;
+        self.unless_a_proxys(self.post_in_time(post, end)?)
+    }
+
+    fn unless_a_proxys(&self, response: Response) -> Result<Response, Trouble> {
         match self.tls.proxys_trouble(self.https, &response.body) {
             Some(trouble) if response.status == 400 => Err(trouble),
             Some(_) | None => Ok(response),

@@ -4,6 +4,8 @@
 
 mod dns;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod interfaces;
 mod mdns;
 mod packet;

@@ -163,7 +163,7 @@ impl Reader {
     }
 }
 
-fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
+pub(super) fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let (mut key, stamp) = secret_file::read("app key file", path)?;
     while key.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
         key.pop();

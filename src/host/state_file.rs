@@ -96,7 +96,7 @@ pub fn board_serial() -> Option<String> {
 }
 
 /// A device tree's text ends with a NUL. A number of zeros is one that the firmware did not fill in.
-fn parse_serial(bytes: &[u8]) -> Option<String> {
+pub(super) fn parse_serial(bytes: &[u8]) -> Option<String> {
     let text = core::str::from_utf8(bytes).ok()?.trim_end_matches('\0').trim();
     let sound = !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());
     (sound && text.bytes().any(|b| b != b'0')).then(|| text.to_owned())

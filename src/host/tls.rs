@@ -12,6 +12,8 @@
 
 mod connector;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod own_certificate;
 mod pin;
 mod sessions;

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Runs the fuzz targets, one after the other, and keeps to one core:
+#
+#   fuzz/run.sh [--seconds N] [TARGET…]     N seconds each (10), all targets if none is named
+#
+# Exits 1 when one of them finds something, and says where the input is that leads there. Needs a C++ compiler
+# for libFuzzer; installs cargo-fuzz into its own folder. Works with the stable toolchain.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly CARGO_FUZZ=0.13.2
+seconds=10
+targets=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --seconds) seconds=$2; shift ;;
+        -*) echo "usage: fuzz/run.sh [--seconds N] [TARGET…]" >&2; exit 64 ;;
+        *) targets+=("$1") ;;
+    esac
+    shift
+done
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | tail -n +2)
+
+target_dir=${CARGO_TARGET_DIR:-$PWD/target}
+tools=$target_dir/tools
+if [ "$("$tools/bin/cargo-fuzz" --version 2>/dev/null)" != "cargo-fuzz $CARGO_FUZZ" ]; then
+    CARGO_TARGET_DIR=$tools/build cargo install cargo-fuzz --locked --version "$CARGO_FUZZ" --root "$tools" --quiet
+    rm -rf "$tools/build"
+fi
+
+# Sanitizers are unstable flags. Without AddressSanitizer's library, what is left are our own assertions, and
+# in code without `unsafe` those are what finds things.
+export RUSTC_BOOTSTRAP=1
+# One moment, or every build would be another one.
+export SOURCE_DATE_EPOCH=1780000000
+host=$(rustc -vV | sed -n 's/^host: //p')
+sanitizer=none
+compgen -G "$(rustc --print sysroot)/lib/rustlib/$host/lib/librustc-*_rt.asan.a" >/dev/null && sanitizer=address
+for target in "${targets[@]}"; do
+    "$tools/bin/cargo-fuzz" build --fuzz-dir fuzz --target "$host" --target-dir "$target_dir/fuzz" \
+        --sanitizer "$sanitizer" "$target"
+done
+built=$SECONDS
+
+# What targets write is small, often written, and not to wear a disk.
+TMPDIR=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" jarvis-node-fuzz-XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
+table=
+found=0
+total=0
+for target in "${targets[@]}"; do
+    case $target in
+        credential_store | pem) longest=8192 ;;
+        *) longest=4096 ;;
+    esac
+    corpus=fuzz/corpus/$target artifacts=fuzz/artifacts/$target log=$TMPDIR/$target.log
+    mkdir -p "$corpus" "$artifacts"
+    code=0
+    "$target_dir/fuzz/$host/release/$target" "$corpus" "fuzz/seeds/$target" \
+        -dict="fuzz/dictionaries/$target.dict" -artifact_prefix="$artifacts/" -max_total_time="$seconds" \
+        -max_len="$longest" -rss_limit_mb=512 -timeout=5 -print_final_stats=1 >"$log" 2>&1 || code=$?
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    read -r coverage features < <(sed -n 's/^#.* cov: \([0-9]*\) ft: \([0-9]*\) .*/\1 \2/p' "$log" | tail -n 1) || true
+    line=$(printf '%-18s %10s runs %7s edges %7s features' "$target" "${runs:-?}" "${coverage:-?}" "${features:-?}")
+    if [ "$code" != 0 ]; then
+        found=1
+        line+="   FOUND SOMETHING"
+        grep -E -A 4 'panicked at|ERROR: |SUMMARY: ' "$log" | head -n 20 || true
+        sed -n 's/^artifact_prefix=.*Test unit written to /the input: /p' "$log"
+        echo "again: $target_dir/fuzz/$host/release/$target INPUT"
+    fi
+    echo "$line"
+    table+=$line$'\n'
+    total=$((total + ${runs:-0}))
+done
+
+printf '\n%s%s targets, %s runs, %s s to build and %s s to run, sanitizer: %s\n' \
+    "$table" "${#targets[@]}" "$total" "$built" "$((SECONDS - built))" "$sanitizer"
+exit "$found"

@@ -1,0 +1,29 @@
+//! The command line, an argument a line.
+#![no_main]
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use jarvis_node::host::fuzzing::parse_arguments;
+use jarvis_node_fuzz::{KEY, hides_keys};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let words: Vec<_> = input.split(|b| *b == b'\n').map(|word| OsString::from_vec(word.to_vec())).collect();
+    match parse_arguments(words.clone()) {
+        Ok(_) => {}
+        Err(told) => assert!(told.ends_with("; see jarvis-node --help"), "{told}"),
+    }
+    // A secret that was typed where it does not belong is not repeated.
+    let secret_input = ["install-credential", "enroll"].iter().any(|command| words[0] == *command);
+    if secret_input {
+        let clean = !input.windows(12).any(|window| KEY.as_bytes().windows(12).any(|part| part == window));
+        for secret in [KEY.to_owned(), format!("-{KEY}"), format!("--{}", &KEY[1..])] {
+            let mut words = words.clone();
+            words.push(secret.into());
+            if let (Err(told), true) = (parse_arguments(words), clean) {
+                hides_keys(&told);
+            }
+        }
+    }
+});

@@ -1,0 +1,45 @@
+//! The command center's answer to a heartbeat: its 401 can be a denial or an outage.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use jarvis_node::agent::{Answer, Outcome};
+use jarvis_node::host::auth_client::AuthClient;
+use jarvis_node::host::fuzzing::{Answered, conclude};
+use jarvis_node::wire::reasons;
+use jarvis_node_fuzz::*;
+use libfuzzer_sys::fuzz_target;
+
+static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("https://hub.home:7703", ""));
+
+fuzz_target!(|input: &[u8]| {
+    let us = credential();
+    let given = response(input);
+    let reply = conclude(&CLIENT, &given, &us);
+    is_answer_fit_to_show(&reply.answer);
+    let body = object(given.body).unwrap_or_default();
+    match &reply.answer {
+        Answer::Denied(_) => {
+            let detail = body["detail"].as_str().expect("a reason");
+            let known = [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY].contains(&detail)
+                || detail.starts_with(reasons::NOT_GRANTED);
+            assert!(given.status == 401 && known, "a denial from {given:?}");
+        }
+        Answer::Valid(_) => assert!(given.status == 200 && body["status"] == "ok", "a yes from {given:?}"),
+        Answer::Inconclusive { trouble, .. } => {
+            assert!(matches!(trouble.kind.outcome(), Outcome::Server), "{trouble:?}");
+        }
+    }
+    // An outage that names what it likes is no denial, and shows no key.
+    if let Ok(said) = std::str::from_utf8(given.body) {
+        let said = serde_json::to_string(said).expect("JSON");
+        let said = said.trim_matches('"');
+        for (key, begin) in [(KEY.to_owned(), "unavailable: "), (escaped(KEY), "error: ")] {
+            let body = format!(r#"{{"detail":"Auth service {begin}{said}{key}"}}"#);
+            let answered = Answered { status: 401, headers: Vec::new(), body: body.as_bytes() };
+            let answer = conclude(&CLIENT, &answered, &us).answer;
+            assert!(matches!(answer, Answer::Inconclusive { .. }), "{answer:?}");
+            is_answer_fit_to_show(&answer);
+        }
+    }
+});

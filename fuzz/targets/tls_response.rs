@@ -1,0 +1,19 @@
+//! What a server sends, byte for byte, through rustls and ureq as the node reads it.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use jarvis_node::agent::{Answer, Outcome};
+use jarvis_node::host::auth_client::AuthClient;
+use jarvis_node_fuzz::*;
+use libfuzzer_sys::fuzz_target;
+
+static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("https://127.0.0.1:7701", BY_APP));
+
+fuzz_target!(|input: &[u8]| {
+    let reply = validate_over(&CLIENT, input);
+    is_answer_fit_to_show(&reply.answer);
+    assert_eq!(reply.server_time, None, "nobody proved who this is");
+    let Answer::Inconclusive { trouble, .. } = reply.answer else { panic!("a verdict from nobody") };
+    assert!(matches!(trouble.kind.outcome(), Outcome::Tls | Outcome::Server), "{trouble:?}");
+});

@@ -1,0 +1,50 @@
+//! The answer to a validation, headers and all: who is denied, who is valid, and what is shown of it.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use jarvis_node::agent::{Answer, Jitter, RETRY_CAP};
+use jarvis_node::host::auth_client::AuthClient;
+use jarvis_node::host::fuzzing::{Answered, conclude};
+use jarvis_node::text::Text;
+use jarvis_node_fuzz::*;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("https://auth.home", BY_APP));
+
+fuzz_target!(|input: &[u8]| {
+    let us = credential();
+    let given = response(input);
+    let reply = conclude(&CLIENT, &given, &us);
+    is_answer_fit_to_show(&reply.answer);
+    // By another reader of JSON, into no struct.
+    let body = object(given.body).unwrap_or_default();
+    match &reply.answer {
+        Answer::Denied(_) => {
+            assert!(given.status == 200 && body["valid"] == Value::Bool(false), "a denial from {given:?}");
+        }
+        Answer::Valid(household) => {
+            assert!(given.status == 200 && body["valid"] == Value::Bool(true), "a yes from {given:?}");
+            assert_eq!(body["node_id"], us.node_id.as_str(), "a yes to somebody else");
+            assert!(household.id.is_none() || body["household_id"].is_string());
+        }
+        Answer::Inconclusive { retry_after, .. } => {
+            let delay = Jitter::new(input.len() as u64).retry(3, *retry_after);
+            assert!(delay <= RETRY_CAP + RETRY_CAP / 10, "{delay:?}");
+            let plainly_no = r#"{"valid":false,"reason":null}"#;
+            assert!(given.status != 200 || given.body != plainly_no.as_bytes());
+        }
+    }
+    // Whatever the server's reason is, a denial is one; and it may repeat a key in any spelling.
+    if let Ok(reason) = std::str::from_utf8(given.body) {
+        let text = serde_json::to_string(reason).expect("JSON");
+        let body = format!(r#"{{"valid":false,"node_id":null,"household_id":null,"reason":{text}}}"#);
+        let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
+        let Answer::Denied(shown) = conclude(&CLIENT, &said, &us).answer else { panic!("no denial: {body}") };
+        assert!(shown == Text::from(reason) || shown.as_str().starts_with("(not shown"), "{shown}");
+        let body = format!(r#"{{"valid":false,"reason":"{}{}"}}"#, text.trim_matches('"'), escaped(KEY));
+        let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
+        is_answer_fit_to_show(&conclude(&CLIENT, &said, &us).answer);
+    }
+});
