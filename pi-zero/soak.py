@@ -138,11 +138,15 @@ class Soak:
 
     def _becomes_valid(self, seconds=90):
         deadline = time.monotonic() + seconds
-        while (view := self._node.status())["outcome"] != "valid" or view["source"] != "server":
-            if time.monotonic() > deadline:
-                return False
+        while time.monotonic() < deadline:
+            try:
+                view = self._node.status()
+            except RuntimeError:
+                view = {}  # it has not left one yet
+            if view.get("outcome") == "valid" and view["source"] == "server":
+                return True
             time.sleep(0.5)
-        return True
+        return False
 
     def _hold(self, seconds):
         """Lets time pass, and looks at the process meanwhile."""
