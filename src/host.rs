@@ -19,6 +19,7 @@ pub mod inbox;
 pub mod install;
 pub mod logging;
 pub mod pin;
+pub mod process;
 mod reach;
 pub mod resolver;
 pub mod run;

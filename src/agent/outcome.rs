@@ -77,7 +77,7 @@ impl Outcome {
             Self::NodeRejected => "the auth service rejects this node",
             Self::AppRejected => "the auth service rejects the app key, not the node",
             Self::Tls => "the auth service's certificate or handshake was refused",
-            Self::Clock => "the clock is not set",
+            Self::Clock => "the time is not known",
             Self::Setup => "configuration or credential is missing, unsafe or malformed",
         }
     }

@@ -87,7 +87,7 @@ impl Agent {
             (Outcome::Starting, _) => {
                 report.fix = Some("Nothing to do yet: the first answer is on its way.");
             }
-            (Outcome::AppRejected | Outcome::Server, _) => {
+            (Outcome::AppRejected | Outcome::Server | Outcome::Clock, _) => {
                 let told = obstacle.is_some_and(|o| o.trouble.kind.is_the_servers_word());
                 report.source = told.then_some(Source::Server);
             }
@@ -97,7 +97,6 @@ impl Agent {
                 | Outcome::NodeRejected
                 | Outcome::Network
                 | Outcome::Tls
-                | Outcome::Clock
                 | Outcome::Setup,
                 _,
             ) => {}

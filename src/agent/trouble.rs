@@ -63,6 +63,8 @@ pub enum TroubleKind {
     CertificateRefused,
     /// The server's key is none of the pinned ones.
     KeyNotPinned,
+    /// The server does not have the key of the certificate it shows.
+    KeyNotProved,
     /// The server wants a client certificate, and there is none.
     ClientCertificateMissing,
     /// The server refuses our client certificate.
@@ -115,6 +117,7 @@ impl TroubleKind {
             | Self::CertificateWeak
             | Self::CertificateRefused
             | Self::KeyNotPinned
+            | Self::KeyNotProved
             | Self::ClientCertificateMissing
             | Self::ClientCertificateRefused
             | Self::NoCommonTlsVersion
@@ -154,6 +157,7 @@ impl TroubleKind {
             | Self::CertificateWeak
             | Self::CertificateRefused
             | Self::KeyNotPinned
+            | Self::KeyNotProved
             | Self::ClientCertificateMissing
             | Self::ClientCertificateRefused
             | Self::NoCommonTlsVersion
@@ -232,6 +236,9 @@ impl TroubleKind {
             Self::KeyNotPinned => {
                 "Compare the server's key with spki_pins: it was changed, or somebody else answers in its place."
             }
+            Self::KeyNotProved => {
+                "Give the auth service the private key that its certificate was issued for; or somebody else answers in its place."
+            }
             Self::ClientCertificateMissing => {
                 "Set client_cert_file and client_key_file to a certificate that the auth service's proxy accepts."
             }
@@ -246,7 +253,7 @@ impl TroubleKind {
             }
             Self::TlsOnPlainPort => "Write https:// instead of http:// in auth_url: that port speaks TLS.",
             Self::Handshake => {
-                "Check the TLS settings of the auth service or its proxy: TLS 1.2 or 1.3 with ECDHE, P-256 or X25519, and a client_cert_file here if it wants one."
+                "Check the TLS settings of the auth service or its proxy: TLS 1.2 or 1.3 with ECDHE and a certificate on P-256, P-384 or Ed25519 or with RSA."
             }
             Self::HandshakeCut => {
                 "Check that the auth service or its proxy runs and speaks TLS at that port, and any firewall before it: the handshake was cut off."

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::arguments::{Command, HELP, Invocation};
 use super::config::{Config, Face};
 use super::status::{self, Record, View};
-use super::{check, clock, daemon, enroll, inbox, install, logging, pin};
+use super::{check, clock, daemon, enroll, inbox, install, logging, pin, process};
 use crate::agent::{Exit, Outcome};
 
 mod arguments;
@@ -66,6 +66,7 @@ pub fn main() -> Result<u8, Failure> {
     let Invocation { command, config } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help | Command::Version) {
         logging::init().map_err(Failure::usage)?;
+        process::conceal();
     }
     match command {
         Command::Help => print(HELP).map(|()| 0),

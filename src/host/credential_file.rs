@@ -40,6 +40,9 @@ pub(super) struct Contents {
     pub(super) follows: Option<Checksum>,
 }
 
+/// FIPS 180-4, in bytes.
+const SHA256_BLOCK_LEN: usize = 64;
+
 /// `sha256:` and the hexadecimal SHA-256 of a credential and of what it follows. Found beside the
 /// key itself and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +50,17 @@ pub(super) struct Checksum(String);
 
 impl Checksum {
     pub(super) fn of(credential: &Credential, follows: Option<&Self>) -> Self {
-        let mut context = digest::Context::new(&SHA256);
         let follows = follows.map_or("", |follows| follows.0.as_str());
-        for part in [credential.node_id.as_str(), "\n", credential.node_key.expose(), "\n", follows] {
-            context.update(part.as_bytes());
+        // A digest keeps its input's last, incomplete block on the stack, where nothing wipes it. So all
+        // of it at once, and the key a whole block away from the end.
+        let mut input = Zeroizing::new(Vec::with_capacity(1024));
+        input.extend_from_slice(credential.node_key.expose().as_bytes());
+        input.extend_from_slice(&[b'\n'; SHA256_BLOCK_LEN]);
+        for part in [credential.node_id.as_str(), "\n", follows] {
+            input.extend_from_slice(part.as_bytes());
         }
         let mut text = String::from("sha256:");
-        for byte in context.finish().as_ref() {
+        for byte in digest::digest(&SHA256, &input).as_ref() {
             // Writing to a String cannot fail.
             let _ = write!(text, "{byte:02x}");
         }

@@ -51,7 +51,6 @@ pub struct Found {
 /// When the file is missing or damaged and no other generation is whole; when it is open to others or
 /// cannot be read, which is not made up for by an older one; when it says "not provisioned".
 pub fn load(path: &Path) -> Result<Found, SetupError> {
-    let path = &real(path);
     let Generations { current, unfinished, previous } = Generations::read(path);
     let found = |generation: Generation| Found {
         credential: generation.contents.credential,
@@ -86,8 +85,7 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
 /// When the old file may not be touched before a person has looked at it, when another process is at
 /// it for ten seconds, or when the system refuses; the old credential is then still in use.
 pub fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
-    let path = &real(path);
-    let _lock = lock(folder(path))?;
+    let _lock = lock(path)?;
     finish(path)?;
     let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
     let standing = Standing::of(path)?;
@@ -114,7 +112,7 @@ pub fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
     }
     promote(&new, path)?;
     if from_the_card(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
-        return Err(StoreError::Different { path: path.clone() });
+        return Err(StoreError::Different { path: path.into() });
     }
     Ok(())
 }
@@ -125,8 +123,7 @@ pub fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
 /// # Errors
 /// As [`replace`].
 pub fn rehearse(path: &Path) -> Result<(), StoreError> {
-    let path = &real(path);
-    let _lock = lock(folder(path))?;
+    let _lock = lock(path)?;
     Standing::of(path)?;
     let probe = beside(path, ".probe");
     durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
@@ -137,11 +134,6 @@ pub fn rehearse(path: &Path) -> Result<(), StoreError> {
 const PREVIOUS: &str = ".prev";
 const NEW: &str = ".new";
 const DAMAGED: &str = ".damaged";
-
-/// The other generations stand beside the file itself, not beside a link to it.
-fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.into())
-}
 
 /// One file of the store, read and found whole.
 struct Generation {
@@ -281,7 +273,13 @@ fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-fn lock(folder: &Path) -> Result<File, StoreError> {
+/// Locks the folder of the file at `path` against other writers.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    // Root replaces files in a folder of the daemon's user. A link there must not lead root elsewhere.
+    if fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink()) {
+        return Err(StoreError::Link { path: path.into() });
+    }
+    let folder = folder(path);
     let failed = StoreError::step("open", folder);
     let file = File::open(folder).map_err(failed)?;
     let end = Instant::now() + LOCK_PATIENCE;
@@ -302,6 +300,11 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 pub enum StoreError {
     /// What stands there wants a person's decision first.
     Untouchable(SetupError),
+    /// It is a symbolic link.
+    Link {
+        /// From here.
+        path: PathBuf,
+    },
     /// Another process holds the lock.
     Busy {
         /// On which folder.
@@ -334,6 +337,11 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untouchable(error) => write!(f, "{error}. {}", error.to_trouble().fix),
+            Self::Link { path } => write!(
+                f,
+                "{} is a symbolic link, which is not followed when a credential is replaced: put the path of the file itself into credential_file",
+                path.display()
+            ),
             Self::Busy { folder } => write!(
                 f,
                 "another program is changing the credential in {}; try again when it is done",

@@ -37,7 +37,7 @@ pub fn folder(path: &Path) -> &Path {
 /// Of the system; there may then be half a file at `path`.
 pub fn create(path: &Path, bytes: &[u8], like: &Path, written: Option<SystemTime>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let (ours, theirs) = (file.metadata()?, fs::metadata(like)?);
+    let (ours, theirs) = (file.metadata()?, fs::symlink_metadata(like)?);
     if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
         rustix::fs::fchown(&file, Some(Uid::from_raw(theirs.uid())), Some(Gid::from_raw(theirs.gid())))?;
     }

@@ -18,7 +18,7 @@ use ureq::unversioned::transport::Connector;
 use super::auth_url::AuthUrl;
 use super::connection::{Opened, Settled};
 use super::reach::{Reach, Reached};
-use super::tls::{self, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
+use super::tls::{self, CutOff, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
 use crate::agent::{Outcome, Trouble, TroubleKind};
 use crate::time::UnixTime;
 
@@ -115,14 +115,25 @@ impl HttpClient {
         let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, post, end));
         if !self.tls.knows_time() {
             self.learn_time(end)?;
-            return ask();
+            return ask().map_err(|trouble| self.unless_late(trouble, end));
         }
         let asked = ask();
         let dates_refused = asked.as_ref().is_err_and(|trouble| {
             matches!(trouble.kind, TroubleKind::CertificateExpired | TroubleKind::CertificateNotYetValid)
         });
         // The server's clock may have been set since it told us the time.
-        if dates_refused && self.learn_time(end)? { ask() } else { asked }
+        if dates_refused && self.learn_time(end)? {
+            ask().map_err(|trouble| self.unless_late(trouble, end))
+        } else {
+            asked
+        }
+    }
+
+    /// The trouble of a server that was reached a moment ago, to be asked the time: what took so long
+    /// that no time is left to reach it again was the server, not the network.
+    fn unless_late(&self, trouble: Trouble, end: Instant) -> Trouble {
+        let unreached = matches!(trouble.kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
+        if unreached && Instant::now() >= end { self.stalled() } else { trouble }
     }
 
     /// One connection for one request.
@@ -157,24 +168,33 @@ impl HttpClient {
         let peer = &self.peer;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest is bad HTTP")]
         match error {
-            ureq::Error::Timeout(_) => Trouble::new(
-                TroubleKind::Stalled,
-                format_args!("{peer} took the connection but did not answer in time"),
-            ),
+            ureq::Error::Timeout(_) => self.stalled(),
             ureq::Error::Io(e) => self.io_trouble(e),
             ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => Trouble::new(
                 TroubleKind::NotUnderstood,
                 format_args!("what {peer} answered is far too long for a Jarvis service"),
             ),
-            ureq::Error::Other(e) => match e.downcast_ref::<HandshakeFailed>() {
-                Some(HandshakeFailed(e)) => {
+            ureq::Error::Other(e) => {
+                if let Some(HandshakeFailed(e)) = e.downcast_ref() {
                     self.tls.handshake_trouble(peer, e).unwrap_or_else(|| self.io_trouble(e))
+                } else if let Some(CutOff(e)) = e.downcast_ref() {
+                    self.io_trouble(e)
+                } else if e.is::<PortSpeaksTls>() {
+                    tls::port_speaks_tls()
+                } else {
+                    not_http(peer)
                 }
-                None if e.is::<PortSpeaksTls>() => tls::port_speaks_tls(),
-                None => not_http(peer),
-            },
+            }
             _ => not_http(peer),
         }
+    }
+
+    fn stalled(&self) -> Trouble {
+        let peer = &self.peer;
+        Trouble::new(
+            TroubleKind::Stalled,
+            format_args!("{peer} took the connection but did not answer in time"),
+        )
     }
 
     fn io_trouble(&self, error: &io::Error) -> Trouble {
@@ -205,7 +225,7 @@ fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, 
     Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
 }
 
-/// What is left of a call's time. Never nothing, which ureq would take for no limit.
+/// What is left of a call's time. Never nothing, which a socket takes for no limit.
 fn left(end: Instant) -> Duration {
     end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }

@@ -12,6 +12,7 @@
 
 mod connector;
 mod files;
+mod own_certificate;
 mod pin;
 mod sessions;
 mod trouble;
@@ -25,12 +26,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
-pub(super) use self::connector::{HandshakeFailed, PortSpeaksTls, TlsConnector};
+pub(super) use self::connector::{CutOff, HandshakeFailed, PortSpeaksTls, TlsConnector};
 pub use self::files::{ClientCertificate, Stamps};
+use self::own_certificate::OwnCertificate;
 pub use self::pin::Pin;
 use self::sessions::Sessions;
 pub(super) use self::trouble::port_speaks_tls;
@@ -48,7 +49,7 @@ pub struct Tls {
     /// For calls. Keeps the session of one server, so that revalidations resume it.
     strict: Sessions,
     pinned: Option<Pinned>,
-    shows_certificate: bool,
+    own: Arc<OwnCertificate>,
 }
 
 /// What pinned keys make possible.
@@ -66,13 +67,13 @@ impl Tls {
     /// When one cannot be read or does not hold what it should.
     pub fn new(config: &Config) -> Result<Self, SetupError> {
         let provider = Arc::new(ring::default_provider());
-        let client = config.client_certificate.as_ref().map(|files| files.load(&provider)).transpose()?;
-        let client = client.map(|key| Arc::new(SingleCertAndKey::from(key)));
+        let own = config.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
+        let own = Arc::new(OwnCertificate::new(own));
         let roots = Arc::new(files::roots(config.ca_file.as_deref())?);
         let pins: Arc<[Pin]> = config.spki_pins.as_slice().into();
         let build = |dates, time: Arc<dyn TimeProvider>| {
             let verifier = Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, &provider);
-            client_config(&provider, time, verifier, client.clone())
+            client_config(&provider, time, verifier, Arc::clone(&own))
                 .map_err(|why| files::ca_error(config.ca_file.as_deref().unwrap_or(Path::new("")), why))
         };
         let (time, pinned): (Arc<dyn TimeProvider>, _) = if pins.is_empty() {
@@ -83,16 +84,18 @@ impl Tls {
             (Arc::clone(&time) as _, Some(Pinned { timing, time }))
         };
         let strict = Sessions::new(build(Dates::Checked, time)?, clock::instant);
-        Ok(Self { strict, pinned, shows_certificate: client.is_some() })
+        Ok(Self { strict, pinned, own })
     }
 
     /// For a connection over which keys may go.
     pub(super) fn for_calls(&self) -> Arc<ClientConfig> {
+        self.own.forget_asking();
         self.strict.config()
     }
 
     /// For a connection over which the server is asked the time; `None` when the board's clock counts.
     pub(super) fn for_time(&self) -> Option<Arc<ClientConfig>> {
+        self.own.forget_asking();
         Some(Arc::clone(&self.pinned.as_ref()?.timing))
     }
 
@@ -121,18 +124,15 @@ fn client_config(
     provider: &Arc<CryptoProvider>,
     time: Arc<dyn TimeProvider>,
     verifier: Verifier,
-    client: Option<Arc<SingleCertAndKey>>,
+    own: Arc<OwnCertificate>,
 ) -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_details(Arc::clone(provider), time)
+    let mut config = ClientConfig::builder_with_details(Arc::clone(provider), time)
         .with_protocol_versions(&[&TLS13, &TLS12])?
         // Dangerous only if it checked less than rustls's own, which can neither pin a key nor wait for
         // the time.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match client {
-        Some(client) => builder.with_client_cert_resolver(client),
-        None => builder.with_no_client_auth(),
-    };
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(own);
     config.resumption = Resumption::disabled();
     Ok(config)
 }

@@ -7,5 +7,6 @@ mod daemon;
 mod enroll;
 mod install;
 mod led;
+mod memory;
 mod remembers;
 mod rig;

@@ -1,7 +1,8 @@
 //! What a node remembers from boot to boot, and how seldom it writes that down.
 
+use core::time::Duration;
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 

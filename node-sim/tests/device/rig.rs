@@ -167,10 +167,22 @@ impl Daemon {
     }
 
     /// Ends it by SIGTERM; returns how, and how long that took.
-    pub(super) fn stop(mut self) -> (ExitStatus, Duration) {
+    pub(super) fn stop(self) -> (ExitStatus, Duration) {
+        let (status, took, _) = self.end();
+        (status, took)
+    }
+
+    /// The same, and all that it ever logged.
+    pub(super) fn end(mut self) -> (ExitStatus, Duration, Vec<String>) {
         let start = Instant::now();
         self.signal("TERM");
-        (self.child.wait().unwrap(), start.elapsed())
+        let status = self.child.wait().unwrap();
+        let took = start.elapsed();
+        // Whoever reads its log comes to the end of it soon.
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            self.lines.push(line);
+        }
+        (status, took, core::mem::take(&mut self.lines))
     }
 
     /// Ends it by SIGKILL.

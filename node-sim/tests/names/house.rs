@@ -110,8 +110,10 @@ impl House {
         self.configure("auth_url", format!("https://{host}:{PORT}"));
     }
 
+    /// The node's program, or the one that `$JARVIS_NODE` names: another target's, say.
     pub(super) fn jarvis_node(&self, verb: &str) -> Command {
-        let mut command = self.node.command(built("jarvis-node"));
+        let program = std::env::var_os("JARVIS_NODE").map_or_else(|| built("jarvis-node"), Into::into);
+        let mut command = self.node.command(program);
         command.arg(verb).arg("--config").arg(self.config()).env_remove("CREDENTIALS_DIRECTORY");
         command
     }
@@ -177,7 +179,10 @@ pub(super) fn named(device: &Device, clauses: &str) -> Process {
         folder.display()
     );
     fs::write(folder.join("named.conf"), options + clauses).unwrap();
-    Process::start(device.command("named").arg("-g").arg("-c").arg(folder.join("named.conf")), "running")
+    Process::start(
+        device.command("named").arg("-g").arg("-c").arg(folder.join("named.conf")),
+        "all zones loaded",
+    )
 }
 
 /// Avahi on that device, which calls itself `name`.local; with these lines in its `[server]`.

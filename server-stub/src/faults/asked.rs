@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::switch::Switch;
@@ -101,7 +101,9 @@ impl Asked {
                 self.http.answer(request, ends).await
             }
         };
-        let response = altered(response, faults, &asked).await;
+        let mut response = altered(response, faults, &asked).await;
+        // It is of the body as it was; how long it is now is for those to say who send it.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
         status::stamped(response, faults)
     }
 }

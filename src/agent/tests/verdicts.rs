@@ -1,5 +1,10 @@
 //! What each answer does to what is shown.
 
+extern crate std;
+
+use std::collections::BTreeSet;
+use std::string::String;
+
 use super::*;
 
 #[test]
@@ -31,7 +36,8 @@ fn only_valid_false_is_a_rejection_of_the_node() {
 }
 
 #[test]
-fn without_a_verdict_each_trouble_shows_as_itself() {
+fn without_a_verdict_each_trouble_shows_as_itself_and_has_a_mend_of_its_own() {
+    let mut mends = BTreeSet::new();
     for (kind, outcome) in [
         (TroubleKind::NameUnknown, Outcome::Network),
         (TroubleKind::Unreachable, Outcome::Network),
@@ -48,14 +54,32 @@ fn without_a_verdict_each_trouble_shows_as_itself() {
         (TroubleKind::CertificateNotYetValid, Outcome::Tls),
         (TroubleKind::CertificateUnknownIssuer, Outcome::Tls),
         (TroubleKind::CertificateWrongName, Outcome::Tls),
+        (TroubleKind::CertificateSelfSigned, Outcome::Tls),
+        (TroubleKind::CertificateOfCa, Outcome::Tls),
+        (TroubleKind::CertificateWrongUsage, Outcome::Tls),
+        (TroubleKind::CertificateBeyondIssuer, Outcome::Tls),
+        (TroubleKind::CertificateWeak, Outcome::Tls),
         (TroubleKind::CertificateRefused, Outcome::Tls),
+        (TroubleKind::KeyNotPinned, Outcome::Tls),
+        (TroubleKind::KeyNotProved, Outcome::Tls),
+        (TroubleKind::ClientCertificateMissing, Outcome::Tls),
+        (TroubleKind::ClientCertificateRefused, Outcome::Tls),
+        (TroubleKind::NoCommonTlsVersion, Outcome::Tls),
+        (TroubleKind::NoTls, Outcome::Tls),
+        (TroubleKind::TlsOnPlainPort, Outcome::Tls),
         (TroubleKind::Handshake, Outcome::Tls),
+        (TroubleKind::HandshakeCut, Outcome::Server),
+        (TroubleKind::NoServerTime, Outcome::Clock),
+        (TroubleKind::ServerClock, Outcome::Clock),
     ] {
         let mut scenario = Scenario::calling();
         scenario.answered(inconclusive(kind));
         scenario.shows(outcome);
         let report = scenario.agent.report(scenario.now.instant);
-        assert!(report.fix.is_some_and(|fix| fix.ends_with('.') || fix.ends_with(')')), "{kind:?}");
+        let mend = report.fix.expect("a mend");
+        // Whole, not cut to fit.
+        assert!(mend.ends_with('.') || mend.ends_with(')'), "{kind:?}");
+        assert!(mends.insert(String::from(mend)), "{kind:?} has the mend of another kind");
     }
 }
 
@@ -68,6 +92,10 @@ fn only_what_the_server_said_is_told_as_its_word() {
         (TroubleKind::ClosedEarly, None),
         (TroubleKind::Unreachable, None),
         (TroubleKind::Handshake, None),
+        (TroubleKind::KeyNotPinned, None),
+        (TroubleKind::HandshakeCut, None),
+        (TroubleKind::NoServerTime, Some(Source::Server)),
+        (TroubleKind::ServerClock, Some(Source::Server)),
     ] {
         let mut scenario = Scenario::calling();
         scenario.answered(inconclusive(kind));

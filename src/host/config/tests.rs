@@ -15,7 +15,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.start_splay, Duration::from_secs(5));
     assert_eq!(config.connect_timeout, Duration::from_secs(5));
     assert_eq!(config.request_timeout, Duration::from_secs(30));
-    assert_eq!(config.ca_file, None);
+    assert_eq!((config.ca_file, config.spki_pins, config.client_certificate), (None, Vec::new(), None));
     assert_eq!(config.face.led, Led::Sysfs("ACT".into()));
     assert_eq!(config.face.status_file, Path::new("/run/jarvis-node/status.json"));
 }
@@ -68,6 +68,16 @@ fn what_is_wrong_is_named() {
     }
     let error = Config::parse("{}", Path::new("c.json")).expect_err("empty");
     assert!(error.contains("missing field `auth_url`"), "{error}");
+}
+
+#[test]
+fn the_clock_is_needed_unless_the_server_tells_the_time() {
+    let pins = r#", "spki_pins": ["sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]"#;
+    assert!(parse("").expect("sound").needs_clock());
+    assert!(!parse(pins).expect("sound").needs_clock());
+    let plain = LEAST.replace("https://auth.home:7701", "http://127.0.0.1:7701");
+    let plain = Config::parse(&format!("{{{plain}}}"), Path::new("c.json")).expect("sound");
+    assert!(!plain.needs_clock());
 }
 
 #[test]

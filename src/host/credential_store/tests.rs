@@ -171,15 +171,35 @@ fn another_programs_file_keeps_its_keys_and_its_owner() {
 }
 
 #[test]
-fn a_link_is_followed_and_not_replaced() {
-    let store = Store::holding(&["k-1"]);
+fn a_link_is_read_but_leads_nobody_elsewhere_who_replaces() {
     let elsewhere = tempfile::tempdir().expect("a folder");
+    let other = elsewhere.path().join("other.json");
+    fs::write(&other, "somebody else's").expect("written");
+    let store = Store::empty();
+    symlink(&other, &store.path).expect("linked");
+    for refused in [replace(&store.path, &credential("k-2")), rehearse(&store.path)] {
+        assert!(matches!(refused, Err(StoreError::Link { .. })), "{refused:?}");
+    }
+    assert_eq!(fs::read_to_string(&other).expect("there"), "somebody else's");
+    let kept = Store::holding(&["k-1"]);
     let link = elsewhere.path().join("link.json");
-    symlink(&store.path, &link).expect("linked");
-    replace(&link, &credential("k-2")).expect("stored");
-    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    symlink(&kept.path, &link).expect("linked");
+    assert_eq!(load(&link).expect("a credential").credential, credential("k-1"));
+}
+
+#[test]
+fn links_beside_the_file_lead_nowhere_either() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let other = elsewhere.path().join("other.json");
+    fs::write(&other, "somebody else's").expect("written");
+    let store = Store::holding(&["k-1"]);
+    for suffix in [".new", ".prev", ".probe"] {
+        symlink(&other, beside(&store.path, suffix)).expect("linked");
+    }
+    rehearse(&store.path).expect("could be done");
+    replace(&store.path, &credential("k-2")).expect("stored");
     assert_eq!(store.key(), "k-2");
-    assert!(store.text(".prev").contains("k-1"));
+    assert_eq!(fs::read_to_string(&other).expect("there"), "somebody else's");
 }
 
 #[test]

@@ -18,8 +18,7 @@ fn refusing() -> SocketAddr {
 
 /// An address that neither takes a connection nor refuses one: its queue is full.
 fn silent() -> (OwnedFd, Vec<OwnedFd>, SocketAddr) {
-    let listener =
-        socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
     listen(&listener, 0).expect("listening");
     let address = rustix::net::getsockname(&listener).expect("an address").try_into().expect("IPv4");

@@ -28,23 +28,25 @@ impl Interfaces {
     /// The numbers of those that reach neighbours by multicast, at most eight. Where the kernel
     /// tells nothing, 0: the one of its own choice.
     pub(super) fn multicast(&self) -> Vec<u32> {
-        let mut found: Vec<u32> = fs::read_dir(&self.0)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| {
-                let name = entry.ok()?.file_name().into_string().ok()?;
-                let flags = self.read(&name, "flags")?;
-                let flags = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()?;
-                (flags & (UP | MULTICAST | LOOPBACK) == UP | MULTICAST).then(|| self.index(&name))?
-            })
-            .collect();
-        // The board's own have the lowest numbers.
-        found.sort_unstable();
+        let mut found: Vec<u32> = Vec::new();
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if let Some(index) = entry.file_name().to_str().and_then(|name| self.reaches_neighbours(name)) {
+                // In order: the board's own have the lowest numbers.
+                found.insert(found.partition_point(|other| *other < index), index);
+            }
+        }
         found.truncate(MOST);
         if found.is_empty() {
             found.push(0);
         }
         found
+    }
+
+    /// Its number, if it does.
+    fn reaches_neighbours(&self, name: &str) -> Option<u32> {
+        let flags = self.read(name, "flags")?;
+        let flags = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()?;
+        (flags & (UP | MULTICAST | LOOPBACK) == UP | MULTICAST).then(|| self.index(name))?
     }
 
     fn read(&self, name: &str, file: &str) -> Option<String> {

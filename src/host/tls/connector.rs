@@ -53,7 +53,9 @@ impl<In: Transport> Connector<In> for TlsConnector {
             reason: ureq::Timeout::Global,
             ..NextTimeout::default()
         });
-        connection.complete_io(&mut socket).map_err(HandshakeFailed::wrap)?;
+        if let Err(error) = connection.complete_io(&mut socket) {
+            return Err(HandshakeFailed::wrap(parting_words(&mut connection, &mut socket, error)));
+        }
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsTransport { buffers, stream: StreamOwned { conn: connection, sock: socket } })))
@@ -66,21 +68,22 @@ pub(in crate::host) struct TlsTransport {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
 
-impl TlsTransport {
-    /// Why sending failed: what the server said before it hung up tells more than that it did. In TLS 1.3
-    /// it judges our certificate only after we may send.
-    fn parting_words(&mut self, error: io::Error) -> io::Error {
-        if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
-            return error;
-        }
-        let StreamOwned { conn, sock } = &mut self.stream;
-        while matches!(conn.read_tls(sock), Ok(amount) if amount > 0) {
-            if let Err(said) = conn.process_new_packets() {
-                return io::Error::new(ErrorKind::InvalidData, said);
-            }
-        }
-        error
+/// Why sending failed: what the server said before it hung up tells more than that it did. Our certificate is
+/// judged while we still send, and in TLS 1.3 even while we send the request.
+fn parting_words(
+    connection: &mut ClientConnection,
+    socket: &mut TransportAdapter,
+    error: io::Error,
+) -> io::Error {
+    if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
+        return error;
     }
+    while matches!(connection.read_tls(socket), Ok(amount) if amount > 0) {
+        if let Err(said) = connection.process_new_packets() {
+            return io::Error::new(ErrorKind::InvalidData, said);
+        }
+    }
+    error
 }
 
 impl Transport for TlsTransport {
@@ -90,8 +93,9 @@ impl Transport for TlsTransport {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.stream.sock.set_timeout(timeout);
-        let sent = self.stream.write_all(&self.buffers.output()[..amount]);
-        sent.map_err(|error| self.parting_words(error).into())
+        let StreamOwned { conn, sock } = &mut self.stream;
+        let sent = rustls::Stream::new(conn, sock).write_all(&self.buffers.output()[..amount]);
+        sent.map_err(|error| parting_words(conn, sock, error).into())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -101,7 +105,10 @@ impl Transport for TlsTransport {
             // To read nothing into it would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = self.stream.read(buffer)?;
+        // Reading sends first what could not be sent before.
+        let StreamOwned { conn, sock } = &mut self.stream;
+        let read = rustls::Stream::new(conn, sock).read(buffer);
+        let amount = read.map_err(|error| CutOff::wrap(parting_words(conn, sock, error)))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -173,6 +180,31 @@ impl fmt::Display for PortSpeaksTls {
 }
 
 impl core::error::Error for PortSpeaksTls {}
+
+/// The connection ended without the close_notify that tells an end from a cut (RFC 8446, section 6.1). By its
+/// kind alone ureq takes such an error for the end of a body that has no length.
+#[derive(Debug)]
+pub(in crate::host) struct CutOff(pub(in crate::host) io::Error);
+
+impl CutOff {
+    fn wrap(error: io::Error) -> ureq::Error {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest ends nothing")]
+        match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+                ureq::Error::Other(Box::new(Self(error)))
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the connection was cut: {}", self.0)
+    }
+}
+
+impl core::error::Error for CutOff {}
 
 /// Marks an error as one of the handshake, before anything was asked.
 #[derive(Debug)]

@@ -5,11 +5,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::path::{Path, PathBuf};
 
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, RootCertStore};
+use rustls::{Error, InconsistentKeys, RootCertStore};
+use zeroize::Zeroizing;
 
 use crate::host::config::Config;
 use crate::host::error::SetupError;
@@ -41,7 +42,7 @@ impl ClientCertificate {
         }
     }
 
-    pub(super) fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, SetupError> {
+    pub(super) fn load(&self) -> Result<CertifiedKey, SetupError> {
         let wrong = |path: &Path, why: String| SetupError::ClientCertificate { path: path.into(), why };
         let pem = std::fs::read(&self.certificate)
             .map_err(|why| SetupError::reading("client_cert_file", &self.certificate, why))?;
@@ -51,20 +52,25 @@ impl ClientCertificate {
         if chain.is_empty() {
             return Err(wrong(&self.certificate, "holds no PEM certificate".to_string()));
         }
-        // Wiped are the file's bytes; rustls and ring keep the key for as long as it is used.
+        // The file's bytes and the key read from them are wiped; ring keeps a copy for as long as it signs.
         let (pem, _) = secret_file::read("client_key_file", &self.key)?;
-        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        let key = PrivateKeyDer::from_pem_slice(&pem).map(Zeroizing::new).map_err(|_| {
             wrong(&self.key, "holds no private key in PEM form that is not encrypted".to_string())
         })?;
-        CertifiedKey::from_der(chain, key, provider).map_err(|error| {
-            let why = if matches!(error, Error::InconsistentKeys(_)) {
-                format!("does not hold the key of the certificate in {}", self.certificate.display())
-            } else {
-                "holds a key of a kind that cannot be used (P-256, P-384, Ed25519 and RSA from 2048 bits can)"
-                    .to_string()
-            };
-            wrong(&self.key, why)
-        })
+        let signing = any_supported_type(&key).map_err(|_| {
+            let why = "holds a key of a kind that cannot be used (P-256, P-384, Ed25519 and RSA from 2048 bits can)";
+            wrong(&self.key, why.to_string())
+        })?;
+        let own = CertifiedKey::new(chain, signing);
+        match own.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(own),
+            Err(Error::InconsistentKeys(_)) => {
+                let why =
+                    format!("does not hold the key of the certificate in {}", self.certificate.display());
+                Err(wrong(&self.key, why))
+            }
+            Err(e) => Err(wrong(&self.certificate, format!("holds an unusable certificate: {e}"))),
+        }
     }
 }
 

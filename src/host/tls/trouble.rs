@@ -130,6 +130,10 @@ impl Tls {
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied => self.client_certificate_trouble(&format!("alert {name}")),
+            // What OpenSSL says in TLS 1.2 for the want of one.
+            AlertDescription::HandshakeFailure if self.own.was_asked_for() => {
+                self.client_certificate_trouble(&format!("alert {name}"))
+            }
             AlertDescription::ProtocolVersion => no_common_version(),
             AlertDescription::UnrecognisedName => Trouble::new(
                 TroubleKind::CertificateWrongName,
@@ -143,7 +147,7 @@ impl Tls {
     }
 
     fn client_certificate_trouble(&self, how: &str) -> Trouble {
-        if self.shows_certificate {
+        if self.own.is_there() {
             Trouble::new(
                 TroubleKind::ClientCertificateRefused,
                 format_args!("the server refuses this node's client certificate ({how})"),
@@ -200,7 +204,17 @@ fn refusal_trouble(refusal: &Refusal) -> Trouble {
         ),
         Refusal::ShortKey => Trouble::new(
             TroubleKind::CertificateWeak,
-            format_args!("the key of the server's certificate is too weak: RSA under 2048 bits"),
+            format_args!(
+                "the key of the server's certificate, or of its CA, is too weak: RSA under 2048 bits"
+            ),
+        ),
+        Refusal::NeverValid => Trouble::new(
+            TroubleKind::CertificateRefused,
+            format_args!("there is no moment at which the server's certificate and its CA's are all valid"),
+        ),
+        Refusal::KeyNotProved => Trouble::new(
+            TroubleKind::KeyNotProved,
+            format_args!("the server shows a certificate whose key it does not have"),
         ),
     }
 }

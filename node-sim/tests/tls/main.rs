@@ -1,0 +1,18 @@
+//! The node against servers with every kind of TLS, good and bad: the real binary, or what it is made of
+//! where one call must follow another. See `matrix` for what must not be trusted.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod accepted;
+mod certificates;
+mod client_certificate;
+mod keys;
+mod matrix;
+mod pinned;
+mod pki;
+mod ports;
+#[path = "../device/rig.rs"]
+#[expect(dead_code, reason = "made for other tests too")]
+mod rig;
+mod server;
+mod sessions;
+mod site;
