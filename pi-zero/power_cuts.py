@@ -62,7 +62,6 @@ class Trial:
         self._chance = chance
         self._card = prepared(BareCard("cuts"), stub, led="none").write()
         self._log = WORK / "card-cuts.log"
-        self._log.unlink(missing_ok=True)
         self._made = 0
         self._installed = json.loads(stub.read("credential.json"))["node_id"]
         self._in_flight = None
@@ -94,18 +93,25 @@ class Trial:
     def tell(self):
         """The figures."""
         seen = self._seen
-        print(f"""
-rotation: {self._rotation_takes:.2f} s, of it {self._writing_takes:.2f} s from the first write to the card on
-cuts in rotations:      {seen['cuts']:4}, of them after the first write to the card {seen['cuts after a write']}
-cuts while booting:     {seen['boots cut']:4}
-boots that validated:   {seen['valid']:4} of {seen['boots']}
-with the last credential reported as installed:  {seen['old']:4}
-with the one that was being installed:           {seen['new']:4}
-  of them taken from .new beside a sound old one:{seen['adopted']:4}
-.new or .prev used because the file was damaged: {seen['adopted over damage'] + seen['fell back']:4}
-cards whose journal had to be replayed: {seen['journal had work']} of {seen['cards looked at']}; \
-sound afterwards, by e2fsck -fn: {seen['sound']}
-""")
+        rows = {
+            "cuts in rotations": seen["cuts"],
+            "  of them after the rotation's first write to the card": seen["cuts after a write"],
+            "cuts while booting after a cut": seen["boots cut"],
+            "boots to the end": seen["boots"],
+            "  in which the node was valid": seen["valid"],
+            "boots after a cut that found the last credential reported as installed": seen["old"],
+            "boots after a cut that found the one that was being installed": seen["new"],
+            "boots that used .new, whole, beside the one before it": seen["adopted"],
+            "boots that used .new, since the file itself was damaged or missing": seen["adopted over damage"],
+            "boots that used .prev, since the file itself was damaged or missing": seen["fell back"],
+            "cards looked at by e2fsck after a cut": seen["cards looked at"],
+            "  whose journal held work": seen["journal had work"],
+            "  that were sound once it was done": seen["sound"],
+        }
+        print(f"\nA rotation took {self._rotation_takes:.2f} s; its writing, {self._writing_takes:.2f} s")
+        for what, count in rows.items():
+            print(f"  {what:<72}{count:>5}")
+        print()
 
     def _boot(self):
         machine = Machine(BOARD, self._card, [f"board.clock={int(time.time())}"], log=self._log)
@@ -124,9 +130,9 @@ sound afterwards, by e2fsck -fn: {seen['sound']}
         view, said = json.JSONDecoder().raw_decode(told)[0] if told.startswith("{") else {}, told.partition("\n")[2]
         outcome, node_id = view.get("outcome"), view.get("node_id")
         known = {self._in_flight: "new", self._installed: "old"}.get(node_id) if node_id else None
-        age = f"the {known} credential" if known else f"{node_id}, neither {self._installed} nor {self._in_flight}"
         if not self._report.check(
-            f"{when}: valid, with the old credential or the new", outcome == "valid" and known, f"{age}; {told}"
+            f"{when}: valid, with the old credential or the new", outcome == "valid" and known,
+            f"{node_id}; reported as installed: {self._installed}, in flight: {self._in_flight}; {told}",
         ):
             self._report.say(machine.read(f"ls -l {CREDENTIAL}*; wc -c {CREDENTIAL}*", check=False))
         self._seen["valid"] += outcome == "valid"

@@ -10,5 +10,5 @@ source "$root/pi-zero/packages.sh"
 cd "$root"
 "$root/pi-zero/build.sh"
 "$root/pi-zero/image.sh"
-require qemu-system-arm:qemu-system-arm
+require qemu-system-arm:qemu-system-arm fdtput:device-tree-compiler dumpe2fs:e2fsprogs
 cargo build --quiet --locked --package server-stub

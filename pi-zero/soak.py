@@ -22,7 +22,7 @@ from board.samples import read_sample
 from board.stub import Stub
 
 # Short, so that much happens in a quarter of an hour.
-TIMES = {"revalidate_secs": 2, "request_timeout_secs": 4, "connect_timeout_secs": 2, "start_splay_secs": 0}
+TIMES = {"revalidate_secs": 2, "request_timeout_secs": 8, "connect_timeout_secs": 4, "start_splay_secs": 0}
 SAMPLE_SECONDS = 2
 # How long a server stays wrong in one way.
 FAULT_SECONDS = (3, 10)
@@ -35,11 +35,17 @@ MEDIAN_GROWTH = 16
 HIGHEST_GROWTH = 64
 # Seconds; the host is busy with other things, too.
 LATEST = 20
-MOST_SECONDS_AN_ANSWER = 15
+# A call that has to time out, and the wait after it.
+LEARNING_SECONDS = 30
+# Before and after the trouble.
+QUIET_SECONDS = 15
 
-UNITS = {
-    "RssAnon": "memory of its own, KiB", "VmRSS": "memory, KiB", "VmHWM": "its peak, KiB", "Threads": "threads",
-    "files": "open files, sockets aside", "sockets": "sockets",
+FIGURES = {
+    "memory of its own, KiB": lambda sample: sample.RssAnon,
+    "memory, KiB": lambda sample: sample.VmRSS,
+    "its peak, KiB": lambda sample: sample.VmHWM,
+    "threads": lambda sample: sample.Threads,
+    "open descriptors": lambda sample: len(sample.descriptors),
 }
 
 
@@ -81,6 +87,8 @@ class Soak:
         """The whole soak."""
         self._report.check("valid before any trouble", self._becomes_valid(), self._node.status())
         pid = self._pid = self._node.pid()
+        self._hold(QUIET_SECONDS)
+        quiet = len(self._samples)
         started = time.monotonic()
         while time.monotonic() < started + seconds:
             self._chance.choices((self._fault, self._replace_key, self._restart_server), (12, 1, 1))[0]()
@@ -88,10 +96,14 @@ class Soak:
         self._stub.misbehave()
         self._node.reload()
         self._report.check("valid when the server is well again", self._becomes_valid(), self._node.status())
-        self._hold(3 * SAMPLE_SECONDS)
+        troubled = len(self._samples)
+        self._hold(QUIET_SECONDS)
         self._report.equal("the same process all the time", self._node.pid(), pid)
         self._report.equal("started anew by nobody", self._node.property("NRestarts"), "0")
-        self._judge(time.monotonic() - started)
+        self._judge(self._samples[quiet:troubled], time.monotonic() - started)
+        # A sample may meet a call, so the fewest count.
+        few = [min((s.descriptors for s in part), key=len) for part in (self._samples[:quiet], self._samples[troubled:])]
+        self._report.check("and open descriptors are those of the beginning", len(few[0]) == len(few[1]), few)
 
     def _fault(self):
         """One thing wrong, or several that go together."""
@@ -136,13 +148,17 @@ class Soak:
         if self._samples and self._samples[-1].due_in > PATIENCE_SECONDS:
             self._node.reload()
 
-    def _becomes_valid(self, seconds=90):
+    def _becomes_valid(self, seconds=120):
         deadline = time.monotonic() + seconds
-        while (view := self._node.status())["outcome"] != "valid" or view["source"] != "server":
-            if time.monotonic() > deadline:
-                return False
+        while time.monotonic() < deadline:
+            try:
+                view = self._node.status()
+            except RuntimeError:
+                view = {}  # it has not left one yet
+            if view.get("outcome") == "valid" and view["source"] == "server":
+                return True
             time.sleep(0.5)
-        return True
+        return False
 
     def _hold(self, seconds):
         """Lets time pass, and looks at the process meanwhile."""
@@ -151,40 +167,36 @@ class Soak:
             self._samples.append(read_sample(self._machine, self._pid))
             time.sleep(max(0, min(SAMPLE_SECONDS, deadline - time.monotonic())))
 
-    def _judge(self, seconds):
-        tail = self._samples[len(self._samples) // 4:]
-        earlier, later = tail[: len(tail) // 2], tail[len(tail) // 2:]
-        answers = len({sample.as_of_ms for sample in self._samples})
-        print(f"\n{seconds / 60:.1f} minutes, {len(self._samples)} samples; " + ", ".join(
+    def _judge(self, samples, seconds):
+        settled = samples[len(samples) // 4:]
+        parts = settled[: len(settled) // 2], settled[len(settled) // 2:]
+        answers = len({sample.as_of_ms for sample in samples})
+        print(f"\n{seconds / 60:.1f} minutes, {len(samples)} samples; " + ", ".join(
             f"{count} {what}" for what, count in self._done.items()
-        ) + f"; at least {answers} answers")
-        print(f"  {'':<34}{'start':>8}{'earlier':>9}{'later':>8}{'highest':>9}")
-        for name in ("RssAnon", "VmRSS", "VmHWM", "Threads", "files", "sockets"):
-            figures = [[getattr(sample, name) for sample in part] for part in (self._samples[:5], earlier, later)]
-            print(f"  {UNITS[name]:<34}" + "{:>8.0f}{:>9.0f}{:>8.0f}".format(*map(statistics.median, figures))
-                  + f"{max(getattr(sample, name) for sample in self._samples):>9}")
-        slope = statistics.linear_regression(
-            [sample.uptime for sample in tail], [sample.RssAnon for sample in tail]
-        ).slope
-        print(f"  RssAnon by a straight line: {slope * 60:+.2f} KiB a minute")
-        latest = max(sample.overdue for sample in self._samples)
-        print(f"  the latest a deadline was seen past: {latest:.1f} s\n")
+        ) + f"; at least {answers} verdicts and failures")
+        print(f"  {'medians and the highest':<34}{'start':>8}{'earlier':>9}{'later':>8}{'highest':>9}")
+        for name, figure in FIGURES.items():
+            print(f"  {name:<34}" + "{:>8.0f}{:>9.0f}{:>8.0f}".format(
+                *(statistics.median(map(figure, part)) for part in (samples[:5], *parts))
+            ) + f"{max(map(figure, samples)):>9}")
+        anonymous = FIGURES["memory of its own, KiB"]
+        slope = statistics.linear_regression([s.uptime for s in settled], [anonymous(s) for s in settled]).slope
+        print(f"  a straight line through its own memory rises by {slope * 60:+.2f} KiB a minute")
+        latest = max(sample.overdue for sample in samples)
+        print(f"  the latest that a deadline was seen past: {latest:.1f} s\n")
 
-        anonymous = [[sample.RssAnon for sample in part] for part in (earlier, later)]
-        median, highest = ([judge(part) for part in anonymous] for judge in (statistics.median, max))
-        grown = f"{median[0]} to {median[1]} KiB, at most {highest[0]} and then {highest[1]} KiB"
+        median, highest = ([judge(map(anonymous, part)) for part in parts] for judge in (statistics.median, max))
         self._report.check(
-            f"memory does not grow (median by at most {MEDIAN_GROWTH} KiB, highest by {HIGHEST_GROWTH})",
-            median[1] <= median[0] + MEDIAN_GROWTH and highest[1] <= highest[0] + HIGHEST_GROWTH, grown,
+            f"memory does not grow (its median by at most {MEDIAN_GROWTH} KiB, its highest by {HIGHEST_GROWTH})",
+            median[1] <= median[0] + MEDIAN_GROWTH and highest[1] <= highest[0] + HIGHEST_GROWTH,
+            f"median {median[0]} to {median[1]} KiB, highest {highest[0]} to {highest[1]} KiB",
         )
-        files = {sample.files for sample in self._samples}
-        self._report.check("open files, sockets aside, are always as many", len(files) == 1, files)
-        idle = [min(sample.sockets for sample in part) for part in (self._samples[:5], earlier, later)]
-        self._report.check("sockets do not pile up", max(idle) == min(idle), idle)
-        threads = {sample.Threads for sample in self._samples}
+        threads = {sample.Threads for sample in samples}
         self._report.check("threads are always as many", len(threads) == 1, threads)
         self._report.check(f"no deadline is missed by {LATEST} s", latest < LATEST, f"{latest:.1f} s")
-        self._report.check("and the server is asked all the time", answers * MOST_SECONDS_AN_ANSWER >= seconds, answers)
+        self._report.check(
+            f"something is learned every {LEARNING_SECONDS} s on average", answers * LEARNING_SECONDS >= seconds, answers
+        )
 
 
 if __name__ == "__main__":

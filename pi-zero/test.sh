@@ -8,4 +8,4 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # What decodes the LED is itself checked first: it costs a second, a wrong verdict on the board costs an afternoon.
 (cd "$here" && python3 -B -m unittest -q board.test_led)
 "$here/prepare.sh"
-exec python3 -B "$here/board_test.py"
+exec python3 -B "$here/board_test.py" "$@"

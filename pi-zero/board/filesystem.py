@@ -29,6 +29,5 @@ def after_a_cut(card):
 
 def run(*command):
     """What a program prints, in English, and how it ends."""
-    return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"LC_ALL": "C", "PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}
-    )
+    environment = {"LC_ALL": "C", "PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)

@@ -145,12 +145,15 @@ class Machine:
             time.sleep(0.02)
 
     def _listen(self):
-        with self._serial.makefile("rb") as lines:
-            for line in lines:
-                if self._log:
-                    self._log.write(line)
-                    self._log.flush()
-                self._take(line.split())
+        try:
+            with self._serial.makefile("rb") as lines:
+                for line in lines:
+                    if self._log:
+                        self._log.write(line)
+                        self._log.flush()
+                    self._take(line.split())
+        except ConnectionResetError:
+            pass  # it was killed before it had read all that it was told
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -3,9 +3,9 @@
 import collections
 import json
 
-# Memory in KiB; files: open descriptors that are no sockets; overdue and due_in in seconds, of which one is 0;
-# as_of_ms: when it last learned something.
-Sample = collections.namedtuple("Sample", "uptime VmHWM VmRSS RssAnon Threads files sockets overdue due_in as_of_ms")
+# Memory in KiB; descriptors as the kernel names them; overdue and due_in in seconds, of which one is 0; as_of_ms: when
+# it last learned something.
+Sample = collections.namedtuple("Sample", "uptime VmHWM VmRSS RssAnon Threads descriptors overdue due_in as_of_ms")
 
 FIELDS = ("VmHWM", "VmRSS", "RssAnon", "Threads")
 
@@ -30,9 +30,8 @@ def read_sample(machine, pid, status_file="/run/jarvis-node/status.json"):
             status = json.loads(line)
     if len(counted) != len(FIELDS) or status is None:
         raise RuntimeError(f"process {pid} cannot be looked at: {told}")
-    sockets = sum(target.startswith("socket:") for target in descriptors)
     late = uptime - status["due_ms"] / 1000
     return Sample(
-        uptime=uptime, files=len(descriptors) - sockets, sockets=sockets,
+        uptime=uptime, descriptors=descriptors,
         overdue=max(late, 0.0), due_in=max(-late, 0.0), as_of_ms=status["as_of_ms"], **counted,
     )
