@@ -72,20 +72,27 @@ check_arguments() {
     root=${root%/}
 }
 
-# place MODE FILE PATH [UID:GID]: the file is there as a whole or not at all, after a power cut too, and also where
+# place MODE FILE PATH: the file is there as a whole or not at all, after a power cut too, and also where
 # the old one is a program that runs.
 place() {
     local target=$root$3
     install -D -m "$1" "$2" "$target.new"
-    chown "${4-0:0}" "$target.new"
+    chown 0:0 "$target.new"
     sync "$target.new"
     mv "$target.new" "$target"
 }
 
 # The program refuses a secret that is not its own or that others can read. On a card the owner is a number of that
-# card's system.
+# card's system. Made in the folder above, which is root's: in a folder of the daemon's user, a link of that user's
+# could lead root's chown elsewhere.
 place_secret() {
-    place 0600 "$1" "$2" "$(awk -F: '$1 == "jarvis-node" { print $3 ":" $4 }' "$root/etc/passwd")"
+    local target=$root$2 new
+    new=$(mktemp "$(dirname "$(dirname "$target")")/.jarvis-node.XXXXXX")
+    cat "$1" >"$new"
+    chmod 0600 "$new"
+    chown "$(awk -F: '$1 == "jarvis-node" { print $3 ":" $4 }' "$root/etc/passwd")" "$new"
+    sync "$new"
+    mv -fT "$new" "$target"
 }
 
 start_anew() {

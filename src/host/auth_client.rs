@@ -112,7 +112,7 @@ impl AuthClient {
                 let mut key = HeaderValue::from_bytes(app_key).map_err(|_| unfit())?;
                 key.set_sensitive(true);
                 let headers = &[(APP_ID_HEADER, id), (APP_KEY_HEADER, key)];
-                self.http.post(&Post { url: &self.endpoint, headers, body: &body })
+                self.http.post(&Post { url: &self.endpoint, headers, body: &body }).map_err(|e| e.trouble)
             }
             Way::CommandCenter => {
                 let mut key =
@@ -122,7 +122,8 @@ impl AuthClient {
                 }
                 let mut key = HeaderValue::from_bytes(&key).map_err(|_| unfit())?;
                 key.set_sensitive(true);
-                self.http.post(&Post { url: &self.endpoint, headers: &[(API_KEY_HEADER, key)], body: b"{}" })
+                let headers = &[(API_KEY_HEADER, key)];
+                self.http.post(&Post { url: &self.endpoint, headers, body: b"{}" }).map_err(|e| e.trouble)
             }
         }
     }

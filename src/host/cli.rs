@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use self::arguments::{Command, HELP, Invocation};
@@ -69,6 +69,7 @@ pub fn main() -> Result<u8, Failure> {
     if !matches!(command, Command::Help | Command::Version) {
         logging::init().map_err(Failure::usage)?;
         process::conceal();
+        process::lock_memory();
     }
     match command {
         Command::Help => print(HELP).map(|()| 0),
@@ -89,19 +90,32 @@ pub fn main() -> Result<u8, Failure> {
         }
         Command::Status { json } => tell_status(config, json),
         Command::Led(outcome) => show(outcome, config),
-        Command::Enroll(enrolment) => match enroll::enroll(&config, &enrolment, io::stdin().lock()) {
-            Ok(node_id) => print(&alloc::format!(
-                "registered and stored: this node is {}; a running daemon takes it up by itself\n",
-                node_id.as_str()
-            ))
-            .map(|()| 0),
-            Err(error) => Err(Failure::new(error.exit_code(), error)),
-        },
-        Command::InstallCredential => match install::install(config, io::stdin().lock()) {
-            Ok(installed) => print(&alloc::format!("{installed}\n")).map(|()| 0),
-            Err(error) => Err(Failure::new(error.exit_code(), error)),
-        },
+        Command::Enroll(enrolment) => {
+            match enroll::enroll(&config, &enrolment, asked_for("the provisioning token, then Enter")) {
+                Ok(node_id) => print(&alloc::format!(
+                    "registered and stored: this node is {}; a running daemon takes it up by itself\n",
+                    node_id.as_str()
+                ))
+                .map(|()| 0),
+                Err(error) => Err(Failure::new(error.exit_code(), error)),
+            }
+        }
+        Command::InstallCredential => {
+            match install::install(config, asked_for("the credential's JSON, then Ctrl-D")) {
+                Ok(installed) => print(&alloc::format!("{installed}\n")).map(|()| 0),
+                Err(error) => Err(Failure::new(error.exit_code(), error)),
+            }
+        }
     }
+}
+
+/// Standard input; a person at a terminal is told what it waits for.
+fn asked_for(what: &str) -> io::StdinLock<'static> {
+    if io::stdin().is_terminal() {
+        // With standard error closed there is nobody to tell.
+        let _ = writeln!(io::stderr(), "paste {what}:");
+    }
+    io::stdin().lock()
 }
 
 fn take_card_over(config: &Path) -> Result<(), Failure> {

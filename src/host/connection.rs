@@ -23,11 +23,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Hands one open, non-blocking connection over.
 #[derive(Debug)]
-pub(super) struct Opened(Mutex<Option<TcpStream>>);
+pub(super) struct Opened {
+    stream: Mutex<Option<TcpStream>>,
+    end: Instant,
+}
 
 impl Opened {
-    pub(super) const fn new(stream: TcpStream) -> Self {
-        Self(Mutex::new(Some(stream)))
+    /// Nothing is waited for beyond `end`.
+    pub(super) const fn new(stream: TcpStream, end: Instant) -> Self {
+        Self { stream: Mutex::new(Some(stream)), end }
     }
 }
 
@@ -39,11 +43,12 @@ impl Connector for Opened {
         details: &ConnectionDetails,
         _chained: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let end = self.end;
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         // A second request would need a second connection.
-        stream.map(|stream| Some(Connection { stream, buffers })).ok_or(ureq::Error::ConnectionFailed)
+        stream.map(|stream| Some(Connection { stream, buffers, end })).ok_or(ureq::Error::ConnectionFailed)
     }
 }
 
@@ -51,17 +56,25 @@ impl Connector for Opened {
 pub(super) struct Connection {
     stream: TcpStream,
     buffers: LazyBuffers,
+    end: Instant,
 }
 
-/// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all.
+/// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all and not beyond
+/// `end`: TLS reads many times within one time-out of ureq's, and of none left ureq makes a second.
 fn patiently(
     stream: &TcpStream,
     flags: PollFlags,
     timeout: NextTimeout,
+    end: Instant,
     mut io: impl FnMut() -> io::Result<usize>,
 ) -> Result<usize, ureq::Error> {
-    let end = Instant::now() + timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
+    let patience = timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
+    let end = end.min(Instant::now() + patience);
     loop {
+        // Looked at each time: a peer that drips always has another byte to read.
+        if Instant::now() >= end {
+            return Err(ureq::Error::Timeout(timeout.reason));
+        }
         match io() {
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -80,9 +93,9 @@ impl Transport for Connection {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        let Self { stream, buffers } = self;
+        let Self { stream, buffers, end } = self;
         let mut rest = &buffers.output()[..amount];
-        patiently(stream, PollFlags::OUT, timeout, || {
+        patiently(stream, PollFlags::OUT, timeout, *end, || {
             while !rest.is_empty() {
                 match (&*stream).write(rest)? {
                     0 => return Err(ErrorKind::WriteZero.into()),
@@ -95,13 +108,13 @@ impl Transport for Connection {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let Self { stream, buffers } = self;
+        let Self { stream, buffers, end } = self;
         let buffer = buffers.input_append_buf();
         if buffer.is_empty() {
             // To read nothing into it would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = patiently(stream, PollFlags::IN, timeout, || (&*stream).read(buffer))?;
+        let amount = patiently(stream, PollFlags::IN, timeout, *end, || (&*stream).read(buffer))?;
         buffers.input_appended(amount);
         Ok(amount > 0)
     }

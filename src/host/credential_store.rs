@@ -65,6 +65,11 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
             Ok(found(new))
         }
         (Ok(current), _, _) => Ok(found(current)),
+        // The first credential of all: shipped files have placeholders in its place.
+        (Err(SetupError::NotProvisioned { .. }), Some(new), _) if new.contents.follows.is_none() => {
+            warn!("the first credential was not put in place: {} is used", beside(path, NEW).display());
+            Ok(found(new))
+        }
         (Err(error), Some(new), _) if may_be_damage(&error) => {
             warn!("{error}; the newer credential in {} is used", beside(path, NEW).display());
             Ok(found(new))
@@ -77,58 +82,89 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
     }
 }
 
-/// Replaces the credential kept at `path`, whole or not at all, and reads it back from the card. The
-/// one before it is kept beside it. In a file that other programs use too, their keys stay as they
-/// are. A file that cannot be read as a credential is moved aside and not written over.
-///
-/// # Errors
-/// When the old file may not be touched before a person has looked at it, when another process is at
-/// it for ten seconds, or when the system refuses; the old credential is then still in use.
-pub fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
-    let _lock = lock(path)?;
-    finish(path)?;
-    let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
-    let standing = Standing::of(path)?;
-    let (before, follows) = match &standing {
-        Standing::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
-        Standing::Placeholder(bytes) => (bytes.as_slice(), None),
-        Standing::Damaged | Standing::Absent => (&[][..], None),
-    };
-    // Even seconds: what every file system can keep.
-    let written = clock::now().wall.0 & !1;
-    let bytes = credential_file::render(credential, follows, written, before)
-        .map_err(|e| StoreError::step("write", &new)(e.into()))?;
-    durable::remove(&new).map_err(StoreError::step("remove", &new))?;
-    let like = if matches!(standing, Standing::Absent) { folder(path) } else { path };
-    let written = UNIX_EPOCH + Duration::from_secs(written);
-    durable::create(&new, &bytes, like, Some(written)).map_err(StoreError::step("write", &new))?;
-    if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
-        return Err(StoreError::Different { path: new });
-    }
-    match standing {
-        Standing::Sound(_) => keep_previous(path, &prev)?,
-        Standing::Damaged => move_aside(path)?,
-        Standing::Placeholder(_) | Standing::Absent => {}
-    }
-    promote(&new, path)?;
-    if from_the_card(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
-        return Err(StoreError::Different { path: path.into() });
-    }
-    Ok(())
+/// The store at one path, locked against other writers for as long as this lives.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    path: &'a Path,
+    newcomer_like: &'a Path,
+    _lock: File,
 }
 
-/// Whether a credential could be stored at `path`: the folder can be locked and written, and what
-/// stands there may be replaced. For those who have one chance to get a credential.
-///
-/// # Errors
-/// As [`replace`].
-pub fn rehearse(path: &Path) -> Result<(), StoreError> {
-    let _lock = lock(path)?;
-    Standing::of(path)?;
-    let probe = beside(path, ".probe");
-    durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
-    durable::create(&probe, &[0; 4096], folder(path), None).map_err(StoreError::step("write", &probe))?;
-    durable::remove(&probe).map_err(StoreError::step("remove", &probe))
+impl<'a> Locked<'a> {
+    /// Locks the store at `path`. A credential that is the first there belongs to whoever owns
+    /// `newcomer_like`, where root can give it away.
+    ///
+    /// # Errors
+    /// When another process is at it for ten seconds, or the system refuses.
+    pub fn lock(path: &'a Path, newcomer_like: &'a Path) -> Result<Self, StoreError> {
+        Ok(Self { path, newcomer_like, _lock: lock(path)? })
+    }
+
+    /// Replaces the credential, whole or not at all, and reads it back from the card. The one before it
+    /// is kept beside it, if it is of the same node. In a file that other programs use too, their keys
+    /// stay as they are. A file that cannot be read as a credential is moved aside and not written over.
+    ///
+    /// # Errors
+    /// When the old file may not be touched before a person has looked at it, or the system refuses; the
+    /// old credential is then still in use.
+    pub fn replace(&self, credential: &Credential) -> Result<(), StoreError> {
+        let Self { path, newcomer_like, .. } = *self;
+        finish(path)?;
+        let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
+        let standing = Standing::of(path)?;
+        let (before, follows) = match &standing {
+            Standing::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
+            Standing::Placeholder(bytes) => (bytes.as_slice(), None),
+            Standing::Damaged | Standing::Absent => (&[][..], None),
+        };
+        // Even seconds: what every file system can keep.
+        let written = clock::now().wall.0 & !1;
+        let bytes = credential_file::render(credential, follows, written, before)
+            .map_err(|e| StoreError::step("write", &new)(e.into()))?;
+        durable::remove(&new).map_err(StoreError::step("remove", &new))?;
+        let like = if matches!(standing, Standing::Absent) { newcomer_like } else { path };
+        let written = UNIX_EPOCH + Duration::from_secs(written);
+        durable::create(&new, &bytes, like, Some(written)).map_err(StoreError::step("write", &new))?;
+        if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
+            return Err(StoreError::Different { path: new });
+        }
+        match &standing {
+            Standing::Sound(_) => keep_previous(path, &prev)?,
+            Standing::Damaged => move_aside(path)?,
+            Standing::Placeholder(_) | Standing::Absent => {}
+        }
+        promote(&new, path)?;
+        if from_the_card(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
+            return Err(StoreError::Different { path: path.into() });
+        }
+        forget_other_nodes(&prev, credential)
+    }
+
+    /// Whether a credential could be stored: the folder can be written to, and what stands there may be
+    /// replaced. For those who have one chance to get a credential.
+    ///
+    /// # Errors
+    /// As [`Locked::replace`].
+    pub fn rehearse(&self) -> Result<(), StoreError> {
+        Standing::of(self.path)?;
+        let probe = beside(self.path, ".probe");
+        durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
+        durable::create(&probe, &[0; 4096], self.newcomer_like, None)
+            .map_err(StoreError::step("write", &probe))?;
+        durable::remove(&probe).map_err(StoreError::step("remove", &probe))
+    }
+}
+
+/// What was another node's is no help once this one's credential is damaged: on a cloned card it would
+/// be the original board's.
+fn forget_other_nodes(prev: &Path, credential: &Credential) -> Result<(), StoreError> {
+    match Generation::read(prev) {
+        Ok(kept) if kept.contents.credential.node_id != credential.node_id => {
+            durable::remove(prev).map_err(StoreError::step("remove", prev))?;
+            durable::sync_folder(folder(prev)).map_err(StoreError::step("sync", folder(prev)))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 const PREVIOUS: &str = ".prev";
@@ -228,6 +264,11 @@ fn finish(path: &Path) -> Result<(), StoreError> {
             keep_previous(path, &beside(path, PREVIOUS))?;
             promote(&new, path)
         }
+        Generations { current: Err(SetupError::NotProvisioned { .. }), unfinished: Some(first), .. }
+            if first.contents.follows.is_none() =>
+        {
+            promote(&new, path)
+        }
         Generations { current: Err(error), unfinished: Some(_), .. } if may_be_damage(&error) => {
             if !matches!(error, SetupError::Missing { .. }) {
                 move_aside(path)?;
@@ -264,7 +305,7 @@ fn move_aside(path: &Path) -> Result<(), StoreError> {
 
 /// The file's bytes, `len` of them expected, not as memory remembers them but as the card gives them.
 fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut file = File::open(path)?;
+    let mut file = durable::open(path)?;
     // Advice only: where it is not taken, the bytes come from memory.
     #[cfg(target_os = "linux")]
     let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);

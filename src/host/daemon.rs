@@ -11,7 +11,6 @@ use log::{info, warn};
 use super::config::Led;
 use super::inbox;
 use super::pin::{self, BoardPin};
-use super::process;
 use super::run::{Node, Notice};
 use super::setup::Reader;
 use super::systemd;
@@ -23,7 +22,6 @@ use crate::lamp::Lamp;
 /// # Errors
 /// When the system lacks threads, sockets or signal handlers.
 pub fn run(config_file: PathBuf) -> io::Result<Exit> {
-    process::lock_memory();
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
     let mut complained_of = None;

@@ -2,14 +2,17 @@
 //! stands there afterwards is the old file or the new one and never half of one.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::vec::Vec;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{Gid, OFlags, Uid};
+use serde::de::DeserializeOwned;
 
 /// `path` with `suffix` behind its whole name: `credential.json` and `.prev` give
 /// `credential.json.prev`.
@@ -29,6 +32,30 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
+/// Opens the regular file at `path` without waiting: to open a pipe that nobody writes to would take for
+/// ever, and the folder may be another user's.
+///
+/// # Errors
+/// Of the system, and when it is another kind of file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// Reads JSON of at most 64 KiB that this program wrote to `path`.
+///
+/// # Errors
+/// Of the system, and when it is something else; what it is instead is not repeated.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    let mut bytes = Vec::new();
+    open(path)?.take(64 * 1024).read_to_end(&mut bytes)?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let place = format!("it is not what it should be (line {}, column {})", e.line(), e.column());
+        io::Error::new(ErrorKind::InvalidData, place)
+    })
+}
+
 /// Makes a new file at `path` with `bytes` in it, on the card when this returns. Only its owner may
 /// read it: whoever owns `like`, so that what root installs can be read by the user the daemon runs as.
 /// With `written`, that is the time it was last written to.
@@ -37,8 +64,9 @@ pub fn folder(path: &Path) -> &Path {
 /// Of the system; there may then be half a file at `path`.
 pub fn create(path: &Path, bytes: &[u8], like: &Path, written: Option<SystemTime>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let (ours, theirs) = (file.metadata()?, fs::symlink_metadata(like)?);
-    if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
+    let (ours, theirs) = (file.metadata()?, fs::metadata(like)?);
+    // Others than root can give nothing away, and need not.
+    if rustix::process::geteuid().is_root() && (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
         rustix::fs::fchown(&file, Some(Uid::from_raw(theirs.uid())), Some(Gid::from_raw(theirs.gid())))?;
     }
     file.write_all(bytes)?;

@@ -14,9 +14,9 @@ use super::auth_url::AuthUrl;
 use super::clock;
 use super::config::Config;
 use super::credential_file;
-use super::credential_store::{self, StoreError};
+use super::credential_store::{self, Locked, StoreError};
 use super::error::SetupError;
-use super::http_client::{HttpClient, Post, Response};
+use super::http_client::{HttpClient, Post, Response, Unanswered};
 use super::install;
 use super::secret_input;
 use super::state_file::State;
@@ -75,24 +75,28 @@ pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Re
     {
         return Err(NotEnrolled::InUse(found.credential.node_id, config.credential_file));
     }
-    credential_store::rehearse(&config.credential_file).map_err(NotEnrolled::NoRoom)?;
-    if url.is_https() && clock::now().wall < State::load(&config.state_file).clock_floor() {
-        return Err(NotEnrolled::NotAsked(Trouble::clock()));
-    }
+    // Held until the credential is there: nobody is to get in between.
+    let store = Locked::lock(&config.credential_file, install::newcomer_like(&config))
+        .map_err(NotEnrolled::NoRoom)?;
+    store.rehearse().map_err(NotEnrolled::NoRoom)?;
     // Pins are about another server's key, unless it is the same server.
     let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
     let pins = if same_server { config.spki_pins.clone() } else { Vec::new() };
+    let needs_clock = url.is_https() && pins.is_empty();
+    if needs_clock && clock::now().wall < State::load(&config.state_file).clock_floor() {
+        return Err(NotEnrolled::NotAsked(Trouble::clock()));
+    }
     let tls = Tls::new(&Config { spki_pins: pins, ..config.clone() }).map_err(NotEnrolled::Setup)?;
     let client = HttpClient::new(&url, config.connect_timeout, config.request_timeout, tls);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
     let credential = read_answer(&response, &node_id)?;
-    install::store(&config, &credential).map_err(NotEnrolled::Unstored)?;
+    install::store(&config, &store, &credential).map_err(NotEnrolled::Unstored)?;
     Ok(node_id)
 }
 
 pub(super) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, NotEnrolled> {
     let mut token =
-        secret_input::read(input).map_err(|why| NotEnrolled::Input(format!("standard input {why}")))?;
+        secret_input::read_line(input).map_err(|why| NotEnrolled::Input(format!("standard input {why}")))?;
     while token.last().is_some_and(u8::is_ascii_whitespace) {
         token.pop();
     }
@@ -119,17 +123,12 @@ fn register(
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
     serde_json::to_writer(&mut *body, &request)
         .map_err(|_| NotEnrolled::Input("what was given cannot be written as JSON".into()))?;
-    client.post(&Post { url: &url.register(), headers: &[], body: &body }).map_err(|trouble| {
-        match trouble.kind.outcome() {
-            Outcome::Network | Outcome::Tls | Outcome::Clock => NotEnrolled::NotAsked(trouble),
-            // Stalled, cut short, not understood: it may have arrived.
-            Outcome::Server
-            | Outcome::Starting
-            | Outcome::Valid
-            | Outcome::ValidCached
-            | Outcome::NodeRejected
-            | Outcome::AppRejected
-            | Outcome::Setup => NotEnrolled::AnswerLost(node_id.clone(), format!("{}", trouble.reason)),
+    let post = Post { url: &url.register(), headers: &[], body: &body };
+    client.post(&post).map_err(|Unanswered { trouble, sent }| {
+        if sent {
+            NotEnrolled::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
+        } else {
+            NotEnrolled::NotAsked(trouble)
         }
     })
 }

@@ -122,9 +122,18 @@ impl SetupError {
             Self::Missing { path, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("Put the file at {}.", path.display()))
             }
+            Self::Unreadable { path, why, .. } if why.kind() == io::ErrorKind::PermissionDenied => {
+                Trouble::setup(
+                    format_args!("{self}"),
+                    format_args!(
+                        "Run this with sudo; for the daemon, let {} belong to the user it runs as.",
+                        path.display()
+                    ),
+                )
+            }
             Self::Unreadable { path, .. } => Trouble::setup(
                 format_args!("{self}"),
-                format_args!("Make {} readable for the user this program runs as.", path.display()),
+                format_args!("Make {} a file that can be read.", path.display()),
             ),
             Self::TooLarge { path, .. } => Trouble::setup(
                 format_args!("{self}"),

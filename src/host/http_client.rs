@@ -61,6 +61,14 @@ pub(super) struct Response {
     pub(super) body: Vec<u8>,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) trouble: Trouble,
+    /// Whether the request may have arrived all the same.
+    pub(super) sent: bool,
+}
+
 impl HttpClient {
     /// A client of the service at `url`. Connecting takes at most `connect_timeout`, a whole call at
     /// most `timeout`. `tls` is used when the URL is `https`.
@@ -94,9 +102,10 @@ impl HttpClient {
     ///
     /// # Errors
     /// What stood in the way of an answer.
-    pub(super) fn post(&self, post: &Post<'_>) -> Result<Response, Trouble> {
+    pub(super) fn post(&self, post: &Post<'_>) -> Result<Response, Unanswered> {
         let end = Instant::now() + self.timeout;
-        self.unless_a_proxys(self.post_in_time(post, end)?)
+        let response = self.post_in_time(post, end)?;
+        self.unless_a_proxys(response).map_err(|trouble| Unanswered { trouble, sent: true })
     }
 
     fn unless_a_proxys(&self, response: Response) -> Result<Response, Trouble> {
@@ -116,19 +125,22 @@ impl HttpClient {
         self.tls.now()
     }
 
-    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<Response, Trouble> {
+    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<Response, Unanswered> {
         let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, post, end));
         if !self.tls.knows_time() {
-            self.learn_time(end)?;
-            return ask().map_err(|trouble| self.unless_late(trouble, end));
+            self.learn_time(end).map_err(unsent)?;
+            return ask().map_err(|unanswered| self.unless_late(unanswered, end));
         }
         let asked = ask();
-        let dates_refused = asked.as_ref().is_err_and(|trouble| {
-            matches!(trouble.kind, TroubleKind::CertificateExpired | TroubleKind::CertificateNotYetValid)
+        let dates_refused = asked.as_ref().is_err_and(|unanswered| {
+            matches!(
+                unanswered.trouble.kind,
+                TroubleKind::CertificateExpired | TroubleKind::CertificateNotYetValid
+            )
         });
         // The server's clock may have been set since it told us the time.
-        if dates_refused && self.learn_time(end)? {
-            ask().map_err(|trouble| self.unless_late(trouble, end))
+        if dates_refused && self.learn_time(end).map_err(unsent)? {
+            ask().map_err(|unanswered| self.unless_late(unanswered, end))
         } else {
             asked
         }
@@ -136,9 +148,11 @@ impl HttpClient {
 
     /// The trouble of a server that was reached a moment ago, to be asked the time: what took so long
     /// that no time is left to reach it again was the server, not the network.
-    fn unless_late(&self, trouble: Trouble, end: Instant) -> Trouble {
-        let unreached = matches!(trouble.kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
-        if unreached && Instant::now() >= end { self.stalled() } else { trouble }
+    fn unless_late(&self, unanswered: Unanswered, end: Instant) -> Unanswered {
+        let kind = unanswered.trouble.kind;
+        let unreached = matches!(kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
+        let late = unreached && Instant::now() >= end;
+        if late { Unanswered { trouble: self.stalled(), ..unanswered } } else { unanswered }
     }
 
     /// One connection for one request.
@@ -147,14 +161,16 @@ impl HttpClient {
         tls: Arc<ClientConfig>,
         end: Instant,
         request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
-    ) -> Result<T, Trouble> {
-        let Reached { stream, name_trouble } = self.reach.connect(end)?;
+    ) -> Result<T, Unanswered> {
+        let Reached { stream, name_trouble } = self.reach.connect(end).map_err(unsent)?;
         let address = stream.peer_addr();
         let answer = request(&self.agent(stream, tls, end)).map_err(|error| {
             let trouble = self.transport_trouble(&error);
             let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
+            // Only after its handshake did anything of the request leave.
+            let sent = !matches!(&error, ureq::Error::Other(why) if why.is::<HandshakeFailed>());
             // A remembered address may be another machine's by now. The name is what needs mending.
-            name_trouble.filter(|_| not_the_service).unwrap_or(trouble)
+            Unanswered { trouble: name_trouble.filter(|_| not_the_service).unwrap_or(trouble), sent }
         })?;
         if let Ok(address) = address {
             self.reach.remember(address);
@@ -165,7 +181,7 @@ impl HttpClient {
     /// Made anew for each connection: none outlives its request, and the handshake must know when that
     /// has to end.
     fn agent(&self, stream: TcpStream, tls: Arc<ClientConfig>, end: Instant) -> ureq::Agent {
-        let connector = Opened::new(stream).chain(TlsConnector::new(tls, end));
+        let connector = Opened::new(stream, end).chain(TlsConnector::new(tls, end));
         ureq::Agent::with_parts(self.settings.clone(), connector, Settled)
     }
 
@@ -219,6 +235,10 @@ impl HttpClient {
             kind => Trouble::new(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
         }
     }
+}
+
+const fn unsent(trouble: Trouble) -> Unanswered {
+    Unanswered { trouble, sent: false }
 }
 
 fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, ureq::Error> {

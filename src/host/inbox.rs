@@ -33,7 +33,8 @@ pub struct Inbox {
     messages: mpsc::Receiver<Message>,
     bell: UnixStream,
     signals: Signals,
-    watch: Watch,
+    /// None where the system has none to give.
+    watch: Option<Watch>,
 }
 
 /// A sending end, for other threads.
@@ -52,13 +53,13 @@ struct Signals {
 /// An inbox and a way into it.
 ///
 /// # Errors
-/// When the system has no socket pair or file watch to give.
+/// When the system has no socket pair to give.
 pub fn channel() -> io::Result<(Sender, Inbox)> {
     let (bell, ear) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
     ear.set_nonblocking(true)?;
     let (sender, messages) = mpsc::channel();
-    let inbox = Inbox { messages, bell: ear, signals: Signals::default(), watch: Watch::new()? };
+    let inbox = Inbox { messages, bell: ear, signals: Signals::default(), watch: Watch::new().ok() };
     Ok((Sender { messages: sender, bell: Arc::new(bell) }, inbox))
 }
 
@@ -98,15 +99,18 @@ impl Inbox {
         if self.signals.reload.swap(false, Ordering::Relaxed) {
             return Some(Message::Reload);
         }
-        if self.watch.has_changed() {
+        if self.watch.as_mut().is_some_and(Watch::has_changed) {
             return Some(Message::FileChanged);
         }
         self.messages.try_recv().ok()
     }
 
-    /// Makes changes of the file at `path`, and of no other, arrive here.
+    /// Makes changes of the file at `path`, and of no other, arrive here, where the system can tell of them.
+    /// Where it cannot, they are found when the file is next read.
     pub fn follow(&mut self, path: &Path) {
-        self.watch.follow(path);
+        if let Some(watch) = &mut self.watch {
+            watch.follow(path);
+        }
     }
 
     /// Waits until there may be a message, or for `limit`.
@@ -117,7 +121,12 @@ impl Inbox {
         let timeout = Timespec::try_from(limit).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
         let bell = PollFd::new(&self.bell, PollFlags::IN);
         let mut sources: heapless::Vec<_, 2> = core::iter::once(bell)
-            .chain(self.watch.as_fd().map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)))
+            .chain(
+                self.watch
+                    .as_ref()
+                    .and_then(Watch::as_fd)
+                    .map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)),
+            )
             .collect();
         match poll(&mut sources, Some(&timeout)) {
             // A signal: its flag is set and its byte is in the socket.

@@ -4,13 +4,16 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
+use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::clock;
 use super::config::Config;
 use super::credential_file;
-use super::credential_store::{self, StoreError};
+use super::credential_store::{self, Locked, StoreError};
+use super::durable;
 use super::error::SetupError;
 use super::secret_input;
 use super::setup::{Asker, Reader};
@@ -82,9 +85,12 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
         }
     };
     if old.as_ref() == Some(&new) {
+        take_card_over(&config);
         return Ok(Installed::Already(new.node_id));
     }
-    store(&config, &new).map_err(NotInstalled::Unstored)?;
+    let locked =
+        Locked::lock(&config.credential_file, newcomer_like(&config)).map_err(NotInstalled::Unstored)?;
+    store(&config, &locked, &new).map_err(NotInstalled::Unstored)?;
     Ok(match unproven {
         None => Installed::Proven(new.node_id),
         Some(why) => Installed::Unproven(new.node_id, why),
@@ -94,14 +100,27 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
 /// Puts `credential` in place, on this board.
 ///
 /// # Errors
-/// As [`credential_store::replace`].
-pub(super) fn store(config: &Config, credential: &Credential) -> Result<(), StoreError> {
-    credential_store::replace(&config.credential_file, credential)?;
+/// As [`Locked::replace`].
+pub(super) fn store(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), StoreError> {
+    store.replace(credential)?;
+    take_card_over(config);
+    Ok(())
+}
+
+fn take_card_over(config: &Config) {
     if let Err(e) = accept_board(&config.state_file) {
         // The credential is there, and most cards have never been in another board.
         warn!("{}: {e}", config.state_file.display());
     }
-    Ok(())
+}
+
+/// Whose a first credential is to be: the folder's owner's, or, where that is root's, that of the folder
+/// in which the daemon keeps its state. A file of root's would be closed to the daemon.
+pub(super) fn newcomer_like(config: &Config) -> &Path {
+    let (credentials, state) =
+        (durable::folder(&config.credential_file), durable::folder(&config.state_file));
+    let is_roots = |folder: &Path| fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0);
+    if is_roots(credentials) && state.exists() && !is_roots(state) { state } else { credentials }
 }
 
 /// Makes this board the one the card belongs to; nothing to do for one without a number, or when it

@@ -16,7 +16,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use core::time::Duration;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -29,6 +30,10 @@ use self::packet::{Kind, Question};
 
 /// How many addresses of a name are tried at most.
 const MAX_ADDRESSES: usize = 8;
+/// Far longer than any line of a hosts file, in bytes.
+const MAX_LINE: u64 = 4096;
+/// Far longer than any resolv.conf, in bytes.
+const MAX_RESOLV_CONF: u64 = 64 * 1024;
 
 /// Looks names up.
 #[derive(Debug)]
@@ -86,7 +91,7 @@ impl Names {
             return Ok(Vec::from([SocketAddr::new(address, port)]));
         }
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let mut found = files::hosts(&read(&self.hosts), &host, &self.interfaces);
+        let mut found = self.in_hosts_file(&host);
         if found.is_empty() && is_below(&host, "localhost") {
             // RFC 6761, section 6.3: never asked of a name server.
             found = Vec::from([Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()])
@@ -103,6 +108,20 @@ impl Names {
             address.set_port(port);
         }
         Ok(found)
+    }
+
+    /// Line by line: with a list of blocked names the file has megabytes.
+    fn in_hosts_file(&self, host: &str) -> Vec<SocketAddr> {
+        let Ok(file) = File::open(&self.hosts) else { return Vec::new() };
+        let mut file = BufReader::new(file);
+        let (mut found, mut line) = (Vec::new(), Vec::new());
+        while found.len() < MAX_ADDRESSES
+            && Read::by_ref(&mut file).take(MAX_LINE).read_until(b'\n', &mut line).is_ok_and(|len| len > 0)
+        {
+            found.extend(files::hosts(&String::from_utf8_lossy(&line), host, &self.interfaces));
+            line.clear();
+        }
+        found
     }
 
     fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NotFound> {
@@ -133,9 +152,15 @@ impl Names {
     }
 }
 
-/// A missing or unreadable file counts as an empty one, as it does for libc.
+/// A missing or unreadable file counts as an empty one, as it does for libc; one that is too long, up to
+/// what is too long.
 fn read(path: &PathBuf) -> String {
-    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // What was read before a failure is as good as a shorter file.
+        let _ = file.take(MAX_RESOLV_CONF).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn is_below(host: &str, domain: &str) -> bool {

@@ -22,17 +22,35 @@ pub enum Unread {
 ///
 /// # Errors
 /// See [`Unread`].
-pub fn read(mut input: impl Read) -> Result<Zeroizing<Vec<u8>>, Unread> {
+pub fn read(input: impl Read) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    read_until(input, |_| false)
+}
+
+/// Reads the first line of `input`, or all there is; a person need not end the input.
+///
+/// # Errors
+/// See [`Unread`].
+pub fn read_line(input: impl Read) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    let mut line = read_until(input, |bytes| bytes.contains(&b'\n'))?;
+    if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+        line.truncate(end);
+    }
+    Ok(line)
+}
+
+fn read_until(mut input: impl Read, enough: impl Fn(&[u8]) -> bool) -> Result<Zeroizing<Vec<u8>>, Unread> {
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(alloc::vec![0; MAX_LEN]);
     let mut len = 0;
     while len < bytes.len() {
         match input.read(&mut bytes[len..]) {
-            Ok(0) => {
-                bytes.truncate(len);
-                return Ok(bytes);
+            Ok(more) => {
+                len += more;
+                if more == 0 || enough(&bytes[len - more..len]) {
+                    bytes.truncate(len);
+                    return Ok(bytes);
+                }
             }
-            Ok(more) => len += more,
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(Unread::Io(e)),
         }
@@ -55,11 +73,23 @@ impl core::error::Error for Unread {}
 mod tests {
     use super::*;
 
+    /// A terminal whose person has nothing more to say.
+    struct Never;
+
+    impl Read for Never {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("waited for more");
+        }
+    }
+
     #[test]
     fn input_is_read_to_its_end_and_no_further_than_it_can_make_sense() {
         let text = read(b"one ".chain(&b"two"[..])).expect("read");
         assert_eq!(text.as_slice(), b"one two");
         assert!(matches!(read(io::repeat(b'x')), Err(Unread::TooLong)));
+        let line = read_line(b"one ".chain(&b"two\nthree"[..]).chain(Never)).expect("read");
+        assert_eq!(line.as_slice(), b"one two");
+        assert_eq!(read_line(&b"one"[..]).expect("read").as_slice(), b"one");
         assert!(matches!(read(io::empty()), Ok(nothing) if nothing.is_empty()));
     }
 }

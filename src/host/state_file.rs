@@ -44,8 +44,7 @@ impl State {
     /// Reads the file at `path`; one that is not there or damaged remembers nothing.
     #[must_use]
     pub fn load(path: &Path) -> Self {
-        let read = fs::read(path).and_then(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::from));
-        read.unwrap_or_else(|e| {
+        durable::read_json(path).unwrap_or_else(|e| {
             if e.kind() != ErrorKind::NotFound {
                 warn!("the state_file {} remembers nothing: {e}", path.display());
             }

@@ -63,8 +63,12 @@ mod linux {
             let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
             let mut folder_is_gone = false;
             while let Ok(event) = events.next() {
-                changed |= event.file_name().is_some_and(|file| name.is_some_and(|n| n == os_str(file)))
-                    || event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
+                changed |= event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
+                // The last words of a watch that was given up for another one may still be there.
+                if self.followed.as_ref().is_none_or(|(_, watch)| *watch != event.wd()) {
+                    continue;
+                }
+                changed |= event.file_name().is_some_and(|file| name.is_some_and(|n| n == os_str(file)));
                 folder_is_gone |= event.events().contains(inotify::ReadFlags::IGNORED);
             }
             if folder_is_gone {

@@ -1,5 +1,6 @@
 //! `jarvis-node check`: every outcome it can have.
 
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Instant;
 
@@ -46,6 +47,26 @@ fn a_node_whose_key_was_rotated_is_rejected() {
     assert_eq!((&view["household_id"], &view["source"]), (&Value::Null, &json!("server")));
     rig.install(&new_key);
     assert_eq!(rig.check().0, Some(0));
+}
+
+#[test]
+fn a_server_that_drips_has_no_more_time_than_a_call() {
+    // A record of TLS that is announced as long and comes byte by byte: there is always more to read.
+    let drips = rude_server(|mut stream| {
+        let record = [vec![22, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc], vec![0; 60_000]].concat();
+        for byte in record {
+            if stream.write_all(&[byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(core::time::Duration::from_micros(700));
+        }
+    });
+    let rig = Rig::new();
+    rig.configure("auth_url", format!("https://{drips}"));
+    rig.configure("request_timeout_secs", 2);
+    let start = Instant::now();
+    refused(&rig, 75, "server", "did not answer in time");
+    assert!(start.elapsed() < core::time::Duration::from_secs(8), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -13,6 +13,14 @@ fn credential(node_key: &str) -> Credential {
     }
 }
 
+fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
+    Locked::lock(path, folder(path))?.replace(credential)
+}
+
+fn rehearse(path: &Path) -> Result<(), StoreError> {
+    Locked::lock(path, folder(path))?.rehearse()
+}
+
 /// A store in a folder of its own.
 struct Store {
     dir: TempDir,
@@ -122,6 +130,25 @@ fn half_a_replacement_counts_for_nothing() {
         replace(&store.path, &credential("k-3")).expect("stored");
         assert_eq!(store.key(), "k-3");
     }
+}
+
+#[test]
+fn the_first_credential_survives_beside_the_placeholder_it_was_to_replace() {
+    let store = Store::empty();
+    store.put("", r#"{"node_id":"your-node-id","api_key":"","room":"kitchen"}"#);
+    store.put(".new", Store::holding(&["k-1"]).text(""));
+    assert_eq!(store.key(), "k-1");
+    replace(&store.path, &credential("k-2")).expect("stored");
+    assert_eq!(store.key(), "k-2");
+    assert!(store.text(".prev").contains("k-1"));
+}
+
+#[test]
+fn what_was_another_nodes_is_not_kept() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    let other = Credential { node_id: NodeId::parse("attic-pi").expect("an id"), ..credential("k-3") };
+    replace(&store.path, &other).expect("stored");
+    assert_eq!(store.names(), ["credential.json"]);
 }
 
 #[test]

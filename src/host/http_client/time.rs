@@ -15,9 +15,11 @@ impl HttpClient {
     /// how old the server's certificate is cannot be told yet. False where the board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
         let Some(tls) = self.tls.for_time() else { return Ok(false) };
-        let response = self.exchange(tls, end, |agent| {
-            agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
-        })?;
+        let response = self
+            .exchange(tls, end, |agent| {
+                agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
+            })
+            .map_err(|unanswered| unanswered.trouble)?;
         // Any status will do: the time does not depend on it.
         let time = server_time(response.headers()).ok_or_else(|| {
             Trouble::new(
