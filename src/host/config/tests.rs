@@ -66,8 +66,10 @@ fn what_is_wrong_is_named() {
         let error = parse(more).expect_err(more);
         assert!(error.contains(says), "{more}: {error}");
     }
-    let error = Config::parse("{}", Path::new("c.json")).expect_err("empty");
-    assert!(error.contains("missing field `auth_url`"), "{error}");
+    for (text, missing) in [("{}", "credential_file"), (r#"{"credential_file": "c"}"#, "auth_url")] {
+        let error = Config::parse(text, Path::new("c.json")).expect_err(text);
+        assert!(error.contains(&format!("missing field `{missing}`")), "{error}");
+    }
 }
 
 #[test]
