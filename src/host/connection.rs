@@ -60,6 +60,10 @@ fn patiently(
     timeout: NextTimeout,
     mut io: impl FnMut() -> io::Result<usize>,
 ) -> Result<usize, ureq::Error> {
+    // Here ureq would have a second more, and another for each byte of a trickle.
+    if timeout.after.is_zero() {
+        return Err(ureq::Error::Timeout(timeout.reason));
+    }
     let end = Instant::now() + timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
     loop {
         match io() {
@@ -125,5 +129,31 @@ pub(super) struct Settled;
 impl Resolver for Settled {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use ureq::unversioned::transport::time;
+
+    use super::*;
+
+    #[test]
+    fn when_the_time_is_up_it_is_up_though_there_is_more_to_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        stream.set_nonblocking(true).expect("non-blocking");
+        listener.accept().expect("the other end").0.write_all(b"more").expect("sent");
+        let mut connection = Connection { stream, buffers: LazyBuffers::new(64, 64) };
+        let within = |left| NextTimeout {
+            after: time::Duration::Exact(left),
+            reason: ureq::Timeout::Global,
+            ..NextTimeout::default()
+        };
+        let up = connection.await_input(within(Duration::ZERO));
+        assert!(matches!(up, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{up:?}");
+        assert!(matches!(connection.await_input(within(Duration::from_secs(60))), Ok(true)));
     }
 }
