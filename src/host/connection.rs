@@ -60,7 +60,7 @@ pub(super) struct Connection {
 }
 
 /// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all and not beyond
-/// `end`: TLS reads many times within one time-out of ureq's, and of none left ureq makes a second.
+/// `end`: TLS reads many times within one time-out of ureq's.
 fn patiently(
     stream: &TcpStream,
     flags: PollFlags,
@@ -68,6 +68,10 @@ fn patiently(
     end: Instant,
     mut io: impl FnMut() -> io::Result<usize>,
 ) -> Result<usize, ureq::Error> {
+    // ureq makes a second of no time left, and another for each byte of a trickle.
+    if timeout.after.is_zero() {
+        return Err(ureq::Error::Timeout(timeout.reason));
+    }
     let patience = timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
     let end = end.min(Instant::now() + patience);
     loop {
@@ -138,5 +142,35 @@ pub(super) struct Settled;
 impl Resolver for Settled {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use ureq::unversioned::transport::time;
+
+    use super::*;
+
+    #[test]
+    fn when_the_time_is_up_it_is_up_though_there_is_more_to_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        stream.set_nonblocking(true).expect("non-blocking");
+        listener.accept().expect("the other end").0.write_all(b"more").expect("sent");
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut connection = Connection { stream, buffers: LazyBuffers::new(64, 64), end };
+        let within = |left| NextTimeout {
+            after: time::Duration::Exact(left),
+            reason: ureq::Timeout::Global,
+            ..NextTimeout::default()
+        };
+        let up = connection.await_input(within(Duration::ZERO));
+        assert!(matches!(up, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{up:?}");
+        assert!(matches!(connection.await_input(within(Duration::from_secs(60))), Ok(true)));
+        connection.end = Instant::now();
+        let up = connection.await_input(within(Duration::from_secs(60)));
+        assert!(matches!(up, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{up:?}");
     }
 }

@@ -55,7 +55,8 @@ impl Reach {
     /// after a power cut the auth service is often up before the router knows its name again.
     ///
     /// # Errors
-    /// What stood in the way, of [`TroubleKind::NameUnknown`] or [`TroubleKind::Unreachable`].
+    /// What stood in the way, of [`TroubleKind::NameUnknown`], [`TroubleKind::Unreachable`] or, where
+    /// the server was quick to hang up, [`TroubleKind::ClosedEarly`].
     pub(super) fn connect(&self, end: Instant) -> Result<Reached, Trouble> {
         let (addresses, name_trouble) = self.addresses(end)?;
         match dial(&addresses, end.min(Instant::now() + self.connect_timeout)) {
@@ -97,6 +98,11 @@ impl Reach {
             ErrorKind::TimedOut => {
                 Trouble::new(TroubleKind::Unreachable, format_args!("{host}:{port} does not answer"))
             }
+            // It was made, and reset before we looked.
+            ErrorKind::ConnectionReset => Trouble::new(
+                TroubleKind::ClosedEarly,
+                format_args!("{host}:{port} closed the connection before its answer was complete"),
+            ),
             kind => {
                 Trouble::new(TroubleKind::Unreachable, format_args!("no connection to {host}:{port}: {kind}"))
             }

@@ -23,6 +23,9 @@ const BETWEEN_GROUPS: Duration = Duration::from_millis(700);
 /// Lit without a break for longer than any flash.
 const STEADY: Duration = Duration::from_millis(2500);
 
+/// So many are looked at: on a busy machine a flash may be missed in one of them.
+const GROUPS: usize = 6;
+
 /// A pin that notes when its level changes, since the last time it was told to forget.
 #[derive(Clone, Default)]
 struct Pin(Arc<Mutex<Vec<(Instant, bool)>>>);
@@ -52,12 +55,11 @@ impl Pin {
         }
     }
 
-    /// What the pin has shown, if that can be told yet.
-    fn shows(&self) -> Option<Light> {
+    /// All the pin has shown, as far as that can be told yet.
+    fn shows(&self) -> Vec<Light> {
         let edges = self.0.lock().unwrap();
-        let (since, lit) = *edges.last()?;
-        if lit && since.elapsed() > STEADY {
-            return Some(Light::Steady);
+        if edges.last().is_some_and(|(since, lit)| *lit && since.elapsed() > STEADY) {
+            return vec![Light::Steady];
         }
         let dark: Vec<usize> = edges
             .windows(2)
@@ -66,8 +68,7 @@ impl Pin {
             .map(|(n, _)| n)
             .collect();
         // From one long dark to the next each flash has two edges.
-        let group = dark.windows(2).next()?;
-        Some(Light::Flashes((group[1] - group[0]) / 2))
+        dark.windows(2).map(|group| Light::Flashes((group[1] - group[0]) / 2)).collect()
     }
 }
 
@@ -94,16 +95,16 @@ pub(super) fn complaints(row: &Row) -> Complaints {
     let until = Instant::now() + PATIENCE;
     let seen = loop {
         let outcome = *shown.lock().unwrap();
-        let light = if outcome == Outcome::Starting { None } else { pin.shows() };
-        if light.is_some() || Instant::now() > until {
-            break (outcome.as_str(), light);
+        let lights = if outcome == Outcome::Starting { Vec::new() } else { pin.shows() };
+        if lights.contains(&row.light()) || lights.len() >= GROUPS || Instant::now() > until {
+            break (outcome.as_str(), lights);
         }
         thread::sleep(Duration::from_millis(20));
     };
     sender.send(Message::Stop);
     node.join().unwrap();
     let mut all = setting.complaints();
-    if seen != (row.outcome, Some(row.light())) {
+    if seen.0 != row.outcome || !seen.1.contains(&row.light()) {
         all.push(format!("the LED of {} shows {:?}", seen.0, seen.1));
     }
     if pin.0.lock().unwrap().last().is_some_and(|(_, lit)| *lit) {

@@ -34,26 +34,27 @@ impl State {
 /// An address and what stands there.
 pub(super) struct Door {
     addr: SocketAddr,
+    /// Bound and never listening: so the address stays ours, and no connection somewhere else is given
+    /// its port, while the socket that listens is exchanged.
+    _holder: TcpSocket,
     held: Held,
 }
 
 enum Held {
     Open(TcpListener),
-    /// The address is held all the same where that can be done, so that nobody else is given it.
-    Shut {
-        _socket: Option<TcpSocket>,
-    },
+    Shut,
     /// A queue that is full and that nobody takes from.
     Blocked {
-        _listener: TcpListener,
+        listener: TcpListener,
         _queued: Vec<TcpStream>,
     },
 }
 
 impl Door {
     pub(super) fn open(addr: SocketAddr) -> io::Result<Self> {
-        let listener = bind(addr)?;
-        Ok(Self { addr: listener.local_addr()?, held: Held::Open(listener) })
+        let holder = hold(addr)?;
+        let addr = holder.local_addr()?;
+        Ok(Self { addr, _holder: holder, held: Held::Open(bind(addr)?) })
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -64,7 +65,7 @@ impl Door {
     pub(super) fn listener(&self) -> Option<&TcpListener> {
         match &self.held {
             Held::Open(listener) => Some(listener),
-            Held::Shut { .. } | Held::Blocked { .. } => None,
+            Held::Shut | Held::Blocked { .. } => None,
         }
     }
 
@@ -73,11 +74,16 @@ impl Door {
         if self.state() == wanted {
             return Ok(());
         }
-        // Two sockets cannot listen on one address.
-        self.held = Held::Shut { _socket: None };
+        // Two sockets cannot listen on one address; and to close one is not enough while a process that is
+        // just being started has a copy of it.
+        if let Held::Open(listener) | Held::Blocked { listener, .. } = &self.held {
+            // A system that cannot do this has the socket until it is dropped.
+            let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+        }
+        self.held = Held::Shut;
         self.held = match wanted {
             State::Open => Held::Open(bind(self.addr)?),
-            State::Shut => Held::Shut { _socket: hold(self.addr).ok() },
+            State::Shut => Held::Shut,
             State::Blocked => block(self.addr).await?,
         };
         Ok(())
@@ -86,16 +92,17 @@ impl Door {
     fn state(&self) -> State {
         match self.held {
             Held::Open(_) => State::Open,
-            Held::Shut { .. } => State::Shut,
+            Held::Shut => State::Shut,
             Held::Blocked { .. } => State::Blocked,
         }
     }
 }
 
-/// Not listening yet: a socket that merely holds an address makes connecting to it refused.
+/// A socket that merely holds an address: connecting to it is refused.
 fn hold(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Or the connections of the last start, lingering in TIME_WAIT, would keep the address.
+    // Or the connections of the last start, lingering in TIME_WAIT, would keep the address; and two sockets
+    // could not hold it, of which one does not listen.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)
@@ -120,5 +127,5 @@ async fn block(addr: SocketAddr) -> io::Result<Held> {
             return Err(io::Error::other("its queue never fills on this system"));
         }
     }
-    Ok(Held::Blocked { _listener: listener, _queued: queued })
+    Ok(Held::Blocked { listener, _queued: queued })
 }
