@@ -7,6 +7,7 @@ soak.sh beside this builds what it needs and calls it.
 """
 
 import argparse
+import itertools
 import random
 import statistics
 import tempfile
@@ -181,6 +182,7 @@ class Soak:
             ) + f"{max(map(figure, samples)):>9}")
         anonymous = FIGURES["memory of its own, KiB"]
         slope = statistics.linear_regression([s.uptime for s in settled], [anonymous(s) for s in settled]).slope
+        print("  its own memory as it changed:", *(size for size, _ in itertools.groupby(map(anonymous, samples))))
         print(f"  a straight line through its own memory rises by {slope * 60:+.2f} KiB a minute")
         latest = max(sample.overdue for sample in samples)
         print(f"  the latest that a deadline was seen past: {latest:.1f} s\n")

@@ -63,8 +63,7 @@ class Machine:
         # QEMU waits for the serial line before the board starts, so that no byte of it is lost.
         self._serial = self._connect(place / "serial")
         threading.Thread(target=self._listen, daemon=True).start()
-        self._wait_for_file(place / "qmp")
-        self.qmp = Qmp(place / "qmp")
+        self.qmp = Qmp(self._connect(place / "qmp"))
         self._timer = TimerKeeper(self.qmp, place / "debugger")
 
     def wait_until_booted(self, seconds=240):
@@ -129,16 +128,16 @@ class Machine:
     def __exit__(self, *_):
         self.close()
 
-    def _connect(self, path):
-        self._wait_for_file(path)
-        serial = socket.socket(socket.AF_UNIX)
-        serial.connect(str(path))
-        return serial
-
-    def _wait_for_file(self, path, seconds=30):
+    def _connect(self, path, seconds=30):
         deadline = time.monotonic() + seconds
-        while not path.exists():
-            if self._process.poll() is not None:
+        connection = socket.socket(socket.AF_UNIX)
+        while True:
+            try:
+                connection.connect(str(path))
+                return connection
+            except (FileNotFoundError, ConnectionRefusedError):
+                pass  # not made yet, or made and not listened on yet
+            if not self.runs():
                 raise BoardDied(f"QEMU ended at once: {self._process.stderr.read().decode()}")
             if time.monotonic() > deadline:
                 raise BoardDied(f"QEMU did not open {path.name} within {seconds} s")

@@ -2,16 +2,14 @@
 
 import json
 import re
-import socket
 import threading
 
 
 class Qmp:
-    """A connection to QEMU's QMP socket. Safe to use from several threads."""
+    """QEMU's QMP on a socket connected to it. Safe to use from several threads."""
 
-    def __init__(self, path):
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(path))
+    def __init__(self, connection):
+        self._socket = connection
         self._lines = self._socket.makefile("r", encoding="utf-8")
         self._lock = threading.Lock()
         self._lines.readline()  # the greeting
