@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::config::{Config, Via};
 use super::http_client::{HttpClient, Post, Response};
+use super::json;
 use super::tls::Tls;
 use crate::agent::{Answer, Household, Trouble, TroubleKind};
 use crate::credential::Credential;
@@ -152,7 +153,7 @@ fn withheld(answer: Answer) -> Answer {
 /// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
 fn judge(response: &Response, credential: &Credential, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
-        200 => match serde_json::from_slice::<ValidateResponse>(&response.body) {
+        200 => match json::object::<ValidateResponse>(&response.body) {
             Ok(verdict) => verdict.into_answer(&credential.node_id),
             Err(_) => not_understood(response, now),
         },
@@ -170,11 +171,11 @@ fn judge(response: &Response, credential: &Credential, app_id: &str, now: System
 /// carries the auth service's reason, but also the news that it could not be asked.
 fn judge_heartbeat(response: &Response, now: SystemTime) -> Answer {
     match response.status {
-        200 => match serde_json::from_slice::<HeartbeatResponse>(&response.body) {
+        200 => match json::object::<HeartbeatResponse>(&response.body) {
             Ok(beat) if beat.is_ok() => Answer::Valid(Household::default()),
             Ok(_) | Err(_) => not_understood(response, now),
         },
-        401 => match serde_json::from_slice::<HeartbeatRefusal>(&response.body) {
+        401 => match json::object::<HeartbeatRefusal>(&response.body) {
             Ok(refusal) if refusal.is_denial() => Answer::Denied(refusal.detail),
             Ok(refusal) if refusal.is_outage() => inconclusive(
                 response,

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::error::SetupError;
+use super::json;
 use crate::credential::{Credential, Malformed, NodeId, NodeKey};
 
 /// When a file was last written to: seconds since 1970, and nanoseconds.
@@ -70,7 +71,7 @@ impl Checksum {
 pub(super) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Result<Contents, SetupError> {
     let misshapen = |why| SetupError::CredentialForm { path: path.into(), why };
     // serde_json's own message could quote the text, so only its place and kind are told.
-    let raw: Raw = serde_json::from_slice(bytes).map_err(|e| {
+    let raw: Raw = json::object(bytes).map_err(|e| {
         misshapen(match e.classify() {
             serde_json::error::Category::Data => format!(
                 "does not have text for node_id and node_key (line {}, column {})",
@@ -339,6 +340,7 @@ mod tests {
             (r#"{"node_id":"p","node_key":"s3cret"#, "is not JSON (line 1, column"),
             (r#""s3cret""#, "does not have text for node_id and node_key"),
             (r#"["s3cret"]"#, "does not have text"),
+            (r#"["kitchen-pi","s3cret",null,null]"#, "does not have text"),
             (r#"{"node_id":"p","node_key":["s3cret"]}"#, "does not have text"),
             (r#"{"node_id":"p","node_key":"s3cret","node_key":"s3cret"}"#, "does not have text"),
             (r#"{"node_id":"p","node_key":"s3cret\u0000"}"#, "node_key in"),

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::json;
 use crate::agent::{Claim, Household, Outcome, Remembered, Report, Source, Verdict};
 use crate::credential::NodeId;
 use crate::text::Text;
@@ -117,7 +118,7 @@ impl Record {
     /// # Errors
     /// When it is not there, cannot be read or is not such a file.
     pub fn load(path: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(path)?)?)
+        Ok(json::object(&fs::read(path)?)?)
     }
 
     /// Writes the file at `path`, whole or not at all.

@@ -32,6 +32,16 @@ fn kind(answer: &Answer) -> Option<TroubleKind> {
 }
 
 #[test]
+fn a_list_is_no_answer() {
+    for body in [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#] {
+        assert_eq!(kind(&judged(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
+        assert_eq!(kind(&judged_by_heartbeat(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
+    }
+    let body = r#"["Node not found"]"#;
+    assert_eq!(kind(&judged_by_heartbeat(401, body)), Some(TroubleKind::NotUnderstood));
+}
+
+#[test]
 fn the_recorded_yes_is_valid() {
     let answer = judged(
         200,
