@@ -67,7 +67,7 @@ impl State {
         // Both clocks must have come so far: one of them alone may be years ahead, and what is kept
         // here would then keep the node waiting for years.
         let passed = shown.server_time.map(|server| server.0.min(shown.wall.0));
-        let later = passed.filter(|passed| self.passed.is_none_or(|kept| kept + A_DAY <= *passed));
+        let later = passed.filter(|passed| self.passed.is_none_or(|kept| kept.saturating_add(A_DAY) <= *passed));
         let board = serial.filter(|_| shown.accepted && self.board.is_none());
         (later.is_some() || board.is_some()).then(|| Self {
             board: board.map(ToOwned::to_owned).or_else(|| self.board.clone()),
@@ -119,6 +119,12 @@ mod tests {
         assert_eq!(first.after(shown(true, Some(NOON + 86_399), NOON + 90_000), Some("b1")), None);
         let next = first.after(shown(false, Some(NOON + 86_400), NOON + 90_000), Some("b1"));
         assert_eq!(next.expect("written").passed, Some(NOON + 86_400));
+    }
+
+    #[test]
+    fn the_end_of_time_in_a_damaged_file_is_no_overflow() {
+        let kept = State { board: None, passed: Some(u64::MAX) };
+        assert_eq!(kept.after(shown(true, Some(NOON), NOON), None), None);
     }
 
     #[test]
