@@ -116,7 +116,9 @@ pub(super) fn render(
     written: u64,
     before: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-    let fields = serde_json::from_slice(before).unwrap_or(Fields(Vec::new()));
+    // Nothing but UTF-8 can be written as JSON; what is not, in another program's text, must not cost its keys.
+    let before = Zeroizing::new(String::from_utf8_lossy(before).into_owned());
+    let fields = serde_json::from_str(&before).unwrap_or(Fields(Vec::new()));
     let has = |name: &str| fields.0.iter().any(|(key, _)| key == name);
     let store = Store {
         checksum: Checksum::of(credential, follows).0,
@@ -304,6 +306,16 @@ mod tests {
             assert!(text.contains(kept), "{text}");
         }
         assert!(text.contains(r#""api_key": "k-1""#) && !text.contains("node_key"), "{text}");
+        assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+    }
+
+    #[test]
+    fn another_programs_keys_stay_even_where_its_text_is_not_utf_8() {
+        let before = b"{\"node_id\":\"kitchen-pi\",\"api_key\":\"k-0\",\"room\":\"k\xfcche\",\"port\":1883}";
+        parse(before, Path::new("c"), None).expect("a credential");
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, before).expect("rendered");
+        let text = core::str::from_utf8(&text).expect("text");
+        assert!(text.contains("\"room\": \"k\u{fffd}che\"") && text.contains("\"port\": 1883"), "{text}");
         assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
     }
 
