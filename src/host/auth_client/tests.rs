@@ -41,6 +41,17 @@ fn kind(answer: &Answer) -> Option<TroubleKind> {
 }
 
 #[test]
+fn what_only_looks_like_an_answer_once_it_is_shown_is_none() {
+    let mut us = kitchen();
+    us.node_id = NodeId::parse("kitchen pi").expect("a node id");
+    let body = r#"{"valid":true,"node_id":"kitchen\tpi"}"#;
+    let answer = judge(&response(200, body), &us, "a", UNIX_EPOCH);
+    assert_eq!(kind(&answer), Some(TroubleKind::OtherNode));
+    let answer = judged_by_heartbeat(401, r#"{"detail":"Node\u0000not found"}"#);
+    assert_eq!(kind(&answer), Some(TroubleKind::NotUnderstood));
+}
+
+#[test]
 fn a_list_is_no_answer() {
     for body in [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#] {
         assert_eq!(kind(&judged(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
