@@ -146,7 +146,9 @@ mod tests {
     fn what_only_looks_the_same_is_not() {
         assert!(Text::<8>::from("a b").is("a b") && Text::<8>::from("a b").begins_with("a "));
         assert!(!Text::<8>::from("a\nb").is("a b") && !Text::<8>::from("a\nb").begins_with("a "));
-        assert!(!Text::<8>::from("123456789").is("12345…") && Text::<8>::from("123456789").begins_with("123"));
+        assert!(
+            !Text::<8>::from("123456789").is("12345…") && Text::<8>::from("123456789").begins_with("123")
+        );
     }
 
     #[test]

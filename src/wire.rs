@@ -165,7 +165,9 @@ impl HeartbeatRefusal {
     /// Whether the auth service denies the node.
     #[must_use]
     pub fn is_denial(&self) -> bool {
-        [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY].iter().any(|reason| self.detail.is(reason))
+        [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY]
+            .iter()
+            .any(|reason| self.detail.is(reason))
             || self.detail.begins_with(reasons::NOT_GRANTED)
     }
 

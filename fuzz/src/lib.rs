@@ -34,10 +34,7 @@ pub fn credential() -> Credential {
 pub fn hides_keys(shown: &str) {
     for key in [KEY, APP_KEY] {
         for part in key.as_bytes().windows(12) {
-            assert!(
-                !shown.as_bytes().windows(12).any(|window| window == part),
-                "a key is shown: {shown}"
-            );
+            assert!(!shown.as_bytes().windows(12).any(|window| window == part), "a key is shown: {shown}");
         }
     }
 }

@@ -57,7 +57,9 @@ fuzz_target!(|input: &[u8]| {
             } else if !contents[0].is_empty() && contents[1].is_empty() {
                 let kept = bytes_of(&SCRATCH.path("c.json.damaged"));
                 let placeholder = bytes_of(&SCRATCH.path("c.json.prev")).is_none();
-                assert!(kept.is_some_and(|kept| kept == contents[0]) || placeholder || is_shipped(contents[0]));
+                assert!(
+                    kept.is_some_and(|kept| kept == contents[0]) || placeholder || is_shipped(contents[0])
+                );
             }
         }
         Err(error) => {

@@ -9,8 +9,8 @@ mod verdicts;
 use core::time::Duration;
 
 use super::{
-    ANSWER_OVERDUE, Action, Actions, Agent, Answer, Claim, Event, Exit, Household, Outcome, Remembered, Settings, Setup,
-    Source, Trouble, TroubleKind, Verdict,
+    ANSWER_OVERDUE, Action, Actions, Agent, Answer, Claim, Event, Exit, Household, Outcome, Remembered,
+    Settings, Setup, Source, Trouble, TroubleKind, Verdict,
 };
 use crate::credential::NodeId;
 use crate::text::Text;

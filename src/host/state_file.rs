@@ -67,7 +67,8 @@ impl State {
         // Both clocks must have come so far: one of them alone may be years ahead, and what is kept
         // here would then keep the node waiting for years.
         let passed = shown.server_time.map(|server| server.0.min(shown.wall.0));
-        let later = passed.filter(|passed| self.passed.is_none_or(|kept| kept.saturating_add(A_DAY) <= *passed));
+        let later =
+            passed.filter(|passed| self.passed.is_none_or(|kept| kept.saturating_add(A_DAY) <= *passed));
         let board = serial.filter(|_| shown.accepted && self.board.is_none());
         (later.is_some() || board.is_some()).then(|| Self {
             board: board.map(ToOwned::to_owned).or_else(|| self.board.clone()),

@@ -140,7 +140,8 @@ fn live(
         scenario.now.wall = UnixTime(if clock_set { BUILT } else { 0 });
         let now = scenario.now.instant;
         let event = event.unwrap_or_else(|| {
-            let verdict = scenario.agent.report(now).verdict.map(|(claim, verdict)| (claim.clone(), verdict.clone()));
+            let verdict =
+                scenario.agent.report(now).verdict.map(|(claim, verdict)| (claim.clone(), verdict.clone()));
             scenario.agent = Agent::new(now.as_millis());
             known = Known { verdict: known.verdict.take(), ..Known::default() };
             Event::Started(verdict.map(|(claim, verdict)| Remembered { claim, verdict }))

@@ -53,7 +53,9 @@ fn what_only_looks_like_an_answer_once_it_is_shown_is_none() {
 
 #[test]
 fn a_list_is_no_answer() {
-    for body in [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#] {
+    for body in
+        [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#]
+    {
         assert_eq!(kind(&judged(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
         assert_eq!(kind(&judged_by_heartbeat(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
     }

@@ -8,11 +8,7 @@ use crate::agent::Trouble;
 
 impl HttpClient {
     /// `post`, but over a connection that is open already.
-    pub(in crate::host) fn post_over(
-        &self,
-        post: &Post<'_>,
-        stream: TcpStream,
-    ) -> Result<Response, Trouble> {
+    pub(in crate::host) fn post_over(&self, post: &Post<'_>, stream: TcpStream) -> Result<Response, Trouble> {
         let end = Instant::now() + self.timeout;
         let response = send(&self.agent(stream, self.tls.for_calls(), end), post, end)
             .map_err(|error| self.transport_trouble(&error))?;

@@ -114,7 +114,9 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
 fn damage(error: &pem::Error) -> &'static str {
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
     match error {
-        pem::Error::IllegalSectionStart { .. } => "a BEGIN line goes on where it should end (were line ends lost?)",
+        pem::Error::IllegalSectionStart { .. } => {
+            "a BEGIN line goes on where it should end (were line ends lost?)"
+        }
         pem::Error::MissingSectionEnd { .. } => "a BEGIN line has no END line",
         pem::Error::Base64Decode(_) => "something between BEGIN and END is not base64",
         _ => "it is not PEM",
