@@ -19,7 +19,11 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | tail -n +2)
+builds=("${targets[@]}")
+if [ ${#targets[@]} = 0 ]; then
+    mapfile -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | tail -n +2)
+    builds=("") # cargo-fuzz builds all when none is named, and faster than one by one.
+fi
 
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 tools=$target_dir/tools
@@ -36,9 +40,9 @@ export SOURCE_DATE_EPOCH=1780000000
 host=$(rustc -vV | sed -n 's/^host: //p')
 sanitizer=none
 compgen -G "$(rustc --print sysroot)/lib/rustlib/$host/lib/librustc-*_rt.asan.a" >/dev/null && sanitizer=address
-for target in "${targets[@]}"; do
+for target in "${builds[@]}"; do
     "$tools/bin/cargo-fuzz" build --fuzz-dir fuzz --target "$host" --target-dir "$target_dir/fuzz" \
-        --sanitizer "$sanitizer" "$target"
+        --sanitizer "$sanitizer" ${target:+"$target"}
 done
 built=$SECONDS
 

@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod http_client;
 pub mod inbox;
 pub mod install;
+mod json;
 pub mod logging;
 pub mod pin;
 pub mod process;

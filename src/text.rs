@@ -14,13 +14,15 @@ const ELLIPSIS: char = '…';
 pub struct Text<const N: usize> {
     kept: heapless::String<N>,
     full: bool,
+    /// Whether a control character was replaced.
+    altered: bool,
 }
 
 impl<const N: usize> Text<N> {
     /// No text.
     #[must_use]
     pub const fn new() -> Self {
-        Self { kept: heapless::String::new(), full: false }
+        Self { kept: heapless::String::new(), full: false, altered: false }
     }
 
     /// Formats `args`, cutting what does not fit.
@@ -38,10 +40,23 @@ impl<const N: usize> Text<N> {
         &self.kept
     }
 
+    /// Whether the text it was made from is `text`, and not only looks like it here.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        !self.full && !self.altered && self.as_str() == text
+    }
+
+    /// Whether the text it was made from begins with `text`.
+    #[must_use]
+    pub fn begins_with(&self, text: &str) -> bool {
+        !self.altered && self.as_str().starts_with(text)
+    }
+
     fn append(&mut self, c: char) {
         if self.full {
             return;
         }
+        self.altered |= c.is_control();
         let c = if c.is_control() { ' ' } else { c };
         if self.kept.push(c).is_err() {
             self.full = true;
@@ -125,6 +140,15 @@ mod tests {
     fn nothing_is_appended_after_the_cut() {
         let text = Text::<8>::format(format_args!("{}{}", "1234567890", "x"));
         assert_eq!(text.as_str(), "12345…");
+    }
+
+    #[test]
+    fn what_only_looks_the_same_is_not() {
+        assert!(Text::<8>::from("a b").is("a b") && Text::<8>::from("a b").begins_with("a "));
+        assert!(!Text::<8>::from("a\nb").is("a b") && !Text::<8>::from("a\nb").begins_with("a "));
+        assert!(
+            !Text::<8>::from("123456789").is("12345…") && Text::<8>::from("123456789").begins_with("123")
+        );
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl ValidateResponse {
         if !self.valid {
             return Answer::Denied(self.reason.unwrap_or_else(|| Text::from("no reason given")));
         }
-        if self.node_id.as_ref().is_none_or(|id| id.as_str() != ours.as_str()) {
+        if self.node_id.as_ref().is_none_or(|id| !id.is(ours.as_str())) {
             let trouble = Trouble::new(
                 TroubleKind::OtherNode,
                 format_args!("the answer is valid:true, but not for node '{ours}'"),
@@ -150,7 +150,7 @@ impl HeartbeatResponse {
     /// Whether it says so.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.status.as_str() == "ok"
+        self.status.is("ok")
     }
 }
 
@@ -165,9 +165,10 @@ impl HeartbeatRefusal {
     /// Whether the auth service denies the node.
     #[must_use]
     pub fn is_denial(&self) -> bool {
-        let detail = self.detail.as_str();
-        matches!(detail, reasons::NOT_FOUND | reasons::INACTIVE | reasons::WRONG_KEY)
-            || detail.starts_with(reasons::NOT_GRANTED)
+        [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY]
+            .iter()
+            .any(|reason| self.detail.is(reason))
+            || self.detail.begins_with(reasons::NOT_GRANTED)
     }
 
     /// Whether the auth service could not be asked.

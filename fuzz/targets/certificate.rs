@@ -12,7 +12,8 @@ use libfuzzer_sys::fuzz_target;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{
-    AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName, SignatureVerificationAlgorithm, UnixTime,
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName, SignatureVerificationAlgorithm,
+    UnixTime,
 };
 
 /// The CA that the seeds are signed by, and the public key of the one that is to be accepted.

@@ -40,6 +40,9 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn is_this_machine(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.starts_with("127.") || host.contains("::1") || host.ends_with(":1")
+    host.eq_ignore_ascii_case("localhost")
+        || host.starts_with("127.")
+        || host.contains("::1")
+        || host.ends_with(":1")
         || host.contains("127.")
 }

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use jarvis_node::credential::{Credential, NodeKey};
-use jarvis_node::host::credential_store::{load, replace};
+use jarvis_node::host::credential_store::{Locked, load};
+use jarvis_node::host::durable::folder;
 use jarvis_node::host::fuzzing::parse_credential;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
@@ -46,18 +47,23 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(on_disk().each_ref().map(Vec::as_slice), contents, "reading wrote");
 
     let new = Credential { node_key: NodeKey::parse("a-new-key").expect("a key"), ..credential() };
-    match replace(&path, &new) {
+    let replaced = Locked::lock(&path, folder(&path)).and_then(|store| store.replace(&new));
+    match replaced {
         Ok(()) => {
             assert_eq!(load(&path).expect("there").credential, new);
-            if let Ok(old) = &found {
+            if let Ok(old) = &found
+                && old.node_id == new.node_id
+            {
                 // What was in use can still be had, should the card lose the new one.
                 fs::remove_file(&path).expect("removed");
                 let left = load(&path).map(|found| found.credential);
                 assert!(left.is_ok_and(|left| left == *old || left == new), "the old one is gone");
-            } else if !contents[0].is_empty() && contents[1].is_empty() {
+            } else if found.is_err() && !contents[0].is_empty() && contents[1].is_empty() {
                 let kept = bytes_of(&SCRATCH.path("c.json.damaged"));
                 let placeholder = bytes_of(&SCRATCH.path("c.json.prev")).is_none();
-                assert!(kept.is_some_and(|kept| kept == contents[0]) || placeholder || is_shipped(contents[0]));
+                assert!(
+                    kept.is_some_and(|kept| kept == contents[0]) || placeholder || is_shipped(contents[0])
+                );
             }
         }
         Err(error) => {

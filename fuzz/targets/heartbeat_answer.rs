@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let us = credential();
     let given = response(input);
     let reply = conclude(&CLIENT, &given, &us);
-    is_answer_fit_to_show(&reply.answer);
+    is_answer_fit_to_show(&reply.answer, given.body);
     let body = object(given.body).unwrap_or_default();
     match &reply.answer {
         Answer::Denied(_) => {
@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
             let answered = Answered { status: 401, headers: Vec::new(), body: body.as_bytes() };
             let answer = conclude(&CLIENT, &answered, &us).answer;
             assert!(matches!(answer, Answer::Inconclusive { .. }), "{answer:?}");
-            is_answer_fit_to_show(&answer);
+            is_answer_fit_to_show(&answer, KEY.as_bytes());
         }
     }
 });

@@ -12,7 +12,7 @@ static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("http://127.0.0.1:
 
 fuzz_target!(|input: &[u8]| {
     let reply = validate_over(&CLIENT, input);
-    is_answer_fit_to_show(&reply.answer);
+    is_answer_fit_to_show(&reply.answer, b"");
     assert_eq!(reply.server_time, None, "nobody proved who this is");
     let verdict = match &reply.answer {
         Answer::Denied(_) => "false",

@@ -17,7 +17,11 @@ static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);
 fuzz_target!(|input: &[u8]| {
     let [state, record, serial] = parts::<3>(input);
     let serial = parse_serial(serial);
-    assert!(serial.as_ref().is_none_or(|s| (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_graphic())));
+    assert!(
+        serial
+            .as_ref()
+            .is_none_or(|s| (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_graphic()))
+    );
     state_file(&State::load(&SCRATCH.put("state.json", state)), serial.as_deref());
     status_file(record);
 });

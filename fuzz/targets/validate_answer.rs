@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let us = credential();
     let given = response(input);
     let reply = conclude(&CLIENT, &given, &us);
-    is_answer_fit_to_show(&reply.answer);
+    is_answer_fit_to_show(&reply.answer, given.body);
     // By another reader of JSON, into no struct.
     let body = object(given.body).unwrap_or_default();
     match &reply.answer {
@@ -45,6 +45,6 @@ fuzz_target!(|input: &[u8]| {
         assert!(shown == Text::from(reason) || shown.as_str().starts_with("(not shown"), "{shown}");
         let body = format!(r#"{{"valid":false,"reason":"{}{}"}}"#, text.trim_matches('"'), escaped(KEY));
         let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
-        is_answer_fit_to_show(&conclude(&CLIENT, &said, &us).answer);
+        is_answer_fit_to_show(&conclude(&CLIENT, &said, &us).answer, KEY.as_bytes());
     }
 });

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::config::{Config, Via};
 use super::http_client::{HttpClient, Post, Response};
+use super::json;
 use super::tls::Tls;
 use crate::agent::{Answer, Household, Trouble, TroubleKind};
 use crate::credential::Credential;
@@ -86,12 +87,13 @@ impl AuthClient {
     }
 
     fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
+        let repeats_a_key = self.repeats_a_key(&response.body, credential);
         let answer = match &self.way {
             Way::App { app_id, .. } => judge(response, credential, app_id, self.http.now()),
-            Way::CommandCenter => judge_heartbeat(response, self.http.now()),
+            Way::CommandCenter => judge_heartbeat(response, repeats_a_key, self.http.now()),
         };
         Reply {
-            answer: if self.repeats_a_key(&response.body, credential) { withheld(answer) } else { answer },
+            answer: if repeats_a_key { withheld(answer) } else { answer },
             server_time: self.http.proven_time(response),
         }
     }
@@ -131,7 +133,8 @@ impl AuthClient {
     /// Whether the server sends one of our keys back: the real one echoes what it did not
     /// understand, and what it says is shown to everyone.
     fn repeats_a_key(&self, body: &[u8], credential: &Credential) -> bool {
-        let holds = |key: &[u8]| body.windows(key.len()).any(|window| window == key);
+        let unescaped = unescaped(body);
+        let holds = |key: &[u8]| [body, &unescaped].iter().any(|b| b.windows(key.len()).any(|w| w == key));
         let app_keys = match &self.way {
             Way::App { app_key, .. } => Some(app_key.as_slice()),
             Way::CommandCenter => None,
@@ -140,10 +143,36 @@ impl AuthClient {
     }
 }
 
+const NOT_SHOWN: &str = "not shown: the answer repeats a key";
+
+/// JSON with its escapes undone, as far as they can be part of a key.
+fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(json.len()));
+    let mut rest = json;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            (b'\\', [b'u', a, b, c, d, after @ ..]) => {
+                let digits = [*a, *b, *c, *d];
+                let code = core::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
+                // Beyond ASCII there is nothing of a key.
+                text.push(code.unwrap_or_default());
+                rest = after;
+            }
+            (b'\\', [escaped, after @ ..]) => {
+                text.push(*escaped);
+                rest = after;
+            }
+            (byte, _) => text.push(*byte),
+        }
+    }
+    text
+}
+
 /// The same answer without the text the server put into it.
 fn withheld(answer: Answer) -> Answer {
     match answer {
-        Answer::Denied(_) => Answer::Denied(Text::from("(not shown: the answer repeats a key)")),
+        Answer::Denied(_) => Answer::Denied(Text::format(format_args!("({NOT_SHOWN})"))),
         Answer::Valid(household) => Answer::Valid(Household { id: None, ..household }),
         inconclusive @ Answer::Inconclusive { .. } => inconclusive,
     }
@@ -153,7 +182,7 @@ fn withheld(answer: Answer) -> Answer {
 /// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
 fn judge(response: &Response, credential: &Credential, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
-        200 => match serde_json::from_slice::<ValidateResponse>(&response.body) {
+        200 => match json::object::<ValidateResponse>(&response.body) {
             Ok(verdict) => verdict.into_answer(&credential.node_id),
             Err(_) => not_understood(response, now),
         },
@@ -169,19 +198,22 @@ fn judge(response: &Response, credential: &Credential, app_id: &str, now: System
 
 /// The same at the command center (jarvis-auth-wire.md, "How nodes are used around it"): there a 401
 /// carries the auth service's reason, but also the news that it could not be asked.
-fn judge_heartbeat(response: &Response, now: SystemTime) -> Answer {
+fn judge_heartbeat(response: &Response, repeats_a_key: bool, now: SystemTime) -> Answer {
     match response.status {
-        200 => match serde_json::from_slice::<HeartbeatResponse>(&response.body) {
+        200 => match json::object::<HeartbeatResponse>(&response.body) {
             Ok(beat) if beat.is_ok() => Answer::Valid(Household::default()),
             Ok(_) | Err(_) => not_understood(response, now),
         },
-        401 => match serde_json::from_slice::<HeartbeatRefusal>(&response.body) {
+        401 => match json::object::<HeartbeatRefusal>(&response.body) {
             Ok(refusal) if refusal.is_denial() => Answer::Denied(refusal.detail),
             Ok(refusal) if refusal.is_outage() => inconclusive(
                 response,
                 now,
                 TroubleKind::Busy,
-                format_args!("the command center cannot ask the auth service ({})", refusal.detail),
+                format_args!(
+                    "the command center cannot ask the auth service ({})",
+                    if repeats_a_key { NOT_SHOWN } else { refusal.detail.as_str() }
+                ),
             ),
             Ok(_) | Err(_) => inconclusive(
                 response,

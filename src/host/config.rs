@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::auth_url::AuthUrl;
 use super::error::SetupError;
+use super::json;
 use super::secret_file;
 use super::tls::{ClientCertificate, Pin};
 
@@ -210,7 +211,7 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, String> {
-        let file: File = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let file: File = json::object(text.as_bytes()).map_err(|e| e.to_string())?;
         let found = |file: &Path| secret_file::locate(file, path);
         let (auth_url, via) = asked(&file, path)?;
         Ok(Self {

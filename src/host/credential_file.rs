@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::error::SetupError;
+use super::json;
 use crate::credential::{Credential, Malformed, NodeId, NodeKey};
 
 /// When a file was last written to: seconds since 1970, and nanoseconds.
@@ -77,7 +78,7 @@ impl Checksum {
 pub(super) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Result<Contents, SetupError> {
     let misshapen = |why| SetupError::CredentialForm { path: path.into(), why };
     // serde_json's own message could quote the text, so only its place and kind are told.
-    let raw: Raw = serde_json::from_slice(bytes).map_err(|e| {
+    let raw: Raw = json::object(bytes).map_err(|e| {
         misshapen(match e.classify() {
             serde_json::error::Category::Data => format!(
                 "does not have text for node_id and node_key (line {}, column {})",
@@ -122,7 +123,9 @@ pub(super) fn render(
     written: u64,
     before: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-    let fields = serde_json::from_slice(before).unwrap_or(Fields(Vec::new()));
+    // Nothing but UTF-8 can be written as JSON; what is not, in another program's text, must not cost its keys.
+    let before = Zeroizing::new(String::from_utf8_lossy(before).into_owned());
+    let fields = serde_json::from_str(&before).unwrap_or(Fields(Vec::new()));
     let has = |name: &str| fields.0.iter().any(|(key, _)| key == name);
     let store = Store {
         checksum: Checksum::of(credential, follows).0,
@@ -314,6 +317,16 @@ mod tests {
     }
 
     #[test]
+    fn another_programs_keys_stay_even_where_its_text_is_not_utf_8() {
+        let before = b"{\"node_id\":\"kitchen-pi\",\"api_key\":\"k-0\",\"room\":\"k\xfcche\",\"port\":1883}";
+        parse(before, Path::new("c"), None).expect("a credential");
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, before).expect("rendered");
+        let text = core::str::from_utf8(&text).expect("text");
+        assert!(text.contains("\"room\": \"k\u{fffd}che\"") && text.contains("\"port\": 1883"), "{text}");
+        assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+    }
+
+    #[test]
     fn our_own_form_and_the_existing_one_are_read() {
         for text in [
             r#"{"node_id":"kitchen-pi","node_key":"k-1"}"#,
@@ -346,6 +359,7 @@ mod tests {
             (r#"{"node_id":"p","node_key":"s3cret"#, "is not JSON (line 1, column"),
             (r#""s3cret""#, "does not have text for node_id and node_key"),
             (r#"["s3cret"]"#, "does not have text"),
+            (r#"["kitchen-pi","s3cret",null,null]"#, "does not have text"),
             (r#"{"node_id":"p","node_key":["s3cret"]}"#, "does not have text"),
             (r#"{"node_id":"p","node_key":"s3cret","node_key":"s3cret"}"#, "does not have text"),
             (r#"{"node_id":"p","node_key":"s3cret\u0000"}"#, "node_key in"),

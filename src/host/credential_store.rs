@@ -128,6 +128,8 @@ impl<'a> Locked<'a> {
         if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
             return Err(StoreError::Different { path: new });
         }
+        // As it will be read: with what is kept beside it, it may have grown too large.
+        Generation::read(&new).map_err(StoreError::Untouchable)?;
         match &standing {
             Standing::Sound(_) => keep_previous(path, &prev)?,
             Standing::Damaged => move_aside(path)?,

@@ -14,6 +14,8 @@ use std::time::SystemTime;
 use rustix::fs::{Gid, OFlags, Uid};
 use serde::de::DeserializeOwned;
 
+use super::json;
+
 /// `path` with `suffix` behind its whole name: `credential.json` and `.prev` give
 /// `credential.json.prev`.
 #[must_use]
@@ -50,7 +52,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let mut bytes = Vec::new();
     open(path)?.take(64 * 1024).read_to_end(&mut bytes)?;
-    serde_json::from_slice(&bytes).map_err(|e| {
+    json::object(&bytes).map_err(|e| {
         let place = format!("it is not what it should be (line {}, column {})", e.line(), e.column());
         io::Error::new(ErrorKind::InvalidData, place)
     })

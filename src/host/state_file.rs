@@ -66,7 +66,8 @@ impl State {
         // Both clocks must have come so far: one of them alone may be years ahead, and what is kept
         // here would then keep the node waiting for years.
         let passed = shown.server_time.map(|server| server.0.min(shown.wall.0));
-        let later = passed.filter(|passed| self.passed.is_none_or(|kept| kept + A_DAY <= *passed));
+        let later =
+            passed.filter(|passed| self.passed.is_none_or(|kept| kept.saturating_add(A_DAY) <= *passed));
         let board = serial.filter(|_| shown.accepted && self.board.is_none());
         (later.is_some() || board.is_some()).then(|| Self {
             board: board.map(ToOwned::to_owned).or_else(|| self.board.clone()),
@@ -121,6 +122,12 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_time_in_a_damaged_file_is_no_overflow() {
+        let kept = State { board: None, passed: Some(u64::MAX) };
+        assert_eq!(kept.after(shown(true, Some(NOON), NOON), None), None);
+    }
+
+    #[test]
     fn one_clock_alone_moves_nothing_on() {
         let kept = State { board: None, passed: Some(NOON) };
         for (server, wall) in [(Some(NOON * 2), NOON + 60), (Some(NOON + 60), NOON * 2), (None, NOON * 2)] {
@@ -156,7 +163,7 @@ mod tests {
     fn a_damaged_file_remembers_nothing_and_can_be_replaced() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("state.json");
-        for text in ["", "{", "[]", r#"{"passed":"x"}"#] {
+        for text in ["", "{", "[]", r#"["b1",1800000000]"#, r#"{"passed":"x"}"#] {
             fs::write(&path, text).expect("written");
             assert_eq!(State::load(&path), State::default(), "{text}");
         }

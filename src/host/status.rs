@@ -146,7 +146,7 @@ impl Record {
     #[must_use]
     pub fn view(&self, boot_id: &str, now: Instant) -> View {
         let same_boot = self.boot_id == boot_id;
-        let secs = |d: core::time::Duration| (millis(d) + 500) / 1000;
+        let secs = |d: core::time::Duration| millis(d).saturating_add(500) / 1000;
         View {
             outcome: self.outcome.clone(),
             node_id: self.node_id.clone(),
@@ -244,12 +244,14 @@ impl View {
     /// The same for people, in at most two lines.
     #[must_use]
     pub fn in_words(&self) -> String {
+        // The file is the daemon's, but who reads it may be root at a terminal.
+        let plain = |text: &String| text.replace(char::is_control, " ");
         let words = Outcome::from_name(&self.outcome).map_or("", Outcome::words);
-        let mut text = format!("{}: {words}", self.outcome);
-        if let Some(node_id) = &self.node_id {
+        let mut text = format!("{}: {words}", plain(&self.outcome));
+        if let Some(node_id) = self.node_id.as_ref().map(plain) {
             text = format!("{text}; node {node_id}");
         }
-        if let Some(id) = &self.household_id {
+        if let Some(id) = self.household_id.as_ref().map(plain) {
             text = format!("{text}, household {id}");
         }
         if let Some(age) = self.age_secs.filter(|age| *age > 0) {
@@ -258,7 +260,7 @@ impl View {
         if let Some(secs) = self.next_check_secs {
             text = format!("{text}, next check in {secs} s");
         }
-        match (&self.reason, &self.fix) {
+        match (self.reason.as_ref().map(plain), self.fix.as_ref().map(plain)) {
             (Some(reason), Some(fix)) => format!("{text}\n{reason}. {fix}"),
             (Some(only), None) | (None, Some(only)) => format!("{text}\n{only}"),
             (None, None) => text,

@@ -16,12 +16,21 @@ fn response(status: u16, body: &str) -> Response {
     Response { status, headers: HeaderMap::new(), body: body.into() }
 }
 
+/// A client by a configuration with this in it.
+fn client(whom: &str) -> AuthClient {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("config.json");
+    std::fs::write(&path, format!(r#"{{{whom},"credential_file":"c.json"}}"#)).expect("written");
+    let config = Config::load(&path).expect("sound");
+    AuthClient::new(&config, Tls::new(&config).expect("TLS"), Zeroizing::new(b"app/k\"y".to_vec()))
+}
+
 fn judged(status: u16, body: &str) -> Answer {
     judge(&response(status, body), &kitchen(), "jarvis-node-agent", UNIX_EPOCH)
 }
 
 fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
-    judge_heartbeat(&response(status, body), UNIX_EPOCH)
+    judge_heartbeat(&response(status, body), false, UNIX_EPOCH)
 }
 
 fn kind(answer: &Answer) -> Option<TroubleKind> {
@@ -29,6 +38,29 @@ fn kind(answer: &Answer) -> Option<TroubleKind> {
         Answer::Inconclusive { trouble, .. } => Some(trouble.kind),
         Answer::Valid(_) | Answer::Denied(_) => None,
     }
+}
+
+#[test]
+fn what_only_looks_like_an_answer_once_it_is_shown_is_none() {
+    let mut us = kitchen();
+    us.node_id = NodeId::parse("kitchen pi").expect("a node id");
+    let body = r#"{"valid":true,"node_id":"kitchen\tpi"}"#;
+    let answer = judge(&response(200, body), &us, "a", UNIX_EPOCH);
+    assert_eq!(kind(&answer), Some(TroubleKind::OtherNode));
+    let answer = judged_by_heartbeat(401, r#"{"detail":"Node\u0000not found"}"#);
+    assert_eq!(kind(&answer), Some(TroubleKind::NotUnderstood));
+}
+
+#[test]
+fn a_list_is_no_answer() {
+    for body in
+        [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#]
+    {
+        assert_eq!(kind(&judged(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
+        assert_eq!(kind(&judged_by_heartbeat(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
+    }
+    let body = r#"["Node not found"]"#;
+    assert_eq!(kind(&judged_by_heartbeat(401, body)), Some(TroubleKind::NotUnderstood));
 }
 
 #[test]
@@ -173,4 +205,27 @@ fn at_the_command_center_a_401_is_a_denial_only_with_the_auth_services_reason() 
     ] {
         assert_eq!(kind(&judged_by_heartbeat(status, body)), Some(expected), "{status} {body}");
     }
+}
+
+#[test]
+fn a_key_is_not_shown_in_whatever_spelling_it_is_repeated() {
+    let clients = [
+        client(r#""auth_url":"http://127.0.0.1","service_id":"s","app_id":"a","app_key_file":"k""#),
+        client(r#""via":{"command_center":"http://127.0.0.1"}"#),
+    ];
+    for key in ["s3cret", "\\u00733cret", "\\u0073\\u0033\\u0063\\u0072\\u0065\\u0074", "s3c\\ret"] {
+        for (status, body) in [
+            (200, format!(r#"{{"valid":false,"reason":"no such key: {key}"}}"#)),
+            (401, format!(r#"{{"detail":"Auth service unavailable: {key} {key}"}}"#)),
+            (401, format!(r#"{{"detail":"Node is not authorized to access service {key}"}}"#)),
+        ] {
+            for client in &clients {
+                let shown = format!("{:?}", client.conclude(&response(status, &body), &kitchen()));
+                assert!(!shown.contains("s3cret"), "{shown}");
+            }
+        }
+    }
+    let body = r#"{"valid":false,"reason":"app\/k\"y"}"#;
+    let shown = format!("{:?}", clients[0].conclude(&response(200, body), &kitchen()));
+    assert!(shown.contains("not shown"), "{shown}");
 }

@@ -35,6 +35,8 @@ of all: 64 wrong usage, 70 a defect of this program.
 $JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
 ";
 
+const NO_SECRETS: &str = "secrets come through standard input, never as arguments";
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -74,6 +76,10 @@ impl Said {
         self.flags.len() < before
     }
 
+    fn takes_a_secret(&self) -> bool {
+        self.words.first().is_some_and(|word| word == "install-credential" || word == "enroll")
+    }
+
     fn needed(value: Option<String>, name: &str) -> Result<String, Failure> {
         value.ok_or_else(|| Failure::usage(alloc::format!("enroll needs {name}")))
     }
@@ -103,6 +109,10 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure
             Long("accept-board") => said.flags.push("--accept-board"),
             Long("replace") => said.flags.push("--replace"),
             Value(word) => said.words.push(word.string()?),
+            // Keys may begin with a dash, so that it may be one, and not be repeated.
+            Long(_) | Short(_) if said.takes_a_secret() => {
+                return Err(Failure::usage(alloc::format!("there is no such option; {NO_SECRETS}")));
+            }
             Long(_) | Short(_) => return Err(argument.unexpected().into()),
         }
     }
@@ -153,9 +163,27 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
     match words.next() {
         // Not repeated where it may be a secret that was to come through standard input.
         Some(_) if matches!(command, Command::InstallCredential | Command::Enroll(_)) => {
-            Err(Failure::usage("secrets come through standard input, never as arguments"))
+            Err(Failure::usage(NO_SECRETS))
         }
         Some(word) => Err(Failure::usage(alloc::format!("'{word}' is one word too many"))),
         None => Ok(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_key_typed_as_an_argument_is_not_repeated_even_if_it_looks_like_an_option() {
+        for command in ["install-credential", "enroll"] {
+            for key in ["s3cret", "-s3cret", "--s3cret"] {
+                let parser = lexopt::Parser::from_args([command, "--url", "u", "--node-id", "n", key]);
+                let told = parse(parser).expect_err(key).to_string();
+                assert!(told.contains(NO_SECRETS) && !told.contains("s3cret"), "{told}");
+            }
+        }
     }
 }

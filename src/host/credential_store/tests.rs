@@ -256,3 +256,13 @@ fn a_rehearsal_changes_nothing_and_finds_what_would_fail() {
     let error = rehearse(&store.dir.path().join("nowhere/credential.json")).expect_err("no folder");
     assert!(matches!(error, StoreError::Step { .. }), "{error}");
 }
+
+#[test]
+fn a_file_that_would_grow_too_large_to_be_read_is_not_replaced() {
+    let store = Store::empty();
+    let before = format!(r#"{{"node_id":"kitchen-pi","api_key":"k-1","map":"{}"}}"#, "x".repeat(262_000));
+    store.put("", &before);
+    let error = replace(&store.path, &credential("k-2")).expect_err("too large");
+    assert!(format!("{error}").contains("far too large"), "{error}");
+    assert_eq!((store.key().as_str(), store.text("")), ("k-1", before));
+}

@@ -115,3 +115,19 @@ fn a_status_that_cannot_be_saved_leaves_the_old_one() {
     assert!(record.save(Path::new("/proc/nowhere/status.json")).is_err());
     assert!(Record::load(Path::new("/proc/nowhere/status.json")).is_err());
 }
+
+#[test]
+fn a_record_that_somebody_else_wrote_is_two_plain_lines_and_no_overflow() {
+    let agent = agent_told(yes());
+    let mut record = Record::of(&agent.report(Instant::from_millis(10_000)), "b1", false);
+    for text in [&mut record.node_id, &mut record.household_id, &mut record.reason, &mut record.fix] {
+        *text = Some("one\ntwo\u{1b}[2J".into());
+    }
+    record.outcome = "valid\r\n".into();
+    record.next_check_ms = Some(u64::MAX);
+    let view = record.view("b1", Instant::default());
+    assert_eq!(view.next_check_secs, Some(u64::MAX / 1000));
+    let words = view.in_words();
+    assert_eq!(words.lines().count(), 2, "{words}");
+    assert!(!words.contains(|c: char| c.is_control() && c != '\n'), "{words:?}");
+}

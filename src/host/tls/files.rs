@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use std::path::{Path, PathBuf};
 
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, RootCertStore};
@@ -48,7 +48,7 @@ impl ClientCertificate {
             .map_err(|why| SetupError::reading("client_cert_file", &self.certificate, why))?;
         let chain = CertificateDer::pem_slice_iter(&pem)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| wrong(&self.certificate, format!("is damaged: {e}")))?;
+            .map_err(|e| wrong(&self.certificate, format!("is damaged: {}", damage(&e))))?;
         if chain.is_empty() {
             return Err(wrong(&self.certificate, "holds no PEM certificate".to_string()));
         }
@@ -106,7 +106,7 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
     let pem = std::fs::read(path).map_err(|why| SetupError::reading("ca_file", path, why))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|e| ca_error(path, format!("is damaged: {e}")))?;
+        let certificate = certificate.map_err(|e| ca_error(path, format!("is damaged: {}", damage(&e))))?;
         roots.add(certificate).map_err(|e| ca_error(path, format!("holds an unusable certificate: {e}")))?;
     }
     if roots.is_empty() {
@@ -115,6 +115,44 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
     Ok(roots)
 }
 
+/// In our own words, since the error's would quote the line: of a file with a key in it and without line ends,
+/// that is the key.
+fn damage(error: &pem::Error) -> &'static str {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
+    match error {
+        pem::Error::IllegalSectionStart { .. } => {
+            "a BEGIN line goes on where it should end (were line ends lost?)"
+        }
+        pem::Error::MissingSectionEnd { .. } => "a BEGIN line has no END line",
+        pem::Error::Base64Decode(_) => "something between BEGIN and END is not base64",
+        _ => "it is not PEM",
+    }
+}
+
 pub(super) fn ca_error(path: &Path, why: impl ToString) -> SetupError {
     SetupError::CaFile { path: path.into(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_pem_file_is_told_without_a_word_of_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("ca.pem");
+        for (text, says) in [
+            ("-----BEGIN PRIVATE KEY-----s3cret-----END PRIVATE KEY-----x", "were line ends lost?"),
+            ("-----BEGIN CERTIFICATE-----\ns3cret\n", "has no END line"),
+            ("-----BEGIN CERTIFICATE-----\n%%s3cret\n-----END CERTIFICATE-----\n", "is not base64"),
+            ("s3cret", "holds no PEM certificate"),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let error = roots(Some(&path)).expect_err(text);
+            assert!(error.to_string().contains(says), "{error}");
+            let told = format!("{error} {error:?}");
+            // "s3c" in letters, and as the numbers a list of bytes has.
+            assert!(!told.contains("s3c") && !told.contains("115, 51, 99"), "{told}");
+        }
+    }
 }
