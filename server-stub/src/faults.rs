@@ -1,7 +1,8 @@
-//! What a server can do wrong, by name: some forty ways the field has seen, and worse.
+//! What a server can do wrong, by name: the ways the field has seen, and worse.
 //!
-//! How they combine and when they hold stands at [`Faults`]. A model of the service's own load (how long an answer takes, how many at once are too many) belongs
-//! where a [`Moment`] is carried out, in `faults::asked`.
+//! How they combine and when they hold stands at [`Faults`]. A model of the service's own load (how long
+//! an answer takes, how many at once are too many) belongs where a [`Moment`] is carried out, in
+//! `faults::asked`.
 
 use core::fmt;
 use core::str::FromStr;
