@@ -109,7 +109,7 @@ class Trial:
             "  whose journal held work": seen["journal had work"],
             "  that were sound once it was done": seen["sound"],
         }
-        print(f"\nA rotation takes some {self._rotation_takes:.2f} s, of it {self._writing_takes:.2f} s from its first write on")
+        print(f"\nA rotation takes some {self._rotation_takes:.2f} s, of it {self._writing_takes:.2f} s from its first write to its last")
         for what, count in rows.items():
             print(f"  {what:<72}{count:>5}")
         print()
@@ -149,16 +149,15 @@ class Trial:
 
     def _measure(self, machine):
         """How long a rotation takes, and its part that writes, which depends on how busy the host is."""
-        writing = []
-        before, started = last_write(self._card), time.monotonic()
-        watcher = threading.Thread(
-            target=lambda: (wait_for_write(machine, self._card, before), writing.append(time.monotonic()))
-        )
+        done, writes = threading.Event(), []
+        watcher = threading.Thread(target=watch_writes, args=(self._card, done, writes))
         watcher.start()
+        started = time.monotonic()
         self._install(machine)
-        ended = time.monotonic()
+        self._rotation_takes = time.monotonic() - started
+        done.set()
         watcher.join()
-        self._rotation_takes, self._writing_takes = ended - started, ended - writing[0]
+        self._writing_takes = writes[-1] - writes[0]
 
     def _install(self, machine):
         """Installs a credential that was never there before."""
@@ -175,7 +174,7 @@ class Trial:
         """One credential after the other, as fast as it goes, until the power fails."""
         if place == WRITING:
             self._measure(machine)
-            delay, written = self._chance.uniform(0, self._writing_takes), last_write(self._card)
+            delay, written = self._chance.uniform(0, 1.2 * self._writing_takes), last_write(self._card)
         else:
             delay, written = self._chance.uniform(0, 1.5 * self._rotation_takes), None
         cutter = threading.Thread(target=cut, args=(machine, delay, self._card, written), daemon=True)
@@ -218,6 +217,16 @@ def cut(machine, delay, card, written):
 def last_write(card):
     """When QEMU last wrote to the image, as the host's file system has it."""
     return card.stat().st_mtime_ns
+
+
+def watch_writes(card, done, writes):
+    """Adds the moment of each write to the image until it is `done`."""
+    before = last_write(card)
+    while not done.is_set():
+        if (now := last_write(card)) != before:
+            before = now
+            writes.append(time.monotonic())
+        time.sleep(0.001)
 
 
 def wait_for_write(machine, card, before):
