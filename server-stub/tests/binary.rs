@@ -43,11 +43,12 @@ fn a_folder_holds_what_a_node_needs() {
         ("credential_file", "credential.json"),
         ("ca_file", "ca.pem"),
         ("status_file", "status.json"),
+        ("state_file", "state.json"),
     ] {
         let path = Path::new(config[key].as_str().expect("a path"));
         assert!(path.is_absolute() && path.ends_with(name), "{key}: {path:?}");
     }
-    assert_eq!(config.as_object().expect("an object").len(), 8);
+    assert_eq!(config.as_object().expect("an object").len(), 9);
     assert_eq!(json(dir, "credential.json")["node_key"], stub.node().1);
     assert_eq!(read(dir, "app.key"), format!("{}\n", stub.app_key()));
     assert_eq!(read(dir, "admin.token"), format!("{}\n", stub.admin_token()));
