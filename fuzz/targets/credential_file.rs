@@ -62,6 +62,10 @@ fn errors_hide_the_key(bytes: &[u8]) {
         format!("{{\"node_id\":\"kitchen-pi\",\"node_key\":\"{KEY}\"{junk}}}"),
         format!("{{\"node_id\":{junk},\"node_key\":\"{KEY}\"}}"),
         format!("{{\"node_id\":\"{KEY}\"{junk}}}"),
+        // Where serde expects something else than text, and would quote what it found.
+        format!("\"{KEY}{junk}\""),
+        format!("{{\"credential_store\":\"{KEY}{junk}\"}}"),
+        format!("{{\"credential_store\":{{\"written\":\"{KEY}\"{junk}}}}}"),
     ] {
         if let Err(error) = parse_credential(text.as_bytes(), None) {
             is_error_fit_to_show(&error, &error.to_trouble());
