@@ -227,6 +227,8 @@ impl Agent {
             act(actions, Action::KeepOldSetup(trouble));
             self.call(now, actions);
         } else {
+            // A yes past its grace may count again by the next setup, but not as the server's last word.
+            self.confirmed &= !matches!(self.verdict, Some(Verdict::Valid { .. }));
             self.obstacle = Some(Obstacle { trouble, at: now.instant });
             self.wait(SETUP_RECHECK, Next::Read, now);
         }

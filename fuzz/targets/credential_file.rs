@@ -48,12 +48,7 @@ fuzz_target!(|input: &[u8]| {
 
 /// By another reader of JSON, into no struct.
 fn is_in(found: &Credential, bytes: &[u8]) {
-    let lossy = String::from_utf8_lossy(bytes);
-    let Some(object) = object(lossy.as_bytes()) else {
-        // That reader goes not as deep and wants sound text everywhere.
-        assert!(lossy.trim_start().starts_with('{'), "a credential out of what is no object: {lossy}");
-        return;
-    };
+    let Some(object) = object(bytes) else { return };
     let text = |key: &str| object.get(key).and_then(|value| value.as_str());
     assert_eq!(text("node_id").map(NodeId::parse), Some(Ok(found.node_id.clone())));
     let key = text("node_key").or_else(|| text("api_key"));
@@ -67,6 +62,10 @@ fn errors_hide_the_key(bytes: &[u8]) {
         format!("{{\"node_id\":\"kitchen-pi\",\"node_key\":\"{KEY}\"{junk}}}"),
         format!("{{\"node_id\":{junk},\"node_key\":\"{KEY}\"}}"),
         format!("{{\"node_id\":\"{KEY}\"{junk}}}"),
+        // Where serde expects something else than text, and would quote what it found.
+        format!("\"{KEY}{junk}\""),
+        format!("{{\"credential_store\":\"{KEY}{junk}\"}}"),
+        format!("{{\"credential_store\":{{\"written\":\"{KEY}\"{junk}}}}}"),
     ] {
         if let Err(error) = parse_credential(text.as_bytes(), None) {
             is_error_fit_to_show(&error, &error.to_trouble());

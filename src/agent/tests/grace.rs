@@ -150,3 +150,18 @@ fn a_remembered_verdict_past_its_grace_counts_for_nothing() {
     scenario.reads(short);
     scenario.shows(Outcome::Starting);
 }
+
+#[test]
+fn a_yes_past_its_grace_comes_back_with_a_longer_one_but_not_as_the_last_word() {
+    let mut short = setup();
+    short.settings.offline_grace = secs(3600);
+    let mut scenario = Scenario::started();
+    scenario.reads(short).answered(good());
+    scenario.until_deadline();
+    scenario.answered(inconclusive(TroubleKind::NameUnknown)).later(secs(7200));
+    scenario.happens(Event::ReloadRequested).happens(Event::SetupRead(Err(broken())));
+    scenario.shows(Outcome::Setup);
+    scenario.until_deadline();
+    scenario.reads(setup());
+    scenario.shows(Outcome::ValidCached);
+}
