@@ -9,6 +9,7 @@ use jarvis_node::host::fuzzing::{Answered, conclude};
 use jarvis_node::text::Text;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 
 static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("https://auth.home", BY_APP));
 
@@ -39,6 +40,15 @@ fuzz_target!(|input: &[u8]| {
             assert!(given.status != 200 || given.body != plainly_no.as_bytes());
         }
     }
+    // Nothing but true and false is a verdict.
+    if let Ok(value) = serde_json::from_slice::<Value>(given.body)
+        && !value.is_boolean()
+    {
+        let body = format!(r#"{{"valid":{value},"node_id":"kitchen pi","reason":null}}"#);
+        let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
+        let answer = conclude(&CLIENT, &said, &us).answer;
+        assert!(matches!(answer, Answer::Inconclusive { .. }), "a verdict from {body}");
+    }
     // Whatever the server's reason is, a denial is one; and it may repeat a key in any spelling.
     if let Ok(reason) = std::str::from_utf8(given.body) {
         let text = serde_json::to_string(reason).expect("JSON");
@@ -46,7 +56,7 @@ fuzz_target!(|input: &[u8]| {
         let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
         let Answer::Denied(shown) = conclude(&CLIENT, &said, &us).answer else { panic!("no denial: {body}") };
         assert!(shown == Text::from(reason) || shown.as_str().starts_with("(not shown"), "{shown}");
-        let body = format!(r#"{{"valid":false,"reason":"{}{}"}}"#, text.trim_matches('"'), escaped(KEY));
+        let body = format!(r#"{{"valid":false,"reason":"{}{}"}}"#, &text[1..text.len() - 1], escaped(KEY));
         let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
         is_answer_fit_to_show(&conclude(&CLIENT, &said, &us).answer, KEY.as_bytes());
     }

@@ -77,7 +77,7 @@ impl Said {
     }
 
     fn takes_a_secret(&self) -> bool {
-        self.words.first().is_some_and(|word| word == "install-credential" || word == "enroll")
+        self.words.iter().any(|word| word == "install-credential" || word == "enroll")
     }
 
     fn needed(value: Option<String>, name: &str) -> Result<String, Failure> {
@@ -180,8 +180,13 @@ mod tests {
     fn a_key_typed_as_an_argument_is_not_repeated_even_if_it_looks_like_an_option() {
         for command in ["install-credential", "enroll"] {
             for key in ["s3cret", "-s3cret", "--s3cret"] {
-                let parser = lexopt::Parser::from_args([command, "--url", "u", "--node-id", "n", key]);
-                let told = parse(parser).expect_err(key).to_string();
+                for before in [["--url", "u"], ["--node-id", "n"]] {
+                    let parser = lexopt::Parser::from_args([command].into_iter().chain(before).chain([key]));
+                    let told = parse(parser).expect_err(key).to_string();
+                    assert!(!told.contains("s3cret"), "{told}");
+                }
+                let told = parse(lexopt::Parser::from_args([command, "--help", "--s3cret"]));
+                let told = told.expect_err(key).to_string();
                 assert!(told.contains(NO_SECRETS) && !told.contains("s3cret"), "{told}");
             }
         }
