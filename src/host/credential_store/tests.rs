@@ -1,6 +1,5 @@
 use alloc::string::String;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-
 use std::path::PathBuf;
 
 use tempfile::TempDir;
