@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from board.card import BOARD, WORK, BareCard
-from board.filesystem import after_a_cut
+from board.filesystem import after_a_cut, mend
 from board.installation import CREDENTIAL, prepared
-from board.machine import BoardDied, Machine
+from board.machine import BoardDied, CardRefused, Machine
 from board.report import Report
 from board.stub import Stub
 
@@ -98,7 +98,8 @@ class Trial:
             "cuts in rotations": seen["cuts"],
             "  of them after the rotation's first write to the card": seen["cuts after a write"],
             "cuts while booting after a cut": seen["boots cut"],
-            "boots to the end": seen["boots"],
+            "cards the kernel mounted only after e2fsck": seen["refused"],
+            "boots to the end": seen["boots"] - seen["refused"],
             "  in which the node was valid": seen["valid"],
             "boots after a cut that found the last credential reported as installed": seen["old"],
             "boots after a cut that found the one that was being installed": seen["new"],
@@ -120,6 +121,13 @@ class Trial:
         started = time.monotonic()
         try:
             machine.wait_until_booted()
+        except CardRefused:
+            # A commit block of the journal may be half written, since QEMU's card takes one sector of it at a time.
+            # Linux 6.1 then refuses what later ones take as it is; e2fsck, which a Pi runs at boot, puts it right.
+            machine.close()
+            self._seen["refused"] += 1
+            self._report.check("a card that the kernel refuses is mended as at any boot", *mended_or_not(self._card))
+            return self._boot()
         except BoardDied:
             machine.close()
             raise
@@ -204,6 +212,11 @@ class Trial:
         self._seen["journal had work"] += card.journal_had_work
         self._seen["sound"] += card.complaints == ""
         self._report.check("the file system is sound once its journal is replayed", not card.complaints, card.complaints)
+
+
+def mended_or_not(card):
+    complaint = mend(card)
+    return complaint == "", complaint
 
 
 def cut(machine, delay, card, written):

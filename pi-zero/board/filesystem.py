@@ -27,6 +27,13 @@ def after_a_cut(card):
         return Found(start[1] != "0", "" if checked.returncode == 0 else f"e2fsck -fn: {checked.stdout}")
 
 
+def mend(card):
+    """What a Raspberry Pi does to a card at boot (fsck.repair=yes); what stood in its way, or ""."""
+    mended = run("e2fsck", "-p", card)
+    # 1: mended.
+    return "" if mended.returncode in (0, 1) else f"e2fsck -p: {mended.stdout}"
+
+
 def run(*command):
     """What a program prints, in English, and how it ends."""
     environment = {"LC_ALL": "C", "PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}

@@ -30,6 +30,10 @@ class BoardDied(Exception):
     """The machine stopped, or its serial line went silent."""
 
 
+class CardRefused(BoardDied):
+    """The board's kernel would not mount its card."""
+
+
 class Machine:
     """A running board. Commands run in it as root; their network is the host's loopback at 10.0.2.2."""
 
@@ -58,6 +62,7 @@ class Machine:
         self._numbers = itertools.count(1)
         self._answers = {}
         self._ready = False
+        self._refused = False
         self._ended = False
         self._changed = threading.Condition()
         # QEMU waits for the serial line before the board starts, so that no byte of it is lost.
@@ -68,7 +73,9 @@ class Machine:
 
     def wait_until_booted(self, seconds=240):
         """Returns when the board takes commands."""
-        self._wait(lambda: self._ready, seconds, "the board did not boot")
+        self._wait(lambda: self._ready or self._refused, seconds, "the board did not boot")
+        if self._refused:
+            raise CardRefused("the board's kernel would not mount its card")
 
     def run(self, script, seconds=120, check=True):
         """Runs a bash script on the board; with `check` a failing one is an error."""
@@ -161,6 +168,8 @@ class Machine:
         with self._changed:
             if words[:1] == [b"@ready"]:
                 self._ready = True
+            elif words[:1] == [b"@refused"]:
+                self._refused = True
             elif words[:1] == [b"@done"]:
                 output = base64.b64decode(words[3]).decode(errors="replace") if len(words) > 3 else ""
                 self._answers[int(words[1])] = Finished(int(words[2]), output)
