@@ -31,6 +31,7 @@ pub mod secret_input;
 pub mod setup;
 pub mod state_file;
 pub mod status;
+pub mod sts;
 pub mod systemd;
 pub mod tls;
 mod waiting;
