@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::auth_url::AuthUrl;
 use super::error::SetupError;
 use super::json;
 use super::secret_file;
+use super::service_url::ServiceUrl;
 use super::tls::{ClientCertificate, Pin};
 
 /// Where the configuration is when nothing else is said.
@@ -27,7 +27,7 @@ pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The service that is asked.
-    pub auth_url: AuthUrl,
+    pub auth_url: ServiceUrl,
     /// How.
     pub via: Via,
     /// Whether services may be spoken to without TLS.
@@ -250,11 +250,11 @@ impl Config {
 }
 
 /// Whom to ask, and how.
-fn asked(file: &File, path: &Path) -> Result<(AuthUrl, Via), String> {
+fn asked(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
     let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
     match (via, auth_url, service_id, app_id, app_key_file) {
         (Some(ViaForm { command_center }), None, None, None, None) => {
-            Ok((AuthUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
+            Ok((ServiceUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
         }
         (Some(_), ..) => {
             Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"
@@ -263,7 +263,7 @@ fn asked(file: &File, path: &Path) -> Result<(AuthUrl, Via), String> {
         (None, Some(auth_url), Some(service_id), Some(app_id), Some(app_key_file)) => {
             let app_key_file = secret_file::locate(app_key_file, path);
             let (service_id, app_id) = (name("service_id", service_id)?, name("app_id", app_id)?);
-            let auth_url = AuthUrl::parse("auth_url", auth_url, *allow_http)?;
+            let auth_url = ServiceUrl::parse("auth_url", auth_url, *allow_http)?;
             Ok((auth_url, Via::App { service_id, app_id, app_key_file }))
         }
         (None, None, ..) => Err("missing field `auth_url`".into()),

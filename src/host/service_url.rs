@@ -12,14 +12,14 @@ use crate::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_PATH
 
 /// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthUrl {
+pub struct ServiceUrl {
     base: String,
     host: String,
     port: u16,
     https: bool,
 }
 
-impl AuthUrl {
+impl ServiceUrl {
     /// Checks `text`, the value of `key`; plain HTTP needs `allow_http` unless the host is the machine itself.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ mod tests {
             ("http://127.0.0.1:7701", "127.0.0.1", 7701, "http://127.0.0.1:7701/internal/validate-node"),
             ("http://localhost", "localhost", 80, "http://localhost/internal/validate-node"),
         ] {
-            let url = AuthUrl::parse("auth_url", text, false).expect(text);
+            let url = ServiceUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
         }
     }
@@ -133,9 +133,9 @@ mod tests {
     #[test]
     fn plain_http_leaves_the_machine_only_when_allowed() {
         for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
-            let refused = AuthUrl::parse("auth_url", text, false).expect_err(text);
+            let refused = ServiceUrl::parse("auth_url", text, false).expect_err(text);
             assert!(refused.contains("allow_http"), "{refused}");
-            assert!(!AuthUrl::parse("auth_url", text, true).expect(text).is_https());
+            assert!(!ServiceUrl::parse("auth_url", text, true).expect(text).is_https());
         }
     }
 
@@ -157,7 +157,7 @@ mod tests {
             "https://auth.home/#x",
             "https://auth home",
         ] {
-            assert!(AuthUrl::parse("auth_url", text, true).is_err(), "{text:?}");
+            assert!(ServiceUrl::parse("auth_url", text, true).is_err(), "{text:?}");
         }
     }
 }
