@@ -1,7 +1,6 @@
 //! The half that does: real files, sockets, clocks, signals and GPIO.
 
 pub mod auth_client;
-
 pub mod check;
 pub mod cli;
 pub mod clock;

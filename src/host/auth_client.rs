@@ -275,7 +275,7 @@ fn inconclusive(
 
 /// `Retry-After` as seconds or as a date (RFC 9110, 10.2.3); a date is measured against the
 /// server's own `Date`, since this board's clock may be anywhere.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse() {
         return Some(Duration::from_secs(secs));

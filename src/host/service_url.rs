@@ -91,6 +91,12 @@ impl ServiceUrl {
         self.port
     }
 
+    /// Whether the same server answers: scheme, host and port are equal.
+    #[must_use]
+    pub fn has_origin_of(&self, other: &Self) -> bool {
+        (self.https, self.port) == (other.https, other.port) && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
     pub(super) fn validate_node(&self) -> String {
         format!("{}{VALIDATE_NODE_PATH}", self.base)
     }
@@ -127,6 +133,21 @@ mod tests {
         ] {
             let url = ServiceUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let url = |text: &str| ServiceUrl::parse("url", text, true).expect(text);
+        let origin = url("https://a.home/x");
+        for (text, same) in [
+            ("https://a.home", true),
+            ("https://A.HOME:443/y", true),
+            ("https://a.home:444", false),
+            ("http://a.home:443", false),
+            ("https://b.home", false),
+        ] {
+            assert_eq!(url(text).has_origin_of(&origin), same, "{text}");
         }
     }
 
