@@ -18,6 +18,7 @@
 //! - what can go wrong on it: `faults`, by name;
 //! - how requests are read and refused: `fastapi`, on `python_json`;
 //! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
+//! - [`jwt`] signs and checks JSON Web Tokens, for all services that take bearers;
 //! - `pki` makes certificates, `directory` keeps files between starts.
 //!
 //! In comments, *documented* marks what the service or its libraries publish but nobody recorded, and
@@ -34,6 +35,7 @@ mod fastapi;
 mod faults;
 mod http;
 mod idle;
+pub mod jwt;
 mod listening;
 mod options;
 mod pki;
