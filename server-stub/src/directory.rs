@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pki::{Authority, Identity, PkiError, ServerKey};
+use crate::pki::{Authority, CertificateAuthority, Identity, PkiError, ServerKey};
 use crate::state::{APP_ID, SERVICE_ID};
 
 const CA: &str = "ca.pem";
@@ -58,7 +58,7 @@ pub(crate) struct Credential {
 
 /// What an earlier start left behind. Files that are not there are none.
 pub(crate) struct Kept {
-    pub(crate) authority: Option<Authority>,
+    pub(crate) authority: Option<CertificateAuthority>,
     pub(crate) server_key: Option<ServerKey>,
     pub(crate) app_key: Option<String>,
     pub(crate) credential: Option<Credential>,
@@ -77,7 +77,9 @@ impl Kept {
         };
         let authority = match (text(dir, CA)?, text(dir, CA_KEY)?) {
             (Some(pem), Some(key)) => Some(
-                Authority::from_pem(pem, &key).map_err(|error: PkiError| malformed(CA, error.to_string()))?,
+                Authority::from_pem(pem, &key)
+                    .map_err(|error: PkiError| malformed(CA, error.to_string()))?
+                    .into(),
             ),
             // Half an authority signs nothing: a new one, which clients will have to be given.
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
