@@ -68,6 +68,7 @@ impl From<FaultError> for Refusal {
             FaultError::Unknown(_)
             | FaultError::Contradiction(..)
             | FaultError::NeedsTls(_)
+            | FaultError::NeedsTokens(_)
             | FaultError::Uncounted(_) => Self::Sentence(StatusCode::BAD_REQUEST, why.to_string()),
         }
     }

@@ -19,6 +19,7 @@
 //! - what can go wrong on it: `faults`, by name, switched by HTTP in `control`;
 //! - how requests are read and refused: `fastapi`, on `python_json`;
 //! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
+//! - [`Sts`], the token service, in `sts`: its realm, its clients and what it issues;
 //! - [`jwt`] signs and checks JSON Web Tokens, for all services that take bearers;
 //! - `pki` makes certificates, `directory` keeps files between starts.
 //!
@@ -46,6 +47,7 @@ mod secrets;
 mod server;
 mod service;
 mod state;
+mod sts;
 mod tokens;
 
 pub use directory::DirectoryError;
@@ -53,6 +55,7 @@ pub use faults::{Fault, FaultError, Faults};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 pub use pki::CertificateAuthority;
 pub use server::{Server, ServerOptions};
+pub use sts::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
 
 use directory::{Contents, Credential, Kept};
 use http::Http;
@@ -154,7 +157,8 @@ impl Stub {
             redirect_to,
             admin_token: Some(admin_token),
         };
-        let bound = Bound::new(options, About { spares: http::is_spared, key: kept.server_key })?;
+        let bound =
+            Bound::new(options, About { spares: http::is_spared, key: kept.server_key, ..About::NONE })?;
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
         let service = Arc::new(Service::new(world, &settings, bound.admin().clone()));

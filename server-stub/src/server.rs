@@ -8,8 +8,8 @@ use axum::Router;
 
 use crate::StartError;
 use crate::control::{self, Admin, Control};
-use crate::faults::asked::Asked;
-use crate::faults::switch::Switch;
+use crate::faults::asked::{Asked, Paths};
+use crate::faults::switch::{Can, Switch};
 use crate::faults::{FaultError, Faults};
 use crate::listening::{self, Listening, Site};
 use crate::pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
@@ -54,13 +54,15 @@ impl Default for ServerOptions {
 pub(crate) struct About {
     /// Paths that are answered rightly whatever is wrong, besides the stub's own.
     pub(crate) spares: fn(&str) -> bool,
+    /// Paths where tokens are issued. None: nowhere.
+    pub(crate) issues: Option<fn(&str) -> bool>,
     /// The key of its certificate. None: a new one.
     pub(crate) key: Option<ServerKey>,
 }
 
 impl About {
     /// Nothing about it is special.
-    pub(crate) const NONE: Self = Self { spares: |_| false, key: None };
+    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None };
 }
 
 /// A server that runs, with a service of whatever kind behind it. Stops when dropped.
@@ -86,7 +88,7 @@ pub struct Server {
 pub(crate) struct Bound {
     server: Server,
     serve: tokio::sync::oneshot::Sender<Site>,
-    spares: fn(&str) -> bool,
+    paths: Paths,
     redirect_to: String,
 }
 
@@ -101,27 +103,33 @@ impl Bound {
             }
             None => None,
         };
+        let can = Can { speak_tls: identity.is_some(), issue_tokens: about.issues.is_some() };
         let (orders, incoming) = listening::orders();
-        let switch = Arc::new(Switch::new(faults, &orders, identity.is_some()));
+        let switch = Arc::new(Switch::new(faults, &orders, can));
         switch.check(faults).map_err(StartError::Fault)?;
         let (listening, serve) = Listening::start(listen, control, faults.door, orders, incoming)
             .map_err(|(addr, error)| StartError::Listen(addr, error))?;
         let url = url(identity.is_some(), listening.addr(), &names);
         let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
         let server = Server { listening, switch, identity, admin, url };
-        Ok(Self { server, serve, spares: about.spares, redirect_to })
+        let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
+        Ok(Self { server, serve, paths, redirect_to })
     }
 
     pub(crate) fn admin(&self) -> &Admin {
         &self.server.admin
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.server.url
+    }
+
     /// Serves.
     pub(crate) fn serve(self, service: Router) -> Server {
-        let Self { server, serve, spares, redirect_to } = self;
+        let Self { server, serve, paths, redirect_to } = self;
         let control = Arc::new(Control { switch: Arc::clone(&server.switch), admin: server.admin.clone() });
         let control = control::routes(control);
-        let asked = Asked::new(service, control.clone(), Arc::clone(&server.switch), &redirect_to, spares);
+        let asked = Asked::new(service, control.clone(), Arc::clone(&server.switch), &redirect_to, paths);
         let site = Site {
             tls: server.identity.clone(),
             asked,

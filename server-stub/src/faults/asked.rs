@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 
@@ -48,10 +48,18 @@ struct Wrong {
     switch: Arc<Switch>,
     /// Answers on the stub's own paths.
     control: Router,
-    /// Further paths that are answered rightly in any case.
-    spares: fn(&str) -> bool,
+    paths: Paths,
     /// Where redirects point: a URL without a path.
     elsewhere: Arc<str>,
+}
+
+/// Paths of a service that are not like the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Paths {
+    /// Answered rightly in any case.
+    pub(crate) spares: fn(&str) -> bool,
+    /// Where tokens are issued.
+    pub(crate) issues: fn(&str) -> bool,
 }
 
 impl Asked {
@@ -60,10 +68,10 @@ impl Asked {
         control: Router,
         switch: Arc<Switch>,
         elsewhere: &str,
-        spares: fn(&str) -> bool,
+        paths: Paths,
     ) -> Self {
         let elsewhere = elsewhere.trim_end_matches('/').into();
-        Self { service, wrong: Some(Wrong { switch, control, spares, elsewhere }) }
+        Self { service, wrong: Some(Wrong { switch, control, paths, elsewhere }) }
     }
 
     /// One that nothing is ever wrong with.
@@ -80,11 +88,13 @@ impl Asked {
         if path == control::FAULTS {
             return Step::Answer(answered(&wrong.control, request).await);
         }
-        let spared = path.starts_with(control::PREFIX) || (wrong.spares)(path);
-        let faults = if spared { Faults::NONE } else { wrong.switch.for_request() };
+        let spared = path.starts_with(control::PREFIX) || (wrong.paths.spares)(path);
+        let is_for_token = request.method() == Method::POST && (wrong.paths.issues)(path);
+        let faults = if spared { Faults::NONE } else { wrong.switch.for_request(is_for_token) };
         if faults == Faults::NONE {
             return Step::Answer(answered(&self.service, request).await);
         }
+        request.extensions_mut().insert(faults);
         match faults.moment {
             Some(Moment::Stall) => return Step::Stall,
             Some(Moment::StallThenError) => tokio::time::sleep(OVERLOADED).await,
