@@ -50,7 +50,7 @@ mod state;
 mod sts;
 mod tokens;
 
-pub use directory::DirectoryError;
+pub use directory::{Common, DirectoryError};
 pub use faults::{Fault, FaultError, Faults};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 pub use pki::CertificateAuthority;
