@@ -95,3 +95,33 @@ async fn clear(State(control): State<Arc<Control>>, request: Request) -> Result<
     control.switch.set_meanwhile(Faults::NONE).await?;
     Ok(json(StatusCode::OK, &control.switch.now()))
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use axum::body::Body;
+
+    use super::*;
+
+    fn asked_by(peer: &str, token: &str) -> Request {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        let request =
+            Request::builder().header(ADMIN_TOKEN_HEADER, token).extension(Ends { peer, local: peer });
+        request.body(Body::empty()).expect("a request")
+    }
+
+    #[test]
+    fn only_the_administrator_at_this_machine_passes() {
+        let admin = Admin("token".into());
+        for here in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(admin.require_here(&asked_by(here, "token")).is_ok(), "{here}");
+            assert!(admin.require_here(&asked_by(here, "guessed")).is_err(), "{here}");
+        }
+        for elsewhere in ["192.0.2.1:1", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:1"] {
+            assert!(admin.require_here(&asked_by(elsewhere, "token")).is_err(), "{elsewhere}");
+        }
+        let unknown = Request::builder().header(ADMIN_TOKEN_HEADER, "token").body(Body::empty());
+        assert!(admin.require_here(&unknown.expect("a request")).is_err());
+    }
+}

@@ -1,7 +1,8 @@
-//! A Jarvis auth server, and the little of command-center that a node uses. It answers as the real ones
-//! do, byte for byte where that was recorded (jarvis-auth-wire.md; the recordings are in
-//! `tests/fixtures`), from memory, over TLS or plain HTTP; and as they do not, where a fault is asked
-//! for. For tests and laptops: it listens on loopback unless told otherwise.
+//! A Jarvis auth server, and the little of command-center that a node uses; and a token service for what
+//! comes behind it. They answer as the real ones do, byte for byte where that was recorded
+//! (jarvis-auth-wire.md; the recordings are in `tests/fixtures`) and as arp-wire.md says, from memory,
+//! over TLS or plain HTTP; and as they do not, where a fault is asked for. For tests and laptops: they
+//! listen on loopback unless told otherwise.
 //!
 //! ```
 //! use server_stub::{Options, Stub};
@@ -15,16 +16,16 @@
 //! Where to find what:
 //! - [`Stub`], the auth server, here; what it is started with in `options`;
 //! - [`Server`]: an address with any service behind it, its faults and its identity;
-//! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), `http` (paths and answers);
+//! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), and then the service's paths;
 //! - what can go wrong on it: `faults`, by name, switched by HTTP in `control`;
-//! - how requests are read and refused: `fastapi`, on `python_json`;
-//! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
+//! - the auth server's paths and answers: `http`; how it reads and refuses requests: `fastapi`, on
+//!   `python_json`; what it knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
 //! - [`Sts`], the token service, in `sts`: its realm, its clients and what it issues;
 //! - [`jwt`] signs and checks JSON Web Tokens, for all services that take bearers;
 //! - `pki` makes certificates, `directory` keeps files between starts.
 //!
 //! In comments, *documented* marks what the service or its libraries publish but nobody recorded, and
-//! *assumption* what neither says.
+//! *assumption* what neither says; *KC*, what Keycloak's source says.
 
 use core::fmt;
 use core::net::SocketAddr;

@@ -35,6 +35,10 @@ fn what_makes_an_assertion_bad_is_told_as_keycloak_tells_it() {
         (json!({ "nbf": now() + 30 }), "Token is not active"),
         (json!({ "iat": now() + 30, "exp": now() + 60 }), "Token was issued in the future"),
         (json!({ "exp": now() + 120 }), "Token expiration is too far in the future"),
+        (
+            json!({ "iat": now() - 65, "exp": now() - 5 }),
+            "Token was issued too far in the past to be used now",
+        ),
         (json!({ "aud": null }), "Invalid token audience"),
         (json!({ "aud": "https://elsewhere.invalid" }), "Invalid token audience"),
         (json!({ "aud": [endpoint, "another"] }), "Multiple audiences not allowed"),

@@ -1,10 +1,16 @@
 //! What a token service can do wrong, and what those who check find.
 
-use server_stub::jwt::Refused;
-use server_stub::{Fault, FaultError, Options, Server, ServerOptions, Stub};
+use core::time::Duration;
+use std::net::TcpStream;
 
-use crate::client::Ask;
-use crate::rig::{CERTS_PATH, ask, checked, exchange, faults, json_of, own, refusal, start, token_of};
+use server_stub::jwt::Refused;
+use server_stub::{
+    CertificateAuthority, Fault, FaultError, Faults, Options, Server, ServerOptions, StsOptions, Stub,
+};
+
+use crate::client::{Ask, Connection};
+use crate::rig::{CERTS_PATH, DISCOVERY_PATH, ask, checked, exchange, faults, json_of, own, refusal};
+use crate::rig::{start, start_with, token_of};
 
 /// What a service finds that a faulty token is shown to. The clock is another test's.
 #[test]
@@ -135,4 +141,22 @@ fn who_issues_no_tokens_cannot_have_their_faults() {
     }
     let options = Options { faults: faults("token-expired"), tls: false, ..Options::default() };
     assert!(Stub::start(options).is_err());
+}
+
+/// Every fault there is can be had by a token service, and leaves it fit for the next request.
+#[test]
+fn no_fault_is_for_good() {
+    let authority = CertificateAuthority::new().expect("an authority");
+    let server = ServerOptions { authority: Some(authority.clone()), ..ServerOptions::default() };
+    let sts = start_with(StsOptions { server, ..StsOptions::default() });
+    let addr = sts.server().addr();
+    for fault in Fault::all() {
+        sts.server().set_faults(Faults::of(&[fault]).expect("one")).expect("set");
+        // Goes away in the middle of whatever comes of it.
+        drop(TcpStream::connect_timeout(&addr, Duration::from_millis(100)));
+        sts.server().set_faults(Faults::NONE).expect("set");
+        let mut way = Connection::tls(addr, authority.pem(), "localhost")
+            .unwrap_or_else(|error| panic!("after {fault}: {error}"));
+        assert_eq!(way.ask(&Ask::get(DISCOVERY_PATH)).status, 200, "after {fault}");
+    }
 }

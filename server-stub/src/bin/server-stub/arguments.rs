@@ -29,7 +29,8 @@ usage: server-stub [--only auth|sts] [--listen ADDRESS:PORT] [--dir DIR] [--plai
   --fault NAME,NAME...   what is wrong from the start, with the auth server or the only
                          service; may be repeated. sts:NAME,NAME...: with the token
                          service, as are all faults of tokens anyway
-  --list-faults          the names, and what they do
+  --list-faults          the names, and what they do; with --only before it, those that
+                         this service can have
   --control ADDRESS:PORT where to listen, in plain HTTP, for changes of the auth server's
                          or the only service's faults (127.0.0.1:0 where it has some,
                          else nowhere)
@@ -68,7 +69,8 @@ exit codes: 0 stopped by a signal, 64 usage, 69 address not available, 70 our ow
 pub(crate) enum Arguments {
     Help,
     Version,
-    ListFaults,
+    /// Of this service; None: all there are.
+    ListFaults(Option<Only>),
     Serve(Box<Plan>),
 }
 
@@ -101,6 +103,12 @@ pub(crate) struct StsPlan {
     pub(crate) control: Option<SocketAddr>,
 }
 
+impl Only {
+    pub(crate) fn can_have(self, fault: Fault) -> bool {
+        self == Self::Sts || !fault.is_of_tokens()
+    }
+}
+
 impl Plan {
     pub(crate) fn has(&self, service: Only) -> bool {
         self.only.is_none_or(|only| only == service)
@@ -128,7 +136,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
             Long("plain") => auth.tls = false,
             Long("name") => auth.names.push(parser.value()?.string()?),
             Long("fault") => faults.extend(faults_of(&parser.value()?.string()?)?),
-            Long("list-faults") => return Ok(Arguments::ListFaults),
+            Long("list-faults") => return Ok(Arguments::ListFaults(only)),
             Long("control") => auth.control = Some(parser.value()?.parse()?),
             Long("redirect-to") => auth.redirect_to = parser.value()?.string()?,
             Long("sts-listen") => sts_listen = Some(parser.value()?.parse()?),

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
         Err(error) => fail(USAGE, format_args!("{error}; see server-stub --help")),
         Ok(Arguments::Help) => say(HELP),
         Ok(Arguments::Version) => say(concat!("server-stub ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Arguments::ListFaults) => say(&Fault::all()
+        Ok(Arguments::ListFaults(only)) => say(&Fault::all()
+            .filter(|fault| only.is_none_or(|only| only.can_have(*fault)))
             .map(|fault| format!("{fault:20} {}\n", fault.description()))
             .collect::<String>()),
         Ok(Arguments::Serve(mut plan)) => match Settings::from_variables(|name| env::var_os(name)) {

@@ -77,7 +77,18 @@ fn faults_go_to_the_service_they_are_for() {
 fn help_and_version_win() {
     assert!(matches!(parsed(&["--help"]), Ok(Arguments::Help)));
     assert!(matches!(parsed(&["-V"]), Ok(Arguments::Version)));
-    assert!(matches!(parsed(&["--list-faults"]), Ok(Arguments::ListFaults)));
+    assert!(matches!(parsed(&["--list-faults"]), Ok(Arguments::ListFaults(None))));
+}
+
+#[test]
+fn a_service_lists_the_faults_it_can_have() {
+    let listed = |only| match parsed(&["--only", only, "--list-faults"]) {
+        Ok(Arguments::ListFaults(Some(only))) => Fault::all().filter(|fault| only.can_have(*fault)).count(),
+        Ok(_) | Err(_) => panic!("{only}: no list"),
+    };
+    let of_tokens = Fault::all().filter(|fault| fault.is_of_tokens()).count();
+    assert!(of_tokens > 0);
+    assert_eq!((listed("auth") + of_tokens, listed("sts")), (listed("sts"), Fault::all().count()));
 }
 
 #[test]
