@@ -142,6 +142,6 @@ fn refusal(why: Refused) -> NoToken {
         | Refused::Signature
         | Refused::Time
         | Refused::Type
-        | Refused::Subject => format!("Client authentication with signed JWT failed: {why}"),
+        | Refused::Name => format!("Client authentication with signed JWT failed: {why}"),
     })
 }
