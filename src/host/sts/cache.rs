@@ -1,0 +1,286 @@
+//! Which tokens are there, which are to be fetched and when, and who waits for them. Pure: the time is handed
+//! in, and what is to be fetched is handed out.
+//!
+//! ```text
+//!            ask                    next_request             fetched
+//!  (nothing) ───► somebody waits ───────────────► in flight ─────────► token ──► end of its life ──► (nothing)
+//!                      ▲                              ▲         │        │ asked for since it was fetched,
+//!                      │ asked again after the delay  │         ▼        │ and about to end; or refused
+//!                      └────────────────────────── failure      └────────┴──► in flight again; the old one
+//!                                                                             is handed out meanwhile
+//! ```
+//!
+//! One request is in flight at a time, so one for each token however many ask. What fails for everybody (the
+//! STS is away, the client is refused) is tried again for everybody at once, not once for each token.
+
+mod entry;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use self::entry::{Entry, Failure};
+use super::error::{Concern, Flaw, TokenError};
+use super::token::AccessToken;
+use super::wanted::Wanted;
+use crate::agent::Jitter;
+use crate::time::Instant;
+
+/// How many tokens are kept.
+const MAX_ENTRIES: usize = 64;
+/// How many of them may be exchanged ones, of which callers can want as many as they like.
+const MAX_EXCHANGES: usize = 48;
+/// How many bytes tokens and the subjects of exchanges may have together.
+const MAX_BYTES: usize = 128 * 1024;
+/// How long before its end a token is fetched anew; sooner if it lives less than four times that.
+const BEFORE_THE_END: Duration = Duration::from_secs(30);
+/// How many may wait.
+const MAX_WAITERS: usize = 2048;
+/// One token is fetched anew at most this often because somebody says that it is refused: services look for
+/// new signing keys no more often (arp-wire.md, "Inbound validation").
+const REFUSED_AGAIN: Duration = Duration::from_secs(30);
+
+/// What there is for somebody who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A token that is good now.
+    Held(Arc<AccessToken>),
+    /// None, because of this.
+    Failed {
+        /// What went wrong the last time.
+        error: Arc<TokenError>,
+        /// When to ask again; `None` if that is of no use.
+        retry_in: Option<Duration>,
+    },
+    /// It is being fetched: the answer comes out of [`TokenCache::fetched`].
+    Waiting,
+    /// So many are asked for or waited for that this one cannot be; nobody waits.
+    Full,
+}
+
+/// Tokens, and those who wait for them. `W` tells a waiter from others.
+#[derive(Debug)]
+pub struct TokenCache<W> {
+    entries: Vec<Entry<W>>,
+    in_flight: Option<InFlight>,
+    /// What failed for everybody.
+    failure: Failure,
+    jitter: Jitter,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    wanted: Wanted,
+    /// By a configuration that is not in use any more.
+    outdated: bool,
+}
+
+impl<W: PartialEq> TokenCache<W> {
+    /// An empty one. `seed` decides its random delays.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { entries: Vec::new(), in_flight: None, failure: Failure::default(), jitter: Jitter::new(seed) }
+    }
+
+    /// Whether there is a token; if one has to be fetched, `waiter` waits for it.
+    pub fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
+        let Some(index) = self.find_or_make(wanted, now) else { return Asked::Full };
+        match self.entries[index].held(now) {
+            Some(token) => Asked::Held(token),
+            None => self.wait(index, waiter, now),
+        }
+    }
+
+    /// The same for somebody whom a service has refused the token with the fingerprint `refused`: waits for a
+    /// new one, unless there is one by now or one was fetched for this reason a moment ago. Others get the old
+    /// one meanwhile: whoever says so may be wrong.
+    pub fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
+        let Some(index) = self.find_or_make(wanted, now) else { return Asked::Full };
+        let on_its_way = self.is_in_flight(wanted) || !self.entries[index].waiters.is_empty();
+        let entry = &mut self.entries[index];
+        if let Some(token) = entry.held(now) {
+            let fetched_lately = entry.refused.is_some_and(|then| now.since(then) < REFUSED_AGAIN);
+            if token.fingerprint() != refused || (fetched_lately && !on_its_way) {
+                return Asked::Held(token);
+            }
+            if !on_its_way {
+                entry.refused = Some(now);
+            }
+        }
+        self.wait(index, waiter, now)
+    }
+
+    /// What is to be fetched now, if anything: what comes of it is to be handed to [`TokenCache::fetched`].
+    pub fn next_request(&mut self, now: Instant) -> Option<Wanted> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        let due = self.entries.iter().filter(|entry| self.due(entry).is_some_and(|due| due <= now));
+        // Those who wait before those who can do without, the node's own tokens before exchanges.
+        let first =
+            due.min_by_key(|e| (e.waiters.is_empty(), e.wanted.subject.is_some(), e.waiting_since))?;
+        let wanted = first.wanted.clone();
+        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false });
+        Some(wanted)
+    }
+
+    /// Takes what came of fetching `wanted`; returns who waited for it, with what there is for them.
+    pub fn fetched(
+        &mut self,
+        wanted: &Wanted,
+        result: Result<AccessToken, TokenError>,
+        now: Instant,
+    ) -> Vec<(W, Asked)> {
+        if !self.is_in_flight(wanted) {
+            return Vec::new();
+        }
+        let outdated = self.in_flight.take().is_some_and(|flight| flight.outdated);
+        let index = self.entries.iter().position(|entry| entry.wanted == *wanted);
+        match (index, result) {
+            // Those who wait still do, for what comes of the new configuration.
+            (Some(_), _) if outdated => Vec::new(),
+            (Some(index), Ok(token)) if now < token.expires() => self.keep(index, token, now),
+            (Some(index), Ok(_)) => {
+                let error = TokenError::Unusable { grant: wanted.grant(), flaw: Flaw::Expired };
+                self.fail(index, error, now)
+            }
+            (Some(index), Err(error)) => self.fail(index, error, now),
+            (None, _) => Vec::new(),
+        }
+    }
+
+    /// When [`TokenCache::next_request`] next has something to fetch; `None` while there is nothing to wake up
+    /// for.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        self.entries.iter().filter_map(|entry| self.due(entry)).min()
+    }
+
+    /// `waiter` does not wait any more.
+    pub fn forget(&mut self, waiter: &W) {
+        for entry in &mut self.entries {
+            entry.waiters.retain(|one| one != waiter);
+        }
+    }
+
+    /// The configuration has changed: what came of the old one is dropped, and those who wait now wait for
+    /// what comes of the new one.
+    pub fn start_over(&mut self) {
+        if let Some(flight) = &mut self.in_flight {
+            flight.outdated = true;
+        }
+        self.failure = Failure::default();
+        let in_flight = self.in_flight.as_ref().map(|flight| &flight.wanted);
+        self.entries.retain(|entry| !entry.waiters.is_empty() || in_flight == Some(&entry.wanted));
+        self.entries.iter_mut().for_each(Entry::start_over);
+    }
+
+    fn is_in_flight(&self, wanted: &Wanted) -> bool {
+        self.in_flight.as_ref().is_some_and(|flight| flight.wanted == *wanted)
+    }
+
+    /// When the entry's token is to be fetched; `None` while nobody needs it or it is of no use.
+    fn due(&self, entry: &Entry<W>) -> Option<Instant> {
+        let due = entry.needed_at()?.max(self.failure.over()?).max(entry.failure.over()?);
+        // Once it has ended it is fetched for those who ask, not before.
+        let lapses = |token: &Arc<AccessToken>| entry.waiters.is_empty() && token.expires() <= due;
+        (!entry.token.as_ref().is_some_and(lapses)).then_some(due)
+    }
+
+    fn wait(&mut self, index: usize, waiter: W, now: Instant) -> Asked {
+        let failed = self.failure.answer(now).or_else(|| self.entries[index].failure.answer(now));
+        if let Some(failed) = failed {
+            return failed;
+        }
+        if self.entries.iter().map(|entry| entry.waiters.len()).sum::<usize>() >= MAX_WAITERS {
+            return Asked::Full;
+        }
+        let entry = &mut self.entries[index];
+        if entry.waiters.is_empty() {
+            entry.waiting_since = now;
+        }
+        entry.waiters.push(waiter);
+        Asked::Waiting
+    }
+
+    fn keep(&mut self, index: usize, token: AccessToken, now: Instant) -> Vec<(W, Asked)> {
+        self.failure = Failure::default();
+        let margin = (token.life() / 4).min(BEFORE_THE_END);
+        let margin = margin - self.jitter.up_to(margin / 5);
+        let token = Arc::new(token);
+        let waiters = self.entries[index].keep(Arc::clone(&token), margin);
+        for entry in &mut self.entries {
+            // What has ended is wiped.
+            entry.held(now);
+        }
+        self.make_room(index);
+        waiters.into_iter().map(|waiter| (waiter, Asked::Held(Arc::clone(&token)))).collect()
+    }
+
+    fn fail(&mut self, index: usize, error: TokenError, now: Instant) -> Vec<(W, Asked)> {
+        let concerns_all = match error.concern() {
+            Concern::Sts | Concern::Client => true,
+            Concern::Wanted => false,
+        };
+        let failure = if concerns_all { &mut self.failure } else { &mut self.entries[index].failure };
+        let answer = failure.add(error, &mut self.jitter, now);
+        let of = if concerns_all { 0..self.entries.len() } else { index..index + 1 };
+        let waiters = self.entries[of].iter_mut().flat_map(|entry| mem::take(&mut entry.waiters));
+        waiters.map(|waiter| (waiter, answer.clone())).collect()
+    }
+
+    fn find_or_make(&mut self, wanted: &Wanted, now: Instant) -> Option<usize> {
+        let index = match self.entries.iter().position(|entry| entry.wanted == *wanted) {
+            Some(index) => index,
+            None => {
+                while self.lacks_room_for(wanted) {
+                    let victim = self.least_used(|entry| {
+                        // What callers want on others' behalf does not push the node's own tokens out.
+                        wanted.subject.is_none() || entry.wanted.subject.is_some() || entry.token.is_none()
+                    })?;
+                    self.entries.swap_remove(victim);
+                }
+                self.entries.push(Entry::new(wanted.clone()));
+                self.entries.len() - 1
+            }
+        };
+        let entry = &mut self.entries[index];
+        (entry.used, entry.asked) = (now, true);
+        Some(index)
+    }
+
+    fn lacks_room_for(&self, wanted: &Wanted) -> bool {
+        let exchanges = self.entries.iter().filter(|entry| entry.wanted.subject.is_some()).count();
+        self.entries.len() >= MAX_ENTRIES
+            || (wanted.subject.is_some() && exchanges >= MAX_EXCHANGES)
+            || self.bytes() + entry::subject_len(wanted) > MAX_BYTES
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(Entry::bytes).sum()
+    }
+
+    /// Drops tokens, but not the one at `kept`, until what is left fits or is needed.
+    fn make_room(&mut self, kept: usize) {
+        let kept = self.entries[kept].wanted.clone();
+        while self.bytes() > MAX_BYTES
+            && let Some(victim) = self.least_used(|entry| entry.wanted != kept)
+        {
+            self.entries.swap_remove(victim);
+        }
+    }
+
+    /// Of those that nobody waits for and that `may_go`, exchanges first.
+    fn least_used(&self, may_go: impl Fn(&Entry<W>) -> bool) -> Option<usize> {
+        let idle = |entry: &Entry<W>| entry.waiters.is_empty() && !self.is_in_flight(&entry.wanted);
+        let candidates = self.entries.iter().enumerate().filter(|(_, entry)| idle(entry) && may_go(entry));
+        Some(candidates.min_by_key(|(_, e)| (e.wanted.subject.is_none(), e.used))?.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Why there is no token, in a sentence that says what to do next. Holds no secret.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::agent::{Outcome, Trouble, TroubleKind};
+use crate::text::Text;
+
+/// How a token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// For this node itself (RFC 6749, 4.4).
+    ClientCredentials,
+    /// On behalf of whoever the subject token is about (RFC 8693).
+    Exchange,
+}
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// No answer of an STS came: name, network, TLS, clock or time.
+    Unanswered {
+        /// What was asked for.
+        grant: Grant,
+        /// What happened.
+        trouble: Trouble,
+    },
+    /// The STS says no, in the form of RFC 6749, 5.2.
+    Refused {
+        /// What was asked for.
+        grant: Grant,
+        /// The status it came with.
+        status: u16,
+        /// `error`.
+        error: Text<48>,
+        /// `error_description`; empty where there is none, or where it repeats a secret.
+        description: Text<160>,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// An answer that is neither a token nor a refusal: overload, failure, something in the STS's place.
+    Failed {
+        /// What was asked for.
+        grant: Grant,
+        /// The status it came with.
+        status: u16,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// A token came, but not one that can be used.
+    Unusable {
+        /// What was asked for.
+        grant: Grant,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+}
+
+/// What is wrong with a token that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Not three parts of JSON: opaque, encrypted, or damaged.
+    NotAJwt,
+    /// Signed in a way that no service should take, or not at all.
+    Algorithm(Text<16>),
+    /// A token for another purpose.
+    NotAnAccessToken(Text<16>),
+    /// To be used in another way than as a bearer's.
+    Kind(Text<16>),
+    /// Issued by somebody else.
+    Issuer(Text<200>),
+    /// Not meant for the audience asked for; the first that it is meant for.
+    Audience(Text<128>),
+    /// Issued to a client that is not in `azp`.
+    Holder(Text<128>),
+    /// It does not say when it ends.
+    NoExpiry,
+    /// It ended before it was here.
+    Expired,
+    /// Services will not take it yet.
+    NotYetValid,
+    /// The token it was exchanged for has ended.
+    SubjectExpired,
+}
+
+/// What an error is about, and so what else it stands in the way of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// The STS, whatever is asked for.
+    Sts,
+    /// This node as its client, whatever is asked for.
+    Client,
+    /// What was asked for, and nothing else.
+    Wanted,
+}
+
+impl TokenError {
+    /// Its name for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        if self.is_timeout() {
+            return "sts_timeout";
+        }
+        match self.grant() {
+            Grant::ClientCredentials => "token_request_failed",
+            Grant::Exchange => "token_exchange_failed",
+        }
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn grant(&self) -> Grant {
+        match self {
+            Self::Unanswered { grant, .. }
+            | Self::Refused { grant, .. }
+            | Self::Failed { grant, .. }
+            | Self::Unusable { grant, .. } => *grant,
+        }
+    }
+
+    /// Whether the STS took the request and then too long.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Unanswered { trouble, .. } if trouble.kind == TroubleKind::Stalled)
+    }
+
+    /// The status the STS answered with, if it did and what it said was no token.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } | Self::Failed { status, .. } => Some(*status),
+            Self::Unanswered { .. } | Self::Unusable { .. } => None,
+        }
+    }
+
+    /// Whether asking again is of no use before the configuration changes here or there.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Refused { error, .. }
+            if error.is("invalid_client") || error.is("unauthorized_client"))
+    }
+
+    /// What else it stands in the way of.
+    #[must_use]
+    pub fn concern(&self) -> Concern {
+        match self {
+            // With this status it is about who asks, with others about what for: Keycloak's 400
+            // invalid_client is "Audience not found".
+            Self::Refused { status: 401, .. } if self.is_permanent() => Concern::Client,
+            Self::Failed { status: 500..=599, grant: Grant::Exchange, .. } => {
+                // One caller's odd token may do that to a server, and others must not pay for it.
+                Concern::Wanted
+            }
+            Self::Unanswered { .. } | Self::Failed { .. } => Concern::Sts,
+            Self::Refused { .. } | Self::Unusable { .. } => Concern::Wanted,
+        }
+    }
+
+    /// How long the STS wants to be left alone.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } | Self::Failed { retry_after, .. } => *retry_after,
+            Self::Unanswered { .. } | Self::Unusable { .. } => None,
+        }
+    }
+
+    /// The outcome whose exit code it ends a command with.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unanswered { trouble, .. } => trouble.kind.outcome(),
+            Self::Refused { .. } => Outcome::AppRejected,
+            Self::Failed { .. } | Self::Unusable { .. } => Outcome::Server,
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unanswered { trouble, .. } => write!(f, "the STS gave no answer: {}", trouble.reason),
+            Self::Refused { status, error, description, grant, .. } => {
+                write!(f, "the STS refuses ({status} {error}")?;
+                if !description.as_str().is_empty() {
+                    write!(f, ": {description}")?;
+                }
+                f.write_str("); ")?;
+                f.write_str(match (self.concern(), grant) {
+                    (Concern::Client, _) => {
+                        "check client_id and the secret or key in sts, that the client is enabled there, then reload"
+                    }
+                    (_, Grant::Exchange) => {
+                        "check the subject token, and that the STS lets this client exchange it for that audience"
+                    }
+                    (_, Grant::ClientCredentials) => {
+                        "check audience and scope in sts, and what the STS allows this client"
+                    }
+                })
+            }
+            Self::Failed { status: 429, .. } => {
+                f.write_str("the STS is asked too often and wants to be left alone (429); wait")
+            }
+            Self::Failed { status: 500..=599, .. } => {
+                write!(
+                    f,
+                    "the STS or a proxy before it failed ({}); wait, and if it lasts look at its log",
+                    self.status().unwrap_or_default()
+                )
+            }
+            Self::Failed { status, .. } => write!(
+                f,
+                "what answered ({status}) is not a token endpoint; check issuer and token_endpoint in sts"
+            ),
+            Self::Unusable { flaw, .. } => write!(f, "the STS sent a token that cannot be used: {flaw}"),
+        }
+    }
+}
+
+impl core::error::Error for TokenError {}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAJwt => f.write_str("it is no signed JWT; have the STS issue those"),
+            Self::Algorithm(alg) => {
+                write!(f, "it is signed by '{alg}'; have the STS sign with RS256, ES256 or EdDSA")
+            }
+            Self::NotAnAccessToken(typ) => {
+                write!(f, "it is of type '{typ}', not an access token; look at the STS's client settings")
+            }
+            Self::Kind(kind) => {
+                write!(f, "it is of kind '{kind}', not a bearer's; look at the STS's client settings")
+            }
+            Self::Issuer(iss) => {
+                write!(f, "it is issued by '{iss}'; set issuer in sts to that if it is right")
+            }
+            Self::Audience(aud) => write!(
+                f,
+                "it is not for this audience but for '{aud}'; give the client an audience mapper at the STS"
+            ),
+            Self::Holder(azp) => {
+                write!(f, "it is issued to '{azp}', which is not in azp; see audiences in sts")
+            }
+            Self::NoExpiry => f.write_str("it does not say when it expires; have the STS put exp into it"),
+            Self::Expired => {
+                f.write_str("it had expired when it came; check its lifespan and the clock at the STS")
+            }
+            Self::NotYetValid => f.write_str("it is valid only later; check the clock at the STS"),
+            Self::SubjectExpired => f.write_str("the subject token has expired; bring a new one"),
+        }
+    }
+}
