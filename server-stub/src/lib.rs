@@ -30,20 +30,26 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod arp;
+mod coordinator;
 mod directory;
 mod fastapi;
 mod faults;
+mod gateway;
 mod http;
 mod idle;
+mod inbound;
 pub mod jwt;
 mod listening;
 mod options;
+mod outbound;
 mod pki;
 mod python_json;
 mod secrets;
 mod service;
 mod state;
 mod tokens;
+mod variables;
 
 pub use directory::DirectoryError;
 pub use faults::{Fault, FaultError, Faults};
