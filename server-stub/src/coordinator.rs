@@ -15,8 +15,12 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 
+use crate::StartError;
 use crate::arp::{self, ArpError, NDJSON, RunId, json_answer};
+use crate::inbound::{self, InboundSettings};
+use crate::outbound::Outbound;
 use crate::secrets::new_uuid;
+use crate::server::{About, Bound, Server, ServerOptions};
 use lines::Lines;
 use run::Run;
 
@@ -37,8 +41,84 @@ pub enum Pace {
     ByHand,
 }
 
+/// How to start a Run Coordinator.
+pub struct CoordinatorOptions {
+    /// Where it listens, and as whom.
+    pub server: ServerOptions,
+    /// Which callers it takes.
+    pub inbound: InboundSettings,
+    /// Certificate authorities to trust besides its own, in PEM: the token service's.
+    pub authorities: Vec<String>,
+    /// How fast runs go on.
+    pub pace: Pace,
+}
+
+impl CoordinatorOptions {
+    /// The coordinator `arp-run-coordinator` of a development realm, on a free port of 127.0.0.1, with four
+    /// events a second.
+    #[must_use]
+    pub fn of_realm(issuer: &str) -> Self {
+        Self {
+            server: ServerOptions::default(),
+            inbound: InboundSettings::required(issuer, "arp-run-coordinator"),
+            authorities: Vec::new(),
+            pace: Pace::Every(Duration::from_millis(250)),
+        }
+    }
+}
+
+/// A running Run Coordinator. Stops when dropped.
+pub struct Coordinator {
+    server: Server,
+    runs: Arc<Runs>,
+}
+
+impl Coordinator {
+    /// Starts a coordinator on a thread of its own and returns when it listens.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(options: CoordinatorOptions) -> Result<Self, StartError> {
+        let CoordinatorOptions { server, inbound, authorities, pace } = options;
+        let bound = Bound::new(server, About::NONE)?;
+        let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
+        let runs = Runs::new(pace);
+        let service = inbound::behind(routes(Arc::clone(&runs)), inbound, outbound);
+        Ok(Self { server: bound.serve(service), runs })
+    }
+
+    /// Its address, its faults and whether it is there.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where the gateway finds it, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// A run's next event comes about, whatever the pace. False: there is no such run, or it is over.
+    pub fn step(&self, run_id: &str) -> bool {
+        self.runs.step(run_id)
+    }
+
+    /// How many events a run has had.
+    #[must_use]
+    pub fn events(&self, run_id: &str) -> usize {
+        self.runs.events(run_id)
+    }
+
+    /// How many runs there are.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs.count()
+    }
+}
+
 /// All runs.
-pub(crate) struct Runs {
+struct Runs {
     pace: Pace,
     runs: Mutex<BTreeMap<String, Run>>,
     /// Told whenever a run has a new event. One for all runs: who waits looks at its own.
@@ -46,24 +126,24 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    pub(crate) fn new(pace: Pace) -> Arc<Self> {
+    fn new(pace: Pace) -> Arc<Self> {
         Arc::new(Self { pace, runs: Mutex::default(), news: watch::Sender::new(()) })
     }
 
     /// The run's next event comes about. False: there is no such run, or it is over.
-    pub(crate) fn step(&self, id: &str) -> bool {
+    fn step(&self, id: &str) -> bool {
         let stepped = self.runs().get_mut(id).is_some_and(|run| run.step(OffsetDateTime::now_utc()));
         self.news.send_replace(());
         stepped
     }
 
     /// How many events a run has had.
-    pub(crate) fn events(&self, id: &str) -> usize {
+    fn events(&self, id: &str) -> usize {
         self.runs().get(id).map_or(0, |run| run.lines().len())
     }
 
     /// How many runs there are.
-    pub(crate) fn count(&self) -> usize {
+    fn count(&self) -> usize {
         self.runs().len()
     }
 
@@ -93,7 +173,7 @@ impl Runs {
 }
 
 /// The documented paths, not yet guarded.
-pub(crate) fn routes(runs: Arc<Runs>) -> Router {
+fn routes(runs: Arc<Runs>) -> Router {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/version", get(version))

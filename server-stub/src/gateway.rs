@@ -10,9 +10,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+use crate::StartError;
 use crate::arp::{self, ArpError, RunId, json_answer};
-use crate::inbound::Caller;
+use crate::inbound::{self, Caller};
 use crate::outbound::Outbound;
+use crate::server::{About, Bound, Server, ServerOptions};
 use coordinator::Downstream;
 use sts::TokenClient;
 
@@ -24,6 +26,49 @@ pub use settings::GatewaySettings;
 
 /// What `GET /v1/version` calls it.
 const SERVICE_NAME: &str = "arp-run-gateway";
+
+/// How to start a Run Gateway.
+pub struct GatewayOptions {
+    /// Where it listens, and as whom.
+    pub server: ServerOptions,
+    /// Where it finds the others.
+    pub settings: GatewaySettings,
+    /// Certificate authorities to trust besides its own, in PEM: the token service's and the
+    /// coordinator's.
+    pub authorities: Vec<String>,
+}
+
+/// A running Run Gateway. Stops when dropped.
+pub struct Gateway {
+    server: Server,
+}
+
+impl Gateway {
+    /// Starts a gateway on a thread of its own and returns when it listens.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(options: GatewayOptions) -> Result<Self, StartError> {
+        let GatewayOptions { server, settings, authorities } = options;
+        let bound = Bound::new(server, About::NONE)?;
+        let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
+        let service = routes(&settings, &outbound);
+        let service = inbound::behind(service, settings.inbound, outbound);
+        Ok(Self { server: bound.serve(service) })
+    }
+
+    /// Its address, its faults and whether it is there.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where callers find it, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+}
 
 /// What all requests share.
 struct Shared {
@@ -43,7 +88,7 @@ impl Shared {
 }
 
 /// The documented paths, not yet guarded.
-pub(crate) fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
+fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
     let shared = Shared {
         tokens: TokenClient::new(settings, outbound.clone()),
         downstream: Downstream::new(settings, outbound.clone()),

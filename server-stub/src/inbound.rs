@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::StartError;
 use crate::arp::ArpError;
 use crate::jwt::{Expected, Refused, Token};
 use crate::outbound::Outbound;
@@ -36,8 +37,20 @@ struct Inbound {
     keys: Keys,
 }
 
-/// `router` behind the layer: all its paths, and those it does not have, but for the exempt ones.
-pub(crate) fn guarded(router: Router, settings: InboundSettings, outbound: Outbound) -> Router {
+/// `router` behind the layer: all its paths, and those it does not have, but for the exempt ones. The keys
+/// are fetched from sites whose certificates these authorities vouch for, in PEM, or over plain HTTP.
+///
+/// # Errors
+/// One of the authorities is no use.
+pub fn guarded(
+    router: Router,
+    settings: InboundSettings,
+    authorities: &[String],
+) -> Result<Router, StartError> {
+    Ok(behind(router, settings, Outbound::new(None, authorities)?))
+}
+
+pub(crate) fn behind(router: Router, settings: InboundSettings, outbound: Outbound) -> Router {
     let keys = Keys::new(settings.keys.clone(), outbound);
     router.layer(middleware::from_fn_with_state(Arc::new(Inbound { settings, keys }), pass))
 }

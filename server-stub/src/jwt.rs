@@ -28,6 +28,7 @@ pub use check::{Expected, Refused, Token};
 pub use claims::Claims;
 pub use public::{KeySet, PublicKey};
 pub use signing::SigningKey;
+pub(crate) use signing::signing_input;
 
 /// How a token is signed (RFC 7518, section 3.1; RFC 8037, section 3.1). There is neither `none` nor
 /// HMAC: who checks a token here never holds what could make one.
@@ -86,7 +87,7 @@ impl fmt::Display for KeyError {
 
 impl core::error::Error for KeyError {}
 
-fn base64url(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

@@ -18,6 +18,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
+use crate::StartError;
+
 /// Calls other services.
 #[derive(Clone)]
 pub(crate) struct Outbound {
@@ -83,18 +85,21 @@ pub(crate) fn authorize(call: &mut Request<Body>, token: &str) -> Result<(), Cal
 
 impl Outbound {
     /// Trusts the certificate authorities in these PEM texts, and no others.
-    pub(crate) fn new(authorities: &[String]) -> Result<Self, String> {
+    pub(crate) fn new(own: Option<&str>, authorities: &[String]) -> Result<Self, StartError> {
+        let unusable = |error: &dyn fmt::Display| {
+            StartError::Certificate(format!("a certificate authority to trust is no use: {error}"))
+        };
         let mut roots = RootCertStore::empty();
-        for pem in authorities {
+        for pem in own.into_iter().chain(authorities.iter().map(String::as_str)) {
             for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|error| error.to_string())?;
-                roots.add(certificate).map_err(|error| error.to_string())?;
+                let certificate = certificate.map_err(|error| unusable(&error))?;
+                roots.add(certificate).map_err(|error| unusable(&error))?;
             }
         }
         let provider = Arc::new(crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
+            .map_err(|error| unusable(&error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self { tls: Arc::new(tls) })

@@ -53,10 +53,6 @@ impl ArpError {
     pub(crate) fn with_details(self, details: Option<Value>) -> Self {
         Self { details, ..self }
     }
-
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
 }
 
 impl IntoResponse for ArpError {

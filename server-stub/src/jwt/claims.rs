@@ -12,10 +12,10 @@ impl Claims {
         serde_json::from_slice(bytes).ok().map(Self)
     }
 
-    /// A claim, whatever it is. A null is no claim.
+    /// A claim, whatever it is.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.0.get(name)
     }
 
     /// A claim that is a string.

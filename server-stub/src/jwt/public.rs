@@ -159,6 +159,12 @@ impl From<Vec<PublicKey>> for KeySet {
     }
 }
 
+impl From<KeySet> for Vec<PublicKey> {
+    fn from(set: KeySet) -> Self {
+        set.0
+    }
+}
+
 impl KeySet {
     /// Reads a JWK set. Keys that are no use here (for encryption, say) are passed over, as RFC 7517,
     /// section 5, wants it.
@@ -184,15 +190,14 @@ impl KeySet {
         self.0.iter().find(|key| key.kid == kid)
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// Adds a key before the others, in place of the one of its name if there is one.
+    pub fn put_first(&mut self, key: PublicKey) {
+        self.0.retain(|other| other.kid != key.kid);
+        self.0.insert(0, key);
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The keys' names.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(PublicKey::kid)
     }
 }

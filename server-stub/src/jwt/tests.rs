@@ -89,13 +89,34 @@ fn each_claim_is_judged() {
         (json!({ "aud": "us-too" }), Refused::Audience),
         (json!({ "aud": [["us"]] }), Refused::Audience),
         (json!({ "aud": { "us": 1 } }), Refused::Audience),
-        (json!({ "sub": 7 }), Refused::Subject),
+        (json!({ "aud": ["us", 7] }), Refused::Audience),
+        (json!({ "sub": 7 }), Refused::Name),
+        (json!({ "jti": 7 }), Refused::Name),
         (json!({ "typ": "ID" }), Refused::Type),
         (json!({ "typ": "Refresh" }), Refused::Type),
         (json!({ "typ": 1 }), Refused::Type),
     ] {
         assert_eq!(judged(&changed).err(), Some(refusal), "{changed}");
     }
+}
+
+/// As the published services tell them; but what these let pass is told last.
+#[test]
+fn of_two_faults_the_first_is_told() {
+    for (changed, refusal) in [
+        (json!({ "exp": NOW - 3600, "aud": null, "iss": null }), Refused::Expired),
+        (json!({ "exp": NOW - 3600, "iat": NOW + 3600 }), Refused::FromTheFuture),
+        (json!({ "iss": "another", "aud": "another" }), Refused::Issuer),
+        (json!({ "exp": null, "aud": "another" }), Refused::Audience),
+        (json!({ "exp": null, "typ": "ID", "sub": 7 }), Refused::Name),
+    ] {
+        assert_eq!(judged(&changed).err(), Some(refusal), "{changed}");
+    }
+    let nulls = r#"{"exp":4000000000,"iat":null}"#;
+    let nulls: Value = serde_json::from_str(nulls).expect("JSON");
+    let open = Expected { issuer: None, audiences: None, ..expected() };
+    let text = key(Algorithm::Es256).token(&nulls);
+    assert_eq!(checked(&text, &open).err(), Some(Refused::Time), "a null is no time");
 }
 
 #[test]
