@@ -21,6 +21,9 @@
 //! - the auth server's paths and answers: `http`; how it reads and refuses requests: `fastapi`, on
 //!   `python_json`; what it knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
 //! - [`Sts`], the token service, in `sts`: its realm, its clients and what it issues;
+//! - [`Gateway`], the Run Gateway, in `gateway`; [`Coordinator`] behind it, in `coordinator`; what both
+//!   have in common in `arp`; their calls to others in `outbound`, their environment in `variables`;
+//! - who may call them: `inbound`, a layer for any router ([`guarded`]);
 //! - [`jwt`] signs and checks JSON Web Tokens, for all services that take bearers;
 //! - `pki` makes certificates, `directory` keeps files between starts.
 //!
@@ -33,15 +36,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod arp;
 mod control;
+mod coordinator;
 mod directory;
 mod fastapi;
 mod faults;
+mod gateway;
 mod http;
 mod idle;
+mod inbound;
 pub mod jwt;
 mod listening;
 mod options;
+mod outbound;
 mod pki;
 mod python_json;
 mod secrets;
@@ -50,13 +58,18 @@ mod service;
 mod state;
 mod sts;
 mod tokens;
+mod variables;
 
+pub use coordinator::{Coordinator, CoordinatorOptions, Pace};
 pub use directory::{Common, DirectoryError};
 pub use faults::{Fault, FaultError, Faults};
+pub use gateway::{Gateway, GatewayOptions, GatewaySettings};
+pub use inbound::{AuthMode, InboundSettings, KeySource, guarded};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 pub use pki::CertificateAuthority;
 pub use server::{Server, ServerOptions};
 pub use sts::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
+pub use variables::VariableError;
 
 use directory::{Contents, Credential, Kept};
 use http::Http;

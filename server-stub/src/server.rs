@@ -124,6 +124,10 @@ impl Bound {
         &self.server.url
     }
 
+    pub(crate) fn ca_pem(&self) -> Option<&str> {
+        self.server.ca_pem()
+    }
+
     /// Serves.
     pub(crate) fn serve(self, service: Router) -> Server {
         let Self { server, serve, paths, redirect_to } = self;

@@ -1,6 +1,7 @@
 //! The command line.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -10,16 +11,19 @@ use server_stub::{AudienceRule, Fault, Faults, Options};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-A Jarvis auth server that answers as the real one does, and a token service that answers
-as Keycloak does, for tests and laptops.
+A Jarvis auth server that answers as the real one does, a token service that answers as
+Keycloak does, and a Run Gateway with its Run Coordinator, for tests and laptops.
 
-usage: server-stub [--only auth|sts] [--listen ADDRESS:PORT] [--dir DIR] [--plain]
-                   [--name NAME]... [--fault [SERVICE:]NAME,NAME...]
+usage: server-stub [--only auth|sts|gateway|coordinator] [--listen ADDRESS:PORT]
+                   [--dir DIR] [--plain] [--name NAME]...
+                   [--fault [SERVICE:]NAME,NAME...]
                    [--control ADDRESS:PORT] [--redirect-to URL]
                    [--sts-listen ADDRESS:PORT] [--realm FILE] [--issuer URL]
                    [--sts-algorithm RS256|PS256|ES256|EdDSA] [--mapped-audiences]
+                   [--host ADDRESS] [--port PORT] [--coordinator-listen ADDRESS:PORT]
+                   [--pace MILLISECONDS]
 
-  --only SERVICE         this service alone: auth or sts (all there are)
+  --only SERVICE         this service alone: auth, sts, gateway or coordinator (all)
   --listen ADDRESS:PORT  where the auth server listens (127.0.0.1:7701); port 0 takes a
                          free one, and so do then all services that are told nothing else
   --dir DIR              where the certificate authority, keys and a ready config.json
@@ -28,7 +32,8 @@ usage: server-stub [--only auth|sts] [--listen ADDRESS:PORT] [--dir DIR] [--plai
   --name NAME            a further DNS name or IP address the certificates are good for
   --fault NAME,NAME...   what is wrong from the start, with the auth server or the only
                          service; may be repeated. sts:NAME,NAME...: with the token
-                         service, as are all faults of tokens anyway
+                         service, as are all faults of tokens anyway; so gateway:
+                         and coordinator:
   --list-faults          the names, and what they do; with --only before it, those that
                          this service can have
   --control ADDRESS:PORT where to listen, in plain HTTP, for changes of the auth server's
@@ -45,8 +50,15 @@ the token service:
   --mapped-audiences     tokens are for whom the client's mappers say and nobody else, as
                          Keycloak's are; without it also for any client that is asked for
 
+the Run Gateway and the Run Coordinator:
+  --host ADDRESS, --port PORT  where the gateway listens (the auth server's address, its
+                         port and two)
+  --coordinator-listen ADDRESS:PORT  where the coordinator does (likewise, and three)
+  --pace MILLISECONDS    the time from one event of a run to the next (250)
+
 On standard output it prints one line of JSON when it listens: url, dir, and control
-where there is one; sts, the issuer's URL, and sts_control likewise. GET, PUT and DELETE
+where there is one; sts, the issuer's URL, and sts_control likewise; gateway and
+coordinator, their URLs, and gateway_control and coordinator_control. GET, PUT and DELETE
 at a control show, replace and clear the faults, a JSON list of names, with the header
 X-Jarvis-Admin-Token and from this machine only; so they do at /__stub/faults of each
 service itself, as far as it can be reached. The token service takes, in the same way,
@@ -60,6 +72,24 @@ environment, as of the real auth service:
   ACCESS_TOKEN_EXPIRE_MINUTES  life of an access token (30)
   REFRESH_TOKEN_EXPIRE_DAYS    life of a refresh token (14)
   JARVIS_AUTH_ADMIN_TOKEN      opens /admin/* (the one in DIR/admin.token, or random)
+
+environment, as of the published gateway; with --only, what is marked * is needed:
+  JARVIS_RUN_COORDINATOR_URL*      where the coordinator is (the one in this process)
+  JARVIS_RUN_COORDINATOR_AUDIENCE  for whom tokens are asked for (arp-run-coordinator)
+  ARP_AUTH_CLIENT_ID*, ARP_AUTH_CLIENT_SECRET*  the gateway's client of the token service
+                                   (arp-run-gateway), or AGENT_CLIENT_ID, AGENT_CLIENT_SECRET
+  ARP_AUTH_TOKEN_ENDPOINT          else the issuer's, else that of KEYCLOAK_URL, KEYCLOAK_REALM
+  ARP_AUTH_TIMEOUT_SECS            how long the token service may take (10)
+and of the gateway and the coordinator:
+  ARP_AUTH_PROFILE                 dev-insecure, dev-secure-keycloak or enterprise
+  ARP_AUTH_MODE                    required, optional or disabled (required)
+  ARP_AUTH_ISSUER*                 whose tokens (the token service's in this process)
+  ARP_AUTH_AUDIENCE, ARP_AUTH_SERVICE_ID  for whom; the gateway's, where both run
+  ARP_AUTH_JWKS_URI, ARP_AUTH_OIDC_DISCOVERY_URL  where the keys are (by the issuer)
+  ARP_AUTH_ALGORITHMS              how they may be signed (RS256)
+  ARP_AUTH_CLOCK_SKEW_SECONDS      how far clocks may be apart (60)
+  ARP_AUTH_EXEMPT_PATHS            open to everybody (/v1/health,/v1/version)
+  SSL_CERT_FILE                    certificate authorities to trust, too, in PEM
 
 exit codes: 0 stopped by a signal, 64 usage, 69 address not available, 70 our own fault,
 78 unusable folder, realm or environment
@@ -82,6 +112,18 @@ pub(crate) struct Plan {
     /// The auth server; its folder, names and TLS are everybody's.
     pub(crate) auth: Options,
     pub(crate) sts: StsPlan,
+    pub(crate) gateway: Place,
+    pub(crate) coordinator: Place,
+    /// From one event of a run to the next.
+    pub(crate) pace: Duration,
+}
+
+/// Where a service listens, and what is wrong with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) listen: SocketAddr,
+    pub(crate) faults: Faults,
+    pub(crate) control: Option<SocketAddr>,
 }
 
 /// A service.
@@ -89,6 +131,8 @@ pub(crate) struct Plan {
 pub(crate) enum Only {
     Auth,
     Sts,
+    Gateway,
+    Coordinator,
 }
 
 /// What is said of the token service.
@@ -126,6 +170,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
     };
     let (mut only, mut sts_listen, mut realm, mut issuer) = (None, None, None, None);
     let (mut algorithm, mut audiences) = (Algorithm::Rs256, AudienceRule::Asked);
+    let (mut host, mut port, mut coordinator_listen) = (None::<IpAddr>, None, None);
+    let mut pace = Duration::from_millis(250);
     let mut faults: Vec<(Option<Only>, Fault)> = Vec::new();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
@@ -144,6 +190,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
             Long("issuer") => issuer = Some(parser.value()?.string()?.trim_end_matches('/').to_owned()),
             Long("sts-algorithm") => algorithm = parser.value()?.parse()?,
             Long("mapped-audiences") => audiences = AudienceRule::Mapped,
+            Long("host") => host = Some(parser.value()?.parse()?),
+            Long("port") => port = Some(parser.value()?.parse()?),
+            Long("coordinator-listen") => coordinator_listen = Some(parser.value()?.parse()?),
+            Long("pace") => pace = Duration::from_millis(parser.value()?.parse()?),
             Short('h') | Long("help") => return Ok(Arguments::Help),
             Short('V') | Long("version") => return Ok(Arguments::Version),
             Short(_) | Long(_) | lexopt::Arg::Value(_) => return Err(argument.unexpected()),
@@ -170,10 +220,22 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
     auth.faults = faults_of(Only::Auth)?;
     auth.control = said.filter(|_| first == Only::Auth).or_else(|| control(auth.faults));
     let sts_faults = faults_of(Only::Sts)?;
-    let mut next = auth.listen;
-    next.set_port(if next.port() == 0 { 0 } else { next.port().wrapping_add(1) });
+    let listen = auth.listen;
+    let next = |n: u16| {
+        SocketAddr::new(listen.ip(), if listen.port() == 0 { 0 } else { listen.port().wrapping_add(n) })
+    };
+    let place_of = |service: Only, listen| {
+        let faults = faults_of(service)?;
+        let control = said.filter(|_| first == service).or_else(|| control(faults));
+        Ok::<_, lexopt::Error>(Place { listen, faults, control })
+    };
+    let mut gateway = next(2);
+    gateway.set_ip(host.unwrap_or(gateway.ip()));
+    gateway.set_port(port.unwrap_or(gateway.port()));
+    let gateway = place_of(Only::Gateway, gateway)?;
+    let coordinator = place_of(Only::Coordinator, coordinator_listen.unwrap_or(next(3)))?;
     let sts = StsPlan {
-        listen: sts_listen.unwrap_or(next),
+        listen: sts_listen.unwrap_or(next(1)),
         realm,
         issuer,
         algorithm,
@@ -181,14 +243,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
         faults: sts_faults,
         control: said.filter(|_| first == Only::Sts).or_else(|| control(sts_faults)),
     };
-    Ok(Arguments::Serve(Box::new(Plan { only, auth, sts })))
+    Ok(Arguments::Serve(Box::new(Plan { only, auth, sts, gateway, coordinator, pace })))
 }
 
 fn service(name: &str) -> Result<Only, lexopt::Error> {
     match name {
         "auth" => Ok(Only::Auth),
         "sts" => Ok(Only::Sts),
-        other => Err(format!("there is no service '{other}'; auth and sts are there").into()),
+        "gateway" => Ok(Only::Gateway),
+        "coordinator" => Ok(Only::Coordinator),
+        other => {
+            Err(format!("there is no service '{other}'; auth, sts, gateway and coordinator are there").into())
+        }
     }
 }
 

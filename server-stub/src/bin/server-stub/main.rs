@@ -13,6 +13,7 @@ use running::{Failure, Running};
 
 mod arguments;
 mod running;
+mod runs;
 
 /// Exit codes, after sysexits.h.
 const USAGE: u8 = 64;
@@ -73,7 +74,10 @@ fn exit_code(failure: &Failure) -> u8 {
     match failure {
         Failure::Start(StartError::Name(_) | StartError::Fault(_)) => USAGE,
         Failure::Start(StartError::Listen(..)) => UNAVAILABLE,
-        Failure::Start(StartError::Directory(_)) | Failure::Unreadable(..) | Failure::Realm(..) => CONFIG,
+        Failure::Start(StartError::Directory(_))
+        | Failure::Unreadable(..)
+        | Failure::Realm(..)
+        | Failure::Variable(_) => CONFIG,
         Failure::Start(StartError::Certificate(_)) => SOFTWARE,
     }
 }

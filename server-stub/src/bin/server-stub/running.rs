@@ -5,15 +5,21 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use server_stub::{Common, Options, Realm, RealmError, ServerOptions, StartError, Sts, StsOptions, Stub};
+use server_stub::{
+    Common, Coordinator, Gateway, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
+    StsOptions, Stub, VariableError,
+};
 
 use crate::arguments::{Only, Plan, StsPlan};
+use crate::runs::{self, Neighbours};
 
 /// Who was asked for.
 pub(crate) struct Running {
     dir: PathBuf,
     auth: Option<Stub>,
     sts: Option<Sts>,
+    coordinator: Option<Coordinator>,
+    gateway: Option<Gateway>,
     /// Whether everybody knows the secrets of the realm's clients.
     dev_realm: bool,
 }
@@ -25,6 +31,8 @@ pub(crate) enum Failure {
     Unreadable(PathBuf, io::Error),
     /// It holds no realm.
     Realm(PathBuf, RealmError),
+    /// The environment is no use.
+    Variable(VariableError),
 }
 
 impl fmt::Display for Failure {
@@ -33,6 +41,7 @@ impl fmt::Display for Failure {
             Self::Start(error) => write!(f, "{error}"),
             Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             Self::Realm(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Variable(error) => write!(f, "{error}"),
         }
     }
 }
@@ -40,6 +49,12 @@ impl fmt::Display for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::Start(error)
+    }
+}
+
+impl From<VariableError> for Failure {
+    fn from(error: VariableError) -> Self {
+        Self::Variable(error)
     }
 }
 
@@ -53,7 +68,9 @@ impl Running {
         let dir = plan.auth.dir.clone().unwrap_or_default();
         let (with_auth, with_sts) = (plan.has(Only::Auth), plan.has(Only::Sts));
         let dev_realm = plan.sts.realm.is_none();
-        let Plan { auth, sts, .. } = plan;
+        let (with_gateway, with_coordinator) = (plan.has(Only::Gateway), plan.has(Only::Coordinator));
+        let trusted = if with_gateway || with_coordinator { trusted()? } else { Vec::new() };
+        let Plan { auth, sts, gateway, coordinator, pace, .. } = plan;
         let (names, redirect_to) = (auth.names.clone(), auth.redirect_to.clone());
         let (auth, common) = if with_auth {
             let stub = Stub::start(auth)?;
@@ -64,8 +81,16 @@ impl Running {
             (None, Common::kept_in(&dir, tls, settings.admin_token)?)
         };
         let server = ServerOptions { names, redirect_to, ..ServerOptions::default() };
-        let sts = if with_sts { Some(token_service(sts, realm, server, common)?) } else { None };
-        Ok(Self { dir, auth, sts, dev_realm })
+        let sts =
+            if with_sts { Some(token_service(sts, realm, server.clone(), common.clone())?) } else { None };
+        let Common { authority, admin_token } = common;
+        let server = ServerOptions { authority, admin_token: Some(admin_token), ..server };
+        let mut near = Neighbours { sts: sts.as_ref(), coordinator: None, trusted };
+        let coordinator =
+            if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
+        near.coordinator = coordinator.as_ref();
+        let gateway = if with_gateway { Some(runs::gateway(gateway, &server, &near)?) } else { None };
+        Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm })
     }
 
     /// What programs are told.
@@ -83,7 +108,19 @@ impl Running {
                 line["sts_control"] = control.into();
             }
         }
+        for (name, server) in self.run_services() {
+            line[name] = server.url().into();
+            if let Some(control) = server.control_url() {
+                line[format!("{name}_control")] = control.into();
+            }
+        }
         line
+    }
+
+    fn run_services(&self) -> impl Iterator<Item = (&'static str, &Server)> {
+        let gateway = self.gateway.as_ref().map(|gateway| ("gateway", gateway.server()));
+        let coordinator = self.coordinator.as_ref().map(|one| ("coordinator", one.server()));
+        gateway.into_iter().chain(coordinator)
     }
 
     /// What people are told: what to type next.
@@ -113,6 +150,14 @@ impl Running {
             is_open |= !sts.server().addr().ip().is_loopback();
             is_plain |= sts.server().ca_pem().is_none();
         }
+        for (name, server) in self.run_services() {
+            writeln!(err, "run {name} on {}: {}", server.addr(), server.url())?;
+            if let Some(control) = server.control_url() {
+                explain_faults(&server.faults().to_string(), &control, &self.dir, err)?;
+            }
+            is_open |= !server.addr().ip().is_loopback();
+            is_plain |= server.ca_pem().is_none();
+        }
         if is_open {
             writeln!(err, "note: other machines can reach this server; it is made for tests, not for use")?;
             if is_plain {
@@ -126,6 +171,16 @@ impl Running {
 fn read(path: &Path) -> Result<Realm, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::Unreadable(path.to_owned(), error))?;
     Realm::from_json(&text).map_err(|error| Failure::Realm(path.to_owned(), error))
+}
+
+/// What `SSL_CERT_FILE` says to trust, as OpenSSL takes it.
+fn trusted() -> Result<Vec<String>, Failure> {
+    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let path = PathBuf::from(path);
+    let text = fs::read_to_string(&path).map_err(|error| Failure::Unreadable(path, error))?;
+    Ok(vec![text])
 }
 
 fn token_service(
