@@ -74,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RunId {
 
 impl RunId {
     /// The run that is to be cancelled, where the path ends in `:cancel`; `%3A` has become `:` by now.
-    pub(crate) fn to_cancel(self) -> Result<Self, ArpError> {
+    pub(crate) fn cancelled(self) -> Result<Self, ArpError> {
         match self.0.strip_suffix(":cancel") {
             Some(id) if !id.is_empty() => Ok(Self(id.to_owned())),
             Some(_) | None => {

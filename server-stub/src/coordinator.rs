@@ -215,7 +215,7 @@ async fn show(State(runs): State<Arc<Runs>>, RunId(id): RunId) -> Result<Respons
 
 /// Idempotent: a run that is over stays as it ended.
 async fn cancel(State(runs): State<Arc<Runs>>, path: RunId) -> Result<Response, ArpError> {
-    let RunId(id) = path.to_cancel()?;
+    let RunId(id) = path.cancelled()?;
     let run = runs.with(&id, |run| {
         run.cancel(OffsetDateTime::now_utc());
         run.to_json()

@@ -140,7 +140,7 @@ async fn cancel(
     Extension(caller): Extension<Caller>,
     path: RunId,
 ) -> Result<Response, ArpError> {
-    let RunId(id) = path.to_cancel()?;
+    let RunId(id) = path.cancelled()?;
     let token = shared.token(&caller).await?;
     shared.downstream.run(Method::POST, &coordinator::path(&id, ":cancel"), Body::empty(), &token).await
 }

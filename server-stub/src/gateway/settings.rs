@@ -160,7 +160,7 @@ mod tests {
 
     #[track_caller]
     fn refused(more: &[(&str, &str)]) -> String {
-        read(&[&GOOD, more].concat()).err().expect("refused").to_string()
+        read(&[&GOOD, more].concat()).expect_err("refused").to_string()
     }
 
     #[test]

@@ -35,8 +35,12 @@ impl Neighbours<'_> {
                 sts.map(|sts| sts.with_signing_key(|key| key.algorithm().name().to_owned()))
             }
             "JARVIS_RUN_COORDINATOR_URL" => self.coordinator.map(|coordinator| coordinator.url().to_owned()),
-            "ARP_AUTH_CLIENT_ID" if set("AGENT_CLIENT_ID").is_none() => sts.map(|_| "arp-run-gateway".to_owned()),
-            "ARP_AUTH_CLIENT_SECRET" if set("AGENT_CLIENT_SECRET").is_none() => sts.map(|_| "arp-run-gateway-secret".to_owned()),
+            "ARP_AUTH_CLIENT_ID" if set("AGENT_CLIENT_ID").is_none() => {
+                sts.map(|_| "arp-run-gateway".to_owned())
+            }
+            "ARP_AUTH_CLIENT_SECRET" if set("AGENT_CLIENT_SECRET").is_none() => {
+                sts.map(|_| "arp-run-gateway-secret".to_owned())
+            }
             _ => None,
         }
     }

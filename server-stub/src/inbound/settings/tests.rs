@@ -13,7 +13,7 @@ fn settings(set: &[(&str, &str)]) -> InboundSettings {
 
 #[track_caller]
 fn refused(set: &[(&str, &str)]) -> String {
-    read(set).err().expect("refused").to_string()
+    read(set).expect_err("refused").to_string()
 }
 
 const ISSUER: (&str, &str) = ("ARP_AUTH_ISSUER", "https://idp.test/realm");
