@@ -105,3 +105,21 @@ fn what_is_not_understood_is_refused() {
         assert!(parsed(bad).is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn the_gateway_listens_where_host_and_port_say() {
+    let plan = served(&[]);
+    assert_eq!(plan.gateway.listen.to_string(), "127.0.0.1:7703");
+    assert_eq!(plan.coordinator.listen.to_string(), "127.0.0.1:7704");
+    assert_eq!(plan.pace, Duration::from_millis(250));
+    let said = "--only gateway --host 0.0.0.0 --port 8080 --fault status-503";
+    let plan = served(&said.split_whitespace().collect::<Vec<_>>());
+    assert!(plan.has(Only::Gateway) && !plan.has(Only::Coordinator) && !plan.has(Only::Sts));
+    assert_eq!(plan.gateway.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(plan.gateway.faults.to_string(), "status-503");
+    assert!(plan.gateway.control.is_some() && plan.auth.faults == Faults::NONE);
+    let said = "--listen 127.0.0.1:0 --coordinator-listen [::1]:9 --pace 5 --fault coordinator:stall";
+    let plan = served(&said.split_whitespace().collect::<Vec<_>>());
+    assert_eq!((plan.gateway.listen.port(), plan.coordinator.listen.to_string().as_str()), (0, "[::1]:9"));
+    assert_eq!((plan.coordinator.faults.to_string().as_str(), plan.pace.as_millis()), ("stall", 5));
+}
