@@ -1,7 +1,6 @@
 //! The half that does: real files, sockets, clocks, signals and GPIO.
 
 pub mod auth_client;
-pub mod auth_url;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -28,6 +27,7 @@ pub mod resolver;
 pub mod run;
 pub mod secret_file;
 pub mod secret_input;
+pub mod service_url;
 pub mod setup;
 pub mod state_file;
 pub mod status;

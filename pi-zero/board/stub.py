@@ -34,7 +34,7 @@ class Stub:
                 [
                     # However this process ends, the stub ends with it.
                     "setpriv", "--pdeathsig", "KILL",
-                    self._program, "--listen", f"127.0.0.1:{self.port}",
+                    self._program, "--only", "auth", "--listen", f"127.0.0.1:{self.port}",
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -86,11 +86,12 @@ class Stub:
 
     def known_faults(self):
         """The names of all that it can do wrong."""
-        listed = subprocess.run([self._program, "--list-faults"], stdout=subprocess.PIPE, text=True, check=True)
+        listing = [self._program, "--only", "auth", "--list-faults"]
+        listed = subprocess.run(listing, stdout=subprocess.PIPE, text=True, check=True)
         return [line.split()[0] for line in listed.stdout.splitlines()]
 
     def misbehave(self, *faults):
-        """Has it do wrong what these names say (`server-stub --list-faults`), and nothing else; none is none."""
+        """Has it do wrong what these names say (`known_faults`), and nothing else; none is none."""
         control = urlsplit(self._control)
         connection = http.client.HTTPConnection(control.hostname, control.port, timeout=ANSWER_SECONDS)
         self._ask(connection, "PUT", control.path, list(faults))

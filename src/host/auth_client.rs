@@ -12,7 +12,7 @@ use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::config::{Config, Via};
-use super::http_client::{HttpClient, Post, Response};
+use super::http_client::{HttpClient, JSON, Post, Response};
 use super::json;
 use super::tls::Tls;
 use crate::agent::{Answer, Household, Trouble, TroubleKind};
@@ -114,7 +114,9 @@ impl AuthClient {
                 let mut key = HeaderValue::from_bytes(app_key).map_err(|_| unfit())?;
                 key.set_sensitive(true);
                 let headers = &[(APP_ID_HEADER, id), (APP_KEY_HEADER, key)];
-                self.http.post(&Post { url: &self.endpoint, headers, body: &body }).map_err(|e| e.trouble)
+                self.http
+                    .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: &body })
+                    .map_err(|e| e.trouble)
             }
             Way::CommandCenter => {
                 let mut key =
@@ -125,7 +127,9 @@ impl AuthClient {
                 let mut key = HeaderValue::from_bytes(&key).map_err(|_| unfit())?;
                 key.set_sensitive(true);
                 let headers = &[(API_KEY_HEADER, key)];
-                self.http.post(&Post { url: &self.endpoint, headers, body: b"{}" }).map_err(|e| e.trouble)
+                self.http
+                    .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: b"{}" })
+                    .map_err(|e| e.trouble)
             }
         }
     }
@@ -271,7 +275,7 @@ fn inconclusive(
 
 /// `Retry-After` as seconds or as a date (RFC 9110, 10.2.3); a date is measured against the
 /// server's own `Date`, since this board's clock may be anywhere.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse() {
         return Some(Duration::from_secs(secs));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use self::arguments::{Command, HELP, Invocation};
 use super::config::{Config, Face};
 use super::status::{self, Record, View};
+use super::sts::keygen;
 use super::{check, clock, daemon, enroll, inbox, install, logging, pin, process};
 use crate::agent::{Exit, Outcome};
 
@@ -99,6 +100,11 @@ pub fn main() -> Result<u8, Failure> {
                 .map(|()| 0),
                 Err(error) => Err(Failure::new(error.exit_code(), error)),
             }
+        }
+        Command::Keygen { algorithm, show, out } => {
+            let jwk = if show { keygen::show(&out) } else { keygen::make(algorithm, &out) };
+            let jwk = jwk.map_err(|error| Failure::new(error.exit_code(), error))?;
+            print(&(jwk + "\n")).map(|()| 0)
         }
         Command::InstallCredential => {
             match install::install(config, asked_for("the credential's JSON, then Ctrl-D")) {

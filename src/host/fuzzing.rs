@@ -11,13 +11,13 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::auth_client::{AuthClient, Reply};
-use super::auth_url::AuthUrl;
 pub use super::cli::fuzzing::parse_arguments;
 use super::credential_file::{self, Checksum, Modified};
 use super::enroll::{self, NotEnrolled};
 use super::error::SetupError;
 use super::http_client::Response;
 pub use super::resolver::fuzzing as resolver;
+use super::service_url::ServiceUrl;
 use super::setup;
 use super::state_file;
 pub use super::tls::fuzzing as tls;
@@ -115,6 +115,6 @@ pub fn parse_serial(bytes: &[u8]) -> Option<String> {
 
 /// Where `url` sends what: validation, heartbeat, registration, and the question for the time.
 #[must_use]
-pub fn endpoints(url: &AuthUrl) -> [String; 4] {
+pub fn endpoints(url: &ServiceUrl) -> [String; 4] {
     [url.validate_node(), url.heartbeat(), url.register(), url.health()]
 }

@@ -15,9 +15,9 @@ use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{HeaderMap, HeaderValue};
 use ureq::unversioned::transport::Connector;
 
-use super::auth_url::AuthUrl;
 use super::connection::{Opened, Settled};
 use super::reach::{Reach, Reached};
+use super::service_url::ServiceUrl;
 use super::tls::{self, CutOff, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
 use crate::agent::{Outcome, Trouble, TroubleKind};
 use crate::time::UnixTime;
@@ -25,6 +25,9 @@ use crate::time::UnixTime;
 #[cfg(fuzzing)]
 mod fuzzing;
 mod time;
+
+/// The body of a call to a Jarvis service.
+pub(super) const JSON: &str = "application/json";
 
 /// The documented answers have some 200 bytes; what is longer than this is none of them.
 const MAX_ANSWER: u64 = 16 * 1024;
@@ -47,10 +50,11 @@ pub(super) struct HttpClient {
     peer: String,
 }
 
-/// A request with a body of JSON.
+/// A request with a body.
 pub(super) struct Post<'a> {
     pub(super) url: &'a str,
     pub(super) headers: &'a [(&'static str, HeaderValue)],
+    pub(super) content_type: &'static str,
     pub(super) body: &'a [u8],
 }
 
@@ -72,7 +76,7 @@ pub(super) struct Unanswered {
 impl HttpClient {
     /// A client of the service at `url`. Connecting takes at most `connect_timeout`, a whole call at
     /// most `timeout`. `tls` is used when the URL is `https`.
-    pub(super) fn new(url: &AuthUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
+    pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
         let settings = ureq::Agent::config_builder()
             // A status is an answer, and no key goes where a redirect points.
             .http_status_as_error(false)
@@ -80,7 +84,7 @@ impl HttpClient {
             .max_redirects_will_error(false)
             .proxy(None)
             .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
+            .accept(JSON)
             // Minutes lie between two calls and the server closes after five idle seconds.
             .max_idle_connections(0)
             .max_response_header_size(MAX_HEADER)
@@ -244,7 +248,7 @@ const fn unsent(trouble: Trouble) -> Unanswered {
 fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, ureq::Error> {
     let request = agent.post(post.url).config().timeout_global(Some(left(end))).build();
     let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-    let response = request.header(CONTENT_TYPE, "application/json").send(post.body)?;
+    let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
     let (head, body) = response.into_parts();
     let body = body.into_with_config().limit(MAX_ANSWER).read_to_vec()?;
     Ok(Response { status: head.status.as_u16(), headers: head.headers, body })

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::sts::{AccessToken, TokenError, Wanted};
 use super::watch::Watch;
 use crate::agent::Answer;
 
@@ -19,6 +20,13 @@ use crate::agent::Answer;
 pub enum Message {
     /// The worker has come back.
     Answered(Answer),
+    /// The STS was asked for this, and this came of it.
+    TokenFetched {
+        /// What for.
+        wanted: Wanted,
+        /// The token, or why there is none.
+        result: Result<AccessToken, TokenError>,
+    },
     /// Somebody changed configuration or credential and wants them read (SIGHUP).
     Reload,
     /// The file that [`Inbox::follow`] named was put in place or written to.

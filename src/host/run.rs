@@ -96,6 +96,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             event = match self.inbox.try_next() {
                 Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
+                // Nobody on the board asks for tokens yet, so none is fetched.
+                Some(Message::TokenFetched { .. }) => None,
                 Some(Message::Reload) => Some(Event::ReloadRequested),
                 Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),

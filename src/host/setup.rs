@@ -4,17 +4,19 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
+use core::time::Duration;
 use std::hash::DefaultHasher;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::auth_client::AuthClient;
-use super::config::{Config, Face, Via};
+use super::config::{Broker, Config, Face, Sts, Via};
 use super::credential_store;
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
 use super::state_file::{self, State};
+use super::sts::StsClient;
 use super::tls::{self, Tls};
 use crate::agent::{Claim, Settings, Setup};
 use crate::credential::{Credential, Malformed};
@@ -34,6 +36,20 @@ pub struct Loaded {
     pub credential: Arc<Credential>,
     /// Remembers what a validation shows.
     pub state_file: Arc<Path>,
+    /// Where tokens for other services come from, if from anywhere.
+    pub tokens: Option<TokenSource>,
+    /// How the other programs on the board get them.
+    pub broker: Option<Broker>,
+}
+
+/// What gets tokens, and for whom.
+#[derive(Clone, Debug)]
+pub struct TokenSource {
+    /// The configuration.
+    pub sts: Arc<Sts>,
+    /// Asks the STS. The same one as before while nothing of what it is made of has changed: then its tokens
+    /// are still good.
+    pub client: Arc<StsClient>,
 }
 
 /// What asks the server, whatever the credential.
@@ -55,6 +71,16 @@ pub struct Reader {
     config_file: PathBuf,
     credential_file: Option<PathBuf>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
+    sts: Option<(StsKey, Arc<StsClient>)>,
+}
+
+/// The same for the STS's client and its tokens.
+#[derive(Debug, PartialEq, Eq)]
+struct StsKey {
+    sts: Arc<Sts>,
+    times: (Duration, Duration),
+    ca_file: Option<Stamp>,
+    proof: Option<Stamp>,
 }
 
 /// While none of this changes a client is kept, and with it the TLS session it can resume.
@@ -69,7 +95,7 @@ impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
     pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, credential_file: None, client: None }
+        Self { config_file, credential_file: None, client: None, sts: None }
     }
 
     /// Where the configuration is.
@@ -115,7 +141,10 @@ impl Reader {
                 clock_floor,
             },
         };
+        let tokens = self.tokens_by(&config, state.clock_floor())?;
         Ok(Loaded {
+            tokens,
+            broker: config.broker,
             setup,
             face: config.face,
             client,
@@ -141,6 +170,29 @@ impl Reader {
         let client = self.client_for(config.clone(), app_key, stamp)?;
         let clock_floor = config.needs_clock().then(|| state.clock_floor());
         Ok(Asker { config, client, clock_floor, state, app_key: stamp })
+    }
+
+    fn tokens_by(
+        &mut self,
+        config: &Config,
+        clock_floor: UnixTime,
+    ) -> Result<Option<TokenSource>, SetupError> {
+        let Some(sts) = &config.sts else {
+            self.sts = None;
+            return Ok(None);
+        };
+        let ca_file = sts.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
+        let proof = sts.authentication.file();
+        let proof = proof.map(|path| Stamp::of_file("client secret or key file", path)).transpose()?;
+        let times = (config.connect_timeout, config.request_timeout);
+        let key = StsKey { sts: Arc::new(sts.clone()), times, ca_file, proof };
+        let client = match self.sts.take() {
+            Some((of, client)) if of == key => client,
+            Some(_) | None => Arc::new(StsClient::load(sts, config, clock_floor)?),
+        };
+        let source = TokenSource { sts: Arc::clone(&key.sts), client: Arc::clone(&client) };
+        self.sts = Some((key, client));
+        Ok(Some(source))
     }
 
     fn client_for(

@@ -9,6 +9,7 @@ use super::Failure;
 use crate::agent::Outcome;
 use crate::host::config::DEFAULT_PATH;
 use crate::host::enroll::Enrolment;
+use crate::host::sts::{Algorithm, keygen};
 
 pub(super) const HELP: &str = "\
 Proves this node to its Jarvis auth service and shows it on an LED.
@@ -24,6 +25,9 @@ Usage:
   jarvis-node enroll --url URL --node-id ID [--room ROOM] [--replace] [--config FILE]
                                               register with the provisioning token on standard
                                               input, store the credential that comes back
+  jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
+                                              make the key that proves this node to the STS, print
+                                              its public half (of the key that is there: --show)
   jarvis-node --help | --version
 
 Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
@@ -48,6 +52,7 @@ pub(super) enum Command {
     Led(Outcome),
     InstallCredential,
     Enroll(Enrolment),
+    Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
 }
 
 /// What is to be done, with which configuration.
@@ -65,6 +70,8 @@ struct Said {
     url: Option<String>,
     node_id: Option<String>,
     room: Option<String>,
+    algorithm: Option<String>,
+    out: Option<PathBuf>,
     /// Names of the flags.
     flags: alloc::vec::Vec<&'static str>,
 }
@@ -86,8 +93,14 @@ impl Said {
 
     /// What no command has taken goes with another one.
     fn nothing_left(&self) -> Result<(), Failure> {
-        let values = [("--url", &self.url), ("--node-id", &self.node_id), ("--room", &self.room)];
-        let value = values.iter().find(|(_, value)| value.is_some()).map(|(name, _)| *name);
+        let values = [
+            ("--url", self.url.is_some()),
+            ("--node-id", self.node_id.is_some()),
+            ("--room", self.room.is_some()),
+            ("--algorithm", self.algorithm.is_some()),
+            ("--out", self.out.is_some()),
+        ];
+        let value = values.iter().find(|(_, said)| *said).map(|(name, _)| *name);
         match self.flags.first().copied().or(value) {
             Some(name) => Err(Failure::usage(alloc::format!("{name} goes with another command"))),
             None => Ok(()),
@@ -105,6 +118,9 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure
             Long("url") => said.url = Some(arguments.value()?.string()?),
             Long("node-id") => said.node_id = Some(arguments.value()?.string()?),
             Long("room") => said.room = Some(arguments.value()?.string()?),
+            Long("algorithm") => said.algorithm = Some(arguments.value()?.string()?),
+            Long("out") => said.out = Some(PathBuf::from(arguments.value()?)),
+            Long("show") => said.flags.push("--show"),
             Long("json") => said.flags.push("--json"),
             Long("accept-board") => said.flags.push("--accept-board"),
             Long("replace") => said.flags.push("--replace"),
@@ -153,10 +169,21 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
             room: said.room.take(),
             replace: said.flag("--replace"),
         }),
+        Some("keygen") => {
+            let name = said.algorithm.take();
+            let algorithm = Algorithm::from_name(name.as_deref().unwrap_or("ES256"));
+            Command::Keygen {
+                algorithm: algorithm.ok_or_else(|| {
+                    Failure::usage("--algorithm is ES256 or EdDSA (or RS256, for a key of yours)")
+                })?,
+                show: said.flag("--show"),
+                out: said.out.take().unwrap_or_else(|| keygen::DEFAULT_FILE.into()),
+            }
+        }
         Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
         None => {
             return Err(Failure::usage(
-                "say what to do: run, check, status, led, install-credential or enroll",
+                "say what to do: run, check, status, led, install-credential, enroll or keygen",
             ));
         }
     };

@@ -155,6 +155,7 @@ pub(in crate::host) mod tests {
 
     use super::*;
     use crate::host::sts::jwt::tests::jwt;
+    use crate::text::Text;
 
     /// A token that lives from `sent` for `life`; another `serial` gives another one.
     pub(in crate::host) fn token(serial: u64, sent: Instant, life: Duration) -> AccessToken {
@@ -299,6 +300,4 @@ pub(in crate::host) mod tests {
         assert_eq!(check(&[], &list[..1]), Err(Flaw::Holder(Text::from("node"))));
         assert_eq!(check(&[("azp", "")], &list), Err(Flaw::Holder(Text::default())));
     }
-
-    use crate::text::Text;
 }

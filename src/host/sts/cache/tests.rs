@@ -404,7 +404,7 @@ proptest! {
                     let asked = if matches!(op, Op::Ask(_)) {
                         cache.ask(&wanted[which], waiter, now)
                     } else {
-                        let any = model.owners.iter().filter(|(_, of)| **of == which).map(|(f, _)| f.clone()).last();
+                        let any = model.owners.iter().filter(|(_, of)| **of == which).map(|(f, _)| f.clone()).next_back();
                         cache.ask_again(&wanted[which], any.as_deref().unwrap_or("none"), waiter, now)
                     };
                     model.asked.insert(which);

@@ -12,14 +12,14 @@ use crate::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_PATH
 
 /// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthUrl {
+pub struct ServiceUrl {
     base: String,
     host: String,
     port: u16,
     https: bool,
 }
 
-impl AuthUrl {
+impl ServiceUrl {
     /// Checks `text`, the value of `key`; plain HTTP needs `allow_http` unless the host is the machine itself.
     ///
     /// # Errors
@@ -91,6 +91,12 @@ impl AuthUrl {
         self.port
     }
 
+    /// Whether the same server answers: scheme, host and port are equal.
+    #[must_use]
+    pub fn has_origin_of(&self, other: &Self) -> bool {
+        (self.https, self.port) == (other.https, other.port) && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
     pub(super) fn validate_node(&self) -> String {
         format!("{}{VALIDATE_NODE_PATH}", self.base)
     }
@@ -125,17 +131,32 @@ mod tests {
             ("http://127.0.0.1:7701", "127.0.0.1", 7701, "http://127.0.0.1:7701/internal/validate-node"),
             ("http://localhost", "localhost", 80, "http://localhost/internal/validate-node"),
         ] {
-            let url = AuthUrl::parse("auth_url", text, false).expect(text);
+            let url = ServiceUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let url = |text: &str| ServiceUrl::parse("url", text, true).expect(text);
+        let origin = url("https://a.home/x");
+        for (text, same) in [
+            ("https://a.home", true),
+            ("https://A.HOME:443/y", true),
+            ("https://a.home:444", false),
+            ("http://a.home:443", false),
+            ("https://b.home", false),
+        ] {
+            assert_eq!(url(text).has_origin_of(&origin), same, "{text}");
         }
     }
 
     #[test]
     fn plain_http_leaves_the_machine_only_when_allowed() {
         for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
-            let refused = AuthUrl::parse("auth_url", text, false).expect_err(text);
+            let refused = ServiceUrl::parse("auth_url", text, false).expect_err(text);
             assert!(refused.contains("allow_http"), "{refused}");
-            assert!(!AuthUrl::parse("auth_url", text, true).expect(text).is_https());
+            assert!(!ServiceUrl::parse("auth_url", text, true).expect(text).is_https());
         }
     }
 
@@ -157,7 +178,7 @@ mod tests {
             "https://auth.home/#x",
             "https://auth home",
         ] {
-            assert!(AuthUrl::parse("auth_url", text, true).is_err(), "{text:?}");
+            assert!(ServiceUrl::parse("auth_url", text, true).is_err(), "{text:?}");
         }
     }
 }
