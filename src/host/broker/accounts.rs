@@ -25,7 +25,8 @@ impl Accounts {
     }
 
     fn read_from(etc: &Path) -> io::Result<Self> {
-        let read = |name: &str| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(etc.join(name))?).into());
+        let read =
+            |name: &str| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(etc.join(name))?).into());
         Ok(Self { passwd: read("passwd")?, group: read("group")? })
     }
 
@@ -44,9 +45,8 @@ impl Accounts {
     /// The numbers of the users that are listed in the group `id`; none where there is no such group.
     pub(super) fn members_of(&self, id: u32) -> Vec<u32> {
         let lines = self.group.lines().map(|line| line.split(':'));
-        let mut found = lines.filter(|fields| {
-            fields.clone().nth(2).and_then(|field| field.parse().ok()) == Some(id)
-        });
+        let mut found =
+            lines.filter(|fields| fields.clone().nth(2).and_then(|field| field.parse().ok()) == Some(id));
         self.members(found.next().and_then(|mut fields| fields.nth(3)))
     }
 
@@ -80,7 +80,8 @@ mod tests {
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000:,,,:/home/pi:/bin/bash\n\
         broken:x:many:1:::\n+nis::::::\nshort:x\nvoice:x:1001:44::/:/bin/false";
-    const GROUP: &str = "root:x:0:\njarvis:x:990:pi,voice,nobody-here\nempty:x:991:\nbroken:x:y:pi\nshort:x:992\n";
+    const GROUP: &str =
+        "root:x:0:\njarvis:x:990:pi,voice,nobody-here\nempty:x:991:\nbroken:x:y:pi\nshort:x:992\n";
 
     #[test]
     fn names_are_found_whole_and_only_in_sound_lines() {
@@ -110,7 +111,8 @@ mod tests {
     #[test]
     fn files_that_are_no_text_are_read_all_the_same_and_missing_ones_are_an_error() {
         let dir = tempfile::tempdir().expect("a folder");
-        fs::write(dir.path().join("passwd"), b"caf\xe9:x:5:5::/:/x\npi:x:1000:1000::/:/x\n").expect("written");
+        fs::write(dir.path().join("passwd"), b"caf\xe9:x:5:5::/:/x\npi:x:1000:1000::/:/x\n")
+            .expect("written");
         Accounts::read_from(dir.path()).expect_err("no group file");
         fs::write(dir.path().join("group"), GROUP).expect("written");
         assert_eq!(Accounts::read_from(dir.path()).expect("read").user("pi"), Some(1000));

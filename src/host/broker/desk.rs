@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use log::{debug, info, warn};
 use serde::Serialize;
 use serde::Serializer;
 
@@ -61,14 +62,18 @@ impl Desk {
             Request::Version => Answer::ok(&Version::default()),
             Request::Status => Answer::ok(&(about.view)()),
             Request::Token { audience, scope, refused } => {
-                let (audience, scope) = (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
+                let (audience, scope) =
+                    (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, None) {
-                    Ok(wanted) => return self.token(id, &wanted, refused.as_ref().map(|r| r.as_str()), now.instant),
+                    Ok(wanted) => {
+                        return self.token(id, &wanted, refused.as_ref().map(|r| r.as_str()), now.instant);
+                    }
                     Err(refusal) => refusal.into(),
                 }
             }
             Request::Exchange { audience, scope, subject } => {
-                let (audience, scope) = (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
+                let (audience, scope) =
+                    (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, Some(subject)) {
                     Ok(wanted) => return self.token(id, &wanted, None, now.instant),
                     Err(refusal) => refusal.into(),
@@ -84,11 +89,7 @@ impl Desk {
         result: Result<AccessToken, TokenError>,
         now: Instant,
     ) -> Vec<(Id, Arc<Answer>)> {
-        match &result {
-            Ok(_) => self.trouble = None,
-            Err(e) if e.concern() != Concern::Wanted => self.trouble = Some(e.code()),
-            Err(_) => {}
-        }
+        self.note(wanted, result.as_ref().err());
         // All who waited for the same thing are told the same.
         let mut last: Option<(Asked, Arc<Answer>)> = None;
         let told = self.cache.fetched(wanted, result, now).into_iter().map(|(id, asked)| {
@@ -102,6 +103,26 @@ impl Desk {
         told.collect()
     }
 
+    /// Says once what is in the way of all tokens, and once that nothing is any more.
+    fn note(&mut self, wanted: &Wanted, error: Option<&TokenError>) {
+        let audience = &wanted.audience;
+        match error {
+            None if self.trouble.take().is_some() => info!("tokens can be had again"),
+            None => {}
+            Some(error) if error.concern() == Concern::Wanted => debug!("no token for {audience}: {error}"),
+            Some(error) if self.trouble.replace(error.code()).is_none() => {
+                warn!("no tokens can be had: {error}")
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The tokens so far are of another client or another STS.
+    pub(super) fn start_over(&mut self) {
+        self.cache.start_over();
+        self.trouble = None;
+    }
+
     fn token(&mut self, id: Id, wanted: &Wanted, refused: Option<&str>, now: Instant) -> Reply {
         let asked = match refused {
             Some(fingerprint) => self.cache.ask_again(wanted, fingerprint, id, now),
@@ -109,7 +130,9 @@ impl Desk {
         };
         match asked {
             Asked::Waiting => Reply::Later,
-            asked => Reply::Now(answer(wanted, &asked, now)),
+            asked @ (Asked::Held(_) | Asked::Failed { .. } | Asked::Full) => {
+                Reply::Now(answer(wanted, &asked, now))
+            }
         }
     }
 }

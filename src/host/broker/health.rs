@@ -41,7 +41,7 @@ impl Health {
 fn rfc3339(UnixTime(secs): UnixTime) -> String {
     let (hour, minute, second) = (secs / 3600 % 24, secs / 60 % 60, secs % 60);
     let (mut year, mut day) = (1970, secs / 86_400);
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // All that lies behind in one step: 400 years have 146,097 days.
     year += day / 146_097 * 400;
     day %= 146_097;

@@ -166,17 +166,16 @@ impl<'b> Head<'_, 'b> {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let (audience, scope, subject) = if kind.eq_ignore_ascii_case("application/json") {
             // What serde says could quote a token.
-            let ExchangeForm { audience, scope, subject_token } =
-                json::object(body).map_err(|e| {
-                    Refusal::bad_request(format!(
-                        "the body is not an object of subject_token, audience and scope as text (see column {})",
-                        e.column()
-                    ))
-                })?;
+            let ExchangeForm { audience, scope, subject_token } = json::object(body).map_err(|e| {
+                Refusal::bad_request(format!(
+                    "the body is not an object of subject_token, audience and scope as text (see column {})",
+                    e.column()
+                ))
+            })?;
             (audience.map(Text::keep), scope.map(Text::keep), subject_token.map(Text::keep))
         } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let [audience, scope, subject] = form::read(body, ["audience", "scope", "subject_token"])
-                .map_err(Refusal::bad_request)?;
+            let [audience, scope, subject] =
+                form::read(body, ["audience", "scope", "subject_token"]).map_err(Refusal::bad_request)?;
             (audience, scope, subject)
         } else {
             return Err(Refusal::new(

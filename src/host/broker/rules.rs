@@ -80,8 +80,10 @@ impl Rule {
             return Err(Refusal::bad_request(format!("scope is longer than {MAX_SCOPE} bytes")));
         }
         let allowed = || self.scope.as_deref().unwrap_or_default().split_ascii_whitespace();
-        if !asked.split(' ').filter(|word| !word.is_empty()).all(|word| allowed().any(|known| known == word)) {
-            let what = self.scope.as_deref().map_or_else(|| "has none".into(), |scope| format!("is \"{scope}\""));
+        if !asked.split(' ').filter(|word| !word.is_empty()).all(|word| allowed().any(|known| known == word))
+        {
+            let what =
+                self.scope.as_deref().map_or_else(|| "has none".into(), |scope| format!("is \"{scope}\""));
             let why = format!("the scope of the rule for {} {what}, and no more can be had", self.audience);
             return Err(Refusal::new(403, "scope_not_allowed", why));
         }
@@ -185,7 +187,10 @@ pub(super) mod tests {
 
     #[test]
     fn callers_are_put_into_words() {
-        assert_eq!(in_words(&["pi".into(), "1000".into()], &["jarvis".into()]), "user pi, user 1000, group jarvis");
+        assert_eq!(
+            in_words(&["pi".into(), "1000".into()], &["jarvis".into()]),
+            "user pi, user 1000, group jarvis"
+        );
         assert_eq!(in_words(&[], &[]), "root");
     }
 }

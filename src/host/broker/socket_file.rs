@@ -31,15 +31,16 @@ impl SocketFile {
         Ok(Self { listener, path: path.into(), made })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Whether its file is still the one that was made.
+    pub(super) fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|there| there == self.made)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Somebody else may have put theirs there meanwhile.
-        if identity(&self.path).is_ok_and(|there| there == self.made) {
+        if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
     }

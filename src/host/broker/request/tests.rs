@@ -35,7 +35,10 @@ const JSON: &str = "content-type:Application/JSON; charset=utf-8\r\n";
 #[test]
 fn each_question_is_understood_as_curl_and_others_send_it() {
     for (request, meant) in [
-        ("GET /v1/health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n", Request::Health),
+        (
+            "GET /v1/health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
+            Request::Health,
+        ),
         ("GET /v1/version HTTP/1.0\r\n\r\n", Request::Version),
         // Whatever host, and bare line feeds.
         ("GET /v1/status?x HTTP/1.1\nHost: any.example:80\n\n", Request::Status),
@@ -107,15 +110,13 @@ fn what_cannot_be_answered_is_refused_as_soon_as_that_is_clear() {
         ("GET /v1/health HTTP/1.1\r\nno colon\r\n\r\n".into(), (400, "invalid_request")),
         ("POST /v1/token/exchange HTTP/1.1\r\n\r\n".into(), (411, "length_required")),
         (
-            "POST /v1/token/exchange HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n".into(),
+            "POST /v1/token/exchange HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
+                .into(),
             (411, "length_required"),
         ),
         (post("Content-Length: 2\r\n", "{}"), (400, "invalid_request")),
         ("POST /v1/token/exchange HTTP/1.1\r\nContent-Length: +2\r\n\r\n".into(), (400, "invalid_request")),
-        (
-            "POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 16385\r\n\r\n".into(),
-            (413, "body_too_large"),
-        ),
+        ("POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 16385\r\n\r\n".into(), (413, "body_too_large")),
         (
             "POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n".into(),
             (413, "body_too_large"),
