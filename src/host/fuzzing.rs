@@ -20,6 +20,7 @@ pub use super::resolver::fuzzing as resolver;
 use super::service_url::ServiceUrl;
 use super::setup;
 use super::state_file;
+pub use super::sts::fuzzing as sts;
 pub use super::tls::fuzzing as tls;
 use crate::credential::{Credential, NodeId};
 

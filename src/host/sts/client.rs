@@ -146,6 +146,7 @@ impl StsClient {
             sent,
             expires_in: None,
             now: server_time.unwrap_or_else(|| clock::now().wall),
+            date: HttpClient::told_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };
         let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();

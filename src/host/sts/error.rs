@@ -187,8 +187,9 @@ impl fmt::Display for TokenError {
                 }
                 f.write_str("); ")?;
                 f.write_str(match (self.concern(), grant) {
-                    (Concern::Client, _) => {
-                        "check client_id and the secret or key in sts, that the client is enabled there, then reload"
+                    (Concern::Client, _) | (_, Grant::ClientCredentials) if self.is_permanent() => {
+                        "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled \
+                         there for this grant and audience; then reload"
                     }
                     (_, Grant::Exchange) => {
                         "check the subject token, and that the STS lets this client exchange it for that audience"

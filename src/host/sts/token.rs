@@ -52,6 +52,8 @@ pub struct Bounds {
     pub expires_in: Option<Duration>,
     /// The time by the clock of its issuer or else of this board.
     pub now: UnixTime,
+    /// The time that its issuer's server says it is, proved or not: enough to tell an old token by.
+    pub date: Option<UnixTime>,
     /// When the token it was exchanged for expires, by its issuer's clock.
     pub subject_expires: Option<UnixTime>,
 }
@@ -81,6 +83,10 @@ impl AccessToken {
             return Err(Flaw::Holder(azp));
         }
         let Seconds(exp) = claims.exp.ok_or(Flaw::NoExpiry)?;
+        // What is handed out from a store of old ones has lived for a while, whatever else it says.
+        if bounds.date.is_some_and(|UnixTime(date)| date >= exp) {
+            return Err(Flaw::Expired);
+        }
         // The issuer's own clock where the token tells it: this board's may be anywhere.
         let issued = claims.iat.map_or(bounds.now.0, |Seconds(iat)| iat);
         if claims.nbf.is_some_and(|Seconds(nbf)| nbf > issued.saturating_add(SKEW)) {
@@ -177,7 +183,7 @@ pub(in crate::host) mod tests {
 
     const SENT: Instant = Instant::from_millis(5_000_000);
     const BOUNDS: Bounds =
-        Bounds { sent: SENT, expires_in: None, now: UnixTime(10_000), subject_expires: None };
+        Bounds { sent: SENT, expires_in: None, now: UnixTime(10_000), date: None, subject_expires: None };
     const ISSUER: &str = "https://sts.home/realms/arp-dev";
 
     fn check(claims: &str, bounds: &Bounds) -> Result<AccessToken, Flaw> {
@@ -254,6 +260,13 @@ pub(in crate::host) mod tests {
         assert_eq!(life(&[("exp", "10000")], None, None), Err(Flaw::Expired));
         assert_eq!(life(&[("exp", "-1")], None, None), Err(Flaw::Expired));
         assert_eq!(life(&[], None, Some(9999)), Err(Flaw::SubjectExpired));
+        for (date, sound) in [(9000, true), (10_299, true), (10_300, false)] {
+            let checked = check(&claims(&[]), &Bounds { date: Some(UnixTime(date)), ..BOUNDS });
+            assert_eq!(
+                checked.map(|token| token.life().as_secs()),
+                if sound { Ok(300) } else { Err(Flaw::Expired) }
+            );
+        }
         assert_eq!(life(&[("exp", "1e300")], None, None), Ok((u64::MAX / 1000 - 5000, false)));
     }
 

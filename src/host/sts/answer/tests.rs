@@ -10,6 +10,7 @@ const BOUNDS: Bounds = Bounds {
     sent: Instant::from_millis(1_000_000),
     expires_in: None,
     now: UnixTime(10_000),
+    date: None,
     subject_expires: None,
 };
 
