@@ -1,6 +1,8 @@
 //! The half that does: real files, sockets, clocks, signals and GPIO.
 
 pub mod auth_client;
+pub mod broker;
+pub mod broker_client;
 pub mod check;
 pub mod cli;
 pub mod clock;

@@ -8,12 +8,14 @@ use std::io;
 use embedded_hal::digital::OutputPin;
 use log::{debug, warn};
 
+use super::broker::{About, Broker};
 use super::clock;
 use super::config::{Face, Led};
 use super::credential_store;
 use super::inbox::{Inbox, Message, Sender};
 use super::setup::{Loaded, Reader};
 use super::status::{self, Record};
+use super::sts::{TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
 use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble};
@@ -39,6 +41,11 @@ pub struct Node<'a, P> {
     open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
     notify: &'a mut dyn FnMut(Notice<'_>),
     worker: Worker,
+    sender: Sender,
+    /// Started when it is first needed: without it this program has one thread less.
+    token_worker: Option<TokenWorker>,
+    broker: Option<Broker>,
+    seed: u64,
     inbox: Inbox,
     heartbeat: Heartbeat,
     boot_id: String,
@@ -67,7 +74,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
             face,
             open_lamp,
             notify,
-            worker: Worker::start(sender)?,
+            worker: Worker::start(sender.clone())?,
+            sender,
+            token_worker: None,
+            broker: None,
+            seed,
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
             boot_id: status::boot_id(),
@@ -96,8 +107,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             event = match self.inbox.try_next() {
                 Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
-                // Nobody on the board asks for tokens yet, so none is fetched.
-                Some(Message::TokenFetched { .. }) => None,
+                Some(Message::TokenFetched { wanted, result }) => {
+                    if let Some(broker) = &mut self.broker {
+                        broker.fetched(&wanted, result, now.instant);
+                    }
+                    None
+                }
                 Some(Message::Reload) => Some(Event::ReloadRequested),
                 Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),
@@ -121,8 +136,52 @@ impl<'a, P: OutputPin> Node<'a, P> {
             None => None,
         };
         let beat = self.heartbeat.beat(now.instant);
-        let until = [edge, beat].into_iter().flatten().fold(self.agent.deadline(), core::cmp::Ord::min);
-        self.inbox.wait(until.since(clock::instant()))
+        self.fetch_tokens(now);
+        let tokens = self.broker.as_ref().and_then(Broker::deadline);
+        let until =
+            [edge, beat, tokens].into_iter().flatten().fold(self.agent.deadline(), core::cmp::Ord::min);
+        let sources = self.broker.as_ref().map(Broker::sources).unwrap_or_default();
+        let ready = self.inbox.wait(until.since(clock::instant()), sources)?;
+        let now = clock::now();
+        if let Some(broker) = &mut self.broker {
+            let report = self.agent.report(now.instant);
+            let view = || Record::of(&report, &self.boot_id, false).view(&self.boot_id, now.instant);
+            broker.turn(&ready, &About { outcome: report.outcome, view: &view }, now);
+        }
+        Ok(())
+    }
+
+    fn fetch_tokens(&mut self, now: Now) {
+        if let (Some(broker), Some(worker), Some(loaded)) =
+            (&mut self.broker, &self.token_worker, &self.loaded)
+            && let Some(source) = &loaded.tokens
+            && let Some(wanted) = broker.next_request(now.instant)
+        {
+            worker.submit(TokenJob { client: Arc::clone(&source.client), wanted });
+        }
+    }
+
+    /// Gives tokens to others, or does not, as `loaded` says.
+    fn put_broker(&mut self, loaded: &Loaded, now: Now) -> io::Result<()> {
+        let Some(plan) = loaded.broker.clone() else {
+            self.broker = None;
+            return Ok(());
+        };
+        if self.token_worker.is_none() {
+            self.token_worker = Some(TokenWorker::start(self.sender.clone())?);
+        }
+        let before = self.loaded.as_ref().and_then(|before| before.tokens.as_ref());
+        let same = before.zip(loaded.tokens.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(&a.client, &b.client));
+        match &mut self.broker {
+            Some(broker) => {
+                if !same {
+                    broker.start_over();
+                }
+                broker.follow(plan, now.instant);
+            }
+            None => self.broker = Some(Broker::new(plan, self.seed, now.instant)),
+        }
+        Ok(())
     }
 
     fn carry_out(&mut self, action: Action, now: Now) -> Done {
@@ -161,6 +220,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
         let loaded = read.map_err(|error| error.to_trouble())?;
         self.put_on(loaded.face.clone(), now);
+        if let Err(e) = self.put_broker(&loaded, now) {
+            warn!("no tokens can be given out: {e}");
+        }
         let setup = loaded.setup.clone();
         self.loaded = Some(loaded);
         Ok(setup)
@@ -232,6 +294,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn end(mut self, exit: Exit, now: Now) -> Exit {
         self.leave_dark();
+        // Its socket goes with it.
+        self.broker = None;
         self.publish(now, true);
         exit
     }

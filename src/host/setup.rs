@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::auth_client::AuthClient;
-use super::config::{Broker, Config, Face, Sts, Via};
+use super::broker::Plan;
+use super::config::{Config, Face, Sts, Via};
 use super::credential_store;
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
@@ -39,7 +40,7 @@ pub struct Loaded {
     /// Where tokens for other services come from, if from anywhere.
     pub tokens: Option<TokenSource>,
     /// How the other programs on the board get them.
-    pub broker: Option<Broker>,
+    pub broker: Option<Plan>,
 }
 
 /// What gets tokens, and for whom.
@@ -144,7 +145,7 @@ impl Reader {
         let tokens = self.tokens_by(&config, state.clock_floor())?;
         Ok(Loaded {
             tokens,
-            broker: config.broker,
+            broker: Plan::of(&config, &self.config_file)?,
             setup,
             face: config.face,
             client,

@@ -5,7 +5,7 @@ mod answer;
 mod cache;
 mod client;
 mod error;
-mod form;
+pub(super) mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod jwt;

@@ -28,6 +28,9 @@ Usage:
   jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
                                               make the key that proves this node to the STS, print
                                               its public half (of the key that is there: --show)
+  jarvis-node token --audience A [--scope S] [--header] [--socket PATH] [--config FILE]
+                                              a token for a service, from the running daemon; with
+                                              --header as a line for `curl -H @-`
   jarvis-node --help | --version
 
 Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
@@ -52,6 +55,7 @@ pub(super) enum Command {
     Led(Outcome),
     InstallCredential,
     Enroll(Enrolment),
+    Token { audience: String, scope: Option<String>, header: bool, socket: Option<PathBuf> },
     Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
 }
 
@@ -70,6 +74,9 @@ struct Said {
     url: Option<String>,
     node_id: Option<String>,
     room: Option<String>,
+    audience: Option<String>,
+    scope: Option<String>,
+    socket: Option<PathBuf>,
     algorithm: Option<String>,
     out: Option<PathBuf>,
     /// Names of the flags.
@@ -97,6 +104,9 @@ impl Said {
             ("--url", self.url.is_some()),
             ("--node-id", self.node_id.is_some()),
             ("--room", self.room.is_some()),
+            ("--audience", self.audience.is_some()),
+            ("--scope", self.scope.is_some()),
+            ("--socket", self.socket.is_some()),
             ("--algorithm", self.algorithm.is_some()),
             ("--out", self.out.is_some()),
         ];
@@ -120,6 +130,10 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure
             Long("room") => said.room = Some(arguments.value()?.string()?),
             Long("algorithm") => said.algorithm = Some(arguments.value()?.string()?),
             Long("out") => said.out = Some(PathBuf::from(arguments.value()?)),
+            Long("audience") => said.audience = Some(arguments.value()?.string()?),
+            Long("scope") => said.scope = Some(arguments.value()?.string()?),
+            Long("socket") => said.socket = Some(PathBuf::from(arguments.value()?)),
+            Long("header") => said.flags.push("--header"),
             Long("show") => said.flags.push("--show"),
             Long("json") => said.flags.push("--json"),
             Long("accept-board") => said.flags.push("--accept-board"),
@@ -169,6 +183,12 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
             room: said.room.take(),
             replace: said.flag("--replace"),
         }),
+        Some("token") => Command::Token {
+            audience: said.audience.take().ok_or_else(|| Failure::usage("token needs --audience A"))?,
+            scope: said.scope.take(),
+            header: said.flag("--header"),
+            socket: said.socket.take(),
+        },
         Some("keygen") => {
             let name = said.algorithm.take();
             let algorithm = Algorithm::from_name(name.as_deref().unwrap_or("ES256"));
@@ -183,7 +203,7 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
         Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
         None => {
             return Err(Failure::usage(
-                "say what to do: run, check, status, led, install-credential, enroll or keygen",
+                "say what to do: run, check, status, led, install-credential, enroll, keygen or token",
             ));
         }
     };

@@ -37,7 +37,7 @@ pub(super) const fn longest(len: usize) -> usize {
 }
 
 /// Appends `text` as it stands in a form.
-pub(super) fn encode(text: &str, to: &mut String) {
+pub(in crate::host) fn encode(text: &str, to: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         match byte {
