@@ -1,6 +1,6 @@
 //! Many runs, on as many threads as there are processors.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
