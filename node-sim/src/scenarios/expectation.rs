@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::form::{CallsForm, ExpectForm, Seen};
 use super::moment::{Moment, Named};
+use crate::span::Span;
 use crate::world::{Happening, History, What};
 
 /// Something expected.
@@ -161,16 +162,23 @@ impl Expectation {
                 }
                 if last == Some(wanted) { None } else { fail(to, last.unwrap_or("unknown")) }
             }
-            Demand::Calls(CallsForm { least, most }) => {
-                let mut calls = history
+            Demand::Calls(CallsForm { least, most, apart }) => {
+                let calls: Vec<Duration> = history
                     .entries
                     .iter()
                     .filter(|entry| matches!(entry.what, What::Asked { .. }))
-                    .filter(|entry| from <= entry.at && entry.at < to);
-                match most.and_then(|most| calls.clone().nth(most)) {
-                    Some(first_too_many) => fail(first_too_many.at, "more"),
-                    None if calls.by_ref().count() < *least => fail(to, "less"),
-                    None => None,
+                    .map(|entry| entry.at)
+                    .filter(|at| from <= *at && *at < to)
+                    .collect();
+                let close = |pair: &&[Duration]| apart.is_some_and(|Span(apart)| pair[1] - pair[0] < apart);
+                if let Some(one_too_many) = most.and_then(|most| calls.get(most)) {
+                    fail(*one_too_many, "more")
+                } else if let Some(pair) = calls.windows(2).find(close) {
+                    fail(pair[1], "sooner again")
+                } else if calls.len() < *least {
+                    fail(to, "less")
+                } else {
+                    None
                 }
             }
         }
@@ -217,11 +225,13 @@ impl fmt::Display for Expectation {
             Demand::Never(all) => write!(f, "never {} was expected", list(all)),
             Demand::Led(round) => write!(f, "the LED {round} was expected"),
             Demand::Household(id) => write!(f, "household {id} was expected"),
-            Demand::Calls(CallsForm { least, most: Some(most) }) => {
-                write!(f, "{least} to {most} calls were expected")
-            }
-            Demand::Calls(CallsForm { least, most: None }) => {
-                write!(f, "at least {least} calls were expected")
+            Demand::Calls(CallsForm { least, most, apart }) => {
+                write!(f, "at least {least}")?;
+                if let Some(most) = most {
+                    write!(f, ", at most {most}")?;
+                }
+                write!(f, " calls were expected")?;
+                apart.map_or(Ok(()), |apart| write!(f, ", {apart} apart"))
             }
         }
     }

@@ -78,6 +78,7 @@ pub(super) struct CallsForm {
     #[serde(default)]
     pub(super) least: usize,
     pub(super) most: Option<usize>,
+    pub(super) apart: Option<Span>,
 }
 
 /// What is done to the board or the program.

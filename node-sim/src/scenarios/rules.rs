@@ -3,12 +3,12 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{ANSWER_OVERDUE, Outcome, REJECTED_RETRY, RETRY_CAP, Settings};
+use jarvis_node::agent::{ANSWER_OVERDUE, Outcome, REJECTED_RETRY, RETRY_CAP, Settings, TroubleKind};
 
 use super::expectation::Failure;
 use crate::world::{Board, Entry, Happening, History, Said, What};
 
-/// So many calls in a minute are hammering, whatever the rule of retries is: the service stalls at fifteen.
+/// So many calls in a minute that somebody has to deal with are hammering, whatever the rule of retries is.
 const HAMMERING: usize = 30;
 const A_MINUTE: Duration = Duration::from_secs(60);
 
@@ -94,9 +94,11 @@ impl Account {
             What::Answered(said) => self.hear(entry.at, said),
             What::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
             What::Sleeps(sleep) => {
-                let longest = self.settings.revalidate.max(REJECTED_RETRY).max(RETRY_CAP);
-                let longest = longest + longest / 10 + self.settings.request_timeout + ANSWER_OVERDUE;
-                if *sleep > longest.max(self.settings.start_splay) {
+                let Settings { revalidate, offline_grace, start_splay, request_timeout, .. } = self.settings;
+                // Most of a grace must be left to those who ask again after a wait.
+                let longest = revalidate.max(REJECTED_RETRY).max(RETRY_CAP).max(offline_grace / 3);
+                let longest = longest + longest / 10 + request_timeout + ANSWER_OVERDUE;
+                if *sleep > longest.max(start_splay) {
                     return Some(format!("nothing will be done of itself for {} s", sleep.as_secs()));
                 }
             }
@@ -146,6 +148,10 @@ impl Account {
 
     fn hear(&mut self, at: Duration, said: &Said) {
         self.calling = false;
+        if let Said::Nothing { kind: TroubleKind::NameUnknown | TroubleKind::Unreachable, .. } = said {
+            // Nobody was there to be bothered.
+            self.calls.pop();
+        }
         if core::mem::take(&mut self.stale) {
             return;
         }

@@ -1,18 +1,21 @@
 //! The least that has to happen for a run to fail as it did.
 
+use core::time::Duration;
+use std::time::Instant;
+
 use super::expectation::Failure;
 use super::plan::Drawn;
 use super::{Run, Scenario};
 
-/// How many runs may be spent on the search.
-const RUNS: usize = 400;
+/// How long may be spent on the search: who waits for it wants to know what failed.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tries fewer and fewer events.
 struct Search<'a> {
     scenario: &'a Scenario,
     run: &'a Run,
     failure: &'a Failure,
-    left: usize,
+    until: Instant,
 }
 
 /// The events of `run`, which failed like this, without those that it would fail without in the same way:
@@ -20,7 +23,7 @@ struct Search<'a> {
 /// delta debugging, 2002).
 #[must_use]
 pub fn shortest(scenario: &Scenario, run: &Run, failure: &Failure) -> Vec<Drawn> {
-    let mut search = Search { scenario, run, failure, left: RUNS };
+    let search = Search { scenario, run, failure, until: Instant::now() + PATIENCE };
     let before = |event: &Drawn| event.at <= failure.at;
     let mut events: Vec<Drawn> = run.events.iter().filter(|event| before(event)).cloned().collect();
     if !search.fails(&events) {
@@ -56,9 +59,10 @@ pub fn shortest(scenario: &Scenario, run: &Run, failure: &Failure) -> Vec<Drawn>
 }
 
 impl Search<'_> {
-    fn fails(&mut self, events: &[Drawn]) -> bool {
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        self.left = left;
+    fn fails(&self, events: &[Drawn]) -> bool {
+        if Instant::now() > self.until {
+            return false;
+        }
         let again = self.scenario.play(self.run.seed, events.to_vec(), &self.run.named);
         again.failure.is_some_and(|failure| failure.sentence == self.failure.sentence)
     }

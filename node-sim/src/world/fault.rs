@@ -57,7 +57,7 @@ struct Form {
 }
 
 /// Every kind that a call can come to.
-const KINDS: [TroubleKind; 31] = [
+const KINDS: [TroubleKind; 32] = [
     TroubleKind::NameUnknown,
     TroubleKind::Unreachable,
     TroubleKind::Stalled,
@@ -85,6 +85,7 @@ const KINDS: [TroubleKind; 31] = [
     TroubleKind::ClientCertificateRefused,
     TroubleKind::NoCommonTlsVersion,
     TroubleKind::NoTls,
+    TroubleKind::TlsOnPlainPort,
     TroubleKind::Handshake,
     TroubleKind::HandshakeCut,
     TroubleKind::NoServerTime,
