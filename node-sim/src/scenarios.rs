@@ -38,6 +38,8 @@ pub use self::shortest::shortest;
 pub struct Scenario {
     /// Its name, and its file's.
     pub name: String,
+    /// What `node-sim scenario run` knows it by: its name, or the path of a file of one's own.
+    pub known_by: String,
     /// What it is about.
     pub about: String,
     /// Where it comes from.
@@ -103,7 +105,8 @@ impl Scenario {
     pub fn load(path: &Path) -> Result<Self, NoStory> {
         let text = fs::read_to_string(path).map_err(|error| NoStory::Unreadable(path.into(), error))?;
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::parse(&name, &path.display().to_string(), &text)
+        let file = path.display().to_string();
+        Ok(Self { known_by: file.clone(), ..Self::parse(&name, &file, &text)? })
     }
 
     /// Reads the story called `name` from the text of `file`.
@@ -128,7 +131,8 @@ impl Scenario {
         }
         let Form { about, from, transcript, lasts, .. } = &form;
         let (about, from, has_transcript, span) = (about.clone(), from.clone(), *transcript, lasts.0);
-        Ok(Self { name: name.to_owned(), about, from, has_transcript, span, form, plan, expectations })
+        let (name, known_by) = (name.to_owned(), name.to_owned());
+        Ok(Self { name, known_by, about, from, has_transcript, span, form, plan, expectations })
     }
 
     /// Tells the story with this seed.

@@ -158,5 +158,5 @@ pub fn tell_failure(scenario: &Scenario, run: &Run, failure: &Failure) -> String
     for line in &lines[lines.len().saturating_sub(LINES)..] {
         told += &format!("  {line}");
     }
-    told + &format!("  all of it: node-sim scenario run {} --seed {seed} --trace\n", scenario.name)
+    told + &format!("  all of it: node-sim scenario run {} --seed {seed} --trace\n", scenario.known_by)
 }
