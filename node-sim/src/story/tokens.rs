@@ -83,7 +83,7 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
         }
     })?;
     let since = Instant::now();
-    screen.say(&format!("token {}      for {AUDIENCE}, over the node's socket", first.fingerprint()));
+    screen.say(&format!("token {} for {AUDIENCE}, over the node's socket", first.fingerprint()));
     screen.add("The node signed a request with its key; the program knows no secret.");
     let again = asked(&socket).map_err(because("there is no token for a second caller"))?;
     let requests = services.sts.token_requests();
@@ -108,7 +108,7 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
         return Err(Unfinished("the token was refreshed only when it had ended".into()));
     }
     screen.say(&format!(
-        "token {}      fetched before the first one's {} s were over",
+        "token {}, fetched before the first one's {} s were over",
         next.fingerprint(),
         LIFE.as_secs()
     ));
