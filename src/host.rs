@@ -25,6 +25,7 @@ pub mod logging;
 pub mod pin;
 pub mod process;
 mod reach;
+pub mod request;
 pub mod resolver;
 pub mod run;
 pub mod secret_file;

@@ -4,11 +4,12 @@
 //! - [`live`]: the device's own run loop in real time, against a real or a stub server, with an
 //!   LED that is drawn instead of lit; [`story`] tells with it what a node goes through.
 //! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] are
-//!   stories in it, kept as transcripts.
+//!   stories in it, from files.
 
 pub mod live;
 pub mod real_server;
 pub mod scenarios;
 pub mod screen;
+pub mod span;
 pub mod story;
 pub mod world;

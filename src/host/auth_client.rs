@@ -16,7 +16,7 @@ use super::http_client::{HttpClient, JSON, Post, Response};
 use super::json;
 use super::tls::Tls;
 use crate::agent::{Answer, Household, Trouble, TroubleKind};
-use crate::credential::Credential;
+use crate::credential::{Credential, NodeId};
 use crate::text::Text;
 use crate::time::UnixTime;
 use crate::wire::{
@@ -24,8 +24,11 @@ use crate::wire::{
     ValidateResponse,
 };
 
+mod delivered;
 #[cfg(fuzzing)]
 mod fuzzing;
+
+pub use self::delivered::Delivered;
 
 /// Asks one service whether a node is valid.
 pub struct AuthClient {
@@ -89,7 +92,7 @@ impl AuthClient {
     fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
         let repeats_a_key = self.repeats_a_key(&response.body, credential);
         let answer = match &self.way {
-            Way::App { app_id, .. } => judge(response, credential, app_id, self.http.now()),
+            Way::App { app_id, .. } => judge(response, &credential.node_id, app_id, self.http.now()),
             Way::CommandCenter => judge_heartbeat(response, repeats_a_key, self.http.now()),
         };
         Reply {
@@ -184,10 +187,10 @@ fn withheld(answer: Answer) -> Answer {
 
 /// The rules of the verdict (jarvis-auth-wire.md, "What follows from it"): only a 200 with
 /// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
-fn judge(response: &Response, credential: &Credential, app_id: &str, now: SystemTime) -> Answer {
+fn judge(response: &Response, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
         200 => match json::object::<ValidateResponse>(&response.body) {
-            Ok(verdict) => verdict.into_answer(&credential.node_id),
+            Ok(verdict) => verdict.into_answer(node_id),
             Err(_) => not_understood(response, now),
         },
         401 => inconclusive(

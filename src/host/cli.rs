@@ -12,7 +12,7 @@ use self::arguments::{Command, HELP, Invocation};
 use super::config::{Config, Face};
 use super::status::{self, Record, View};
 use super::sts::keygen;
-use super::{broker_client, check, clock, daemon, enroll, inbox, install, logging, pin, process};
+use super::{broker_client, check, clock, daemon, enroll, inbox, install, logging, pin, process, request};
 use crate::agent::{Exit, Outcome};
 
 mod arguments;
@@ -110,6 +110,7 @@ pub fn main() -> Result<u8, Failure> {
             let before = if header { "Authorization: Bearer " } else { "" };
             print(&Zeroizing::new(alloc::format!("{before}{}\n", token.expose()))).map(|()| 0)
         }
+        Command::Request(asked) => send(&asked, &config),
         Command::Keygen { algorithm, show, out } => {
             let jwk = if show { keygen::show(&out) } else { keygen::make(algorithm, &out) };
             let jwk = jwk.map_err(|error| Failure::new(error.exit_code(), error))?;
@@ -191,6 +192,18 @@ fn show(outcome: Outcome, config: PathBuf) -> Result<u8, Failure> {
     }
     lamp.dark().map_err(unset)?;
     Ok(0)
+}
+
+fn send(asked: &request::Request, config: &Path) -> Result<u8, Failure> {
+    // With standard error closed there is nobody to tell.
+    let tell = |line: fmt::Arguments<'_>| drop(writeln!(io::stderr(), "{line}"));
+    let mut head = |status| tell(format_args!("HTTP {status}"));
+    let done = request::request(asked, config, io::stdin(), &mut head, &mut io::stdout())
+        .map_err(|error| Failure::new(error.exit_code(), error))?;
+    if let Some(advice) = &done.advice {
+        tell(format_args!("jarvis-node: {advice}"));
+    }
+    Ok(done.exit_code())
 }
 
 fn print(text: &str) -> Result<(), Failure> {

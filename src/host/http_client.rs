@@ -15,7 +15,7 @@ use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{HeaderMap, HeaderValue};
 use ureq::unversioned::transport::Connector;
 
-use super::connection::{Opened, Settled};
+use super::connection::{Deadline, Opened, Settled};
 use super::reach::{Reach, Reached};
 use super::service_url::ServiceUrl;
 use super::tls::{self, CutOff, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
@@ -24,6 +24,7 @@ use crate::time::UnixTime;
 
 #[cfg(fuzzing)]
 mod fuzzing;
+pub(super) mod streaming;
 mod time;
 
 /// The body of a call to a Jarvis service.
@@ -77,22 +78,8 @@ impl HttpClient {
     /// A client of the service at `url`. Connecting takes at most `connect_timeout`, a whole call at
     /// most `timeout`. `tls` is used when the URL is `https`.
     pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
-        let settings = ureq::Agent::config_builder()
-            // A status is an answer, and no key goes where a redirect points.
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
-            .accept(JSON)
-            // Minutes lie between two calls and the server closes after five idle seconds.
-            .max_idle_connections(0)
-            .max_response_header_size(MAX_HEADER)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
-            .build();
         Self {
-            settings,
+            settings: settings(JSON, BUFFER, MAX_HEADER),
             tls,
             reach: Reach::new(url, connect_timeout),
             https: url.is_https(),
@@ -171,9 +158,20 @@ impl HttpClient {
         end: Instant,
         request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
     ) -> Result<T, Unanswered> {
+        self.exchange_until(tls, end, Deadline::at(end), request)
+    }
+
+    /// The same, where `request` may put off what was `end` at first.
+    fn exchange_until<T>(
+        &self,
+        tls: Arc<ClientConfig>,
+        end: Instant,
+        deadline: Deadline,
+        request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
+    ) -> Result<T, Unanswered> {
         let Reached { stream, name_trouble } = self.reach.connect(end).map_err(unsent)?;
         let address = stream.peer_addr();
-        let answer = request(&self.agent(stream, tls, end)).map_err(|error| {
+        let answer = request(&self.agent(stream, tls, end, deadline)).map_err(|error| {
             let trouble = self.transport_trouble(&error);
             let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
             // Only after its handshake did anything of the request leave.
@@ -189,8 +187,14 @@ impl HttpClient {
 
     /// Made anew for each connection: none outlives its request, and the handshake must know when that
     /// has to end.
-    fn agent(&self, stream: TcpStream, tls: Arc<ClientConfig>, end: Instant) -> ureq::Agent {
-        let connector = Opened::new(stream, end).chain(TlsConnector::new(tls, end));
+    fn agent(
+        &self,
+        stream: TcpStream,
+        tls: Arc<ClientConfig>,
+        end: Instant,
+        deadline: Deadline,
+    ) -> ureq::Agent {
+        let connector = Opened::new(stream, deadline).chain(TlsConnector::new(tls, end));
         ureq::Agent::with_parts(self.settings.clone(), connector, Settled)
     }
 
@@ -248,6 +252,24 @@ impl HttpClient {
 
 const fn unsent(trouble: Trouble) -> Unanswered {
     Unanswered { trouble, sent: false }
+}
+
+/// One request for each connection, and whatever comes back is an answer.
+fn settings(accept: &'static str, buffer: usize, max_header: usize) -> ureq::config::Config {
+    ureq::Agent::config_builder()
+        // A status is an answer, and no key goes where a redirect points.
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
+        .accept(accept)
+        // Minutes lie between two calls and the server closes after five idle seconds.
+        .max_idle_connections(0)
+        .max_response_header_size(max_header)
+        .input_buffer_size(buffer)
+        .output_buffer_size(buffer)
+        .build()
 }
 
 fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, ureq::Error> {

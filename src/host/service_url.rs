@@ -91,10 +91,18 @@ impl ServiceUrl {
         self.port
     }
 
+    /// Whether it is the machine itself.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
     /// Whether the same server answers: scheme, host and port are equal.
     #[must_use]
     pub fn has_origin_of(&self, other: &Self) -> bool {
-        (self.https, self.port) == (other.https, other.port) && self.host.eq_ignore_ascii_case(&other.host)
+        // The dot that ends a full name changes nothing.
+        let [host, other_host] = [self, other].map(|url| url.host.trim_end_matches('.'));
+        (self.https, self.port) == (other.https, other.port) && host.eq_ignore_ascii_case(other_host)
     }
 
     pub(super) fn validate_node(&self) -> String {
@@ -143,6 +151,7 @@ mod tests {
         for (text, same) in [
             ("https://a.home", true),
             ("https://A.HOME:443/y", true),
+            ("https://a.home.", true),
             ("https://a.home:444", false),
             ("http://a.home:443", false),
             ("https://b.home", false),

@@ -79,14 +79,7 @@ impl StsClient {
     /// When a file that it names cannot be used.
     pub fn load(sts: &Sts, config: &Config, clock_floor: UnixTime) -> Result<Self, SetupError> {
         let proof = Proof::load(&sts.authentication)?;
-        // Pins and the node's own certificate are for the auth service.
-        let tls = Config {
-            ca_file: sts.ca_file.clone(),
-            spki_pins: Vec::new(),
-            client_certificate: None,
-            ..config.clone()
-        };
-        let tls = Tls::new(&tls)?;
+        let tls = Tls::trusting(sts.ca_file.as_deref())?;
         let needs_clock = sts.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
         Ok(Self {
             http: HttpClient::new(&sts.token_endpoint, config.connect_timeout, config.request_timeout, tls),
