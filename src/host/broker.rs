@@ -122,6 +122,11 @@ impl Broker {
         self.desk.start_over();
     }
 
+    /// What the STS refused for good may have been mended there.
+    pub fn forgive(&mut self) {
+        self.desk.cache.forgive();
+    }
+
     /// What is to be fetched now, if anything.
     pub fn next_request(&mut self, now: Instant) -> Option<Wanted> {
         self.desk.cache.next_request(now)

@@ -113,7 +113,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     }
                     None
                 }
-                Some(Message::Reload) => Some(Event::ReloadRequested),
+                Some(Message::Reload) => {
+                    if let Some(broker) = &mut self.broker {
+                        // What is asked for after a mend at the STS, too, of which no file here tells.
+                        broker.forgive();
+                    }
+                    Some(Event::ReloadRequested)
+                }
                 Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),
                 None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),

@@ -179,6 +179,13 @@ impl<W: PartialEq> TokenCache<W> {
         self.entries.iter_mut().for_each(Entry::start_over);
     }
 
+    /// Somebody says that what the STS refused for good has been mended there: it is asked for again by those
+    /// who want it.
+    pub fn forgive(&mut self) {
+        self.failure.forgive();
+        self.entries.iter_mut().for_each(|entry| entry.failure.forgive());
+    }
+
     fn is_in_flight(&self, wanted: &Wanted) -> bool {
         self.in_flight.as_ref().is_some_and(|flight| flight.wanted == *wanted)
     }

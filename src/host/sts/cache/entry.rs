@@ -113,6 +113,13 @@ impl Failure {
         Asked::Failed { error, retry_in }
     }
 
+    /// Whoever was refused for good may ask again.
+    pub(super) fn forgive(&mut self) {
+        if matches!(self.last, Some((_, Until::Never))) {
+            *self = Self::default();
+        }
+    }
+
     /// What those who ask now are told, while it stands.
     pub(super) fn answer(&self, now: Instant) -> Option<Asked> {
         let (error, until) = self.last.as_ref()?;

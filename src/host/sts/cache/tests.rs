@@ -201,6 +201,26 @@ fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
 }
 
 #[test]
+fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_mended() {
+    for status in [401, 400] {
+        let (mut cache, a) = (TokenCache::new(1), plain("a"));
+        assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
+        fetch(&mut cache, &a, Err(refused(status, "invalid_client")), at(0));
+        assert_eq!(retry_in(&cache.ask(&a, 2, at(900))), None, "{status}");
+        cache.forgive();
+        assert_eq!((cache.deadline(), cache.next_request(at(901))), (None, None), "{status}: nobody asks");
+        assert_eq!(cache.ask(&a, 3, at(901)), Asked::Waiting, "{status}");
+        assert_eq!(cache.next_request(at(901)), Some(a), "{status}");
+    }
+    // What passes by itself is waited for all the same: a reload is no reason to press an STS in trouble.
+    let (mut cache, a) = (TokenCache::new(1), plain("a"));
+    assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
+    fetch(&mut cache, &a, Err(failed(503, Some(S(60)))), at(0));
+    cache.forgive();
+    assert!(retry_in(&cache.ask(&a, 2, at(1))).is_some());
+}
+
+#[test]
 fn what_is_refused_for_one_audience_stands_in_the_way_of_no_other() {
     for (error, permanent) in [
         (refused(400, "invalid_client"), true),
