@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
 use jarvis_node::host::broker_client::{self, NoToken, Token};
+use jarvis_node::host::request::{self, Data, Request};
 use jarvis_node::host::sts::{Algorithm, keygen};
 use server_stub::jwt::Algorithm as Signing;
 use server_stub::{
@@ -22,6 +24,7 @@ use crate::screen::Screen;
 const CLIENT: &str = "jarvis-node";
 const AUDIENCE: &str = "arp-run-gateway";
 const ANOTHER: &str = "arp-run-coordinator";
+const RUN: &str = "good-evening";
 /// Five minutes with a real STS; here a token's whole life fits into the story.
 const LIFE: Duration = Duration::from_secs(12);
 /// How often it is looked whether something has happened.
@@ -92,6 +95,8 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
     }
     screen.add("Another program gets the same at once: the token service was asked once.");
 
+    run(screen, &services.gateway, dir)?;
+
     match broker_client::token(&socket, ANOTHER, None, None) {
         Err(refused @ NoToken::Refused { status: 403, .. }) => {
             screen.say(&format!("{ANOTHER} is not on the list:"));
@@ -113,6 +118,49 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
         LIFE.as_secs()
     ));
     Ok(())
+}
+
+/// Starts a run through the gateway, as `jarvis-node request` does, and looks at what happens in it.
+fn run(screen: &Screen, gateway: &Gateway, dir: &Path) -> Result<(), Unfinished> {
+    let reference = serde_json::json!({ "node_type_id": "say", "version": "1" });
+    let wanted = serde_json::json!({ "run_id": RUN, "root_node_type_ref": reference, "input": { "say": "good evening" } });
+    let started = call(gateway, dir, "POST", "/v1/runs", Some(wanted.to_string()))?;
+    let state = serde_json::from_str::<serde_json::Value>(&started).unwrap_or_default()["state"].to_string();
+    screen.say(&format!("run {RUN} through the Run Gateway with that token: it is {state}, and then"));
+    let events = call(gateway, dir, "GET", &format!("/v1/runs/{RUN}/events"), None)?;
+    for event in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(event).map_err(because("an event is no JSON"))?;
+        screen.add(&format!("event {}: {}", event["seq"], event["type"]));
+    }
+    Ok(())
+}
+
+fn call(
+    gateway: &Gateway,
+    dir: &Path,
+    method: &str,
+    path: &str,
+    data: Option<String>,
+) -> Result<String, Unfinished> {
+    let request = Request {
+        method: method.into(),
+        url: format!("{}{path}", gateway.url()),
+        audience: AUDIENCE.into(),
+        scope: None,
+        data: data.map(Data::Text),
+        content_type: None,
+        socket: None,
+        ca_file: None,
+    };
+    let mut body = Vec::new();
+    let done = request::request(&request, &dir.join("config.json"), io::empty(), &mut |_| (), &mut body)
+        .map_err(because("the gateway gave no answer"))?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    if done.status == 200 {
+        Ok(body)
+    } else {
+        Err(Unfinished(format!("the gateway answered {}: {body}", done.status)))
+    }
 }
 
 fn asked(socket: &Path) -> Result<Token, NoToken> {
