@@ -1,9 +1,11 @@
-//! How long callers wait for a token that is there: `cargo test --release -p node-sim --test broker -- --ignored
-//! --nocapture speed`.
+//! How long callers wait for a token that is there, with the binary as it is released: `cargo test -p node-sim
+//! --test broker -- --ignored --nocapture speed`.
 
 use core::time::Duration;
+use std::process::Command;
 use std::time::Instant;
 
+use super::device::built;
 use super::rig::{COORDINATOR, GATEWAY, Rig};
 
 const CALLS: usize = 20_000;
@@ -15,7 +17,8 @@ const WAITING: usize = 200;
 fn speed_of_a_cached_answer_while_a_fetch_hangs() {
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 600);
-    let mut daemon = rig.daemon();
+    let mut command = Command::new(built(&["--release"]));
+    let mut daemon = rig.daemon_by(command.arg("run").arg("--config").arg(rig.node.config()));
     daemon.comes_to("valid");
     rig.get(GATEWAY);
     rig.fault("body-stall");
