@@ -1,8 +1,8 @@
 //! The LED under a crowd of callers, in the device's own run loop.
 
 use core::convert::Infallible;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
