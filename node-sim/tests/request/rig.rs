@@ -1,9 +1,12 @@
 //! A daemon that gives out tokens, the token service they come from, and the command that uses them.
 
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 
 use serde_json::json;
 use server_stub::jwt::Algorithm;
@@ -12,7 +15,7 @@ use server_stub::{
     InboundSettings, Pace, ServerOptions, Sts, StsOptions,
 };
 
-use crate::device::{Daemon, Rig as Node};
+use crate::device::{Daemon, PATIENCE, Rig as Node};
 
 /// Quick to make keys for, unlike RSA.
 const ALGORITHM: Algorithm = Algorithm::Es256;
@@ -115,10 +118,53 @@ impl Rig {
         ended(&mut self.command(method, url, others), "")
     }
 
-    /// Begins it with its answer to be read from a pipe.
-    pub(crate) fn begin(&self, method: &str, url: &str) -> Child {
+    /// Begins it; its answer is read line by line.
+    pub(crate) fn begin(&self, method: &str, url: &str) -> Running {
         let mut command = self.command(method, url, &[]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Running { child, lines }
+    }
+}
+
+/// A command that runs. Killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    /// The next line that it prints. None: it prints nothing any more.
+    pub(crate) fn line(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line, though there should be one"),
+        }
+    }
+
+    /// What the system knows about it, less what only root may read.
+    pub(crate) fn known(&self, of: &str) -> String {
+        let known = fs::read(format!("/proc/{}/{of}", self.child.id()));
+        String::from_utf8_lossy(&known.unwrap_or_default()).into_owned()
+    }
+
+    /// Its exit code and what it told, once it has ended.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let mut told = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        (self.child.wait().unwrap().code(), told)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
