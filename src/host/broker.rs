@@ -274,3 +274,7 @@ impl Broker {
         }
     }
 }
+
+// Who calls can be asked of the kernel only there.
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

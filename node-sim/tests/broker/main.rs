@@ -6,9 +6,13 @@
 mod answers;
 mod caller;
 #[path = "../device/rig.rs"]
-#[expect(dead_code, reason = "the rude servers are the other tests'")]
+#[expect(dead_code, reason = "the other tests need more of it")]
 mod device;
+mod led;
 mod life;
 mod many;
+mod readme;
 mod rig;
 mod rude;
+mod secrets;
+mod speed;

@@ -208,3 +208,6 @@ impl Default for Version {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
