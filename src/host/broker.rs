@@ -4,10 +4,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`plan`] | what the configuration wants, names turned into numbers |
-//! | [`socket_file`], [`callers`], [`connection`] | the door, who knocks, and what goes over it |
-//! | [`request`], [`answer`] | HTTP |
-//! | [`desk`], [`rules`] | what is answered to whom |
+//! | `plan` | what the configuration wants, names turned into numbers |
+//! | `socket_file`, `callers`, `connection` | the door, who knocks, and what goes over it |
+//! | `request`, `answer` | HTTP |
+//! | `desk`, `rules` | what is answered to whom |
 
 mod accounts;
 mod answer;

@@ -32,7 +32,7 @@ mod error;
 
 /// How long connecting and answering may take where no configuration says so.
 const TIMES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
-/// What of a refusal is looked at, and handed on.
+/// What of a refusal is looked at.
 const MAX_REFUSAL: usize = 64 * 1024;
 /// What a service says that could not look the token's key up: the token may be good.
 const NO_KEYS: &str = "Unable to fetch JWKS";
@@ -120,9 +120,8 @@ pub fn request(
     if let Some(refusal) = refusal {
         advice = advice.or_else(|| refusal.advice().map(ToOwned::to_owned));
         write(out, &refusal.body)?;
-    } else {
-        hand_on(&mut answer, out)?;
     }
+    hand_on(&mut answer, out)?;
     Ok(Done { status: answer.status, advice })
 }
 
@@ -259,7 +258,7 @@ fn origin(url: &Uri) -> Result<ServiceUrl, NotRequested> {
     ))
 }
 
-/// A 401, read to its end.
+/// A 401, read to its end unless that is far.
 struct Refusal {
     body: Vec<u8>,
     /// What WWW-Authenticate says (RFC 9110, 11.6.1).

@@ -44,8 +44,8 @@ fn a_token_goes_neither_to_the_auth_service_nor_in_the_clear() {
         ("http://127.0.0.1.evil.example/", "plain HTTP"),
         ("https://user:pw@gw.home/", "must not hold a user name"),
         ("ftp://gw.home/", "must begin with https://"),
-        ("gw.home", "URL"),
-        ("/v1/runs", "URL"),
+        ("gw.home", "must begin with https://"),
+        ("/v1/runs", "the address"),
         ("https://gw.home/a b", "URL"),
     ] {
         let (code, told) = told(&asked("GET", url), &config);
