@@ -1,6 +1,6 @@
 //! One who calls at the socket.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -88,6 +88,15 @@ impl Caller {
     pub(super) fn hears(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The same where the other end may close before it has read all that was said.
+    pub(super) fn hears_before_it_is_cut_off(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Err(e) = self.0.read_to_end(&mut bytes) {
+            assert_eq!(e.kind(), ErrorKind::ConnectionReset, "{e}");
+        }
         bytes
     }
 

@@ -19,6 +19,8 @@ fn the_socket_is_for_anyone_to_knock_at_and_gone_at_the_end() {
     assert!(file.file_type().is_socket());
     assert_eq!(file.permissions().mode() & 0o777, 0o666);
     let waits = rig.caller();
+    // They are let in one after the other.
+    assert_eq!(rig.get("/v1/version").status, 200);
     let (status, _) = daemon.stop();
     assert_eq!(status.code(), Some(0));
     assert!(!rig.socket().exists());
