@@ -138,7 +138,7 @@ impl StsClient {
         let bounds = Bounds {
             sent,
             expires_in: None,
-            now: server_time.unwrap_or_else(|| clock::now().wall),
+            now: server_time.or_else(|| Some(clock::now().wall).filter(|now| *now >= clock::build_time())),
             date: HttpClient::told_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };

@@ -75,6 +75,8 @@ pub enum Flaw {
     Holder(Text<128>),
     /// It does not say when it ends.
     NoExpiry,
+    /// It does not say when it was issued, and nothing else tells how old it is.
+    Undated,
     /// It ended before it was here.
     Expired,
     /// Services will not take it yet.
@@ -244,6 +246,10 @@ impl fmt::Display for Flaw {
                 write!(f, "it is issued to '{azp}', which is not in azp; see audiences in sts")
             }
             Self::NoExpiry => f.write_str("it does not say when it expires; have the STS put exp into it"),
+            Self::Undated => f.write_str(
+                "how old it is cannot be told, as neither it nor the STS nor this board's clock knows the time; \
+                 have the STS put iat into it",
+            ),
             Self::Expired => {
                 f.write_str("it had expired when it came; check its lifespan and the clock at the STS")
             }

@@ -9,7 +9,7 @@ use crate::time::{Instant, UnixTime};
 const BOUNDS: Bounds = Bounds {
     sent: Instant::from_millis(1_000_000),
     expires_in: None,
-    now: UnixTime(10_000),
+    now: Some(UnixTime(10_000)),
     date: None,
     subject_expires: None,
 };
