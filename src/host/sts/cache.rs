@@ -21,7 +21,7 @@ use core::mem;
 use core::time::Duration;
 
 use self::entry::{Entry, Failure};
-use super::error::{Concern, Flaw, TokenError};
+use super::error::{Concern, Flaw, Grant, TokenError};
 use super::token::AccessToken;
 use super::wanted::Wanted;
 use crate::agent::Jitter;
@@ -66,6 +66,8 @@ pub struct TokenCache<W> {
     in_flight: Option<InFlight>,
     /// What failed for everybody.
     failure: Failure,
+    /// What failed for all who want the node's own tokens, and for all who exchange.
+    of_grants: [Failure; 2],
     jitter: Jitter,
 }
 
@@ -80,7 +82,13 @@ impl<W: PartialEq> TokenCache<W> {
     /// An empty one. `seed` decides its random delays.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { entries: Vec::new(), in_flight: None, failure: Failure::default(), jitter: Jitter::new(seed) }
+        Self {
+            entries: Vec::new(),
+            in_flight: None,
+            failure: Failure::default(),
+            of_grants: Default::default(),
+            jitter: Jitter::new(seed),
+        }
     }
 
     /// Whether there is a token; if one has to be fetched, `waiter` waits for it.
@@ -173,7 +181,7 @@ impl<W: PartialEq> TokenCache<W> {
         if let Some(flight) = &mut self.in_flight {
             flight.outdated = true;
         }
-        self.failure = Failure::default();
+        (self.failure, self.of_grants) = Default::default();
         let in_flight = self.in_flight.as_ref().map(|flight| &flight.wanted);
         self.entries.retain(|entry| !entry.waiters.is_empty() || in_flight == Some(&entry.wanted));
         self.entries.iter_mut().for_each(Entry::start_over);
@@ -183,7 +191,17 @@ impl<W: PartialEq> TokenCache<W> {
     /// who want it.
     pub fn forgive(&mut self) {
         self.failure.forgive();
+        self.of_grants.iter_mut().for_each(Failure::forgive);
         self.entries.iter_mut().for_each(|entry| entry.failure.forgive());
+    }
+
+    /// What may have failed for others and stands in the way of `wanted` all the same.
+    fn of_all(&self, wanted: &Wanted) -> [&Failure; 2] {
+        [&self.failure, &self.of_grants[place(wanted.grant())]]
+    }
+
+    fn failed_for_all(&self, wanted: &Wanted, now: Instant) -> Option<Asked> {
+        self.of_all(wanted).into_iter().find_map(|failure| failure.answer(now))
     }
 
     fn is_in_flight(&self, wanted: &Wanted) -> bool {
@@ -192,14 +210,18 @@ impl<W: PartialEq> TokenCache<W> {
 
     /// When the entry's token is to be fetched; `None` while nobody needs it or it is of no use.
     fn due(&self, entry: &Entry<W>) -> Option<Instant> {
-        let due = entry.needed_at()?.max(self.failure.over()?).max(entry.failure.over()?);
+        let mut due = entry.needed_at()?;
+        for failure in self.of_all(&entry.wanted).into_iter().chain([&entry.failure]) {
+            due = due.max(failure.over()?);
+        }
         // Once it has ended it is fetched for those who ask, not before.
         let lapses = |token: &Arc<AccessToken>| entry.waiters.is_empty() && token.expires() <= due;
         (!entry.token.as_ref().is_some_and(lapses)).then_some(due)
     }
 
     fn wait(&mut self, index: usize, waiter: W, now: Instant) -> Asked {
-        let failed = self.failure.answer(now).or_else(|| self.entries[index].failure.answer(now));
+        let entry = &self.entries[index];
+        let failed = self.failed_for_all(&entry.wanted, now).or_else(|| entry.failure.answer(now));
         if let Some(failed) = failed {
             return failed;
         }
@@ -216,6 +238,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     fn keep(&mut self, index: usize, token: AccessToken, now: Instant) -> Vec<(W, Asked)> {
         self.failure = Failure::default();
+        self.of_grants[place(self.entries[index].wanted.grant())] = Failure::default();
         let margin = (token.life() / 4).min(BEFORE_THE_END);
         let margin = margin - self.jitter.up_to(margin / 5);
         let token = Arc::new(token);
@@ -229,14 +252,20 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     fn fail(&mut self, index: usize, error: TokenError, now: Instant) -> Vec<(W, Asked)> {
-        let concerns_all = match error.concern() {
-            Concern::Sts | Concern::Client => true,
-            Concern::Wanted => false,
+        let wanted = self.entries[index].wanted.clone();
+        let concern = error.concern();
+        let failure = match concern {
+            Concern::Sts | Concern::Client => &mut self.failure,
+            Concern::Grant => &mut self.of_grants[place(wanted.grant())],
+            Concern::Wanted => &mut self.entries[index].failure,
         };
-        let failure = if concerns_all { &mut self.failure } else { &mut self.entries[index].failure };
         let answer = failure.add(error, &mut self.jitter, now);
-        let of = if concerns_all { 0..self.entries.len() } else { index..index + 1 };
-        let waiters = self.entries[of].iter_mut().flat_map(|entry| mem::take(&mut entry.waiters));
+        let concerned = self.entries.iter_mut().filter(|entry| match concern {
+            Concern::Sts | Concern::Client => true,
+            Concern::Grant => entry.wanted.grant() == wanted.grant(),
+            Concern::Wanted => entry.wanted == wanted,
+        });
+        let waiters = concerned.flat_map(|entry| mem::take(&mut entry.waiters));
         waiters.map(|waiter| (waiter, answer.clone())).collect()
     }
 
@@ -286,6 +315,14 @@ impl<W: PartialEq> TokenCache<W> {
         let idle = |entry: &Entry<W>| entry.waiters.is_empty() && !self.is_in_flight(&entry.wanted);
         let candidates = self.entries.iter().enumerate().filter(|(_, entry)| idle(entry) && may_go(entry));
         Some(candidates.min_by_key(|(_, e)| (e.wanted.subject.is_none(), e.used))?.0)
+    }
+}
+
+/// Where [`TokenCache`] keeps what failed for it.
+const fn place(grant: Grant) -> usize {
+    match grant {
+        Grant::ClientCredentials => 0,
+        Grant::Exchange => 1,
     }
 }
 

@@ -92,6 +92,8 @@ pub enum Concern {
     Sts,
     /// This node as its client, whatever is asked for.
     Client,
+    /// This way of asking, whatever for: the client may have leave for another.
+    Grant,
     /// What was asked for, and nothing else.
     Wanted,
 }
@@ -148,7 +150,10 @@ impl TokenError {
         match self {
             // With this status it is about who asks, with others about what for: Keycloak's 400
             // invalid_client is "Audience not found".
-            Self::Refused { status: 401, .. } if self.is_permanent() => Concern::Client,
+            Self::Refused { status: 401, error, .. } if error.is("invalid_client") => Concern::Client,
+            // A client may exchange though it has no tokens of its own (Keycloak: service accounts off), and
+            // the other way round (RFC 6749, 5.2: "this authorization grant type").
+            Self::Refused { status: 401, error, .. } if error.is("unauthorized_client") => Concern::Grant,
             Self::Failed { status: 500..=599, grant: Grant::Exchange, .. } => {
                 // One caller's odd token may do that to a server, and others must not pay for it.
                 Concern::Wanted
@@ -189,7 +194,9 @@ impl fmt::Display for TokenError {
                 }
                 f.write_str("); ")?;
                 f.write_str(match (self.concern(), grant) {
-                    (Concern::Client, _) | (_, Grant::ClientCredentials) if self.is_permanent() => {
+                    (Concern::Client | Concern::Grant, _) | (_, Grant::ClientCredentials)
+                        if self.is_permanent() =>
+                    {
                         "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled \
                          there for this grant and audience; then reload"
                     }

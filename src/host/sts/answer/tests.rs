@@ -97,7 +97,7 @@ fn refusals_are_what_they_are_whoever_words_them() {
             Client,
             true,
         ),
-        (ClientCredentials, 401, "unauthorized_client", "Invalid client secret", Client, true),
+        (ClientCredentials, 401, "unauthorized_client", "Invalid client secret", Concern::Grant, true),
         (ClientCredentials, 400, "unauthorized_client", "Client not enabled", Wanted, true),
         (ClientCredentials, 400, "unsupported_grant_type", "Unsupported grant_type", Wanted, false),
         (ClientCredentials, 400, "invalid_scope", "Invalid scopes: x", Wanted, false),
@@ -115,7 +115,7 @@ fn refusals_are_what_they_are_whoever_words_them() {
         assert!(told.contains(error) && told.contains(description), "{told}");
         let code = if grant == Exchange { "token_exchange_failed" } else { "token_request_failed" };
         assert_eq!(refused.code(), code);
-        assert!(matches!(concern, Client | Wanted) && concern != Sts);
+        assert!(concern != Sts);
     }
 }
 

@@ -186,17 +186,39 @@ fn retry_after_is_honoured() {
 
 #[test]
 fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
-    for error in ["invalid_client", "unauthorized_client"] {
-        let (mut cache, a, b) = (TokenCache::new(7), plain("a"), plain("b"));
-        cache.ask(&a, 1, at(0));
-        let told = fetch(&mut cache, &a, Err(refused(401, error)), at(0));
-        assert_eq!(retry_in(&told[0].1), None);
-        for wanted in [&a, &b, &exchange("a", "s")] {
-            assert_eq!(retry_in(&cache.ask(wanted, 2, at(1_000_000))), None);
+    let (mut cache, a, b) = (TokenCache::new(7), plain("a"), plain("b"));
+    cache.ask(&a, 1, at(0));
+    let told = fetch(&mut cache, &a, Err(refused(401, "invalid_client")), at(0));
+    assert_eq!(retry_in(&told[0].1), None);
+    for wanted in [&a, &b, &exchange("a", "s")] {
+        assert_eq!(retry_in(&cache.ask(wanted, 2, at(1_000_000))), None);
+    }
+    assert_eq!((cache.next_request(at(1_000_000)), cache.deadline()), (None, None));
+    cache.start_over();
+    assert_eq!(cache.ask(&b, 3, at(1_000_000)), Asked::Waiting);
+}
+
+#[test]
+fn a_grant_that_the_client_has_no_leave_for_stands_in_the_way_of_no_other_grant() {
+    let (own, other, x) = (plain("a"), plain("b"), exchange("a", "s"));
+    for (denied, denied_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
+        let mut cache = TokenCache::new(7);
+        for (waiter, wanted) in [(1, denied), (2, denied_too), (3, allowed)] {
+            assert_eq!(cache.ask(wanted, waiter, at(0)), Asked::Waiting);
         }
-        assert_eq!((cache.next_request(at(1_000_000)), cache.deadline()), (None, None));
-        cache.start_over();
-        assert_eq!(cache.ask(&b, 3, at(1_000_000)), Asked::Waiting);
+        while let Some(wanted) = cache.next_request(at(0)) {
+            let result = if wanted.grant() == allowed.grant() {
+                Ok(token(1, at(0), S(300)))
+            } else {
+                Err(refused(401, "unauthorized_client"))
+            };
+            cache.fetched(&wanted, result, at(0));
+        }
+        assert_eq!(retry_in(&cache.ask(denied, 4, at(10))), None);
+        assert_eq!(retry_in(&cache.ask(denied_too, 4, at(10))), None, "asked once for all of its kind");
+        assert!(matches!(cache.ask(allowed, 4, at(10)), Asked::Held(_)));
+        cache.forgive();
+        assert_eq!(cache.ask(denied_too, 5, at(10)), Asked::Waiting);
     }
 }
 
