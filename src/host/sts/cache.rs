@@ -93,7 +93,10 @@ impl<W: PartialEq> TokenCache<W> {
 
     /// Whether there is a token; if one has to be fetched, `waiter` waits for it.
     pub fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
-        let Some(index) = self.find_or_make(wanted, now) else { return Asked::Full };
+        let index = match self.find_or_make(wanted, now) {
+            Ok(index) => index,
+            Err(none) => return none,
+        };
         match self.entries[index].held(now) {
             Some(token) => Asked::Held(token),
             None => self.wait(index, waiter, now),
@@ -104,7 +107,10 @@ impl<W: PartialEq> TokenCache<W> {
     /// new one, unless there is one by now or one was fetched for this reason a moment ago. Others get the old
     /// one meanwhile: whoever says so may be wrong.
     pub fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
-        let Some(index) = self.find_or_make(wanted, now) else { return Asked::Full };
+        let index = match self.find_or_make(wanted, now) {
+            Ok(index) => index,
+            Err(none) => return none,
+        };
         let on_its_way = self.is_in_flight(wanted) || !self.entries[index].waiters.is_empty();
         let entry = &mut self.entries[index];
         if let Some(token) = entry.held(now) {
@@ -247,7 +253,7 @@ impl<W: PartialEq> TokenCache<W> {
             // What has ended is wiped.
             entry.held(now);
         }
-        self.make_room(index);
+        self.make_room(index, now);
         waiters.into_iter().map(|waiter| (waiter, Asked::Held(Arc::clone(&token)))).collect()
     }
 
@@ -269,15 +275,21 @@ impl<W: PartialEq> TokenCache<W> {
         waiters.map(|waiter| (waiter, answer.clone())).collect()
     }
 
-    fn find_or_make(&mut self, wanted: &Wanted, now: Instant) -> Option<usize> {
+    /// The place of `wanted`, or what is to be said where there is none.
+    fn find_or_make(&mut self, wanted: &Wanted, now: Instant) -> Result<usize, Asked> {
         let index = match self.entries.iter().position(|entry| entry.wanted == *wanted) {
             Some(index) => index,
             None => {
+                // What cannot be had anyway pushes nothing out.
+                if let Some(failed) = self.failed_for_all(wanted, now) {
+                    return Err(failed);
+                }
                 while self.lacks_room_for(wanted) {
-                    let victim = self.least_used(|entry| {
+                    let victim = self.least_used(now, |entry| {
                         // What callers want on others' behalf does not push the node's own tokens out.
-                        wanted.subject.is_none() || entry.wanted.subject.is_some() || entry.token.is_none()
-                    })?;
+                        wanted.subject.is_none() || entry.wanted.subject.is_some() || !entry.is_good(now)
+                    });
+                    let victim = victim.ok_or(Asked::Full)?;
                     self.entries.swap_remove(victim);
                 }
                 self.entries.push(Entry::new(wanted.clone()));
@@ -286,7 +298,7 @@ impl<W: PartialEq> TokenCache<W> {
         };
         let entry = &mut self.entries[index];
         (entry.used, entry.asked) = (now, true);
-        Some(index)
+        Ok(index)
     }
 
     fn lacks_room_for(&self, wanted: &Wanted) -> bool {
@@ -301,20 +313,20 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     /// Drops tokens, but not the one at `kept`, until what is left fits or is needed.
-    fn make_room(&mut self, kept: usize) {
+    fn make_room(&mut self, kept: usize, now: Instant) {
         let kept = self.entries[kept].wanted.clone();
         while self.bytes() > MAX_BYTES
-            && let Some(victim) = self.least_used(|entry| entry.wanted != kept)
+            && let Some(victim) = self.least_used(now, |entry| entry.wanted != kept)
         {
             self.entries.swap_remove(victim);
         }
     }
 
-    /// Of those that nobody waits for and that `may_go`, exchanges first.
-    fn least_used(&self, may_go: impl Fn(&Entry<W>) -> bool) -> Option<usize> {
+    /// Of those that nobody waits for and that `may_go`: what holds no good token first, and then exchanges.
+    fn least_used(&self, now: Instant, may_go: impl Fn(&Entry<W>) -> bool) -> Option<usize> {
         let idle = |entry: &Entry<W>| entry.waiters.is_empty() && !self.is_in_flight(&entry.wanted);
         let candidates = self.entries.iter().enumerate().filter(|(_, entry)| idle(entry) && may_go(entry));
-        Some(candidates.min_by_key(|(_, e)| (e.wanted.subject.is_none(), e.used))?.0)
+        Some(candidates.min_by_key(|(_, e)| (e.is_good(now), e.wanted.subject.is_none(), e.used))?.0)
     }
 }
 

@@ -65,6 +65,11 @@ impl<W> Entry<W> {
         self.token.clone()
     }
 
+    /// Whether it holds a token that is still good.
+    pub(super) fn is_good(&self, now: Instant) -> bool {
+        self.token.as_ref().is_some_and(|token| now < token.expires())
+    }
+
     /// Takes a new token, to be renewed `margin` before its end; returns who waited for it.
     pub(super) fn keep(&mut self, token: Arc<AccessToken>, margin: Duration) -> Vec<W> {
         self.renew_at = Instant::from_millis(token.expires().as_millis().saturating_sub(millis(margin)));

@@ -362,6 +362,33 @@ fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
 }
 
 #[test]
+fn what_comes_to_nothing_pushes_no_good_token_out() {
+    let mut cache = TokenCache::new(17);
+    for i in 0..40 {
+        with(&mut cache, &exchange("a", &format!("good-{i}")), i, S(300), at(0));
+    }
+    // Each refused by itself.
+    for i in 0..100 {
+        let junk = exchange("a", &format!("junk-{i}"));
+        assert_eq!(cache.ask(&junk, 1, at(1 + i)), Asked::Waiting);
+        fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(1 + i));
+    }
+    // And while nothing can be had at all.
+    assert_eq!(cache.ask(&plain("own"), 1, at(101)), Asked::Waiting);
+    fetch(&mut cache, &plain("own"), Err(refused(401, "invalid_client")), at(101));
+    let kept = cache.entries.len();
+    for i in 0..100 {
+        let asked = cache.ask(&exchange("a", &format!("more-{i}")), 1, at(102));
+        assert_eq!(retry_in(&asked), None);
+    }
+    assert_eq!(cache.entries.len(), kept);
+    for i in 0..40 {
+        let good = cache.ask(&exchange("a", &format!("good-{i}")), 1, at(110));
+        assert!(matches!(good, Asked::Held(_)), "{i}");
+    }
+}
+
+#[test]
 fn long_subjects_and_waiters_are_bounded_too() {
     let mut cache = TokenCache::new(15);
     let long = |i: u32| exchange("a", &format!("{i:08192}"));
