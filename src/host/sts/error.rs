@@ -154,8 +154,15 @@ impl TokenError {
             // A client may exchange though it has no tokens of its own (Keycloak: service accounts off), and
             // the other way round (RFC 6749, 5.2: "this authorization grant type").
             Self::Refused { status: 401, error, .. } if error.is("unauthorized_client") => Concern::Grant,
-            Self::Failed { status: 500..=599, grant: Grant::Exchange, .. } => {
-                // One caller's odd token may do that to a server, and others must not pay for it.
+            // One caller's odd token may do that to a server or to a proxy before it, and others must not pay
+            // for it. What comes before a request is sent is of everybody's all the same.
+            Self::Failed { grant: Grant::Exchange, .. } => Concern::Wanted,
+            Self::Unanswered { grant: Grant::Exchange, trouble }
+                if matches!(
+                    trouble.kind,
+                    TroubleKind::Stalled | TroubleKind::ClosedEarly | TroubleKind::NotUnderstood
+                ) =>
+            {
                 Concern::Wanted
             }
             Self::Unanswered { .. } | Self::Failed { .. } => Concern::Sts,

@@ -141,8 +141,29 @@ fn what_is_not_of_an_sts_is_waited_out() {
         assert_eq!((failed.concern(), failed.is_permanent()), (Concern::Sts, false));
     }
     // But not for everybody because of one caller's token.
-    let failed = read_as(Grant::Exchange, 500, "").expect_err("failed");
-    assert_eq!(failed.concern(), Concern::Wanted);
+    for (status, body) in [(500, ""), (413, "<html>"), (431, ""), (429, ""), (200, "[]")] {
+        let failed = read_as(Grant::Exchange, status, body).expect_err("failed");
+        assert_eq!(failed.concern(), Concern::Wanted, "{status}");
+    }
+}
+
+#[test]
+fn what_befalls_one_exchange_on_its_way_is_of_nobody_else_but_an_sts_that_is_away_is_of_all() {
+    use crate::agent::{Trouble, TroubleKind};
+    for (kind, concern) in [
+        (TroubleKind::Stalled, Concern::Wanted),
+        (TroubleKind::ClosedEarly, Concern::Wanted),
+        (TroubleKind::NotUnderstood, Concern::Wanted),
+        (TroubleKind::NameUnknown, Concern::Sts),
+        (TroubleKind::Unreachable, Concern::Sts),
+        (TroubleKind::HandshakeCut, Concern::Sts),
+        (TroubleKind::Clock, Concern::Sts),
+    ] {
+        let unanswered =
+            |grant| TokenError::Unanswered { grant, trouble: Trouble::new(kind, format_args!("x")) };
+        assert_eq!(unanswered(Grant::Exchange).concern(), concern, "{kind:?}");
+        assert_eq!(unanswered(Grant::ClientCredentials).concern(), Concern::Sts, "{kind:?}");
+    }
 }
 
 #[test]
