@@ -6,11 +6,14 @@ use core::mem;
 use core::time::Duration;
 
 use super::Asked;
-use crate::agent::Jitter;
+use crate::agent::{Jitter, Outcome};
 use crate::host::sts::error::TokenError;
 use crate::host::sts::token::AccessToken;
 use crate::host::sts::wanted::{SubjectToken, Wanted};
 use crate::time::{Instant, millis};
+
+/// When the board's clock is looked at again while it is not set: it is before long, once there is a network.
+const CLOCK_AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Entry<W> {
@@ -106,10 +109,14 @@ pub(super) fn subject_len(wanted: &Wanted) -> usize {
 impl Failure {
     /// Notes that it failed again; what those who wait are told.
     pub(super) fn add(&mut self, error: TokenError, jitter: &mut Jitter, now: Instant) -> Asked {
-        self.count = self.count.saturating_add(1);
+        // Nobody was asked, so nobody is spared by waiting longer each time.
+        let unasked = error.outcome() == Outcome::Clock;
+        self.count = self.count.saturating_add(u32::from(!unasked));
         let error = Arc::new(error);
         let (until, retry_in) = if error.is_permanent() {
             (Until::Never, None)
+        } else if unasked {
+            (Until::At(now + CLOCK_AGAIN), Some(CLOCK_AGAIN))
         } else {
             let delay = jitter.retry(self.count, error.retry_after());
             (Until::At(now + delay), Some(delay))

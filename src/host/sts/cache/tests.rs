@@ -157,6 +157,22 @@ fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once()
 }
 
 #[test]
+fn a_clock_that_is_not_set_is_looked_at_again_soon_and_lengthens_no_delay() {
+    let (mut cache, a) = (TokenCache::new(4), plain("a"));
+    for i in 0..20 {
+        assert_eq!(cache.ask(&a, 1, at(5 * i)), Asked::Waiting, "{i}");
+        let unset = TokenError::Unanswered { grant: GRANT, trouble: Trouble::clock() };
+        let told = fetch(&mut cache, &a, Err(unset), at(5 * i));
+        assert_eq!(retry_in(&told[0].1), Some(S(5)), "{i}");
+    }
+    assert_eq!(cache.ask(&a, 1, at(100)), Asked::Waiting);
+    let (told, mut fresh) = (fetch(&mut cache, &a, Err(away()), at(100)), TokenCache::new(4));
+    fresh.ask(&a, 1, at(100));
+    let first = fetch(&mut fresh, &a, Err(away()), at(100));
+    assert_eq!(retry_in(&told[0].1), retry_in(&first[0].1), "the first failure that counts");
+}
+
+#[test]
 fn a_token_outlives_the_sts_as_long_as_it_is_good() {
     let (mut cache, a) = (TokenCache::new(5), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
