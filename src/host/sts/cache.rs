@@ -118,9 +118,6 @@ impl<W: PartialEq> TokenCache<W> {
             if token.fingerprint() != refused || (fetched_lately && !on_its_way) {
                 return Asked::Held(token);
             }
-            if !on_its_way {
-                entry.refused = Some(now);
-            }
         }
         self.wait(index, waiter, now)
     }
@@ -130,11 +127,17 @@ impl<W: PartialEq> TokenCache<W> {
         if self.in_flight.is_some() {
             return None;
         }
-        let due = self.entries.iter().filter(|entry| self.due(entry).is_some_and(|due| due <= now));
+        let entries = self.entries.iter().enumerate();
+        let due = entries.filter(|(_, entry)| self.due(entry).is_some_and(|due| due <= now));
         // Those who wait before those who can do without, the node's own tokens before exchanges.
-        let first =
-            due.min_by_key(|e| (e.waiters.is_empty(), e.wanted.subject.is_some(), e.waiting_since))?;
-        let wanted = first.wanted.clone();
+        let (first, _) =
+            due.min_by_key(|(_, e)| (e.waiters.is_empty(), e.wanted.subject.is_some(), e.waiting_since))?;
+        let entry = &mut self.entries[first];
+        // Who waits though there is a good token has been refused it.
+        if !entry.waiters.is_empty() && entry.is_good(now) {
+            entry.refused = Some(now);
+        }
+        let wanted = entry.wanted.clone();
         self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false });
         Some(wanted)
     }

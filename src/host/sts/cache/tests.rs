@@ -303,6 +303,23 @@ fn a_refused_token_is_fetched_anew_for_those_who_say_so_and_only_now_and_then() 
 }
 
 #[test]
+fn a_refused_token_that_was_not_asked_for_anew_may_be_at_the_next_chance() {
+    let (mut cache, a, b) = (TokenCache::new(9), plain("a"), plain("b"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    let old = cache.ask(&a, 0, at(1));
+    let old = fingerprint(&old);
+    // Nothing can be asked for at the moment.
+    cache.ask(&b, 1, at(2));
+    fetch(&mut cache, &b, Err(failed(503, Some(S(10)))), at(2));
+    assert!(matches!(cache.ask_again(&a, old, 2, at(3)), Asked::Failed { .. }));
+    // And then whoever asked left before it was.
+    assert_eq!(cache.ask_again(&a, old, 3, at(14)), Asked::Waiting);
+    cache.forget(&3);
+    assert_eq!(cache.ask_again(&a, old, 4, at(15)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(15)), Some(a));
+}
+
+#[test]
 fn what_ends_with_its_subject_is_not_renewed() {
     let (mut cache, x) = (TokenCache::new(10), exchange("a", "subject"));
     cache.ask(&x, 0, at(0));
