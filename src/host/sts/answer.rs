@@ -90,6 +90,7 @@ impl Answer<'_> {
                 error: self.shown(&error),
                 description: self.shown(&error_description.unwrap_or_default()),
                 retry_after,
+                undated: false,
             },
             Err(_) => self.failure(),
         }

@@ -35,7 +35,10 @@ const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// A server whose clock is further from ours than this, in seconds, may refuse an assertion because of it.
-const SKEW: u64 = 30;
+const SKEW: u64 = 5;
+/// How far back assertions are dated, in seconds: services refuse what is of the future (Keycloak: by more than
+/// 15 s), and few mind what is a little old.
+const BACK: u64 = 15;
 
 /// Gets tokens for one client of one STS.
 pub struct StsClient {
@@ -102,13 +105,17 @@ impl StsClient {
         if self.clock_floor.is_some_and(|floor| clock::now().wall < floor) {
             return Err(TokenError::Unanswered { grant, trouble: Trouble::clock() });
         }
-        let (result, server_time) = self.ask(wanted)?;
-        match (&result, server_time) {
-            (Err(refused), Some(time)) if refused.is_permanent() && self.learns_offset(time) => {
-                self.ask(wanted).and_then(|(result, _)| result)
-            }
-            _ => result,
+        let (result, mut server_time) = self.ask(wanted)?;
+        let Err(mut refused) = result else { return result };
+        if refused.is_permanent() && server_time.is_some_and(|time| self.learns_offset(time)) {
+            let (again, time) = self.ask(wanted)?;
+            let Err(again) = again else { return again };
+            (refused, server_time) = (again, time);
         }
+        // Where it may have been for the date of our proof, it is not for good: clocks are set sooner or later.
+        let dated = matches!(self.proof, Proof::Key(_));
+        let in_doubt = dated && server_time.is_none_or(|time| self.is_off(time).is_some());
+        Err(if in_doubt { refused.for_its_date() } else { refused })
     }
 
     /// One request. Besides what came of it, the time of the server that was proved over TLS.
@@ -175,7 +182,7 @@ impl StsClient {
                 form.add("client_id", &self.client_id);
                 form.add("client_assertion_type", ASSERTION);
                 let now = self.offset().saturating_add_unsigned(clock::now().wall.0);
-                let now = UnixTime(u64::try_from(now).unwrap_or_default());
+                let now = UnixTime(u64::try_from(now).unwrap_or_default().saturating_sub(BACK));
                 form.add("client_assertion", &key.assertion(&self.client_id, &self.issuer, now)?);
             }
         }
@@ -199,15 +206,17 @@ impl StsClient {
     /// that. From then on they are dated by that clock.
     fn learns_offset(&self, server: UnixTime) -> bool {
         let Proof::Key(_) = self.proof else { return false };
+        let Some(ahead) = self.is_off(server) else { return false };
+        info!("the STS's clock is {ahead} s ahead of this board's: assertions are dated by it");
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        true
+    }
+
+    /// How far the server's clock is ahead of ours, in seconds, if that is not what assertions are dated by.
+    fn is_off(&self, server: UnixTime) -> Option<i64> {
         let ours = clock::now().wall;
         let ahead = i64::try_from(i128::from(server.0) - i128::from(ours.0)).unwrap_or_default();
-        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
-        let wrong = ahead.abs_diff(*offset) > SKEW;
-        if wrong {
-            info!("the STS's clock is {ahead} s ahead of this board's: assertions are dated by it");
-            *offset = ahead;
-        }
-        wrong
+        (ahead.abs_diff(self.offset()) > SKEW).then_some(ahead)
     }
 }
 

@@ -37,6 +37,8 @@ pub enum TokenError {
         description: Text<160>,
         /// How long it wants to be left alone.
         retry_after: Option<Duration>,
+        /// Whether it may be for how our proof was dated: by which clock the STS goes is not known.
+        undated: bool,
     },
     /// An answer that is neither a token nor a refusal: overload, failure, something in the STS's place.
     Failed {
@@ -140,8 +142,17 @@ impl TokenError {
     /// Whether asking again is of no use before the configuration changes here or there.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Refused { error, .. }
+        matches!(self, Self::Refused { error, undated: false, .. }
             if error.is("invalid_client") || error.is("unauthorized_client"))
+    }
+
+    /// The same, where what it refuses may be how our proof was dated.
+    #[must_use]
+    pub(super) fn for_its_date(mut self) -> Self {
+        if let Self::Refused { undated, .. } = &mut self {
+            *undated = true;
+        }
+        self
     }
 
     /// What else it stands in the way of.
@@ -194,19 +205,20 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unanswered { trouble, .. } => write!(f, "the STS gave no answer: {}", trouble.reason),
-            Self::Refused { status, error, description, grant, .. } => {
+            Self::Refused { status, error, description, grant, undated, .. } => {
                 write!(f, "the STS refuses ({status} {error}")?;
                 if !description.as_str().is_empty() {
                     write!(f, ": {description}")?;
                 }
                 f.write_str("); ")?;
+                if *undated && self.concern() != Concern::Wanted {
+                    f.write_str(
+                        "check that this board's clock is right (the key's proof is dated by it), and ",
+                    )?;
+                }
                 f.write_str(match (self.concern(), grant) {
-                    (Concern::Client | Concern::Grant, _) | (_, Grant::ClientCredentials)
-                        if self.is_permanent() =>
-                    {
-                        "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled \
-                         there for this grant and audience; then reload"
-                    }
+                    (Concern::Client | Concern::Grant, _) => CHECK_CLIENT,
+                    (_, Grant::ClientCredentials) if self.is_permanent() => CHECK_CLIENT,
                     (_, Grant::Exchange) => {
                         "check the subject token, and that the STS lets this client exchange it for that audience"
                     }
@@ -233,6 +245,9 @@ impl fmt::Display for TokenError {
         }
     }
 }
+
+const CHECK_CLIENT: &str = "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled there \
+     for this grant and audience; then reload";
 
 impl core::error::Error for TokenError {}
 

@@ -40,7 +40,8 @@ fn failed(status: u16, retry_after: Option<Duration>) -> TokenError {
 
 fn refused(status: u16, error: &str) -> TokenError {
     let error = Text::from(error);
-    TokenError::Refused { grant: GRANT, status, error, description: Text::new(), retry_after: None }
+    let description = Text::new();
+    TokenError::Refused { grant: GRANT, status, error, description, retry_after: None, undated: false }
 }
 
 /// A cache in which `wanted` was fetched at `now` for somebody, to live for `life`.
