@@ -86,7 +86,7 @@ impl StsClient {
         let needs_clock = sts.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
         Ok(Self {
             http: HttpClient::new(&sts.token_endpoint, config.connect_timeout, config.request_timeout, tls),
-            endpoint: sts.token_endpoint.as_str().to_string(),
+            endpoint: sts.token_endpoint.whole().to_string(),
             issuer: sts.issuer.clone(),
             client_id: sts.client_id.clone(),
             proof,

@@ -25,7 +25,7 @@ fn client(url: &str, proof: Proof) -> StsClient {
             config.request_timeout,
             Tls::new(&config).expect("TLS"),
         ),
-        endpoint: url.as_str().into(),
+        endpoint: url.whole().into(),
         issuer: "https://sts.home/realms/arp-dev".into(),
         client_id: "node 1".into(),
         proof,
