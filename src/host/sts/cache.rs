@@ -76,6 +76,8 @@ struct InFlight {
     wanted: Wanted,
     /// By a configuration that is not in use any more.
     outdated: bool,
+    /// Begun before somebody said that what was refused has been mended.
+    before_mend: bool,
 }
 
 impl<W: PartialEq> TokenCache<W> {
@@ -138,7 +140,7 @@ impl<W: PartialEq> TokenCache<W> {
             entry.refused = Some(now);
         }
         let wanted = entry.wanted.clone();
-        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false });
+        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false, before_mend: false });
         Some(wanted)
     }
 
@@ -152,11 +154,12 @@ impl<W: PartialEq> TokenCache<W> {
         if !self.is_in_flight(wanted) {
             return Vec::new();
         }
-        let outdated = self.in_flight.take().is_some_and(|flight| flight.outdated);
+        let Some(InFlight { outdated, before_mend, .. }) = self.in_flight.take() else { return Vec::new() };
         let index = self.entries.iter().position(|entry| entry.wanted == *wanted);
         match (index, result) {
             // Those who wait still do, for what comes of the new configuration.
             (Some(_), _) if outdated => Vec::new(),
+            (Some(_), Err(error)) if before_mend && error.is_permanent() => Vec::new(),
             (Some(index), Ok(token)) if now < token.expires() => self.keep(index, token, now),
             (Some(index), Ok(_)) => {
                 let error = TokenError::Unusable { grant: wanted.grant(), flaw: Flaw::Expired };
@@ -199,6 +202,9 @@ impl<W: PartialEq> TokenCache<W> {
     /// Somebody says that what the STS refused for good has been mended there: it is asked for again by those
     /// who want it.
     pub fn forgive(&mut self) {
+        if let Some(flight) = &mut self.in_flight {
+            flight.before_mend = true;
+        }
         self.failure.forgive();
         self.of_grants.iter_mut().for_each(Failure::forgive);
         self.entries.iter_mut().for_each(|entry| entry.failure.forgive());

@@ -260,6 +260,23 @@ fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_m
 }
 
 #[test]
+fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
+    let (mut cache, a) = (TokenCache::new(1), plain("a"));
+    assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(0)).as_ref(), Some(&a));
+    cache.forgive();
+    assert_eq!(cache.fetched(&a, Err(refused(401, "invalid_client")), at(1)), vec![], "it still waits");
+    let told = fetch(&mut cache, &a, Ok(token(1, at(1), S(300))), at(1));
+    assert!(matches!(told[..], [(1, Asked::Held(_))]), "{told:?}");
+    // What came well is kept, though it was asked for before.
+    cache.start_over();
+    assert_eq!(cache.ask(&a, 1, at(2)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(2)).as_ref(), Some(&a));
+    cache.forgive();
+    assert_eq!(cache.fetched(&a, Ok(token(2, at(2), S(300))), at(3)).len(), 1);
+}
+
+#[test]
 fn what_is_refused_for_one_audience_stands_in_the_way_of_no_other() {
     for (error, permanent) in [
         (refused(400, "invalid_client"), true),
