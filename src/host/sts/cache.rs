@@ -126,6 +126,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     /// What is to be fetched now, if anything: what comes of it is to be handed to [`TokenCache::fetched`].
     pub fn next_request(&mut self, now: Instant) -> Option<Wanted> {
+        self.sweep(now);
         if self.in_flight.is_some() {
             return None;
         }
@@ -258,10 +259,6 @@ impl<W: PartialEq> TokenCache<W> {
         let margin = margin - self.jitter.up_to(margin / 5);
         let token = Arc::new(token);
         let waiters = self.entries[index].keep(Arc::clone(&token), margin);
-        for entry in &mut self.entries {
-            // What has ended is wiped.
-            entry.held(now);
-        }
         self.make_room(index, now);
         waiters.into_iter().map(|waiter| (waiter, Asked::Held(Arc::clone(&token)))).collect()
     }
@@ -329,6 +326,17 @@ impl<W: PartialEq> TokenCache<W> {
         {
             self.entries.swap_remove(victim);
         }
+    }
+
+    /// Wipes tokens that have ended, and subjects that nobody asks for any more.
+    fn sweep(&mut self, now: Instant) {
+        let mut entries = mem::take(&mut self.entries);
+        entries.retain_mut(|entry| {
+            let due = self.due(entry).is_some_and(|due| due <= now);
+            let needed = due || !entry.waiters.is_empty() || self.is_in_flight(&entry.wanted);
+            needed || entry.held(now).is_some() || !entry.failure.is_over_and_done_with(now)
+        });
+        self.entries = entries;
     }
 
     /// Of those that nobody waits for and that `may_go`: what holds no good token first, and then exchanges.

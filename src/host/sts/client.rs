@@ -33,6 +33,8 @@ use crate::time::UnixTime;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// RFC 7617, 2.
+const BASIC: &str = "Basic ";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// A server whose clock is further from ours than this, in seconds, may refuse an assertion because of it.
 const SKEW: u64 = 5;
@@ -151,7 +153,13 @@ impl StsClient {
         };
         let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();
         let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp };
-        let secrets = [self.proof.secret(), subject.map(|subject| subject.expose()).unwrap_or_default()];
+        // The header of basic authentication holds the secret in a form of its own.
+        let header = authorization.as_ref().and_then(|(_, value)| value.to_str().ok());
+        let secrets = [
+            self.proof.secret(),
+            subject.map(|subject| subject.expose()).unwrap_or_default(),
+            header.and_then(|header| header.strip_prefix(BASIC)).unwrap_or_default(),
+        ];
         let answer = Answer {
             grant,
             status,
@@ -269,7 +277,7 @@ fn basic(client_id: &str, secret: &str) -> Option<(&'static str, HeaderValue)> {
     both.push(':');
     form::encode(secret, &mut both);
     let mut header = Zeroizing::new(String::with_capacity(both.len() * 2 + 8));
-    header.push_str("Basic ");
+    header.push_str(BASIC);
     STANDARD.encode_string(both.as_bytes(), &mut header);
     let mut header = HeaderValue::from_str(&header).ok()?;
     header.set_sensitive(true);

@@ -178,6 +178,25 @@ fn a_secret_that_is_sent_back_is_not_shown() {
 }
 
 #[test]
+fn nor_is_one_that_is_sent_back_as_it_was_sent() {
+    let secret = "p:q+r s?>~";
+    for echo in ["p%3Aq%2Br+s%3F%3E%7E", "cDpxK3Igcz8+fg", "cDpxK3Igcz8-fg==", secret] {
+        let body = format!(r#"{{"error":"invalid_client","error_description":"not {echo}"}}"#);
+        let secrets = ["", secret];
+        let answer = Answer {
+            grant: Grant::ClientCredentials,
+            status: 401,
+            body: body.as_bytes(),
+            retry_after: None,
+            secrets: &secrets,
+        };
+        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS);
+        let Err(TokenError::Refused { description, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(description.as_str(), "", "{echo}");
+    }
+}
+
+#[test]
 fn control_characters_of_a_refusal_do_not_reach_the_log() {
     let refused = read(400, r#"{"error":"x\n\u001b[0m","error_description":"y\r"}"#).expect_err("refused");
     assert!(!refused.to_string().contains(char::is_control));

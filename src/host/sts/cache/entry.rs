@@ -6,7 +6,7 @@ use core::mem;
 use core::time::Duration;
 
 use super::Asked;
-use crate::agent::{Jitter, Outcome};
+use crate::agent::{Jitter, Outcome, RETRY_CAP};
 use crate::host::sts::error::TokenError;
 use crate::host::sts::token::AccessToken;
 use crate::host::sts::wanted::{SubjectToken, Wanted};
@@ -141,6 +141,11 @@ impl Failure {
             Until::At(_) => return None,
         };
         Some(Asked::Failed { error: Arc::clone(error), retry_in })
+    }
+
+    /// Whether it stands in the way of nothing, and is so long ago that another is the first again.
+    pub(super) fn is_over_and_done_with(&self, now: Instant) -> bool {
+        self.last.is_none() || self.over().is_some_and(|over| over + RETRY_CAP * 2 <= now)
     }
 
     /// When it no longer stands in the way; `None` for never.

@@ -413,6 +413,28 @@ fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
 }
 
 #[test]
+fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
+    let mut cache = TokenCache::new(18);
+    with(&mut cache, &exchange("a", "good"), 1, S(600), at(0));
+    with(&mut cache, &exchange("a", "ends"), 2, S(300), at(0));
+    let junk = exchange("a", "junk");
+    assert_eq!(cache.ask(&junk, 1, at(0)), Asked::Waiting);
+    fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(0));
+    assert_eq!((cache.next_request(at(299)), cache.entries.len()), (None, 3));
+    // How often it has failed is remembered for a while.
+    assert_eq!((cache.next_request(at(300)), cache.entries.len()), (None, 2));
+    assert!(cache.entries.iter().all(|entry| entry.wanted != exchange("a", "ends")));
+    assert_eq!((cache.next_request(at(2000)), cache.entries.len()), (None, 0));
+    // Neither what somebody waits for nor what is on its way is dropped.
+    assert_eq!(cache.ask(&junk, 1, at(2000)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(2000)), Some(junk.clone()));
+    cache.forget(&1);
+    assert_eq!((cache.next_request(at(9000)), cache.entries.len()), (None, 1));
+    assert_eq!(cache.fetched(&junk, Ok(token(3, at(9000), S(300))), at(9000)), vec![]);
+    assert!(matches!(cache.ask(&junk, 1, at(9001)), Asked::Held(_)));
+}
+
+#[test]
 fn what_comes_to_nothing_pushes_no_good_token_out() {
     let mut cache = TokenCache::new(17);
     for i in 0..40 {

@@ -189,6 +189,16 @@ fn refusals_and_overload_come_over_http_with_their_patience() {
 }
 
 #[test]
+fn a_header_that_is_sent_back_is_not_shown() {
+    let value = STANDARD.encode("node+1:s3cret");
+    let body = format!(r#"{{"error":"invalid_client","error_description":"bad: Basic {value}"}}"#);
+    let (url, server) = once(answer("401 Unauthorized", &body));
+    let refused = client(&url, Proof::Basic(secret("s3cret"))).fetch(&wanted()).expect_err("refused");
+    server.join().expect("served");
+    assert!(!refused.to_string().contains(&value), "{refused}");
+}
+
+#[test]
 fn a_proof_that_may_have_been_refused_for_its_date_is_not_refused_for_good() {
     let pem = generate(Algorithm::Es256).expect("made");
     let key = || Proof::Key(SigningKey::from_pem(pem.as_bytes()).expect("a key"));
