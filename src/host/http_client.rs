@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Instant, SystemTime};
 
@@ -14,6 +15,7 @@ use rustls::ClientConfig;
 use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{HeaderMap, HeaderValue};
 use ureq::unversioned::transport::Connector;
+use zeroize::Zeroizing;
 
 use super::connection::{Deadline, Opened, Settled};
 use super::reach::{Reach, Reached};
@@ -31,7 +33,7 @@ mod time;
 pub(super) const JSON: &str = "application/json";
 
 /// The documented answers have some 200 bytes; what is longer than this is none of them.
-const MAX_ANSWER: u64 = 16 * 1024;
+const MAX_ANSWER: usize = 16 * 1024;
 /// Enough for a request, and for TLS to hand its records on; ureq's own 128 KiB each would be
 /// most of this program's memory.
 const BUFFER: usize = 8 * 1024;
@@ -277,8 +279,10 @@ fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, 
     let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
     let (head, body) = response.into_parts();
-    let body = body.into_with_config().limit(MAX_ANSWER).read_to_vec()?;
-    Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+    // All at once and wiped if it is cut off: it may hold a token, and a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
+    body.into_with_config().limit(MAX_ANSWER as u64).reader().read_to_end(&mut bytes)?;
+    Ok(Response { status: head.status.as_u16(), headers: head.headers, body: mem::take(&mut *bytes) })
 }
 
 /// What is left of a call's time. Never nothing, which a socket takes for no limit.
@@ -288,4 +292,46 @@ fn left(end: Instant) -> Duration {
 
 fn not_http(peer: &str) -> Trouble {
     Trouble::new(TroubleKind::NotUnderstood, format_args!("what {peer} answered is not proper HTTP"))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// The answer to one request whose body has `len` bytes.
+    fn answered(len: usize) -> Result<Response, Unanswered> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a caller");
+            let mut lines = BufReader::new(&stream).lines();
+            while !lines.next().expect("a line").expect("readable").is_empty() {}
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n");
+            // Whoever has read enough may hang up.
+            let _ = (&stream).write_all(&[head.as_bytes(), "x".repeat(len).as_bytes()].concat());
+            let _ = io::copy(&mut &stream, &mut io::sink());
+        });
+        let service = ServiceUrl::parse("url", &url, false).expect("a URL");
+        let long = Duration::from_secs(60);
+        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let response =
+            client.post(&Post { url: &url.to_string(), headers: &[], content_type: JSON, body: b"" });
+        server.join().expect("served");
+        response
+    }
+
+    #[test]
+    fn an_answer_is_read_into_one_buffer_that_never_grows_and_one_too_long_is_refused() {
+        for len in [0, 100, MAX_ANSWER - 1] {
+            let Response { body, .. } = answered(len).unwrap_or_else(|e| panic!("{e:?}"));
+            assert_eq!((body.len(), body.capacity()), (len, MAX_ANSWER + 1));
+        }
+        let refused = answered(MAX_ANSWER + 1).err().expect("too long");
+        assert_eq!(refused.trouble.kind, TroubleKind::NotUnderstood);
+    }
 }

@@ -27,6 +27,8 @@ pub enum Message {
         wanted: Wanted,
         /// The token, or why there is none.
         result: Result<AccessToken, TokenError>,
+        /// That of the job.
+        number: u64,
     },
     /// Somebody changed configuration or credential and wants them read (SIGHUP).
     Reload,

@@ -45,6 +45,8 @@ pub struct Node<'a, P> {
     /// Started when it is first needed: without it this program has one thread less.
     token_worker: Option<TokenWorker>,
     broker: Option<Broker>,
+    /// How many tokens have been asked for. A broker asks for one at a time, so its own is the last.
+    fetches: u64,
     seed: u64,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -78,6 +80,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             sender,
             token_worker: None,
             broker: None,
+            fetches: 0,
             seed,
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
@@ -107,8 +110,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             event = match self.inbox.try_next() {
                 Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
-                Some(Message::TokenFetched { wanted, result }) => {
-                    if let Some(broker) = &mut self.broker {
+                Some(Message::TokenFetched { wanted, result, number }) => {
+                    // A broker that is gone may have asked for the same thing elsewhere.
+                    if let Some(broker) = &mut self.broker
+                        && number == self.fetches
+                    {
                         broker.fetched(&wanted, result, now.instant);
                     }
                     None
@@ -163,7 +169,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
             && let Some(source) = &loaded.tokens
             && let Some(wanted) = broker.next_request(now.instant)
         {
-            worker.submit(TokenJob { client: Arc::clone(&source.client), wanted });
+            self.fetches += 1;
+            let client = Arc::clone(&source.client);
+            worker.submit(TokenJob { client, wanted, number: self.fetches });
         }
     }
 

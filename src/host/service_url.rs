@@ -13,6 +13,7 @@ use crate::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_PATH
 /// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceUrl {
+    whole: String,
     base: String,
     host: String,
     port: u16,
@@ -63,14 +64,20 @@ impl ServiceUrl {
             return Err(wrong("has a port that is not from 1 to 65535"));
         }
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let base = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), host, port, https })
+        let whole = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
+        Ok(Self { base: whole.trim_end_matches('/').to_owned(), whole, host, port, https })
     }
 
     /// The address without a trailing `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.base
+    }
+
+    /// The address itself, with every `/` of its path: what is asked where no path of a service is added.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        &self.whole
     }
 
     /// Whether it is spoken to over TLS.
@@ -141,6 +148,18 @@ mod tests {
         ] {
             let url = ServiceUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
+        }
+    }
+
+    #[test]
+    fn the_whole_address_keeps_the_end_that_a_base_has_not() {
+        for (text, base) in [
+            ("https://sts.home/token/", "https://sts.home/token"),
+            ("https://sts.home/token", "https://sts.home/token"),
+            ("https://sts.home/a//", "https://sts.home/a"),
+        ] {
+            let url = ServiceUrl::parse("url", text, false).expect(text);
+            assert_eq!((url.whole(), url.as_str()), (text, base));
         }
     }
 

@@ -7,6 +7,21 @@ use server_stub::Grant;
 use super::rig::{Rig, brief, exchange, wanted};
 
 #[test]
+fn the_token_endpoint_is_asked_as_it_is_given() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/token/", listener.local_addr().unwrap());
+    let rig = Rig::new();
+    rig.file("secret", "s");
+    let client = rig.client(&json!({"client_secret_file": "secret", "token_endpoint": endpoint}));
+    let asked = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        std::io::BufRead::lines(std::io::BufReader::new(stream)).next().unwrap().unwrap()
+    });
+    client.fetch(&wanted("arp-run-gateway")).unwrap_err();
+    assert_eq!(asked.join().unwrap(), "POST /token/ HTTP/1.1");
+}
+
+#[test]
 fn a_secret_gets_a_token_in_the_body_and_in_the_header() {
     let rig = Rig::new();
     // As awkward as secrets come: what basic authentication must encode.

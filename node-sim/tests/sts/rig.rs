@@ -83,10 +83,11 @@ pub(super) fn exchange(audience: &str, subject: &str) -> Wanted {
     Wanted { subject: Some(SubjectToken::parse(subject).unwrap()), ..wanted(audience) }
 }
 
-/// How it ended, in a few words: the token's life, or what the error is.
+/// How it ended, in a few words: the token's life, or what the error is. Lives are rounded up to tens: a second
+/// may turn between the token's date and the one of the answer it comes in.
 pub(super) fn brief(result: &Result<AccessToken, TokenError>) -> String {
     match result {
-        Ok(token) => format!("token for {} s", token.life().as_secs()),
+        Ok(token) => format!("token for {} s", token.life().as_secs().next_multiple_of(10)),
         Err(TokenError::Unanswered { trouble, .. }) => format!("unanswered: {:?}", trouble.kind),
         Err(TokenError::Refused { status, error, .. }) => format!("refused: {status} {error}"),
         Err(TokenError::Failed { status, .. }) => format!("failed: {status}"),

@@ -2,12 +2,16 @@
 //! answers").
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use core::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::error::{Flaw, Grant, TokenError};
+use super::form;
 use super::jwt::Seconds;
 use super::token::{AccessToken, Bounds, Expected};
 use crate::host::json;
@@ -90,6 +94,7 @@ impl Answer<'_> {
                 error: self.shown(&error),
                 description: self.shown(&error_description.unwrap_or_default()),
                 retry_after,
+                undated: false,
             },
             Err(_) => self.failure(),
         }
@@ -101,9 +106,18 @@ impl Answer<'_> {
 
     /// Not at all if it repeats a secret.
     fn shown<const N: usize>(&self, text: &str) -> Text<N> {
-        let repeats = self.secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret));
+        let repeats = self.secrets.iter().any(|secret| !secret.is_empty() && repeats(text, secret));
         if repeats { Text::new() } else { Text::from(text) }
     }
+}
+
+/// Whether `text` holds `secret`, in itself or as it is sent.
+fn repeats(text: &str, secret: &str) -> bool {
+    let mut encoded = Zeroizing::new(String::with_capacity(form::longest(secret.len())));
+    form::encode(secret, &mut encoded);
+    let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(secret));
+    let url_safe = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret));
+    [secret, &encoded, &base64, &url_safe].into_iter().any(|form| text.contains(form))
 }
 
 #[cfg(test)]

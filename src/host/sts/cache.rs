@@ -21,7 +21,7 @@ use core::mem;
 use core::time::Duration;
 
 use self::entry::{Entry, Failure};
-use super::error::{Concern, Flaw, TokenError};
+use super::error::{Concern, Flaw, Grant, TokenError};
 use super::token::AccessToken;
 use super::wanted::Wanted;
 use crate::agent::Jitter;
@@ -66,6 +66,8 @@ pub struct TokenCache<W> {
     in_flight: Option<InFlight>,
     /// What failed for everybody.
     failure: Failure,
+    /// What failed for all who want the node's own tokens, and for all who exchange.
+    of_grants: [Failure; 2],
     jitter: Jitter,
 }
 
@@ -74,18 +76,29 @@ struct InFlight {
     wanted: Wanted,
     /// By a configuration that is not in use any more.
     outdated: bool,
+    /// Begun before somebody said that what was refused has been mended.
+    before_mend: bool,
 }
 
 impl<W: PartialEq> TokenCache<W> {
     /// An empty one. `seed` decides its random delays.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { entries: Vec::new(), in_flight: None, failure: Failure::default(), jitter: Jitter::new(seed) }
+        Self {
+            entries: Vec::new(),
+            in_flight: None,
+            failure: Failure::default(),
+            of_grants: Default::default(),
+            jitter: Jitter::new(seed),
+        }
     }
 
     /// Whether there is a token; if one has to be fetched, `waiter` waits for it.
     pub fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
-        let Some(index) = self.find_or_make(wanted, now) else { return Asked::Full };
+        let index = match self.find_or_make(wanted, now) {
+            Ok(index) => index,
+            Err(none) => return none,
+        };
         match self.entries[index].held(now) {
             Some(token) => Asked::Held(token),
             None => self.wait(index, waiter, now),
@@ -96,7 +109,10 @@ impl<W: PartialEq> TokenCache<W> {
     /// new one, unless there is one by now or one was fetched for this reason a moment ago. Others get the old
     /// one meanwhile: whoever says so may be wrong.
     pub fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
-        let Some(index) = self.find_or_make(wanted, now) else { return Asked::Full };
+        let index = match self.find_or_make(wanted, now) {
+            Ok(index) => index,
+            Err(none) => return none,
+        };
         let on_its_way = self.is_in_flight(wanted) || !self.entries[index].waiters.is_empty();
         let entry = &mut self.entries[index];
         if let Some(token) = entry.held(now) {
@@ -104,24 +120,28 @@ impl<W: PartialEq> TokenCache<W> {
             if token.fingerprint() != refused || (fetched_lately && !on_its_way) {
                 return Asked::Held(token);
             }
-            if !on_its_way {
-                entry.refused = Some(now);
-            }
         }
         self.wait(index, waiter, now)
     }
 
     /// What is to be fetched now, if anything: what comes of it is to be handed to [`TokenCache::fetched`].
     pub fn next_request(&mut self, now: Instant) -> Option<Wanted> {
+        self.sweep(now);
         if self.in_flight.is_some() {
             return None;
         }
-        let due = self.entries.iter().filter(|entry| self.due(entry).is_some_and(|due| due <= now));
+        let entries = self.entries.iter().enumerate();
+        let due = entries.filter(|(_, entry)| self.due(entry).is_some_and(|due| due <= now));
         // Those who wait before those who can do without, the node's own tokens before exchanges.
-        let first =
-            due.min_by_key(|e| (e.waiters.is_empty(), e.wanted.subject.is_some(), e.waiting_since))?;
-        let wanted = first.wanted.clone();
-        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false });
+        let (first, _) =
+            due.min_by_key(|(_, e)| (e.waiters.is_empty(), e.wanted.subject.is_some(), e.waiting_since))?;
+        let entry = &mut self.entries[first];
+        // Who waits though there is a good token has been refused it.
+        if !entry.waiters.is_empty() && entry.is_good(now) {
+            entry.refused = Some(now);
+        }
+        let wanted = entry.wanted.clone();
+        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false, before_mend: false });
         Some(wanted)
     }
 
@@ -135,11 +155,12 @@ impl<W: PartialEq> TokenCache<W> {
         if !self.is_in_flight(wanted) {
             return Vec::new();
         }
-        let outdated = self.in_flight.take().is_some_and(|flight| flight.outdated);
+        let Some(InFlight { outdated, before_mend, .. }) = self.in_flight.take() else { return Vec::new() };
         let index = self.entries.iter().position(|entry| entry.wanted == *wanted);
         match (index, result) {
             // Those who wait still do, for what comes of the new configuration.
             (Some(_), _) if outdated => Vec::new(),
+            (Some(_), Err(error)) if before_mend && error.is_permanent() => Vec::new(),
             (Some(index), Ok(token)) if now < token.expires() => self.keep(index, token, now),
             (Some(index), Ok(_)) => {
                 let error = TokenError::Unusable { grant: wanted.grant(), flaw: Flaw::Expired };
@@ -173,7 +194,7 @@ impl<W: PartialEq> TokenCache<W> {
         if let Some(flight) = &mut self.in_flight {
             flight.outdated = true;
         }
-        self.failure = Failure::default();
+        (self.failure, self.of_grants) = Default::default();
         let in_flight = self.in_flight.as_ref().map(|flight| &flight.wanted);
         self.entries.retain(|entry| !entry.waiters.is_empty() || in_flight == Some(&entry.wanted));
         self.entries.iter_mut().for_each(Entry::start_over);
@@ -182,8 +203,21 @@ impl<W: PartialEq> TokenCache<W> {
     /// Somebody says that what the STS refused for good has been mended there: it is asked for again by those
     /// who want it.
     pub fn forgive(&mut self) {
+        if let Some(flight) = &mut self.in_flight {
+            flight.before_mend = true;
+        }
         self.failure.forgive();
+        self.of_grants.iter_mut().for_each(Failure::forgive);
         self.entries.iter_mut().for_each(|entry| entry.failure.forgive());
+    }
+
+    /// What may have failed for others and stands in the way of `wanted` all the same.
+    fn of_all(&self, wanted: &Wanted) -> [&Failure; 2] {
+        [&self.failure, &self.of_grants[place(wanted.grant())]]
+    }
+
+    fn failed_for_all(&self, wanted: &Wanted, now: Instant) -> Option<Asked> {
+        self.of_all(wanted).into_iter().find_map(|failure| failure.answer(now))
     }
 
     fn is_in_flight(&self, wanted: &Wanted) -> bool {
@@ -192,14 +226,18 @@ impl<W: PartialEq> TokenCache<W> {
 
     /// When the entry's token is to be fetched; `None` while nobody needs it or it is of no use.
     fn due(&self, entry: &Entry<W>) -> Option<Instant> {
-        let due = entry.needed_at()?.max(self.failure.over()?).max(entry.failure.over()?);
+        let mut due = entry.needed_at()?;
+        for failure in self.of_all(&entry.wanted).into_iter().chain([&entry.failure]) {
+            due = due.max(failure.over()?);
+        }
         // Once it has ended it is fetched for those who ask, not before.
         let lapses = |token: &Arc<AccessToken>| entry.waiters.is_empty() && token.expires() <= due;
         (!entry.token.as_ref().is_some_and(lapses)).then_some(due)
     }
 
     fn wait(&mut self, index: usize, waiter: W, now: Instant) -> Asked {
-        let failed = self.failure.answer(now).or_else(|| self.entries[index].failure.answer(now));
+        let entry = &self.entries[index];
+        let failed = self.failed_for_all(&entry.wanted, now).or_else(|| entry.failure.answer(now));
         if let Some(failed) = failed {
             return failed;
         }
@@ -216,39 +254,48 @@ impl<W: PartialEq> TokenCache<W> {
 
     fn keep(&mut self, index: usize, token: AccessToken, now: Instant) -> Vec<(W, Asked)> {
         self.failure = Failure::default();
+        self.of_grants[place(self.entries[index].wanted.grant())] = Failure::default();
         let margin = (token.life() / 4).min(BEFORE_THE_END);
         let margin = margin - self.jitter.up_to(margin / 5);
         let token = Arc::new(token);
         let waiters = self.entries[index].keep(Arc::clone(&token), margin);
-        for entry in &mut self.entries {
-            // What has ended is wiped.
-            entry.held(now);
-        }
-        self.make_room(index);
+        self.make_room(index, now);
         waiters.into_iter().map(|waiter| (waiter, Asked::Held(Arc::clone(&token)))).collect()
     }
 
     fn fail(&mut self, index: usize, error: TokenError, now: Instant) -> Vec<(W, Asked)> {
-        let concerns_all = match error.concern() {
-            Concern::Sts | Concern::Client => true,
-            Concern::Wanted => false,
+        let wanted = self.entries[index].wanted.clone();
+        let concern = error.concern();
+        let failure = match concern {
+            Concern::Sts | Concern::Client => &mut self.failure,
+            Concern::Grant => &mut self.of_grants[place(wanted.grant())],
+            Concern::Wanted => &mut self.entries[index].failure,
         };
-        let failure = if concerns_all { &mut self.failure } else { &mut self.entries[index].failure };
         let answer = failure.add(error, &mut self.jitter, now);
-        let of = if concerns_all { 0..self.entries.len() } else { index..index + 1 };
-        let waiters = self.entries[of].iter_mut().flat_map(|entry| mem::take(&mut entry.waiters));
+        let concerned = self.entries.iter_mut().filter(|entry| match concern {
+            Concern::Sts | Concern::Client => true,
+            Concern::Grant => entry.wanted.grant() == wanted.grant(),
+            Concern::Wanted => entry.wanted == wanted,
+        });
+        let waiters = concerned.flat_map(|entry| mem::take(&mut entry.waiters));
         waiters.map(|waiter| (waiter, answer.clone())).collect()
     }
 
-    fn find_or_make(&mut self, wanted: &Wanted, now: Instant) -> Option<usize> {
+    /// The place of `wanted`, or what is to be said where there is none.
+    fn find_or_make(&mut self, wanted: &Wanted, now: Instant) -> Result<usize, Asked> {
         let index = match self.entries.iter().position(|entry| entry.wanted == *wanted) {
             Some(index) => index,
             None => {
+                // What cannot be had anyway pushes nothing out.
+                if let Some(failed) = self.failed_for_all(wanted, now) {
+                    return Err(failed);
+                }
                 while self.lacks_room_for(wanted) {
-                    let victim = self.least_used(|entry| {
+                    let victim = self.least_used(now, |entry| {
                         // What callers want on others' behalf does not push the node's own tokens out.
-                        wanted.subject.is_none() || entry.wanted.subject.is_some() || entry.token.is_none()
-                    })?;
+                        wanted.subject.is_none() || entry.wanted.subject.is_some() || !entry.is_good(now)
+                    });
+                    let victim = victim.ok_or(Asked::Full)?;
                     self.entries.swap_remove(victim);
                 }
                 self.entries.push(Entry::new(wanted.clone()));
@@ -257,7 +304,7 @@ impl<W: PartialEq> TokenCache<W> {
         };
         let entry = &mut self.entries[index];
         (entry.used, entry.asked) = (now, true);
-        Some(index)
+        Ok(index)
     }
 
     fn lacks_room_for(&self, wanted: &Wanted) -> bool {
@@ -272,20 +319,39 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     /// Drops tokens, but not the one at `kept`, until what is left fits or is needed.
-    fn make_room(&mut self, kept: usize) {
+    fn make_room(&mut self, kept: usize, now: Instant) {
         let kept = self.entries[kept].wanted.clone();
         while self.bytes() > MAX_BYTES
-            && let Some(victim) = self.least_used(|entry| entry.wanted != kept)
+            && let Some(victim) = self.least_used(now, |entry| entry.wanted != kept)
         {
             self.entries.swap_remove(victim);
         }
     }
 
-    /// Of those that nobody waits for and that `may_go`, exchanges first.
-    fn least_used(&self, may_go: impl Fn(&Entry<W>) -> bool) -> Option<usize> {
+    /// Wipes tokens that have ended, and subjects that nobody asks for any more.
+    fn sweep(&mut self, now: Instant) {
+        let mut entries = mem::take(&mut self.entries);
+        entries.retain_mut(|entry| {
+            let due = self.due(entry).is_some_and(|due| due <= now);
+            let needed = due || !entry.waiters.is_empty() || self.is_in_flight(&entry.wanted);
+            needed || entry.held(now).is_some() || !entry.failure.is_over_and_done_with(now)
+        });
+        self.entries = entries;
+    }
+
+    /// Of those that nobody waits for and that `may_go`: what holds no good token first, and then exchanges.
+    fn least_used(&self, now: Instant, may_go: impl Fn(&Entry<W>) -> bool) -> Option<usize> {
         let idle = |entry: &Entry<W>| entry.waiters.is_empty() && !self.is_in_flight(&entry.wanted);
         let candidates = self.entries.iter().enumerate().filter(|(_, entry)| idle(entry) && may_go(entry));
-        Some(candidates.min_by_key(|(_, e)| (e.wanted.subject.is_none(), e.used))?.0)
+        Some(candidates.min_by_key(|(_, e)| (e.is_good(now), e.wanted.subject.is_none(), e.used))?.0)
+    }
+}
+
+/// Where [`TokenCache`] keeps what failed for it.
+const fn place(grant: Grant) -> usize {
+    match grant {
+        Grant::ClientCredentials => 0,
+        Grant::Exchange => 1,
     }
 }
 

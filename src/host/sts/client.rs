@@ -33,9 +33,14 @@ use crate::time::UnixTime;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// RFC 7617, 2.
+const BASIC: &str = "Basic ";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// A server whose clock is further from ours than this, in seconds, may refuse an assertion because of it.
-const SKEW: u64 = 30;
+const SKEW: u64 = 5;
+/// How far back assertions are dated, in seconds: services refuse what is of the future (Keycloak: by more than
+/// 15 s), and few mind what is a little old.
+const BACK: u64 = 15;
 
 /// Gets tokens for one client of one STS.
 pub struct StsClient {
@@ -83,7 +88,7 @@ impl StsClient {
         let needs_clock = sts.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
         Ok(Self {
             http: HttpClient::new(&sts.token_endpoint, config.connect_timeout, config.request_timeout, tls),
-            endpoint: sts.token_endpoint.as_str().to_string(),
+            endpoint: sts.token_endpoint.whole().to_string(),
             issuer: sts.issuer.clone(),
             client_id: sts.client_id.clone(),
             proof,
@@ -102,13 +107,17 @@ impl StsClient {
         if self.clock_floor.is_some_and(|floor| clock::now().wall < floor) {
             return Err(TokenError::Unanswered { grant, trouble: Trouble::clock() });
         }
-        let (result, server_time) = self.ask(wanted)?;
-        match (&result, server_time) {
-            (Err(refused), Some(time)) if refused.is_permanent() && self.learns_offset(time) => {
-                self.ask(wanted).and_then(|(result, _)| result)
-            }
-            _ => result,
+        let (result, mut server_time) = self.ask(wanted)?;
+        let Err(mut refused) = result else { return result };
+        if refused.is_permanent() && server_time.is_some_and(|time| self.learns_offset(time)) {
+            let (again, time) = self.ask(wanted)?;
+            let Err(again) = again else { return again };
+            (refused, server_time) = (again, time);
         }
+        // Where it may have been for the date of our proof, it is not for good: clocks are set sooner or later.
+        let dated = matches!(self.proof, Proof::Key(_));
+        let in_doubt = dated && server_time.is_none_or(|time| self.is_off(time).is_some());
+        Err(if in_doubt { refused.for_its_date() } else { refused })
     }
 
     /// One request. Besides what came of it, the time of the server that was proved over TLS.
@@ -138,13 +147,19 @@ impl StsClient {
         let bounds = Bounds {
             sent,
             expires_in: None,
-            now: server_time.unwrap_or_else(|| clock::now().wall),
+            now: server_time.or_else(|| Some(clock::now().wall).filter(|now| *now >= clock::build_time())),
             date: HttpClient::told_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };
         let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();
         let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp };
-        let secrets = [self.proof.secret(), subject.map(|subject| subject.expose()).unwrap_or_default()];
+        // The header of basic authentication holds the secret in a form of its own.
+        let header = authorization.as_ref().and_then(|(_, value)| value.to_str().ok());
+        let secrets = [
+            self.proof.secret(),
+            subject.map(|subject| subject.expose()).unwrap_or_default(),
+            header.and_then(|header| header.strip_prefix(BASIC)).unwrap_or_default(),
+        ];
         let answer = Answer {
             grant,
             status,
@@ -175,7 +190,7 @@ impl StsClient {
                 form.add("client_id", &self.client_id);
                 form.add("client_assertion_type", ASSERTION);
                 let now = self.offset().saturating_add_unsigned(clock::now().wall.0);
-                let now = UnixTime(u64::try_from(now).unwrap_or_default());
+                let now = UnixTime(u64::try_from(now).unwrap_or_default().saturating_sub(BACK));
                 form.add("client_assertion", &key.assertion(&self.client_id, &self.issuer, now)?);
             }
         }
@@ -199,15 +214,17 @@ impl StsClient {
     /// that. From then on they are dated by that clock.
     fn learns_offset(&self, server: UnixTime) -> bool {
         let Proof::Key(_) = self.proof else { return false };
+        let Some(ahead) = self.is_off(server) else { return false };
+        info!("the STS's clock is {ahead} s ahead of this board's: assertions are dated by it");
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        true
+    }
+
+    /// How far the server's clock is ahead of ours, in seconds, if that is not what assertions are dated by.
+    fn is_off(&self, server: UnixTime) -> Option<i64> {
         let ours = clock::now().wall;
         let ahead = i64::try_from(i128::from(server.0) - i128::from(ours.0)).unwrap_or_default();
-        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
-        let wrong = ahead.abs_diff(*offset) > SKEW;
-        if wrong {
-            info!("the STS's clock is {ahead} s ahead of this board's: assertions are dated by it");
-            *offset = ahead;
-        }
-        wrong
+        (ahead.abs_diff(self.offset()) > SKEW).then_some(ahead)
     }
 }
 
@@ -260,7 +277,7 @@ fn basic(client_id: &str, secret: &str) -> Option<(&'static str, HeaderValue)> {
     both.push(':');
     form::encode(secret, &mut both);
     let mut header = Zeroizing::new(String::with_capacity(both.len() * 2 + 8));
-    header.push_str("Basic ");
+    header.push_str(BASIC);
     STANDARD.encode_string(both.as_bytes(), &mut header);
     let mut header = HeaderValue::from_str(&header).ok()?;
     header.set_sensitive(true);

@@ -37,6 +37,8 @@ pub enum TokenError {
         description: Text<160>,
         /// How long it wants to be left alone.
         retry_after: Option<Duration>,
+        /// Whether it may be for how our proof was dated: by which clock the STS goes is not known.
+        undated: bool,
     },
     /// An answer that is neither a token nor a refusal: overload, failure, something in the STS's place.
     Failed {
@@ -75,6 +77,8 @@ pub enum Flaw {
     Holder(Text<128>),
     /// It does not say when it ends.
     NoExpiry,
+    /// It does not say when it was issued, and nothing else tells how old it is.
+    Undated,
     /// It ended before it was here.
     Expired,
     /// Services will not take it yet.
@@ -90,6 +94,8 @@ pub enum Concern {
     Sts,
     /// This node as its client, whatever is asked for.
     Client,
+    /// This way of asking, whatever for: the client may have leave for another.
+    Grant,
     /// What was asked for, and nothing else.
     Wanted,
 }
@@ -136,8 +142,17 @@ impl TokenError {
     /// Whether asking again is of no use before the configuration changes here or there.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Refused { error, .. }
+        matches!(self, Self::Refused { error, undated: false, .. }
             if error.is("invalid_client") || error.is("unauthorized_client"))
+    }
+
+    /// The same, where what it refuses may be how our proof was dated.
+    #[must_use]
+    pub(super) fn for_its_date(mut self) -> Self {
+        if let Self::Refused { undated, .. } = &mut self {
+            *undated = true;
+        }
+        self
     }
 
     /// What else it stands in the way of.
@@ -146,9 +161,19 @@ impl TokenError {
         match self {
             // With this status it is about who asks, with others about what for: Keycloak's 400
             // invalid_client is "Audience not found".
-            Self::Refused { status: 401, .. } if self.is_permanent() => Concern::Client,
-            Self::Failed { status: 500..=599, grant: Grant::Exchange, .. } => {
-                // One caller's odd token may do that to a server, and others must not pay for it.
+            Self::Refused { status: 401, error, .. } if error.is("invalid_client") => Concern::Client,
+            // A client may exchange though it has no tokens of its own (Keycloak: service accounts off), and
+            // the other way round (RFC 6749, 5.2: "this authorization grant type").
+            Self::Refused { status: 401, error, .. } if error.is("unauthorized_client") => Concern::Grant,
+            // One caller's odd token may do that to a server or to a proxy before it, and others must not pay
+            // for it. What comes before a request is sent is of everybody's all the same.
+            Self::Failed { grant: Grant::Exchange, .. } => Concern::Wanted,
+            Self::Unanswered { grant: Grant::Exchange, trouble }
+                if matches!(
+                    trouble.kind,
+                    TroubleKind::Stalled | TroubleKind::ClosedEarly | TroubleKind::NotUnderstood
+                ) =>
+            {
                 Concern::Wanted
             }
             Self::Unanswered { .. } | Self::Failed { .. } => Concern::Sts,
@@ -180,17 +205,20 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unanswered { trouble, .. } => write!(f, "the STS gave no answer: {}", trouble.reason),
-            Self::Refused { status, error, description, grant, .. } => {
+            Self::Refused { status, error, description, grant, undated, .. } => {
                 write!(f, "the STS refuses ({status} {error}")?;
                 if !description.as_str().is_empty() {
                     write!(f, ": {description}")?;
                 }
                 f.write_str("); ")?;
+                if *undated && self.concern() != Concern::Wanted {
+                    f.write_str(
+                        "check that this board's clock is right (the key's proof is dated by it), and ",
+                    )?;
+                }
                 f.write_str(match (self.concern(), grant) {
-                    (Concern::Client, _) | (_, Grant::ClientCredentials) if self.is_permanent() => {
-                        "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled \
-                         there for this grant and audience; then reload"
-                    }
+                    (Concern::Client | Concern::Grant, _) => CHECK_CLIENT,
+                    (_, Grant::ClientCredentials) if self.is_permanent() => CHECK_CLIENT,
                     (_, Grant::Exchange) => {
                         "check the subject token, and that the STS lets this client exchange it for that audience"
                     }
@@ -218,6 +246,9 @@ impl fmt::Display for TokenError {
     }
 }
 
+const CHECK_CLIENT: &str = "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled there \
+     for this grant and audience; then reload";
+
 impl core::error::Error for TokenError {}
 
 impl fmt::Display for Flaw {
@@ -244,6 +275,10 @@ impl fmt::Display for Flaw {
                 write!(f, "it is issued to '{azp}', which is not in azp; see audiences in sts")
             }
             Self::NoExpiry => f.write_str("it does not say when it expires; have the STS put exp into it"),
+            Self::Undated => f.write_str(
+                "how old it is cannot be told, as neither it nor the STS nor this board's clock knows the time; \
+                 have the STS put iat into it",
+            ),
             Self::Expired => {
                 f.write_str("it had expired when it came; check its lifespan and the clock at the STS")
             }

@@ -20,5 +20,5 @@ pub fn read_answer(
 ) -> Result<AccessToken, TokenError> {
     let secrets = [secret];
     let answer = Answer { grant, status, body, retry_after: Some(Duration::from_secs(1)), secrets: &secrets };
-    answer.read(expected, Bounds { sent, expires_in: None, now, date: None, subject_expires })
+    answer.read(expected, Bounds { sent, expires_in: None, now: Some(now), date: None, subject_expires })
 }

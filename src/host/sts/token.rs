@@ -50,9 +50,10 @@ pub struct Bounds {
     pub sent: Instant,
     /// What its issuer said about it.
     pub expires_in: Option<Duration>,
-    /// The time by the clock of its issuer or else of this board.
-    pub now: UnixTime,
-    /// The time that its issuer's server says it is, proved or not: enough to tell an old token by.
+    /// The time by the clock of its issuer or else of this board; `None` where neither is known.
+    pub now: Option<UnixTime>,
+    /// The time that its issuer's server says it is, proved or not: enough to tell an old token by, since a
+    /// wrong one can only shorten what is left of it.
     pub date: Option<UnixTime>,
     /// When the token it was exchanged for expires, by its issuer's clock.
     pub subject_expires: Option<UnixTime>,
@@ -83,12 +84,10 @@ impl AccessToken {
             return Err(Flaw::Holder(azp));
         }
         let Seconds(exp) = claims.exp.ok_or(Flaw::NoExpiry)?;
-        // What is handed out from a store of old ones has lived for a while, whatever else it says.
-        if bounds.date.is_some_and(|UnixTime(date)| date >= exp) {
-            return Err(Flaw::Expired);
-        }
         // The issuer's own clock where the token tells it: this board's may be anywhere.
-        let issued = claims.iat.map_or(bounds.now.0, |Seconds(iat)| iat);
+        let issued = claims.iat.map(|Seconds(iat)| UnixTime(iat)).or(bounds.now);
+        // What is handed out from a store of old ones has lived for a while by then.
+        let UnixTime(issued) = issued.max(bounds.date).ok_or(Flaw::Undated)?;
         if claims.nbf.is_some_and(|Seconds(nbf)| nbf > issued.saturating_add(SKEW)) {
             return Err(Flaw::NotYetValid);
         }
@@ -182,8 +181,13 @@ pub(in crate::host) mod tests {
     }
 
     const SENT: Instant = Instant::from_millis(5_000_000);
-    const BOUNDS: Bounds =
-        Bounds { sent: SENT, expires_in: None, now: UnixTime(10_000), date: None, subject_expires: None };
+    const BOUNDS: Bounds = Bounds {
+        sent: SENT,
+        expires_in: None,
+        now: Some(UnixTime(10_000)),
+        date: None,
+        subject_expires: None,
+    };
     const ISSUER: &str = "https://sts.home/realms/arp-dev";
 
     fn check(claims: &str, bounds: &Bounds) -> Result<AccessToken, Flaw> {
@@ -234,7 +238,7 @@ pub(in crate::host) mod tests {
         // As `sha256sum` has it.
         let known = Zeroizing::new(jwt(r#"{"alg":"RS256"}"#, r#"{"exp":1,"iss":"i","aud":"a"}"#).into());
         let expected = Expected { issuer: "i", audience: "a", azp: &[] };
-        let token = AccessToken::check(known, &expected, &Bounds { now: UnixTime(0), ..BOUNDS });
+        let token = AccessToken::check(known, &expected, &Bounds { now: Some(UnixTime(0)), ..BOUNDS });
         assert_eq!(token.expect("sound").fingerprint(), "1f5fcb5b23dd29a3");
     }
 
@@ -260,14 +264,37 @@ pub(in crate::host) mod tests {
         assert_eq!(life(&[("exp", "10000")], None, None), Err(Flaw::Expired));
         assert_eq!(life(&[("exp", "-1")], None, None), Err(Flaw::Expired));
         assert_eq!(life(&[], None, Some(9999)), Err(Flaw::SubjectExpired));
-        for (date, sound) in [(9000, true), (10_299, true), (10_300, false)] {
-            let checked = check(&claims(&[]), &Bounds { date: Some(UnixTime(date)), ..BOUNDS });
-            assert_eq!(
-                checked.map(|token| token.life().as_secs()),
-                if sound { Ok(300) } else { Err(Flaw::Expired) }
-            );
-        }
         assert_eq!(life(&[("exp", "1e300")], None, None), Ok((u64::MAX / 1000 - 5000, false)));
+    }
+
+    #[test]
+    fn what_has_aged_at_its_issuer_is_good_for_no_longer_than_what_is_left_of_it() {
+        let life = |over: &[_], bounds: &Bounds| {
+            check(&claims(over), bounds).map(|token| (token.life().as_secs(), token.ends_with_its_subject()))
+        };
+        for (date, left) in
+            [(9000, Ok(300)), (10_001, Ok(299)), (10_299, Ok(1)), (10_300, Err(Flaw::Expired))]
+        {
+            let bounds = Bounds { date: Some(UnixTime(date)), ..BOUNDS };
+            assert_eq!(life(&[], &bounds), left.map(|left| (left, false)), "{date}");
+        }
+        // Nor does it outlive the token it was exchanged for.
+        let exchanged =
+            |date| Bounds { date: Some(UnixTime(date)), subject_expires: Some(UnixTime(10_100)), ..BOUNDS };
+        assert_eq!(life(&[], &exchanged(10_090)), Ok((10, true)));
+        assert_eq!(life(&[], &exchanged(10_100)), Err(Flaw::SubjectExpired));
+    }
+
+    #[test]
+    fn without_any_date_of_its_own_the_servers_is_taken_and_without_one_it_is_refused() {
+        let life = |now: Option<u64>, date: Option<u64>| {
+            let bounds = Bounds { now: now.map(UnixTime), date: date.map(UnixTime), ..BOUNDS };
+            check(&claims(&[("iat", "")]), &bounds).map(|token| token.life().as_secs())
+        };
+        // A board whose clock starts at 1970.
+        assert_eq!(life(Some(5), Some(10_250)), Ok(50));
+        assert_eq!(life(None, Some(10_250)), Ok(50));
+        assert_eq!(life(None, None), Err(Flaw::Undated));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct TokenJob {
     pub client: Arc<StsClient>,
     /// For what.
     pub wanted: Wanted,
+    /// Tells this job from those before it, which may have been of another broker or another STS.
+    pub number: u64,
 }
 
 /// A way to the thread, which ends when this is dropped and its last job is done.
@@ -33,9 +35,9 @@ impl TokenWorker {
     pub fn start(inbox: Sender) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<TokenJob>();
         thread::Builder::new().name("tokens".into()).stack_size(STACK).spawn(move || {
-            for TokenJob { client, wanted } in jobs {
+            for TokenJob { client, wanted, number } in jobs {
                 let result = client.fetch(&wanted);
-                inbox.send(Message::TokenFetched { wanted, result });
+                inbox.send(Message::TokenFetched { wanted, result, number });
             }
         })?;
         Ok(Self(sender))

@@ -9,7 +9,7 @@ use crate::time::{Instant, UnixTime};
 const BOUNDS: Bounds = Bounds {
     sent: Instant::from_millis(1_000_000),
     expires_in: None,
-    now: UnixTime(10_000),
+    now: Some(UnixTime(10_000)),
     date: None,
     subject_expires: None,
 };
@@ -97,7 +97,7 @@ fn refusals_are_what_they_are_whoever_words_them() {
             Client,
             true,
         ),
-        (ClientCredentials, 401, "unauthorized_client", "Invalid client secret", Client, true),
+        (ClientCredentials, 401, "unauthorized_client", "Invalid client secret", Concern::Grant, true),
         (ClientCredentials, 400, "unauthorized_client", "Client not enabled", Wanted, true),
         (ClientCredentials, 400, "unsupported_grant_type", "Unsupported grant_type", Wanted, false),
         (ClientCredentials, 400, "invalid_scope", "Invalid scopes: x", Wanted, false),
@@ -115,7 +115,7 @@ fn refusals_are_what_they_are_whoever_words_them() {
         assert!(told.contains(error) && told.contains(description), "{told}");
         let code = if grant == Exchange { "token_exchange_failed" } else { "token_request_failed" };
         assert_eq!(refused.code(), code);
-        assert!(matches!(concern, Client | Wanted) && concern != Sts);
+        assert!(concern != Sts);
     }
 }
 
@@ -141,8 +141,29 @@ fn what_is_not_of_an_sts_is_waited_out() {
         assert_eq!((failed.concern(), failed.is_permanent()), (Concern::Sts, false));
     }
     // But not for everybody because of one caller's token.
-    let failed = read_as(Grant::Exchange, 500, "").expect_err("failed");
-    assert_eq!(failed.concern(), Concern::Wanted);
+    for (status, body) in [(500, ""), (413, "<html>"), (431, ""), (429, ""), (200, "[]")] {
+        let failed = read_as(Grant::Exchange, status, body).expect_err("failed");
+        assert_eq!(failed.concern(), Concern::Wanted, "{status}");
+    }
+}
+
+#[test]
+fn what_befalls_one_exchange_on_its_way_is_of_nobody_else_but_an_sts_that_is_away_is_of_all() {
+    use crate::agent::{Trouble, TroubleKind};
+    for (kind, concern) in [
+        (TroubleKind::Stalled, Concern::Wanted),
+        (TroubleKind::ClosedEarly, Concern::Wanted),
+        (TroubleKind::NotUnderstood, Concern::Wanted),
+        (TroubleKind::NameUnknown, Concern::Sts),
+        (TroubleKind::Unreachable, Concern::Sts),
+        (TroubleKind::HandshakeCut, Concern::Sts),
+        (TroubleKind::Clock, Concern::Sts),
+    ] {
+        let unanswered =
+            |grant| TokenError::Unanswered { grant, trouble: Trouble::new(kind, format_args!("x")) };
+        assert_eq!(unanswered(Grant::Exchange).concern(), concern, "{kind:?}");
+        assert_eq!(unanswered(Grant::ClientCredentials).concern(), Concern::Sts, "{kind:?}");
+    }
 }
 
 #[test]
@@ -153,6 +174,25 @@ fn a_secret_that_is_sent_back_is_not_shown() {
     ] {
         let refused = read(401, body).expect_err(body);
         assert!(!format!("{refused} {refused:?}").contains("s3cret"), "{refused}");
+    }
+}
+
+#[test]
+fn nor_is_one_that_is_sent_back_as_it_was_sent() {
+    let secret = "p:q+r s?>~";
+    for echo in ["p%3Aq%2Br+s%3F%3E%7E", "cDpxK3Igcz8+fg", "cDpxK3Igcz8-fg==", secret] {
+        let body = format!(r#"{{"error":"invalid_client","error_description":"not {echo}"}}"#);
+        let secrets = ["", secret];
+        let answer = Answer {
+            grant: Grant::ClientCredentials,
+            status: 401,
+            body: body.as_bytes(),
+            retry_after: None,
+            secrets: &secrets,
+        };
+        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS);
+        let Err(TokenError::Refused { description, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(description.as_str(), "", "{echo}");
     }
 }
 

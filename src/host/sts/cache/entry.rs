@@ -6,11 +6,14 @@ use core::mem;
 use core::time::Duration;
 
 use super::Asked;
-use crate::agent::Jitter;
+use crate::agent::{Jitter, Outcome, RETRY_CAP};
 use crate::host::sts::error::TokenError;
 use crate::host::sts::token::AccessToken;
 use crate::host::sts::wanted::{SubjectToken, Wanted};
 use crate::time::{Instant, millis};
+
+/// When the board's clock is looked at again while it is not set: it is before long, once there is a network.
+const CLOCK_AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Entry<W> {
@@ -65,6 +68,11 @@ impl<W> Entry<W> {
         self.token.clone()
     }
 
+    /// Whether it holds a token that is still good.
+    pub(super) fn is_good(&self, now: Instant) -> bool {
+        self.token.as_ref().is_some_and(|token| now < token.expires())
+    }
+
     /// Takes a new token, to be renewed `margin` before its end; returns who waited for it.
     pub(super) fn keep(&mut self, token: Arc<AccessToken>, margin: Duration) -> Vec<W> {
         self.renew_at = Instant::from_millis(token.expires().as_millis().saturating_sub(millis(margin)));
@@ -101,10 +109,14 @@ pub(super) fn subject_len(wanted: &Wanted) -> usize {
 impl Failure {
     /// Notes that it failed again; what those who wait are told.
     pub(super) fn add(&mut self, error: TokenError, jitter: &mut Jitter, now: Instant) -> Asked {
-        self.count = self.count.saturating_add(1);
+        // Nobody was asked, so nobody is spared by waiting longer each time.
+        let unasked = error.outcome() == Outcome::Clock;
+        self.count = self.count.saturating_add(u32::from(!unasked));
         let error = Arc::new(error);
         let (until, retry_in) = if error.is_permanent() {
             (Until::Never, None)
+        } else if unasked {
+            (Until::At(now + CLOCK_AGAIN), Some(CLOCK_AGAIN))
         } else {
             let delay = jitter.retry(self.count, error.retry_after());
             (Until::At(now + delay), Some(delay))
@@ -129,6 +141,11 @@ impl Failure {
             Until::At(_) => return None,
         };
         Some(Asked::Failed { error: Arc::clone(error), retry_in })
+    }
+
+    /// Whether it stands in the way of nothing, and is so long ago that another is the first again.
+    pub(super) fn is_over_and_done_with(&self, now: Instant) -> bool {
+        self.last.is_none() || self.over().is_some_and(|over| over + RETRY_CAP * 2 <= now)
     }
 
     /// When it no longer stands in the way; `None` for never.

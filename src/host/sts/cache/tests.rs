@@ -40,7 +40,8 @@ fn failed(status: u16, retry_after: Option<Duration>) -> TokenError {
 
 fn refused(status: u16, error: &str) -> TokenError {
     let error = Text::from(error);
-    TokenError::Refused { grant: GRANT, status, error, description: Text::new(), retry_after: None }
+    let description = Text::new();
+    TokenError::Refused { grant: GRANT, status, error, description, retry_after: None, undated: false }
 }
 
 /// A cache in which `wanted` was fetched at `now` for somebody, to live for `life`.
@@ -157,6 +158,22 @@ fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once()
 }
 
 #[test]
+fn a_clock_that_is_not_set_is_looked_at_again_soon_and_lengthens_no_delay() {
+    let (mut cache, a) = (TokenCache::new(4), plain("a"));
+    for i in 0..20 {
+        assert_eq!(cache.ask(&a, 1, at(5 * i)), Asked::Waiting, "{i}");
+        let unset = TokenError::Unanswered { grant: GRANT, trouble: Trouble::clock() };
+        let told = fetch(&mut cache, &a, Err(unset), at(5 * i));
+        assert_eq!(retry_in(&told[0].1), Some(S(5)), "{i}");
+    }
+    assert_eq!(cache.ask(&a, 1, at(100)), Asked::Waiting);
+    let (told, mut fresh) = (fetch(&mut cache, &a, Err(away()), at(100)), TokenCache::new(4));
+    fresh.ask(&a, 1, at(100));
+    let first = fetch(&mut fresh, &a, Err(away()), at(100));
+    assert_eq!(retry_in(&told[0].1), retry_in(&first[0].1), "the first failure that counts");
+}
+
+#[test]
 fn a_token_outlives_the_sts_as_long_as_it_is_good() {
     let (mut cache, a) = (TokenCache::new(5), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
@@ -186,17 +203,39 @@ fn retry_after_is_honoured() {
 
 #[test]
 fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
-    for error in ["invalid_client", "unauthorized_client"] {
-        let (mut cache, a, b) = (TokenCache::new(7), plain("a"), plain("b"));
-        cache.ask(&a, 1, at(0));
-        let told = fetch(&mut cache, &a, Err(refused(401, error)), at(0));
-        assert_eq!(retry_in(&told[0].1), None);
-        for wanted in [&a, &b, &exchange("a", "s")] {
-            assert_eq!(retry_in(&cache.ask(wanted, 2, at(1_000_000))), None);
+    let (mut cache, a, b) = (TokenCache::new(7), plain("a"), plain("b"));
+    cache.ask(&a, 1, at(0));
+    let told = fetch(&mut cache, &a, Err(refused(401, "invalid_client")), at(0));
+    assert_eq!(retry_in(&told[0].1), None);
+    for wanted in [&a, &b, &exchange("a", "s")] {
+        assert_eq!(retry_in(&cache.ask(wanted, 2, at(1_000_000))), None);
+    }
+    assert_eq!((cache.next_request(at(1_000_000)), cache.deadline()), (None, None));
+    cache.start_over();
+    assert_eq!(cache.ask(&b, 3, at(1_000_000)), Asked::Waiting);
+}
+
+#[test]
+fn a_grant_that_the_client_has_no_leave_for_stands_in_the_way_of_no_other_grant() {
+    let (own, other, x) = (plain("a"), plain("b"), exchange("a", "s"));
+    for (denied, denied_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
+        let mut cache = TokenCache::new(7);
+        for (waiter, wanted) in [(1, denied), (2, denied_too), (3, allowed)] {
+            assert_eq!(cache.ask(wanted, waiter, at(0)), Asked::Waiting);
         }
-        assert_eq!((cache.next_request(at(1_000_000)), cache.deadline()), (None, None));
-        cache.start_over();
-        assert_eq!(cache.ask(&b, 3, at(1_000_000)), Asked::Waiting);
+        while let Some(wanted) = cache.next_request(at(0)) {
+            let result = if wanted.grant() == allowed.grant() {
+                Ok(token(1, at(0), S(300)))
+            } else {
+                Err(refused(401, "unauthorized_client"))
+            };
+            cache.fetched(&wanted, result, at(0));
+        }
+        assert_eq!(retry_in(&cache.ask(denied, 4, at(10))), None);
+        assert_eq!(retry_in(&cache.ask(denied_too, 4, at(10))), None, "asked once for all of its kind");
+        assert!(matches!(cache.ask(allowed, 4, at(10)), Asked::Held(_)));
+        cache.forgive();
+        assert_eq!(cache.ask(denied_too, 5, at(10)), Asked::Waiting);
     }
 }
 
@@ -218,6 +257,23 @@ fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_m
     fetch(&mut cache, &a, Err(failed(503, Some(S(60)))), at(0));
     cache.forgive();
     assert!(retry_in(&cache.ask(&a, 2, at(1))).is_some());
+}
+
+#[test]
+fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
+    let (mut cache, a) = (TokenCache::new(1), plain("a"));
+    assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(0)).as_ref(), Some(&a));
+    cache.forgive();
+    assert_eq!(cache.fetched(&a, Err(refused(401, "invalid_client")), at(1)), vec![], "it still waits");
+    let told = fetch(&mut cache, &a, Ok(token(1, at(1), S(300))), at(1));
+    assert!(matches!(told[..], [(1, Asked::Held(_))]), "{told:?}");
+    // What came well is kept, though it was asked for before.
+    cache.start_over();
+    assert_eq!(cache.ask(&a, 1, at(2)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(2)).as_ref(), Some(&a));
+    cache.forgive();
+    assert_eq!(cache.fetched(&a, Ok(token(2, at(2), S(300))), at(3)).len(), 1);
 }
 
 #[test]
@@ -262,6 +318,23 @@ fn a_refused_token_is_fetched_anew_for_those_who_say_so_and_only_now_and_then() 
     let told = fetch(&mut cache, &a, Err(away()), at(32));
     assert!(matches!(told[..], [(5, Asked::Failed { .. })]), "{told:?}");
     assert_eq!(fingerprint(&cache.ask(&a, 6, at(33))), new);
+}
+
+#[test]
+fn a_refused_token_that_was_not_asked_for_anew_may_be_at_the_next_chance() {
+    let (mut cache, a, b) = (TokenCache::new(9), plain("a"), plain("b"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    let old = cache.ask(&a, 0, at(1));
+    let old = fingerprint(&old);
+    // Nothing can be asked for at the moment.
+    cache.ask(&b, 1, at(2));
+    fetch(&mut cache, &b, Err(failed(503, Some(S(10)))), at(2));
+    assert!(matches!(cache.ask_again(&a, old, 2, at(3)), Asked::Failed { .. }));
+    // And then whoever asked left before it was.
+    assert_eq!(cache.ask_again(&a, old, 3, at(14)), Asked::Waiting);
+    cache.forget(&3);
+    assert_eq!(cache.ask_again(&a, old, 4, at(15)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(15)), Some(a));
 }
 
 #[test]
@@ -337,6 +410,55 @@ fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
     // The node's own tokens make room for each other, and then those that somebody waits for stay as well.
     let full = (0..200).find(|i| cache.ask(&plain(&format!("new-{i}")), 0, at(150)) == Asked::Full);
     assert_eq!(full, Some(16));
+}
+
+#[test]
+fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
+    let mut cache = TokenCache::new(18);
+    with(&mut cache, &exchange("a", "good"), 1, S(600), at(0));
+    with(&mut cache, &exchange("a", "ends"), 2, S(300), at(0));
+    let junk = exchange("a", "junk");
+    assert_eq!(cache.ask(&junk, 1, at(0)), Asked::Waiting);
+    fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(0));
+    assert_eq!((cache.next_request(at(299)), cache.entries.len()), (None, 3));
+    // How often it has failed is remembered for a while.
+    assert_eq!((cache.next_request(at(300)), cache.entries.len()), (None, 2));
+    assert!(cache.entries.iter().all(|entry| entry.wanted != exchange("a", "ends")));
+    assert_eq!((cache.next_request(at(2000)), cache.entries.len()), (None, 0));
+    // Neither what somebody waits for nor what is on its way is dropped.
+    assert_eq!(cache.ask(&junk, 1, at(2000)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(2000)), Some(junk.clone()));
+    cache.forget(&1);
+    assert_eq!((cache.next_request(at(9000)), cache.entries.len()), (None, 1));
+    assert_eq!(cache.fetched(&junk, Ok(token(3, at(9000), S(300))), at(9000)), vec![]);
+    assert!(matches!(cache.ask(&junk, 1, at(9001)), Asked::Held(_)));
+}
+
+#[test]
+fn what_comes_to_nothing_pushes_no_good_token_out() {
+    let mut cache = TokenCache::new(17);
+    for i in 0..40 {
+        with(&mut cache, &exchange("a", &format!("good-{i}")), i, S(300), at(0));
+    }
+    // Each refused by itself.
+    for i in 0..100 {
+        let junk = exchange("a", &format!("junk-{i}"));
+        assert_eq!(cache.ask(&junk, 1, at(1 + i)), Asked::Waiting);
+        fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(1 + i));
+    }
+    // And while nothing can be had at all.
+    assert_eq!(cache.ask(&plain("own"), 1, at(101)), Asked::Waiting);
+    fetch(&mut cache, &plain("own"), Err(refused(401, "invalid_client")), at(101));
+    let kept = cache.entries.len();
+    for i in 0..100 {
+        let asked = cache.ask(&exchange("a", &format!("more-{i}")), 1, at(102));
+        assert_eq!(retry_in(&asked), None);
+    }
+    assert_eq!(cache.entries.len(), kept);
+    for i in 0..40 {
+        let good = cache.ask(&exchange("a", &format!("good-{i}")), 1, at(110));
+        assert!(matches!(good, Asked::Held(_)), "{i}");
+    }
 }
 
 #[test]

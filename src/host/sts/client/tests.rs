@@ -7,7 +7,7 @@ use alloc::format;
 
 use super::*;
 use crate::host::config::AudienceRule;
-use crate::host::sts::{Algorithm, SubjectToken, generate};
+use crate::host::sts::{Algorithm, Concern, SubjectToken, generate};
 
 /// A client of an STS at `url` that proves itself so.
 fn client(url: &str, proof: Proof) -> StsClient {
@@ -25,7 +25,7 @@ fn client(url: &str, proof: Proof) -> StsClient {
             config.request_timeout,
             Tls::new(&config).expect("TLS"),
         ),
-        endpoint: url.as_str().into(),
+        endpoint: url.whole().into(),
         issuer: "https://sts.home/realms/arp-dev".into(),
         client_id: "node 1".into(),
         proof,
@@ -118,9 +118,13 @@ fn a_key_proves_itself_anew_each_time_and_by_the_servers_clock_once_that_is_know
     assert!(claims_of_one.iss.is_some_and(|iss| iss.is("node 1")));
     assert!(matches!(&claims_of_one.aud.0[..], [one] if one.is("https://sts.home/realms/arp-dev")));
     let ours = clock::now().wall;
-    assert!(!client.learns_offset(UnixTime(ours.0 + 20)), "near enough");
+    let (iat, exp) = (claims_of_one.iat.expect("iat").0, claims_of_one.exp.expect("exp").0);
+    assert!((10..=20).contains(&ours.0.saturating_sub(iat)), "of the past, whoever's clock is a little off");
+    assert!(exp >= ours.0 + 25 && exp - iat < 60, "{iat} {exp}");
+    assert!(!client.learns_offset(UnixTime(ours.0 + 4)), "near enough");
+    assert!(client.learns_offset(UnixTime(ours.0 + 20)));
     assert!(client.learns_offset(UnixTime(ours.0 + 5000)));
-    assert!(!client.learns_offset(UnixTime(ours.0 + 5010)), "known by now");
+    assert!(!client.learns_offset(UnixTime(ours.0 + 5003)), "known by now");
     let iat = claims(&assertion()).iat.expect("iat").0;
     assert!(iat.abs_diff(ours.0 + 5000) < 60, "{iat}");
     assert!(client.learns_offset(ours), "the server's clock was set");
@@ -181,6 +185,31 @@ fn refusals_and_overload_come_over_http_with_their_patience() {
         assert_eq!(error.retry_after(), Some(core::time::Duration::from_secs(7)));
         assert_eq!(error.is_permanent(), status.starts_with("401"));
         server.join().expect("served");
+    }
+}
+
+#[test]
+fn a_header_that_is_sent_back_is_not_shown() {
+    let value = STANDARD.encode("node+1:s3cret");
+    let body = format!(r#"{{"error":"invalid_client","error_description":"bad: Basic {value}"}}"#);
+    let (url, server) = once(answer("401 Unauthorized", &body));
+    let refused = client(&url, Proof::Basic(secret("s3cret"))).fetch(&wanted()).expect_err("refused");
+    server.join().expect("served");
+    assert!(!refused.to_string().contains(&value), "{refused}");
+}
+
+#[test]
+fn a_proof_that_may_have_been_refused_for_its_date_is_not_refused_for_good() {
+    let pem = generate(Algorithm::Es256).expect("made");
+    let key = || Proof::Key(SigningKey::from_pem(pem.as_bytes()).expect("a key"));
+    for (proof, permanent) in [(key(), false), (Proof::Post(secret("s")), true)] {
+        // Over plain HTTP no time is proved, so it cannot be told.
+        let (url, server) = once(answer("401 Unauthorized", r#"{"error":"invalid_client"}"#));
+        let refused = client(&url, proof).fetch(&wanted()).expect_err("refused");
+        server.join().expect("served");
+        assert_eq!(refused.is_permanent(), permanent, "{refused}");
+        assert_eq!(refused.concern(), Concern::Client);
+        assert_eq!(refused.to_string().contains("clock"), !permanent, "{refused}");
     }
 }
 
