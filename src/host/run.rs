@@ -13,7 +13,7 @@ use super::clock;
 use super::config::{Face, Led};
 use super::credential_store;
 use super::inbox::{Inbox, Message, Sender};
-use super::setup::{Loaded, Reader};
+use super::setup::{Giving, Loaded, Reader, TokenSource};
 use super::status::{self, Record};
 use super::sts::{TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
@@ -45,6 +45,8 @@ pub struct Node<'a, P> {
     /// Started when it is first needed: without it this program has one thread less.
     token_worker: Option<TokenWorker>,
     broker: Option<Broker>,
+    /// Where its tokens come from.
+    tokens: Option<TokenSource>,
     seed: u64,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -78,6 +80,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             sender,
             token_worker: None,
             broker: None,
+            tokens: None,
             seed,
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
@@ -158,33 +161,32 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 
     fn fetch_tokens(&mut self, now: Now) {
-        if let (Some(broker), Some(worker), Some(loaded)) =
-            (&mut self.broker, &self.token_worker, &self.loaded)
-            && let Some(source) = &loaded.tokens
+        if let (Some(broker), Some(worker), Some(source)) =
+            (&mut self.broker, &self.token_worker, &self.tokens)
             && let Some(wanted) = broker.next_request(now.instant)
         {
             worker.submit(TokenJob { client: Arc::clone(&source.client), wanted });
         }
     }
 
-    /// Gives tokens to others, or does not, as `loaded` says.
-    fn put_broker(&mut self, loaded: &Loaded, now: Now) -> io::Result<()> {
-        let Some(plan) = loaded.broker.clone() else {
+    /// Gives tokens to others, or does not, as `giving` says.
+    fn put_broker(&mut self, giving: Giving, now: Now) -> io::Result<()> {
+        let Some(plan) = giving.plan else {
             self.broker = None;
             return Ok(());
         };
         if self.token_worker.is_none() {
             self.token_worker = Some(TokenWorker::start(self.sender.clone())?);
         }
-        let before = self.loaded.as_ref().and_then(|before| before.tokens.as_ref());
-        let same = before.zip(loaded.tokens.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(&a.client, &b.client));
-        match &mut self.broker {
-            Some(broker) => {
-                if !same {
-                    broker.start_over();
-                }
-                broker.follow(plan, now.instant);
+        if let Some(tokens) = giving.tokens {
+            let same = self.tokens.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &tokens.client));
+            if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
+                broker.start_over();
             }
+            self.tokens = Some(tokens);
+        }
+        match &mut self.broker {
+            Some(broker) => broker.follow(plan, now.instant),
             None => self.broker = Some(Broker::new(plan, self.seed, now.instant)),
         }
         Ok(())
@@ -224,11 +226,20 @@ impl<'a, P: OutputPin> Node<'a, P> {
         if let Some(file) = self.reader.credential_file() {
             self.inbox.follow(file);
         }
+        match self.reader.take_giving() {
+            // Nothing is begun with half a setup, but what it forbids is forbidden.
+            Some(giving) if read.is_ok() || self.broker.is_some() => {
+                if let Err(e) = self.put_broker(giving, now) {
+                    warn!("no tokens can be given out: {e}");
+                }
+            }
+            None if self.broker.is_some() => {
+                warn!("who may have which tokens is still decided by the rules from before");
+            }
+            Some(_) | None => {}
+        }
         let loaded = read.map_err(|error| error.to_trouble())?;
         self.put_on(loaded.face.clone(), now);
-        if let Err(e) = self.put_broker(&loaded, now) {
-            warn!("no tokens can be given out: {e}");
-        }
         let setup = loaded.setup.clone();
         self.loaded = Some(loaded);
         Ok(setup)
