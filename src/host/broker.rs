@@ -131,7 +131,7 @@ impl Broker {
 
     /// What the STS refused for good may have been mended there.
     pub fn forgive(&mut self) {
-        self.desk.cache.forgive();
+        self.desk.forgive();
     }
 
     /// What is to be fetched now, if anything.
