@@ -15,10 +15,10 @@ use super::credential_store;
 use super::inbox::{Inbox, Message, Sender};
 use super::setup::{Giving, Loaded, Reader, TokenSource};
 use super::status::{self, Record};
-use super::sts::{TokenJob, TokenWorker};
+use super::sts::{TokenError, TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble};
+use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -161,23 +161,26 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 
     fn fetch_tokens(&mut self, now: Now) {
-        if let (Some(broker), Some(worker), Some(source)) =
-            (&mut self.broker, &self.token_worker, &self.tokens)
-            && let Some(wanted) = broker.next_request(now.instant)
-        {
-            worker.submit(TokenJob { client: Arc::clone(&source.client), wanted });
+        let (Some(broker), Some(source)) = (&mut self.broker, &self.tokens) else { return };
+        let Some(wanted) = broker.next_request(now.instant) else { return };
+        match or_make(&mut self.token_worker, || TokenWorker::start(self.sender.clone())) {
+            Ok(worker) => worker.submit(TokenJob { client: Arc::clone(&source.client), wanted }),
+            Err(why) => {
+                // As if it had been tried: it is tried again after a delay.
+                let why = format_args!("the system has no thread to ask it with: {why}");
+                let trouble = Trouble::new(TroubleKind::Setup, why);
+                let error = TokenError::Unanswered { grant: wanted.grant(), trouble };
+                broker.fetched(&wanted, Err(error), now.instant);
+            }
         }
     }
 
     /// Gives tokens to others, or does not, as `giving` says.
-    fn put_broker(&mut self, giving: Giving, now: Now) -> io::Result<()> {
+    fn put_broker(&mut self, giving: Giving, now: Now) {
         let Some(plan) = giving.plan else {
             self.broker = None;
-            return Ok(());
+            return;
         };
-        if self.token_worker.is_none() {
-            self.token_worker = Some(TokenWorker::start(self.sender.clone())?);
-        }
         if let Some(tokens) = giving.tokens {
             let same = self.tokens.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &tokens.client));
             if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
@@ -189,7 +192,6 @@ impl<'a, P: OutputPin> Node<'a, P> {
             Some(broker) => broker.follow(plan, now.instant),
             None => self.broker = Some(Broker::new(plan, self.seed, now.instant)),
         }
-        Ok(())
     }
 
     fn carry_out(&mut self, action: Action, now: Now) -> Done {
@@ -228,11 +230,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
         match self.reader.take_giving() {
             // Nothing is begun with half a setup, but what it forbids is forbidden.
-            Some(giving) if read.is_ok() || self.broker.is_some() => {
-                if let Err(e) = self.put_broker(giving, now) {
-                    warn!("no tokens can be given out: {e}");
-                }
-            }
+            Some(giving) if read.is_ok() || self.broker.is_some() => self.put_broker(giving, now),
             None if self.broker.is_some() => {
                 warn!("who may have which tokens is still decided by the rules from before");
             }
@@ -323,4 +321,26 @@ enum Done {
     Nothing,
     Happened(Event),
     Ended(Exit),
+}
+
+/// What is in the `slot`; it is made if nothing is.
+fn or_make<T>(slot: &mut Option<T>, make: impl FnOnce() -> io::Result<T>) -> io::Result<&T> {
+    let there = match slot.take() {
+        Some(there) => there,
+        None => make()?,
+    };
+    Ok(slot.insert(there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_had_is_tried_for_again_and_what_is_there_is_kept() {
+        let mut slot = None;
+        or_make(&mut slot, || Err::<u8, _>(io::ErrorKind::WouldBlock.into())).expect_err("not to be had");
+        assert_eq!(*or_make(&mut slot, || Ok(1)).expect("had by now"), 1);
+        assert_eq!(*or_make(&mut slot, || Ok(2)).expect("there"), 1);
+    }
 }
