@@ -13,6 +13,9 @@ mod accounts;
 mod answer;
 mod callers;
 mod connection;
+// Who calls can be asked of the kernel only there.
+#[cfg(all(test, target_os = "linux"))]
+mod crowd;
 mod desk;
 mod form;
 mod health;
@@ -44,12 +47,16 @@ use crate::time::{Instant, Now};
 
 /// The most connections at once.
 const MAX_CONNECTIONS: usize = 1088;
-/// The most of them that one user may have: others always find some left.
-const MAX_OF_ONE: usize = 1024;
+/// The part of them, one in so many, that is left for others when one user has all it may have.
+const FOR_OTHERS: usize = 17;
 /// Descriptors for everything else.
 const SPARE_DESCRIPTORS: usize = 64;
 /// The most bytes that are kept of requests that are not whole yet.
 const MAX_HELD: usize = 256 * 1024;
+/// The most of them that are one user's.
+const MAX_HELD_OF_ONE: usize = MAX_HELD / 4;
+/// How many different exchanges one user may wait for: no more than a third of what can be kept.
+const MAX_EXCHANGES_OF_ONE: usize = 16;
 /// How many connections are served before the loop looks after everything else.
 const TURN: usize = 16;
 /// When a socket that could not be made is tried again.
@@ -124,7 +131,7 @@ impl Broker {
 
     /// What the STS refused for good may have been mended there.
     pub fn forgive(&mut self) {
-        self.desk.cache.forgive();
+        self.desk.forgive();
     }
 
     /// What is to be fetched now, if anything.
@@ -236,15 +243,20 @@ impl Broker {
             return Some("too many connections");
         }
         let own = || self.connections.iter().filter(|one| one.caller.uid == caller.uid).count();
+        let most = self.max_connections - self.max_connections / FOR_OTHERS;
         // Nobody can have that many while there are fewer in all.
-        let full = self.connections.len() >= MAX_OF_ONE && own() >= MAX_OF_ONE;
+        let full = self.connections.len() >= most && own() >= most;
         full.then_some("too many connections of one user")
     }
 
     fn serve(&mut self, place: usize, about: &About<'_>, now: Now) {
-        let held: usize = self.connections.iter().map(Connection::held).sum();
+        let (caller, mine) = (self.connections[place].caller, self.connections[place].held());
+        let held = |of: &dyn Fn(&Caller) -> bool| -> usize {
+            self.connections.iter().filter(|one| of(&one.caller)).map(Connection::held).sum()
+        };
+        let (all, own) = (held(&|_| true), held(&|other| other.uid == caller.uid));
+        let room = (MAX_HELD + mine).saturating_sub(all).min((MAX_HELD_OF_ONE + mine).saturating_sub(own));
         let connection = &mut self.connections[place];
-        let room = (MAX_HELD + connection.held()).saturating_sub(held);
         let waited = connection.is_waiting();
         let Some(request) = connection.turn(room, now.instant) else {
             if waited && connection.is_over() {
@@ -254,12 +266,32 @@ impl Broker {
         };
         match self.desk.reply(connection.id, connection.caller, &request, about, now) {
             Reply::Now(answer) => connection.answer(Arc::new(answer), now.instant),
-            Reply::Later => connection.wait(now.instant + self.plan.patience),
+            Reply::Later => {
+                let exchange = request.exchange();
+                connection.wait(exchange, now.instant + self.plan.patience);
+                if exchange.is_some() && self.exchanges_of(caller) > MAX_EXCHANGES_OF_ONE {
+                    let connection = &mut self.connections[place];
+                    self.desk.cache.forget(&connection.id);
+                    let why = "one user waits for too many different exchanges";
+                    connection.refuse(Refusal::busy(why), now.instant);
+                }
+            }
         }
     }
 
+    /// How many different exchanges the caller's user waits for.
+    fn exchanges_of(&self, caller: Caller) -> usize {
+        let own = self.connections.iter().filter(|one| one.caller.uid == caller.uid);
+        let mut exchanges: Vec<_> = own.filter_map(Connection::exchange).collect();
+        exchanges.sort_unstable();
+        exchanges.dedup();
+        exchanges.len()
+    }
+
+    /// Ends some of what is overdue. The rest still is in the next turn.
     fn end_overdue(&mut self, now: Instant) {
-        for connection in self.connections.iter_mut().filter(|connection| connection.deadline() <= now) {
+        let overdue = self.connections.iter_mut().filter(|connection| connection.deadline() <= now);
+        for connection in overdue.take(TURN) {
             if connection.is_waiting() {
                 self.desk.cache.forget(&connection.id);
             }
@@ -268,9 +300,10 @@ impl Broker {
     }
 
     fn send_home(&mut self, why: &str, now: Instant) {
+        let answer = Arc::new(Refusal::busy(why).into());
         for connection in self.connections.iter_mut().filter(|connection| connection.is_waiting()) {
             self.desk.cache.forget(&connection.id);
-            connection.refuse(Refusal::busy(why), now);
+            connection.hold_out(Arc::clone(&answer), now);
         }
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -140,13 +140,21 @@ pub fn token(
 }
 
 fn exchange(socket: &Path, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut stream = UnixStream::connect(socket)?;
+    let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: jarvis-node\r\n\r\n").as_bytes())?;
+    converse(stream, target)
+}
+
+/// Who is not let in is told so and hung up on without being listened to.
+fn converse(mut stream: UnixStream, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let sent = stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: jarvis-node\r\n\r\n").as_bytes());
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut answer = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_ANSWER).unwrap_or_default()));
-    stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-    Ok(answer)
+    match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
+        Err(e) if answer.is_empty() || e.kind() != ErrorKind::ConnectionReset => Err(e),
+        Ok(_) if answer.is_empty() => sent.map(|()| answer),
+        Ok(_) | Err(_) => Ok(answer),
+    }
 }
 
 #[derive(Deserialize)]
@@ -214,5 +222,22 @@ mod tests {
         ] {
             assert!(read(odd.as_bytes()).is_none(), "{odd}");
         }
+    }
+    #[test]
+    fn who_is_refused_before_it_has_asked_hears_it() {
+        let busy = "HTTP/1.1 503 X\r\n\r\n{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}";
+        // Also when something was said that the broker did not listen to, which the system calls a reset.
+        for unheard in ["", "x"] {
+            let (mut own, mut other) = UnixStream::pair().expect("a pair");
+            own.write_all(unheard.as_bytes()).expect("taken");
+            other.write_all(busy.as_bytes()).expect("taken");
+            drop(other);
+            let answer = converse(own, "/v1/token").expect("heard");
+            let refused = read(&answer).expect("understood").expect_err("no token");
+            assert_eq!((refused.exit_code(), refused.to_string().as_str()), (75, "later"));
+        }
+        let (own, other) = UnixStream::pair().expect("a pair");
+        drop(other);
+        converse(own, "/v1/token").expect_err("nobody is there");
     }
 }

@@ -232,7 +232,7 @@ impl Config {
             Some(form) => Some(form.check(&main, &found)?),
             None => Sts::from_variables(variable, &main)?,
         };
-        let broker = file.broker.map(|form| form.check(sts.is_some(), &found)).transpose()?;
+        let broker = file.broker.map(|form| form.check(sts.as_ref(), &found)).transpose()?;
         Ok(Self {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(

@@ -13,12 +13,12 @@ use super::clock;
 use super::config::{Face, Led};
 use super::credential_store;
 use super::inbox::{Inbox, Message, Sender};
-use super::setup::{Loaded, Reader};
+use super::setup::{Giving, Loaded, Reader, TokenSource};
 use super::status::{self, Record};
-use super::sts::{TokenJob, TokenWorker};
+use super::sts::{TokenError, TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble};
+use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -47,6 +47,8 @@ pub struct Node<'a, P> {
     broker: Option<Broker>,
     /// How many tokens have been asked for. A broker asks for one at a time, so its own is the last.
     fetches: u64,
+    /// Where its tokens come from.
+    tokens: Option<TokenSource>,
     seed: u64,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -81,6 +83,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             token_worker: None,
             broker: None,
             fetches: 0,
+            tokens: None,
             seed,
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
@@ -164,38 +167,41 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 
     fn fetch_tokens(&mut self, now: Now) {
-        if let (Some(broker), Some(worker), Some(loaded)) =
-            (&mut self.broker, &self.token_worker, &self.loaded)
-            && let Some(source) = &loaded.tokens
-            && let Some(wanted) = broker.next_request(now.instant)
-        {
-            self.fetches += 1;
-            let client = Arc::clone(&source.client);
-            worker.submit(TokenJob { client, wanted, number: self.fetches });
+        let (Some(broker), Some(source)) = (&mut self.broker, &self.tokens) else { return };
+        let Some(wanted) = broker.next_request(now.instant) else { return };
+        match or_make(&mut self.token_worker, || TokenWorker::start(self.sender.clone())) {
+            Ok(worker) => {
+                self.fetches += 1;
+                let client = Arc::clone(&source.client);
+                worker.submit(TokenJob { client, wanted, number: self.fetches });
+            }
+            Err(why) => {
+                // As if it had been tried: it is tried again after a delay.
+                let why = format_args!("the system has no thread to ask it with: {why}");
+                let trouble = Trouble::new(TroubleKind::Setup, why);
+                let error = TokenError::Unanswered { grant: wanted.grant(), trouble };
+                broker.fetched(&wanted, Err(error), now.instant);
+            }
         }
     }
 
-    /// Gives tokens to others, or does not, as `loaded` says.
-    fn put_broker(&mut self, loaded: &Loaded, now: Now) -> io::Result<()> {
-        let Some(plan) = loaded.broker.clone() else {
+    /// Gives tokens to others, or does not, as `giving` says.
+    fn put_broker(&mut self, giving: Giving, now: Now) {
+        let Some(plan) = giving.plan else {
             self.broker = None;
-            return Ok(());
+            return;
         };
-        if self.token_worker.is_none() {
-            self.token_worker = Some(TokenWorker::start(self.sender.clone())?);
-        }
-        let before = self.loaded.as_ref().and_then(|before| before.tokens.as_ref());
-        let same = before.zip(loaded.tokens.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(&a.client, &b.client));
-        match &mut self.broker {
-            Some(broker) => {
-                if !same {
-                    broker.start_over();
-                }
-                broker.follow(plan, now.instant);
+        if let Some(tokens) = giving.tokens {
+            let same = self.tokens.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &tokens.client));
+            if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
+                broker.start_over();
             }
+            self.tokens = Some(tokens);
+        }
+        match &mut self.broker {
+            Some(broker) => broker.follow(plan, now.instant),
             None => self.broker = Some(Broker::new(plan, self.seed, now.instant)),
         }
-        Ok(())
     }
 
     fn carry_out(&mut self, action: Action, now: Now) -> Done {
@@ -232,11 +238,16 @@ impl<'a, P: OutputPin> Node<'a, P> {
         if let Some(file) = self.reader.credential_file() {
             self.inbox.follow(file);
         }
+        match self.reader.take_giving() {
+            // Nothing is begun with half a setup, but what it forbids is forbidden.
+            Some(giving) if read.is_ok() || self.broker.is_some() => self.put_broker(giving, now),
+            None if self.broker.is_some() => {
+                warn!("who may have which tokens is still decided by the rules from before");
+            }
+            Some(_) | None => {}
+        }
         let loaded = read.map_err(|error| error.to_trouble())?;
         self.put_on(loaded.face.clone(), now);
-        if let Err(e) = self.put_broker(&loaded, now) {
-            warn!("no tokens can be given out: {e}");
-        }
         let setup = loaded.setup.clone();
         self.loaded = Some(loaded);
         Ok(setup)
@@ -320,4 +331,26 @@ enum Done {
     Nothing,
     Happened(Event),
     Ended(Exit),
+}
+
+/// What is in the `slot`; it is made if nothing is.
+fn or_make<T>(slot: &mut Option<T>, make: impl FnOnce() -> io::Result<T>) -> io::Result<&T> {
+    let there = match slot.take() {
+        Some(there) => there,
+        None => make()?,
+    };
+    Ok(slot.insert(there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_had_is_tried_for_again_and_what_is_there_is_kept() {
+        let mut slot = None;
+        or_make(&mut slot, || Err::<u8, _>(io::ErrorKind::WouldBlock.into())).expect_err("not to be had");
+        assert_eq!(*or_make(&mut slot, || Ok(1)).expect("had by now"), 1);
+        assert_eq!(*or_make(&mut slot, || Ok(2)).expect("there"), 1);
+    }
 }

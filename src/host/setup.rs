@@ -37,10 +37,16 @@ pub struct Loaded {
     pub credential: Arc<Credential>,
     /// Remembers what a validation shows.
     pub state_file: Arc<Path>,
-    /// Where tokens for other services come from, if from anywhere.
+}
+
+/// What the configuration wants of the broker, which holds even if something else cannot be used: a right
+/// that was taken back is gone.
+#[derive(Clone, Debug)]
+pub struct Giving {
+    /// How the other programs on the board get tokens; `None` for not at all.
+    pub plan: Option<Plan>,
+    /// Where they come from; `None` where there is no such place, or none that can be used.
     pub tokens: Option<TokenSource>,
-    /// How the other programs on the board get them.
-    pub broker: Option<Plan>,
 }
 
 /// What gets tokens, and for whom.
@@ -71,6 +77,7 @@ pub struct Asker {
 pub struct Reader {
     config_file: PathBuf,
     credential_file: Option<PathBuf>,
+    giving: Option<Giving>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
     sts: Option<(StsKey, Arc<StsClient>)>,
 }
@@ -96,7 +103,7 @@ impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
     pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, credential_file: None, client: None, sts: None }
+        Self { config_file, credential_file: None, giving: None, client: None, sts: None }
     }
 
     /// Where the configuration is.
@@ -111,12 +118,25 @@ impl Reader {
         self.credential_file.as_deref()
     }
 
+    /// What the last reading found out about the broker, once; `None` if nothing.
+    pub const fn take_giving(&mut self) -> Option<Giving> {
+        self.giving.take()
+    }
+
     /// Reads everything and checks it.
     ///
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
     pub fn read(&mut self) -> Result<Loaded, SetupError> {
-        let Asker { config, client, clock_floor, state, app_key } = self.read_asker()?;
+        self.giving = None;
+        let config = self.read_config()?;
+        let giving = self.giving_by(&config);
+        let loaded = self.read_node(config)?;
+        giving.map(|()| loaded)
+    }
+
+    fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
+        let Asker { config, client, clock_floor, state, app_key } = self.asker_by(config)?;
         if state.is_of_another_board(state_file::board_serial().as_deref()) {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
@@ -142,10 +162,7 @@ impl Reader {
                 clock_floor,
             },
         };
-        let tokens = self.tokens_by(&config, state.clock_floor())?;
         Ok(Loaded {
-            tokens,
-            broker: Plan::of(&config, &self.config_file)?,
             setup,
             face: config.face,
             client,
@@ -159,8 +176,17 @@ impl Reader {
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
     pub fn read_asker(&mut self) -> Result<Asker, SetupError> {
+        let config = self.read_config()?;
+        self.asker_by(config)
+    }
+
+    fn read_config(&mut self) -> Result<Config, SetupError> {
         let config = Config::load(&self.config_file)?;
         self.credential_file = Some(config.credential_file.clone());
+        Ok(config)
+    }
+
+    fn asker_by(&mut self, config: Config) -> Result<Asker, SetupError> {
         let state = State::load(&config.state_file);
         let (app_key, stamp) = match &config.via {
             Via::App { app_key_file, .. } => {
@@ -171,6 +197,14 @@ impl Reader {
         let client = self.client_for(config.clone(), app_key, stamp)?;
         let clock_floor = config.needs_clock().then(|| state.clock_floor());
         Ok(Asker { config, client, clock_floor, state, app_key: stamp })
+    }
+
+    fn giving_by(&mut self, config: &Config) -> Result<(), SetupError> {
+        let tokens = self.tokens_by(config, State::load(&config.state_file).clock_floor());
+        let plan = Plan::of(config, &self.config_file)?;
+        let (tokens, error) = tokens.map_or_else(|error| (None, Err(error)), |tokens| (tokens, Ok(())));
+        self.giving = Some(Giving { plan, tokens });
+        error
     }
 
     fn tokens_by(

@@ -78,6 +78,32 @@ fn a_reload_changes_who_may_have_what_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
+fn a_right_is_taken_back_even_if_something_else_is_unsound() {
+    let rig = Rig::new();
+    let mut daemon = rig.daemon();
+    daemon.comes_to("valid");
+    assert_eq!(rig.get(GATEWAY).status, 200);
+    // The credential first, then also the secret that tokens are asked for with.
+    for (unsound, taken, left) in
+        [("credential.json", GATEWAY, Some(COORDINATOR)), ("sts.secret", COORDINATOR, None)]
+    {
+        let file = rig.node.dir.path().join(unsound);
+        assert!(file.exists());
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+        let audience = left.map_or("other", |_| "arp-run-coordinator");
+        rig.rules(&json!({audience: {"users": [uid()]}}));
+        daemon.signal("HUP");
+        until("it is taken back", || rig.get(taken).status == 403);
+        if let Some(left) = left {
+            assert_eq!(rig.get(left).status, 200);
+        }
+    }
+    rig.rules(&json!({"other": {"users": ["no-such-user-here"]}}));
+    daemon.signal("HUP");
+    daemon.logs("still decided by the rules from before");
+}
+
+#[test]
 fn who_waits_when_the_rules_change_is_sent_home() {
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 600);

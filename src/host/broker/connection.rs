@@ -44,7 +44,10 @@ pub(super) struct Connection<S> {
 enum State {
     /// With what has arrived, unless that is nothing.
     Reading(Zeroizing<Vec<u8>>),
-    Waiting,
+    Waiting {
+        /// Tells the exchange it waits for from others, if it is one.
+        exchange: Option<u64>,
+    },
     Answering {
         answer: Arc<Answer>,
         sent: usize,
@@ -63,7 +66,7 @@ impl<S: Read + Write> Connection<S> {
         match self.state {
             State::Reading(_) => PollFlags::IN,
             State::Answering { .. } => PollFlags::OUT,
-            State::Waiting | State::Over => PollFlags::empty(),
+            State::Waiting { .. } | State::Over => PollFlags::empty(),
         }
     }
 
@@ -72,7 +75,15 @@ impl<S: Read + Write> Connection<S> {
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Waiting)
+        matches!(self.state, State::Waiting { .. })
+    }
+
+    /// The exchange that it waits for, if it is one.
+    pub(super) const fn exchange(&self) -> Option<u64> {
+        match self.state {
+            State::Waiting { exchange } => exchange,
+            State::Reading(_) | State::Answering { .. } | State::Over => None,
+        }
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -83,7 +94,7 @@ impl<S: Read + Write> Connection<S> {
     pub(super) fn held(&self) -> usize {
         match &self.state {
             State::Reading(arrived) => arrived.len(),
-            State::Waiting | State::Answering { .. } | State::Over => 0,
+            State::Waiting { .. } | State::Answering { .. } | State::Over => 0,
         }
     }
 
@@ -97,7 +108,7 @@ impl<S: Read + Write> Connection<S> {
                 None
             }
             // Nothing else was to be heard but that nobody is there any more.
-            State::Waiting => {
+            State::Waiting { .. } => {
                 self.state = State::Over;
                 None
             }
@@ -117,9 +128,9 @@ impl<S: Read + Write> Connection<S> {
         self.deadline = now + PATIENCE;
     }
 
-    /// Keeps the caller waiting until `deadline`.
-    pub(super) fn wait(&mut self, deadline: Instant) {
-        self.state = State::Waiting;
+    /// Keeps the caller waiting until `deadline`, for this `exchange` if it is for one.
+    pub(super) fn wait(&mut self, exchange: Option<u64>, deadline: Instant) {
+        self.state = State::Waiting { exchange };
         self.deadline = deadline;
     }
 
@@ -132,7 +143,7 @@ impl<S: Read + Write> Connection<S> {
                 let why = alloc::format!("the request did not arrive within {secs} seconds");
                 self.refuse(Refusal::new(408, "too_slow", why), now);
             }
-            State::Waiting => {
+            State::Waiting { .. } => {
                 let why = "the STS did not answer in time; the next attempt is made by itself";
                 self.refuse(Refusal::new(504, "sts_timeout", why), now);
             }

@@ -20,6 +20,9 @@ use crate::host::status::View;
 use crate::host::sts::{AccessToken, Asked, Concern, Flaw, Grant, TokenCache, TokenError, Wanted};
 use crate::time::{Instant, Now};
 
+#[cfg(test)]
+mod trouble;
+
 /// The node, as callers may see it.
 pub struct About<'a> {
     /// How it is with the node.
@@ -32,8 +35,16 @@ pub struct About<'a> {
 pub(super) struct Desk {
     pub(super) rules: Rules,
     pub(super) cache: TokenCache<Id>,
-    /// What the STS did not do for anybody the last time, by its name for programs.
-    trouble: Option<&'static str>,
+    trouble: Option<Obstacle>,
+}
+
+/// What is in the way of everybody's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Obstacle {
+    /// Its name for programs.
+    code: &'static str,
+    /// Whether it goes away only by somebody's hand.
+    is_permanent: bool,
 }
 
 /// What comes of a request.
@@ -58,7 +69,9 @@ impl Desk {
         now: Now,
     ) -> Reply {
         Reply::Now(match request {
-            Request::Health => Answer::ok(&Health::of(about.outcome, self.trouble, now.wall)),
+            Request::Health => {
+                Answer::ok(&Health::of(about.outcome, self.trouble.map(|trouble| trouble.code), now.wall))
+            }
             Request::Version => Answer::ok(&Version::default()),
             Request::Status => Answer::ok(&(about.view)()),
             Request::Token { audience, scope, refused } => {
@@ -106,15 +119,32 @@ impl Desk {
     /// Says once what is in the way of all tokens, and once that nothing is any more.
     fn note(&mut self, wanted: &Wanted, error: Option<&TokenError>) {
         let audience = &wanted.audience;
+        let before = self.trouble;
         match error {
-            None if self.trouble.take().is_some() => info!("tokens can be had again"),
-            None => {}
-            Some(error) if error.concern() == Concern::Wanted => debug!("no token for {audience}: {error}"),
-            Some(error) if self.trouble.replace(error.code()).is_none() => {
-                warn!("no tokens can be had: {error}")
+            None => self.trouble = None,
+            Some(error) if error.concern() == Concern::Wanted => {
+                debug!("no token for {audience}: {error}");
+                // It is there, and takes this node for its client.
+                if matches!(error, TokenError::Refused { .. } | TokenError::Unusable { .. }) {
+                    self.trouble = None;
+                }
             }
-            Some(_) => {}
+            Some(error) => {
+                self.trouble = Some(Obstacle { code: error.code(), is_permanent: error.is_permanent() });
+                if self.trouble != before {
+                    warn!("no tokens can be had: {error}");
+                }
+            }
         }
+        if before.is_some() && self.trouble.is_none() {
+            info!("tokens can be had again");
+        }
+    }
+
+    /// What the STS refused for good may have been mended there.
+    pub(super) fn forgive(&mut self) {
+        self.cache.forgive();
+        self.trouble = self.trouble.filter(|trouble| !trouble.is_permanent);
     }
 
     /// The tokens so far are of another client or another STS.

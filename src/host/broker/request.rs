@@ -3,6 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use core::hash::{Hash, Hasher};
+use std::hash::DefaultHasher;
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -40,6 +42,16 @@ pub(super) enum Request {
         scope: Option<Zeroizing<String>>,
         subject: Zeroizing<String>,
     },
+}
+
+impl Request {
+    /// What tells the exchange that is asked for from others, without being a copy of the token.
+    pub(super) fn exchange(&self) -> Option<u64> {
+        let Self::Exchange { audience, scope, subject } = self else { return None };
+        let mut hasher = DefaultHasher::new();
+        (audience.as_deref(), scope.as_deref(), subject.as_str()).hash(&mut hasher);
+        Some(hasher.finish())
+    }
 }
 
 /// How far a request is.

@@ -4,8 +4,10 @@
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 /// A listening socket. Its file goes with it.
 #[derive(Debug)]
@@ -60,16 +62,25 @@ fn make_way(path: &Path) -> io::Result<()> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
+    match knock(path) {
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another program listens there")),
-        // Full up, or not for us to open: not dead, then.
-        Err(e) => Err(e),
+        // Nobody is let in for now, but somebody is there.
+        Err(e) if e.kind() != ErrorKind::WouldBlock => Err(e),
+        Ok(()) | Err(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another program listens there")),
     }
+}
+
+/// Connects, but does not wait until there is room in the queue before the door (unix(7), `EAGAIN`).
+fn knock(path: &Path) -> io::Result<()> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     #[test]
@@ -99,6 +110,22 @@ mod tests {
         SocketFile::open(&path).expect_err("not ours to remove");
         assert_eq!(fs::read(&path).expect("still there"), b"no socket");
         SocketFile::open(&dir.path().join("none/node.sock")).expect_err("no folder");
+    }
+
+    #[test]
+    fn whether_another_listens_is_found_out_without_waiting_for_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("node.sock");
+        let other = UnixListener::bind(&path).expect("bound by somebody");
+        // One may knock before it is let in, and no more.
+        rustix::net::listen(&other, 0).expect("set");
+        let _knocks = UnixStream::connect(&path).expect("somebody listens");
+        let (told, tells) = std::sync::mpsc::channel();
+        let taken = path.clone();
+        std::thread::spawn(move || told.send(SocketFile::open(&taken).map_err(|e| e.kind()).err()));
+        let kind = tells.recv_timeout(core::time::Duration::from_secs(20)).expect("no waiting");
+        assert_eq!(kind, Some(ErrorKind::AddrInUse));
+        assert!(path.exists());
     }
 
     #[test]

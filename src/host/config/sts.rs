@@ -215,11 +215,15 @@ impl RuleForm {
 }
 
 impl BrokerForm {
-    pub(super) fn check(self, has_sts: bool, found: &dyn Fn(&Path) -> PathBuf) -> Result<Broker, String> {
-        if has_sts {
-            Ok(Broker { socket: found(&self.socket) })
-        } else {
-            Err("broker needs sts beside it: without that there is no token to give out".into())
+    pub(super) fn check(self, sts: Option<&Sts>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Broker, String> {
+        match sts {
+            None => Err("broker needs sts beside it: without that there is no token to give out".into()),
+            // An object `sts` has some.
+            Some(sts) if sts.audiences.is_empty() => Err(
+                "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
+                    .into(),
+            ),
+            Some(_) => Ok(Broker { socket: found(&self.socket) }),
         }
     }
 }

@@ -119,7 +119,7 @@ fn who_hangs_up_is_forgotten_and_who_closes_only_its_half_hears_why() {
 
     let mut waits = caller_that_sends(&["GET /v1/token?audience=a HTTP/1.1\r\n\r\n"]);
     assert!(matches!(waits.turn(ROOM, START), Some(Request::Token { .. })));
-    waits.wait(START + Duration::from_secs(30));
+    waits.wait(None, START + Duration::from_secs(30));
     assert!(waits.is_waiting());
     assert_eq!((waits.held(), waits.interest()), (0, PollFlags::empty()), "nothing is kept of the request");
     // Ready without anything to be ready for: the other end is gone.
@@ -131,7 +131,7 @@ fn who_hangs_up_is_forgotten_and_who_closes_only_its_half_hears_why() {
 fn who_waits_hears_in_the_end_that_nothing_came() {
     let mut waits = caller_that_sends(&["GET /v1/token?audience=a HTTP/1.1\r\n\r\n"]);
     assert!(waits.turn(ROOM, START).is_some());
-    waits.wait(START + Duration::from_secs(30));
+    waits.wait(None, START + Duration::from_secs(30));
     waits.time_is_up(START + Duration::from_secs(30));
     assert!(sent(&waits).starts_with("HTTP/1.1 504 ") && sent(&waits).contains("sts_timeout"));
 }

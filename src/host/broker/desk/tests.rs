@@ -79,7 +79,7 @@ fn after(request: &Request, result: Result<AccessToken, TokenError>) -> (u16, Op
 
 fn refused(grant: Grant, status: u16, error: &str) -> TokenError {
     let error = Text::from(error);
-    TokenError::Refused { grant, status, error, description: Text::new(), retry_after: None }
+    TokenError::Refused { grant, status, error, description: Text::new(), retry_after: None, undated: false }
 }
 
 #[test]

@@ -165,6 +165,12 @@ fn a_broker_needs_an_sts() {
     assert!(told.contains("broker needs sts"), "{told}");
     let both = format!(r#", "sts": {{{SOUND}}}, "broker": {{"socket": "/run/x.sock"}}"#);
     assert_eq!(parse(&both, &[]).expect("sound").broker, Some(Broker { socket: "/run/x.sock".into() }));
+    for variables in [&ARP[..], &KEYCLOAK] {
+        let told = parse(r#", "broker": {"socket": "/run/x.sock"}"#, variables).expect_err("no audience");
+        assert!(told.contains("ARP_AUTH_AUDIENCE"), "{told}");
+        let more = [variables, &[("ARP_AUTH_AUDIENCE", "a")]].concat();
+        assert!(parse(r#", "broker": {"socket": "/run/x.sock"}"#, &more).expect("sound").broker.is_some());
+    }
     let config = parse("", &ARP).expect("sound");
     assert_eq!((config.sts.is_some(), config.broker), (true, None));
 }
