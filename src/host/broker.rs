@@ -14,8 +14,6 @@ mod answer;
 mod callers;
 mod connection;
 // Who calls can be asked of the kernel only there.
-#[cfg(all(test, target_os = "linux"))]
-mod crowd;
 mod desk;
 mod form;
 mod health;

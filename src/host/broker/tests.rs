@@ -15,6 +15,8 @@ use crate::agent::Outcome;
 use crate::host::sts::token::tests::token;
 use crate::time::UnixTime;
 
+mod crowd;
+
 const GATEWAY: &str = "GET /v1/token?audience=gateway HTTP/1.1\r\n\r\n";
 const HEALTH: &str = "GET /v1/health HTTP/1.1\r\n\r\n";
 /// How long callers wait for a token.
@@ -151,16 +153,16 @@ fn one_connection_too_many_is_told_so_and_makes_no_trouble() {
 }
 
 #[test]
-fn unfinished_requests_of_all_callers_together_take_only_so_much_memory() {
+fn unfinished_requests_take_only_so_much_memory_and_the_next_ones_are_refused() {
     let (mut broker, _dir) = broker();
     let long = String::from("GET /v1/health HTTP/1.1\r\nX: ") + &"x".repeat(8000);
-    let count = MAX_HELD / long.len() + 10;
+    let count = MAX_HELD_OF_ONE / long.len() + 10;
     let callers: Vec<_> = (0..count).map(|_| caller(&broker, &long)).collect();
     for _ in 0..count {
         turn(&mut broker, at(0));
     }
     let held: usize = broker.connections.iter().map(Connection::held).sum();
-    assert!((MAX_HELD - long.len()..=MAX_HELD).contains(&held), "{held}");
+    assert!((MAX_HELD_OF_ONE - long.len()..=MAX_HELD_OF_ONE).contains(&held), "{held}");
     let refused = count - broker.connections.len();
     assert!(refused >= 10, "{refused}");
     assert!(heard(callers.into_iter().next_back().expect("one")).starts_with("HTTP/1.1 503 "));
