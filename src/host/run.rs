@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use std::io;
 
 use embedded_hal::digital::OutputPin;
-use log::{debug, warn};
+use log::{debug, info, warn};
 
 use super::broker::{About, Broker};
 use super::clock;
@@ -195,6 +195,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
             let same = self.tokens.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &tokens.client));
             if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
                 broker.start_over();
+            }
+            if tokens.sts.from_variables && !same {
+                // Where else would anybody look who wonders where they come from?
+                info!("tokens come from {}, as variables of the environment say", tokens.sts.issuer);
             }
             self.tokens = Some(tokens);
         }

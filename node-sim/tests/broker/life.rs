@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use jarvis_node::host::sts::{Algorithm, keygen};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::caller::{Caller, request};
 use super::device::Daemon;
@@ -172,6 +172,20 @@ fn a_refused_client_is_tried_again_after_a_reload_when_it_was_mended_over_there(
     assert_eq!(rig.sts.token_requests(), 1);
     daemon.signal("HUP");
     until("it is tried again", || rig.get(GATEWAY).status == 200);
+}
+
+#[test]
+fn variables_stand_in_for_the_configuration_for_root_alone_and_the_log_says_so() {
+    let rig = Rig::new();
+    rig.node.configure("sts", Value::Null);
+    let mut command = rig.command("run");
+    command.env("ARP_AUTH_ISSUER", rig.sts.issuer()).env("ARP_AUTH_AUDIENCE", "arp-run-gateway");
+    command.env("ARP_AUTH_CLIENT_ID", "jarvis-node").env("ARP_AUTH_CLIENT_SECRET", "jarvis-node-secret");
+    let mut daemon = rig.daemon_by(&mut command);
+    let said = daemon.logs("as variables of the environment say");
+    assert!(said.contains(rig.sts.issuer()), "{said}");
+    let allowed = if uid() == 0 { 200 } else { 403 };
+    assert_eq!([GATEWAY, "/v1/token"].map(|target| rig.get(target).status), [allowed; 2]);
 }
 
 #[test]

@@ -46,6 +46,25 @@ const SERVERS: &[(&str, &str)] = &[
     ("deep-nesting", "failed: 200"),
     ("status-line-garbage", "unanswered: NotUnderstood"),
     ("long-body", "unanswered: NotUnderstood"),
+    ("close-after-request", "unanswered: ClosedEarly"),
+    ("body-cut", "unanswered: ClosedEarly"),
+    ("stall", "unanswered: Stalled"),
+    ("body-stall", "unanswered: Stalled"),
+    ("header-slow", "unanswered: Stalled"),
+];
+
+/// What an STS refuses a request for (RFC 6749, section 5.2), and whether asking again is of any use before
+/// somebody mends the configuration.
+const REFUSALS: &[(&str, &str, bool)] = &[
+    ("oauth-invalid-client", "refused: 401 invalid_client", true),
+    ("oauth-unauthorized-client", "refused: 401 unauthorized_client", true),
+    ("oauth-invalid-request", "refused: 400 invalid_request", false),
+    ("oauth-invalid-grant", "refused: 400 invalid_grant", false),
+    ("oauth-invalid-scope", "refused: 400 invalid_scope", false),
+    ("oauth-unsupported-grant", "refused: 400 unsupported_grant_type", false),
+    ("oauth-access-denied", "refused: 403 access_denied", false),
+    ("oauth-unavailable", "failed: 503", false),
+    ("oauth-wordless", "failed: 400", false),
 ];
 
 #[test]
@@ -62,11 +81,27 @@ fn every_fault_of_a_token_is_met_as_it_should_be() {
 
 #[test]
 fn every_fault_of_a_token_has_its_row() {
-    let rows: Vec<_> = TOKENS.iter().map(|(name, _)| *name).collect();
+    let refusals = REFUSALS.iter().map(|(name, ..)| *name);
+    let rows: Vec<_> = TOKENS.iter().map(|(name, _)| *name).chain(refusals).collect();
     let of_tokens = Fault::all().filter(|fault| fault.is_of_tokens()).map(Fault::name);
-    let missing: Vec<_> =
-        of_tokens.filter(|name| !rows.contains(name) && !name.starts_with("oauth-")).collect();
+    let missing: Vec<_> = of_tokens.filter(|name| !rows.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_refusal_is_for_good_only_where_it_is_about_the_client() {
+    let rig = Rig::new();
+    let client = rig.usual();
+    let mut seen = Vec::new();
+    for (fault, ..) in REFUSALS {
+        rig.fault(fault);
+        let result = client.fetch(&wanted("arp-run-gateway"));
+        let told = brief(&result);
+        seen.push((*fault, told, result.unwrap_err().is_permanent()));
+    }
+    let expected: Vec<_> =
+        REFUSALS.iter().map(|(fault, met, last)| (*fault, (*met).to_owned(), *last)).collect();
+    assert_eq!(seen, expected);
 }
 
 #[test]
