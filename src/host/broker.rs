@@ -16,6 +16,8 @@ mod connection;
 // Who calls can be asked of the kernel only there.
 mod desk;
 mod form;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod health;
 mod plan;
 mod request;

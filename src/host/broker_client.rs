@@ -175,7 +175,7 @@ struct ErrorText {
 }
 
 /// `None` for what no broker says.
-fn read(answer: &[u8]) -> Option<Result<Token, NoToken>> {
+pub(super) fn read(answer: &[u8]) -> Option<Result<Token, NoToken>> {
     let mut fields = [httparse::EMPTY_HEADER; 16];
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(len) = head.parse(answer).ok()? else { return None };

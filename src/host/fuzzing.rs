@@ -11,6 +11,8 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::auth_client::{AuthClient, Reply};
+pub use super::broker::fuzzing as broker;
+use super::broker_client::{self, NoToken, Token};
 pub use super::cli::fuzzing::parse_arguments;
 use super::credential_file::{self, Checksum, Modified};
 use super::enroll::{self, NotEnrolled};
@@ -23,6 +25,12 @@ use super::state_file;
 pub use super::sts::fuzzing as sts;
 pub use super::tls::fuzzing as tls;
 use crate::credential::{Credential, NodeId};
+
+/// What is made of what answers at the broker's socket; `None` for what no broker says.
+#[must_use]
+pub fn read_broker_answer(answer: &[u8]) -> Option<Result<Token, NoToken>> {
+    broker_client::read(answer)
+}
 
 /// What `client` makes of one whole response.
 #[must_use]

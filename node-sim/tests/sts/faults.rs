@@ -107,9 +107,10 @@ fn a_refusal_is_for_good_only_where_it_is_about_the_client() {
 #[test]
 fn a_server_in_trouble_is_waited_out() {
     let rig = Rig::new();
-    let client = rig.usual();
+    let (client, impatient) = (rig.usual(), rig.impatient());
     for (fault, met) in SERVERS {
         rig.fault(fault);
+        let client = if met.ends_with("Stalled") { &impatient } else { &client };
         let result = client.fetch(&wanted("arp-run-gateway"));
         assert_eq!(brief(&result), *met, "{fault}");
         assert!(!result.unwrap_err().is_permanent(), "{fault}");

@@ -41,6 +41,12 @@ impl Rig {
 
     /// The client that these keys of `sts` describe, besides issuer and audiences.
     pub(super) fn client(&self, keys: &Value) -> StsClient {
+        // Long enough for a busy machine to make RSA keys in.
+        self.client_within(60, keys)
+    }
+
+    /// The same, with a time-out of this many seconds.
+    fn client_within(&self, secs: u64, keys: &Value) -> StsClient {
         let mut sts = json!({
             "issuer": self.sts.issuer(),
             "client_id": "jarvis-node",
@@ -57,7 +63,7 @@ impl Rig {
         }
         let config = json!({
             "auth_url": "https://auth.invalid", "service_id": "s", "app_id": "a", "app_key_file": "a.key",
-            "credential_file": "c.json", "request_timeout_secs": 2, "sts": sts,
+            "credential_file": "c.json", "request_timeout_secs": secs, "sts": sts,
         });
         self.file("config.json", &config.to_string());
         let config = Config::load(&self.dir.path().join("config.json")).unwrap();
@@ -68,6 +74,12 @@ impl Rig {
     pub(super) fn usual(&self) -> StsClient {
         self.file("secret", "jarvis-node-secret\n");
         self.client(&json!({"client_secret_file": "secret"}))
+    }
+
+    /// The same, soon tired of waiting.
+    pub(super) fn impatient(&self) -> StsClient {
+        self.file("secret", "jarvis-node-secret\n");
+        self.client_within(2, &json!({"client_secret_file": "secret"}))
     }
 
     pub(super) fn fault(&self, name: &str) {

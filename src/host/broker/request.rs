@@ -21,7 +21,7 @@ pub(super) const MAX_BODY: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
 
 /// A request that can be answered.
-#[cfg_attr(test, derive(Clone, Debug, PartialEq, Eq))]
+#[cfg_attr(any(test, fuzzing), derive(Clone, Debug, PartialEq, Eq))]
 pub(super) enum Request {
     /// `GET /v1/health`.
     Health,
@@ -55,7 +55,7 @@ impl Request {
 }
 
 /// How far a request is.
-#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq, Eq))]
 pub(super) enum Progress {
     /// More of it is needed; whether its sender waits to be told to go on (RFC 9110, 10.1.1).
     Incomplete { wants_go_ahead: bool },
