@@ -12,6 +12,7 @@ use crate::faults::asked::{Asked, Paths};
 use crate::faults::switch::{Can, Switch};
 use crate::faults::{FaultError, Faults};
 use crate::listening::{self, Listening, Site};
+use crate::load::Load;
 use crate::pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
 use crate::secrets;
 
@@ -58,11 +59,13 @@ pub(crate) struct About {
     pub(crate) issues: Option<fn(&str) -> bool>,
     /// The key of its certificate. None: a new one.
     pub(crate) key: Option<ServerKey>,
+    /// How slow it is. None: that cannot be chosen.
+    pub(crate) load: Option<Load>,
 }
 
 impl About {
     /// Nothing about it is special.
-    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None };
+    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None, load: None };
 }
 
 /// A server that runs, with a service of whatever kind behind it. Stops when dropped.
@@ -89,6 +92,7 @@ pub(crate) struct Bound {
     server: Server,
     serve: tokio::sync::oneshot::Sender<Site>,
     paths: Paths,
+    load: Option<Load>,
     redirect_to: String,
 }
 
@@ -113,7 +117,7 @@ impl Bound {
         let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
         let server = Server { listening, switch, identity, admin, url };
         let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
-        Ok(Self { server, serve, paths, redirect_to })
+        Ok(Self { server, serve, paths, load: about.load, redirect_to })
     }
 
     pub(crate) fn admin(&self) -> &Admin {
@@ -130,8 +134,9 @@ impl Bound {
 
     /// Serves.
     pub(crate) fn serve(self, service: Router) -> Server {
-        let Self { server, serve, paths, redirect_to } = self;
-        let control = Arc::new(Control { switch: Arc::clone(&server.switch), admin: server.admin.clone() });
+        let Self { server, serve, paths, load, redirect_to } = self;
+        let switch = Arc::clone(&server.switch);
+        let control = Arc::new(Control { switch, load, admin: server.admin.clone() });
         let control = control::routes(control);
         let asked = Asked::new(service, control.clone(), Arc::clone(&server.switch), &redirect_to, paths);
         let site = Site {

@@ -85,7 +85,7 @@ impl Asked {
         let Some(wrong) = &self.wrong else {
             return Step::Answer(answered(&self.service, request).await);
         };
-        if path == control::FAULTS {
+        if control::serves(path) {
             return Step::Answer(answered(&wrong.control, request).await);
         }
         let spared = path.starts_with(control::PREFIX) || (wrong.paths.spares)(path);
