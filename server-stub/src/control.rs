@@ -1,4 +1,5 @@
-//! The stub's own paths, which no real service has: its faults and its model, switched while it runs.
+//! The stub's own paths, which no real service has: its faults and its model, switched while it runs, and
+//! what it was asked lately.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::fastapi::{Refusal, json};
 use crate::faults::switch::Switch;
 use crate::faults::{Fault, FaultError, Faults};
 use crate::http::{Ends, method_not_allowed, not_found};
+use crate::journal::Journal;
 use crate::load::{Load, Model, UnknownModel};
 use crate::secrets::equal;
 
@@ -21,6 +23,8 @@ pub(crate) const PREFIX: &str = "/__stub/";
 const FAULTS: &str = "/__stub/faults";
 /// Where the model is.
 const MODEL: &str = "/__stub/model";
+/// Where the last requests are.
+const LOG: &str = "/__stub/log";
 const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
 /// A list of names is shorter.
 const MAX_BODY: usize = 64 * 1024;
@@ -32,6 +36,7 @@ pub(crate) struct Control {
     pub(crate) switch: Arc<Switch>,
     /// None: the service has no model.
     pub(crate) load: Option<Load>,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) admin: Admin,
 }
 
@@ -61,14 +66,16 @@ impl Admin {
 
 /// Whether a path is answered here, whatever is wrong.
 pub(crate) fn serves(path: &str) -> bool {
-    matches!(path, FAULTS | MODEL)
+    matches!(path, FAULTS | MODEL | LOG)
 }
 
-/// `GET`, `PUT` and `DELETE` of a JSON list of faults' names; `GET` and `PUT` of the model's.
+/// `GET`, `PUT` and `DELETE` of a JSON list of faults' names; `GET` and `PUT` of the model's;
+/// `GET` of the log.
 pub(crate) fn routes(control: Arc<Control>) -> Router {
     Router::new()
         .route(FAULTS, get(show).put(replace).delete(clear))
         .route(MODEL, get(show_model).put(set_model))
+        .route(LOG, get(log))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(control)
@@ -130,6 +137,17 @@ async fn set_model(State(control): State<Arc<Control>>, request: Request) -> Res
     let name: String = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     load.set(name.parse::<Model>()?);
     Ok(json(StatusCode::OK, &load.shown()))
+}
+
+async fn log(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    let bad =
+        Refusal::Detail(StatusCode::BAD_REQUEST, "ask for all, or for ?since=ID with the id of a request");
+    let since = match request.uri().query() {
+        None => 0,
+        Some(query) => query.strip_prefix("since=").and_then(|id| id.parse().ok()).ok_or(bad)?,
+    };
+    Ok(json(StatusCode::OK, &control.journal.told(since)))
 }
 
 #[cfg(test)]

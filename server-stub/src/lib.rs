@@ -18,6 +18,7 @@
 //! - [`Server`]: an address with any service behind it, its faults and its identity;
 //! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), and then the service's paths;
 //! - what can go wrong on it: `faults`, by name, switched by HTTP in `control`;
+//! - what it was asked lately, without the secrets: `journal`;
 //! - how slow the auth server is, and from how many callers on it stands still: `load`;
 //! - the auth server's paths and answers: `http`; how it reads and refuses requests: `fastapi`, on
 //!   `python_json`; what it knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
@@ -47,6 +48,7 @@ mod gateway;
 mod http;
 mod idle;
 mod inbound;
+mod journal;
 pub mod jwt;
 mod listening;
 mod load;
@@ -329,6 +331,13 @@ impl Stub {
     #[must_use]
     pub fn model(&self) -> Model {
         self.service.load.model()
+    }
+
+    /// What the server was asked lately and what became of it, as `GET /__stub/log?since=…` shows it: see
+    /// [`Server::log`].
+    #[must_use]
+    pub fn log(&self, since: u64) -> serde_json::Value {
+        self.server.log(since)
     }
 
     /// Where faults are switched by HTTP whatever becomes of [`Stub::url`]; see [`Options::control`].

@@ -8,9 +8,10 @@ use axum::Router;
 
 use crate::StartError;
 use crate::control::{self, Admin, Control};
-use crate::faults::asked::{Asked, Paths};
+use crate::faults::asked::{Asked, Paths, Wrong};
 use crate::faults::switch::{Can, Switch};
 use crate::faults::{FaultError, Faults};
+use crate::journal::Journal;
 use crate::listening::{self, Listening, Site};
 use crate::load::Load;
 use crate::pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
@@ -84,6 +85,7 @@ pub struct Server {
     identity: Option<Arc<Identity>>,
     admin: Admin,
     url: String,
+    journal: Arc<Journal>,
 }
 
 /// A server that has its address, so that the service can know it, and serves nothing yet: whoever
@@ -115,7 +117,7 @@ impl Bound {
             .map_err(|(addr, error)| StartError::Listen(addr, error))?;
         let url = url(identity.is_some(), listening.addr(), &names);
         let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
-        let server = Server { listening, switch, identity, admin, url };
+        let server = Server { listening, switch, identity, admin, url, journal: Arc::default() };
         let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
         Ok(Self { server, serve, paths, load: about.load, redirect_to })
     }
@@ -136,13 +138,21 @@ impl Bound {
     pub(crate) fn serve(self, service: Router) -> Server {
         let Self { server, serve, paths, load, redirect_to } = self;
         let switch = Arc::clone(&server.switch);
-        let control = Arc::new(Control { switch, load, admin: server.admin.clone() });
+        let journal = Arc::clone(&server.journal);
+        let control = Arc::new(Control { switch, load, journal, admin: server.admin.clone() });
         let control = control::routes(control);
-        let asked = Asked::new(service, control.clone(), Arc::clone(&server.switch), &redirect_to, paths);
+        let wrong = Wrong {
+            switch: Arc::clone(&server.switch),
+            journal: Arc::clone(&server.journal),
+            control: control.clone(),
+            paths,
+            elsewhere: redirect_to.trim_end_matches('/').into(),
+        };
         let site = Site {
             tls: server.identity.clone(),
-            asked,
+            asked: Asked::new(service, wrong),
             switch: Arc::clone(&server.switch),
+            journal: Arc::clone(&server.journal),
             control: Asked::faithful(control),
         };
         // An error says that its thread has ended, as whoever connects will find.
@@ -259,6 +269,14 @@ impl Server {
     #[must_use]
     pub fn control_url(&self) -> Option<String> {
         self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
+    }
+
+    /// What the server was asked lately and what became of it, without the secrets: the object that
+    /// `GET /__stub/log?since=…` shows, with the last 500 requests that are over, of these those after the
+    /// one whose `id` is `since` (0: all), and those that are under way.
+    #[must_use]
+    pub fn log(&self, since: u64) -> serde_json::Value {
+        self.journal.told(since)
     }
 
     pub(crate) fn identity(&self) -> Option<&Identity> {

@@ -8,14 +8,16 @@ use axum::http::request;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
-use super::{Load, Pools};
+use super::Pools;
 use crate::fastapi::Refusal;
+use crate::journal::{Thing, Waits};
 use crate::service::Service;
 
 /// A call's thread and its connections, until it is dropped. Handlers have it from their request.
 pub(crate) struct Turn {
     /// None: nothing has to be waited for.
     pools: Option<Arc<Pools>>,
+    waits: Waits,
     thread: Option<OwnedSemaphorePermit>,
     connections: Vec<OwnedSemaphorePermit>,
 }
@@ -33,28 +35,30 @@ impl From<PoolTimedOut> for Refusal {
 impl FromRequestParts<Arc<Service>> for Turn {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut request::Parts, service: &Arc<Service>) -> Result<Self, Infallible> {
-        Ok(Self::of(&service.load))
+    async fn from_request_parts(
+        head: &mut request::Parts,
+        service: &Arc<Service>,
+    ) -> Result<Self, Infallible> {
+        let waits = head.extensions.get().cloned().unwrap_or_default();
+        Ok(Self { pools: service.load.pools(), waits, thread: None, connections: Vec::new() })
     }
 }
 
 impl Turn {
-    pub(super) fn of(load: &Load) -> Self {
-        Self { pools: load.pools(), thread: None, connections: Vec::new() }
-    }
-
     /// Waits for a thread, as every call does whose body can be read.
     pub(crate) async fn thread(&mut self) {
         let Some(pools) = &self.pools else { return };
         // No semaphore of these is ever closed.
-        self.thread = Arc::clone(&pools.threads).acquire_owned().await.ok();
+        let free = Arc::clone(&pools.threads).acquire_owned();
+        self.thread = self.waits.during(Thing::Thread, free).await.ok();
     }
 
     /// Waits for a connection besides those that the call has.
     pub(crate) async fn connection(&mut self) -> Result<(), PoolTimedOut> {
         let Some(pools) = &self.pools else { return Ok(()) };
         let free = Arc::clone(&pools.connections).acquire_owned();
-        let permit = timeout(pools.capacity.pool_timeout, free).await.map_err(|_| PoolTimedOut)?;
+        let free = timeout(pools.capacity.pool_timeout, free);
+        let permit = self.waits.during(Thing::Connection, free).await.map_err(|_| PoolTimedOut)?;
         self.connections.extend(permit.ok());
         Ok(())
     }
@@ -62,7 +66,7 @@ impl Turn {
     /// Checks a key or a password, or seals a new one.
     pub(crate) async fn check(&mut self) {
         let Some(pools) = &self.pools else { return };
-        let _core = pools.cores.acquire().await;
-        sleep(pools.capacity.check).await;
+        let _core = self.waits.during(Thing::Core, pools.cores.acquire()).await;
+        self.waits.during(Thing::Check, sleep(pools.capacity.check)).await;
     }
 }
