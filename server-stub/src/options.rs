@@ -26,8 +26,9 @@ pub struct Options {
     pub faults: Faults,
     /// How much it does at once, and how long that takes, from the start.
     pub model: Model,
-    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and of
-    /// the model (`/__stub/model`), which the server itself cannot take where it refuses connections, say. Answers only this machine.
+    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and of the model
+    /// (`/__stub/model`) and for the log (`/__stub/log`), since the server itself cannot be asked where it
+    /// refuses connections, say. Answers only this machine.
     pub control: Option<SocketAddr>,
     /// Where redirects to another host point: a URL without a path.
     pub redirect_to: String,

@@ -29,7 +29,8 @@ pub struct ServerOptions {
     pub names: Vec<String>,
     /// What is wrong with the server from the start.
     pub faults: Faults,
-    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`).
+    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and for the log
+    /// (`/__stub/log`).
     pub control: Option<SocketAddr>,
     /// Where redirects to another host point: a URL without a path.
     pub redirect_to: String,

@@ -148,6 +148,12 @@ proptest! {
         assert_hidden(&key, all);
     }
 
+    /// Of characters that an id could have, and no longer than one.
+    #[test]
+    fn no_piece_of_a_clients_secret_is_shown(secret in "[A-Za-z0-9]{25,40}") {
+        assert_hidden(&secret, requests(&secret));
+    }
+
     #[test]
     fn no_piece_of_a_password_is_shown(password in "[!-~]{12,80}") {
         assert_hidden(&password, requests(&password));

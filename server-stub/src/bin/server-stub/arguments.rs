@@ -42,8 +42,8 @@ usage: server-stub [--only auth|sts|gateway|coordinator] [--listen ADDRESS:PORT]
   --list-faults          the names, and what they do; with --only before it, those that
                          this service can have
   --control ADDRESS:PORT where to listen, in plain HTTP, for changes of the auth server's
-                         or the only service's faults and model (127.0.0.1:0 where it has
-                         some, else nowhere)
+                         or the only service's faults and model, and for its log
+                         (127.0.0.1:0 where it has a fault or a model, else nowhere)
   --redirect-to URL      where redirects to another host point (https://elsewhere.invalid)
   --help, --version
 
@@ -68,6 +68,9 @@ at a control show, replace and clear the faults, a JSON list of names, with the 
 X-Jarvis-Admin-Token and from this machine only; so they do at /__stub/faults of each
 service itself, as far as it can be reached. At /__stub/model beside it, GET shows the auth
 server's model and how much of it is busy, and PUT of its name as a JSON string changes it.
+GET at /__stub/log shows the last 500 requests of each service and those under way: who
+asked, what became of it, how long it took and waited for what, under which faults; of keys,
+tokens and passwords only that they were there and how long. ?since=ID: those after that one.
 The token service takes, in the same way, PUT /__stub/clients/ID/keys (a public JWK, for
 private_key_jwt), POST /__stub/signing-key (signs by a new key, publishes the old ones, too)
 and DELETE (publishes the newest alone).
