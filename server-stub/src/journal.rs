@@ -63,7 +63,7 @@ pub(crate) enum Ended {
     /// Reset without an answer, by a fault.
     Reset,
     /// The client left, or the server went down.
-    ConnectionEnded,
+    Abandoned,
     /// There was no request: the TLS handshake failed.
     NoHandshake,
     /// There was no request: a fault came before it.
@@ -202,6 +202,6 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.close(Ended::ConnectionEnded, None);
+        self.close(Ended::Abandoned, None);
     }
 }

@@ -88,7 +88,7 @@ fn faults_are_named_and_so_is_how_a_request_ended_by_them() {
         ("close-before-request", json!(null), "no-request"),
         ("accept-close", json!(null), "no-request"),
         ("handshake-alert", json!(null), "no-handshake"),
-        ("stall", json!(null), "connection-ended"),
+        ("stall", json!(null), "abandoned"),
     ] {
         stub.set_faults(fault.parse().expect("a fault")).expect("set");
         if let Ok(mut connection) = Connection::tls(stub.addr(), &ca, "localhost") {
@@ -141,7 +141,7 @@ fn what_a_request_waits_for_is_shown_while_it_waits() {
     drop(inside);
     let log = until(|| stub.log(1), |log| over(log).len() == 60);
     assert_eq!(log["under_way"], json!([]));
-    let left = over(&log).iter().filter(|entry| entry["ended"] == "connection-ended").count();
+    let left = over(&log).iter().filter(|entry| entry["ended"] == "abandoned").count();
     assert!(left >= 40, "{log:#}");
 }
 
