@@ -208,6 +208,8 @@ fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
     writeln!(err, "to have a token that another node can enrol with:")?;
     writeln!(err, "  curl {trust}-X POST {admin} {url}/api/v0/provisioning-tokens")?;
     if let Some(control) = stub.control_url() {
+        writeln!(err, "its model is {}; to have another:", stub.model())?;
+        writeln!(err, "  curl -X PUT {admin} -d '\"measured\"' {}", control.replace("/faults", "/model"))?;
         explain_faults(&stub.faults().to_string(), &control, dir, err)?;
     }
     Ok(())
@@ -215,9 +217,10 @@ fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
 
 fn explain_faults(faults: &str, control: &str, dir: &Path, err: &mut impl Write) -> io::Result<()> {
     let dir = dir.display();
+    let faults = if faults.is_empty() { "none" } else { faults };
+    let admin = format!("-H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\"");
     writeln!(err, "its faults are: {faults}; to have others:")?;
-    writeln!(
-        err,
-        "  curl -X PUT -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" -d '[\"status-503\"]' {control}"
-    )
+    writeln!(err, "  curl -X PUT {admin} -d '[\"status-503\"]' {control}")?;
+    let log = control.replace("/faults", "/log");
+    writeln!(err, "to see what it was asked lately:\n  curl {admin} {log}")
 }
