@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use server_stub::{
-    Common, Coordinator, Gateway, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
+    Common, Coordinator, Gateway, Model, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
     StsOptions, Stub, VariableError,
 };
 
@@ -209,7 +209,8 @@ fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
     writeln!(err, "  curl {trust}-X POST {admin} {url}/api/v0/provisioning-tokens")?;
     if let Some(control) = stub.control_url() {
         writeln!(err, "its model is {}; to have another:", stub.model())?;
-        writeln!(err, "  curl -X PUT {admin} -d '\"measured\"' {}", control.replace("/faults", "/model"))?;
+        let other = if stub.model() == Model::INSTANT { Model::MEASURED } else { Model::INSTANT };
+        writeln!(err, "  curl -X PUT {admin} -d '\"{other}\"' {}", control.replace("/faults", "/model"))?;
         explain_faults(&stub.faults().to_string(), &control, dir, err)?;
     }
     Ok(())
