@@ -129,8 +129,8 @@ fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
 fn install(file: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
     let node_id = NodeId::parse(node_id).map_err(|e| format!("the node id {e}"))?;
     let node_key = NodeKey::parse(node_key).map_err(|e| format!("the node key {e}"))?;
-    // What is first there is this user's own.
-    let store = Locked::lock(file, file).map_err(|e| e.to_string())?;
+    // A first one is whose the folder is.
+    let store = Locked::lock(file, file.parent().unwrap_or(file)).map_err(|e| e.to_string())?;
     store.replace(&Credential { node_id, node_key }).map_err(|e| e.to_string())
 }
 
