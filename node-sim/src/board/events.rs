@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn edge(at_ms: u64) -> Edge {
-        Edge { at_ms, lit: at_ms % 2 == 0 }
+        Edge { at_ms, lit: at_ms.is_multiple_of(2) }
     }
 
     #[test]
