@@ -191,13 +191,16 @@ impl Watch {
         let mut event = Event { id: String::new(), kind: String::new(), data: Value::Null };
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line).ok()? == 0 {
+            self.lines.read_line(&mut line).ok()?;
+            if !line.ends_with('\n') {
+                // Cut off, wherever that was.
                 return None;
             }
             match line.trim_end().split_once(": ") {
                 Some(("id", id)) => event.id = id.to_owned(),
                 Some(("event", kind)) => event.kind = kind.to_owned(),
                 Some(("data", data)) => event.data = serde_json::from_str(data).unwrap(),
+                Some(("retry", ms)) => assert_eq!(ms, "1000"),
                 Some(_) => panic!("not of this stream: {line:?}"),
                 None if event.kind.is_empty() => {}
                 None => {
