@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use node_sim::screen::Screen;
-use node_sim::{real_server, scenarios, story};
+use node_sim::{board, real_server, scenarios, story};
 
 const HELP: &str = "\
 Runs a Jarvis node on this machine, with an LED drawn in the terminal.
@@ -16,6 +16,13 @@ Usage:
   node-sim [--server URL] --config FILE  one node against a real server, until Ctrl-C;
                                          FILE is a jarvis-node configuration, URL takes the
                                          place of its auth_url
+  node-sim board [--listen ADDR] [--no-open] [--grace SECS] [--pin-log FILE]
+                                         a board with a node on a web page of this machine, its
+                                         LED, its server and everything one can take from it,
+                                         until Ctrl-C; a verdict outlives the server for SECS
+                                         (120); every level of the pin goes to FILE, too
+  node-sim board [--server URL] --config FILE [--listen ADDR] [--no-open] [--pin-log FILE]
+                                         the same with a real server
   node-sim scenario list                 stories from the field, told in virtual time
   node-sim scenario run NAME|FILE… [--seed N] [--seeds K] [--trace]
   node-sim scenario run --all [--seed N] [--seeds K]
@@ -30,6 +37,8 @@ enum Invocation {
     Story,
     RealServer { url: Option<String>, config: PathBuf },
     Scenario(scenarios::command::Request),
+    Board(board::Request),
+    BoardNode(board::node::Request),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +53,8 @@ fn main() -> ExitCode {
             with_screen(|screen| real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string()))
         }
         Ok(Invocation::Scenario(request)) => tell_scenarios(&request),
+        Ok(Invocation::Board(request)) => ended(board::run(&request)),
+        Ok(Invocation::BoardNode(request)) => ended(board::node::run(request).map_err(|e| e.to_string())),
         Err(error) => complain(&format!("{error}; see node-sim --help"), 64),
     }
 }
@@ -66,6 +77,13 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, lexopt::Error> {
                 return Ok(Invocation::Print(concat!("node-sim ", env!("CARGO_PKG_VERSION"), "\n")));
             }
             Long("server") => url = Some(arguments.value()?.string()?),
+            Value(word) if word == "board" && url.is_none() && config.is_none() => {
+                return board::Request::parse(&mut arguments).map(Invocation::Board);
+            }
+            // For `board`, which starts it; nobody else needs it.
+            Value(word) if word == "board-node" && url.is_none() && config.is_none() => {
+                return board::node::Request::parse(&mut arguments).map(Invocation::BoardNode);
+            }
             Value(word) if word == "scenario" && url.is_none() && config.is_none() => {
                 return scenarios::command::Request::parse(&mut arguments).map(Invocation::Scenario);
             }
@@ -80,14 +98,18 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, lexopt::Error> {
     }
 }
 
+fn ended(end: Result<(), String>) -> ExitCode {
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => complain(&sentence, 1),
+    }
+}
+
 fn with_screen(show: impl FnOnce(&Screen) -> Result<(), String>) -> ExitCode {
     let screen = Screen::stdout();
     let shown = show(&screen);
     screen.finish();
-    match shown {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => complain(&sentence, 1),
-    }
+    ended(shown)
 }
 
 fn complain(sentence: &str, code: u8) -> ExitCode {

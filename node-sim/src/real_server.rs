@@ -17,9 +17,7 @@ use crate::screen::Screen;
 pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
     let own = dir.path().join("config.json");
-    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", config.display()));
-    let text = fs::read(config).map_err(named)?;
-    fs::write(&own, adapted(&text, url, config, dir.path()).map_err(named)?)?;
+    adapt(config, url, &own)?;
     let node = LiveNode::start(own, screen, true)?;
     for news in node.news() {
         screen.say(&format!("{}: {}", news.outcome, news.outcome.words()));
@@ -33,18 +31,32 @@ pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> 
     node.join()
 }
 
-/// The same configuration for a file in `dir`: its relative paths made absolute, its status kept
-/// apart, and `url` in the place of its own.
-fn adapted(text: &[u8], url: Option<&str>, config: &Path, dir: &Path) -> io::Result<Vec<u8>> {
+/// Writes the configuration at `config` to `own`: its relative paths made absolute, its status and state kept
+/// beside `own`, `url` in the place of its own, and without the tokens, which are for other programs.
+///
+/// # Errors
+/// When it cannot be read, named, or `own` cannot be written.
+pub(crate) fn adapt(config: &Path, url: Option<&str>, own: &Path) -> io::Result<()> {
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", config.display()));
+    let text = fs::read(config).map_err(named)?;
+    fs::write(own, adapted(&text, url, config, own).map_err(named)?)
+}
+
+fn adapted(text: &[u8], url: Option<&str>, config: &Path, own: &Path) -> io::Result<Vec<u8>> {
     let mut json: serde_json::Value = serde_json::from_slice(text)?;
     let home = std::path::absolute(config)?;
     if let Some(table) = json.as_object_mut() {
-        for key in ["app_key_file", "credential_file", "ca_file"] {
+        for key in ["app_key_file", "credential_file", "ca_file", "client_cert_file", "client_key_file"] {
             if let Some(serde_json::Value::String(file)) = table.get_mut(key) {
                 *file = home.with_file_name(&*file).to_string_lossy().into_owned();
             }
         }
-        table.insert("status_file".into(), dir.join("status.json").to_string_lossy().into());
+        for (key, name) in [("status_file", "status.json"), ("state_file", "state.json")] {
+            table.insert(key.into(), own.with_file_name(name).to_string_lossy().into());
+        }
+        for key in ["broker", "sts"] {
+            table.remove(key);
+        }
         if let Some(url) = url {
             table.insert("auth_url".into(), url.into());
         }

@@ -155,7 +155,7 @@ fn interrupted() -> Unfinished {
 }
 
 /// What the LED shows, in words, from the pattern itself.
-fn in_words(outcome: Outcome) -> String {
+pub(crate) fn in_words(outcome: Outcome) -> String {
     match Pattern::of(outcome) {
         Pattern::On => "steadily on".into(),
         Pattern::Flashes { count: 1, lit_ms, pause_ms, .. } if lit_ms > pause_ms => {

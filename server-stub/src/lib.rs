@@ -358,6 +358,13 @@ impl Stub {
         self.service.world().deactivate_node(node_id, Now::read())
     }
 
+    /// Registers another node in the household of the first, as an administrator would, and grants it the
+    /// same; gives its key. None: there is one of that name.
+    #[must_use = "the key is shown only once"]
+    pub fn register(&self, node_id: &str) -> Option<String> {
+        self.service.world().register_like_first(node_id, Now::read())
+    }
+
     /// A new token that one node can enrol with (`POST /api/v0/nodes/register`) within ten minutes.
     #[must_use = "a token is shown only once"]
     pub fn provisioning_token(&self) -> String {

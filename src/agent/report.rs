@@ -32,6 +32,8 @@ pub struct Report<'a> {
     pub as_of: Option<Instant>,
     /// When the server or the setup is next looked at; `None` while that is being done.
     pub next_check: Option<Instant>,
+    /// How many answers in a row were none; what delays grow with.
+    pub failures: u32,
     /// By when the agent will have something new to tell, if it still runs.
     pub due: Instant,
     /// The server's last verdict, and on which claim: what has to survive a restart.
@@ -59,6 +61,7 @@ impl Agent {
                 | Activity::Calling { .. }
                 | Activity::Ended => None,
             },
+            failures: self.failures,
             due: self.deadline(),
             verdict: match (&self.remembered, &self.setup, &self.verdict) {
                 // Not looked at yet, for want of a sound setup: still not to be lost.

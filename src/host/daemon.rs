@@ -6,7 +6,7 @@ use std::hash::RandomState;
 use std::io;
 use std::path::PathBuf;
 
-use log::{info, warn};
+use log::{debug, info, warn};
 
 use super::config::Led;
 use super::inbox;
@@ -14,7 +14,7 @@ use super::pin::{self, BoardPin};
 use super::run::{Node, Notice};
 use super::setup::Reader;
 use super::systemd;
-use crate::agent::{Exit, Outcome, Report};
+use crate::agent::{Answer, Exit, Outcome, Report};
 use crate::lamp::Lamp;
 
 /// Runs until SIGTERM or SIGINT.
@@ -59,6 +59,11 @@ fn notify(notice: Notice<'_>) {
             systemd::status(&format!("{}: {}", report.outcome, report.outcome.words()));
             log(&report);
         }
+        Notice::Known(_) => {}
+        Notice::Asked => debug!("asking"),
+        Notice::Answered(Answer::Valid(_)) => debug!("answered: valid"),
+        Notice::Answered(Answer::Denied(reason)) => debug!("answered: denied, {reason}"),
+        Notice::Answered(Answer::Inconclusive { trouble, .. }) => debug!("no answer: {}", trouble.reason),
         Notice::KeptOldSetup(trouble) => {
             warn!(
                 "what was read anew cannot be used, and the one before stays in use: {}. {}",

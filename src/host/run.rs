@@ -18,7 +18,7 @@ use super::status::{self, Record};
 use super::sts::{TokenError, TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
+use crate::agent::{Action, Agent, Answer, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -27,6 +27,12 @@ use crate::time::Now;
 pub enum Notice<'a> {
     /// The outcome has changed to this.
     Shown(Report<'a>),
+    /// What is known has changed, if only when the server is next asked.
+    Known(Report<'a>),
+    /// The server is asked.
+    Asked,
+    /// What came of that.
+    Answered(&'a Answer),
     /// What was read anew cannot be used, so what was read before stays in use.
     KeptOldSetup(&'a Trouble),
 }
@@ -40,6 +46,7 @@ pub struct Node<'a, P> {
     lamp: Option<Lamp<P>>,
     open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
     notify: &'a mut dyn FnMut(Notice<'_>),
+    clock: &'a dyn Fn() -> Now,
     worker: Worker,
     sender: Sender,
     /// Started when it is first needed: without it this program has one thread less.
@@ -78,6 +85,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             face,
             open_lamp,
             notify,
+            clock: &clock::now,
             worker: Worker::start(sender.clone())?,
             sender,
             token_worker: None,
@@ -92,6 +100,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
         })
     }
 
+    /// The same, told the time by `clock`. Its instants must be those of [`clock::instant`], by which the
+    /// system wakes; the wall clock may be anything.
+    #[must_use]
+    pub fn by_clock(self, clock: &'a dyn Fn() -> Now) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Runs until the agent ends it, and leaves the LED dark.
     ///
     /// # Errors
@@ -101,7 +116,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             Record::load(&self.face.status_file).ok().and_then(|record| record.remembered(&self.boot_id));
         let mut event = Some(Event::Started(remembered));
         loop {
-            let now = clock::now();
+            let now = (self.clock)();
             while let Some(happened) = event.take() {
                 for action in self.agent.handle(happened, now) {
                     match self.carry_out(action, now) {
@@ -112,7 +127,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
                 }
             }
             event = match self.inbox.try_next() {
-                Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
+                Some(Message::Answered(answer)) => {
+                    (self.notify)(Notice::Answered(&answer));
+                    Some(Event::Answered(answer))
+                }
                 Some(Message::TokenFetched { wanted, result, number }) => {
                     // A broker that is gone may have asked for the same thing elsewhere.
                     if let Some(broker) = &mut self.broker
@@ -157,7 +175,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             [edge, beat, tokens].into_iter().flatten().fold(self.agent.deadline(), core::cmp::Ord::min);
         let sources = self.broker.as_ref().map(Broker::sources).unwrap_or_default();
         let ready = self.inbox.wait(until.since(clock::instant()), sources)?;
-        let now = clock::now();
+        let now = (self.clock)();
         if let Some(broker) = &mut self.broker {
             let report = self.agent.report(now.instant);
             let view = || Record::of(&report, &self.boot_id, false).view(&self.boot_id, now.instant);
@@ -216,6 +234,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
                 if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
                     let (client, credential) = (Arc::clone(client), Arc::clone(credential));
                     self.worker.submit(Job { client, credential, state_file: Arc::clone(state_file) });
+                    (self.notify)(Notice::Asked);
                 }
                 Done::Nothing
             }
@@ -226,6 +245,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             Action::Publish => {
                 self.publish(now, false);
+                (self.notify)(Notice::Known(self.agent.report(now.instant)));
                 self.reassert_light(now);
                 Done::Nothing
             }

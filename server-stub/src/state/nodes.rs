@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{Now, World, moment, moment_or_null};
+use super::{HOUSEHOLD, Now, SERVICE_ID, World, moment, moment_or_null};
 use crate::secrets::{Sealed, Unhashable, new_key};
 
 /// The nodes by their ids.
@@ -184,6 +184,21 @@ impl World {
         node.updated_at = now.wall;
         node.last_rotated_at = Some(now.wall);
         Some(key)
+    }
+
+    /// Adds a node to the first household, for the service that the first node is granted, and gives its
+    /// key. None: there is one of that name.
+    pub(crate) fn register_like_first(&mut self, node_id: &str, now: Now) -> Option<String> {
+        let key = new_key();
+        let new = NewNode {
+            node_id,
+            node_key: &key,
+            household_id: HOUSEHOLD,
+            name: node_id,
+            registered_by: None,
+            services: &[SERVICE_ID.to_owned()],
+        };
+        self.register_node(new, now).ok().map(|_| key)
     }
 
     /// Deactivates a node for good. False: no such node.

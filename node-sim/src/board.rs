@@ -1,0 +1,113 @@
+//! A board one can see: a Jarvis node with its LED on a web page of this machine, and everything it needs to
+//! be taken away from it.
+//!
+//! ```text
+//! browser ◄─ GET /events ─┐
+//!         ── POST /do ───►│ node-sim board ── orders ───► node-sim board-node
+//!                         │   a stub server ◄── told ───  the device's run loop
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | `node`, `message` | the node: a process of its own, so that its power can be pulled |
+//! | `power` | that process, from outside |
+//! | `bench`, `controls` | the node's files, its server, and what one can do to them |
+//! | `record`, `view`, `events` | how it stands, what has happened, and who looks |
+//! | `web`, `door`, `page` | HTTP, who may come in, and the page |
+
+use core::time::Duration;
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+mod bench;
+mod command;
+mod controls;
+mod door;
+mod events;
+mod message;
+pub mod node;
+mod page;
+mod power;
+mod record;
+mod view;
+mod web;
+
+use bench::Bench;
+pub use command::Request;
+use record::Record;
+
+/// How often everyone is told how the board stands even if nothing happens.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Shows the board until SIGINT, SIGTERM or SIGHUP, and ends what it started.
+///
+/// # Errors
+/// A sentence when the address, the server or the node cannot be had.
+pub fn run(request: &Request) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| e.to_string())?.block_on(show(request))
+}
+
+async fn show(request: &Request) -> Result<(), String> {
+    let failed = |e: io::Error| e.to_string();
+    let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+        .map(signal)
+        .into_iter()
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(failed)?;
+    let listener = listen(request).await?;
+    let url = format!("http://{}/", listener.local_addr().map_err(failed)?);
+    let bench = Arc::new(Bench::new(request)?);
+    // Whoever reads may have had enough.
+    let _ = writeln!(io::stdout(), "{url}");
+    if request.open {
+        open(&url);
+    }
+    tokio::select! {
+        served = web::serve(listener, Arc::clone(&bench)) => served.map(|never| match never {}).map_err(failed),
+        () = tick(&bench.record) => Ok(()),
+        () = any_of(&mut ends) => Ok(()),
+    }
+}
+
+async fn listen(request: &Request) -> Result<TcpListener, String> {
+    let mut failed = String::new();
+    for addr in request.addresses() {
+        match TcpListener::bind(addr).await {
+            Ok(listener) => return Ok(listener),
+            Err(e) => failed = format!("cannot listen on {addr}: {e}; choose another with --listen"),
+        }
+    }
+    Err(failed)
+}
+
+async fn tick(record: &Record) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        record.change(|_| {});
+    }
+}
+
+async fn any_of(signals: &mut [Signal]) {
+    let mut waiting: Vec<_> = signals.iter_mut().map(|signal| Box::pin(signal.recv())).collect();
+    core::future::poll_fn(|context| {
+        let come = waiting.iter_mut().any(|signal| signal.as_mut().poll(context).is_ready());
+        if come { core::task::Poll::Ready(()) } else { core::task::Poll::Pending }
+    })
+    .await;
+}
+
+/// Shows the page where there is somebody to see it.
+fn open(url: &str) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(opener);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Ok(mut child) = command.spawn() {
+        // A browser it starts may stay with it; whoever waits for it waits aside.
+        std::thread::spawn(move || child.wait());
+    }
+}

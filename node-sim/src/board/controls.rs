@@ -1,0 +1,284 @@
+//! What one can do to the board.
+
+use core::time::Duration;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use server_stub::{Fault, FaultError, Faults};
+
+use super::bench::{Bench, Own, Server, foreign_ca, locked, set};
+use super::message::{Order, clocks};
+
+/// Their names.
+pub(super) const NAMES: [&str; 9] =
+    ["server", "fault", "rotate", "deactivate", "install", "wrong_ca", "clock", "power", "reload"];
+
+/// How long an installation may take: there is a card to wait for, and a lock.
+const INSTALLATION: Duration = Duration::from_secs(30);
+
+/// What is asked for.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    control: String,
+    #[serde(default)]
+    value: Value,
+}
+
+/// Why it was not done.
+#[derive(Debug)]
+pub(super) enum Not {
+    /// It cannot be done as things are.
+    Now(String),
+    /// It cannot be done ever: not asked for as it should be.
+    Ever(String),
+}
+
+/// A fault one can choose.
+#[derive(Serialize)]
+pub(super) struct Choice {
+    name: &'static str,
+    description: &'static str,
+}
+
+#[derive(Deserialize)]
+struct GivenCredential {
+    node_id: String,
+    node_key: String,
+}
+
+impl Bench {
+    /// Does what is asked for, and says what was done. Waits until it is.
+    pub(super) fn carry_out(&self, asked: &Asked) -> Result<String, Not> {
+        let Asked { control, value } = asked;
+        if let Some(why) = self.record.view().why_not(control) {
+            return Err(Not::Now(why.into()));
+        }
+        let said = match (control.as_str(), &self.server) {
+            ("server", Server::Stub(own)) => self.server(own, read(value, "true or false")?)?,
+            ("fault", Server::Stub(own)) => {
+                self.fault(own, &read::<Vec<String>>(value, "a list of names")?)?
+            }
+            ("rotate", Server::Stub(own)) => self.rotate(own)?,
+            ("deactivate", Server::Stub(own)) => self.deactivate(own)?,
+            ("install", Server::Stub(own)) => {
+                nothing(value)?;
+                self.install_present(own)?
+            }
+            ("install", Server::Real) => {
+                self.install_given(read(value, "an object with node_id and node_key")?)?
+            }
+            ("wrong_ca", Server::Stub(own)) => self.wrong_ca(own, read(value, "true or false")?)?,
+            ("clock", _) => match value.as_str() {
+                Some("1970") => self.clock(true)?,
+                Some("now") => self.clock(false)?,
+                _ => return Err(Not::Ever("the value of clock is \"1970\" or \"now\"".into())),
+            },
+            ("power", _) => match value.as_str() {
+                Some("pull") => self.pull()?,
+                Some("on") => self.power_on()?,
+                _ => return Err(Not::Ever("the value of power is \"pull\" or \"on\"".into())),
+            },
+            ("reload", _) => {
+                self.order(&Order::Reload)?;
+                "The node is told to read its files and ask at once (SIGHUP).".into()
+            }
+            _ => return Err(Not::Ever(format!("there is no such control; there are {}", NAMES.join(", ")))),
+        };
+        self.record.say(if control == "power" { "power" } else { "control" }, said.as_str());
+        Ok(said)
+    }
+
+    fn server(&self, own: &Own, up: bool) -> Result<String, Not> {
+        if up {
+            own.stub.come_back().map_err(|e| Not::Now(format!("The server does not come back: {e}.")))?;
+        } else {
+            own.stub.go_down();
+        }
+        self.record.change(|view| view.server.up = up);
+        Ok(if up { "The server is up.".into() } else { "The server is down: connecting is refused.".into() })
+    }
+
+    fn fault(&self, own: &Own, names: &[String]) -> Result<String, Not> {
+        let faults = names.iter().map(|name| name.parse()).collect::<Result<Vec<Fault>, _>>();
+        let faults = faults.and_then(|faults| Faults::of(&faults)).map_err(refused)?;
+        own.stub.set_faults(faults).map_err(refused)?;
+        self.record.change(|view| view.server.faults = faults.iter().map(Fault::name).collect());
+        let told: Vec<_> = faults.iter().map(|f| format!("{} ({})", f.name(), f.description())).collect();
+        Ok(match told.as_slice() {
+            [] => "The server has no fault any more.".into(),
+            told => format!("The server has these faults: {}.", told.join("; ")),
+        })
+    }
+
+    fn rotate(&self, own: &Own) -> Result<String, Not> {
+        let mut registered = locked(&own.registered);
+        let key = own.stub.rotate_key(&registered.node_id);
+        registered.node_key = key.ok_or_else(|| Not::Now("The server does not know the node.".into()))?;
+        Ok(format!("The server has a new key for {}; the node has the old one.", registered.node_id))
+    }
+
+    fn deactivate(&self, own: &Own) -> Result<String, Not> {
+        let mut registered = locked(&own.registered);
+        registered.deactivated = own.stub.deactivate(&registered.node_id);
+        self.record.change(|view| view.server.deactivated = registered.deactivated);
+        Ok(format!("{} is deactivated on the server, for good.", registered.node_id))
+    }
+
+    /// The credential that the server accepts.
+    fn install_present(&self, own: &Own) -> Result<String, Not> {
+        let mut registered = locked(&own.registered);
+        if registered.deactivated {
+            registered.count += 1;
+            let node_id = format!("{}-{}", own.stub.node().0, registered.count);
+            let taken = || Not::Now(format!("The server has a node {node_id} already."));
+            registered.node_key = own.stub.register(&node_id).ok_or_else(taken)?;
+            registered.node_id = node_id;
+            registered.deactivated = false;
+            self.record.change(|view| view.server.deactivated = false);
+        }
+        let (node_id, node_key) = (registered.node_id.clone(), registered.node_key.clone());
+        // The power can be pulled while it is being written.
+        drop(registered);
+        self.install(node_id, node_key)
+    }
+
+    /// Somebody's credential, into a file of the board's own: theirs is not touched.
+    fn install_given(&self, given: GivenCredential) -> Result<String, Not> {
+        let said = self.install(given.node_id, given.node_key)?;
+        let own = self.credential_file();
+        set(&self.config, [("credential_file", own.to_string_lossy().into())]).map_err(not_written)?;
+        // That there is another file now stands in the configuration, which is not watched.
+        self.reload_if_on();
+        Ok(format!("{said} Your own credential file is as it was."))
+    }
+
+    fn install(&self, node_id: String, node_key: String) -> Result<String, Not> {
+        let _one_at_a_time = locked(&self.installing);
+        let said = format!("The credential of {node_id} is in place.");
+        let order = Order::Install { file: self.credential_file(), node_id, node_key };
+        let told = match self.power().as_mut() {
+            Some(power) => power.install(&order).map_err(|_| no_power())?,
+            None => return Err(no_power()),
+        };
+        // Without the power in hand: it may be pulled meanwhile.
+        match told.recv_timeout(INSTALLATION) {
+            Ok(None) => Ok(said),
+            Ok(Some(why)) => Err(Not::Now(why)),
+            Err(_) => Err(Not::Now("The power went before the credential was in place.".into())),
+        }
+    }
+
+    fn wrong_ca(&self, own: &Own, wrong: bool) -> Result<String, Not> {
+        let pem = if wrong {
+            foreign_ca().map_err(Not::Now)?
+        } else {
+            own.stub.ca_pem().unwrap_or_default().to_owned()
+        };
+        self.trust(&pem).map_err(not_written)?;
+        self.record.change(|view| view.node.wrong_ca = wrong);
+        self.reload_if_on();
+        Ok(if wrong {
+            "The node trusts another CA than its server's.".into()
+        } else {
+            "The node trusts its server's CA.".into()
+        })
+    }
+
+    fn clock(&self, is_1970: bool) -> Result<String, Not> {
+        let offset = if is_1970 { since_1970() } else { 0 };
+        self.record.change(|view| {
+            view.node.clock_1970 = is_1970;
+            view.node.clock_offset = offset;
+        });
+        // Without power there is nobody to tell: it starts with this clock.
+        let _ = self.order(&Order::Clock(offset));
+        self.reload_if_on();
+        Ok(if is_1970 {
+            "The wall clock says 1970, as on a board that nobody has told the time. What was proved before \
+             counts until the grace ends, or the power does."
+                .into()
+        } else {
+            "The wall clock is right.".into()
+        })
+    }
+
+    fn pull(&self) -> Result<String, Not> {
+        let mut power = self.power();
+        let Some(powered) = power.take() else {
+            return Err(Not::Now("The power is off already.".into()));
+        };
+        powered.pull();
+        self.forget_run();
+        Ok("The power is off: the node was stopped in the middle of whatever it did.".into())
+    }
+
+    fn power_on(&self) -> Result<String, Not> {
+        let mut power = self.power();
+        if power.as_mut().is_some_and(|powered| powered.is_on()) {
+            return Err(Not::Now("The power is on already.".into()));
+        }
+        *power = None;
+        if self.record.view().node.clock_1970 {
+            // Such a board begins there each time.
+            self.record.change(|view| view.node.clock_offset = since_1970());
+        }
+        self.switch_on(&mut power).map_err(Not::Now)?;
+        Ok("The power is on.".into())
+    }
+
+    fn order(&self, order: &Order) -> Result<(), Not> {
+        let mut power = self.power();
+        let sent = power.as_mut().map(|power| power.order(order));
+        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(no_power()) }
+    }
+
+    /// A node without power reads its files anyway when it gets some.
+    fn reload_if_on(&self) {
+        let _ = self.order(&Order::Reload);
+    }
+
+    /// The faults that the server can have.
+    pub(super) fn faults(&self) -> Vec<Choice> {
+        match self.server {
+            Server::Real => Vec::new(),
+            Server::Stub(_) => Fault::all()
+                .filter(|fault| !fault.is_of_tokens())
+                .map(|fault| Choice { name: fault.name(), description: fault.description() })
+                .collect(),
+        }
+    }
+}
+
+/// What makes the machine's wall clock the beginning of 1970.
+fn since_1970() -> i64 {
+    -i64::try_from(clocks(0).wall.0).unwrap_or_default()
+}
+
+fn read<'a, T: Deserialize<'a>>(value: &'a Value, form: &str) -> Result<T, Not> {
+    // What does not fit is not repeated: it may be a key.
+    T::deserialize(value).map_err(|_| Not::Ever(format!("the value must be {form}")))
+}
+
+fn nothing(value: &Value) -> Result<(), Not> {
+    if value.is_null() { Ok(()) } else { Err(Not::Ever("the value must be null".into())) }
+}
+
+fn refused(error: FaultError) -> Not {
+    match error {
+        FaultError::Door(_) => Not::Now(error.to_string()),
+        FaultError::Unknown(_)
+        | FaultError::Contradiction(..)
+        | FaultError::NeedsTls(_)
+        | FaultError::NeedsTokens(_)
+        | FaultError::Uncounted(_) => Not::Ever(error.to_string()),
+    }
+}
+
+fn not_written(error: io::Error) -> Not {
+    Not::Now(format!("A file of the node cannot be written: {error}."))
+}
+
+fn no_power() -> Not {
+    Not::Now("The node is off: switch its power on first.".into())
+}

@@ -1,0 +1,223 @@
+//! The node of the board, in a process of its own so that its power can be pulled: the device's run loop with
+//! a pin that tells of its edges. `node-sim board` starts it as `node-sim board-node --config FILE`; what it
+//! is told on standard input and tells on standard output is in `message`. It ends when standard
+//! input does, so that it never outlives the board.
+
+use core::convert::Infallible;
+use core::hash::{BuildHasher, Hasher};
+use core::sync::atomic::{AtomicI64, Ordering};
+use std::collections::hash_map::RandomState;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use embedded_hal::digital::{ErrorType, OutputPin, PinState};
+use jarvis_node::agent::{Answer, Exit, Report};
+use jarvis_node::credential::{Credential, NodeId, NodeKey};
+use jarvis_node::host::config::Led;
+use jarvis_node::host::credential_store::Locked;
+use jarvis_node::host::inbox::{self, Message, Sender};
+use jarvis_node::host::run::{Node, Notice};
+use jarvis_node::host::setup::Reader;
+use jarvis_node::lamp::Lamp;
+use lexopt::prelude::*;
+
+use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};
+use crate::story::in_words;
+
+/// What `node-sim board-node` is asked to do.
+#[derive(Debug)]
+pub struct Request {
+    config: PathBuf,
+    pin_log: Option<PathBuf>,
+    clock: i64,
+}
+
+impl Request {
+    /// Reads what follows `board-node` on the command line.
+    ///
+    /// # Errors
+    /// Wrong usage.
+    pub fn parse(arguments: &mut lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let (mut config, mut pin_log, mut clock) = (None, None, 0);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("config") => config = Some(PathBuf::from(arguments.value()?)),
+                Long("pin-log") => pin_log = Some(PathBuf::from(arguments.value()?)),
+                Long("clock-offset") => clock = arguments.value()?.parse()?,
+                Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
+            }
+        }
+        let config = config.ok_or("board-node is for node-sim board, which starts it itself")?;
+        Ok(Self { config, pin_log, clock })
+    }
+}
+
+/// Runs the node until standard input ends.
+///
+/// # Errors
+/// When the system lacks something, or the node ends by itself.
+pub fn run(request: Request) -> io::Result<()> {
+    let Request { config, pin_log, clock } = request;
+    // Fails only when there is a logger already.
+    let _ = log::set_logger(&Log).map(|()| log::set_max_level(log::LevelFilter::Info));
+    let (sender, inbox) = inbox::channel()?;
+    let offset = Arc::new(AtomicI64::new(clock));
+    obey(sender.clone(), Arc::clone(&offset))?;
+    let pin_log = pin_log.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
+    let mut open_lamp = |_: &Led| {
+        // The same pin again each time, whatever the configuration calls it.
+        let log = pin_log.as_ref().and_then(|file| file.try_clone().ok());
+        Some(Lamp::new(Pin { lit: None, log }, PinState::High))
+    };
+    let mut asked_at = 0;
+    let mut notify = |notice: Notice<'_>| {
+        let at_ms = now_ms();
+        tell(&match notice {
+            Notice::Shown(report) => Told::Shown(shown(at_ms, &report)),
+            Notice::Known(report) => Told::Known(known(&report)),
+            Notice::Asked => {
+                asked_at = at_ms;
+                Told::Asked { at_ms }
+            }
+            Notice::Answered(answer) => {
+                let (ok, text) = verdict(answer);
+                Told::Answered { at_ms, took_ms: at_ms.saturating_sub(asked_at), ok, text }
+            }
+            Notice::KeptOldSetup(trouble) => {
+                let text = format!("{}; the setup before stays in use", trouble.reason);
+                Told::Logged { at_ms, text }
+            }
+        });
+    };
+    let clock = || clocks(offset.load(Ordering::Relaxed));
+    let seed = RandomState::new().build_hasher().finish();
+    let node = Node::new(seed, Reader::new(config), (sender, inbox), &mut open_lamp, &mut notify)?;
+    match node.by_clock(&clock).run()? {
+        Exit::Asked => Ok(()),
+        Exit::AnswerLost => Err(io::Error::other("the node's network thread is stuck")),
+    }
+}
+
+/// Does what comes in on standard input, on a thread of its own, and stops the node when that ends.
+fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
+    thread::Builder::new().name("orders".into()).spawn(move || {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(Order::Reload) => node.send(Message::Reload),
+                Ok(Order::Clock(secs)) => offset.store(secs, Ordering::Relaxed),
+                Ok(Order::Install { file, node_id, node_key }) => {
+                    tell(&Told::Installed(install(&file, &node_id, &node_key).err()));
+                    // Elsewhere files are not watched.
+                    if !cfg!(target_os = "linux") {
+                        node.send(Message::Reload);
+                    }
+                }
+                // The board is of the same build: it sends nothing else.
+                Err(_) => break,
+            }
+        }
+        node.send(Message::Stop);
+    })?;
+    Ok(())
+}
+
+/// Replaces the credential as `jarvis-node install-credential` does, without asking the server first: whether
+/// it is a good one is to be seen at the LED.
+fn install(file: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
+    let node_id = NodeId::parse(node_id).map_err(|e| format!("the node id {e}"))?;
+    let node_key = NodeKey::parse(node_key).map_err(|e| format!("the node key {e}"))?;
+    // A first one is whose the folder is.
+    let store = Locked::lock(file, file.parent().unwrap_or(file)).map_err(|e| e.to_string())?;
+    store.replace(&Credential { node_id, node_key }).map_err(|e| e.to_string())
+}
+
+fn shown(at_ms: u64, report: &Report<'_>) -> Shown {
+    Shown {
+        at_ms,
+        outcome: report.outcome.to_string(),
+        words: report.outcome.words().into(),
+        reason: report.reason.map(Into::into),
+    }
+}
+
+fn known(report: &Report<'_>) -> Known {
+    Known {
+        outcome: Some(report.outcome.to_string()),
+        words: report.outcome.words().into(),
+        reason: report.reason.map(Into::into),
+        fix: report.fix.map(Into::into),
+        led: in_words(report.outcome),
+        node_id: report.claim.map(|claim| claim.node_id.to_string()),
+        next_check_ms: report.next_check.map(|at| at.as_millis()),
+        attempts: report.failures,
+    }
+}
+
+fn verdict(answer: &Answer) -> (Option<bool>, String) {
+    match answer {
+        Answer::Valid(_) => (Some(true), "valid".into()),
+        Answer::Denied(reason) => (Some(false), format!("denied: {reason}")),
+        Answer::Inconclusive { trouble, .. } => (None, trouble.reason.to_string()),
+    }
+}
+
+fn tell(told: &Told) {
+    // With the board gone, standard input ends, too, and with it the node.
+    let _ = write_to(&mut io::stdout().lock(), told);
+}
+
+/// The pin of the LED: tells of its edges.
+struct Pin {
+    lit: Option<bool>,
+    /// Hears of every level that is set, also of those that are only confirmed.
+    log: Option<File>,
+}
+
+impl Pin {
+    fn set(&mut self, lit: bool) {
+        let at_ms = now_ms();
+        if let Some(log) = &mut self.log {
+            // For whoever compares; the LED goes on without it.
+            let _ = log.write_all(format!("{at_ms} {}\n", u8::from(lit)).as_bytes());
+        }
+        if self.lit.replace(lit) != Some(lit) {
+            tell(&Told::Edge(Edge { at_ms, lit }));
+        }
+    }
+}
+
+impl ErrorType for Pin {
+    type Error = Infallible;
+}
+
+impl OutputPin for Pin {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        self.set(false);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        self.set(true);
+        Ok(())
+    }
+}
+
+/// The device's own log lines, and nobody else's: what other crates print may hold keys.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target().starts_with("jarvis_node") && metadata.level() <= log::Level::Info
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            tell(&Told::Logged { at_ms: now_ms(), text: record.args().to_string() });
+        }
+    }
+
+    fn flush(&self) {}
+}

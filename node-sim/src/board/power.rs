@@ -1,0 +1,154 @@
+//! The node's process, as its power: on, and pulled.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::message::{Edge, Order, Told, now_ms, write_to};
+use super::record::Record;
+
+/// How long an orderly end may take: the node waits for nothing.
+const ORDERLY: Duration = Duration::from_secs(5);
+
+/// A node that has power. Ended when dropped.
+pub(super) struct Powered {
+    child: Child,
+    orders: Option<ChildStdin>,
+    reader: Option<JoinHandle<()>>,
+    pulled: Arc<AtomicBool>,
+    installed: Installed,
+}
+
+/// Who waits to hear what came of an installation.
+type Installed = Arc<Mutex<Option<mpsc::Sender<Option<String>>>>>;
+
+impl Powered {
+    /// Starts a node with the configuration at `config`, which tells `record` what it does.
+    pub(super) fn on(
+        config: &Path,
+        pin_log: Option<&Path>,
+        clock_offset: i64,
+        record: &Arc<Record>,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(this_program()?);
+        command.arg("board-node").arg("--config").arg(config);
+        command.arg(format!("--clock-offset={clock_offset}"));
+        if let Some(path) = pin_log {
+            command.arg("--pin-log").arg(path);
+        }
+        // A service manager's, which knows nothing of this process.
+        for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
+            command.env_remove(variable);
+        }
+        // Ctrl-C is the board's, which then ends its node in order.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let (orders, told) = (child.stdin.take(), child.stdout.take());
+        record.change(|view| view.powered(child.id()));
+        let (pulled, installed) = (Arc::<AtomicBool>::default(), Installed::default());
+        let mut powered = Self {
+            child,
+            orders,
+            reader: None,
+            pulled: Arc::clone(&pulled),
+            installed: Arc::clone(&installed),
+        };
+        if let Some(told) = told {
+            let record = Arc::clone(record);
+            let listen = move || listen(BufReader::new(told), &record, &pulled, &installed);
+            powered.reader = Some(thread::Builder::new().name("board".into()).spawn(listen)?);
+        }
+        Ok(powered)
+    }
+
+    /// Whether its process is still there.
+    pub(super) fn is_on(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Takes the power away, in the middle of whatever it does, and returns when all it told is recorded.
+    pub(super) fn pull(mut self) {
+        self.pulled.store(true, Ordering::Relaxed);
+        self.finish(Duration::ZERO);
+    }
+
+    /// Tells it to do something.
+    pub(super) fn order(&mut self, order: &Order) -> io::Result<()> {
+        write_to(self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?, order)
+    }
+
+    /// Tells it to put a credential in place; what comes of it is received: why not, if not. The sender is
+    /// gone when the power is.
+    pub(super) fn install(&mut self, order: &Order) -> io::Result<mpsc::Receiver<Option<String>>> {
+        let (tell, told) = mpsc::channel();
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+        self.order(order)?;
+        Ok(told)
+    }
+
+    fn finish(&mut self, patience: Duration) {
+        let until = Instant::now() + patience;
+        if !patience.is_zero() {
+            // The end of its input is the end of the node.
+            self.orders = None;
+            while self.is_on() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            // A panic there has been reported on standard error already.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Powered {
+    fn drop(&mut self) {
+        self.finish(ORDERLY);
+    }
+}
+
+/// The executable, also when a newer one has been built in its place.
+fn this_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+}
+
+/// Records what the node tells until it has ended.
+fn listen(told: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
+    let mut lit = false;
+    for line in told.lines().map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(Told::Edge(edge)) => {
+                lit = edge.lit;
+                record.events().edge(edge);
+            }
+            Ok(Told::Installed(why_not)) => {
+                if let Some(tell) = installed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    // Whoever asked may have stopped waiting.
+                    let _ = tell.send(why_not);
+                }
+            }
+            Ok(told) => record.take_in(told),
+            // Cut short by the power.
+            Err(_) => {}
+        }
+    }
+    *installed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    if lit {
+        // No power, no light.
+        record.events().edge(Edge { at_ms: now_ms(), lit: false });
+    }
+    record.change(super::view::View::unpowered);
+    if !pulled.load(Ordering::Relaxed) {
+        record.say("power", "The node has ended. On a board systemd starts it again; here, the power does.");
+    }
+}
