@@ -15,10 +15,10 @@
 //! | `record`, `view`, `events` | how it stands, what has happened, and who looks |
 //! | `web`, `door`, `page` | HTTP, who may come in, and the page |
 
+use core::time::Duration;
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -27,10 +27,12 @@ const HURRIED: [(&str, u64); 4] = [
 /// Everything that is on it. Ended when dropped, the node first.
 pub(super) struct Bench {
     pub(super) record: Arc<Record>,
-    pub(super) power: Mutex<Option<Powered>>,
+    power: Mutex<Option<Powered>>,
     pub(super) server: Server,
     /// The node's configuration: a copy, which may be changed.
     pub(super) config: PathBuf,
+    /// In hand while a credential is put in place: one at a time.
+    pub(super) installing: Mutex<()>,
     pin_log: Option<PathBuf>,
     dir: TempDir,
 }
@@ -103,6 +105,7 @@ impl Bench {
             power: Mutex::new(None),
             server,
             config,
+            installing: Mutex::new(()),
             pin_log: request.pin_log.clone(),
             dir,
         };
@@ -135,9 +138,9 @@ impl Bench {
         replace(&self.dir.path().join("ca.pem"), pem.as_bytes())
     }
 
-    /// A file of the node's that is the board's own.
-    pub(super) fn own_file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+    /// Where credentials are put: the node's file, or one that takes its place.
+    pub(super) fn credential_file(&self) -> PathBuf {
+        self.dir.path().join("credential.json")
     }
 }
 

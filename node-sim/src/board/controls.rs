@@ -145,22 +145,25 @@ impl Bench {
 
     /// Somebody's credential, into a file of the board's own: theirs is not touched.
     fn install_given(&self, given: GivenCredential) -> Result<String, Not> {
-        let own = self.own_file("credential.json");
-        set(&self.config, [("credential_file", own.to_string_lossy().into())]).map_err(not_written)?;
         let said = self.install(given.node_id, given.node_key)?;
-        // That there is another file now is for whoever reads the configuration.
-        self.order(&Order::Reload)?;
+        let own = self.credential_file();
+        set(&self.config, [("credential_file", own.to_string_lossy().into())]).map_err(not_written)?;
+        // That there is another file now stands in the configuration, which is not watched.
+        self.reload_if_on();
         Ok(format!("{said} Your own credential file is as it was."))
     }
 
     fn install(&self, node_id: String, node_key: String) -> Result<String, Not> {
+        let _one_at_a_time = locked(&self.installing);
+        let said = format!("The credential of {node_id} is in place.");
+        let order = Order::Install { file: self.credential_file(), node_id, node_key };
         let told = match self.power().as_mut() {
-            Some(power) => power.install(&Order::Install { node_id: node_id.clone(), node_key }),
-            None => Err(io::ErrorKind::BrokenPipe.into()),
+            Some(power) => power.install(&order).map_err(|_| no_power())?,
+            None => return Err(no_power()),
         };
-        let told = told.map_err(|_| no_power())?;
+        // Without the power in hand: it may be pulled meanwhile.
         match told.recv_timeout(INSTALLATION) {
-            Ok(None) => Ok(format!("The credential of {node_id} is in place.")),
+            Ok(None) => Ok(said),
             Ok(Some(why)) => Err(Not::Now(why)),
             Err(_) => Err(Not::Now("The power went before the credential was in place.".into())),
         }

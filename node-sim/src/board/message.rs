@@ -1,6 +1,7 @@
 //! What the board and its node, a process of its own, say to each other: a JSON object a line.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use jarvis_node::host::clock;
 use jarvis_node::time::Now;
@@ -16,6 +17,8 @@ pub(super) enum Order {
     Clock(i64),
     /// Put this credential in place.
     Install {
+        /// Where.
+        file: PathBuf,
         /// The node's name.
         node_id: String,
         /// Its key.

@@ -16,7 +16,7 @@ use std::thread;
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use jarvis_node::agent::{Answer, Exit, Report};
 use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::config::{Config, Led};
+use jarvis_node::host::config::Led;
 use jarvis_node::host::credential_store::Locked;
 use jarvis_node::host::inbox::{self, Message, Sender};
 use jarvis_node::host::run::{Node, Notice};
@@ -65,7 +65,7 @@ pub fn run(request: Request) -> io::Result<()> {
     let _ = log::set_logger(&Log).map(|()| log::set_max_level(log::LevelFilter::Info));
     let (sender, inbox) = inbox::channel()?;
     let offset = Arc::new(AtomicI64::new(clock));
-    obey(config.clone(), sender.clone(), Arc::clone(&offset))?;
+    obey(sender.clone(), Arc::clone(&offset))?;
     let pin_log = pin_log.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
     let mut open_lamp = |_: &Led| {
         // The same pin again each time, whatever the configuration calls it.
@@ -102,14 +102,14 @@ pub fn run(request: Request) -> io::Result<()> {
 }
 
 /// Does what comes in on standard input, on a thread of its own, and stops the node when that ends.
-fn obey(config: PathBuf, node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
+fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
     thread::Builder::new().name("orders".into()).spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(Order::Reload) => node.send(Message::Reload),
                 Ok(Order::Clock(secs)) => offset.store(secs, Ordering::Relaxed),
-                Ok(Order::Install { node_id, node_key }) => {
-                    tell(&Told::Installed(install(&config, &node_id, &node_key).err()));
+                Ok(Order::Install { file, node_id, node_key }) => {
+                    tell(&Told::Installed(install(&file, &node_id, &node_key).err()));
                     // Elsewhere files are not watched.
                     if !cfg!(target_os = "linux") {
                         node.send(Message::Reload);
@@ -126,11 +126,11 @@ fn obey(config: PathBuf, node: Sender, offset: Arc<AtomicI64>) -> io::Result<()>
 
 /// Replaces the credential as `jarvis-node install-credential` does, without asking the server first: whether
 /// it is a good one is to be seen at the LED.
-fn install(config: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
-    let file = Config::load(config).map_err(|e| e.to_string())?.credential_file;
+fn install(file: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
     let node_id = NodeId::parse(node_id).map_err(|e| format!("the node id {e}"))?;
     let node_key = NodeKey::parse(node_key).map_err(|e| format!("the node key {e}"))?;
-    let store = Locked::lock(&file, config).map_err(|e| e.to_string())?;
+    // A first one is whose the folder is.
+    let store = Locked::lock(file, file.parent().unwrap_or(file)).map_err(|e| e.to_string())?;
     store.replace(&Credential { node_id, node_key }).map_err(|e| e.to_string())
 }
 

@@ -107,6 +107,7 @@ async fn guard(State(site): State<Site>, request: Request, next: Next) -> Respon
     headers.insert(CONTENT_SECURITY_POLICY, site.policy);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
