@@ -1,0 +1,12 @@
+//! `node-sim board` as it is seen and used: in headless Chromium, through chromedriver.
+
+mod board;
+mod browser;
+mod connection;
+mod controls;
+mod keyboard;
+mod led;
+mod looks;
+mod pictures;
+mod real_server;
+mod strangers;
