@@ -25,6 +25,12 @@ impl Door {
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST), addr.ip()];
         let mut hosts: Vec<_> = ips.map(|ip| SocketAddr::new(ip, port).to_string()).into();
         hosts.push(format!("localhost:{port}"));
+        if port == 80 {
+            // Which browsers leave out.
+            hosts.extend(
+                hosts.clone().iter().filter_map(|host| host.strip_suffix(":80").map(ToOwned::to_owned)),
+            );
+        }
         Self { hosts }
     }
 

@@ -205,3 +205,67 @@ impl Inner {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscribed(events: &Events, last_id: Option<&str>, too_slow: &Arc<Notify>) -> Subscription {
+        events.subscribe(last_id, &"state", Arc::clone(too_slow)).expect("room")
+    }
+
+    fn told(subscription: &mut Subscription) -> Vec<String> {
+        let mut told: Vec<_> = subscription.before.drain(..).collect();
+        while let Ok(event) = subscription.live.try_recv() {
+            told.push(event);
+        }
+        told.iter().map(|event| event.data.to_string()).collect()
+    }
+
+    fn edge(at_ms: u64) -> Edge {
+        Edge { at_ms, lit: at_ms.is_multiple_of(2) }
+    }
+
+    #[test]
+    fn who_does_not_keep_up_is_cut_off_and_holds_nobody_up() {
+        let events = Events::new();
+        let (slow, quick) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mut left_behind = subscribed(&events, None, &slow);
+        let mut keeps_up = subscribed(&events, None, &quick);
+        assert_eq!(told(&mut keeps_up), ["\"state\""]);
+        let total = WAITING + 1;
+        for n in 0..total {
+            events.edge(edge(n as u64));
+            assert_eq!(told(&mut keeps_up).len(), 1, "as it comes");
+        }
+        let was_told = |notify: &Notify| core::pin::pin!(notify.notified()).enable();
+        assert!(was_told(&slow) && !was_told(&quick));
+        assert_eq!(told(&mut left_behind).len(), 1 + WAITING, "what it got is in order and has no gap");
+        assert!(left_behind.live.is_closed());
+    }
+
+    #[test]
+    fn a_newcomer_gets_so_much_and_a_latecomer_all_that_is_kept() {
+        let events = Events::new();
+        let notify = Arc::new(Notify::new());
+        events.edge(edge(0));
+        for n in 0..LINES + 5 {
+            events.line(&Line::new("log", 0, n.to_string()));
+        }
+        let newcomer = subscribed(&events, None, &notify);
+        assert_eq!(newcomer.before.len(), 1 + 1 + LINES, "state, the last edge however old, lines");
+        assert_eq!(newcomer.before[1].kind, "edge", "by the order in which they came");
+        let id = |number: u64| format!("{:x}-{number}", events.run);
+        assert_eq!(subscribed(&events, Some(&id(0)), &notify).before.len(), 1 + 1 + LINES + 5);
+        assert_eq!(subscribed(&events, Some(&id(200)), &notify).before.len(), 1 + 6);
+        let of_the_future = subscribed(&events, Some(&id(1_000_000)), &notify);
+        assert_eq!(of_the_future.before.len(), newcomer.before.len());
+        for n in 0..KEPT {
+            events.edge(edge(n as u64));
+        }
+        assert_eq!(subscribed(&events, Some(&id(206)), &notify).before.len(), 1 + KEPT);
+        events.edge(edge(0));
+        let too_late = subscribed(&events, Some(&id(1)), &notify);
+        assert!(too_late.before.len() < KEPT, "as a newcomer: something is missing");
+    }
+}

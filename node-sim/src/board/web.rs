@@ -16,7 +16,7 @@ use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -32,6 +32,8 @@ use super::page;
 
 /// A command is shorter.
 const MAX_BODY: usize = 64 * 1024;
+/// After how long a browser comes back that was cut off.
+const COME_BACK: core::time::Duration = core::time::Duration::from_secs(1);
 /// How long to wait when the system has no descriptors left for another connection.
 const BREATH: core::time::Duration = core::time::Duration::from_millis(50);
 
@@ -135,6 +137,7 @@ async fn stream_events(
         return (StatusCode::SERVICE_UNAVAILABLE, "too many pages look at this board").into_response();
     };
     let start = (VecDeque::from(subscription.before), subscription.live, record);
+    let come_back = stream::iter([Ok(sse::Event::default().retry(COME_BACK))]);
     let events = stream::unfold(start, |(mut before, mut live, record)| async {
         let event = match before.pop_front() {
             Some(event) => event,
@@ -143,7 +146,7 @@ async fn stream_events(
         let sent = sse::Event::default().id(record.events().id(&event)).event(event.kind).data(&event.data);
         Some((Ok::<_, Infallible>(sent), (before, live, record)))
     });
-    Sse::new(events).into_response()
+    Sse::new(come_back.chain(events)).into_response()
 }
 
 async fn carry_out(State(site): State<Site>, request: Request) -> Response {

@@ -146,8 +146,8 @@ fn the_power_pulled_and_back() {
     // What is in memory is gone with the power: it starts without a verdict.
     watch.comes_to("starting");
     let state = watch.comes_to("valid");
-    assert!(board.node_pid().is_some_and(|pid| Some(pid) != process));
     if cfg!(target_os = "linux") {
+        assert!(board.node_pid().is_some_and(|pid| Some(pid) != process));
         let anon = state["node"]["memory"]["anon_kib"].as_u64().unwrap();
         assert!((100..20_000).contains(&anon), "{anon} KiB");
     }

@@ -86,7 +86,7 @@ fn it_listens_to_this_machine_only() {
         assert_eq!(output.status.code(), Some(64), "{listen}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("this machine only"), "{listen}");
     }
-    let board = Board::listening("127.0.0.2:0", &[]);
+    let board = Board::run(&["--listen", "127.0.0.2:0"]);
     assert!(board.host.starts_with("127.0.0.2:"), "{}", board.host);
     assert_eq!(board.get("/state").status, 200);
 }

@@ -68,6 +68,15 @@ fn a_port_that_is_taken_is_told_if_it_was_asked_for() {
 }
 
 #[test]
+fn without_a_wish_another_port_takes_the_place_of_one_that_is_taken() {
+    // If this does not succeed somebody else has it, which is as good.
+    let _taken = TcpListener::bind("127.0.0.1:7799");
+    let board = Board::run(&[]);
+    assert!(board.host.starts_with("127.0.0.1:") && !board.host.ends_with(":7799"), "{}", board.host);
+    assert_eq!(board.get("/").status, 200);
+}
+
+#[test]
 fn wrong_usage_says_what_is_right() {
     for arguments in [
         &["--server", "https://auth.home"][..],

@@ -38,14 +38,16 @@ impl Board {
         Self::with(&["--grace", "0"])
     }
 
+    /// One that listens wherever there is room.
     pub(crate) fn with(arguments: &[&str]) -> Self {
-        Self::listening("127.0.0.1:0", arguments)
+        Self::run(&[&["--listen", "127.0.0.1:0"], arguments].concat())
     }
 
-    pub(crate) fn listening(listen: &str, arguments: &[&str]) -> Self {
+    /// One with these arguments.
+    pub(crate) fn run(arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_node-sim"));
-        command.args(["board", "--no-open", "--listen", listen]).args(arguments);
+        command.args(["board", "--no-open"]).args(arguments);
         command.arg("--pin-log").arg(dir.path().join("pin.log"));
         let mut child = command.env("TMPDIR", dir.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -128,17 +130,18 @@ impl Board {
         self.child.id()
     }
 
-    /// The process of its node.
+    /// The process of its node, where the system tells.
     pub(crate) fn node_pid(&self) -> Option<u32> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?;
         let children =
-            fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid())).unwrap_or_default();
-        children.split_whitespace().next().and_then(|pid| pid.parse().ok())
+            threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+        children.collect::<String>().split_whitespace().next().and_then(|pid| pid.parse().ok())
     }
 
     /// The folder of its node's files.
     pub(crate) fn files(&self) -> PathBuf {
-        let entries = fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.is_dir()).next().unwrap()
+        let mut entries = fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries.find(|path| path.is_dir()).unwrap()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -188,13 +191,16 @@ impl Watch {
         let mut event = Event { id: String::new(), kind: String::new(), data: Value::Null };
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line).ok()? == 0 {
+            self.lines.read_line(&mut line).ok()?;
+            if !line.ends_with('\n') {
+                // Cut off, wherever that was.
                 return None;
             }
             match line.trim_end().split_once(": ") {
                 Some(("id", id)) => event.id = id.to_owned(),
                 Some(("event", kind)) => event.kind = kind.to_owned(),
                 Some(("data", data)) => event.data = serde_json::from_str(data).unwrap(),
+                Some(("retry", ms)) => assert_eq!(ms, "1000"),
                 Some(_) => panic!("not of this stream: {line:?}"),
                 None if event.kind.is_empty() => {}
                 None => {
@@ -216,7 +222,12 @@ impl Watch {
                 None => break,
             }
         }
-        panic!("never {what}: {:#?}", &self.seen[from..]);
+        let told = |event: &Event| match event.kind.as_str() {
+            "state" => format!("{} state: {}", event.id, event.data["node"]),
+            kind => format!("{} {kind}: {}", event.id, event.data),
+        };
+        let seen: Vec<_> = self.seen[from..].iter().map(told).collect();
+        panic!("never {what}: {}", seen.join("\n"));
     }
 
     /// Waits until the board's state says this outcome, and gives the state.

@@ -30,7 +30,7 @@ fn keys_are_in_no_event_page_or_answer() {
     // The server that repeats all it is sent, keys included.
     put("fault", json!(["status-422"]));
     put("reload", Value::Null);
-    watch.comes_to("setup");
+    watch.comes_to("server");
     put("fault", json!([]));
     put("rotate", Value::Null);
     put("reload", Value::Null);

@@ -1,10 +1,11 @@
 //! What those who look get to see, however many they are and whenever they come.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::rig::{Board, Event, until};
+use crate::rig::{Board, Event, PATIENCE, until};
 
 /// Without the states, of which only the latest counts.
 fn kept(events: &[Event]) -> Vec<Event> {
@@ -82,4 +83,24 @@ fn there_is_an_end_to_how_many_may_look() {
     drop(looking);
     // Their places are free again once the board has noticed.
     until("a place", || board.may_look());
+}
+
+#[test]
+fn who_does_not_read_is_cut_off() {
+    let board = Board::start();
+    let mut reads_nothing = board.watch();
+    let mut stays = board.watch();
+    // Megabytes: more than the system keeps for a connection, and then more than the board does.
+    for _ in 0..4000 {
+        board.set("clock", "now");
+        stays.until("its line", |event| event.data["kind"] == "control");
+    }
+    let end = Instant::now() + PATIENCE;
+    while reads_nothing.next().is_some() {
+        assert!(Instant::now() < end, "still served");
+    }
+    assert!(reads_nothing.seen.len() > 1000, "what it got until then is good: {}", reads_nothing.seen.len());
+    let last = reads_nothing.seen.iter().rfind(|event| event.kind != "state").unwrap().id.clone();
+    assert!(stays.seen.iter().any(|event| event.id == last));
+    stays.until("the next state", |event| event.kind == "state");
 }
