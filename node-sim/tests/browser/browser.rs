@@ -88,7 +88,7 @@ impl Browser {
         // Without its sandbox, which root cannot have: the pages are this repository's own.
         let capabilities = json!({
             "goog:chromeOptions": { "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
                 format!("--window-size={},{}", view.width.max(600), view.height),
             ] },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
@@ -162,8 +162,7 @@ impl Browser {
                 return said;
             }
             if Instant::now() > end {
-                let page = self.ask("return document.body.innerText", Vec::new()).await;
-                panic!("never: {what}; the page says\n{}", page.as_str().unwrap_or_default());
+                panic!("never: {what}; {}\n{}", self.text("outcome").await, self.text("lines").await);
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }

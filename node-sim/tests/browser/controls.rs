@@ -105,7 +105,7 @@ fn a_slow_answer_is_seen_while_it_is_waited_for() {
             .until(
                 "its answer took two seconds",
                 "const row = document.querySelector('#lines [data-kind=answer]');
-                 return !document.getElementById('open-call') && / 2\\.\\d s$/.test(' ' + row.innerText.trim())",
+                 return !document.getElementById('open-call') && /^2\\.\\d s$/.test(row.querySelector('.took').innerText)",
             )
             .await;
     });
@@ -121,7 +121,7 @@ fn a_key_is_rotated_and_the_new_one_installed() {
         browser.click("reload").await;
         browser.comes_to("node-rejected").await;
         assert!(browser.text("led-words").await.starts_with("4 flashes"));
-        assert!(browser.text("fix").await.contains("install"));
+        assert!(browser.text("fix").await.contains("rotated"));
         browser.click("install").await;
         browser.comes_to("valid").await;
     });
