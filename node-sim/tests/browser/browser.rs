@@ -88,7 +88,8 @@ impl Browser {
         // Without its sandbox, which root cannot have: the pages are this repository's own.
         let capabilities = json!({
             "goog:chromeOptions": { "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--hide-scrollbars",
                 format!("--window-size={},{}", view.width.max(600), view.height),
             ] },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
@@ -119,7 +120,8 @@ impl Browser {
 
     /// Changes the size and the colours that are preferred.
     pub(crate) async fn look_through(&self, view: View) {
-        let metrics = json!({ "width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": false });
+        let metrics =
+            json!({ "width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if view.dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -190,9 +192,9 @@ impl Browser {
     /// Waits for what came of a control.
     pub(crate) async fn said(&self, control: &str) -> String {
         let script = format!(
-            "return !document.querySelector('[aria-busy]') && document.getElementById('said-{control}').innerText"
+            "return !document.querySelector('[aria-busy]')
+                && document.getElementById('said-{control}').innerText || null"
         );
-        let script = script + " || null";
         self.until(&format!("{control} says what came of it"), &script).await.as_str().unwrap().to_owned()
     }
 

@@ -17,7 +17,8 @@ fn a_board_that_is_gone_is_missed_and_found_again() {
         browser.click("rotate").await;
         drop(board);
 
-        let lost = "const lost = document.getElementById('lost'); return lost.offsetHeight > 0 && lost.innerText";
+        let lost =
+            "const lost = document.getElementById('lost'); return lost.offsetHeight > 0 && lost.innerText";
         let lost = browser.until("the loss is told of", lost).await;
         assert!(lost.as_str().unwrap().contains("node-sim board"), "{lost}");
         let free = "return [...document.querySelectorAll('#controls [id^=control-]')]
@@ -36,7 +37,8 @@ fn a_board_that_is_gone_is_missed_and_found_again() {
             board.edges_of_the_pin().last().unwrap().0
         );
         browser.until("its edges", &script).await;
-        let first = browser.ask("return window.jarvisBoard.edges[0].at_ms", Vec::new()).await.as_u64().unwrap();
+        let first =
+            browser.ask("return window.jarvisBoard.edges[0].at_ms", Vec::new()).await.as_u64().unwrap();
         assert_eq!(first, board.edges_of_the_pin()[0].0, "and nothing of the one before");
     });
 }

@@ -41,13 +41,17 @@ fn the_server_goes_and_comes_back() {
         assert!(!browser.text("fix").await.is_empty());
         assert!(browser.text("server-is").await.starts_with("down"));
         assert_eq!(newest_outcome(browser).await, "valid-cached");
-        browser.until("a failed try is counted", "return document.getElementById('attempts').innerText > 0").await;
+        browser
+            .until("a failed try is counted", "return document.getElementById('attempts').innerText > 0")
+            .await;
 
         browser.click("server").await;
         // By itself: nobody tells it.
         browser.comes_to("valid").await;
         assert!(is_on(browser, "server").await);
-        browser.until("no failed try is left", "return document.getElementById('attempts').innerText === '0'").await;
+        browser
+            .until("no failed try is left", "return document.getElementById('attempts').innerText === '0'")
+            .await;
     });
 }
 
@@ -76,7 +80,9 @@ fn a_fault_is_found_had_and_ended() {
         search.send_keys("status-500").await.unwrap();
         browser.find("fault-status-500").await.click().await.unwrap();
         assert!(browser.said("fault").await.contains("contradict"));
-        browser.until("it is not ticked", "return !document.getElementById('fault-status-500').checked").await;
+        browser
+            .until("it is not ticked", "return !document.getElementById('fault-status-500').checked")
+            .await;
         assert_eq!(board.state()["server"]["faults"], json!(["status-503"]));
 
         // Its chip ends it.
@@ -85,7 +91,9 @@ fn a_fault_is_found_had_and_ended() {
         browser.click("reload").await;
         browser.comes_to("valid").await;
         assert_eq!(board.state()["server"]["faults"], json!([]));
-        browser.until("it is not ticked", "return !document.getElementById('fault-status-503').checked").await;
+        browser
+            .until("it is not ticked", "return !document.getElementById('fault-status-503').checked")
+            .await;
     });
 }
 
@@ -99,13 +107,16 @@ fn a_slow_answer_is_seen_while_it_is_waited_for() {
         browser.find("fault-late").await.click().await.unwrap();
         browser.said("fault").await;
         browser.click("reload").await;
-        browser.until("the call is in the time line", "return document.getElementById('open-call') !== null").await;
+        browser
+            .until("the call is in the time line", "return document.getElementById('open-call') !== null")
+            .await;
         browser.until("the node asks", "return document.getElementById('link').className === 'asking'").await;
         browser
             .until(
                 "its answer took two seconds",
                 "const row = document.querySelector('#lines [data-kind=answer]');
-                 return !document.getElementById('open-call') && /^2\\.\\d s$/.test(row.querySelector('.took').innerText)",
+                 return !document.getElementById('open-call')
+                    && /^2\\.\\d s$/.test(row.querySelector('.took').innerText)",
             )
             .await;
     });
@@ -186,7 +197,9 @@ fn the_power_is_pulled_and_comes_back() {
         let board = Board::start();
         valid(browser, &board).await;
         browser.until("it is lit", "return document.getElementById('led').dataset.lit === 'true'").await;
-        browser.until("its memory", "return document.getElementById('memory-own').innerText.endsWith(' KiB')").await;
+        browser
+            .until("its memory", "return document.getElementById('memory-own').innerText.endsWith(' KiB')")
+            .await;
         browser.click("power").await;
         browser.comes_to("no power").await;
         browser.until("it is dark", "return document.getElementById('led').dataset.lit === 'false'").await;
@@ -230,7 +243,9 @@ fn nothing_is_asked_of_others_and_nothing_is_complained_about() {
         assert!(asked.iter().all(|url| url.starts_with(&own) || url.starts_with("data:")), "{asked:?}");
 
         // Both would have been seen: the policy forbids what is not the page's own.
-        browser.ask("const s = document.createElement('script'); s.text = '1'; document.head.append(s)", vec![]).await;
+        browser
+            .ask("const s = document.createElement('script'); s.text = '1'; document.head.append(s)", vec![])
+            .await;
         browser.ask("new Image().src = 'http://127.0.0.2:9/'", vec![]).await;
         let complaints = browser.log("browser").await;
         assert!(complaints.len() >= 2, "{complaints:?}");

@@ -99,7 +99,8 @@ fn who_comes_late_sees_a_steady_light_all_the_same() {
 fn one_with_little_patience_for_motion_still_sees_the_light() {
     with_browser(DESK, async |browser| {
         let board = Board::graceless();
-        let features = serde_json::json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
+        let features =
+            serde_json::json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
         browser.devtools("Emulation.setEmulatedMedia", features).await;
         browser.open(&board.url).await;
         browser.comes_to("valid").await;

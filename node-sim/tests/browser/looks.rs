@@ -5,8 +5,9 @@ use serde_json::Value;
 use crate::board::Board;
 use crate::browser::{Browser, DARK, DESK, PHONE, with_browser};
 
-/// All text that can be seen and is not too faint, as [what, contrast]. Colours are painted to be told, and
-/// what has no ground of its own has that of what it is in. Controls that cannot be had are meant to be faint.
+/// How many texts can be seen, which of them are too faint, and how light the ground is. Colours are painted
+/// to be told, and what has no ground of its own has that of what it is in. Controls that cannot be had are
+/// meant to be faint.
 const FAINT: &str = "
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const paint = (colour, ground) => {
@@ -22,7 +23,8 @@ const FAINT: &str = "
         return paint(getComputedStyle(element).backgroundColor, below);
     };
     const luminance = rgb => {
-        const [r, g, b] = rgb.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        const linear = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = rgb.map(c => linear(c / 255));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const faint = [];
@@ -30,7 +32,8 @@ const FAINT: &str = "
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
         const element = texts.currentNode.parentElement;
-        if (!texts.currentNode.data.trim() || !element.checkVisibility({ visibilityProperty: true })) continue;
+        if (!texts.currentNode.data.trim()) continue;
+        if (!element.checkVisibility({ visibilityProperty: true })) continue;
         if (element.closest('svg, :disabled')) continue;
         const behind = ground(element), colour = paint(getComputedStyle(element).color, behind);
         const [dark, light] = [luminance(behind), luminance(colour)].sort((a, b) => a - b);
@@ -86,13 +89,15 @@ async fn fits(browser: &Browser) {
     let wide = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth,
         document.body.scrollWidth]";
     assert_eq!(browser.ask(wide, Vec::new()).await, serde_json::json!([360, 360, 360]));
-    let outside = "return [...document.querySelectorAll('button, summary, input')].filter(e => e.offsetHeight)
+    let outside =
+        "return [...document.querySelectorAll('button, summary, input')].filter(e => e.offsetHeight)
         .filter(e => {
             const box = e.getBoundingClientRect(), hit = (e.closest('label') || e).getBoundingClientRect();
             return box.left < 0 || box.right > 360 || hit.width < 24 || hit.height < 24;
         }).map(e => e.id || e.textContent)";
     assert_eq!(browser.ask(outside, Vec::new()).await, Value::Array(Vec::new()));
-    let cut = "return [...document.querySelectorAll('main *')].filter(e => e.offsetHeight && !e.closest('svg')
+    let cut =
+        "return [...document.querySelectorAll('main *')].filter(e => e.offsetHeight && !e.closest('svg')
         && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible').map(e => e.id)";
     assert_eq!(browser.ask(cut, Vec::new()).await, Value::Array(Vec::new()));
 }

@@ -1,4 +1,5 @@
 //! `node-sim board` as it is seen and used: in headless Chromium, through chromedriver.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod board;
 mod browser;

@@ -58,7 +58,7 @@ fn elsewhere() -> String {
             let _ = stream.read(&mut request);
             let _ = write!(
                 stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+                "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}",
                 page.len()
             );
         }
@@ -76,7 +76,8 @@ fn a_page_from_elsewhere_neither_drives_the_board_nor_learns_of_it() {
 
         browser.open(&elsewhere()).await;
         let told = browser.client.execute_async(TRY, vec![json!(board.url)]).await.unwrap();
-        let expected = ["json: refused", "text: refused", "form: not told", "state: refused", "events: refused"];
+        let expected =
+            ["json: refused", "text: refused", "form: not told", "state: refused", "events: refused"];
         assert_eq!(told, json!(expected));
         let framed = "const frame = document.createElement('iframe');
             frame.src = arguments[0];
@@ -91,7 +92,8 @@ fn a_page_from_elsewhere_neither_drives_the_board_nor_learns_of_it() {
         assert_eq!(board.state()["node"]["powered"], true);
         browser.open(&board.url).await;
         browser.comes_to("valid").await;
-        let orders = "return window.jarvisBoard.lines.filter(line => /^(control|power)$/.test(line.kind)).length";
+        let orders =
+            "return window.jarvisBoard.lines.filter(line => /^(control|power)$/.test(line.kind)).length";
         assert_eq!(browser.ask(orders, Vec::new()).await, 1, "the power came on once, and that is all");
 
         // From its own page it is.
