@@ -154,6 +154,20 @@ fn the_power_pulled_and_back() {
 }
 
 #[test]
+fn what_was_proved_is_forgotten_with_the_power() {
+    // As on a board, where it is kept in memory: a grace that is not over counts for nothing then.
+    let board = Board::with(&["--grace", "3600"]);
+    let mut watch = board.watch();
+    watch.comes_to("valid");
+    board.set("server", false);
+    board.set("power", "pull");
+    board.set("power", "on");
+    watch.comes_to("network");
+    let shown: Vec<_> = watch.seen.iter().filter_map(|event| event.data["outcome"].as_str()).collect();
+    assert_eq!(shown, ["starting", "valid", "starting", "network"]);
+}
+
+#[test]
 fn calls_and_their_answers_stand_on_the_time_line() {
     let (board, mut watch) = valid_board();
     board.set("fault", json!(["late"]));
