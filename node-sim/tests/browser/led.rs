@@ -104,10 +104,12 @@ fn one_with_little_patience_for_motion_still_sees_the_light() {
         browser.devtools("Emulation.setEmulatedMedia", features).await;
         browser.open(&board.url).await;
         browser.comes_to("valid").await;
-        let still = "return [...document.querySelectorAll('*')].every(element => {
-            const style = getComputedStyle(element);
-            return style.transitionDuration === '0s' && style.animationName === 'none';
-        })";
+        // As while a call lasts.
+        let still = "document.getElementById('link').classList.add('asking');
+            return ['', '::before', '::after'].every(part => [...document.querySelectorAll('*')].every(element => {
+                const style = getComputedStyle(element, part);
+                return style.transitionDuration === '0s' && style.animationName === 'none';
+            }))";
         assert_eq!(browser.ask(still, Vec::new()).await, true);
         browser.click("server").await;
         browser.click("reload").await;
