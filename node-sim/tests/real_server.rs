@@ -33,5 +33,7 @@ fn it_runs_the_configured_node_until_it_is_interrupted() {
     let killed = Command::new("kill").args(["-s", "INT"]).arg(child.id().to_string()).status().unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(!dir.path().join("status.json").exists(), "nothing is written beside the configuration");
+    for file in ["status.json", "state.json"] {
+        assert!(!dir.path().join(file).exists(), "nothing is written beside the configuration: {file}");
+    }
 }

@@ -260,6 +260,18 @@ fn rotation_leaves_no_overlap() {
 }
 
 #[test]
+fn a_further_node_is_as_good_as_the_first() {
+    let stub = plain();
+    let (first, key) = stub.node();
+    let of_second = stub.register("garden-pi").expect("a free name");
+    let verdict = validate(&stub, question("garden-pi", &of_second, "command-center"));
+    let of_first = validate(&stub, question(first, key, "command-center"));
+    assert_eq!((verdict.0, verdict.1.replace("garden-pi", first)), of_first);
+    assert_eq!(stub.register("garden-pi"), None);
+    assert_eq!(stub.register(first), None, "nobody's key is replaced");
+}
+
+#[test]
 fn registration_needs_a_household_and_its_lists_are_checked() {
     let stub = plain();
     let answer = register_node(&stub, "n", "no-such-household");

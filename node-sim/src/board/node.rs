@@ -1,6 +1,6 @@
 //! The node of the board, in a process of its own so that its power can be pulled: the device's run loop with
 //! a pin that tells of its edges. `node-sim board` starts it as `node-sim board-node --config FILE`; what it
-//! is told on standard input and tells on standard output is in [`super::message`]. It ends when standard
+//! is told on standard input and tells on standard output is in `message`. It ends when standard
 //! input does, so that it never outlives the board.
 
 use core::convert::Infallible;

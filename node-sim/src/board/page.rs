@@ -7,21 +7,25 @@ use ring::digest::{SHA256, digest};
 /// HTML, style and script in one.
 pub(super) const PAGE: &str = include_str!("page.html");
 
-/// A policy by which the page runs its own script and no other, and speaks to nobody but the board.
+/// A policy by which the page has its own script and style and no other, and speaks to nobody but the board.
 pub(super) fn policy() -> String {
-    let scripts: Vec<_> = scripts(PAGE)
-        .map(|script| format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, script.as_bytes()))))
-        .collect();
-    let scripts = if scripts.is_empty() { "'none'".to_owned() } else { scripts.join(" ") };
+    let (script, style) = (sources("script"), sources("style"));
     format!(
-        "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; \
+        "default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; \
          frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
 }
 
-/// What stands in the page's script elements.
-fn scripts(page: &str) -> impl Iterator<Item = &str> {
-    page.split("<script>").skip(1).filter_map(|rest| rest.split_once("</script>").map(|(script, _)| script))
+/// What stands in the page's elements of this name, by its hashes.
+fn sources(name: &str) -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())));
+    let hashes: Vec<_> = contents(PAGE, name).into_iter().map(hash).collect();
+    if hashes.is_empty() { "'none'".into() } else { hashes.join(" ") }
+}
+
+fn contents<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+    let (start, end) = (format!("<{name}>"), format!("</{name}>"));
+    page.split(&start).skip(1).filter_map(|rest| rest.split_once(&end).map(|(text, _)| text)).collect()
 }
 
 #[cfg(test)]
@@ -29,12 +33,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_lets_the_pages_own_script_run_and_no_other() {
-        assert_eq!(scripts("<p><script>a</script><script>b</script>").collect::<Vec<_>>(), ["a", "b"]);
+    fn the_policy_lets_the_pages_own_script_and_style_pass_and_no_other() {
+        assert_eq!(contents("<p><script>a</script><script>b</script>", "script"), ["a", "b"]);
         // By `printf a | openssl dgst -sha256 -binary | base64`.
         assert_eq!(STANDARD.encode(digest(&SHA256, b"a")), "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=");
         let page = PAGE.to_ascii_lowercase();
-        assert_eq!(page.matches("<script").count(), scripts(&page).count(), "each is the plain element");
-        assert!(!page.contains(" onclick="), "the policy would not let it run");
+        for name in ["script", "style"] {
+            let found = page.matches(&format!("<{name}")).count();
+            assert_eq!(found, contents(PAGE, name).len(), "each {name} is the plain element");
+        }
+        for attribute in [" onclick=", " style="] {
+            assert!(!page.contains(attribute), "the policy would not let{attribute} pass");
+        }
     }
 }

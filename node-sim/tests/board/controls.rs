@@ -162,7 +162,7 @@ fn what_was_proved_is_forgotten_with_the_power() {
     board.set("server", false);
     board.set("power", "pull");
     board.set("power", "on");
-    watch.comes_to("network");
+    watch.until("network", |event| event.data["outcome"] == "network");
     let shown: Vec<_> = watch.seen.iter().filter_map(|event| event.data["outcome"].as_str()).collect();
     assert_eq!(shown, ["starting", "valid", "starting", "network"]);
 }
