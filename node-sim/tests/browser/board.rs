@@ -49,6 +49,12 @@ impl Board {
         self.url.trim_start_matches("http://")
     }
 
+    /// Sends the board, but not its node, a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
     /// What `GET /state` says.
     pub(crate) fn state(&self) -> Value {
         let mut stream = TcpStream::connect(self.host()).unwrap();

@@ -1,6 +1,6 @@
 //! The page when its board is gone.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::board::Board;
 use crate::browser::{DESK, with_browser};
@@ -40,5 +40,34 @@ fn a_board_that_is_gone_is_missed_and_found_again() {
         let first =
             browser.ask("return window.jarvisBoard.edges[0].at_ms", Vec::new()).await.as_u64().unwrap();
         assert_eq!(first, board.edges_of_the_pin()[0].0, "and nothing of the one before");
+    });
+}
+
+#[test]
+#[ignore = "needs chromium and chromedriver"]
+fn what_happened_while_a_board_was_silent_is_made_up_for() {
+    with_browser(DESK, async |browser| {
+        let board = Board::graceless();
+        browser.open(&board.url).await;
+        browser.comes_to("valid").await;
+        browser.click("rotate").await;
+        browser.click("reload").await;
+        browser.comes_to("node-rejected").await;
+        board.signal("STOP");
+        browser.until("the loss is told of", "return !window.jarvisBoard.connected").await;
+        board.signal("CONT");
+        browser.until("it is back", "return window.jarvisBoard.connected").await;
+        browser.click("install").await;
+        browser.comes_to("valid").await;
+
+        let pin = board.edges_of_the_pin();
+        let last = format!("return window.jarvisBoard.edges.at(-1).at_ms === {}", pin.last().unwrap().0);
+        browser.until("the last edge", &last).await;
+        let seen =
+            browser.ask("return window.jarvisBoard.edges.map(e => [e.at_ms, e.lit])", Vec::new()).await;
+        assert_eq!(seen, json!(pin), "each of them, and none of them twice");
+        let twice = "const lines = window.jarvisBoard.lines.map(line => JSON.stringify(line));
+            return lines.length - new Set(lines).size";
+        assert_eq!(browser.ask(twice, Vec::new()).await, 0);
     });
 }
