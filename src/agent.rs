@@ -26,7 +26,7 @@ mod trouble;
 
 use core::time::Duration;
 
-pub use self::backoff::{FIRST_RETRY, Jitter, RETRY_CAP};
+pub use self::backoff::{Backoff, FIRST_RETRY, Failure, Jitter, Pacing, RETRY_CAP};
 pub use self::event::{Action, Answer, Claim, Event, Exit, Household, Remembered, Settings, Setup, Verdict};
 pub use self::outcome::Outcome;
 pub use self::report::{Report, Source};
@@ -56,7 +56,7 @@ enum Activity {
     Waiting { until: Instant, then: Next },
     /// `Validate` was asked for. With `stale`, the setup may have changed since: the answer is
     /// about the old one and counts for nothing.
-    Calling { lost_at: Instant, stale: bool },
+    Calling { since: Instant, lost_at: Instant, stale: bool },
     /// The end was asked for.
     Ended,
 }
@@ -75,9 +75,9 @@ struct Obstacle {
     at: Instant,
 }
 
-/// The agent of one node.
+/// The agent of one node, which asks the server again by the rule `P`.
 #[derive(Debug)]
-pub struct Agent {
+pub struct Agent<P = Backoff> {
     activity: Activity,
     setup: Option<Setup>,
     remembered: Option<Remembered>,
@@ -86,6 +86,7 @@ pub struct Agent {
     confirmed: bool,
     obstacle: Option<Obstacle>,
     failures: u32,
+    pacing: P,
     jitter: Jitter,
     splay_due: bool,
     shown: Option<Outcome>,
@@ -95,6 +96,14 @@ impl Agent {
     /// An agent to which nothing has happened yet; `seed` decides its random delays.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::with_pacing(seed, Backoff)
+    }
+}
+
+impl<P: Pacing> Agent<P> {
+    /// The same with another rule for when the server is asked again.
+    #[must_use]
+    pub fn with_pacing(seed: u64, pacing: P) -> Self {
         Self {
             activity: Activity::Unstarted,
             setup: None,
@@ -103,6 +112,7 @@ impl Agent {
             confirmed: false,
             obstacle: None,
             failures: 0,
+            pacing,
             jitter: Jitter::new(seed),
             splay_due: true,
             shown: None,
@@ -241,12 +251,12 @@ impl Agent {
             return self.wait(CLOCK_RECHECK, Next::Call, now);
         }
         let lost_at = now.instant + setup.settings.request_timeout + ANSWER_OVERDUE;
-        self.activity = Activity::Calling { lost_at, stale: false };
+        self.activity = Activity::Calling { since: now.instant, lost_at, stale: false };
         act(actions, Action::Validate);
     }
 
     fn learn(&mut self, answer: Answer, now: Now, actions: &mut Actions) {
-        let Activity::Calling { stale, .. } = self.activity else { return };
+        let Activity::Calling { since, stale, .. } = self.activity else { return };
         if stale {
             return self.read_setup(now, actions);
         }
@@ -255,20 +265,23 @@ impl Agent {
             Answer::Valid(household) => {
                 self.settle(Verdict::Valid { at, household });
                 let revalidate = self.setup.as_ref().map_or(SETUP_RECHECK, |s| s.settings.revalidate);
-                self.wait_about(revalidate, Next::Call, now);
+                let took = at.since(since);
+                let delay = self.pacing.after_success(took, revalidate, &mut self.jitter);
+                self.wait(delay, Next::Call, now);
             }
             Answer::Denied(reason) => {
                 self.settle(Verdict::Denied { at, reason });
                 self.wait_about(REJECTED_RETRY, Next::Read, now);
             }
             Answer::Inconclusive { trouble, retry_after } => {
-                let app_rejected = trouble.kind == TroubleKind::AppRejected;
+                let kind = trouble.kind;
                 self.obstacle = Some(Obstacle { trouble, at });
                 self.failures = self.failures.saturating_add(1);
-                if app_rejected {
+                if kind == TroubleKind::AppRejected {
                     self.wait_about(REJECTED_RETRY, Next::Read, now);
                 } else {
-                    let delay = self.jitter.retry(self.failures, retry_after);
+                    let failure = Failure { kind, in_a_row: self.failures, retry_after };
+                    let delay = self.pacing.after_failure(&failure, &mut self.jitter);
                     // A rejected credential may have been replaced while the server was away.
                     let rejected = matches!(self.verdict, Some(Verdict::Denied { .. }));
                     self.wait(delay, if rejected { Next::Read } else { Next::Call }, now);

@@ -3,12 +3,48 @@
 
 use core::time::Duration;
 
+use super::TroubleKind;
 use crate::time::millis;
 
 /// The ceiling of the first retry's delay.
 pub const FIRST_RETRY: Duration = Duration::from_secs(2);
 /// The highest ceiling, and the longest `Retry-After` that is honoured.
 pub const RETRY_CAP: Duration = Duration::from_secs(300);
+
+/// A rule for when the server is asked again. The device's agent has one, fixed when it is compiled; the
+/// simulator gives the same agent others, to compare them.
+pub trait Pacing {
+    /// How long to wait after an attempt that told nothing of the node.
+    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration;
+
+    /// How long to wait after a good verdict that took `took` to come; `regular` is what is configured.
+    fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration;
+}
+
+/// An attempt that told nothing of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What stood in the way.
+    pub kind: TroubleKind,
+    /// How many there were in a row, this one included.
+    pub in_a_row: u32,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// The agent's rule: exponential backoff with full jitter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Backoff;
+
+impl Pacing for Backoff {
+    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration {
+        jitter.retry(failure.in_a_row, failure.retry_after)
+    }
+
+    fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration {
+        jitter.around(regular)
+    }
+}
 
 /// Random numbers for spreading calls over time; not for secrets. SplitMix64 (Steele, Lea and
 /// Flood, 2014): kept here because recorded transcripts depend on its numbers.
