@@ -1,11 +1,13 @@
 //! jarvis-node on a laptop.
 //!
-//! Two ways to run the same agent as ships:
+//! Ways to run the same agent as ships:
 //! - [`live`]: the device's own run loop in real time, against a real or a stub server, with an
 //!   LED that is drawn instead of lit; [`story`] tells with it what a node goes through.
 //! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] are
-//!   stories in it, kept as transcripts.
+//!   stories in it, kept as transcripts;
+//! - [`fleet`]: many agents and one server in virtual time, and what they do to each other.
 
+pub mod fleet;
 pub mod live;
 pub mod real_server;
 pub mod scenarios;

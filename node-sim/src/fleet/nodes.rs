@@ -1,0 +1,247 @@
+//! The nodes: carries the actions of all their agents out, as `host::run` does for one.
+
+use core::time::Duration;
+
+use jarvis_node::agent::{
+    Action, Agent, Answer, Claim, Event, Household, Jitter, Outcome, Pacing, Remembered, Settings, Setup,
+    Trouble, TroubleKind, Verdict,
+};
+use jarvis_node::credential::NodeId;
+use jarvis_node::text::Text;
+use jarvis_node::time::{Instant, Now, UnixTime, millis};
+
+use super::agenda::{Agenda, Call, Item, Status};
+use super::server::Server;
+use super::{Plan, Tally};
+
+/// The defaults of the configuration; the first calls are spread as those of nodes that have run for long.
+const SETTINGS: Settings = Settings {
+    revalidate: Duration::from_secs(300),
+    offline_grace: Duration::from_secs(86_400),
+    start_splay: Duration::from_secs(300),
+    request_timeout: Duration::from_secs(30),
+    clock_floor: None,
+};
+const CONNECT_TIMEOUT: u64 = 5_000;
+/// How soon a board without a listener refuses a connection.
+const REFUSAL: u64 = 2;
+
+/// Runs `plan` with a rule of this kind in each node.
+pub(super) fn run<P: Pacing>(plan: &Plan, pacing: impl Fn() -> P) -> Tally {
+    Fleet::new(plan, pacing).run()
+}
+
+struct Fleet<'a, P> {
+    plan: &'a Plan,
+    agents: Vec<Agent<P>>,
+    /// The number of each node's last call, and whether it waits for the answer.
+    serials: Vec<(u32, bool)>,
+    setup: Setup,
+    answers: Answers,
+    server: Option<Server>,
+    /// Until when the server is as it is.
+    changes_at: u64,
+    agenda: Agenda,
+    tally: Tally,
+}
+
+/// What nodes are told, put into words once.
+struct Answers {
+    good: Answer,
+    refused: Answer,
+    not_accepted: Answer,
+    stalled: Answer,
+    failed: Answer,
+    cut: Answer,
+}
+
+impl Answers {
+    fn new() -> Self {
+        let inconclusive = |kind| Answer::Inconclusive {
+            trouble: Trouble::new(kind, format_args!("{kind:?}")),
+            retry_after: None,
+        };
+        Self {
+            good: Answer::Valid(Household::default()),
+            refused: inconclusive(TroubleKind::Unreachable),
+            not_accepted: inconclusive(TroubleKind::Unreachable),
+            stalled: inconclusive(TroubleKind::Stalled),
+            failed: inconclusive(TroubleKind::Busy),
+            cut: inconclusive(TroubleKind::ClosedEarly),
+        }
+    }
+
+    fn to(&self, status: Status) -> Answer {
+        match status {
+            Status::Good => &self.good,
+            Status::Failed => &self.failed,
+            Status::NotAccepted => &self.not_accepted,
+            Status::Cut => &self.cut,
+        }
+        .clone()
+    }
+}
+
+fn claim() -> Claim {
+    #[expect(clippy::unwrap_used, reason = "a node id that stands here")]
+    let node_id = NodeId::parse("kitchen-pi").unwrap();
+    Claim {
+        node_id,
+        service_id: Text::from("command-center"),
+        auth_url: Text::from("http://auth.home:7701"),
+        secrets_stamp: 1,
+    }
+}
+
+impl<'a, P: Pacing> Fleet<'a, P> {
+    fn new(plan: &'a Plan, pacing: impl Fn() -> P) -> Self {
+        let mut seeds = Jitter::new(plan.seed);
+        let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
+        Self {
+            plan,
+            agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
+            serials: (0..plan.nodes).map(|_| (0, false)).collect(),
+            setup: Setup { claim: claim(), settings: SETTINGS },
+            answers: Answers::new(),
+            server: None,
+            changes_at: 0,
+            agenda: Agenda::default(),
+            tally: Tally::new(plan),
+        }
+    }
+
+    fn run(mut self) -> Tally {
+        let gone = millis(self.plan.calm);
+        let back = gone + millis(self.plan.outage);
+        let end = back + millis(self.plan.after);
+        let new_server = || Some(Server::new(self.plan.model, self.plan.rate));
+        (self.server, self.changes_at) = (if gone > 0 { new_server() } else { None }, gone);
+        for node in 0..self.plan.nodes {
+            let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
+            let remembered = Remembered { claim: claim(), verdict };
+            // Without a calm time the server is away from the start.
+            self.changes_at = if gone > 0 { gone } else { back };
+            self.tell(node, Event::Started(Some(remembered)), 0);
+        }
+        self.pass_until(gone);
+        self.server = None;
+        self.changes_at = back;
+        self.cut_all(gone);
+        self.pass_until(back);
+        self.server = new_server();
+        self.changes_at = end;
+        self.tally.server_is_back(back);
+        self.pass_until(end);
+        self.tally.stalls = self.server.as_ref().map(|server| server.stalls(end)).unwrap_or_default();
+        self.tally
+    }
+
+    fn pass_until(&mut self, end: u64) {
+        while let Some((now, item)) = self.agenda.next_before(end) {
+            self.tally.events += 1;
+            match item {
+                Item::Woken(node) => self.tell(node, Event::DeadlineReached, now),
+                Item::GivenUp(call) => {
+                    if self.ends(call) {
+                        self.tell(call.node, Event::Answered(self.answers.stalled.clone()), now);
+                    }
+                }
+                Item::Answered(call, status) => {
+                    if self.ends(call) {
+                        self.tally.answered(call.node, status == Status::Good, now);
+                        self.tell(call.node, Event::Answered(self.answers.to(status)), now);
+                    }
+                }
+                Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => {
+                    self.at_the_server(item, now)
+                }
+            }
+        }
+    }
+
+    fn at_the_server(&mut self, item: Item, now: u64) {
+        let Some(server) = &mut self.server else { return };
+        let (agenda, serials) = (&mut self.agenda, &self.serials);
+        match item {
+            Item::Received(call) => server.receives(call, now, agenda),
+            Item::Checked(place) => {
+                let awaited = |call: Call| serials[call.node as usize] == (call.serial, true);
+                server.has_checked(place, now, agenda, &awaited);
+            }
+            Item::PoolTimedOut(place, ticket) => server.pool_timed_out(place, ticket, now, agenda),
+            Item::Answered(..) | Item::GivenUp(_) | Item::Woken(_) => {}
+        }
+    }
+
+    /// Whether the node still waits for this call; from now on it does not.
+    fn ends(&mut self, call: Call) -> bool {
+        let awaited = &mut self.serials[call.node as usize];
+        let was = *awaited == (call.serial, true);
+        awaited.1 &= !was;
+        was
+    }
+
+    /// The server goes away over the calls that are under way.
+    fn cut_all(&mut self, now: u64) {
+        self.agenda.forget_the_server();
+        for node in 0..self.plan.nodes {
+            if let (serial, true) = self.serials[node as usize] {
+                self.agenda.add(now + 1, Item::Answered(Call { node, serial }, Status::Cut));
+            }
+        }
+    }
+
+    /// Tells a node what happened, and again what follows from that, as long as nobody else is concerned.
+    fn tell(&mut self, node: u32, event: Event, mut now: u64) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let clocks = Now { instant: Instant::from_millis(now), wall: UnixTime(now / 1000) };
+            let mut calls = false;
+            for action in self.agents[node as usize].handle(event, clocks) {
+                match action {
+                    Action::ReadSetup => next = Some(Event::SetupRead(Ok(self.setup.clone()))),
+                    Action::Validate => calls = true,
+                    Action::Show(outcome) => {
+                        let kept =
+                            matches!(outcome, Outcome::Valid | Outcome::ValidCached | Outcome::Starting);
+                        self.tally.lapsed += u32::from(!kept);
+                    }
+                    Action::Publish | Action::KeepOldSetup(_) | Action::Exit(_) => {}
+                }
+            }
+            if calls && self.server.is_none() && now + REFUSAL < self.changes_at {
+                now += REFUSAL;
+                next = Some(Event::Answered(self.answers.refused.clone()));
+            } else if calls {
+                self.call(node, now);
+                return;
+            }
+            if next.is_none() {
+                let due = millis(self.agents[node as usize].deadline().since(Instant::default()));
+                // Nobody hears of what a node does alone, so that it need not stand in line for it.
+                if self.server.is_none() && due < self.changes_at {
+                    now = due.max(now);
+                    next = Some(Event::DeadlineReached);
+                } else {
+                    self.agenda.add(due.max(now), Item::Woken(node));
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, node: u32, now: u64) {
+        let (serial, awaits) = &mut self.serials[node as usize];
+        *serial = serial.wrapping_add(1);
+        *awaits = true;
+        let call = Call { node, serial: *serial };
+        self.tally.called(node, now);
+        let accepted =
+            self.server.as_mut().is_some_and(|server| server.is_called(call, now, &mut self.agenda));
+        if accepted {
+            self.agenda.add(now + millis(SETTINGS.request_timeout), Item::GivenUp(call));
+        } else {
+            let after = if self.server.is_some() { CONNECT_TIMEOUT } else { REFUSAL };
+            self.agenda.add(now + after, Item::Answered(call, Status::NotAccepted));
+        }
+    }
+}
