@@ -26,7 +26,10 @@ mod trouble;
 
 use core::time::Duration;
 
-pub use self::backoff::{Backoff, FIRST_RETRY, Failure, Jitter, Pacing, RETRY_CAP};
+pub use self::backoff::{
+    AWAY_RETRY, Backoff, FIRST_RETRY, FIRST_WINDOW, Failure, Jitter, OVERWHELMED, Pacing, RETRY_CAP,
+    exponential,
+};
 pub use self::event::{Action, Answer, Claim, Event, Exit, Household, Remembered, Settings, Setup, Verdict};
 pub use self::outcome::Outcome;
 pub use self::report::{Report, Source};
@@ -96,7 +99,7 @@ impl Agent {
     /// An agent to which nothing has happened yet; `seed` decides its random delays.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self::with_pacing(seed, Backoff)
+        Self::with_pacing(seed, Backoff::default())
     }
 }
 
@@ -261,11 +264,11 @@ impl<P: Pacing> Agent<P> {
             return self.read_setup(now, actions);
         }
         let at = now.instant;
+        let took = at.since(since);
         match answer {
             Answer::Valid(household) => {
                 self.settle(Verdict::Valid { at, household });
                 let revalidate = self.setup.as_ref().map_or(SETUP_RECHECK, |s| s.settings.revalidate);
-                let took = at.since(since);
                 let delay = self.pacing.after_success(took, revalidate, &mut self.jitter);
                 self.wait(delay, Next::Call, now);
             }
@@ -280,7 +283,8 @@ impl<P: Pacing> Agent<P> {
                 if kind == TroubleKind::AppRejected {
                     self.wait_about(REJECTED_RETRY, Next::Read, now);
                 } else {
-                    let failure = Failure { kind, in_a_row: self.failures, retry_after };
+                    let grace = self.setup.as_ref().map_or(Duration::ZERO, |s| s.settings.offline_grace);
+                    let failure = Failure { kind, took, in_a_row: self.failures, retry_after, grace };
                     let delay = self.pacing.after_failure(&failure, &mut self.jitter);
                     // A rejected credential may have been replaced while the server was away.
                     let rejected = matches!(self.verdict, Some(Verdict::Denied { .. }));
@@ -321,6 +325,7 @@ impl<P: Pacing> Agent<P> {
 
     fn reload(&mut self, now: Now, actions: &mut Actions) {
         self.failures = 0;
+        self.pacing.start_anew();
         if let Activity::Calling { stale, .. } = &mut self.activity {
             *stale = true;
         } else {

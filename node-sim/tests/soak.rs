@@ -12,8 +12,9 @@ const SEEDS: u64 = 10;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 /// At the end nothing goes wrong any more.
 const LAST_HOURS: Duration = Duration::from_secs(2 * 3600);
-/// A rejected node asks every ten minutes, give or take a tenth; a call takes half a minute at most.
-const LONGEST_SILENCE_MS: u64 = 700_000;
+/// An hour of stalls, give or take a tenth, makes a window of half an hour for the next call; two in a row, of an
+/// hour. A call takes half a minute at most.
+const LONGEST_SILENCE_MS: u64 = 4_260_000;
 
 /// Something that goes wrong, and what ends it.
 struct Mishap {

@@ -1,15 +1,30 @@
 //! When to try again: spread at random, so that nodes which fell over together do not come
 //! back together (the service deadlocks from 15 calls at once, jarvis-auth-wire.md, "Load").
+//!
+//! Who refuses a connection is away, and to ask again soon costs it nothing: the node at home knows within a
+//! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed: such
+//! a call costs it half a minute, so the window in which the node asks again doubles each time, and is kept
+//! for the next outage. What this does to fleets of every size stands in docs/fleet.md.
 
 use core::time::Duration;
 
 use super::TroubleKind;
 use crate::time::millis;
 
-/// The ceiling of the first retry's delay.
+/// How long it takes from one attempt to the next, at most, while nobody is there.
+pub const AWAY_RETRY: Duration = Duration::from_secs(1);
+/// The ceiling of the first retry's delay after most failures.
 pub const FIRST_RETRY: Duration = Duration::from_secs(2);
-/// The highest ceiling, and the longest `Retry-After` that is honoured.
+/// The highest such ceiling, and the longest `Retry-After` that is honoured.
 pub const RETRY_CAP: Duration = Duration::from_secs(300);
+/// Who says nothing for so long, and then nothing of use, is overwhelmed.
+pub const OVERWHELMED: Duration = Duration::from_secs(10);
+/// The first window for a server that is overwhelmed.
+pub const FIRST_WINDOW: Duration = Duration::from_secs(240);
+/// A window below this is not worth remembering.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+/// Who answers within this is at ease: four times what a call takes alone.
+const AT_EASE: Duration = Duration::from_secs(2);
 
 /// A rule for when the server is asked again. The device's agent has one, fixed when it is compiled; the
 /// simulator gives the same agent others, to compare them.
@@ -19,6 +34,9 @@ pub trait Pacing {
 
     /// How long to wait after a good verdict that took `took` to come; `regular` is what is configured.
     fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration;
+
+    /// Somebody has changed something, perhaps the server: what was learnt of it counts no more.
+    fn start_anew(&mut self);
 }
 
 /// An attempt that told nothing of the node.
@@ -26,24 +44,80 @@ pub trait Pacing {
 pub struct Failure {
     /// What stood in the way.
     pub kind: TroubleKind,
+    /// How long the attempt took.
+    pub took: Duration,
     /// How many there were in a row, this one included.
     pub in_a_row: u32,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// How long a good verdict counts without a fresh one.
+    pub grace: Duration,
 }
 
-/// The agent's rule: exponential backoff with full jitter.
+impl Failure {
+    /// Nobody was there to be bothered.
+    const fn is_of_nobody(&self) -> bool {
+        matches!(self.kind, TroubleKind::NameUnknown | TroubleKind::Unreachable)
+    }
+
+    /// Somebody was, and could not cope.
+    fn is_of_somebody_overwhelmed(&self) -> bool {
+        let told_nothing =
+            matches!(self.kind, TroubleKind::Stalled | TroubleKind::Busy | TroubleKind::ClosedEarly);
+        told_nothing && self.took >= OVERWHELMED
+    }
+}
+
+/// The agent's rule.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Backoff;
+pub struct Backoff {
+    /// Within what time all who ask the server should be spread. Zero as long as it could cope.
+    window: Duration,
+}
 
 impl Pacing for Backoff {
+    /// - Nobody there: a second at most, and a sixteenth of a millisecond more with each failure, so that
+    ///   a day's outage ends at some six seconds.
+    /// - Overwhelmed: any time within the window, which doubles from [`FIRST_WINDOW`] to a third of the grace.
+    /// - All else: any time up to two seconds, doubled with each failure up to five minutes.
+    ///
+    /// And never sooner than within the window, if there is one, or than the server asks.
     fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration {
-        jitter.retry(failure.in_a_row, failure.retry_after)
+        if failure.is_of_somebody_overwhelmed() {
+            let most = (failure.grace / 3).max(RETRY_CAP);
+            self.window = (self.window * 2).clamp(FIRST_WINDOW, most);
+        }
+        let ceiling = if failure.is_of_nobody() {
+            AWAY_RETRY + Duration::from_millis((failure.in_a_row / 16).into())
+        } else {
+            exponential(failure.in_a_row)
+        };
+        jitter.retry(ceiling.max(self.window), failure.retry_after)
     }
 
-    fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration {
-        jitter.around(regular)
+    /// Every node of the fleet asks within the window, if it is longer than what is configured. It shrinks
+    /// when the server is at ease: by a sixteenth while it holds this node up, and else so slowly that it is
+    /// still known at an outage some days later.
+    fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration {
+        let wait = jitter.around(regular.max(self.window));
+        if took < AT_EASE {
+            self.window -= if self.window > regular { self.window / 16 } else { self.window / 512 };
+        }
+        if self.window < FORGOTTEN {
+            self.window = Duration::ZERO;
+        }
+        wait
     }
+
+    fn start_anew(&mut self) {
+        self.window = Duration::ZERO;
+    }
+}
+
+/// [`FIRST_RETRY`], doubled with each further failure up to [`RETRY_CAP`].
+#[must_use]
+pub fn exponential(failures: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(RETRY_CAP)
 }
 
 /// Random numbers for spreading calls over time; not for secrets. SplitMix64 (Steele, Lea and
@@ -78,13 +152,9 @@ impl Jitter {
         mean - tenth + self.up_to(tenth * 2)
     }
 
-    /// How long to wait after the `failures`-th failure in a row: exponential with full jitter
-    /// (any time up to a ceiling that doubles from [`FIRST_RETRY`] to [`RETRY_CAP`]), but not
-    /// before `retry_after`, of which at most [`RETRY_CAP`] is honoured; what the server asks
-    /// of everyone is spread by up to a tenth.
-    pub fn retry(&mut self, failures: u32, retry_after: Option<Duration>) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        let ceiling = FIRST_RETRY.saturating_mul(1 << doublings).min(RETRY_CAP);
+    /// Any time up to `ceiling`, but not before `retry_after`, of which at most [`RETRY_CAP`] is honoured;
+    /// what the server asks of everyone is spread by up to a tenth.
+    pub fn retry(&mut self, ceiling: Duration, retry_after: Option<Duration>) -> Duration {
         let delay = self.up_to(ceiling);
         match retry_after.map(|asked| asked.min(RETRY_CAP)) {
             Some(asked) => delay.max(asked + self.up_to(asked / 10)),
@@ -112,7 +182,7 @@ mod tests {
     fn the_ceiling_doubles_up_to_the_cap_and_all_of_it_is_used() {
         let mut jitter = Jitter::new(1);
         for (failures, ceiling) in [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (10, 300), (u32::MAX, 300)] {
-            let (low, high) = extremes(|| jitter.retry(failures, None));
+            let (low, high) = extremes(|| jitter.retry(exponential(failures), None));
             assert!(high <= S(ceiling) && high > S(ceiling) * 99 / 100, "{failures}: {high:?}");
             assert!(low < S(ceiling) / 100, "{failures}: {low:?}");
         }
@@ -121,9 +191,9 @@ mod tests {
     #[test]
     fn retry_after_is_honoured_up_to_the_cap_and_spread() {
         let mut jitter = Jitter::new(2);
-        let (low, high) = extremes(|| jitter.retry(1, Some(S(60))));
+        let (low, high) = extremes(|| jitter.retry(exponential(1), Some(S(60))));
         assert!(low >= S(60) && high > S(65) && high <= S(66), "{low:?} {high:?}");
-        let (low, high) = extremes(|| jitter.retry(1, Some(S(1_000_000))));
+        let (low, high) = extremes(|| jitter.retry(exponential(1), Some(S(1_000_000))));
         assert!(low >= S(300) && high <= S(330), "{low:?} {high:?}");
     }
 
@@ -145,14 +215,14 @@ mod tests {
             asked in prop::option::of((0..=u64::MAX, 0..1_000_000_000_u32)),
         ) {
             let asked = asked.map(|(secs, nanos)| Duration::new(secs, nanos));
-            let delay = Jitter::new(seed).retry(failures, asked);
+            let delay = Jitter::new(seed).retry(exponential(failures), asked);
             let most = RETRY_CAP + asked.map_or(Duration::ZERO, |_| RETRY_CAP / 10);
             prop_assert!(delay <= most, "{delay:?}");
             let least = asked.map_or(Duration::ZERO, |asked| asked.min(RETRY_CAP));
             prop_assert!(delay >= least, "{delay:?} of {asked:?}");
             // Two seconds, doubled with each failure, but reckoned without shifting bits.
             let ceiling = (1..failures.clamp(1, 20)).fold(2.0, |secs: f64, _| (secs * 2.0).min(300.0));
-            let alone = Jitter::new(seed).retry(failures, None).as_secs_f64();
+            let alone = Jitter::new(seed).retry(exponential(failures), None).as_secs_f64();
             prop_assert!(alone <= ceiling, "{alone} of {ceiling}");
         }
 
@@ -162,16 +232,44 @@ mod tests {
             let mut jitter = Jitter::new(seed);
             let mut quarters = [0; 4];
             for _ in 0..200 {
-                let delay = jitter.retry(failures, None);
+                let delay = jitter.retry(exponential(failures), None);
                 quarters[(delay.as_millis() * 4 / (ceiling.as_millis() + 1)) as usize] += 1;
             }
             // 50 of each are to be expected; one case in 10^9 is outside of this by chance.
             prop_assert!(quarters.iter().all(|n| (12..=95).contains(n)), "{quarters:?}");
             let delays = |seed| {
                 let mut jitter = Jitter::new(seed);
-                [0; 8].map(|_| jitter.retry(8, Some(RETRY_CAP)))
+                [0; 8].map(|_| jitter.retry(exponential(8), Some(RETRY_CAP)))
             };
             prop_assert!(seed == other || delays(seed) != delays(other));
+        }
+
+        #[test]
+        fn a_window_only_grows_until_a_verdict_and_never_past_a_third_of_the_grace(
+            seed: u64,
+            failures in prop::collection::vec((0..4_usize, 0..40_u64), 1..60),
+            grace in 0..200_000_u64,
+        ) {
+            let kinds = [
+                TroubleKind::Stalled, TroubleKind::Busy, TroubleKind::Unreachable, TroubleKind::OtherNode,
+            ];
+            let (mut backoff, mut jitter) = (Backoff::default(), Jitter::new(seed));
+            let most = S(grace / 3 + 1).max(RETRY_CAP);
+            for ((kind, took), in_a_row) in failures.into_iter().zip(1..) {
+                let before = backoff.window;
+                let failure =
+                    Failure { kind: kinds[kind], took: S(took), in_a_row, retry_after: None, grace: S(grace) };
+                let delay = backoff.after_failure(&failure, &mut jitter);
+                prop_assert!(delay <= most && backoff.window <= most, "{delay:?}, {:?}", backoff.window);
+                prop_assert!(backoff.window >= before);
+                let crowded = kind < 2 && took >= 10;
+                let full = before >= (S(grace) / 3).max(RETRY_CAP);
+                prop_assert_eq!(backoff.window > before, crowded && !full, "{:?} after {:?}", backoff.window, failure);
+            }
+            let held = backoff.window;
+            let wait = backoff.after_success(Duration::ZERO, S(300), &mut jitter);
+            prop_assert!(wait >= held.max(S(300)) * 9 / 10 && wait <= held.max(S(300)) * 11 / 10);
+            prop_assert!(backoff.window <= held);
         }
 
         #[test]

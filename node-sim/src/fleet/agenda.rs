@@ -8,6 +8,8 @@ use std::collections::{BinaryHeap, VecDeque};
 pub(super) struct Call {
     pub(super) node: u32,
     pub(super) serial: u32,
+    /// It only asks whether anybody is in.
+    pub(super) knocks: bool,
 }
 
 /// What is to happen. What is named first comes first where two things are due in the same millisecond.
@@ -31,6 +33,8 @@ pub(super) enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
     Good,
+    /// Somebody is in.
+    Open,
     Failed,
     /// The connection could not be made in time.
     NotAccepted,

@@ -23,7 +23,8 @@ Usage:
   --server-rate 4      answers a second that it is good for
   --model measured     measured: as the real service, which deadlocks from 15 calls at once
                        ideal: a queue in which nobody who left is served
-  --policy ours        none, exponential, equal-jitter, decorrelated, full-jitter, ours, or all
+  --policy ours        none, exponential, equal-jitter, decorrelated, full-jitter, ours, knocking,
+                       several with commas, or all
   --seed 1             decides all that is random
   --json               the figures as JSON
   --svg FILE           draws requests a second and nodes recovered; for one number of nodes

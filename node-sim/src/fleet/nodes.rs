@@ -23,12 +23,15 @@ const SETTINGS: Settings = Settings {
     clock_floor: None,
 };
 const CONNECT_TIMEOUT: u64 = 5_000;
+/// How long somebody may take to open.
+const KNOCK_TIMEOUT: u64 = 250;
 /// How soon a board without a listener refuses a connection.
 const REFUSAL: u64 = 2;
 
-/// Runs `plan` with a rule of this kind in each node.
-pub(super) fn run<P: Pacing>(plan: &Plan, pacing: impl Fn() -> P) -> Tally {
-    Fleet::new(plan, pacing).run()
+/// Runs `plan` with a rule of this kind in each node; with `knocks`, a node whose last call failed asks first
+/// whether anybody is in.
+pub(super) fn run<P: Pacing>(plan: &Plan, knocks: bool, pacing: impl Fn() -> P) -> Tally {
+    Fleet::new(plan, knocks, pacing).run()
 }
 
 struct Fleet<'a, P> {
@@ -36,6 +39,10 @@ struct Fleet<'a, P> {
     agents: Vec<Agent<P>>,
     /// The number of each node's last call, and whether it waits for the answer.
     serials: Vec<(u32, bool)>,
+    /// Whether a node asks first if anybody is in, once a call has failed.
+    knocks: bool,
+    /// Whether each node's last call did not fail.
+    well: Vec<bool>,
     setup: Setup,
     answers: Answers,
     server: Option<Server>,
@@ -73,7 +80,7 @@ impl Answers {
 
     fn to(&self, status: Status) -> Answer {
         match status {
-            Status::Good => &self.good,
+            Status::Good | Status::Open => &self.good,
             Status::Failed => &self.failed,
             Status::NotAccepted => &self.not_accepted,
             Status::Cut => &self.cut,
@@ -94,13 +101,15 @@ fn claim() -> Claim {
 }
 
 impl<'a, P: Pacing> Fleet<'a, P> {
-    fn new(plan: &'a Plan, pacing: impl Fn() -> P) -> Self {
+    fn new(plan: &'a Plan, knocks: bool, pacing: impl Fn() -> P) -> Self {
         let mut seeds = Jitter::new(plan.seed);
         let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
         Self {
             plan,
             agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
             serials: (0..plan.nodes).map(|_| (0, false)).collect(),
+            knocks,
+            well: vec![true; plan.nodes as usize],
             setup: Setup { claim: claim(), settings: SETTINGS },
             answers: Answers::new(),
             server: None,
@@ -143,13 +152,13 @@ impl<'a, P: Pacing> Fleet<'a, P> {
                 Item::Woken(node) => self.tell(node, Event::DeadlineReached, now),
                 Item::GivenUp(call) => {
                     if self.ends(call) {
+                        self.well[call.node as usize] = false;
                         self.tell(call.node, Event::Answered(self.answers.stalled.clone()), now);
                     }
                 }
                 Item::Answered(call, status) => {
                     if self.ends(call) {
-                        self.tally.answered(call.node, status == Status::Good, now);
-                        self.tell(call.node, Event::Answered(self.answers.to(status)), now);
+                        self.is_answered(call.node, status, now);
                     }
                 }
                 Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => {
@@ -157,6 +166,16 @@ impl<'a, P: Pacing> Fleet<'a, P> {
                 }
             }
         }
+    }
+
+    fn is_answered(&mut self, node: u32, status: Status, now: u64) {
+        if status == Status::Open {
+            return self.call(node, false, now);
+        }
+        let good = status == Status::Good;
+        self.well[node as usize] = good;
+        self.tally.answered(node, good, now);
+        self.tell(node, Event::Answered(self.answers.to(status)), now);
     }
 
     fn at_the_server(&mut self, item: Item, now: u64) {
@@ -186,7 +205,7 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         self.agenda.forget_the_server();
         for node in 0..self.plan.nodes {
             if let (serial, true) = self.serials[node as usize] {
-                self.agenda.add(now + 1, Item::Answered(Call { node, serial }, Status::Cut));
+                self.agenda.add(now + 1, Item::Answered(Call { node, serial, knocks: false }, Status::Cut));
             }
         }
     }
@@ -211,9 +230,11 @@ impl<'a, P: Pacing> Fleet<'a, P> {
             }
             if calls && self.server.is_none() && now + REFUSAL < self.changes_at {
                 now += REFUSAL;
+                self.well[node as usize] = false;
                 next = Some(Event::Answered(self.answers.refused.clone()));
             } else if calls {
-                self.call(node, now);
+                let knocks = self.knocks && !self.well[node as usize];
+                self.call(node, knocks, now);
                 return;
             }
             if next.is_none() {
@@ -229,16 +250,21 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         }
     }
 
-    fn call(&mut self, node: u32, now: u64) {
+    fn call(&mut self, node: u32, knocks: bool, now: u64) {
         let (serial, awaits) = &mut self.serials[node as usize];
         *serial = serial.wrapping_add(1);
         *awaits = true;
-        let call = Call { node, serial: *serial };
-        self.tally.called(node, now);
+        let call = Call { node, serial: *serial, knocks };
+        if knocks {
+            self.tally.knocks += 1;
+        } else {
+            self.tally.called(node, now);
+        }
         let accepted =
             self.server.as_mut().is_some_and(|server| server.is_called(call, now, &mut self.agenda));
         if accepted {
-            self.agenda.add(now + millis(SETTINGS.request_timeout), Item::GivenUp(call));
+            let patience = if knocks { KNOCK_TIMEOUT } else { millis(SETTINGS.request_timeout) };
+            self.agenda.add(now + patience, Item::GivenUp(call));
         } else {
             let after = if self.server.is_some() { CONNECT_TIMEOUT } else { REFUSAL };
             self.agenda.add(now + after, Item::Answered(call, Status::NotAccepted));

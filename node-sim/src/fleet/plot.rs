@@ -39,6 +39,7 @@ const fn colour(policy: Policy) -> &'static str {
         Policy::Decorrelated => "#b05fc4",
         Policy::FullJitter => "#3d8fd1",
         Policy::Ours => "#2aa35a",
+        Policy::Knocking => "#8a7f2a",
     }
 }
 
@@ -102,7 +103,7 @@ pub(super) fn draw(plan: &Plan, runs: &[(Policy, Tally)]) -> String {
         let _ = writeln!(svg, "<path stroke=\"{paint}\" d=\"{}\"/>", path(calls));
         let shares = shares(plan, tally).into_iter().map(|(secs, share)| (x(plan, secs), share_y(share)));
         let _ = writeln!(svg, "<path stroke=\"{paint}\" d=\"{}\"/>", path(shares));
-        let at = LEFT + 114.0 * f64::from(index);
+        let at = LEFT + 99.0 * f64::from(index);
         let _ = writeln!(
             svg,
             "<path stroke=\"{paint}\" d=\"M{at} 470h18\"/><text x=\"{}\" y=\"474\">{}</text>",

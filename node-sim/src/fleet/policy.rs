@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Backoff, FIRST_RETRY, Failure, Jitter, Pacing, RETRY_CAP};
+use jarvis_node::agent::{Backoff, FIRST_RETRY, Failure, Jitter, Pacing, RETRY_CAP, exponential};
 
 use super::{Plan, Tally, nodes};
 
@@ -21,12 +21,22 @@ pub enum Policy {
     FullJitter,
     /// The agent's.
     Ours,
+    /// The same, and after a failure a call only once `GET /health` is answered within a quarter of a second:
+    /// a trial of what could come next.
+    Knocking,
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::None, Self::Exponential, Self::EqualJitter, Self::Decorrelated, Self::FullJitter, Self::Ours];
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Exponential,
+        Self::EqualJitter,
+        Self::Decorrelated,
+        Self::FullJitter,
+        Self::Ours,
+        Self::Knocking,
+    ];
 
     /// Its name on the command line and in tables.
     #[must_use]
@@ -38,17 +48,19 @@ impl Policy {
             Self::Decorrelated => "decorrelated",
             Self::FullJitter => "full-jitter",
             Self::Ours => "ours",
+            Self::Knocking => "knocking",
         }
     }
 
     pub(super) fn run(self, plan: &Plan) -> Tally {
         match self {
-            Self::None => nodes::run(plan, || Published::None),
-            Self::Exponential => nodes::run(plan, || Published::Exponential),
-            Self::EqualJitter => nodes::run(plan, || Published::EqualJitter),
-            Self::Decorrelated => nodes::run(plan, || Published::Decorrelated { before: FIRST_RETRY }),
-            Self::FullJitter => nodes::run(plan, || Published::FullJitter),
-            Self::Ours => nodes::run(plan, Backoff::default),
+            Self::None => nodes::run(plan, false, || Published::None),
+            Self::Exponential => nodes::run(plan, false, || Published::Exponential),
+            Self::EqualJitter => nodes::run(plan, false, || Published::EqualJitter),
+            Self::Decorrelated => nodes::run(plan, false, || Published::Decorrelated { before: FIRST_RETRY }),
+            Self::FullJitter => nodes::run(plan, false, || Published::FullJitter),
+            Self::Ours => nodes::run(plan, false, Backoff::default),
+            Self::Knocking => nodes::run(plan, true, Backoff::default),
         }
     }
 }
@@ -68,8 +80,7 @@ enum Published {
 
 impl Pacing for Published {
     fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration {
-        let doublings = failure.in_a_row.saturating_sub(1).min(16);
-        let ceiling = FIRST_RETRY.saturating_mul(1 << doublings).min(RETRY_CAP);
+        let ceiling = exponential(failure.in_a_row);
         match self {
             Self::None => NO_BACKOFF,
             Self::Exponential => ceiling,
@@ -86,4 +97,6 @@ impl Pacing for Published {
     fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration {
         jitter.around(regular)
     }
+
+    fn start_anew(&mut self) {}
 }

@@ -104,7 +104,9 @@ impl Ideal {
     fn serve(&mut self, now: u64, agenda: &mut Agenda, awaited: &dyn Fn(Call) -> bool) {
         while self.serving.is_none() {
             let Some(call) = self.waiting.pop_front() else { return };
-            if awaited(call) {
+            if call.knocks {
+                agenda.add(now + WAY, Item::Answered(call, Status::Open));
+            } else if awaited(call) {
                 self.serving = Some(call);
                 agenda.add(now + self.service, Item::Checked(0));
             }
@@ -211,6 +213,10 @@ impl Measured {
     fn hand_out_threads(&mut self, now: u64, agenda: &mut Agenda) {
         while self.threads > 0 {
             let Some(call) = self.waiting.pop_front() else { return };
+            if call.knocks {
+                agenda.add(now + WAY, Item::Answered(call, Status::Open));
+                continue;
+            }
             self.threads -= 1;
             let place = Place { call, connections: 0, ticket: None };
             let index = if let Some(index) = self.free.pop() {
@@ -294,5 +300,67 @@ impl Stalls {
     fn until(&self, now: u64) -> (u64, u64) {
         let lasts = self.since.map_or(0, |since| now - since);
         (self.longest.max(lasts), self.total + lasts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When, who, and what.
+    type Told = (u64, Call, Status);
+
+    /// So many calls at once, then knocks a second later: what each is answered, and when.
+    fn at_once(calls: u32, knocks: u32) -> (Vec<Told>, (u64, u64)) {
+        let mut agenda = Agenda::default();
+        let mut server = Server::new(Model::Measured, 4.0);
+        for node in 0..calls + knocks {
+            let knocks = node >= calls;
+            let call = Call { node, serial: 1, knocks };
+            assert!(server.is_called(call, if knocks { 1000 } else { 0 }, &mut agenda));
+        }
+        let mut answers = Vec::new();
+        let mut end = 0;
+        while let Some((now, item)) = agenda.next_before(u64::MAX) {
+            match item {
+                Item::Received(call) => server.receives(call, now, &mut agenda),
+                Item::Checked(place) => server.has_checked(place, now, &mut agenda, &|_| true),
+                Item::PoolTimedOut(place, ticket) => server.pool_timed_out(place, ticket, now, &mut agenda),
+                Item::Answered(call, status) => answers.push((now, call, status)),
+                Item::GivenUp(_) | Item::Woken(_) => panic!("the server wakes nobody"),
+            }
+            end = now;
+        }
+        (answers, server.stalls(end))
+    }
+
+    #[test]
+    fn one_call_takes_half_a_second_and_fourteen_take_their_turns() {
+        let (answers, stalls) = at_once(1, 0);
+        assert!(matches!(answers[..], [(480..=520, _, Status::Good)]), "{answers:?}");
+        assert_eq!(stalls, (0, 0));
+        let (answers, stalls) = at_once(14, 0);
+        assert!(answers.iter().all(|(_, _, status)| *status == Status::Good), "{answers:?}");
+        assert!((3400..3800).contains(&answers[13].0), "four a second: {answers:?}");
+        assert_eq!(stalls, (0, 0));
+    }
+
+    #[test]
+    fn fifteen_deadlock_for_the_pools_time_out_and_some_are_answered_500() {
+        let (answers, (longest, _)) = at_once(15, 0);
+        assert_eq!(answers.len(), 15);
+        assert!(answers[0].0 > 30_000, "{answers:?}");
+        assert!(answers.iter().any(|(_, _, status)| *status == Status::Failed), "{answers:?}");
+        assert!((26_000..=30_000).contains(&longest), "{longest}");
+    }
+
+    #[test]
+    fn with_forty_inside_nobody_opens_the_door_for_half_a_minute() {
+        let opened = |calls| {
+            let (answers, _) = at_once(calls, 1);
+            answers.iter().find(|(_, _, status)| *status == Status::Open).map(|(at, _, _)| *at)
+        };
+        assert!(opened(39).is_some_and(|at| at < 1100), "{:?}", opened(39));
+        assert!(opened(40).is_some_and(|at| at > 28_000), "{:?}", opened(40));
     }
 }

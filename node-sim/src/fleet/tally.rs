@@ -18,6 +18,8 @@ pub struct Tally {
     pub stalls: (u64, u64),
     /// How often a node's grace ended in the whole run.
     pub lapsed: u32,
+    /// How often it was asked whether anybody is in.
+    pub knocks: u64,
     /// Events simulated.
     pub events: u64,
 }
@@ -32,6 +34,7 @@ impl Tally {
             each_second: vec![0; usize::try_from(plan.after.as_secs()).unwrap_or(0) + 1],
             stalls: (0, 0),
             lapsed: 0,
+            knocks: 0,
             events: 0,
         }
     }

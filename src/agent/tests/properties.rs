@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Longer than any wait of an agent with the settings that are drawn here: the ten minutes after a rejection,
-/// and the tenth by which they are spread.
-const LONGEST_WAIT: Duration = secs(660);
+/// Longer than any wait of an agent with the settings that are drawn here: a third of the longest grace, and
+/// the tenth by which it is spread.
+const LONGEST_WAIT: Duration = secs(31_680);
 
 fn read() -> impl Strategy<Value = Setup> {
     let grace = prop::sample::select(std::vec![0, 60, 3600, 86_400]);

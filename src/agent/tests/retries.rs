@@ -44,6 +44,106 @@ fn failures_back_off_and_a_success_starts_anew() {
 }
 
 #[test]
+fn while_nobody_is_there_it_asks_about_every_second_and_after_a_day_still_every_few() {
+    for kind in [TroubleKind::Unreachable, TroubleKind::NameUnknown] {
+        let mut scenario = Scenario::calling();
+        let start = scenario.now.instant;
+        let mut wait = Duration::ZERO;
+        while scenario.now.instant.since(start) < secs(1800) {
+            scenario.answered(inconclusive(kind));
+            wait = scenario.until_call();
+            assert!(wait <= Duration::from_millis(1250), "{wait:?}");
+        }
+        let mut longest = wait;
+        while scenario.now.instant.since(start) < secs(86_400) {
+            longest = longest.max(scenario.answered(inconclusive(kind)).until_call());
+        }
+        assert!((secs(4)..secs(8)).contains(&longest), "{longest:?}");
+    }
+}
+
+/// Has each call stall for its whole time-out; returns the longest of the waits after it.
+fn stall(scenario: &mut Scenario, times: u32) -> Duration {
+    let waits = (0..times).map(|_| {
+        scenario.later(secs(30)).answered(inconclusive(TroubleKind::Stalled));
+        scenario.until_call()
+    });
+    waits.max().unwrap_or_default()
+}
+
+#[test]
+fn an_overwhelmed_server_is_asked_within_a_window_that_doubles_up_to_a_third_of_the_grace() {
+    let windows = [240, 480, 960, 1920, 3840, 7680, 15_360, 28_800, 28_800];
+    let mut longest = [Duration::ZERO; 9];
+    for seed in 0..64 {
+        let mut scenario = Scenario::started();
+        scenario.agent = Agent::new(seed);
+        scenario.happens(Event::Started(None)).reads(setup());
+        for (longest, window) in longest.iter_mut().zip(windows) {
+            let wait = stall(&mut scenario, 1);
+            assert!(wait <= secs(window), "{wait:?} of {window} s");
+            *longest = wait.max(*longest);
+        }
+    }
+    for (longest, window) in longest.into_iter().zip(windows) {
+        assert!(longest > secs(window) * 3 / 4, "only {longest:?} of {window} s is used");
+    }
+}
+
+#[test]
+fn a_crowd_is_remembered_at_the_next_outage_and_forgotten_after_days() {
+    let mut scenario = Scenario::calling();
+    stall(&mut scenario, 2);
+    scenario.later(Duration::from_millis(500)).answered(good());
+    let wait = scenario.until_call();
+    assert!((secs(432)..=secs(528)).contains(&wait), "it asks as seldom as the others: {wait:?}");
+    let longest = |scenario: &mut Scenario| {
+        let waits = (0..30).map(|_| scenario.answered(inconclusive(TroubleKind::Unreachable)).until_call());
+        waits.max().unwrap_or_default()
+    };
+    assert!(longest(&mut scenario) > secs(240), "the server's return must not bring the crowd back");
+    for _ in 0..1500 {
+        scenario.later(Duration::from_millis(500)).answered(good()).until_call();
+    }
+    assert!(longest(&mut scenario) < secs(2));
+}
+
+#[test]
+fn a_server_that_is_slow_to_say_yes_is_not_taken_for_one_at_ease() {
+    let mut scenario = Scenario::calling();
+    stall(&mut scenario, 3);
+    for _ in 0..100 {
+        scenario.later(secs(3)).answered(good());
+        let wait = scenario.until_call();
+        assert!((secs(864)..=secs(1056)).contains(&wait), "{wait:?}");
+    }
+}
+
+#[test]
+fn a_failure_that_came_quickly_opens_no_window() {
+    let mut scenario = Scenario::calling();
+    for kind in
+        [TroubleKind::Busy, TroubleKind::ClosedEarly, TroubleKind::Stalled, TroubleKind::NotUnderstood]
+    {
+        scenario.later(secs(9)).answered(inconclusive(kind));
+        assert!(scenario.until_call() <= secs(16));
+    }
+    scenario.answered(inconclusive(TroubleKind::Unreachable));
+    assert!(scenario.until_call() <= secs(2));
+}
+
+#[test]
+fn a_reload_forgets_the_crowd() {
+    let mut scenario = Scenario::calling();
+    stall(&mut scenario, 8);
+    scenario.answered(inconclusive(TroubleKind::Unreachable)).happens(Event::ReloadRequested).reads(setup());
+    for _ in 0..20 {
+        scenario.answered(inconclusive(TroubleKind::Unreachable));
+        assert!(scenario.until_call() <= secs(2));
+    }
+}
+
+#[test]
 fn retry_after_is_honoured_but_not_for_ever() {
     for (asked, least, most) in [(60, 60, 66), (1_000_000, 300, 330)] {
         let mut scenario = Scenario::calling();
