@@ -9,12 +9,12 @@ const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A short outage of the measured service.
+/// An outage of the measured service that every node notices.
 fn plan(nodes: u32, seed: u64) -> Plan {
     Plan {
         nodes,
         calm: Duration::ZERO,
-        outage: secs(120),
+        outage: secs(400),
         after: secs(3600),
         rate: 4.0,
         model: Model::Measured,
