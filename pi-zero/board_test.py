@@ -19,6 +19,7 @@ from board.machine import BoardDied, Machine
 from board.node import Node
 from board.report import Report
 from board.stub import SilentServer, Stub
+from board.tokens import service_tokens
 
 ACT_GPIO = 47
 WIRED_GPIO = 17
@@ -70,6 +71,8 @@ def wired_led_board(report, stub, stranger):
         key_rotated(node, stub)
         wrong_authority(node, stub, stranger)
         clock_at_1970(node)
+        rows += service_tokens(report, node, stub)
+        node.shows("without the broker again", lamp_shows.VALID)
         main_loop_blocked(report, node)
         stopped(report, node)
     report.budgets("What jarvis-node costs a Pi Zero", rows)

@@ -38,6 +38,9 @@ HIGHEST_GROWTH = 64
 LATEST = 20
 # A call that has to time out, and the wait after it.
 LEARNING_SECONDS = 30
+# Calls that a run may be short of: faults that each cost a time-out may come one after the other, and a short
+# run does not make up for them.
+UNLUCKY_CALLS = 2
 # Before and after the trouble.
 QUIET_SECONDS = 15
 
@@ -197,7 +200,9 @@ class Soak:
         self._report.check("threads are always as many", len(threads) == 1, threads)
         self._report.check(f"no deadline is missed by {LATEST} s", latest < LATEST, f"{latest:.1f} s")
         self._report.check(
-            f"something is learned every {LEARNING_SECONDS} s on average", answers * LEARNING_SECONDS >= seconds, answers
+            f"something is learned every {LEARNING_SECONDS} s on average",
+            (answers + UNLUCKY_CALLS) * LEARNING_SECONDS >= seconds,
+            answers,
         )
 
 

@@ -1,7 +1,8 @@
 //! The half that does: real files, sockets, clocks, signals and GPIO.
 
 pub mod auth_client;
-pub mod auth_url;
+pub mod broker;
+pub mod broker_client;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -24,13 +25,16 @@ pub mod logging;
 pub mod pin;
 pub mod process;
 mod reach;
+pub mod request;
 pub mod resolver;
 pub mod run;
 pub mod secret_file;
 pub mod secret_input;
+pub mod service_url;
 pub mod setup;
 pub mod state_file;
 pub mod status;
+pub mod sts;
 pub mod systemd;
 pub mod tls;
 mod waiting;

@@ -3,14 +3,14 @@
 
 use std::net::IpAddr;
 
-use jarvis_node::host::auth_url::AuthUrl;
 use jarvis_node::host::fuzzing::endpoints;
+use jarvis_node::host::service_url::ServiceUrl;
 use libfuzzer_sys::fuzz_target;
 use ureq::http::Uri;
 
 fuzz_target!(|text: &str| {
-    let strict = AuthUrl::parse("auth_url", text, false);
-    let url = match AuthUrl::parse("auth_url", text, true) {
+    let strict = ServiceUrl::parse("auth_url", text, false);
+    let url = match ServiceUrl::parse("auth_url", text, true) {
         Ok(url) => url,
         Err(why) => {
             assert!(strict.is_err() && why.starts_with("auth_url ") && why.len() < 250, "{why}");
@@ -22,8 +22,11 @@ fuzz_target!(|text: &str| {
     assert_eq!(strict.is_ok(), url.is_https() || this_machine, "{text}");
     assert!(url.port() != 0 && !url.host().is_empty() && !url.as_str().ends_with('/'));
     assert!(url.as_str().bytes().all(|b| (0x21..0x7f).contains(&b) || b >= 0x80), "{text}");
-    let again = AuthUrl::parse("auth_url", url.as_str(), true).expect("still a URL");
+    assert_eq!(url.whole().trim_end_matches('/'), url.as_str(), "{text}");
+    let again = ServiceUrl::parse("auth_url", url.whole(), true).expect("still a URL");
     assert_eq!(again, url);
+    let without = ServiceUrl::parse("auth_url", url.as_str(), true).expect("still a URL");
+    assert_eq!(endpoints(&without), endpoints(&url), "{text}");
     for (endpoint, path) in endpoints(&url).iter().zip(["validate-node", "heartbeat", "register", "health"]) {
         let uri: Uri = endpoint.parse().expect("a URL");
         assert_eq!(uri.scheme_str(), Some(if url.is_https() { "https" } else { "http" }));

@@ -4,7 +4,7 @@
 //! - [`live`]: the device's own run loop in real time, against a real or a stub server, with an
 //!   LED that is drawn instead of lit; [`story`] tells with it what a node goes through.
 //! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] are
-//!   stories in it, kept as transcripts;
+//!   stories in it, from files;
 //! - [`fleet`]: many agents and one server in virtual time, and what they do to each other.
 
 pub mod fleet;
@@ -12,5 +12,6 @@ pub mod live;
 pub mod real_server;
 pub mod scenarios;
 pub mod screen;
+pub mod span;
 pub mod story;
 pub mod world;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use node_sim::screen::Screen;
-use node_sim::{fleet, real_server, story};
+use node_sim::{fleet, real_server, scenarios, story};
 
 const HELP: &str = "\
 Runs a Jarvis node on this machine, with an LED drawn in the terminal.
@@ -16,6 +16,12 @@ Usage:
   node-sim [--server URL] --config FILE  one node against a real server, until Ctrl-C;
                                          FILE is a jarvis-node configuration, URL takes the
                                          place of its auth_url
+  node-sim scenario list                 stories from the field, told in virtual time
+  node-sim scenario run NAME|FILE… [--seed N] [--seeds K] [--trace]
+  node-sim scenario run --all [--seed N] [--seeds K]
+                                         tells them with the seeds from N on, K of them; what is
+                                         not as expected is told with its seed and the least that
+                                         has to happen for it, and the exit code is 1
   node-sim fleet --nodes N [options]     N nodes and one server after an outage, in virtual time;
                                          node-sim fleet --help says more
   node-sim --help | --version
@@ -25,6 +31,7 @@ enum Invocation {
     Print(&'static str),
     Story,
     RealServer { url: Option<String>, config: PathBuf },
+    Scenario(scenarios::command::Request),
 }
 
 fn main() -> ExitCode {
@@ -43,7 +50,17 @@ fn main() -> ExitCode {
         Ok(Invocation::RealServer { url, config }) => {
             with_screen(|screen| real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string()))
         }
+        Ok(Invocation::Scenario(request)) => tell_scenarios(&request),
         Err(error) => complain(&format!("{error}; see node-sim --help"), 64),
+    }
+}
+
+fn tell_scenarios(request: &scenarios::command::Request) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match scenarios::command::carry_out(request, &mut out) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(sentence) => complain(&sentence, 65),
     }
 }
 
@@ -56,6 +73,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, lexopt::Error> {
                 return Ok(Invocation::Print(concat!("node-sim ", env!("CARGO_PKG_VERSION"), "\n")));
             }
             Long("server") => url = Some(arguments.value()?.string()?),
+            Value(word) if word == "scenario" && url.is_none() && config.is_none() => {
+                return scenarios::command::Request::parse(&mut arguments).map(Invocation::Scenario);
+            }
             Long("config") => config = Some(PathBuf::from(arguments.value()?)),
             Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
         }

@@ -1,4 +1,4 @@
-//! The front door: what a node goes through in its life, in half a minute.
+//! The front door: what a node goes through in its life, in less than a minute.
 
 use core::fmt;
 use core::time::Duration;
@@ -15,6 +15,8 @@ use server_stub::{Options, Stub};
 
 use crate::live::LiveNode;
 use crate::screen::Screen;
+
+mod tokens;
 
 /// How long a chapter may take before the story has failed; the machine may be a busy one.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -88,6 +90,8 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
     node.reload();
     teller.expect(Outcome::Valid, "It read the file and asked at once.")?;
     teller.look()?;
+
+    tokens::tell(screen, &node, &stub, dir.path())?;
 
     drop(node);
     screen.say(&format!(

@@ -20,6 +20,10 @@ fn it_tells_the_story_to_its_end() {
         .filter_map(|line| line.split_whitespace().nth(2))
         .collect();
     assert_eq!(told, ["starting", "valid", "valid-cached", "valid", "node-rejected", "valid"], "{out}");
+    let fetched: Vec<_> = out.lines().filter(|line| line.contains(" s  token ")).collect();
+    assert_eq!(fetched.len(), 2, "one token, and the one after it: {out}");
+    assert!(out.contains("event 5: \"run_completed\""), "{out}");
+    assert!(out.contains("arp-run-coordinator is not on the list"), "{out}");
 }
 
 #[test]

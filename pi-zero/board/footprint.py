@@ -23,13 +23,24 @@ def measure(node):
     """The table's rows, taken from a service that shows `valid`."""
     steady = steady_state(node)
     return [
-        ("binary size", (WORK / "jarvis-node").stat().st_size / 1e6, "MB", 1.6),
+        ("binary size", (WORK / "jarvis-node").stat().st_size / 1e6, "MB", 1.75),
         ("peak RSS of the service", megabytes(of_process(node, "VmHWM")), "MB", 2.0),
         ("RssAnon in valid", megabytes(of_process(node, "RssAnon")), "MB", 0.6),
         ("threads", int(of_process(node, "Threads")), "", 2),
         *steady,
         *one_check(node),
         ("CPU of one revalidation in the service", revalidation_cpu(node), "s", None),
+    ]
+
+
+def measure_broker(node):
+    """The rows for a service that has handed out a token."""
+    (label, woken, unit, budget), *_ = steady_state(node)
+    return [
+        ("peak RSS with the broker on", megabytes(of_process(node, "VmHWM")), "MB", None),
+        ("RssAnon with the broker on", megabytes(of_process(node, "RssAnon")), "MB", 1.0),
+        ("threads with the broker on", int(of_process(node, "Threads")), "", 3),
+        (f"{label}, with the broker on", woken, unit, budget),
     ]
 
 

@@ -17,14 +17,17 @@ ANSWER_SECONDS = 60
 
 
 class Stub:
-    """An auth service that can be stopped and started again: same port, same keys."""
+    """A service of the stub, the auth service unless another is named, that can be stopped and started again: same
+    port, same keys. Those of one directory have one certificate authority."""
 
-    def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub"):
+    def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub", service="auth"):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._program = program
+        self._service = service
         self._process = None
         self._control = None
+        self.announced = None
         self.port = 0
 
     def start(self):
@@ -34,7 +37,7 @@ class Stub:
                 [
                     # However this process ends, the stub ends with it.
                     "setpriv", "--pdeathsig", "KILL",
-                    self._program, "--listen", f"127.0.0.1:{self.port}",
+                    self._program, "--only", self._service, "--listen", f"127.0.0.1:{self.port}",
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -43,8 +46,11 @@ class Stub:
         if not announced:
             self._process.wait(ANSWER_SECONDS)
             raise RuntimeError(f"the stub did not start: {(self.directory / 'stub.log').read_text()}")
-        self.port = urlsplit(json.loads(announced)["url"]).port
-        self._control = json.loads(announced)["control"]
+        announced = json.loads(announced)
+        auth = self._service == "auth"
+        self.announced = announced["url" if auth else self._service]
+        self.port = urlsplit(self.announced).port
+        self._control = announced["control" if auth else f"{self._service}_control"]
         return self
 
     def stop(self):
@@ -84,13 +90,18 @@ class Stub:
         })
         return json.dumps({"node_id": node_id, "node_key": answer["node_key"]})
 
+    def register_client_key(self, client_id, jwk):
+        """Lets a client of the token service prove itself by this public key."""
+        self._administer("PUT", f"/__stub/clients/{client_id}/keys", jwk)
+
     def known_faults(self):
         """The names of all that it can do wrong."""
-        listed = subprocess.run([self._program, "--list-faults"], stdout=subprocess.PIPE, text=True, check=True)
+        listing = [self._program, "--only", self._service, "--list-faults"]
+        listed = subprocess.run(listing, stdout=subprocess.PIPE, text=True, check=True)
         return [line.split()[0] for line in listed.stdout.splitlines()]
 
     def misbehave(self, *faults):
-        """Has it do wrong what these names say (`server-stub --list-faults`), and nothing else; none is none."""
+        """Has it do wrong what these names say (`known_faults`), and nothing else; none is none."""
         control = urlsplit(self._control)
         connection = http.client.HTTPConnection(control.hostname, control.port, timeout=ANSWER_SECONDS)
         self._ask(connection, "PUT", control.path, list(faults))
@@ -112,9 +123,9 @@ class Stub:
             told = answer.read()
         finally:
             connection.close()
-        if answer.status not in (200, 201):
+        if answer.status not in (200, 201, 204):
             raise RuntimeError(f"the stub answered {method} {path} with {answer.status}: {told.decode(errors='replace')}")
-        return json.loads(told)
+        return json.loads(told) if told else None
 
     def __enter__(self):
         return self

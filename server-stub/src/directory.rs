@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pki::{Authority, Identity, PkiError, ServerKey};
+use crate::StartError;
+use crate::pki::{Authority, CertificateAuthority, Identity, PkiError, ServerKey};
+use crate::secrets::new_key;
 use crate::state::{APP_ID, SERVICE_ID};
 
 const CA: &str = "ca.pem";
@@ -58,7 +60,7 @@ pub(crate) struct Credential {
 
 /// What an earlier start left behind. Files that are not there are none.
 pub(crate) struct Kept {
-    pub(crate) authority: Option<Authority>,
+    pub(crate) authority: Option<CertificateAuthority>,
     pub(crate) server_key: Option<ServerKey>,
     pub(crate) app_key: Option<String>,
     pub(crate) credential: Option<Credential>,
@@ -77,7 +79,9 @@ impl Kept {
         };
         let authority = match (text(dir, CA)?, text(dir, CA_KEY)?) {
             (Some(pem), Some(key)) => Some(
-                Authority::from_pem(pem, &key).map_err(|error: PkiError| malformed(CA, error.to_string()))?,
+                Authority::from_pem(pem, &key)
+                    .map_err(|error: PkiError| malformed(CA, error.to_string()))?
+                    .into(),
             ),
             // Half an authority signs nothing: a new one, which clients will have to be given.
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
@@ -105,6 +109,48 @@ impl Kept {
             admin_token: line(ADMIN_TOKEN)?,
         })
     }
+}
+
+/// What the services of one folder have in common, for those that start without the auth server.
+#[derive(Clone)]
+pub struct Common {
+    /// Who vouches for them. None: plain HTTP.
+    pub authority: Option<CertificateAuthority>,
+    /// What opens their `/__stub/*`.
+    pub admin_token: String,
+}
+
+impl Common {
+    /// Reads from `dir` what an earlier start of whatever service left there, and writes what is new.
+    /// `admin_token` goes before the folder's.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or no certificate can be made.
+    pub fn kept_in(dir: &Path, tls: bool, admin_token: Option<String>) -> Result<Self, StartError> {
+        let kept = Kept::load(dir)?;
+        let authority = match (tls, kept.authority) {
+            (true, Some(kept)) => Some(kept),
+            (true, None) => Some(CertificateAuthority::new()?),
+            (false, _) => None,
+        };
+        let admin_token = admin_token.or(kept.admin_token).unwrap_or_else(new_key);
+        let failed = |error| DirectoryError { path: dir.to_owned(), problem: Problem::Write(error) };
+        fs::create_dir_all(dir).map_err(failed)?;
+        if let Some(authority) = &authority {
+            write_authority(dir, authority)?;
+        }
+        write_admin_token(dir, &admin_token)?;
+        Ok(Self { authority, admin_token })
+    }
+}
+
+fn write_authority(dir: &Path, authority: &CertificateAuthority) -> Result<(), DirectoryError> {
+    file(dir, CA_KEY, Secret::Yes, &authority.key_pem())?;
+    file(dir, CA, Secret::No, authority.pem())
+}
+
+fn write_admin_token(dir: &Path, token: &str) -> Result<(), DirectoryError> {
+    file(dir, ADMIN_TOKEN, Secret::Yes, &format!("{token}\n"))
 }
 
 /// What goes into a folder.
@@ -140,13 +186,11 @@ impl Contents<'_> {
         // Absolute, so that the configuration works from wherever the node is started.
         let dir = &dir.canonicalize().map_err(failed)?;
         if let Some(identity) = self.identity {
-            let authority = identity.authority();
             file(dir, SERVER_KEY, Secret::Yes, &identity.key_pem())?;
-            file(dir, CA_KEY, Secret::Yes, &authority.key_pem())?;
-            file(dir, CA, Secret::No, authority.pem())?;
+            write_authority(dir, identity.authority())?;
         }
         file(dir, APP_KEY, Secret::Yes, &format!("{}\n", self.app_key))?;
-        file(dir, ADMIN_TOKEN, Secret::Yes, &format!("{}\n", self.admin_token))?;
+        write_admin_token(dir, self.admin_token)?;
         file(dir, CREDENTIAL, Secret::Yes, &pretty(dir, CREDENTIAL, self.credential)?)?;
         let config = Config {
             auth_url: self.url,

@@ -24,7 +24,8 @@ pub(crate) mod switch;
 
 pub use catalogue::Faults;
 pub(crate) use catalogue::{
-    Accepted, Content, Date, Delivery, Door, Flaw, Handshake, Moment, RetryAfter, Status,
+    Accepted, Content, Date, Delivery, Door, ExpiresIn, Flaw, Handshake, Moment, Oauth, RetryAfter, Status,
+    Token, TokenType,
 };
 
 /// One thing a server can do wrong. Has a name, which is stable, and a description; both are what
@@ -48,6 +49,12 @@ impl Fault {
     #[must_use]
     pub fn description(self) -> &'static str {
         self.entry().1
+    }
+
+    /// Whether it is one of what a token service says when it is asked for a token. Others cannot have it.
+    #[must_use]
+    pub fn is_of_tokens(self) -> bool {
+        matches!(self.0, Kind::Oauth(_) | Kind::Token(_) | Kind::ExpiresIn(_) | Kind::TokenType(_))
     }
 
     fn entry(self) -> (&'static str, &'static str) {
@@ -80,6 +87,8 @@ pub enum FaultError {
     Contradiction(Fault, Fault),
     /// It is one of TLS, which the server does not speak.
     NeedsTls(Fault),
+    /// It is one of tokens, which the server does not issue.
+    NeedsTokens(Fault),
     /// Whoever is refused at the door is not counted.
     Uncounted(Fault),
     /// Somebody else has taken the server's address meanwhile; it can be tried again.
@@ -100,6 +109,12 @@ impl fmt::Display for FaultError {
                 write!(f, "{one} and {other} contradict each other; choose one of them")
             }
             Self::NeedsTls(fault) => write!(f, "{fault} is a fault of TLS; start the stub without --plain"),
+            Self::NeedsTokens(fault) => {
+                write!(
+                    f,
+                    "{fault} is a fault of the tokens that the token service issues; give it to that one"
+                )
+            }
             Self::Uncounted(fault) => {
                 write!(f, "{fault} cannot be had for a number of connections; set it and take it back")
             }
@@ -143,6 +158,16 @@ impl Faults {
     pub(crate) fn of_tls(&self) -> Option<Fault> {
         let handshake = self.handshake.map(|fault| Fault(Kind::Handshake(fault)));
         handshake.or(self.certificate.map(|flaw| Fault(Kind::Flaw(flaw))))
+    }
+
+    /// The first fault that is one of tokens.
+    pub(crate) fn of_tokens(&self) -> Option<Fault> {
+        self.iter().find(|fault| fault.is_of_tokens())
+    }
+
+    /// Whether only who asks for a token meets one of them.
+    pub(crate) fn are_of_tokens(&self) -> bool {
+        self.iter().all(Fault::is_of_tokens)
     }
 
     /// The fault of the door.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -13,21 +13,15 @@ use jarvis_node::wire::{APP_ID_HEADER, APP_KEY_HEADER, VALIDATE_NODE_PATH};
 use tower::ServiceExt as _;
 
 use crate::fastapi::Refusal;
-use crate::secrets::equal;
 use crate::service::Service;
 use crate::state::Now;
 
 mod apps;
 mod auth;
 mod command_center;
-mod control;
 mod nodes;
 mod users;
 mod validate;
-
-pub(crate) use control::is_spared;
-
-const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
 
 /// The two ends of a connection.
 #[derive(Clone, Copy)]
@@ -45,19 +39,19 @@ impl Http {
         Self(routes().with_state(service))
     }
 
-    /// Answers on the stub's own paths and no others.
-    pub(crate) fn control(service: Arc<Service>) -> Self {
-        Self(control::routes().with_state(service))
+    /// As what a server serves.
+    pub(crate) fn into_router(self) -> Router {
+        let answer = |State(http): State<Self>, request: Request| async move { http.answer(request).await };
+        Router::new().fallback(answer).with_state(self)
     }
 
     /// Answers one request as the real service would. Never fails: a refusal is an answer.
-    pub(crate) async fn answer(&self, mut request: Request, ends: Ends) -> Response {
-        request.extensions_mut().insert(ends);
+    async fn answer(&self, mut request: Request) -> Response {
         if *request.method() == Method::HEAD {
             // FastAPI's GET routes do not answer HEAD, axum's would.
             *request.method_mut() = unrouted();
         }
-        let mut response = match self.redirect(request.uri(), request.headers(), ends).await {
+        let mut response = match self.redirect(request.uri(), request.headers(), local(&request)).await {
             Some(redirect) => redirect,
             None => self.route(request).await,
         };
@@ -81,14 +75,14 @@ impl Http {
     /// A trailing slash behind a path that exists is redirected, whatever the method, to where the
     /// request itself says the server is. Always to `http`: the service does not know about the
     /// proxy that speaks TLS for it.
-    async fn redirect(&self, uri: &Uri, headers: &HeaderMap, ends: Ends) -> Option<Response> {
+    async fn redirect(&self, uri: &Uri, headers: &HeaderMap, local: SocketAddr) -> Option<Response> {
         let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
         let probe = Request::builder().method(unrouted()).uri(path).body(Body::empty()).ok()?;
         if self.route(probe).await.status() != StatusCode::METHOD_NOT_ALLOWED {
             return None;
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.map_or_else(|| ends.local.to_string(), str::to_owned);
+        let host = host.map_or_else(|| local.to_string(), str::to_owned);
         let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
         let location = [(header::LOCATION, format!("http://{host}{path}{query}"))];
         Some((StatusCode::TEMPORARY_REDIRECT, location).into_response())
@@ -97,7 +91,7 @@ impl Http {
 
 /// All paths: those of the July 2026 code, those of the published service table, and command-center's.
 fn routes() -> Router<Arc<Service>> {
-    let mut router = control::routes()
+    let mut router = Router::new()
         .route("/health", get(health))
         .route(VALIDATE_NODE_PATH, post(validate::node))
         .route("/internal/validate-app", post(apps::validate).fallback(not_found))
@@ -132,11 +126,11 @@ async fn health() -> Response {
     crate::fastapi::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
-async fn not_found() -> Refusal {
+pub(crate) async fn not_found() -> Refusal {
     Refusal::Detail(StatusCode::NOT_FOUND, "Not Found")
 }
 
-async fn method_not_allowed() -> Refusal {
+pub(crate) async fn method_not_allowed() -> Refusal {
     Refusal::Detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
 }
 
@@ -172,16 +166,23 @@ fn calling_app(service: &Service, headers: &HeaderMap) -> Result<(String, String
 
 /// Lets nobody but an administrator pass.
 fn require_admin(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
-    if equal(text(headers, ADMIN_TOKEN_HEADER), &service.admin_token) {
-        return Ok(());
-    }
-    Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Unauthorized"))
+    service.admin.require(headers)
 }
 
 /// Lets no address pass more often than the service does. *Assumption*: like the checks of apps and
 /// administrators this comes after malformed JSON and before missing fields.
 fn admit(service: &Service, peer: IpAddr) -> Result<(), Refusal> {
     if service.world().admits(peer, Now::read()) { Ok(()) } else { Err(Refusal::TooMany(60)) }
+}
+
+/// Whether a path is answered rightly whatever is wrong: those of administrators.
+pub(crate) fn is_spared(path: &str) -> bool {
+    path.starts_with("/admin/") || path == "/api/v0/provisioning-tokens"
+}
+
+fn local(request: &Request) -> SocketAddr {
+    let unspecified = SocketAddr::from((core::net::Ipv4Addr::UNSPECIFIED, 0));
+    request.extensions().get::<Ends>().map_or(unspecified, |ends| ends.local)
 }
 
 fn peer(extensions: &axum::http::Extensions) -> IpAddr {

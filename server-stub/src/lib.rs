@@ -1,7 +1,8 @@
-//! A Jarvis auth server, and the little of command-center that a node uses. It answers as the real ones
-//! do, byte for byte where that was recorded (jarvis-auth-wire.md; the recordings are in
-//! `tests/fixtures`), from memory, over TLS or plain HTTP; and as they do not, where a fault is asked
-//! for. For tests and laptops: it listens on loopback unless told otherwise.
+//! A Jarvis auth server, and the little of command-center that a node uses; and a token service for what
+//! comes behind it. They answer as the real ones do, byte for byte where that was recorded
+//! (jarvis-auth-wire.md; the recordings are in `tests/fixtures`) and as arp-wire.md says, from memory,
+//! over TLS or plain HTTP; and as they do not, where a fault is asked for. For tests and laptops: they
+//! listen on loopback unless told otherwise.
 //!
 //! ```
 //! use server_stub::{Options, Stub};
@@ -13,58 +14,77 @@
 //! ```
 //!
 //! Where to find what:
-//! - [`Stub`] here, what it is started with in `options`;
-//! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), `http` (paths and answers);
-//! - what can go wrong on it: `faults`, by name;
-//! - how requests are read and refused: `fastapi`, on `python_json`;
-//! - what the server knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
+//! - [`Stub`], the auth server, here; what it is started with in `options`;
+//! - [`Server`]: an address with any service behind it, its faults and its identity;
+//! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), and then the service's paths;
+//! - what can go wrong on it: `faults`, by name, switched by HTTP in `control`;
+//! - the auth server's paths and answers: `http`; how it reads and refuses requests: `fastapi`, on
+//!   `python_json`; what it knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
+//! - [`Sts`], the token service, in `sts`: its realm, its clients and what it issues;
+//! - [`Gateway`], the Run Gateway, in `gateway`; [`Coordinator`] behind it, in `coordinator`; what both
+//!   have in common in `arp`; their calls to others in `outbound`, their environment in `variables`;
+//! - who may call them: `inbound`, a layer for any router ([`guarded`]);
+//! - [`jwt`] signs and checks JSON Web Tokens, for all services that take bearers;
 //! - `pki` makes certificates, `directory` keeps files between starts.
 //!
 //! In comments, *documented* marks what the service or its libraries publish but nobody recorded, and
-//! *assumption* what neither says.
+//! *assumption* what neither says; *KC*, what Keycloak's source says.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod arp;
+mod control;
+mod coordinator;
 mod directory;
 mod fastapi;
 mod faults;
+mod gateway;
 mod http;
 mod idle;
+mod inbound;
+pub mod jwt;
 mod listening;
 mod options;
+mod outbound;
 mod pki;
 mod python_json;
 mod secrets;
+mod server;
 mod service;
 mod state;
+mod sts;
 mod tokens;
+mod variables;
 
-pub use directory::DirectoryError;
+pub use coordinator::{Coordinator, CoordinatorOptions, Pace};
+pub use directory::{Common, DirectoryError};
 pub use faults::{Fault, FaultError, Faults};
+pub use gateway::{Gateway, GatewayOptions, GatewaySettings};
+pub use inbound::{AuthMode, InboundSettings, KeySource, guarded};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
+pub use pki::CertificateAuthority;
+pub use server::{Server, ServerOptions};
+pub use sts::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
+pub use variables::VariableError;
 
 use directory::{Contents, Credential, Kept};
-use faults::asked::Asked;
-use faults::switch::Switch;
 use http::Http;
-use listening::{Listening, Site};
-use pki::{Authority, Identity, PkiError, ServerKey, SubjectName};
+use pki::PkiError;
+use server::{About, Bound};
 use service::Service;
 use state::{APP_ID, First, Now, World};
 
 /// The node every stub starts with.
 const NODE_ID: &str = "kitchen-pi";
 
-/// A running server. Stops when dropped.
+/// A running auth server. Stops when dropped.
 pub struct Stub {
-    listening: Listening,
+    server: Server,
     service: Arc<Service>,
-    url: String,
-    identity: Option<Arc<Identity>>,
     app_key: String,
     credential: Credential,
 }
@@ -137,29 +157,27 @@ impl Stub {
             .credential
             .unwrap_or_else(|| Credential { node_id: NODE_ID.to_owned(), node_key: secrets::new_key() });
         let admin_token = settings.admin_token.clone().or(kept.admin_token).unwrap_or_else(secrets::new_key);
-        let identity = if tls {
-            let authority = kept.authority.map_or_else(Authority::new, Ok)?;
-            let key = kept.server_key.map_or_else(ServerKey::new, Ok)?;
-            Some(Arc::new(Identity::new(authority, key, subject_names(listen.ip(), &names)?)?))
-        } else {
-            None
+        let authority = match (tls, kept.authority) {
+            (true, Some(kept)) => Some(kept),
+            (true, None) => Some(CertificateAuthority::new()?),
+            (false, _) => None,
         };
+        let options = ServerOptions {
+            listen,
+            authority,
+            names,
+            faults,
+            control,
+            redirect_to,
+            admin_token: Some(admin_token),
+        };
+        let bound =
+            Bound::new(options, About { spares: http::is_spared, key: kept.server_key, ..About::NONE })?;
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
-        let (orders, incoming) = listening::orders();
-        let switch = Arc::new(Switch::new(faults, &orders, identity.is_some()));
-        switch.check(faults).map_err(StartError::Fault)?;
-        let service = Arc::new(Service::new(world, &settings, admin_token, Arc::clone(&switch)));
-        let site = Site {
-            tls: identity.clone(),
-            asked: Asked::new(Http::new(Arc::clone(&service)), Arc::clone(&switch), &redirect_to),
-            switch,
-            control: control.map(|addr| (addr, Asked::faithful(Http::control(Arc::clone(&service))))),
-        };
-        let listening = Listening::start(listen, site, orders, incoming)
-            .map_err(|(addr, error)| StartError::Listen(addr, error))?;
-        let url = url(identity.is_some(), listening.addr(), &names);
-        let stub = Self { listening, service, url, identity, app_key, credential };
+        let service = Arc::new(Service::new(world, &settings, bound.admin().clone()));
+        let server = bound.serve(Http::new(Arc::clone(&service)).into_router());
+        let stub = Self { server, service, app_key, credential };
         if let Some(dir) = dir {
             stub.write_dir(&dir)?;
         }
@@ -169,26 +187,32 @@ impl Stub {
     /// Where a node finds the server, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        self.server.url()
     }
 
     /// The address it listens on, or did before [`Stub::go_down`].
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.listening.addr()
+        self.server.addr()
     }
 
     /// The certificate authority to trust, in PEM. None: plain HTTP.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.identity.as_ref().map(|identity| identity.authority().pem())
+        self.server.ca_pem()
+    }
+
+    /// Who vouches for it, for the other services of the same household. None: plain HTTP.
+    #[must_use]
+    pub fn authority(&self) -> Option<CertificateAuthority> {
+        self.server.authority()
     }
 
     /// The pin of the server's key as curl's `--pinnedpubkey` takes it: `sha256//` and the Base64 of the
     /// SHA-256 over its SubjectPublicKeyInfo. None: plain HTTP.
     #[must_use]
     pub fn spki_pin(&self) -> Option<String> {
-        self.identity.as_ref().map(|identity| identity.pin())
+        self.server.spki_pin()
     }
 
     /// Gives the server a new certificate over the key it has, as a renewal does. Connections that are
@@ -197,7 +221,7 @@ impl Stub {
     /// # Errors
     /// [`StartError::Certificate`]: none could be made.
     pub fn renew_certificate(&self) -> Result<(), StartError> {
-        self.identity.as_ref().map_or(Ok(()), |identity| identity.renew()).map_err(StartError::from)
+        self.server.renew_certificate()
     }
 
     /// Gives the server a new key and a certificate over it; [`Stub::spki_pin`] changes. A folder keeps
@@ -206,7 +230,7 @@ impl Stub {
     /// # Errors
     /// [`StartError::Certificate`]: none could be made.
     pub fn replace_key(&self) -> Result<(), StartError> {
-        self.identity.as_ref().map_or(Ok(()), |identity| identity.replace_key()).map_err(StartError::from)
+        self.server.replace_key()
     }
 
     /// The id of the app that may call.
@@ -224,7 +248,7 @@ impl Stub {
     /// What opens `/admin/*`.
     #[must_use]
     pub fn admin_token(&self) -> &str {
-        &self.service.admin_token
+        self.server.admin_token()
     }
 
     /// Id and key of the first node, as they were at the start.
@@ -241,8 +265,8 @@ impl Stub {
     /// The folder cannot be made or written.
     pub fn write_dir(&self, dir: &Path) -> Result<PathBuf, DirectoryError> {
         let contents = Contents {
-            identity: self.identity.as_deref(),
-            url: &self.url,
+            identity: self.server.identity(),
+            url: self.url(),
             app_key: &self.app_key,
             credential: &self.credential,
             admin_token: self.admin_token(),
@@ -253,7 +277,7 @@ impl Stub {
     /// The server is gone: listener and open connections are closed, connecting is refused. Returns
     /// when that is so. What the server knows is kept.
     pub fn go_down(&self) {
-        self.listening.go_down();
+        self.server.go_down();
     }
 
     /// The server is back, on the same address. Does nothing when it was not down.
@@ -261,7 +285,7 @@ impl Stub {
     /// # Errors
     /// Somebody else has taken the address meanwhile; it can be tried again.
     pub fn come_back(&self) -> io::Result<()> {
-        self.listening.come_back()
+        self.server.come_back()
     }
 
     /// The server has these faults from now on, and no others; what they are and when they hold stands
@@ -270,7 +294,7 @@ impl Stub {
     /// # Errors
     /// The server cannot have them, and has those it had.
     pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
-        self.service.switch.set(faults, None)
+        self.server.set_faults(faults)
     }
 
     /// The server has these faults for the next `count` connections, if one of them is met before a
@@ -279,19 +303,19 @@ impl Stub {
     /// # Errors
     /// As [`Stub::set_faults`]; and a fault of the door, where nobody is counted.
     pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
-        self.service.switch.set(faults, Some(count))
+        self.server.fault_next(count, faults)
     }
 
     /// The faults that the server has now.
     #[must_use]
     pub fn faults(&self) -> Faults {
-        self.service.switch.now()
+        self.server.faults()
     }
 
     /// Where faults are switched by HTTP whatever becomes of [`Stub::url`]; see [`Options::control`].
     #[must_use]
     pub fn control_url(&self) -> Option<String> {
-        self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
+        self.server.control_url()
     }
 
     /// Replaces a node's key, as an administrator would, and gives the new one. The old one fails from
@@ -323,40 +347,4 @@ impl Stub {
     pub fn validations(&self) -> u64 {
         self.service.validations()
     }
-}
-
-fn subject_names(listen: IpAddr, names: &[String]) -> Result<Vec<SubjectName>, PkiError> {
-    let mut all = vec![
-        SubjectName::parse("localhost")?,
-        SubjectName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        SubjectName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-    ];
-    if !listen.is_unspecified() {
-        all.push(SubjectName::from(listen));
-    }
-    for name in names {
-        all.push(SubjectName::parse(name)?);
-    }
-    let mut distinct: Vec<SubjectName> = Vec::new();
-    for name in all {
-        if !distinct.contains(&name) {
-            distinct.push(name);
-        }
-    }
-    Ok(distinct)
-}
-
-/// A server on every address is best found by the first name it was given.
-fn url(tls: bool, addr: SocketAddr, names: &[String]) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    let host = match (addr.ip(), names.first()) {
-        (ip, Some(name)) if ip.is_unspecified() => match name.parse::<Ipv6Addr>() {
-            Ok(ip) => format!("[{ip}]"),
-            Err(_) => name.clone(),
-        },
-        (ip, None) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
-        (IpAddr::V4(ip), _) => ip.to_string(),
-        (IpAddr::V6(ip), _) => format!("[{ip}]"),
-    };
-    format!("{scheme}://{host}:{}", addr.port())
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, mpsc as blocking};
 use std::thread::JoinHandle;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::faults;
 use crate::faults::asked::Asked;
 use crate::faults::switch::Switch;
 use crate::http::Ends;
@@ -32,8 +33,8 @@ pub(crate) struct Site {
     pub(crate) tls: Option<Arc<Identity>>,
     pub(crate) asked: Asked,
     pub(crate) switch: Arc<Switch>,
-    /// Where else to listen, in plain HTTP, and who answers there.
-    pub(crate) control: Option<(SocketAddr, Asked)>,
+    /// Who answers where faults are changed whatever they are.
+    pub(crate) control: Asked,
 }
 
 /// The running thread. Dropping it closes everything and waits for the thread's end.
@@ -61,21 +62,38 @@ pub(crate) fn orders() -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver
 }
 
 impl Listening {
-    /// Binds `listen` and serves `site` there from a thread of its own. An error names the address.
+    /// Binds `listen`, and `control` in plain HTTP, from a thread of its own. It serves the site that it
+    /// is sent; if there will be none it ends. An error names the address.
     pub(crate) fn start(
         listen: SocketAddr,
-        site: Site,
+        control: Option<SocketAddr>,
+        door: Option<faults::Door>,
         orders: mpsc::UnboundedSender<Order>,
         incoming: mpsc::UnboundedReceiver<Order>,
-    ) -> Result<Self, (SocketAddr, io::Error)> {
+    ) -> Result<(Self, oneshot::Sender<Site>), (SocketAddr, io::Error)> {
         let failed = |error| (listen, error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (bound, binding) = blocking::channel();
+        let (serve, site) = oneshot::channel();
         let builder = std::thread::Builder::new().name("server-stub".into()).stack_size(STACK_BYTES);
-        let thread = builder.spawn(move || runtime.block_on(run(listen, site, bound, incoming)));
+        let thread = builder.spawn(move || {
+            runtime.block_on(async {
+                match bind(listen, control, door).await {
+                    Ok((door, control)) => {
+                        let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
+                        // Nobody waiting means nobody to serve: then no site comes either.
+                        let _ = bound.send(Ok((door.addr(), control_addr)));
+                        if let Ok(site) = site.await {
+                            serve_site(door, control, &site, incoming).await;
+                        }
+                    }
+                    Err(error) => drop(bound.send(Err(error))),
+                }
+            });
+        });
         let thread = thread.map_err(failed)?;
         let (addr, control) = binding.recv().map_err(|_| failed(ended()))??;
-        Ok(Self { addr, control, orders: Some(orders), thread: Some(thread) })
+        Ok((Self { addr, control, orders: Some(orders), thread: Some(thread) }, serve))
     }
 
     /// Where it listens, or listened.
@@ -122,34 +140,15 @@ fn ended() -> io::Error {
     io::Error::other("the stub's thread has ended")
 }
 
-/// Where is listened: by the server, and for changes of its faults.
-type Bound = Result<(SocketAddr, Option<SocketAddr>), (SocketAddr, io::Error)>;
-
-async fn run(
-    listen: SocketAddr,
-    site: Site,
-    bound: blocking::Sender<Bound>,
-    incoming: mpsc::UnboundedReceiver<Order>,
-) {
-    match bind(listen, &site).await {
-        Ok((door, control)) => {
-            let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
-            // Nobody waiting means nobody to serve: the loop below then ends at once.
-            let _ = bound.send(Ok((door.addr(), control_addr)));
-            serve(door, control, &site, incoming).await;
-        }
-        Err(error) => drop(bound.send(Err(error))),
-    }
-}
-
 async fn bind(
     listen: SocketAddr,
-    site: &Site,
+    control: Option<SocketAddr>,
+    fault: Option<faults::Door>,
 ) -> Result<(Door, Option<TcpListener>), (SocketAddr, io::Error)> {
     let mut door = Door::open(listen).map_err(|error| (listen, error))?;
-    door.become_as(wanted(false, site)).await.map_err(|error| (listen, error))?;
-    let control = match &site.control {
-        Some((addr, _)) => Some(door::bind(*addr).map_err(|error| (*addr, error))?),
+    door.become_as(State::under(fault)).await.map_err(|error| (listen, error))?;
+    let control = match control {
+        Some(addr) => Some(door::bind(addr).map_err(|error| (addr, error))?),
         None => None,
     };
     Ok((door, control))
@@ -159,7 +158,7 @@ fn wanted(down: bool, site: &Site) -> State {
     if down { State::Shut } else { State::under(site.switch.now().door) }
 }
 
-async fn serve(
+async fn serve_site(
     mut door: Door,
     control: Option<TcpListener>,
     site: &Site,
@@ -190,8 +189,9 @@ async fn serve(
                 connections.spawn(connection::serve(stream, Ends { peer, local: addr }, site.clone()));
             }
             (stream, peer) = accept(control.as_ref()) => {
-                if let (Some((_, asked)), Some(local)) = (&site.control, control_addr) {
-                    connections.spawn(connection::serve_plainly(stream, Ends { peer, local }, asked.clone()));
+                if let Some(local) = control_addr {
+                    let asked = site.control.clone();
+                    connections.spawn(connection::serve_plainly(stream, Ends { peer, local }, asked));
                 }
             }
             Some(_) = connections.join_next() => {}

@@ -12,13 +12,46 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use crate::StartError;
 use crate::faults::Flaw;
 
 mod identity;
 
 pub(crate) use identity::{Identity, ServerKey};
 
-/// A certificate authority on P-256, of the kind a household's own would be.
+/// A certificate authority on P-256, of the kind a household's own would be. Clones are the same one:
+/// whoever trusts it trusts all servers it vouches for.
+#[derive(Clone)]
+pub struct CertificateAuthority(Arc<Authority>);
+
+impl CertificateAuthority {
+    /// A new authority.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: the system gave no random bytes, for one.
+    pub fn new() -> Result<Self, StartError> {
+        Ok(Authority::new().map(Self::from)?)
+    }
+
+    /// Its certificate in PEM, to be trusted.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        self.0.pem()
+    }
+
+    /// Its private key in PEM.
+    pub(crate) fn key_pem(&self) -> String {
+        self.0.key_pem()
+    }
+}
+
+impl From<Authority> for CertificateAuthority {
+    fn from(authority: Authority) -> Self {
+        Self(Arc::new(authority))
+    }
+}
+
+/// What is behind [`CertificateAuthority`].
 pub(crate) struct Authority {
     key: KeyPair,
     pem: String,
@@ -173,7 +206,7 @@ mod tests {
         let kept = Authority::from_pem(made.pem().to_owned(), &made.key_pem()).expect("the same authority");
         assert_eq!(kept.pem(), made.pem());
         let names = vec![SubjectName::parse("localhost").expect("a name")];
-        assert!(Identity::new(kept, ServerKey::new().expect("a key"), names).is_ok());
+        assert!(Identity::new(kept.into(), ServerKey::new().expect("a key"), names).is_ok());
     }
 
     #[test]
@@ -191,13 +224,14 @@ mod tests {
     fn a_pin_is_of_the_key_and_not_of_the_certificate() {
         let key = ServerKey::new().expect("a key");
         let kept = ServerKey::from_pem(&key.0.serialize_pem()).expect("the same key");
-        let authority = Authority::new().expect("an authority");
+        let authority = Authority::new().expect("an authority").into();
         let identity = Identity::new(authority, key, Vec::new()).expect("an identity");
         let pin = identity.pin();
         assert!(pin.starts_with("sha256//") && pin.len() == 8 + 44, "{pin}");
         identity.renew().expect("a new certificate");
         assert_eq!(identity.pin(), pin);
-        let again = Identity::new(Authority::new().expect("another"), kept, Vec::new()).expect("an identity");
+        let again =
+            Identity::new(Authority::new().expect("another").into(), kept, Vec::new()).expect("an identity");
         assert_eq!(again.pin(), pin);
         identity.replace_key().expect("a new key");
         assert_ne!(identity.pin(), pin);

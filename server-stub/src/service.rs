@@ -2,9 +2,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::faults::switch::Switch;
+use crate::control::Admin;
 use crate::options::Settings;
 use crate::state::World;
 use crate::tokens::Tokens;
@@ -15,20 +15,18 @@ pub(crate) struct Service {
     pub(crate) tokens: Tokens,
     /// Life of a refresh token.
     pub(crate) refresh_life: Duration,
-    pub(crate) admin_token: String,
-    pub(crate) switch: Arc<Switch>,
+    pub(crate) admin: Admin,
     validations: AtomicU64,
     heartbeats: AtomicU64,
 }
 
 impl Service {
-    pub(crate) fn new(world: World, settings: &Settings, admin_token: String, switch: Arc<Switch>) -> Self {
+    pub(crate) fn new(world: World, settings: &Settings, admin: Admin) -> Self {
         Self {
             world: Mutex::new(world),
             tokens: Tokens::new(settings),
             refresh_life: Duration::from_secs(u64::from(settings.refresh_token_days) * 86_400),
-            admin_token,
-            switch,
+            admin,
             validations: AtomicU64::new(0),
             heartbeats: AtomicU64::new(0),
         }

@@ -237,6 +237,76 @@ fn the_program_has_the_faults_it_is_told_and_says_where_to_change_them() {
     assert_eq!(program.0.wait().expect("an end").code(), Some(0));
 }
 
+/// All services of a program are in one folder's trust, and each can be had alone.
+#[test]
+fn the_token_service_is_there_with_the_auth_server_and_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let discovered = |line: &serde_json::Value| {
+        let issuer = line["sts"].as_str().expect("an issuer").to_owned();
+        let addr = issuer.strip_prefix("https://").and_then(|rest| rest.split('/').next()).expect("TLS");
+        let addr = addr.parse().expect("an address");
+        let mut way = Connection::tls(addr, &read(dir.path(), "ca.pem"), "localhost").expect("trusted");
+        let said = way.ask(&Ask::get("/realms/arp-dev/.well-known/openid-configuration"));
+        assert_eq!(said.text("issuer"), issuer);
+        let signing =
+            way.ask(&Ask::new("POST", "/__stub/signing-key").header("X-Jarvis-Admin-Token", ADMIN_TOKEN));
+        assert_eq!(signing.status, 200, "{}", signing.body);
+    };
+    let mut both = Program::start_with(dir.path(), &["--sts-algorithm", "ES256"]);
+    let line = both.line();
+    discovered(&line);
+    assert!(line["url"].is_string() && line.get("sts_control").is_none());
+    drop(both);
+    let ca = read(dir.path(), "ca.pem");
+    let alone = ["--only", "sts", "--sts-algorithm", "ES256", "--fault", "token-expired"];
+    let mut alone = Program::start_with(dir.path(), &alone);
+    let line = alone.line();
+    discovered(&line);
+    assert_eq!(read(dir.path(), "ca.pem"), ca, "the folder's authority");
+    assert!(line.get("url").is_none() && line["sts_control"].is_string());
+    drop(alone);
+    let mut auth = Program::start_with(dir.path(), &["--only", "auth"]);
+    assert!(auth.line().get("sts").is_none());
+}
+
+#[test]
+fn the_token_service_alone_makes_the_folder_it_needs_and_no_secret_is_open() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = &dir.path().join("new");
+    let mut program = Program::start_with(dir, &["--only", "sts", "--sts-algorithm", "ES256"]);
+    assert!(program.line()["sts"].is_string());
+    let mut names: Vec<_> =
+        fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("one").path()).collect();
+    names.sort();
+    assert_eq!(names, ["admin.token", "ca.key", "ca.pem"].map(|name| dir.join(name)));
+    for secret in &names[..2] {
+        let mode = fs::metadata(secret).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{secret:?}");
+    }
+}
+
+#[test]
+fn a_realm_is_read_from_a_file_and_one_that_is_no_use_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("realm.json");
+    let realm = |text: &str| fs::write(&file, text).expect("written");
+    let arguments = ["--sts-algorithm", "ES256", "--realm", file.to_str().expect("text")];
+    let refused = || {
+        let mut command = Command::new(PROGRAM);
+        command.args(["--listen", "127.0.0.1:0", "--dir"]).arg(dir.path()).args(arguments);
+        let output = command.output().expect("the program runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = refused();
+    assert!(code == Some(78) && told.contains("realm.json"), "{code:?} {told}");
+    realm("{\"realm\":\"home\",\"clients\":[{\"clientId\":\"a\",\"secret\":[\"s3cret\"]}]}");
+    let (code, told) = refused();
+    assert!(code == Some(78) && told.contains("realm.json") && !told.contains("s3cret"), "{code:?} {told}");
+    realm("{\"realm\":\"home\",\"clients\":[]}");
+    let mut program = Program::start_with(dir.path(), &arguments);
+    assert!(program.line()["sts"].as_str().expect("an issuer").ends_with("/realms/home"));
+}
+
 #[test]
 fn every_fault_is_listed_with_what_it_does() {
     let output = Command::new(PROGRAM).arg("--list-faults").output().expect("the program runs");

@@ -237,7 +237,7 @@ fn command_center_hides_an_outage_of_the_auth_service_behind_a_401() {
 fn no_fault_is_for_good() {
     let stub = Stub::start(Options::default()).expect("a stub");
     let ca = stub.ca_pem().expect("TLS").to_owned();
-    for fault in Fault::all() {
+    for fault in Fault::all().filter(|fault| !fault.is_of_tokens()) {
         stub.set_faults(Faults::of(&[fault]).expect("one")).expect("set");
         if let Ok(socket) = TcpStream::connect_timeout(&stub.addr(), Duration::from_millis(100)) {
             // Goes away in the middle of whatever comes of it.

@@ -12,11 +12,11 @@ use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::config::{Config, Via};
-use super::http_client::{HttpClient, Post, Response};
+use super::http_client::{HttpClient, JSON, Post, Response};
 use super::json;
 use super::tls::Tls;
 use crate::agent::{Answer, Household, Trouble, TroubleKind};
-use crate::credential::Credential;
+use crate::credential::{Credential, NodeId};
 use crate::text::Text;
 use crate::time::UnixTime;
 use crate::wire::{
@@ -24,8 +24,11 @@ use crate::wire::{
     ValidateResponse,
 };
 
+mod delivered;
 #[cfg(fuzzing)]
 mod fuzzing;
+
+pub use self::delivered::Delivered;
 
 /// Asks one service whether a node is valid.
 pub struct AuthClient {
@@ -89,7 +92,7 @@ impl AuthClient {
     fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
         let repeats_a_key = self.repeats_a_key(&response.body, credential);
         let answer = match &self.way {
-            Way::App { app_id, .. } => judge(response, credential, app_id, self.http.now()),
+            Way::App { app_id, .. } => judge(response, &credential.node_id, app_id, self.http.now()),
             Way::CommandCenter => judge_heartbeat(response, repeats_a_key, self.http.now()),
         };
         Reply {
@@ -114,7 +117,9 @@ impl AuthClient {
                 let mut key = HeaderValue::from_bytes(app_key).map_err(|_| unfit())?;
                 key.set_sensitive(true);
                 let headers = &[(APP_ID_HEADER, id), (APP_KEY_HEADER, key)];
-                self.http.post(&Post { url: &self.endpoint, headers, body: &body }).map_err(|e| e.trouble)
+                self.http
+                    .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: &body })
+                    .map_err(|e| e.trouble)
             }
             Way::CommandCenter => {
                 let mut key =
@@ -125,7 +130,9 @@ impl AuthClient {
                 let mut key = HeaderValue::from_bytes(&key).map_err(|_| unfit())?;
                 key.set_sensitive(true);
                 let headers = &[(API_KEY_HEADER, key)];
-                self.http.post(&Post { url: &self.endpoint, headers, body: b"{}" }).map_err(|e| e.trouble)
+                self.http
+                    .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: b"{}" })
+                    .map_err(|e| e.trouble)
             }
         }
     }
@@ -180,10 +187,10 @@ fn withheld(answer: Answer) -> Answer {
 
 /// The rules of the verdict (jarvis-auth-wire.md, "What follows from it"): only a 200 with
 /// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
-fn judge(response: &Response, credential: &Credential, app_id: &str, now: SystemTime) -> Answer {
+fn judge(response: &Response, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
         200 => match json::object::<ValidateResponse>(&response.body) {
-            Ok(verdict) => verdict.into_answer(&credential.node_id),
+            Ok(verdict) => verdict.into_answer(node_id),
             Err(_) => not_understood(response, now),
         },
         401 => inconclusive(
@@ -271,7 +278,7 @@ fn inconclusive(
 
 /// `Retry-After` as seconds or as a date (RFC 9110, 10.2.3); a date is measured against the
 /// server's own `Date`, since this board's clock may be anywhere.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse() {
         return Some(Duration::from_secs(secs));

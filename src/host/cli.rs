@@ -6,10 +6,13 @@ use core::time::Duration;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use self::arguments::{Command, HELP, Invocation};
 use super::config::{Config, Face};
 use super::status::{self, Record, View};
-use super::{check, clock, daemon, enroll, inbox, install, logging, pin, process};
+use super::sts::keygen;
+use super::{broker_client, check, clock, daemon, enroll, inbox, install, logging, pin, process, request};
 use crate::agent::{Exit, Outcome};
 
 mod arguments;
@@ -100,6 +103,19 @@ pub fn main() -> Result<u8, Failure> {
                 Err(error) => Err(Failure::new(error.exit_code(), error)),
             }
         }
+        Command::Token { audience, scope, header, socket } => {
+            let socket = broker_client::socket(socket, &config);
+            let token = broker_client::token(&socket, &audience, scope.as_deref(), None)
+                .map_err(|error| Failure::new(error.exit_code(), error))?;
+            let before = if header { "Authorization: Bearer " } else { "" };
+            print(&Zeroizing::new(alloc::format!("{before}{}\n", token.expose()))).map(|()| 0)
+        }
+        Command::Request(asked) => send(&asked, &config),
+        Command::Keygen { algorithm, show, out } => {
+            let jwk = if show { keygen::show(&out) } else { keygen::make(algorithm, &out) };
+            let jwk = jwk.map_err(|error| Failure::new(error.exit_code(), error))?;
+            print(&(jwk + "\n")).map(|()| 0)
+        }
         Command::InstallCredential => {
             match install::install(config, asked_for("the credential's JSON, then Ctrl-D")) {
                 Ok(installed) => print(&alloc::format!("{installed}\n")).map(|()| 0),
@@ -172,10 +188,22 @@ fn show(outcome: Outcome, config: PathBuf) -> Result<u8, Failure> {
     lamp.show(outcome, start).map_err(unset)?;
     while clock::instant() < end && inbox.try_next().is_none() {
         let edge = lamp.refresh(clock::instant()).map_err(unset)?;
-        inbox.wait(edge.unwrap_or(end).min(end).since(clock::instant()))?;
+        inbox.wait(edge.unwrap_or(end).min(end).since(clock::instant()), alloc::vec::Vec::new())?;
     }
     lamp.dark().map_err(unset)?;
     Ok(0)
+}
+
+fn send(asked: &request::Request, config: &Path) -> Result<u8, Failure> {
+    // With standard error closed there is nobody to tell.
+    let tell = |line: fmt::Arguments<'_>| drop(writeln!(io::stderr(), "{line}"));
+    let mut head = |status| tell(format_args!("HTTP {status}"));
+    let done = request::request(asked, config, io::stdin(), &mut head, &mut io::stdout())
+        .map_err(|error| Failure::new(error.exit_code(), error))?;
+    if let Some(advice) = &done.advice {
+        tell(format_args!("jarvis-node: {advice}"));
+    }
+    Ok(done.exit_code())
 }
 
 fn print(text: &str) -> Result<(), Failure> {

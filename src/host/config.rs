@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::auth_url::AuthUrl;
+pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts};
 use super::error::SetupError;
 use super::json;
 use super::secret_file;
+use super::service_url::ServiceUrl;
 use super::tls::{ClientCertificate, Pin};
+
+mod sts;
 
 /// Where the configuration is when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
@@ -27,7 +30,7 @@ pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The service that is asked.
-    pub auth_url: AuthUrl,
+    pub auth_url: ServiceUrl,
     /// How.
     pub via: Via,
     /// Whether services may be spoken to without TLS.
@@ -52,6 +55,10 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long a whole validation may take.
     pub request_timeout: Duration,
+    /// Where tokens for other services come from.
+    pub sts: Option<Sts>,
+    /// How the other programs on the board get them.
+    pub broker: Option<Broker>,
     /// What is also needed when the rest cannot be used.
     pub face: Face,
 }
@@ -132,6 +139,8 @@ struct File {
     #[serde(default = "thirty")]
     request_timeout_secs: u64,
     status_file: Option<PathBuf>,
+    sts: Option<sts::Form>,
+    broker: Option<sts::BrokerForm>,
 }
 
 #[derive(Deserialize)]
@@ -207,13 +216,23 @@ impl Config {
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text = fs::read_to_string(path).map_err(|why| SetupError::reading("configuration", path, why))?;
-        Self::parse(&text, path).map_err(|why| SetupError::Config { path: path.into(), why })
+        Self::parse(&text, path, &|name| std::env::var(name).ok())
+            .map_err(|why| SetupError::Config { path: path.into(), why })
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, String> {
+    /// `variable` gives the environment's.
+    fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
         let file: File = json::object(text.as_bytes()).map_err(|e| e.to_string())?;
         let found = |file: &Path| secret_file::locate(file, path);
         let (auth_url, via) = asked(&file, path)?;
+        let ca_file = file.ca_file.as_deref().map(found);
+        let main =
+            sts::Main { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
+        let sts = match file.sts {
+            Some(form) => Some(form.check(&main, &found)?),
+            None => Sts::from_variables(variable, &main)?,
+        };
+        let broker = file.broker.map(|form| form.check(sts.as_ref(), &found)).transpose()?;
         Ok(Self {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
@@ -226,7 +245,9 @@ impl Config {
             allow_http: file.allow_http,
             credential_file: found(&file.credential_file),
             state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
-            ca_file: file.ca_file.as_deref().map(found),
+            ca_file,
+            sts,
+            broker,
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
             offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,
             start_splay: secs("start_splay_secs", file.start_splay_secs, 0, 3600)?,
@@ -250,11 +271,11 @@ impl Config {
 }
 
 /// Whom to ask, and how.
-fn asked(file: &File, path: &Path) -> Result<(AuthUrl, Via), String> {
+fn asked(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
     let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
     match (via, auth_url, service_id, app_id, app_key_file) {
         (Some(ViaForm { command_center }), None, None, None, None) => {
-            Ok((AuthUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
+            Ok((ServiceUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
         }
         (Some(_), ..) => {
             Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"
@@ -263,7 +284,7 @@ fn asked(file: &File, path: &Path) -> Result<(AuthUrl, Via), String> {
         (None, Some(auth_url), Some(service_id), Some(app_id), Some(app_key_file)) => {
             let app_key_file = secret_file::locate(app_key_file, path);
             let (service_id, app_id) = (name("service_id", service_id)?, name("app_id", app_id)?);
-            let auth_url = AuthUrl::parse("auth_url", auth_url, *allow_http)?;
+            let auth_url = ServiceUrl::parse("auth_url", auth_url, *allow_http)?;
             Ok((auth_url, Via::App { service_id, app_id, app_key_file }))
         }
         (None, None, ..) => Err("missing field `auth_url`".into()),

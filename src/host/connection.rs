@@ -1,6 +1,7 @@
 //! A connection that is open already, as ureq wants one: name and address are settled before
 //! ureq is asked, by parts of this program that can say what went wrong.
 
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,16 +22,34 @@ use super::waiting::until_ready;
 /// No wait is longer, whatever ureq allows: a whole request ends well before.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// Until when a connection is waited for. Whoever uses it can put that off, while it is in use.
+#[derive(Clone, Debug)]
+pub(super) struct Deadline(Arc<Mutex<Instant>>);
+
+impl Deadline {
+    pub(super) fn at(end: Instant) -> Self {
+        Self(Arc::new(Mutex::new(end)))
+    }
+
+    pub(super) fn put_off(&self, end: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    fn end(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Hands one open, non-blocking connection over.
 #[derive(Debug)]
 pub(super) struct Opened {
     stream: Mutex<Option<TcpStream>>,
-    end: Instant,
+    end: Deadline,
 }
 
 impl Opened {
     /// Nothing is waited for beyond `end`.
-    pub(super) const fn new(stream: TcpStream, end: Instant) -> Self {
+    pub(super) const fn new(stream: TcpStream, end: Deadline) -> Self {
         Self { stream: Mutex::new(Some(stream)), end }
     }
 }
@@ -43,7 +62,7 @@ impl Connector for Opened {
         details: &ConnectionDetails,
         _chained: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let end = self.end;
+        let end = self.end.clone();
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
@@ -56,7 +75,7 @@ impl Connector for Opened {
 pub(super) struct Connection {
     stream: TcpStream,
     buffers: LazyBuffers,
-    end: Instant,
+    end: Deadline,
 }
 
 /// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all and not beyond
@@ -99,7 +118,7 @@ impl Transport for Connection {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         let Self { stream, buffers, end } = self;
         let mut rest = &buffers.output()[..amount];
-        patiently(stream, PollFlags::OUT, timeout, *end, || {
+        patiently(stream, PollFlags::OUT, timeout, end.end(), || {
             while !rest.is_empty() {
                 match (&*stream).write(rest)? {
                     0 => return Err(ErrorKind::WriteZero.into()),
@@ -118,7 +137,7 @@ impl Transport for Connection {
             // To read nothing into it would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = patiently(stream, PollFlags::IN, timeout, *end, || (&*stream).read(buffer))?;
+        let amount = patiently(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
         buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -159,7 +178,7 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
         stream.set_nonblocking(true).expect("non-blocking");
         listener.accept().expect("the other end").0.write_all(b"more").expect("sent");
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Deadline::at(Instant::now() + Duration::from_secs(60));
         let mut connection = Connection { stream, buffers: LazyBuffers::new(64, 64), end };
         let within = |left| NextTimeout {
             after: time::Duration::Exact(left),
@@ -169,7 +188,7 @@ mod tests {
         let up = connection.await_input(within(Duration::ZERO));
         assert!(matches!(up, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{up:?}");
         assert!(matches!(connection.await_input(within(Duration::from_secs(60))), Ok(true)));
-        connection.end = Instant::now();
+        connection.end.put_off(Instant::now());
         let up = connection.await_input(within(Duration::from_secs(60)));
         assert!(matches!(up, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{up:?}");
     }

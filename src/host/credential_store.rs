@@ -229,6 +229,7 @@ fn may_be_damage(error: &SetupError) -> bool {
         | SetupError::NotProvisioned { .. }
         | SetupError::OtherBoard { .. }
         | SetupError::CaFile { .. }
+        | SetupError::StsKey { .. }
         | SetupError::ClientCertificate { .. } => false,
     }
 }

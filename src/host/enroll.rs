@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::auth_url::AuthUrl;
 use super::clock;
 use super::config::Config;
 use super::credential_file;
 use super::credential_store::{self, Locked, StoreError};
 use super::error::SetupError;
-use super::http_client::{HttpClient, Post, Response, Unanswered};
+use super::http_client::{HttpClient, JSON, Post, Response, Unanswered};
 use super::install;
 use super::secret_input;
+use super::service_url::ServiceUrl;
 use super::state_file::State;
 use super::tls::Tls;
 use crate::agent::{Outcome, Trouble};
@@ -68,7 +68,7 @@ pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Re
     let node_id =
         NodeId::parse(&enrolment.node_id).map_err(|why| NotEnrolled::Input(format!("--node-id {why}")))?;
     let config = Config::load(config_file).map_err(NotEnrolled::Setup)?;
-    let url = AuthUrl::parse("--url", &enrolment.url, config.allow_http).map_err(NotEnrolled::Input)?;
+    let url = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(NotEnrolled::Input)?;
     let token = read_token(input)?;
     if !enrolment.replace
         && let Ok(found) = credential_store::load(&config.credential_file)
@@ -110,7 +110,7 @@ pub(super) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, NotEnro
 
 fn register(
     client: &HttpClient,
-    url: &AuthUrl,
+    url: &ServiceUrl,
     node_id: &NodeId,
     token: &[u8],
     room: Option<&str>,
@@ -123,7 +123,7 @@ fn register(
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
     serde_json::to_writer(&mut *body, &request)
         .map_err(|_| NotEnrolled::Input("what was given cannot be written as JSON".into()))?;
-    let post = Post { url: &url.register(), headers: &[], body: &body };
+    let post = Post { url: &url.register(), headers: &[], content_type: JSON, body: &body };
     client.post(&post).map_err(|Unanswered { trouble, sent }| {
         if sent {
             NotEnrolled::AnswerLost(node_id.clone(), format!("{}", trouble.reason))

@@ -95,6 +95,13 @@ pub enum SetupError {
         /// What is wrong.
         why: String,
     },
+    /// The key that proves this node to the STS cannot be used.
+    StsKey {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The node's own certificate or its key cannot be used.
     ClientCertificate {
         /// Which of the two files.
@@ -174,6 +181,13 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("Put the CA's certificate in PEM form into {}.", path.display()),
             ),
+            Self::StsKey { path, .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!(
+                    "Make a key with `jarvis-node keygen --out {}` once that file is out of the way, and register what it prints at the STS.",
+                    path.display()
+                ),
+            ),
             Self::ClientCertificate { .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(
@@ -219,7 +233,9 @@ impl fmt::Display for SetupError {
                 state_file.display()
             ),
             Self::CaFile { path, why } => write!(f, "the ca_file {} {why}", path.display()),
-            Self::ClientCertificate { path, why } => write!(f, "{} {why}", path.display()),
+            Self::StsKey { path, why } | Self::ClientCertificate { path, why } => {
+                write!(f, "{} {why}", path.display())
+            }
         }
     }
 }

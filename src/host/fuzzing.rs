@@ -11,17 +11,26 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::auth_client::{AuthClient, Reply};
-use super::auth_url::AuthUrl;
+pub use super::broker::fuzzing as broker;
+use super::broker_client::{self, NoToken, Token};
 pub use super::cli::fuzzing::parse_arguments;
 use super::credential_file::{self, Checksum, Modified};
 use super::enroll::{self, NotEnrolled};
 use super::error::SetupError;
 use super::http_client::Response;
 pub use super::resolver::fuzzing as resolver;
+use super::service_url::ServiceUrl;
 use super::setup;
 use super::state_file;
+pub use super::sts::fuzzing as sts;
 pub use super::tls::fuzzing as tls;
 use crate::credential::{Credential, NodeId};
+
+/// What is made of what answers at the broker's socket; `None` for what no broker says.
+#[must_use]
+pub fn read_broker_answer(answer: &[u8]) -> Option<Result<Token, NoToken>> {
+    broker_client::read(answer)
+}
 
 /// What `client` makes of one whole response.
 #[must_use]
@@ -115,6 +124,6 @@ pub fn parse_serial(bytes: &[u8]) -> Option<String> {
 
 /// Where `url` sends what: validation, heartbeat, registration, and the question for the time.
 #[must_use]
-pub fn endpoints(url: &AuthUrl) -> [String; 4] {
+pub fn endpoints(url: &ServiceUrl) -> [String; 4] {
     [url.validate_node(), url.heartbeat(), url.register(), url.health()]
 }

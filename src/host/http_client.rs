@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Instant, SystemTime};
 
@@ -14,20 +15,25 @@ use rustls::ClientConfig;
 use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{HeaderMap, HeaderValue};
 use ureq::unversioned::transport::Connector;
+use zeroize::Zeroizing;
 
-use super::auth_url::AuthUrl;
-use super::connection::{Opened, Settled};
+use super::connection::{Deadline, Opened, Settled};
 use super::reach::{Reach, Reached};
+use super::service_url::ServiceUrl;
 use super::tls::{self, CutOff, HandshakeFailed, PortSpeaksTls, Tls, TlsConnector};
 use crate::agent::{Outcome, Trouble, TroubleKind};
 use crate::time::UnixTime;
 
 #[cfg(fuzzing)]
 mod fuzzing;
+pub(super) mod streaming;
 mod time;
 
+/// The body of a call to a Jarvis service.
+pub(super) const JSON: &str = "application/json";
+
 /// The documented answers have some 200 bytes; what is longer than this is none of them.
-const MAX_ANSWER: u64 = 16 * 1024;
+const MAX_ANSWER: usize = 16 * 1024;
 /// Enough for a request, and for TLS to hand its records on; ureq's own 128 KiB each would be
 /// most of this program's memory.
 const BUFFER: usize = 8 * 1024;
@@ -47,10 +53,11 @@ pub(super) struct HttpClient {
     peer: String,
 }
 
-/// A request with a body of JSON.
+/// A request with a body.
 pub(super) struct Post<'a> {
     pub(super) url: &'a str,
     pub(super) headers: &'a [(&'static str, HeaderValue)],
+    pub(super) content_type: &'static str,
     pub(super) body: &'a [u8],
 }
 
@@ -72,23 +79,9 @@ pub(super) struct Unanswered {
 impl HttpClient {
     /// A client of the service at `url`. Connecting takes at most `connect_timeout`, a whole call at
     /// most `timeout`. `tls` is used when the URL is `https`.
-    pub(super) fn new(url: &AuthUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
-        let settings = ureq::Agent::config_builder()
-            // A status is an answer, and no key goes where a redirect points.
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
-            // Minutes lie between two calls and the server closes after five idle seconds.
-            .max_idle_connections(0)
-            .max_response_header_size(MAX_HEADER)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
-            .build();
+    pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
         Self {
-            settings,
+            settings: settings(JSON, BUFFER, MAX_HEADER),
             tls,
             reach: Reach::new(url, connect_timeout),
             https: url.is_https(),
@@ -118,6 +111,11 @@ impl HttpClient {
     /// When the server says that it answered, if it was proved over TLS who it is.
     pub(super) fn proven_time(&self, response: &Response) -> Option<UnixTime> {
         time::server_time(&response.headers).filter(|_| self.https)
+    }
+
+    /// The same, whoever it was: not for anything that a liar could use.
+    pub(super) fn told_time(response: &Response) -> Option<UnixTime> {
+        time::server_time(&response.headers)
     }
 
     /// The time that certificates are judged by, as far as it is known.
@@ -162,9 +160,20 @@ impl HttpClient {
         end: Instant,
         request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
     ) -> Result<T, Unanswered> {
+        self.exchange_until(tls, end, Deadline::at(end), request)
+    }
+
+    /// The same, where `request` may put off what was `end` at first.
+    fn exchange_until<T>(
+        &self,
+        tls: Arc<ClientConfig>,
+        end: Instant,
+        deadline: Deadline,
+        request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
+    ) -> Result<T, Unanswered> {
         let Reached { stream, name_trouble } = self.reach.connect(end).map_err(unsent)?;
         let address = stream.peer_addr();
-        let answer = request(&self.agent(stream, tls, end)).map_err(|error| {
+        let answer = request(&self.agent(stream, tls, end, deadline)).map_err(|error| {
             let trouble = self.transport_trouble(&error);
             let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
             // Only after its handshake did anything of the request leave.
@@ -180,8 +189,14 @@ impl HttpClient {
 
     /// Made anew for each connection: none outlives its request, and the handshake must know when that
     /// has to end.
-    fn agent(&self, stream: TcpStream, tls: Arc<ClientConfig>, end: Instant) -> ureq::Agent {
-        let connector = Opened::new(stream, end).chain(TlsConnector::new(tls, end));
+    fn agent(
+        &self,
+        stream: TcpStream,
+        tls: Arc<ClientConfig>,
+        end: Instant,
+        deadline: Deadline,
+    ) -> ureq::Agent {
+        let connector = Opened::new(stream, deadline).chain(TlsConnector::new(tls, end));
         ureq::Agent::with_parts(self.settings.clone(), connector, Settled)
     }
 
@@ -241,13 +256,33 @@ const fn unsent(trouble: Trouble) -> Unanswered {
     Unanswered { trouble, sent: false }
 }
 
+/// One request for each connection, and whatever comes back is an answer.
+fn settings(accept: &'static str, buffer: usize, max_header: usize) -> ureq::config::Config {
+    ureq::Agent::config_builder()
+        // A status is an answer, and no key goes where a redirect points.
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
+        .accept(accept)
+        // Minutes lie between two calls and the server closes after five idle seconds.
+        .max_idle_connections(0)
+        .max_response_header_size(max_header)
+        .input_buffer_size(buffer)
+        .output_buffer_size(buffer)
+        .build()
+}
+
 fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, ureq::Error> {
     let request = agent.post(post.url).config().timeout_global(Some(left(end))).build();
     let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-    let response = request.header(CONTENT_TYPE, "application/json").send(post.body)?;
+    let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
     let (head, body) = response.into_parts();
-    let body = body.into_with_config().limit(MAX_ANSWER).read_to_vec()?;
-    Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+    // All at once and wiped if it is cut off: it may hold a token, and a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
+    body.into_with_config().limit(MAX_ANSWER as u64).reader().read_to_end(&mut bytes)?;
+    Ok(Response { status: head.status.as_u16(), headers: head.headers, body: mem::take(&mut *bytes) })
 }
 
 /// What is left of a call's time. Never nothing, which a socket takes for no limit.
@@ -257,4 +292,46 @@ fn left(end: Instant) -> Duration {
 
 fn not_http(peer: &str) -> Trouble {
     Trouble::new(TroubleKind::NotUnderstood, format_args!("what {peer} answered is not proper HTTP"))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// The answer to one request whose body has `len` bytes.
+    fn answered(len: usize) -> Result<Response, Unanswered> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a caller");
+            let mut lines = BufReader::new(&stream).lines();
+            while !lines.next().expect("a line").expect("readable").is_empty() {}
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n");
+            // Whoever has read enough may hang up.
+            let _ = (&stream).write_all(&[head.as_bytes(), "x".repeat(len).as_bytes()].concat());
+            let _ = io::copy(&mut &stream, &mut io::sink());
+        });
+        let service = ServiceUrl::parse("url", &url, false).expect("a URL");
+        let long = Duration::from_secs(60);
+        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let response =
+            client.post(&Post { url: &url.to_string(), headers: &[], content_type: JSON, body: b"" });
+        server.join().expect("served");
+        response
+    }
+
+    #[test]
+    fn an_answer_is_read_into_one_buffer_that_never_grows_and_one_too_long_is_refused() {
+        for len in [0, 100, MAX_ANSWER - 1] {
+            let Response { body, .. } = answered(len).unwrap_or_else(|e| panic!("{e:?}"));
+            assert_eq!((body.len(), body.capacity()), (len, MAX_ANSWER + 1));
+        }
+        let refused = answered(MAX_ANSWER + 1).err().expect("too long");
+        assert_eq!(refused.trouble.kind, TroubleKind::NotUnderstood);
+    }
 }

@@ -2,6 +2,7 @@
 //! a moment. One thread, one `poll`, no wake-up without a cause.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,6 +12,7 @@ use std::sync::mpsc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::sts::{AccessToken, TokenError, Wanted};
 use super::watch::Watch;
 use crate::agent::Answer;
 
@@ -19,6 +21,15 @@ use crate::agent::Answer;
 pub enum Message {
     /// The worker has come back.
     Answered(Answer),
+    /// The STS was asked for this, and this came of it.
+    TokenFetched {
+        /// What for.
+        wanted: Wanted,
+        /// The token, or why there is none.
+        result: Result<AccessToken, TokenError>,
+        /// That of the job.
+        number: u64,
+    },
     /// Somebody changed configuration or credential and wants them read (SIGHUP).
     Reload,
     /// The file that [`Inbox::follow`] named was put in place or written to.
@@ -113,21 +124,18 @@ impl Inbox {
         }
     }
 
-    /// Waits until there may be a message, or for `limit`.
+    /// Waits until there may be a message or one of `others` is ready, or for `limit`. Returns the places of
+    /// those that are.
     ///
     /// # Errors
     /// When the system cannot wait.
-    pub fn wait(&mut self, limit: Duration) -> io::Result<()> {
+    pub fn wait<'a>(&'a self, limit: Duration, others: Vec<PollFd<'a>>) -> io::Result<Vec<usize>> {
         let timeout = Timespec::try_from(limit).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
-        let bell = PollFd::new(&self.bell, PollFlags::IN);
-        let mut sources: heapless::Vec<_, 2> = core::iter::once(bell)
-            .chain(
-                self.watch
-                    .as_ref()
-                    .and_then(Watch::as_fd)
-                    .map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)),
-            )
-            .collect();
+        let known = others.len();
+        let mut sources = others;
+        sources.push(PollFd::new(&self.bell, PollFlags::IN));
+        let watch = self.watch.as_ref().and_then(Watch::as_fd);
+        sources.extend(watch.map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
         match poll(&mut sources, Some(&timeout)) {
             // A signal: its flag is set and its byte is in the socket.
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -135,6 +143,7 @@ impl Inbox {
         }
         let mut bytes = [0; 64];
         while matches!((&self.bell).read(&mut bytes), Ok(n) if n > 0) {}
-        Ok(())
+        let ready = sources[..known].iter().enumerate().filter(|(_, source)| !source.revents().is_empty());
+        Ok(ready.map(|(place, _)| place).collect())
     }
 }

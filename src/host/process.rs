@@ -36,3 +36,18 @@ pub fn lock_memory() {
         }
     }
 }
+
+/// Lets this program have `wanted` descriptors, as far as the hard limit goes; returns how many it may have.
+/// (The soft limit's usual 1,024 is there for programs that use select(2).)
+#[must_use]
+pub fn allow_descriptors(wanted: u64) -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // None is no limit at all.
+    let Some(soft) = current.filter(|soft| *soft < wanted) else { return wanted };
+    let raised = maximum.map_or(wanted, |hard| wanted.min(hard));
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }) {
+        Ok(()) => raised,
+        Err(_) => soft,
+    }
+}

@@ -9,9 +9,9 @@ use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::auth_url::AuthUrl;
 use super::dial::dial;
 use super::resolver::Names;
+use super::service_url::ServiceUrl;
 use crate::agent::{Trouble, TroubleKind};
 
 /// The longest a look-up takes, however slow the name servers are.
@@ -40,7 +40,7 @@ pub(super) struct Reached {
 }
 
 impl Reach {
-    pub(super) fn new(url: &AuthUrl, connect_timeout: Duration) -> Self {
+    pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration) -> Self {
         Self {
             host: url.host().into(),
             port: url.port(),

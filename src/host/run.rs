@@ -6,17 +6,19 @@ use alloc::sync::Arc;
 use std::io;
 
 use embedded_hal::digital::OutputPin;
-use log::{debug, warn};
+use log::{debug, info, warn};
 
+use super::broker::{About, Broker};
 use super::clock;
 use super::config::{Face, Led};
 use super::credential_store;
 use super::inbox::{Inbox, Message, Sender};
-use super::setup::{Loaded, Reader};
+use super::setup::{Giving, Loaded, Reader, TokenSource};
 use super::status::{self, Record};
+use super::sts::{TokenError, TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble};
+use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -39,6 +41,15 @@ pub struct Node<'a, P> {
     open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
     notify: &'a mut dyn FnMut(Notice<'_>),
     worker: Worker,
+    sender: Sender,
+    /// Started when it is first needed: without it this program has one thread less.
+    token_worker: Option<TokenWorker>,
+    broker: Option<Broker>,
+    /// How many tokens have been asked for. A broker asks for one at a time, so its own is the last.
+    fetches: u64,
+    /// Where its tokens come from.
+    tokens: Option<TokenSource>,
+    seed: u64,
     inbox: Inbox,
     heartbeat: Heartbeat,
     boot_id: String,
@@ -67,7 +78,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
             face,
             open_lamp,
             notify,
-            worker: Worker::start(sender)?,
+            worker: Worker::start(sender.clone())?,
+            sender,
+            token_worker: None,
+            broker: None,
+            fetches: 0,
+            tokens: None,
+            seed,
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
             boot_id: status::boot_id(),
@@ -96,7 +113,22 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             event = match self.inbox.try_next() {
                 Some(Message::Answered(answer)) => Some(Event::Answered(answer)),
-                Some(Message::Reload) => Some(Event::ReloadRequested),
+                Some(Message::TokenFetched { wanted, result, number }) => {
+                    // A broker that is gone may have asked for the same thing elsewhere.
+                    if let Some(broker) = &mut self.broker
+                        && number == self.fetches
+                    {
+                        broker.fetched(&wanted, result, now.instant);
+                    }
+                    None
+                }
+                Some(Message::Reload) => {
+                    if let Some(broker) = &mut self.broker {
+                        // What is asked for after a mend at the STS, too, of which no file here tells.
+                        broker.forgive();
+                    }
+                    Some(Event::ReloadRequested)
+                }
                 Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),
                 None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),
@@ -119,8 +151,61 @@ impl<'a, P: OutputPin> Node<'a, P> {
             None => None,
         };
         let beat = self.heartbeat.beat(now.instant);
-        let until = [edge, beat].into_iter().flatten().fold(self.agent.deadline(), core::cmp::Ord::min);
-        self.inbox.wait(until.since(clock::instant()))
+        self.fetch_tokens(now);
+        let tokens = self.broker.as_ref().and_then(Broker::deadline);
+        let until =
+            [edge, beat, tokens].into_iter().flatten().fold(self.agent.deadline(), core::cmp::Ord::min);
+        let sources = self.broker.as_ref().map(Broker::sources).unwrap_or_default();
+        let ready = self.inbox.wait(until.since(clock::instant()), sources)?;
+        let now = clock::now();
+        if let Some(broker) = &mut self.broker {
+            let report = self.agent.report(now.instant);
+            let view = || Record::of(&report, &self.boot_id, false).view(&self.boot_id, now.instant);
+            broker.turn(&ready, &About { outcome: report.outcome, view: &view }, now);
+        }
+        Ok(())
+    }
+
+    fn fetch_tokens(&mut self, now: Now) {
+        let (Some(broker), Some(source)) = (&mut self.broker, &self.tokens) else { return };
+        let Some(wanted) = broker.next_request(now.instant) else { return };
+        match or_make(&mut self.token_worker, || TokenWorker::start(self.sender.clone())) {
+            Ok(worker) => {
+                self.fetches += 1;
+                let client = Arc::clone(&source.client);
+                worker.submit(TokenJob { client, wanted, number: self.fetches });
+            }
+            Err(why) => {
+                // As if it had been tried: it is tried again after a delay.
+                let why = format_args!("the system has no thread to ask it with: {why}");
+                let trouble = Trouble::new(TroubleKind::Setup, why);
+                let error = TokenError::Unanswered { grant: wanted.grant(), trouble };
+                broker.fetched(&wanted, Err(error), now.instant);
+            }
+        }
+    }
+
+    /// Gives tokens to others, or does not, as `giving` says.
+    fn put_broker(&mut self, giving: Giving, now: Now) {
+        let Some(plan) = giving.plan else {
+            self.broker = None;
+            return;
+        };
+        if let Some(tokens) = giving.tokens {
+            let same = self.tokens.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &tokens.client));
+            if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
+                broker.start_over();
+            }
+            if tokens.sts.from_variables && !same {
+                // Where else would anybody look who wonders where they come from?
+                info!("tokens come from {}, as variables of the environment say", tokens.sts.issuer);
+            }
+            self.tokens = Some(tokens);
+        }
+        match &mut self.broker {
+            Some(broker) => broker.follow(plan, now.instant),
+            None => self.broker = Some(Broker::new(plan, self.seed, now.instant)),
+        }
     }
 
     fn carry_out(&mut self, action: Action, now: Now) -> Done {
@@ -156,6 +241,14 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let read = self.reader.read();
         if let Some(file) = self.reader.credential_file() {
             self.inbox.follow(file);
+        }
+        match self.reader.take_giving() {
+            // Nothing is begun with half a setup, but what it forbids is forbidden.
+            Some(giving) if read.is_ok() || self.broker.is_some() => self.put_broker(giving, now),
+            None if self.broker.is_some() => {
+                warn!("who may have which tokens is still decided by the rules from before");
+            }
+            Some(_) | None => {}
         }
         let loaded = read.map_err(|error| error.to_trouble())?;
         self.put_on(loaded.face.clone(), now);
@@ -230,6 +323,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn end(mut self, exit: Exit, now: Now) -> Exit {
         self.leave_dark();
+        // Its socket goes with it.
+        self.broker = None;
         self.publish(now, true);
         exit
     }
@@ -240,4 +335,26 @@ enum Done {
     Nothing,
     Happened(Event),
     Ended(Exit),
+}
+
+/// What is in the `slot`; it is made if nothing is.
+fn or_make<T>(slot: &mut Option<T>, make: impl FnOnce() -> io::Result<T>) -> io::Result<&T> {
+    let there = match slot.take() {
+        Some(there) => there,
+        None => make()?,
+    };
+    Ok(slot.insert(there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_had_is_tried_for_again_and_what_is_there_is_kept() {
+        let mut slot = None;
+        or_make(&mut slot, || Err::<u8, _>(io::ErrorKind::WouldBlock.into())).expect_err("not to be had");
+        assert_eq!(*or_make(&mut slot, || Ok(1)).expect("had by now"), 1);
+        assert_eq!(*or_make(&mut slot, || Ok(2)).expect("there"), 1);
+    }
 }

@@ -4,17 +4,20 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
+use core::time::Duration;
 use std::hash::DefaultHasher;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::auth_client::AuthClient;
-use super::config::{Config, Face, Via};
+use super::broker::Plan;
+use super::config::{Config, Face, Sts, Via};
 use super::credential_store;
 use super::error::SetupError;
 use super::secret_file::{self, Stamp};
 use super::state_file::{self, State};
+use super::sts::StsClient;
 use super::tls::{self, Tls};
 use crate::agent::{Claim, Settings, Setup};
 use crate::credential::{Credential, Malformed};
@@ -36,6 +39,26 @@ pub struct Loaded {
     pub state_file: Arc<Path>,
 }
 
+/// What the configuration wants of the broker, which holds even if something else cannot be used: a right
+/// that was taken back is gone.
+#[derive(Clone, Debug)]
+pub struct Giving {
+    /// How the other programs on the board get tokens; `None` for not at all.
+    pub plan: Option<Plan>,
+    /// Where they come from; `None` where there is no such place, or none that can be used.
+    pub tokens: Option<TokenSource>,
+}
+
+/// What gets tokens, and for whom.
+#[derive(Clone, Debug)]
+pub struct TokenSource {
+    /// The configuration.
+    pub sts: Arc<Sts>,
+    /// Asks the STS. The same one as before while nothing of what it is made of has changed: then its tokens
+    /// are still good.
+    pub client: Arc<StsClient>,
+}
+
 /// What asks the server, whatever the credential.
 #[derive(Debug)]
 pub struct Asker {
@@ -54,7 +77,18 @@ pub struct Asker {
 pub struct Reader {
     config_file: PathBuf,
     credential_file: Option<PathBuf>,
+    giving: Option<Giving>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
+    sts: Option<(StsKey, Arc<StsClient>)>,
+}
+
+/// The same for the STS's client and its tokens.
+#[derive(Debug, PartialEq, Eq)]
+struct StsKey {
+    sts: Arc<Sts>,
+    times: (Duration, Duration),
+    ca_file: Option<Stamp>,
+    proof: Option<Stamp>,
 }
 
 /// While none of this changes a client is kept, and with it the TLS session it can resume.
@@ -69,7 +103,7 @@ impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
     pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, credential_file: None, client: None }
+        Self { config_file, credential_file: None, giving: None, client: None, sts: None }
     }
 
     /// Where the configuration is.
@@ -84,12 +118,25 @@ impl Reader {
         self.credential_file.as_deref()
     }
 
+    /// What the last reading found out about the broker, once; `None` if nothing.
+    pub const fn take_giving(&mut self) -> Option<Giving> {
+        self.giving.take()
+    }
+
     /// Reads everything and checks it.
     ///
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
     pub fn read(&mut self) -> Result<Loaded, SetupError> {
-        let Asker { config, client, clock_floor, state, app_key } = self.read_asker()?;
+        self.giving = None;
+        let config = self.read_config()?;
+        let giving = self.giving_by(&config);
+        let loaded = self.read_node(config)?;
+        giving.map(|()| loaded)
+    }
+
+    fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
+        let Asker { config, client, clock_floor, state, app_key } = self.asker_by(config)?;
         if state.is_of_another_board(state_file::board_serial().as_deref()) {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
@@ -129,8 +176,17 @@ impl Reader {
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
     pub fn read_asker(&mut self) -> Result<Asker, SetupError> {
+        let config = self.read_config()?;
+        self.asker_by(config)
+    }
+
+    fn read_config(&mut self) -> Result<Config, SetupError> {
         let config = Config::load(&self.config_file)?;
         self.credential_file = Some(config.credential_file.clone());
+        Ok(config)
+    }
+
+    fn asker_by(&mut self, config: Config) -> Result<Asker, SetupError> {
         let state = State::load(&config.state_file);
         let (app_key, stamp) = match &config.via {
             Via::App { app_key_file, .. } => {
@@ -141,6 +197,37 @@ impl Reader {
         let client = self.client_for(config.clone(), app_key, stamp)?;
         let clock_floor = config.needs_clock().then(|| state.clock_floor());
         Ok(Asker { config, client, clock_floor, state, app_key: stamp })
+    }
+
+    fn giving_by(&mut self, config: &Config) -> Result<(), SetupError> {
+        let tokens = self.tokens_by(config, State::load(&config.state_file).clock_floor());
+        let plan = Plan::of(config, &self.config_file)?;
+        let (tokens, error) = tokens.map_or_else(|error| (None, Err(error)), |tokens| (tokens, Ok(())));
+        self.giving = Some(Giving { plan, tokens });
+        error
+    }
+
+    fn tokens_by(
+        &mut self,
+        config: &Config,
+        clock_floor: UnixTime,
+    ) -> Result<Option<TokenSource>, SetupError> {
+        let Some(sts) = &config.sts else {
+            self.sts = None;
+            return Ok(None);
+        };
+        let ca_file = sts.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
+        let proof = sts.authentication.file();
+        let proof = proof.map(|path| Stamp::of_file("client secret or key file", path)).transpose()?;
+        let times = (config.connect_timeout, config.request_timeout);
+        let key = StsKey { sts: Arc::new(sts.clone()), times, ca_file, proof };
+        let client = match self.sts.take() {
+            Some((of, client)) if of == key => client,
+            Some(_) | None => Arc::new(StsClient::load(sts, config, clock_floor)?),
+        };
+        let source = TokenSource { sts: Arc::clone(&key.sts), client: Arc::clone(&client) };
+        self.sts = Some((key, client));
+        Ok(Some(source))
     }
 
     fn client_for(

@@ -28,6 +28,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
@@ -68,15 +69,27 @@ impl Tls {
     /// # Errors
     /// When one cannot be read or does not hold what it should.
     pub fn new(config: &Config) -> Result<Self, SetupError> {
-        let provider = Arc::new(ring::default_provider());
         let own = config.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
+        Self::build(config.ca_file.as_deref(), &config.spki_pins, own)
+    }
+
+    /// The same for any other service: pins and the node's own certificate are for the auth service.
+    ///
+    /// # Errors
+    /// When `ca_file` cannot be read or does not hold what it should.
+    pub fn trusting(ca_file: Option<&Path>) -> Result<Self, SetupError> {
+        Self::build(ca_file, &[], None)
+    }
+
+    fn build(ca_file: Option<&Path>, pins: &[Pin], own: Option<CertifiedKey>) -> Result<Self, SetupError> {
+        let provider = Arc::new(ring::default_provider());
         let own = Arc::new(OwnCertificate::new(own));
-        let roots = Arc::new(files::roots(config.ca_file.as_deref())?);
-        let pins: Arc<[Pin]> = config.spki_pins.as_slice().into();
+        let roots = Arc::new(files::roots(ca_file)?);
+        let pins: Arc<[Pin]> = pins.into();
         let build = |dates, time: Arc<dyn TimeProvider>| {
             let verifier = Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, &provider);
             client_config(&provider, time, verifier, Arc::clone(&own))
-                .map_err(|why| files::ca_error(config.ca_file.as_deref().unwrap_or(Path::new("")), why))
+                .map_err(|why| files::ca_error(ca_file.unwrap_or(Path::new("")), why))
         };
         let (time, pinned): (Arc<dyn TimeProvider>, _) = if pins.is_empty() {
             (Arc::new(DefaultTimeProvider), None)

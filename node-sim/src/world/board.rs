@@ -4,32 +4,72 @@ use core::time::Duration;
 
 use jarvis_node::agent::{Claim, Settings, Setup, Trouble};
 use jarvis_node::credential::NodeId;
+use jarvis_node::host::state_file::{Shown, State};
+use jarvis_node::host::status::Record;
 use jarvis_node::text::Text;
 use jarvis_node::time::UnixTime;
+use serde::Deserialize;
+
+use crate::span::given;
 
 /// A simulated board.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Board {
-    /// What is on the SD card.
+    /// What is on the SD card and does not change by itself.
     pub files: Files,
     /// What the configuration says.
     pub settings: Settings,
+    /// Whom the node asks.
+    pub via: Via,
+    /// Its serial number.
+    pub serial: String,
+    /// What the node writes to the card itself.
+    pub(super) state: State,
     /// What is in /run.
-    pub(super) status: Option<String>,
+    pub(super) status: Option<Record>,
     leftover: Duration,
+}
+
+/// Whom a node asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// The auth service, with an app's key.
+    App,
+    /// The command center, with nothing but its own credential.
+    CommandCenter,
 }
 
 /// The node's files.
 #[derive(Clone, Debug)]
 pub struct Files {
     /// The node's name in the credential.
-    pub node_id: &'static str,
+    pub node_id: String,
     /// Which of the keys that the server has issued over time is in the credential.
     pub key: u32,
-    /// Whether the app key is the right one.
-    pub app_key_right: bool,
+    /// Which of the app keys that the server has issued over time is in the app key file.
+    pub app_key: u32,
     /// Why the files cannot be used, if they cannot.
-    pub broken: Option<&'static str>,
+    pub broken: Option<String>,
+    /// Whether the card takes no writing any more, as worn ones do.
+    pub read_only: bool,
+}
+
+/// What becomes of a node's files: only what is given changes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FilesChange {
+    /// See [`Files::node_id`].
+    pub node_id: Option<String>,
+    /// See [`Files::key`].
+    pub key: Option<u32>,
+    /// See [`Files::app_key`].
+    pub app_key: Option<u32>,
+    /// See [`Files::broken`].
+    #[serde(deserialize_with = "given")]
+    pub broken: Option<Option<String>>,
+    /// See [`Files::read_only`].
+    pub read_only: Option<bool>,
 }
 
 impl Board {
@@ -43,13 +83,35 @@ impl Board {
         self.leftover = Duration::from_nanos(passed.subsec_nanos().into());
         passed.as_secs()
     }
+
+    /// As `host::setup` reads it.
+    pub(super) fn read(&self) -> Result<Setup, Trouble> {
+        if self.state.is_of_another_board(Some(&self.serial)) {
+            return Err(Trouble::setup(
+                format_args!("this card was set up in another board"),
+                format_args!("Install a credential of this board's own."),
+            ));
+        }
+        let passed = UnixTime(self.state.passed.unwrap_or_default());
+        let clock_floor = self.settings.clock_floor.map(|floor| floor.max(passed));
+        self.files.read(Settings { clock_floor, ..self.settings })
+    }
+
+    /// As `host::worker` does it after an answer.
+    pub(super) fn remember(&mut self, shown: Shown) {
+        if !self.files.read_only
+            && let Some(state) = self.state.after(shown, Some(&self.serial))
+        {
+            self.state = state;
+        }
+    }
 }
 
 impl Default for Board {
     /// The defaults of the configuration, and a credential the server knows.
     fn default() -> Self {
         Self {
-            files: Files { node_id: "kitchen-pi", key: 1, app_key_right: true, broken: None },
+            files: Files { node_id: "kitchen-pi".into(), key: 1, app_key: 1, broken: None, read_only: false },
             settings: Settings {
                 revalidate: Duration::from_secs(300),
                 offline_grace: Duration::from_secs(86_400),
@@ -57,6 +119,9 @@ impl Default for Board {
                 request_timeout: Duration::from_secs(30),
                 clock_floor: Some(Self::BUILT),
             },
+            via: Via::App,
+            serial: "10000000abcdef01".into(),
+            state: State::default(),
             status: None,
             leftover: Duration::ZERO,
         }
@@ -64,18 +129,34 @@ impl Default for Board {
 }
 
 impl Files {
-    pub(super) fn read(&self, settings: Settings) -> Result<Setup, Trouble> {
-        if let Some(why) = self.broken {
+    /// Changes them, where the card allows it.
+    pub fn change(&mut self, change: &FilesChange) {
+        if self.read_only && change.read_only != Some(false) {
+            return;
+        }
+        self.read_only = change.read_only.unwrap_or(self.read_only);
+        if let Some(node_id) = &change.node_id {
+            self.node_id.clone_from(node_id);
+        }
+        self.key = change.key.unwrap_or(self.key);
+        self.app_key = change.app_key.unwrap_or(self.app_key);
+        if let Some(broken) = &change.broken {
+            self.broken.clone_from(broken);
+        }
+    }
+
+    fn read(&self, settings: Settings) -> Result<Setup, Trouble> {
+        if let Some(why) = &self.broken {
             return Err(Trouble::setup(format_args!("{why}"), format_args!("Put the file right.")));
         }
-        let node_id = NodeId::parse(self.node_id)
+        let node_id = NodeId::parse(&self.node_id)
             .map_err(|why| Trouble::setup(format_args!("node_id {why}"), format_args!("Correct it.")))?;
         Ok(Setup {
             claim: Claim {
                 node_id,
                 service_id: Text::from("command-center"),
                 auth_url: Text::from("https://auth.home:7701"),
-                secrets_stamp: u64::from(self.key) * 2 + u64::from(self.app_key_right),
+                secrets_stamp: u64::from(self.key) << 32 | u64::from(self.app_key),
             },
             settings,
         })

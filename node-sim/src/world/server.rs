@@ -1,88 +1,185 @@
 //! The server and the way to it, as the node meets them. Sound answers go through the shared
-//! `wire` module, so that a simulated denial is the denial the device gets.
+//! `wire` module, and faulty ones in HTTP through the device's own judgement, so that a simulated
+//! denial is the denial the device gets.
 
 use core::time::Duration;
 
 use jarvis_node::agent::{Answer, Jitter, Trouble, TroubleKind};
 use jarvis_node::credential::NodeId;
+use jarvis_node::host::auth_client::Delivered;
 use jarvis_node::text::Text;
-use jarvis_node::time::millis;
+use jarvis_node::time::{UnixTime, millis};
 use jarvis_node::wire::ValidateResponse;
+use serde::Deserialize;
 
-use super::board::Files;
+use super::board::{Board, Files, Via};
+use super::fault::Fault;
+use crate::span::{Span, given};
 
-/// A simulated auth service.
+/// A simulated auth service, with the command center before it.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// The node it knows.
-    pub node_id: &'static str,
+    pub node_id: String,
     /// The key that is good now; older ones fail at once.
     pub key: u32,
+    /// The app key that is good now.
+    pub app_key: u32,
     /// Whether the node is active.
     pub active: bool,
     /// Whether the node may use the service it asks for.
     pub granted: bool,
     /// The node id in its answers, if not the one asked for.
-    pub answers_for: Option<&'static str>,
-    /// How it is reached.
-    pub link: Link,
+    pub answers_for: Option<String>,
+    /// The household the node belongs to.
+    pub household: String,
     /// How long a good answer takes, least and most.
     pub latency: (Duration, Duration),
-    /// Of a hundred calls, how many fail with a lost connection.
-    pub loss_percent: u64,
+    /// From when until when its certificate is good; `None` for always.
+    pub certificate: Option<(UnixTime, UnixTime)>,
+    /// What is wrong with it, or with the way to it.
+    pub fault: Option<Fault>,
 }
 
-/// How the server is reached.
-#[derive(Clone, Copy, Debug)]
-pub enum Link {
-    /// As it should be.
-    Sound,
-    /// Not at all: each call fails with this after so long.
-    Broken(TroubleKind, Duration),
-    /// It says how long it wants to be left alone.
-    Busy {
-        /// `Retry-After`.
-        retry_after: Duration,
-    },
+/// What becomes of a server: only what is given changes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerChange {
+    /// See [`Server::node_id`].
+    pub node_id: Option<String>,
+    /// See [`Server::key`].
+    pub key: Option<u32>,
+    /// See [`Server::app_key`].
+    pub app_key: Option<u32>,
+    /// See [`Server::active`].
+    pub active: Option<bool>,
+    /// See [`Server::granted`].
+    pub granted: Option<bool>,
+    /// See [`Server::answers_for`].
+    #[serde(deserialize_with = "given")]
+    pub answers_for: Option<Option<String>>,
+    /// See [`Server::household`].
+    pub household: Option<String>,
+    /// See [`Server::latency`].
+    pub latency: Option<(Span, Span)>,
+    /// A certificate that is as old as the first says and good for as long as the second.
+    #[serde(deserialize_with = "given")]
+    pub certificate: Option<Option<Validity>>,
+    /// See [`Server::fault`].
+    #[serde(deserialize_with = "given")]
+    pub fault: Option<Option<Fault>>,
+}
+
+/// How long a certificate is good, seen from the moment it is put in place.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validity {
+    /// How long ago it became good.
+    pub since: Span,
+    /// How much longer it is.
+    pub lasts: Span,
 }
 
 impl Default for Server {
     /// Knows the default board, and takes about as long as the measured service.
     fn default() -> Self {
         Self {
-            node_id: "kitchen-pi",
+            node_id: "kitchen-pi".into(),
             key: 1,
+            app_key: 1,
             active: true,
             granted: true,
             answers_for: None,
-            link: Link::Sound,
+            household: "11111111-2222-4333-8444-555555555555".into(),
             latency: (Duration::from_millis(500), Duration::from_millis(900)),
-            loss_percent: 0,
+            certificate: None,
+            fault: None,
         }
     }
 }
 
 impl Server {
-    /// What a call with these files comes to, and after how long.
-    pub(super) fn answer(&self, files: &Files, chance: &mut Jitter) -> (Duration, Answer) {
+    /// Changes it at the moment `now`.
+    pub fn change(&mut self, change: &ServerChange, now: UnixTime) {
+        if let Some(node_id) = &change.node_id {
+            self.node_id.clone_from(node_id);
+        }
+        if let Some(household) = &change.household {
+            self.household.clone_from(household);
+        }
+        self.key = change.key.unwrap_or(self.key);
+        self.app_key = change.app_key.unwrap_or(self.app_key);
+        self.active = change.active.unwrap_or(self.active);
+        self.granted = change.granted.unwrap_or(self.granted);
+        if let Some(other) = &change.answers_for {
+            self.answers_for.clone_from(other);
+        }
+        if let Some((least, most)) = change.latency {
+            self.latency = (least.0, most.0);
+        }
+        if let Some(certificate) = change.certificate {
+            self.certificate = certificate.map(|Validity { since, lasts }| {
+                (UnixTime(now.0.saturating_sub(since.0.as_secs())), UnixTime(now.0 + lasts.0.as_secs()))
+            });
+        }
+        if let Some(fault) = &change.fault {
+            self.fault.clone_from(fault);
+        }
+    }
+
+    /// What a call from this board with these files comes to, and after how long. `wall` is the board's clock.
+    pub(super) fn answer(
+        &self,
+        board: &Board,
+        files: &Files,
+        wall: UnixTime,
+        chance: &mut Jitter,
+    ) -> (Duration, Answer) {
         let (least, most) = self.latency;
         let usual = least + chance.up_to(most.saturating_sub(least));
         // Drawn each time, so that one server's losses do not shift another's latencies.
-        let lost = millis(chance.up_to(Duration::from_millis(99))) < self.loss_percent;
-        let inconclusive = |kind, retry_after| Answer::Inconclusive {
-            trouble: Trouble::new(kind, format_args!("{kind:?}")),
-            retry_after,
-        };
-        match self.link {
-            Link::Broken(kind, after) => (after, inconclusive(kind, None)),
-            Link::Busy { retry_after } => (usual, inconclusive(TroubleKind::Busy, Some(retry_after))),
-            Link::Sound if lost => (usual, inconclusive(TroubleKind::ClosedEarly, None)),
-            Link::Sound if !files.app_key_right => (usual, inconclusive(TroubleKind::AppRejected, None)),
-            Link::Sound => match NodeId::parse(files.node_id) {
-                Ok(ours) => (usual, self.verdict(files).into_answer(&ours)),
-                Err(_) => (usual, inconclusive(TroubleKind::RequestRefused, None)),
-            },
+        let drawn = millis(chance.up_to(Duration::from_millis(99)));
+        let timeout = board.settings.request_timeout;
+        if let Some(fault) = self.fault.as_ref().filter(|fault| drawn < fault.percent) {
+            let after =
+                fault.after.map_or_else(|| fault.wrong.usual_time(usual, timeout), |Span(after)| after);
+            return (after, fault.wrong.answer(board.via, files));
         }
+        if let Some(kind) = board.settings.clock_floor.and_then(|_| self.certificate_trouble(wall)) {
+            return (usual.min(timeout), inconclusive(kind));
+        }
+        if usual > timeout {
+            return (timeout, inconclusive(TroubleKind::Stalled));
+        }
+        let answer = match (NodeId::parse(&files.node_id), board.via) {
+            (Err(_), _) => inconclusive(TroubleKind::RequestRefused),
+            (Ok(_), Via::CommandCenter) => self.command_center(files),
+            (Ok(_), Via::App) if files.app_key != self.app_key => inconclusive(TroubleKind::AppRejected),
+            (Ok(ours), Via::App) => self.verdict(files).into_answer(&ours),
+        };
+        (usual, answer)
+    }
+
+    fn certificate_trouble(&self, wall: UnixTime) -> Option<TroubleKind> {
+        let (from, until) = self.certificate?;
+        if wall < from {
+            Some(TroubleKind::CertificateNotYetValid)
+        } else if wall > until {
+            Some(TroubleKind::CertificateExpired)
+        } else {
+            None
+        }
+    }
+
+    /// It passes the auth service's reason on, word for word.
+    fn command_center(&self, files: &Files) -> Answer {
+        let verdict = self.verdict(files);
+        let (status, body) = if verdict.valid {
+            (200, serde_json::json!({ "status": "ok" }))
+        } else {
+            (401, serde_json::json!({ "detail": verdict.reason }))
+        };
+        Delivered { status, retry_after: None, body: &body.to_string() }.by_the_command_center()
     }
 
     /// In the order in which the real service looks (jarvis-auth-wire.md).
@@ -105,8 +202,8 @@ impl Server {
         } else {
             ValidateResponse {
                 valid: true,
-                node_id: Some(Text::from(self.answers_for.unwrap_or(files.node_id))),
-                household_id: Some(Text::from("11111111-2222-4333-8444-555555555555")),
+                node_id: Some(Text::from(self.answers_for.as_ref().unwrap_or(&files.node_id).as_str())),
+                household_id: Some(Text::from(self.household.as_str())),
                 household_member_ids: Some([1].into_iter().collect()),
                 reason: None,
             }
@@ -114,13 +211,14 @@ impl Server {
     }
 }
 
-pub(super) fn in_words(answer: &Answer) -> String {
+fn inconclusive(kind: TroubleKind) -> Answer {
+    Answer::Inconclusive { trouble: Trouble::new(kind, format_args!("{kind:?}")), retry_after: None }
+}
+
+/// Whether the server itself said it, over a connection that proved who it is.
+pub(super) fn is_its_word(answer: &Answer) -> bool {
     match answer {
-        Answer::Valid(_) => "valid:true".into(),
-        Answer::Denied(reason) => format!("valid:false, {reason}"),
-        Answer::Inconclusive { trouble, retry_after: None } => format!("{:?}", trouble.kind),
-        Answer::Inconclusive { trouble, retry_after: Some(after) } => {
-            format!("{:?}, to be left alone for {} s", trouble.kind, after.as_secs())
-        }
+        Answer::Valid(_) | Answer::Denied(_) => true,
+        Answer::Inconclusive { trouble, .. } => trouble.kind.is_the_servers_word(),
     }
 }

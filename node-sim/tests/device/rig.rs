@@ -19,33 +19,34 @@ use tempfile::TempDir;
 /// Long enough for a machine that is busy with other things.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The device's binary, built if need be: cargo offers a package's tests only its own.
+/// The device's binary, built if need be.
 pub(super) fn binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--workspace", "--bin", "jarvis-node", "--message-format", "json"]);
-        // What cargo tells a test of its own package would make build scripts run again.
-        for (name, _) in std::env::vars_os() {
-            if name
-                .to_str()
-                .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-            {
-                cargo.env_remove(name);
-            }
+    BUILT.get_or_init(|| built(&[]))
+}
+
+/// The same, built with these further arguments of cargo, which offers a package's tests only its own.
+pub(super) fn built(more: &[&str]) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--workspace", "--bin", "jarvis-node", "--message-format", "json"]).args(more);
+    // What cargo tells a test of its own package would make build scripts run again.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            cargo.env_remove(name);
         }
-        let output = cargo.current_dir(root).stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success(), "jarvis-node does not build");
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .filter_map(|line| {
-                serde_json::from_str::<Value>(line).ok()?["executable"].as_str().map(Into::into)
-            })
-            .next_back()
-            .unwrap()
-    })
+    }
+    let output = cargo.current_dir(root).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "jarvis-node does not build");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["executable"].as_str().map(Into::into))
+        .next_back()
+        .unwrap()
 }
 
 /// A stub server, and a folder with a node's files for it.

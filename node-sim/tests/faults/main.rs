@@ -28,7 +28,8 @@ type Complaints = Vec<String>;
 
 #[test]
 fn every_fault_has_a_row() {
-    for fault in Fault::all() {
+    // Those of tokens are a token service's: no auth server can have them.
+    for fault in Fault::all().filter(|fault| !fault.is_of_tokens()) {
         let rows = TABLE.iter().filter(|row| row.faults.split(',').any(|name| name == fault.name()));
         assert!(rows.count() > 0, "{fault} is in no row");
     }

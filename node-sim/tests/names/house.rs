@@ -87,7 +87,7 @@ impl House {
     fn serve(&mut self, folder: &Path, options: &[&str]) {
         self.stub = None;
         let mut command = self.server.command(built("server-stub"));
-        command.arg("--listen").arg(format!("[::]:{PORT}")).arg("--dir").arg(folder);
+        command.args(["--only", "auth", "--listen"]).arg(format!("[::]:{PORT}")).arg("--dir").arg(folder);
         self.stub = Some(Process::start(command.args(options), "\"url\""));
     }
 

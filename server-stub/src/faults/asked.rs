@@ -3,15 +3,18 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use tower::ServiceExt as _;
 
 use super::switch::Switch;
 use super::{Delivery, Faults, Moment, content, status};
+use crate::control;
 use crate::fastapi::Refusal;
-use crate::http::{Ends, Http, is_spared};
+use crate::http::Ends;
 
 /// How long an overloaded service stalls before it fails (wire document, "Load").
 const OVERLOADED: Duration = Duration::from_secs(30);
@@ -34,31 +37,64 @@ pub(crate) enum Step {
 /// Answers requests, or does what is wrong instead.
 #[derive(Clone)]
 pub(crate) struct Asked {
-    http: Http,
+    service: Router,
     /// None: nothing is ever wrong.
-    switch: Option<Arc<Switch>>,
+    wrong: Option<Wrong>,
+}
+
+/// What can be wrong, and what cannot.
+#[derive(Clone)]
+struct Wrong {
+    switch: Arc<Switch>,
+    /// Answers on the stub's own paths.
+    control: Router,
+    paths: Paths,
     /// Where redirects point: a URL without a path.
     elsewhere: Arc<str>,
 }
 
+/// Paths of a service that are not like the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Paths {
+    /// Answered rightly in any case.
+    pub(crate) spares: fn(&str) -> bool,
+    /// Where tokens are issued.
+    pub(crate) issues: fn(&str) -> bool,
+}
+
 impl Asked {
-    pub(crate) fn new(http: Http, switch: Arc<Switch>, elsewhere: &str) -> Self {
-        Self { http, switch: Some(switch), elsewhere: elsewhere.trim_end_matches('/').into() }
+    pub(crate) fn new(
+        service: Router,
+        control: Router,
+        switch: Arc<Switch>,
+        elsewhere: &str,
+        paths: Paths,
+    ) -> Self {
+        let elsewhere = elsewhere.trim_end_matches('/').into();
+        Self { service, wrong: Some(Wrong { switch, control, paths, elsewhere }) }
     }
 
     /// One that nothing is ever wrong with.
-    pub(crate) fn faithful(http: Http) -> Self {
-        Self { http, switch: None, elsewhere: "".into() }
+    pub(crate) fn faithful(service: Router) -> Self {
+        Self { service, wrong: None }
     }
 
-    pub(crate) async fn step(&self, request: Request, ends: Ends) -> Step {
-        let faults = match &self.switch {
-            Some(switch) if !is_spared(request.uri().path()) => switch.for_request(),
-            Some(_) | None => Faults::NONE,
+    pub(crate) async fn step(&self, mut request: Request, ends: Ends) -> Step {
+        request.extensions_mut().insert(ends);
+        let path = request.uri().path();
+        let Some(wrong) = &self.wrong else {
+            return Step::Answer(answered(&self.service, request).await);
         };
-        if faults == Faults::NONE {
-            return Step::Answer(self.http.answer(request, ends).await);
+        if path == control::FAULTS {
+            return Step::Answer(answered(&wrong.control, request).await);
         }
+        let spared = path.starts_with(control::PREFIX) || (wrong.paths.spares)(path);
+        let is_for_token = request.method() == Method::POST && (wrong.paths.issues)(path);
+        let faults = if spared { Faults::NONE } else { wrong.switch.for_request(is_for_token) };
+        if faults == Faults::NONE {
+            return Step::Answer(answered(&self.service, request).await);
+        }
+        request.extensions_mut().insert(faults);
         match faults.moment {
             Some(Moment::Stall) => return Step::Stall,
             Some(Moment::StallThenError) => tokio::time::sleep(OVERLOADED).await,
@@ -71,7 +107,7 @@ impl Asked {
             )
             | None => {}
         }
-        let response = self.answer(request, ends, faults).await;
+        let response = self.answer(request, &wrong.elsewhere, faults).await;
         match (faults.moment, faults.delivery) {
             (Some(Moment::CloseAfterRequest | Moment::CloseBeforeRequest), _) => Step::Close,
             (Some(Moment::ResetAfterRequest | Moment::ResetBeforeRequest), _) => Step::Reset,
@@ -86,25 +122,31 @@ impl Asked {
 
     /// The answer, as wrong as it should be. What stands in place of the service's own keeps the request
     /// from it.
-    async fn answer(&self, request: Request, ends: Ends, faults: Faults) -> Response {
+    async fn answer(&self, request: Request, elsewhere: &str, faults: Faults) -> Response {
         let (head, body) = request.into_parts();
         let Ok(asked) = axum::body::to_bytes(body, MAX_REQUEST).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        let instead =
-            faults.status.and_then(|status| status::instead(status, &head, &asked, &self.elsewhere));
+        let instead = faults.status.and_then(|status| status::instead(status, &head, &asked, elsewhere));
         let response = match instead {
             Some(response) => response,
             None if faults.moment == Some(Moment::StallThenError) => Refusal::Internal.into_response(),
             None => {
                 let request = Request::from_parts(head, Body::from(asked.clone()));
-                self.http.answer(request, ends).await
+                answered(&self.service, request).await
             }
         };
         let mut response = altered(response, faults, &asked).await;
         // It is of the body as it was; how long it is now is for those to say who send it.
         response.headers_mut().remove(header::CONTENT_LENGTH);
         status::stamped(response, faults)
+    }
+}
+
+async fn answered(service: &Router, request: Request) -> Response {
+    match service.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
 }
 

@@ -23,7 +23,8 @@ macro_rules! catalogue {
         ///
         /// A connection passes places in order, and at each it may meet one fault: the door, the moment
         /// it is accepted, the handshake, the certificate, the moment it is asked, the status,
-        /// `Retry-After`, `Date`, the content, and the delivery of the bytes. Faults of different places
+        /// `Retry-After`, `Date`, what a token service says and the token it hands out, the content, and
+        /// the delivery of the bytes. Faults of different places
         /// combine, and the one that is met first is seen first: nobody sees the status of a server that
         /// refuses connections. Two of one place contradict each other and are refused.
         ///
@@ -151,6 +152,58 @@ catalogue! {
         Epoch "date-1970" "says it is 1970";
         Future "date-2099" "says it is 2099";
         Garbage "date-garbage" "says no date where the date should be";
+    }
+
+    /// An OAuth error in place of a token.
+    oauth: Oauth {
+        InvalidClient "oauth-invalid-client" "refuses every client as unknown: 401 invalid_client";
+        UnauthorizedClient "oauth-unauthorized-client" "takes every secret for wrong: 401 unauthorized_client";
+        InvalidRequest "oauth-invalid-request" "finds the request wrong: 400 invalid_request";
+        InvalidGrant "oauth-invalid-grant" "finds the grant wrong: 400 invalid_grant";
+        InvalidScope "oauth-invalid-scope" "knows no such scope: 400 invalid_scope";
+        UnsupportedGrant "oauth-unsupported-grant" "knows no such grant: 400 unsupported_grant_type";
+        AccessDenied "oauth-access-denied" "allows nobody anything: 403 access_denied";
+        Unavailable "oauth-unavailable" "cannot now: 503 temporarily_unavailable";
+        Wordless "oauth-wordless" "says 400 and an error that is no string";
+    }
+
+    /// What is wrong with the token that a token service hands out.
+    token: Token {
+        Missing "token-missing" "hands out everything but the token";
+        NotJwt "token-not-jwt" "its token is opaque, no JWT";
+        UnknownKid "token-unknown-kid" "its token is by a key that its JWKS does not have";
+        NoKid "token-no-kid" "its token does not say by which key it is";
+        BadSignature "token-bad-signature" "its token is by another key than it says";
+        AlgNone "token-alg-none" "its token is not signed: alg none";
+        Hs256 "token-hs256" "its token is an HMAC with the public key as the secret";
+        WrongAudience "token-wrong-aud" "its token is for somebody else";
+        NoAudience "token-no-aud" "its token is for nobody";
+        WrongIssuer "token-wrong-iss" "its token is from another issuer: a slash more";
+        WrongParty "token-wrong-azp" "its token was issued to another client";
+        NoExpiry "token-no-exp" "its token never expires";
+        Expired "token-expired" "its token has expired when it is handed out";
+        NotYet "token-nbf-future" "its token is good an hour from now";
+        Id "token-typ-id" "its token is an ID token";
+        ClockAhead "token-clock-ahead" "its clock is ten minutes ahead, in its token and everywhere";
+        ClockBehind "token-clock-behind" "its clock is ten minutes behind, in its token and everywhere";
+    }
+
+    /// How long a token service says its token is good.
+    expires_in: ExpiresIn {
+        Missing "expires-in-missing" "leaves expires_in out";
+        Text "expires-in-string" "says expires_in as a string of digits";
+        Words "expires-in-words" "says expires_in in words";
+        Null "expires-in-null" "says expires_in:null";
+        Zero "expires-in-zero" "says expires_in:0";
+        Negative "expires-in-negative" "says expires_in:-1";
+        Huge "expires-in-huge" "says expires_in is 10^18 s";
+    }
+
+    /// What a token service says its token is.
+    token_type: TokenType {
+        Lower "token-type-lower" "says token_type:bearer, as older versions do";
+        Odd "token-type-odd" "says token_type:mac";
+        Missing "token-type-missing" "leaves token_type out";
     }
 
     /// What the answer says.

@@ -13,7 +13,14 @@ pub(crate) struct Switch {
     held: Mutex<Held>,
     /// Weak, since the thread that serves holds this, and ends when nobody can give it orders.
     orders: mpsc::WeakUnboundedSender<Order>,
-    tls: bool,
+    can: Can,
+}
+
+/// What a server does, and so can do wrong.
+#[derive(Clone, Copy)]
+pub(crate) struct Can {
+    pub(crate) speak_tls: bool,
+    pub(crate) issue_tokens: bool,
 }
 
 struct Held {
@@ -23,8 +30,8 @@ struct Held {
 }
 
 impl Switch {
-    pub(crate) fn new(faults: Faults, orders: &mpsc::UnboundedSender<Order>, tls: bool) -> Self {
-        Self { held: Mutex::new(Held { faults, left: None }), orders: orders.downgrade(), tls }
+    pub(crate) fn new(faults: Faults, orders: &mpsc::UnboundedSender<Order>, can: Can) -> Self {
+        Self { held: Mutex::new(Held { faults, left: None }), orders: orders.downgrade(), can }
     }
 
     /// What holds.
@@ -37,9 +44,10 @@ impl Switch {
         self.taken(Faults::is_before_requests)
     }
 
-    /// What holds for a request, which is counted if nothing was wrong with its connection.
-    pub(crate) fn for_request(&self) -> Faults {
-        self.taken(|faults| !faults.is_before_requests())
+    /// What holds for a request, which is counted if nothing was wrong with its connection, and if what
+    /// is wrong can be met by it.
+    pub(crate) fn for_request(&self, is_for_token: bool) -> Faults {
+        self.taken(|faults| !faults.is_before_requests() && (is_for_token || !faults.are_of_tokens()))
     }
 
     fn taken(&self, counts: impl Fn(&Faults) -> bool) -> Faults {
@@ -83,9 +91,10 @@ impl Switch {
 
     /// Whether this server can have these faults.
     pub(crate) fn check(&self, faults: Faults) -> Result<(), FaultError> {
-        match faults.of_tls() {
-            Some(fault) if !self.tls => Err(FaultError::NeedsTls(fault)),
-            Some(_) | None => Ok(()),
+        match (faults.of_tls(), faults.of_tokens()) {
+            (Some(fault), _) if !self.can.speak_tls => Err(FaultError::NeedsTls(fault)),
+            (_, Some(fault)) if !self.can.issue_tokens => Err(FaultError::NeedsTokens(fault)),
+            (Some(_) | None, Some(_) | None) => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use rcgen::{KeyPair, PublicKeyData as _};
 use ring::digest;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::{Authority, PkiError, SubjectName};
+use super::{Authority, CertificateAuthority, PkiError, SubjectName};
 use crate::faults::Flaw;
 
 /// The key of a server's certificate.
@@ -36,7 +36,7 @@ impl ServerKey {
 
 /// A server's identity: the authority that vouches for it, the names it goes by, and what it shows now.
 pub(crate) struct Identity {
-    authority: Authority,
+    authority: CertificateAuthority,
     names: Vec<SubjectName>,
     shown: Mutex<Shown>,
 }
@@ -48,15 +48,15 @@ struct Shown {
 
 impl Identity {
     pub(crate) fn new(
-        authority: Authority,
+        authority: CertificateAuthority,
         key: ServerKey,
         names: Vec<SubjectName>,
     ) -> Result<Self, PkiError> {
-        let config = authority.server_config(&key, &names, None)?;
+        let config = authority.0.server_config(&key, &names, None)?;
         Ok(Self { authority, names, shown: Mutex::new(Shown { key, config }) })
     }
 
-    pub(crate) fn authority(&self) -> &Authority {
+    pub(crate) fn authority(&self) -> &CertificateAuthority {
         &self.authority
     }
 
@@ -79,14 +79,14 @@ impl Identity {
     /// TLS settings with a certificate that has this flaw.
     pub(crate) fn flawed(&self, flaw: Flaw) -> Result<Arc<ServerConfig>, PkiError> {
         match flaw {
-            Flaw::OtherKey => self.authority.server_config(&ServerKey::new()?, &self.names, None),
+            Flaw::OtherKey => self.authority.0.server_config(&ServerKey::new()?, &self.names, None),
             Flaw::OtherAuthority => Authority::new()?.server_config(&self.shown().key, &self.names, None),
             Flaw::WrongName => {
                 let elsewhere = [SubjectName::parse("elsewhere.invalid")?];
-                self.authority.server_config(&self.shown().key, &elsewhere, None)
+                self.authority.0.server_config(&self.shown().key, &elsewhere, None)
             }
             Flaw::Expired | Flaw::NotYetValid => {
-                self.authority.server_config(&self.shown().key, &self.names, Some(flaw))
+                self.authority.0.server_config(&self.shown().key, &self.names, Some(flaw))
             }
         }
     }
@@ -94,14 +94,14 @@ impl Identity {
     /// A new certificate over the same key, as a renewal gives.
     pub(crate) fn renew(&self) -> Result<(), PkiError> {
         let mut shown = self.shown();
-        shown.config = self.authority.server_config(&shown.key, &self.names, None)?;
+        shown.config = self.authority.0.server_config(&shown.key, &self.names, None)?;
         Ok(())
     }
 
     /// A new certificate over a new key.
     pub(crate) fn replace_key(&self) -> Result<(), PkiError> {
         let key = ServerKey::new()?;
-        let config = self.authority.server_config(&key, &self.names, None)?;
+        let config = self.authority.0.server_config(&key, &self.names, None)?;
         *self.shown() = Shown { key, config };
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use super::{AuthClient, Post, Reply, Response};
+use super::{AuthClient, JSON, Post, Reply, Response};
 use crate::credential::Credential;
 
 impl AuthClient {
@@ -12,7 +12,7 @@ impl AuthClient {
 
     /// `validate`, but over a connection that is open already.
     pub(in crate::host) fn validate_over(&self, stream: TcpStream, credential: &Credential) -> Reply {
-        let post = Post { url: &self.endpoint, headers: &[], body: b"{}" };
+        let post = Post { url: &self.endpoint, headers: &[], content_type: JSON, body: b"{}" };
         self.http
             .post_over(&post, stream)
             .map_or_else(Reply::from, |response| self.conclude(&response, credential))

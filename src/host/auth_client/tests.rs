@@ -26,7 +26,7 @@ fn client(whom: &str) -> AuthClient {
 }
 
 fn judged(status: u16, body: &str) -> Answer {
-    judge(&response(status, body), &kitchen(), "jarvis-node-agent", UNIX_EPOCH)
+    judge(&response(status, body), &kitchen().node_id, "jarvis-node-agent", UNIX_EPOCH)
 }
 
 fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
@@ -45,7 +45,7 @@ fn what_only_looks_like_an_answer_once_it_is_shown_is_none() {
     let mut us = kitchen();
     us.node_id = NodeId::parse("kitchen pi").expect("a node id");
     let body = r#"{"valid":true,"node_id":"kitchen\tpi"}"#;
-    let answer = judge(&response(200, body), &us, "a", UNIX_EPOCH);
+    let answer = judge(&response(200, body), &us.node_id, "a", UNIX_EPOCH);
     assert_eq!(kind(&answer), Some(TroubleKind::OtherNode));
     let answer = judged_by_heartbeat(401, r#"{"detail":"Node\u0000not found"}"#);
     assert_eq!(kind(&answer), Some(TroubleKind::NotUnderstood));

@@ -9,6 +9,8 @@ use super::Failure;
 use crate::agent::Outcome;
 use crate::host::config::DEFAULT_PATH;
 use crate::host::enroll::Enrolment;
+use crate::host::request::{Data, Request};
+use crate::host::sts::{Algorithm, keygen};
 
 pub(super) const HELP: &str = "\
 Proves this node to its Jarvis auth service and shows it on an LED.
@@ -24,6 +26,17 @@ Usage:
   jarvis-node enroll --url URL --node-id ID [--room ROOM] [--replace] [--config FILE]
                                               register with the provisioning token on standard
                                               input, store the credential that comes back
+  jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
+                                              make the key that proves this node to the STS, print
+                                              its public half (of the key that is there: --show)
+  jarvis-node token --audience A [--scope S] [--header] [--socket PATH] [--config FILE]
+                                              a token for a service, from the running daemon; with
+                                              --header as a line for `curl -H @-`
+  jarvis-node request METHOD URL --audience A [--scope S] [--data TEXT|@FILE|@-]
+                      [--content-type T] [--ca FILE] [--socket PATH] [--config FILE]
+                                              call a service with such a token; the answer's body
+                                              on standard output as it comes, its status on
+                                              standard error
   jarvis-node --help | --version
 
 Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
@@ -31,7 +44,12 @@ Outcomes: starting valid valid-cached network server node-rejected app-rejected 
 --accept-board: the card was moved to this board on purpose.  --replace: the node gets a new id.
 Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;
 of install-credential and enroll besides: 65 unusable input, 73 not stored, 74 answer lost;
+of token: 64 refused as asked, 69 no daemon, 75 no token now, 76 no broker, 77 not allowed;
+of request: 0 for 2xx, 65 other 4xx, 75 429 and 5xx, 76 3xx (not followed), 77 401 and 403,
+69 no whole answer; besides: those of token, 65 too much data, 66 no data, 74 not written, 78 setup;
 of all: 64 wrong usage, 70 a defect of this program.
+request trusts --ca, else the ca_file of the configuration, else Mozilla's CAs; without a
+configuration it needs --ca. A refused token is replaced, and the request repeated, once.
 $JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
 ";
 
@@ -48,6 +66,9 @@ pub(super) enum Command {
     Led(Outcome),
     InstallCredential,
     Enroll(Enrolment),
+    Token { audience: String, scope: Option<String>, header: bool, socket: Option<PathBuf> },
+    Request(Request),
+    Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
 }
 
 /// What is to be done, with which configuration.
@@ -65,6 +86,14 @@ struct Said {
     url: Option<String>,
     node_id: Option<String>,
     room: Option<String>,
+    audience: Option<String>,
+    scope: Option<String>,
+    socket: Option<PathBuf>,
+    data: Option<String>,
+    content_type: Option<String>,
+    ca: Option<PathBuf>,
+    algorithm: Option<String>,
+    out: Option<PathBuf>,
     /// Names of the flags.
     flags: alloc::vec::Vec<&'static str>,
 }
@@ -86,8 +115,20 @@ impl Said {
 
     /// What no command has taken goes with another one.
     fn nothing_left(&self) -> Result<(), Failure> {
-        let values = [("--url", &self.url), ("--node-id", &self.node_id), ("--room", &self.room)];
-        let value = values.iter().find(|(_, value)| value.is_some()).map(|(name, _)| *name);
+        let values = [
+            ("--url", self.url.is_some()),
+            ("--node-id", self.node_id.is_some()),
+            ("--room", self.room.is_some()),
+            ("--audience", self.audience.is_some()),
+            ("--scope", self.scope.is_some()),
+            ("--socket", self.socket.is_some()),
+            ("--data", self.data.is_some()),
+            ("--content-type", self.content_type.is_some()),
+            ("--ca", self.ca.is_some()),
+            ("--algorithm", self.algorithm.is_some()),
+            ("--out", self.out.is_some()),
+        ];
+        let value = values.iter().find(|(_, said)| *said).map(|(name, _)| *name);
         match self.flags.first().copied().or(value) {
             Some(name) => Err(Failure::usage(alloc::format!("{name} goes with another command"))),
             None => Ok(()),
@@ -105,6 +146,16 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure
             Long("url") => said.url = Some(arguments.value()?.string()?),
             Long("node-id") => said.node_id = Some(arguments.value()?.string()?),
             Long("room") => said.room = Some(arguments.value()?.string()?),
+            Long("algorithm") => said.algorithm = Some(arguments.value()?.string()?),
+            Long("out") => said.out = Some(PathBuf::from(arguments.value()?)),
+            Long("audience") => said.audience = Some(arguments.value()?.string()?),
+            Long("scope") => said.scope = Some(arguments.value()?.string()?),
+            Long("socket") => said.socket = Some(PathBuf::from(arguments.value()?)),
+            Long("data") => said.data = Some(arguments.value()?.string()?),
+            Long("content-type") => said.content_type = Some(arguments.value()?.string()?),
+            Long("ca") => said.ca = Some(PathBuf::from(arguments.value()?)),
+            Long("header") => said.flags.push("--header"),
+            Long("show") => said.flags.push("--show"),
             Long("json") => said.flags.push("--json"),
             Long("accept-board") => said.flags.push("--accept-board"),
             Long("replace") => said.flags.push("--replace"),
@@ -153,10 +204,43 @@ fn command(said: &mut Said) -> Result<Command, Failure> {
             room: said.room.take(),
             replace: said.flag("--replace"),
         }),
+        Some("token") => Command::Token {
+            audience: said.audience.take().ok_or_else(|| Failure::usage("token needs --audience A"))?,
+            scope: said.scope.take(),
+            header: said.flag("--header"),
+            socket: said.socket.take(),
+        },
+        Some("request") => {
+            let (Some(method), Some(url)) = (words.next(), words.next()) else {
+                return Err(Failure::usage("request needs a METHOD and a URL"));
+            };
+            let audience = said.audience.take();
+            Command::Request(Request {
+                method: method.into(),
+                url: url.into(),
+                audience: audience.ok_or_else(|| Failure::usage("request needs --audience A"))?,
+                scope: said.scope.take(),
+                data: said.data.take().map(Data::from),
+                content_type: said.content_type.take(),
+                socket: said.socket.take(),
+                ca_file: said.ca.take(),
+            })
+        }
+        Some("keygen") => {
+            let name = said.algorithm.take();
+            let algorithm = Algorithm::from_name(name.as_deref().unwrap_or("ES256"));
+            Command::Keygen {
+                algorithm: algorithm.ok_or_else(|| {
+                    Failure::usage("--algorithm is ES256 or EdDSA (or RS256, for a key of yours)")
+                })?,
+                show: said.flag("--show"),
+                out: said.out.take().unwrap_or_else(|| keygen::DEFAULT_FILE.into()),
+            }
+        }
         Some(word) => return Err(Failure::usage(alloc::format!("there is no command '{word}'"))),
         None => {
             return Err(Failure::usage(
-                "say what to do: run, check, status, led, install-credential or enroll",
+                "say what to do: run, check, status, led, install-credential, enroll, keygen, token or request",
             ));
         }
     };

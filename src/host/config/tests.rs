@@ -4,7 +4,11 @@ const LEAST: &str = r#""auth_url": "https://auth.home:7701", "service_id": "comm
     "app_id": "jarvis-node-agent", "app_key_file": "app.key", "credential_file": "/var/lib/c.json""#;
 
 fn parse(more: &str) -> Result<Config, String> {
-    Config::parse(&format!("{{{LEAST}{more}}}"), Path::new("/etc/jarvis-node/config.json"))
+    parse_whole(&format!("{{{LEAST}{more}}}"))
+}
+
+fn parse_whole(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("/etc/jarvis-node/config.json"), &|_| None)
 }
 
 #[test]
@@ -33,7 +37,7 @@ fn relative_files_are_beside_the_configuration() {
 #[test]
 fn the_example_that_is_installed_is_sound_and_says_what_the_readme_says() {
     let example = include_str!("../../../systemd/config.example.json");
-    let config = Config::parse(example, Path::new("/etc/jarvis-node/config.json")).expect("sound");
+    let config = parse_whole(example).expect("sound");
     assert_eq!(config.face.led, Led::Gpio { pin: 17, active_low: false });
     assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node/credential.json"));
 }
@@ -67,7 +71,7 @@ fn what_is_wrong_is_named() {
         assert!(error.contains(says), "{more}: {error}");
     }
     for (text, missing) in [("{}", "credential_file"), (r#"{"credential_file": "c"}"#, "auth_url")] {
-        let error = Config::parse(text, Path::new("c.json")).expect_err(text);
+        let error = parse_whole(text).expect_err(text);
         assert!(error.contains(&format!("missing field `{missing}`")), "{error}");
     }
 }
@@ -78,7 +82,7 @@ fn the_clock_is_needed_unless_the_server_tells_the_time() {
     assert!(parse("").expect("sound").needs_clock());
     assert!(!parse(pins).expect("sound").needs_clock());
     let plain = LEAST.replace("https://auth.home:7701", "http://127.0.0.1:7701");
-    let plain = Config::parse(&format!("{{{plain}}}"), Path::new("c.json")).expect("sound");
+    let plain = parse_whole(&format!("{{{plain}}}")).expect("sound");
     assert!(!plain.needs_clock());
 }
 
@@ -96,7 +100,7 @@ fn a_broken_configuration_still_says_which_led() {
 
 #[test]
 fn a_command_center_takes_the_place_of_everything_about_the_app() {
-    let parse = |text: &str| Config::parse(text, Path::new("/etc/jarvis-node/config.json"));
+    let parse = parse_whole;
     let config = parse(r#"{"via": {"command_center": "https://cc.home:7703"}, "credential_file": "c.json"}"#);
     let config = config.expect("sound");
     assert_eq!((config.via, config.auth_url.as_str()), (Via::CommandCenter, "https://cc.home:7703"));

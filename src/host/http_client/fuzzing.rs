@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use super::{HttpClient, Post, Response, send};
 use crate::agent::Trouble;
+use crate::host::connection::Deadline;
 
 impl HttpClient {
     /// `post`, but over a connection that is open already.
     pub(in crate::host) fn post_over(&self, post: &Post<'_>, stream: TcpStream) -> Result<Response, Trouble> {
         let end = Instant::now() + self.timeout;
-        let response = send(&self.agent(stream, self.tls.for_calls(), end), post, end)
+        let response = send(&self.agent(stream, self.tls.for_calls(), end, Deadline::at(end)), post, end)
             .map_err(|error| self.transport_trouble(&error))?;
         self.unless_a_proxys(response)
     }

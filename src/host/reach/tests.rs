@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use super::*;
-use crate::host::auth_url::AuthUrl;
+use crate::host::service_url::ServiceUrl;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -20,7 +20,7 @@ impl Home {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let url = std::format!("{scheme}://auth.home:{port}");
-        let url = AuthUrl::parse("auth_url", &url, true).expect("a URL");
+        let url = ServiceUrl::parse("auth_url", &url, true).expect("a URL");
         let mut reach = Reach::new(&url, SOON);
         reach.names = Names::from_files(dir.path().join("hosts"), PathBuf::new());
         let home = Self { dir, listener, reach };

@@ -1,17 +1,19 @@
-//! `server-stub`: arguments → settings → stub → one line of JSON → a signal → exit code.
+//! `server-stub`: arguments → settings → services → one line of JSON → a signal → exit code.
 
 use core::fmt::Display;
 use std::env;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 
-use server_stub::{Fault, Options, Settings, StartError, Stub};
+use server_stub::{Fault, Settings, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use arguments::{Arguments, HELP};
+use arguments::{Arguments, HELP, Plan};
+use running::{Failure, Running};
 
 mod arguments;
+mod running;
+mod runs;
 
 /// Exit codes, after sysexits.h.
 const USAGE: u8 = 64;
@@ -24,17 +26,21 @@ fn main() -> ExitCode {
         Err(error) => fail(USAGE, format_args!("{error}; see server-stub --help")),
         Ok(Arguments::Help) => say(HELP),
         Ok(Arguments::Version) => say(concat!("server-stub ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Arguments::ListFaults) => say(&Fault::all()
+        Ok(Arguments::ListFaults(only)) => say(&Fault::all()
+            .filter(|fault| only.is_none_or(|only| only.can_have(*fault)))
             .map(|fault| format!("{fault:20} {}\n", fault.description()))
             .collect::<String>()),
-        Ok(Arguments::Serve(options)) => match Settings::from_variables(|name| env::var_os(name)) {
+        Ok(Arguments::Serve(mut plan)) => match Settings::from_variables(|name| env::var_os(name)) {
             Err(error) => fail(CONFIG, error),
-            Ok(settings) => serve(Options { settings, ..options }),
+            Ok(settings) => {
+                plan.auth.settings = settings;
+                serve(*plan)
+            }
         },
     }
 }
 
-fn serve(options: Options) -> ExitCode {
+fn serve(plan: Plan) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(SOFTWARE, error),
@@ -45,13 +51,12 @@ fn serve(options: Options) -> ExitCode {
             Ok(signals) => signals,
             Err(error) => return fail(SOFTWARE, error),
         };
-        let dir = options.dir.clone().unwrap_or_default();
-        let stub = match Stub::start(options) {
-            Ok(stub) => stub,
-            Err(error) => return fail(exit_code(&error), error),
+        let running = match Running::start(plan) {
+            Ok(running) => running,
+            Err(failure) => return fail(exit_code(&failure), failure),
         };
-        if let Err(error) = announce(&stub, &dir) {
-            return fail(SOFTWARE, format_args!("cannot say where the server listens: {error}"));
+        if let Err(error) = announce(&running) {
+            return fail(SOFTWARE, format_args!("cannot say where the services listen: {error}"));
         }
         tokio::select! {
             _ = term.recv() => {}
@@ -65,57 +70,24 @@ fn signals() -> io::Result<(Signal, Signal)> {
     Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
 }
 
-fn exit_code(error: &StartError) -> u8 {
-    match error {
-        StartError::Name(_) | StartError::Fault(_) => USAGE,
-        StartError::Listen(..) => UNAVAILABLE,
-        StartError::Directory(_) => CONFIG,
-        StartError::Certificate(_) => SOFTWARE,
+fn exit_code(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Start(StartError::Name(_) | StartError::Fault(_)) => USAGE,
+        Failure::Start(StartError::Listen(..)) => UNAVAILABLE,
+        Failure::Start(StartError::Directory(_))
+        | Failure::Unreadable(..)
+        | Failure::Realm(..)
+        | Failure::Variable(_) => CONFIG,
+        Failure::Start(StartError::Certificate(_)) => SOFTWARE,
     }
 }
 
 /// One line of JSON for programs, and what to type next for people.
-fn announce(stub: &Stub, dir: &Path) -> io::Result<()> {
-    let mut line = serde_json::json!({ "url": stub.url(), "dir": dir });
-    if let Some(control) = stub.control_url() {
-        line["control"] = control.into();
-    }
+fn announce(running: &Running) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
+    writeln!(out, "{}", running.line())?;
     out.flush()?;
-
-    let (url, dir) = (stub.url(), dir.display());
-    let (node_id, _) = stub.node();
-    let trust = if stub.ca_pem().is_some() { format!("--cacert {dir}/ca.pem ") } else { String::new() };
-    let mut err = io::stderr().lock();
-    writeln!(err, "listening on {}; next, in another terminal:", stub.addr())?;
-    writeln!(err, "  jarvis-node check --config {dir}/config.json")?;
-    writeln!(err, "to take the node's key away from it:")?;
-    writeln!(
-        err,
-        "  curl {trust}-X POST -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" \
-         {url}/admin/nodes/{node_id}/rotate-key"
-    )?;
-    writeln!(err, "to have a token that another node can enrol with:")?;
-    writeln!(
-        err,
-        "  curl {trust}-X POST -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" \
-         {url}/api/v0/provisioning-tokens"
-    )?;
-    if let Some(control) = stub.control_url() {
-        writeln!(err, "its faults are: {}; to have others:", stub.faults())?;
-        writeln!(
-            err,
-            "  curl -X PUT -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" -d '[\"status-503\"]' {control}"
-        )?;
-    }
-    if !stub.addr().ip().is_loopback() {
-        writeln!(err, "note: other machines can reach this server; it is made for tests, not for use")?;
-        if stub.ca_pem().is_none() {
-            writeln!(err, "note: without TLS, node keys and tokens can be read by anyone on the way")?;
-        }
-    }
-    Ok(())
+    running.explain(&mut io::stderr().lock())
 }
 
 fn say(text: &str) -> ExitCode {

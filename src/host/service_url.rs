@@ -12,14 +12,15 @@ use crate::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_PATH
 
 /// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthUrl {
+pub struct ServiceUrl {
+    whole: String,
     base: String,
     host: String,
     port: u16,
     https: bool,
 }
 
-impl AuthUrl {
+impl ServiceUrl {
     /// Checks `text`, the value of `key`; plain HTTP needs `allow_http` unless the host is the machine itself.
     ///
     /// # Errors
@@ -63,14 +64,20 @@ impl AuthUrl {
             return Err(wrong("has a port that is not from 1 to 65535"));
         }
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let base = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), host, port, https })
+        let whole = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
+        Ok(Self { base: whole.trim_end_matches('/').to_owned(), whole, host, port, https })
     }
 
     /// The address without a trailing `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.base
+    }
+
+    /// The address itself, with every `/` of its path: what is asked where no path of a service is added.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        &self.whole
     }
 
     /// Whether it is spoken to over TLS.
@@ -89,6 +96,20 @@ impl AuthUrl {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it is the machine itself.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// Whether the same server answers: scheme, host and port are equal.
+    #[must_use]
+    pub fn has_origin_of(&self, other: &Self) -> bool {
+        // The dot that ends a full name changes nothing.
+        let [host, other_host] = [self, other].map(|url| url.host.trim_end_matches('.'));
+        (self.https, self.port) == (other.https, other.port) && host.eq_ignore_ascii_case(other_host)
     }
 
     pub(super) fn validate_node(&self) -> String {
@@ -125,17 +146,45 @@ mod tests {
             ("http://127.0.0.1:7701", "127.0.0.1", 7701, "http://127.0.0.1:7701/internal/validate-node"),
             ("http://localhost", "localhost", 80, "http://localhost/internal/validate-node"),
         ] {
-            let url = AuthUrl::parse("auth_url", text, false).expect(text);
+            let url = ServiceUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
+        }
+    }
+
+    #[test]
+    fn the_whole_address_keeps_the_end_that_a_base_has_not() {
+        for (text, base) in [
+            ("https://sts.home/token/", "https://sts.home/token"),
+            ("https://sts.home/token", "https://sts.home/token"),
+            ("https://sts.home/a//", "https://sts.home/a"),
+        ] {
+            let url = ServiceUrl::parse("url", text, false).expect(text);
+            assert_eq!((url.whole(), url.as_str()), (text, base));
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let url = |text: &str| ServiceUrl::parse("url", text, true).expect(text);
+        let origin = url("https://a.home/x");
+        for (text, same) in [
+            ("https://a.home", true),
+            ("https://A.HOME:443/y", true),
+            ("https://a.home.", true),
+            ("https://a.home:444", false),
+            ("http://a.home:443", false),
+            ("https://b.home", false),
+        ] {
+            assert_eq!(url(text).has_origin_of(&origin), same, "{text}");
         }
     }
 
     #[test]
     fn plain_http_leaves_the_machine_only_when_allowed() {
         for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
-            let refused = AuthUrl::parse("auth_url", text, false).expect_err(text);
+            let refused = ServiceUrl::parse("auth_url", text, false).expect_err(text);
             assert!(refused.contains("allow_http"), "{refused}");
-            assert!(!AuthUrl::parse("auth_url", text, true).expect(text).is_https());
+            assert!(!ServiceUrl::parse("auth_url", text, true).expect(text).is_https());
         }
     }
 
@@ -157,7 +206,7 @@ mod tests {
             "https://auth.home/#x",
             "https://auth home",
         ] {
-            assert!(AuthUrl::parse("auth_url", text, true).is_err(), "{text:?}");
+            assert!(ServiceUrl::parse("auth_url", text, true).is_err(), "{text:?}");
         }
     }
 }

@@ -1,0 +1,18 @@
+//! What answers at the socket, as `jarvis-node token` reads it: only what can stand in a header is a token, and
+//! nothing that a terminal would obey is shown.
+#![no_main]
+
+use jarvis_node::host::fuzzing::read_broker_answer;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| match read_broker_answer(input) {
+    Some(Ok(token)) => {
+        assert!(!token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic()));
+        assert!(!format!("{token:?}").contains(token.expose()) || token.expose().len() < 8);
+    }
+    Some(Err(refusal)) => {
+        assert!(!refusal.to_string().contains(char::is_control), "{refusal}");
+        assert_ne!(refusal.exit_code(), 0);
+    }
+    None => {}
+});

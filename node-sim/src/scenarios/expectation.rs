@@ -1,0 +1,238 @@
+//! What a story expects, and whether a run was like that.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::form::{CallsForm, ExpectForm, Seen};
+use super::moment::{Moment, Named};
+use crate::span::Span;
+use crate::world::{Happening, History, What};
+
+/// Something expected.
+#[derive(Clone, Debug)]
+pub(super) struct Expectation {
+    window: Window,
+    demand: Demand,
+}
+
+#[derive(Clone, Debug)]
+enum Window {
+    At(Moment),
+    Within(Moment, Moment),
+}
+
+#[derive(Clone, Debug)]
+enum Demand {
+    /// At some moment of the window.
+    Reached(Seen),
+    Only(Vec<Seen>),
+    Never(Vec<Seen>),
+    Led(String),
+    Household(String),
+    Calls(CallsForm),
+}
+
+/// Why a run was not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When that was certain.
+    pub at: Duration,
+    /// What should have been, and what was: the same for every run that fails in the same way.
+    pub sentence: String,
+}
+
+impl Expectation {
+    pub(super) fn of(form: ExpectForm) -> Result<Self, String> {
+        let ExpectForm { at, from, to, by, outcome, only, never, led, household, calls } = form;
+        let mut demands: Vec<Demand> = Vec::new();
+        demands.extend(outcome.map(Demand::Reached));
+        demands.extend(only.map(Demand::Only));
+        demands.extend(never.map(Demand::Never));
+        demands.extend(led.map(Demand::Led));
+        demands.extend(household.map(Demand::Household));
+        demands.extend(calls.map(Demand::Calls));
+        let (Some(demand), None) = (demands.pop(), demands.pop()) else {
+            return Err(
+                "an expectation needs exactly one of outcome, only, never, led, household and calls".into()
+            );
+        };
+        let start = || Moment::START;
+        let window = match (&demand, at, from, to, by) {
+            (Demand::Reached(_) | Demand::Led(_) | Demand::Household(_), Some(at), None, None, None) => {
+                Window::At(at)
+            }
+            (Demand::Reached(_), None, from, None, Some(by)) => {
+                Window::Within(from.unwrap_or_else(start), by)
+            }
+            (Demand::Only(_) | Demand::Never(_) | Demand::Calls(_), None, from, to, None) => {
+                Window::Within(from.unwrap_or_else(start), to.unwrap_or(Moment::END))
+            }
+            _ => {
+                return Err(
+                    "outcome goes with `at`, or with `by` and perhaps `from`; led and household go with \
+                            `at`; only, never and calls go with `from` and `to`, or neither"
+                        .into(),
+                );
+            }
+        };
+        if let Demand::Led(marks) = &demand
+            && (marks.is_empty() || marks.chars().any(|mark| mark != '#' && mark != '.'))
+        {
+            return Err(format!(
+                "'{marks}' is no pattern: one round of it, # for 100 ms of light, . for dark"
+            ));
+        }
+        let expectation = Self { window, demand };
+        let inexact = expectation.moments().into_iter().flatten().find(|moment| !moment.is_exact());
+        if let Some(moment) = inexact {
+            return Err(format!("'{moment}' is no moment to expect something at: it is not exact"));
+        }
+        Ok(expectation)
+    }
+
+    fn moments(&self) -> [Option<&Moment>; 2] {
+        match &self.window {
+            Window::At(at) => [Some(at), None],
+            Window::Within(from, to) => [Some(from), Some(to)],
+        }
+    }
+
+    /// The events it is reckoned from.
+    pub(super) fn refers_to(&self) -> impl Iterator<Item = &str> {
+        self.moments().into_iter().flatten().filter_map(Moment::refers_to)
+    }
+
+    /// The moment at which the LED has to be looked at.
+    pub(super) fn look(&self, named: &Named, span: Duration) -> Option<Duration> {
+        match (&self.demand, &self.window) {
+            (Demand::Led(_), Window::At(at)) => at.place(named, span),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with this run, if something is.
+    pub(super) fn check(&self, history: &History, named: &Named) -> Option<Failure> {
+        let span = history.span;
+        let (from, to) = match &self.window {
+            Window::At(at) => (at.place(named, span)?, at.place(named, span)?),
+            Window::Within(from, to) => (from.place(named, span)?, to.place(named, span)?),
+        };
+        // What happens at the end of a window begins the next.
+        let before = |to: Duration| to.saturating_sub(Duration::from_millis(1));
+        let fail = |at, was: &str| Some(Failure { at, sentence: format!("{self}; it was {was}") });
+        match &self.demand {
+            Demand::Reached(wanted) => {
+                let seen = shown(history, from, to);
+                if seen.iter().any(|(_, seen)| seen == wanted) {
+                    return None;
+                }
+                let last = seen.last().map(|(_, seen)| seen.to_string()).unwrap_or_default();
+                fail(to, &last)
+            }
+            Demand::Only(allowed) => {
+                let (at, seen) =
+                    shown(history, from, before(to)).into_iter().find(|(_, s)| !allowed.contains(s))?;
+                fail(at.max(from), &seen.to_string())
+            }
+            Demand::Never(forbidden) => {
+                let (at, seen) =
+                    shown(history, from, before(to)).into_iter().find(|(_, s)| forbidden.contains(s))?;
+                fail(at.max(from), &seen.to_string())
+            }
+            Demand::Led(round) => {
+                let look = |what: &'_ What| {
+                    if let What::Look { since, marks } = what
+                        && *since == from
+                    {
+                        return Some(marks.clone());
+                    }
+                    None
+                };
+                let seen = history.entries.iter().find_map(|entry| look(&entry.what)).unwrap_or_default();
+                let seen = seen.as_str();
+                let endless = round.repeat(seen.len() / round.len() + 2);
+                if !seen.is_empty() && endless.contains(seen) { None } else { fail(to, seen) }
+            }
+            Demand::Household(wanted) => {
+                let mut last = None;
+                for entry in history.entries.iter().take_while(|entry| entry.at <= from) {
+                    if let What::Household(household) = &entry.what {
+                        last = household.as_deref();
+                    }
+                }
+                if last == Some(wanted) { None } else { fail(to, last.unwrap_or("unknown")) }
+            }
+            Demand::Calls(CallsForm { least, most, apart }) => {
+                let calls: Vec<Duration> = history
+                    .entries
+                    .iter()
+                    .filter(|entry| matches!(entry.what, What::Asked { .. }))
+                    .map(|entry| entry.at)
+                    .filter(|at| from <= *at && *at < to)
+                    .collect();
+                let close = |pair: &&[Duration]| apart.is_some_and(|Span(apart)| pair[1] - pair[0] < apart);
+                if let Some(one_too_many) = most.and_then(|most| calls.get(most)) {
+                    fail(*one_too_many, "more")
+                } else if let Some(pair) = calls.windows(2).find(close) {
+                    fail(pair[1], "sooner again")
+                } else if calls.len() < *least {
+                    fail(to, "less")
+                } else {
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// What was shown from one moment to another, and since when: first what was shown at the first of them.
+/// What nobody could see, since it was replaced at the same moment, is left out.
+fn shown(history: &History, from: Duration, to: Duration) -> Vec<(Duration, Seen)> {
+    let mut all = vec![(Duration::ZERO, Seen(None))];
+    for entry in history.entries.iter().take_while(|entry| entry.at <= to) {
+        let Some(seen) = seen(&entry.what) else { continue };
+        // At `from` or earlier only the last counts.
+        if entry.at <= from {
+            all.clear();
+        }
+        if all.last().is_some_and(|(at, _)| *at == entry.at) {
+            all.pop();
+        }
+        all.push((entry.at, seen));
+    }
+    all
+}
+
+fn seen(what: &What) -> Option<Seen> {
+    if let What::Shown { outcome, .. } = what {
+        return Some(Seen(Some(*outcome)));
+    }
+    let off = matches!(what, What::Ended { .. } | What::Befell { happening: Happening::PowerOff, .. });
+    off.then_some(Seen(None))
+}
+
+impl fmt::Display for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |all: &[Seen]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match (&self.window, &self.demand) {
+            (Window::At(at), _) => write!(f, "at {at}: ")?,
+            (Window::Within(from, to), Demand::Reached(_)) => write!(f, "from {from}, by {to}: ")?,
+            (Window::Within(from, to), _) => write!(f, "from {from} to {to}: ")?,
+        }
+        match &self.demand {
+            Demand::Reached(seen) => write!(f, "{seen} was expected"),
+            Demand::Only(all) => write!(f, "nothing but {} was expected", list(all)),
+            Demand::Never(all) => write!(f, "never {} was expected", list(all)),
+            Demand::Led(round) => write!(f, "the LED {round} was expected"),
+            Demand::Household(id) => write!(f, "household {id} was expected"),
+            Demand::Calls(CallsForm { least, most, apart }) => {
+                write!(f, "at least {least}")?;
+                if let Some(most) = most {
+                    write!(f, ", at most {most}")?;
+                }
+                write!(f, " calls were expected")?;
+                apart.map_or(Ok(()), |apart| write!(f, ", {apart} apart"))
+            }
+        }
+    }
+}

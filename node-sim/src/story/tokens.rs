@@ -1,0 +1,198 @@
+//! The second half of the story: tokens for the other programs on the board, and what they are good for.
+
+use core::time::Duration;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::thread;
+use std::time::Instant;
+
+use jarvis_node::host::broker_client::{self, NoToken, Token};
+use jarvis_node::host::request::{self, Data, Request};
+use jarvis_node::host::sts::{Algorithm, keygen};
+use server_stub::jwt::Algorithm as Signing;
+use server_stub::{
+    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Realm,
+    ServerOptions, StartError, Sts, StsOptions, Stub,
+};
+
+use super::{PATIENCE, Unfinished, because};
+use crate::live::LiveNode;
+use crate::screen::Screen;
+
+const CLIENT: &str = "jarvis-node";
+const AUDIENCE: &str = "arp-run-gateway";
+const ANOTHER: &str = "arp-run-coordinator";
+const RUN: &str = "good-evening";
+/// Five minutes with a real STS; here a token's whole life fits into the story.
+const LIFE: Duration = Duration::from_secs(12);
+/// How often it is looked whether something has happened.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// The services that take tokens, and the one that issues them.
+struct Services {
+    sts: Sts,
+    _coordinator: Coordinator,
+    gateway: Gateway,
+}
+
+impl Services {
+    /// With the certificate authority of `stub`.
+    fn start(stub: &Stub) -> Result<Self, StartError> {
+        let server = ServerOptions { authority: stub.authority(), ..ServerOptions::default() };
+        let sts = Sts::start(StsOptions {
+            server: server.clone(),
+            realm: Realm::dev().with_life(LIFE),
+            algorithm: Signing::Es256,
+            ..StsOptions::default()
+        })?;
+        let inbound = |audience: &str| InboundSettings {
+            algorithms: vec![Signing::Es256],
+            ..InboundSettings::required(sts.issuer(), audience)
+        };
+        let coordinator = Coordinator::start(CoordinatorOptions {
+            server: server.clone(),
+            inbound: inbound(ANOTHER),
+            ..CoordinatorOptions::of_realm(sts.issuer())
+        })?;
+        let settings = GatewaySettings {
+            inbound: inbound(AUDIENCE),
+            ..GatewaySettings::of_realm(sts.issuer(), coordinator.url())
+        };
+        let gateway = Gateway::start(GatewayOptions { server, settings, authorities: Vec::new() })?;
+        Ok(Self { sts, _coordinator: coordinator, gateway })
+    }
+}
+
+/// Tells it on `screen`; `dir` has the node's files.
+pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> Result<(), Unfinished> {
+    let services =
+        Services::start(stub).map_err(because("the token service or the gateway did not start"))?;
+    screen.say("Other programs on the board need tokens for the home's services, each of its own.");
+    let key = dir.join("sts.key");
+    let jwk = keygen::make(Algorithm::Es256, &key).map_err(because("no key was made"))?;
+    let jwk = serde_json::from_str(&jwk).map_err(because("the key's public half is no JSON"))?;
+    services.sts.register_key(CLIENT, &jwk).map_err(because("the token service does not take the key"))?;
+    screen.add("The node makes a key that never leaves it, and the token service learns its public half.");
+    configure(dir, &key, services.sts.issuer()).map_err(because("the configuration cannot be written"))?;
+    node.reload();
+
+    let socket = dir.join("node.sock");
+    let first = patiently("the broker did not open its socket", || {
+        match broker_client::token(&socket, AUDIENCE, None, None) {
+            Err(NoToken::NoBroker { .. }) => Ok(None),
+            asked => asked.map(Some),
+        }
+    })?;
+    let since = Instant::now();
+    screen.say(&format!("token {} for {AUDIENCE}, over the node's socket", first.fingerprint()));
+    screen.add("The node signed a request with its key; the program knows no secret.");
+    let again = asked(&socket).map_err(because("there is no token for a second caller"))?;
+    let requests = services.sts.token_requests();
+    if again.fingerprint() != first.fingerprint() || requests != 1 {
+        return Err(Unfinished(format!("a second caller did not get the same token: {requests} requests")));
+    }
+    screen.add("Another program gets the same at once: the token service was asked once.");
+
+    run(screen, &services.gateway, dir)?;
+
+    match broker_client::token(&socket, ANOTHER, None, None) {
+        Err(refused @ NoToken::Refused { status: 403, .. }) => {
+            screen.say(&format!("{ANOTHER} is not on the list:"));
+            screen.add(&refused.to_string());
+        }
+        Err(other) => return Err(Unfinished(format!("the broker did not say why it refuses: {other}"))),
+        Ok(_) => return Err(Unfinished(format!("the broker gave out a token for {ANOTHER}"))),
+    }
+
+    let next = patiently("the token was not refreshed", || {
+        asked(&socket).map(|token| (token.fingerprint() != first.fingerprint()).then_some(token))
+    })?;
+    if since.elapsed() >= LIFE {
+        return Err(Unfinished("the token was refreshed only when it had ended".into()));
+    }
+    screen.say(&format!(
+        "token {}, fetched before the first one's {} s were over",
+        next.fingerprint(),
+        LIFE.as_secs()
+    ));
+    Ok(())
+}
+
+/// Starts a run through the gateway, as `jarvis-node request` does, and looks at what happens in it.
+fn run(screen: &Screen, gateway: &Gateway, dir: &Path) -> Result<(), Unfinished> {
+    let reference = serde_json::json!({ "node_type_id": "say", "version": "1" });
+    let wanted = serde_json::json!({ "run_id": RUN, "root_node_type_ref": reference, "input": { "say": "good evening" } });
+    let started = call(gateway, dir, "POST", "/v1/runs", Some(wanted.to_string()))?;
+    let state = serde_json::from_str::<serde_json::Value>(&started).unwrap_or_default()["state"].to_string();
+    screen.say(&format!("run {RUN} through the Run Gateway with that token: it is {state}, and then"));
+    let events = call(gateway, dir, "GET", &format!("/v1/runs/{RUN}/events"), None)?;
+    for event in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(event).map_err(because("an event is no JSON"))?;
+        screen.add(&format!("event {}: {}", event["seq"], event["type"]));
+    }
+    Ok(())
+}
+
+fn call(
+    gateway: &Gateway,
+    dir: &Path,
+    method: &str,
+    path: &str,
+    data: Option<String>,
+) -> Result<String, Unfinished> {
+    let request = Request {
+        method: method.into(),
+        url: format!("{}{path}", gateway.url()),
+        audience: AUDIENCE.into(),
+        scope: None,
+        data: data.map(Data::Text),
+        content_type: None,
+        socket: None,
+        ca_file: None,
+    };
+    let mut body = Vec::new();
+    let done = request::request(&request, &dir.join("config.json"), io::empty(), &mut |_| (), &mut body)
+        .map_err(because("the gateway gave no answer"))?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    if done.status == 200 {
+        Ok(body)
+    } else {
+        Err(Unfinished(format!("the gateway answered {}: {body}", done.status)))
+    }
+}
+
+fn asked(socket: &Path) -> Result<Token, NoToken> {
+    broker_client::token(socket, AUDIENCE, None, None)
+}
+
+/// Looks again and again until there is something.
+fn patiently<T>(
+    otherwise: &'static str,
+    mut look: impl FnMut() -> Result<Option<T>, NoToken>,
+) -> Result<T, Unfinished> {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        if let Some(found) = look().map_err(because(otherwise))? {
+            return Ok(found);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    Err(Unfinished(otherwise.into()))
+}
+
+/// Adds the token service and the broker to the node's configuration. Who runs this may ask.
+fn configure(dir: &Path, key: &Path, issuer: &str) -> std::io::Result<()> {
+    let config_file = dir.join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&config_file)?)?;
+    let user = fs::metadata(dir)?.uid();
+    config["sts"] = serde_json::json!({
+        "issuer": issuer,
+        "client_id": CLIENT,
+        "client_key_file": key,
+        "audiences": { AUDIENCE: { "users": [user] } },
+    });
+    config["broker"] = serde_json::json!({ "socket": dir.join("node.sock") });
+    fs::write(config_file, serde_json::to_vec_pretty(&config)?)
+}

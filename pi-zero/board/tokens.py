@@ -1,0 +1,75 @@
+"""Service tokens on the board: a key made there, the token service outside, the broker between, and who may ask it."""
+
+import base64
+import json
+
+from . import footprint
+from .node import AS_NODE
+from .stub import HOST_SEEN_FROM_BOARD, Stub
+
+CLIENT = "jarvis-node"
+AUDIENCE = "arp-run-gateway"
+KEY = "/var/lib/jarvis-node/sts.key"
+CONFIG = "/etc/jarvis-node/config.json"
+# Two users that every Debian has, without rights of any kind.
+MAY_ASK = "daemon"
+MAY_NOT = "games"
+
+
+def service_tokens(report, node, stub):
+    """Gives the node's service a broker, has it asked by programs of different users, and returns what it costs."""
+    machine = node.machine
+    with Stub(stub.directory, service="sts") as sts:
+        sts.start()
+        jwk = json.loads(machine.read(f"{AS_NODE} jarvis-node keygen --out {KEY}"))
+        report.equal("keygen on the board: the key is its owner's alone", machine.read(f"stat -c '%U %a' {KEY}"), "jarvis-node 600")
+        report.check("and only its public half is shown", "d" not in jwk and jwk["kty"] == "EC", jwk)
+        sts.register_client_key(CLIENT, jwk)
+        config = json.loads(machine.read(f"cat {CONFIG}"))
+        machine.write_file(CONFIG, json.dumps({**config, **with_broker(sts)}))
+        node.reload()
+
+        token = asked(machine, MAY_ASK)
+        claims = claims_of(token.output)
+        report.equal("a token for who may ask, issued for", claims.get("azp"), CLIENT)
+        report.check("and for the audience", AUDIENCE in claims.get("aud", ()), claims)
+        sts.stop()
+        report.equal("with the token service gone, the same again", asked(machine, MAY_ASK).output, token.output)
+        refused = asked(machine, MAY_NOT)
+        report.check("refused to another user, with the rule", refused.status != 0 and AUDIENCE in refused.output, refused.output)
+        secrets = "grep -c -e BEGIN -e eyJ"
+        report.equal("no token and no key in the journal", machine.read(f"journalctl -u jarvis-node -o cat | {secrets}", check=False), "0")
+        rows = footprint.measure_broker(node)
+        machine.write_file(CONFIG, json.dumps(config))
+        node.reload()
+    return rows
+
+
+def with_broker(sts):
+    """What the configuration says of tokens. The issuer is a name; where it is found, the board sees otherwise."""
+    found = sts.announced.replace("127.0.0.1", HOST_SEEN_FROM_BOARD)
+    return {
+        "sts": {
+            "issuer": sts.announced,
+            "token_endpoint": f"{found}/protocol/openid-connect/token",
+            "client_id": CLIENT,
+            "client_key_file": KEY,
+            "audiences": {AUDIENCE: {"users": [MAY_ASK]}},
+        },
+        "broker": {"socket": "/run/jarvis-node/node.sock"},
+    }
+
+
+def asked(machine, user):
+    """What `jarvis-node token` says to a program of this user: its exit status, and all that it printed."""
+    return machine.run(
+        f"setpriv --reuid {user} --regid {user} --clear-groups jarvis-node token --audience {AUDIENCE} 2>&1", check=False
+    )
+
+
+def claims_of(token):
+    """What a token says; nothing if it is none."""
+    parts = token.strip().split(".")
+    if len(parts) != 3:
+        return {}
+    return json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))

@@ -1,0 +1,66 @@
+"""Starts server-stub on free ports and has arp-conformance check its Run Gateway; see conformance.sh."""
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+
+# arp-conformance names its schemas arp://…, and urljoin joins names of known schemes only: without this it
+# cannot find its own schemas ("Unresolvable: status.schema.json").
+urllib.parse.uses_relative.append("arp")
+urllib.parse.uses_netloc.append("arp")
+
+TIER = "surface"  # which runs smoke first
+CHECKS = 7
+
+
+def token(issuer, ca_file):
+    """A token for the gateway, as a client of the realm gets it."""
+    form = {"grant_type": "client_credentials", "client_id": "jarvis-node",
+            "client_secret": "jarvis-node-secret", "audience": "arp-run-gateway"}
+    url = issuer + "/protocol/openid-connect/token"
+    data = urllib.parse.urlencode(form).encode()
+    context = ssl.create_default_context(cafile=ca_file)
+    with urllib.request.urlopen(url, data, timeout=30, context=context) as answer:
+        return json.load(answer)["access_token"]
+
+
+def check(where, ca_file):
+    """How many checks pass, of those that were made; what does not is printed."""
+    os.environ["SSL_CERT_FILE"] = ca_file  # which the checks' HTTP client reads
+    from arp_conformance.api import run
+
+    bearer = {"Authorization": "Bearer " + token(where["sts"], ca_file)}
+    report = run(service="run-gateway", base_url=where["gateway"], tier=TIER, headers=bearer)
+    passed = 0
+    for result in report.results:
+        print(result.status.value, result.check_id, result.name, result.message)
+        for error in result.errors:
+            print("    ", error)
+        passed += result.status.value == "PASS"
+    # What --strict adds: neither warnings nor skipped checks.
+    return passed if report.ok_strict() else -1, len(report.results)
+
+
+def main(stub):
+    with tempfile.TemporaryDirectory() as directory:
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("ARP_", "JARVIS_", "KEYCLOAK_", "AGENT_"))}
+        process = subprocess.Popen([stub, "--listen", "127.0.0.1:0", "--dir", directory],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+        try:
+            where = json.loads(process.stdout.readline())
+            passed, made = check(where, os.path.join(directory, "ca.pem"))
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+    print(f"{passed} of {made} checks passed")
+    return 0 if passed == made == CHECKS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,125 @@
+use super::*;
+
+fn parsed(arguments: &[&str]) -> Result<Arguments, lexopt::Error> {
+    parse(arguments.iter().map(OsString::from))
+}
+
+#[track_caller]
+fn served(arguments: &[&str]) -> Plan {
+    match parsed(arguments) {
+        Ok(Arguments::Serve(plan)) => *plan,
+        Ok(_) => panic!("not to serve"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn nothing_said_means_everything_over_tls_on_loopback() {
+    let plan = served(&[]);
+    assert_eq!(plan.auth.listen.to_string(), "127.0.0.1:7701");
+    assert_eq!(plan.auth.dir, Some(PathBuf::from("stub")));
+    assert!(plan.auth.tls && plan.auth.names.is_empty());
+    assert!(plan.auth.faults == Faults::NONE && plan.auth.control.is_none());
+    assert!(plan.has(Only::Auth) && plan.has(Only::Sts));
+    assert_eq!(plan.sts.listen.to_string(), "127.0.0.1:7702");
+    assert!(plan.sts.realm.is_none() && plan.sts.issuer.is_none() && plan.sts.control.is_none());
+    assert_eq!((plan.sts.algorithm, plan.sts.audiences), (Algorithm::Rs256, AudienceRule::Asked));
+}
+
+#[test]
+fn everything_said_is_heard() {
+    let all = "--listen [::]:0 --dir=d --plain --name a.local --name 10.0.0.1 --redirect-to http://10.0.0.2 \
+               --realm realm.json --issuer https://sso.test/realms/x/ --sts-algorithm ES256 --mapped-audiences";
+    let plan = served(&all.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(plan.auth.listen.to_string(), "[::]:0");
+    assert_eq!(plan.auth.dir, Some(PathBuf::from("d")));
+    assert!(!plan.auth.tls);
+    assert_eq!(plan.auth.names, ["a.local", "10.0.0.1"]);
+    assert_eq!(plan.auth.redirect_to, "http://10.0.0.2");
+    assert_eq!(plan.sts.listen.to_string(), "[::]:0", "a free port as well");
+    assert_eq!(plan.sts.realm, Some(PathBuf::from("realm.json")));
+    assert_eq!(plan.sts.issuer.as_deref(), Some("https://sso.test/realms/x"));
+    assert_eq!((plan.sts.algorithm, plan.sts.audiences), (Algorithm::Es256, AudienceRule::Mapped));
+    let elsewhere = served(&["--sts-listen", "127.0.0.1:8080"]);
+    assert_eq!(elsewhere.sts.listen.to_string(), "127.0.0.1:8080");
+}
+
+#[test]
+fn faults_add_up_and_come_with_a_way_to_change_them() {
+    let plan = served(&["--fault", "status-503", "--fault", "retry-after-60,body-slow"]);
+    assert_eq!(plan.auth.faults.to_string(), "status-503,retry-after-60,body-slow");
+    assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:0"));
+    let plan = served(&["--control", "127.0.0.1:7"]);
+    assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:7"));
+    let told = |arguments| parsed(arguments).err().expect("refused").to_string();
+    assert!(told(&["--fault", "status-600"]).contains("there is no fault 'status-600'"));
+    assert!(told(&["--fault", "stall", "--fault", "late"]).contains("contradict each other"));
+}
+
+#[test]
+fn faults_go_to_the_service_they_are_for() {
+    let plan = served(&["--fault", "late,token-expired", "--fault", "sts:status-503,retry-after-60"]);
+    assert_eq!(plan.auth.faults.to_string(), "late");
+    assert_eq!(plan.sts.faults.to_string(), "status-503,retry-after-60,token-expired");
+    assert!(plan.auth.control.is_some() && plan.sts.control.is_some());
+    let plan = served(&["--only", "sts", "--fault", "late", "--control", "127.0.0.1:7"]);
+    assert!(plan.has(Only::Sts) && !plan.has(Only::Auth));
+    assert_eq!((plan.auth.faults, plan.sts.faults.to_string()), (Faults::NONE, "late".to_owned()));
+    assert_eq!((plan.auth.control, plan.sts.control.map(|addr| addr.port())), (None, Some(7)));
+    let told = |arguments| parsed(arguments).err().expect("refused").to_string();
+    let left_out = told(&["--only", "auth", "--fault", "token-expired"]);
+    assert_eq!(left_out, "token-expired is for sts, which --only leaves out");
+    assert!(told(&["--only", "sts", "--fault", "auth:late"]).contains("leaves out"));
+    assert!(told(&["--fault", "nobody:late"]).contains("no service 'nobody'"));
+}
+
+#[test]
+fn help_and_version_win() {
+    assert!(matches!(parsed(&["--help"]), Ok(Arguments::Help)));
+    assert!(matches!(parsed(&["-V"]), Ok(Arguments::Version)));
+    assert!(matches!(parsed(&["--list-faults"]), Ok(Arguments::ListFaults(None))));
+}
+
+#[test]
+fn a_service_lists_the_faults_it_can_have() {
+    let listed = |only| match parsed(&["--only", only, "--list-faults"]) {
+        Ok(Arguments::ListFaults(Some(only))) => Fault::all().filter(|fault| only.can_have(*fault)).count(),
+        Ok(_) | Err(_) => panic!("{only}: no list"),
+    };
+    let of_tokens = Fault::all().filter(|fault| fault.is_of_tokens()).count();
+    assert!(of_tokens > 0);
+    assert_eq!((listed("auth") + of_tokens, listed("sts")), (listed("sts"), Fault::all().count()));
+}
+
+#[test]
+fn what_is_not_understood_is_refused() {
+    for bad in [
+        &["--listen"][..],
+        &["--listen", "7701"],
+        &["--tls"],
+        &["stub"],
+        &["-x"],
+        &["--only", "all"],
+        &["--sts-algorithm", "HS256"],
+    ] {
+        assert!(parsed(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn the_gateway_listens_where_host_and_port_say() {
+    let plan = served(&[]);
+    assert_eq!(plan.gateway.listen.to_string(), "127.0.0.1:7703");
+    assert_eq!(plan.coordinator.listen.to_string(), "127.0.0.1:7704");
+    assert_eq!(plan.pace, Duration::from_millis(250));
+    let said = "--only gateway --host 0.0.0.0 --port 8080 --fault status-503";
+    let plan = served(&said.split_whitespace().collect::<Vec<_>>());
+    assert!(plan.has(Only::Gateway) && !plan.has(Only::Coordinator) && !plan.has(Only::Sts));
+    assert_eq!(plan.gateway.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(plan.gateway.faults.to_string(), "status-503");
+    assert!(plan.gateway.control.is_some() && plan.auth.faults == Faults::NONE);
+    let said = "--listen 127.0.0.1:0 --coordinator-listen [::1]:9 --pace 5 --fault coordinator:stall";
+    let plan = served(&said.split_whitespace().collect::<Vec<_>>());
+    assert_eq!((plan.gateway.listen.port(), plan.coordinator.listen.to_string().as_str()), (0, "[::1]:9"));
+    assert_eq!((plan.coordinator.faults.to_string().as_str(), plan.pace.as_millis()), ("stall", 5));
+}

@@ -1,0 +1,223 @@
+//! The services that run in this process.
+
+use core::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use server_stub::{
+    Common, Coordinator, Gateway, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
+    StsOptions, Stub, VariableError,
+};
+
+use crate::arguments::{Only, Plan, StsPlan};
+use crate::runs::{self, Neighbours};
+
+/// Who was asked for.
+pub(crate) struct Running {
+    dir: PathBuf,
+    auth: Option<Stub>,
+    sts: Option<Sts>,
+    coordinator: Option<Coordinator>,
+    gateway: Option<Gateway>,
+    /// Whether everybody knows the secrets of the realm's clients.
+    dev_realm: bool,
+}
+
+/// Why they do not run.
+pub(crate) enum Failure {
+    Start(StartError),
+    /// The realm's file cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// It holds no realm.
+    Realm(PathBuf, RealmError),
+    /// The environment is no use.
+    Variable(VariableError),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "{error}"),
+            Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Realm(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Variable(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl From<VariableError> for Failure {
+    fn from(error: VariableError) -> Self {
+        Self::Variable(error)
+    }
+}
+
+impl Running {
+    pub(crate) fn start(plan: Plan) -> Result<Self, Failure> {
+        // Before anything listens: a realm that is no use is soon told.
+        let realm = match &plan.sts.realm {
+            Some(path) if plan.has(Only::Sts) => read(path)?,
+            Some(_) | None => Realm::dev(),
+        };
+        let dir = plan.auth.dir.clone().unwrap_or_default();
+        let (with_auth, with_sts) = (plan.has(Only::Auth), plan.has(Only::Sts));
+        let dev_realm = plan.sts.realm.is_none();
+        let (with_gateway, with_coordinator) = (plan.has(Only::Gateway), plan.has(Only::Coordinator));
+        let trusted = if with_gateway || with_coordinator { trusted()? } else { Vec::new() };
+        let Plan { auth, sts, gateway, coordinator, pace, .. } = plan;
+        let (names, redirect_to) = (auth.names.clone(), auth.redirect_to.clone());
+        let (auth, common) = if with_auth {
+            let stub = Stub::start(auth)?;
+            let common = Common { authority: stub.authority(), admin_token: stub.admin_token().to_owned() };
+            (Some(stub), common)
+        } else {
+            let Options { tls, settings, .. } = auth;
+            (None, Common::kept_in(&dir, tls, settings.admin_token)?)
+        };
+        let server = ServerOptions { names, redirect_to, ..ServerOptions::default() };
+        let sts =
+            if with_sts { Some(token_service(sts, realm, server.clone(), common.clone())?) } else { None };
+        let Common { authority, admin_token } = common;
+        let server = ServerOptions { authority, admin_token: Some(admin_token), ..server };
+        let mut near = Neighbours { sts: sts.as_ref(), coordinator: None, trusted };
+        let coordinator =
+            if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
+        near.coordinator = coordinator.as_ref();
+        let gateway = if with_gateway { Some(runs::gateway(gateway, &server, &near)?) } else { None };
+        Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm })
+    }
+
+    /// What programs are told.
+    pub(crate) fn line(&self) -> serde_json::Value {
+        let mut line = serde_json::json!({ "dir": self.dir });
+        if let Some(auth) = &self.auth {
+            line["url"] = auth.url().into();
+            if let Some(control) = auth.control_url() {
+                line["control"] = control.into();
+            }
+        }
+        if let Some(sts) = &self.sts {
+            line["sts"] = sts.issuer().into();
+            if let Some(control) = sts.server().control_url() {
+                line["sts_control"] = control.into();
+            }
+        }
+        for (name, server) in self.run_services() {
+            line[name] = server.url().into();
+            if let Some(control) = server.control_url() {
+                line[format!("{name}_control")] = control.into();
+            }
+        }
+        line
+    }
+
+    fn run_services(&self) -> impl Iterator<Item = (&'static str, &Server)> {
+        let gateway = self.gateway.as_ref().map(|gateway| ("gateway", gateway.server()));
+        let coordinator = self.coordinator.as_ref().map(|one| ("coordinator", one.server()));
+        gateway.into_iter().chain(coordinator)
+    }
+
+    /// What people are told: what to type next.
+    pub(crate) fn explain(&self, err: &mut impl Write) -> io::Result<()> {
+        let dir = self.dir.display();
+        let (mut is_open, mut is_plain) = (false, false);
+        if let Some(stub) = &self.auth {
+            explain_auth(stub, &self.dir, err)?;
+            is_open |= !stub.addr().ip().is_loopback();
+            is_plain |= stub.ca_pem().is_none();
+        }
+        if let Some(sts) = &self.sts {
+            let trust = sts.server().ca_pem().map_or_else(String::new, |_| format!("--cacert {dir}/ca.pem "));
+            writeln!(err, "token service on {}, issuer {}", sts.server().addr(), sts.issuer())?;
+            if self.dev_realm {
+                writeln!(err, "to have a token:")?;
+                writeln!(
+                    err,
+                    "  curl {trust}-d grant_type=client_credentials -d client_id=jarvis-node \
+                     -d client_secret=jarvis-node-secret {}",
+                    sts.token_endpoint()
+                )?;
+            }
+            if let Some(control) = sts.server().control_url() {
+                explain_faults(&sts.server().faults().to_string(), &control, &self.dir, err)?;
+            }
+            is_open |= !sts.server().addr().ip().is_loopback();
+            is_plain |= sts.server().ca_pem().is_none();
+        }
+        for (name, server) in self.run_services() {
+            writeln!(err, "run {name} on {}: {}", server.addr(), server.url())?;
+            if let Some(control) = server.control_url() {
+                explain_faults(&server.faults().to_string(), &control, &self.dir, err)?;
+            }
+            is_open |= !server.addr().ip().is_loopback();
+            is_plain |= server.ca_pem().is_none();
+        }
+        if is_open {
+            writeln!(err, "note: other machines can reach this server; it is made for tests, not for use")?;
+            if is_plain {
+                writeln!(err, "note: without TLS, node keys and tokens can be read by anyone on the way")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Realm, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::Unreadable(path.to_owned(), error))?;
+    Realm::from_json(&text).map_err(|error| Failure::Realm(path.to_owned(), error))
+}
+
+/// What `SSL_CERT_FILE` says to trust, as OpenSSL takes it.
+fn trusted() -> Result<Vec<String>, Failure> {
+    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let path = PathBuf::from(path);
+    let text = fs::read_to_string(&path).map_err(|error| Failure::Unreadable(path, error))?;
+    Ok(vec![text])
+}
+
+fn token_service(
+    plan: StsPlan,
+    realm: Realm,
+    server: ServerOptions,
+    common: Common,
+) -> Result<Sts, StartError> {
+    let StsPlan { listen, realm: _, issuer, algorithm, audiences, faults, control } = plan;
+    let Common { authority, admin_token } = common;
+    let server =
+        ServerOptions { listen, authority, faults, control, admin_token: Some(admin_token), ..server };
+    Sts::start(StsOptions { server, realm, issuer, algorithm, audiences })
+}
+
+fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()> {
+    let (url, shown) = (stub.url(), dir.display());
+    let (node_id, _) = stub.node();
+    let trust = if stub.ca_pem().is_some() { format!("--cacert {shown}/ca.pem ") } else { String::new() };
+    let admin = format!("-H \"X-Jarvis-Admin-Token: $(cat {shown}/admin.token)\"");
+    writeln!(err, "listening on {}; next, in another terminal:", stub.addr())?;
+    writeln!(err, "  jarvis-node check --config {shown}/config.json")?;
+    writeln!(err, "to take the node's key away from it:")?;
+    writeln!(err, "  curl {trust}-X POST {admin} {url}/admin/nodes/{node_id}/rotate-key")?;
+    writeln!(err, "to have a token that another node can enrol with:")?;
+    writeln!(err, "  curl {trust}-X POST {admin} {url}/api/v0/provisioning-tokens")?;
+    if let Some(control) = stub.control_url() {
+        explain_faults(&stub.faults().to_string(), &control, dir, err)?;
+    }
+    Ok(())
+}
+
+fn explain_faults(faults: &str, control: &str, dir: &Path, err: &mut impl Write) -> io::Result<()> {
+    let dir = dir.display();
+    writeln!(err, "its faults are: {faults}; to have others:")?;
+    writeln!(
+        err,
+        "  curl -X PUT -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" -d '[\"status-503\"]' {control}"
+    )
+}

@@ -1,0 +1,100 @@
+//! Gateway and coordinator: told by the environment where the others are, and where that says nothing, by
+//! what else runs in this process.
+
+use core::time::Duration;
+use std::env;
+use std::ffi::OsString;
+
+use server_stub::{
+    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Pace,
+    ServerOptions, Sts,
+};
+
+use crate::arguments::Place;
+use crate::running::Failure;
+
+/// Who else runs in this process, and whom to trust besides.
+pub(crate) struct Neighbours<'a> {
+    pub(crate) sts: Option<&'a Sts>,
+    pub(crate) coordinator: Option<&'a Coordinator>,
+    /// Certificate authorities in PEM.
+    pub(crate) trusted: Vec<String>,
+}
+
+impl Neighbours<'_> {
+    /// What a variable is taken to be that is not set.
+    fn default(&self, name: &str) -> Option<String> {
+        // Who names another issuer means that one's endpoint and keys, too.
+        let ours = set("ARP_AUTH_ISSUER").is_none();
+        let sts = self.sts.filter(|_| ours);
+        match name {
+            "ARP_AUTH_ISSUER" => sts.map(|sts| sts.issuer().to_owned()),
+            "ARP_AUTH_TOKEN_ENDPOINT" => sts.map(Sts::token_endpoint),
+            "ARP_AUTH_JWKS_URI" if set("ARP_AUTH_OIDC_DISCOVERY_URL").is_none() => sts.map(Sts::jwks_uri),
+            "ARP_AUTH_ALGORITHMS" => {
+                sts.map(|sts| sts.with_signing_key(|key| key.algorithm().name().to_owned()))
+            }
+            "JARVIS_RUN_COORDINATOR_URL" => self.coordinator.map(|coordinator| coordinator.url().to_owned()),
+            "ARP_AUTH_CLIENT_ID" if set("AGENT_CLIENT_ID").is_none() => {
+                sts.map(|_| "arp-run-gateway".to_owned())
+            }
+            "ARP_AUTH_CLIENT_SECRET" if set("AGENT_CLIENT_SECRET").is_none() => {
+                sts.map(|_| "arp-run-gateway-secret".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<OsString> {
+        set(name).or_else(|| self.default(name).map(OsString::from))
+    }
+}
+
+/// Blank is unset.
+fn set(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| value.to_str().is_none_or(|text| !text.trim().is_empty()))
+}
+
+fn server(place: Place, server: &ServerOptions) -> ServerOptions {
+    let Place { listen, faults, control } = place;
+    ServerOptions { listen, faults, control, ..server.clone() }
+}
+
+pub(crate) fn coordinator(
+    place: Place,
+    common: &ServerOptions,
+    near: &Neighbours<'_>,
+    pace: Duration,
+) -> Result<Coordinator, Failure> {
+    let inbound = InboundSettings::from_variables(|name| match name {
+        // The gateway's, where that runs here, too: the coordinator's is what the gateway asks tokens for.
+        "ARP_AUTH_AUDIENCE" if near.sts.is_some() => {
+            Some(set("JARVIS_RUN_COORDINATOR_AUDIENCE").unwrap_or_else(|| "arp-run-coordinator".into()))
+        }
+        name => near.variable(name),
+    })?;
+    Ok(Coordinator::start(CoordinatorOptions {
+        server: server(place, common),
+        inbound,
+        authorities: near.trusted.clone(),
+        pace: Pace::Every(pace),
+    })?)
+}
+
+pub(crate) fn gateway(
+    place: Place,
+    common: &ServerOptions,
+    near: &Neighbours<'_>,
+) -> Result<Gateway, Failure> {
+    let settings = GatewaySettings::from_variables(|name| match name {
+        "ARP_AUTH_AUDIENCE" if near.sts.is_some() && set("ARP_AUTH_SERVICE_ID").is_none() => {
+            Some(set(name).unwrap_or_else(|| "arp-run-gateway".into()))
+        }
+        name => near.variable(name),
+    })?;
+    Ok(Gateway::start(GatewayOptions {
+        server: server(place, common),
+        settings,
+        authorities: near.trusted.clone(),
+    })?)
+}

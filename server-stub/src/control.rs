@@ -1,0 +1,127 @@
+//! The stub's own paths, which no real service has: its faults, switched while it runs.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::fastapi::{Refusal, json};
+use crate::faults::switch::Switch;
+use crate::faults::{Fault, FaultError, Faults};
+use crate::http::{Ends, method_not_allowed, not_found};
+use crate::secrets::equal;
+
+/// Where the stub's own paths begin.
+pub(crate) const PREFIX: &str = "/__stub/";
+/// Where the faults are.
+pub(crate) const FAULTS: &str = "/__stub/faults";
+const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
+/// A list of names is shorter.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the paths need.
+pub(crate) struct Control {
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) admin: Admin,
+}
+
+/// Whoever shows the token of the administrator.
+#[derive(Clone)]
+pub(crate) struct Admin(pub(crate) Arc<str>);
+
+impl Admin {
+    /// Lets nobody else pass.
+    pub(crate) fn require(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let offered = headers.get(ADMIN_TOKEN_HEADER).and_then(|value| value.to_str().ok());
+        if equal(offered.unwrap_or_default(), &self.0) {
+            return Ok(());
+        }
+        Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Unauthorized"))
+    }
+
+    /// Lets the administrator pass, from this machine only.
+    pub(crate) fn require_here(&self, request: &Request) -> Result<(), Refusal> {
+        let peer = request.extensions().get::<Ends>().map(|ends| ends.peer.ip().to_canonical());
+        if !peer.is_some_and(|ip| ip.is_loopback()) {
+            return Err(Refusal::Detail(StatusCode::FORBIDDEN, "Only from the stub's own machine"));
+        }
+        self.require(request.headers())
+    }
+}
+
+/// `GET`, `PUT` and `DELETE` of a JSON list of faults' names.
+pub(crate) fn routes(control: Arc<Control>) -> Router {
+    Router::new()
+        .route(FAULTS, get(show).put(replace).delete(clear))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(control)
+}
+
+impl From<FaultError> for Refusal {
+    fn from(why: FaultError) -> Self {
+        match why {
+            FaultError::Door(_) => Self::Sentence(StatusCode::CONFLICT, why.to_string()),
+            FaultError::Unknown(_)
+            | FaultError::Contradiction(..)
+            | FaultError::NeedsTls(_)
+            | FaultError::NeedsTokens(_)
+            | FaultError::Uncounted(_) => Self::Sentence(StatusCode::BAD_REQUEST, why.to_string()),
+        }
+    }
+}
+
+async fn show(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    Ok(json(StatusCode::OK, &control.switch.now()))
+}
+
+async fn replace(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    let unreadable =
+        || Refusal::Detail(StatusCode::BAD_REQUEST, "send a JSON list of names, such as [\"status-503\"]");
+    let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| unreadable())?;
+    let names: Vec<String> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+    let faults = names.iter().map(|name| name.parse()).collect::<Result<Vec<Fault>, _>>()?;
+    control.switch.set_meanwhile(Faults::of(&faults)?).await?;
+    Ok(json(StatusCode::OK, &control.switch.now()))
+}
+
+async fn clear(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    control.switch.set_meanwhile(Faults::NONE).await?;
+    Ok(json(StatusCode::OK, &control.switch.now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use axum::body::Body;
+
+    use super::*;
+
+    fn asked_by(peer: &str, token: &str) -> Request {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        let request =
+            Request::builder().header(ADMIN_TOKEN_HEADER, token).extension(Ends { peer, local: peer });
+        request.body(Body::empty()).expect("a request")
+    }
+
+    #[test]
+    fn only_the_administrator_at_this_machine_passes() {
+        let admin = Admin("token".into());
+        for here in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(admin.require_here(&asked_by(here, "token")).is_ok(), "{here}");
+            assert!(admin.require_here(&asked_by(here, "guessed")).is_err(), "{here}");
+        }
+        for elsewhere in ["192.0.2.1:1", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:1"] {
+            assert!(admin.require_here(&asked_by(elsewhere, "token")).is_err(), "{elsewhere}");
+        }
+        let unknown = Request::builder().header(ADMIN_TOKEN_HEADER, "token").body(Body::empty());
+        assert!(admin.require_here(&unknown.expect("a request")).is_err());
+    }
+}
