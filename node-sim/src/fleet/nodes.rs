@@ -43,8 +43,7 @@ struct Fleet<'a, P> {
     knocks: bool,
     /// Whether each node's last call did not fail.
     well: Vec<bool>,
-    setup: Setup,
-    answers: Answers,
+    words: Words,
     server: Option<Server>,
     /// Until when the server is as it is.
     changes_at: u64,
@@ -52,40 +51,60 @@ struct Fleet<'a, P> {
     tally: Tally,
 }
 
+/// What happens to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Started,
+    SetupRead,
+    Answered(Status),
+    /// Nobody listens where the server was.
+    Refused,
+    /// No answer came in time.
+    Stalled,
+    DeadlineReached,
+}
+
 /// What nodes are told, put into words once.
-struct Answers {
+struct Words {
+    setup: Setup,
     good: Answer,
-    refused: Answer,
-    not_accepted: Answer,
+    unreachable: Answer,
     stalled: Answer,
     failed: Answer,
     cut: Answer,
 }
 
-impl Answers {
+impl Words {
     fn new() -> Self {
         let inconclusive = |kind| Answer::Inconclusive {
-            trouble: Trouble::new(kind, format_args!("{kind:?}")),
+            trouble: Trouble { kind, reason: Text::new(), fix: Text::new() },
             retry_after: None,
         };
         Self {
+            setup: Setup { claim: claim(), settings: SETTINGS },
             good: Answer::Valid(Household::default()),
-            refused: inconclusive(TroubleKind::Unreachable),
-            not_accepted: inconclusive(TroubleKind::Unreachable),
+            unreachable: inconclusive(TroubleKind::Unreachable),
             stalled: inconclusive(TroubleKind::Stalled),
             failed: inconclusive(TroubleKind::Busy),
             cut: inconclusive(TroubleKind::ClosedEarly),
         }
     }
 
-    fn to(&self, status: Status) -> Answer {
-        match status {
-            Status::Good | Status::Open => &self.good,
-            Status::Failed => &self.failed,
-            Status::NotAccepted => &self.not_accepted,
-            Status::Cut => &self.cut,
-        }
-        .clone()
+    fn of(&self, told: Told) -> Event {
+        let answer = match told {
+            Told::Started => {
+                let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
+                return Event::Started(Some(Remembered { claim: claim(), verdict }));
+            }
+            Told::SetupRead => return Event::SetupRead(Ok(self.setup.clone())),
+            Told::DeadlineReached => return Event::DeadlineReached,
+            Told::Answered(Status::Good | Status::Open) => &self.good,
+            Told::Answered(Status::Failed) => &self.failed,
+            Told::Answered(Status::NotAccepted) | Told::Refused => &self.unreachable,
+            Told::Answered(Status::Cut) => &self.cut,
+            Told::Stalled => &self.stalled,
+        };
+        Event::Answered(answer.clone())
     }
 }
 
@@ -110,8 +129,7 @@ impl<'a, P: Pacing> Fleet<'a, P> {
             serials: (0..plan.nodes).map(|_| (0, false)).collect(),
             knocks,
             well: vec![true; plan.nodes as usize],
-            setup: Setup { claim: claim(), settings: SETTINGS },
-            answers: Answers::new(),
+            words: Words::new(),
             server: None,
             changes_at: 0,
             agenda: Agenda::default(),
@@ -126,11 +144,9 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         let new_server = || Some(Server::new(self.plan.model, self.plan.rate));
         (self.server, self.changes_at) = (if gone > 0 { new_server() } else { None }, gone);
         for node in 0..self.plan.nodes {
-            let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
-            let remembered = Remembered { claim: claim(), verdict };
             // Without a calm time the server is away from the start.
             self.changes_at = if gone > 0 { gone } else { back };
-            self.tell(node, Event::Started(Some(remembered)), 0);
+            self.tell(node, Told::Started, 0);
         }
         self.pass_until(gone);
         self.server = None;
@@ -149,11 +165,11 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         while let Some((now, item)) = self.agenda.next_before(end) {
             self.tally.events += 1;
             match item {
-                Item::Woken(node) => self.tell(node, Event::DeadlineReached, now),
+                Item::Woken(node) => self.tell(node, Told::DeadlineReached, now),
                 Item::GivenUp(call) => {
                     if self.ends(call) {
                         self.well[call.node as usize] = false;
-                        self.tell(call.node, Event::Answered(self.answers.stalled.clone()), now);
+                        self.tell(call.node, Told::Stalled, now);
                     }
                 }
                 Item::Answered(call, status) => {
@@ -175,7 +191,7 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         let good = status == Status::Good;
         self.well[node as usize] = good;
         self.tally.answered(node, good, now);
-        self.tell(node, Event::Answered(self.answers.to(status)), now);
+        self.tell(node, Told::Answered(status), now);
     }
 
     fn at_the_server(&mut self, item: Item, now: u64) {
@@ -211,14 +227,16 @@ impl<'a, P: Pacing> Fleet<'a, P> {
     }
 
     /// Tells a node what happened, and again what follows from that, as long as nobody else is concerned.
-    fn tell(&mut self, node: u32, event: Event, mut now: u64) {
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
+    fn tell(&mut self, node: u32, told: Told, mut now: u64) {
+        let mut next = Some(told);
+        while let Some(told) = next.take() {
             let clocks = Now { instant: Instant::from_millis(now), wall: UnixTime(now / 1000) };
             let mut calls = false;
-            for action in self.agents[node as usize].handle(event, clocks) {
+            let agent = &mut self.agents[node as usize];
+            // Looked at where they are: they take kilobytes.
+            for action in &agent.handle(self.words.of(told), clocks) {
                 match action {
-                    Action::ReadSetup => next = Some(Event::SetupRead(Ok(self.setup.clone()))),
+                    Action::ReadSetup => next = Some(Told::SetupRead),
                     Action::Validate => calls = true,
                     Action::Show(outcome) => {
                         let kept =
@@ -231,18 +249,18 @@ impl<'a, P: Pacing> Fleet<'a, P> {
             if calls && self.server.is_none() && now + REFUSAL < self.changes_at {
                 now += REFUSAL;
                 self.well[node as usize] = false;
-                next = Some(Event::Answered(self.answers.refused.clone()));
+                next = Some(Told::Refused);
             } else if calls {
                 let knocks = self.knocks && !self.well[node as usize];
                 self.call(node, knocks, now);
                 return;
             }
             if next.is_none() {
-                let due = millis(self.agents[node as usize].deadline().since(Instant::default()));
+                let due = millis(agent.deadline().since(Instant::default()));
                 // Nobody hears of what a node does alone, so that it need not stand in line for it.
                 if self.server.is_none() && due < self.changes_at {
                     now = due.max(now);
-                    next = Some(Event::DeadlineReached);
+                    next = Some(Told::DeadlineReached);
                 } else {
                     self.agenda.add(due.max(now), Item::Woken(node));
                 }
