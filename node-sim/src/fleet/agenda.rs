@@ -24,7 +24,7 @@ pub(super) enum Item {
     Answered(Call, Status),
     /// A node has waited long enough for an answer.
     GivenUp(Call),
-    /// A node's deadline.
+    /// A node calls.
     Woken(u32),
 }
 
