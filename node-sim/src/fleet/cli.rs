@@ -1,8 +1,12 @@
 //! `node-sim fleet`: arguments, table and JSON.
 
 use core::fmt::Write;
+use core::num::NonZero;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
@@ -50,8 +54,7 @@ pub fn command(arguments: lexopt::Parser) -> Result<String, String> {
     let mut figures = Vec::new();
     for &nodes in &options.nodes {
         let plan = Plan { nodes, ..options.plan };
-        let runs: Vec<(Policy, Tally)> =
-            options.policies.iter().map(|policy| (*policy, plan.run(*policy))).collect();
+        let runs = run_all(&plan, &options.policies);
         for (policy, tally) in &runs {
             let figure = Figures::of(&plan, *policy, tally);
             table.push_str(&figure.row());
@@ -63,6 +66,30 @@ pub fn command(arguments: lexopt::Parser) -> Result<String, String> {
         }
     }
     if options.json { Ok(format!("{:#}\n", Json::Array(figures))) } else { Ok(table) }
+}
+
+/// Runs the policies on all cores. None knows of another.
+fn run_all(plan: &Plan, policies: &[Policy]) -> Vec<(Policy, Tally)> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some((place, policy)) = {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            policies.get(place).map(|policy| (place, *policy))
+        } {
+            let tally = plan.run(policy);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((place, policy, tally));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(policies.len());
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut runs = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    runs.sort_unstable_by_key(|(place, ..)| *place);
+    runs.into_iter().map(|(_, policy, tally)| (policy, tally)).collect()
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {

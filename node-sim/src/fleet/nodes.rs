@@ -1,6 +1,10 @@
 //! The nodes: carries the actions of all their agents out, as `host::run` does for one.
 
+use core::num::NonZero;
+use core::ops::Range;
 use core::time::Duration;
+use std::panic::resume_unwind;
+use std::thread;
 
 use jarvis_node::agent::{
     Action, Agent, Answer, Claim, Event, Household, Jitter, Outcome, Pacing, Remembered, Settings, Setup,
@@ -30,12 +34,18 @@ const REFUSAL: u64 = 2;
 
 /// Runs `plan` with a rule of this kind in each node; with `knocks`, a node whose last call failed asks first
 /// whether anybody is in.
-pub(super) fn run<P: Pacing>(plan: &Plan, knocks: bool, pacing: impl Fn() -> P) -> Tally {
+pub(super) fn run<P: Pacing + Send>(plan: &Plan, knocks: bool, pacing: impl Fn() -> P) -> Tally {
     Fleet::new(plan, knocks, pacing).run()
 }
 
 struct Fleet<'a, P> {
     plan: &'a Plan,
+    alone: Alone,
+    end: u64,
+    /// Nodes that have nothing to do before this go on together, on all cores.
+    until: u64,
+    /// Those nodes, and when they have.
+    resting: Vec<(u32, u64)>,
     agents: Vec<Agent<P>>,
     /// The number of each node's last call, and whether it waits for the answer.
     serials: Vec<(u32, bool)>,
@@ -43,49 +53,65 @@ struct Fleet<'a, P> {
     knocks: bool,
     /// Whether each node's last call did not fail.
     well: Vec<bool>,
-    setup: Setup,
-    answers: Answers,
     server: Option<Server>,
-    /// Until when the server is as it is.
-    changes_at: u64,
     agenda: Agenda,
     tally: Tally,
 }
 
+/// What happens to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Started,
+    SetupRead,
+    Answered(Status),
+    /// Nobody listens where the server was.
+    Refused,
+    /// No answer came in time.
+    Stalled,
+    DeadlineReached,
+}
+
 /// What nodes are told, put into words once.
-struct Answers {
+struct Words {
+    setup: Setup,
     good: Answer,
-    refused: Answer,
-    not_accepted: Answer,
+    unreachable: Answer,
     stalled: Answer,
     failed: Answer,
     cut: Answer,
 }
 
-impl Answers {
+impl Words {
     fn new() -> Self {
         let inconclusive = |kind| Answer::Inconclusive {
-            trouble: Trouble::new(kind, format_args!("{kind:?}")),
+            trouble: Trouble { kind, reason: Text::new(), fix: Text::new() },
             retry_after: None,
         };
         Self {
+            setup: Setup { claim: claim(), settings: SETTINGS },
             good: Answer::Valid(Household::default()),
-            refused: inconclusive(TroubleKind::Unreachable),
-            not_accepted: inconclusive(TroubleKind::Unreachable),
+            unreachable: inconclusive(TroubleKind::Unreachable),
             stalled: inconclusive(TroubleKind::Stalled),
             failed: inconclusive(TroubleKind::Busy),
             cut: inconclusive(TroubleKind::ClosedEarly),
         }
     }
 
-    fn to(&self, status: Status) -> Answer {
-        match status {
-            Status::Good | Status::Open => &self.good,
-            Status::Failed => &self.failed,
-            Status::NotAccepted => &self.not_accepted,
-            Status::Cut => &self.cut,
-        }
-        .clone()
+    fn of(&self, told: Told) -> Event {
+        let answer = match told {
+            Told::Started => {
+                let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
+                return Event::Started(Some(Remembered { claim: claim(), verdict }));
+            }
+            Told::SetupRead => return Event::SetupRead(Ok(self.setup.clone())),
+            Told::DeadlineReached => return Event::DeadlineReached,
+            Told::Answered(Status::Good | Status::Open) => &self.good,
+            Told::Answered(Status::Failed) => &self.failed,
+            Told::Answered(Status::NotAccepted) | Told::Refused => &self.unreachable,
+            Told::Answered(Status::Cut) => &self.cut,
+            Told::Stalled => &self.stalled,
+        };
+        Event::Answered(answer.clone())
     }
 }
 
@@ -100,48 +126,107 @@ fn claim() -> Claim {
     }
 }
 
-impl<'a, P: Pacing> Fleet<'a, P> {
+/// What a node does next, once it has gone on by itself for as long as nobody else is concerned.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: u64,
+    /// It calls then. Else its deadline is then, and it has not been told.
+    calls: bool,
+    /// Somebody has been found away meanwhile.
+    refused: bool,
+    /// How often its grace has ended meanwhile.
+    lapsed: u32,
+}
+
+/// What nodes need to know to go on alone.
+struct Alone {
+    words: Words,
+    /// From when until when calls are refused.
+    away: Range<u64>,
+}
+
+impl Alone {
+    /// Lets a node go on from `now`, when it is `told` something, until it calls somebody who may be there, but
+    /// not to a deadline at `until` or later. That can be done at once, whatever others do meanwhile: nobody
+    /// hears of it. And the node, which is large, is fetched from memory once.
+    fn go_on<P: Pacing>(&self, agent: &mut Agent<P>, told: Told, now: u64, until: u64) -> Step {
+        let mut step = Step { at: now, calls: false, refused: false, lapsed: 0 };
+        let mut next = told;
+        loop {
+            let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
+            let (mut calls, mut reads) = (false, false);
+            // Looked at where they are: they take kilobytes.
+            for action in &agent.handle(self.words.of(next), clocks) {
+                match action {
+                    Action::ReadSetup => reads = true,
+                    Action::Validate => calls = true,
+                    Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
+                    | Action::Publish
+                    | Action::KeepOldSetup(_)
+                    | Action::Exit(_) => {}
+                    Action::Show(_) => step.lapsed += 1,
+                }
+            }
+            if calls && self.away.contains(&step.at) && self.away.contains(&(step.at + REFUSAL)) {
+                step.at += REFUSAL;
+                step.refused = true;
+                next = Told::Refused;
+            } else if calls {
+                return Step { calls, ..step };
+            } else if reads {
+                next = Told::SetupRead;
+            } else {
+                step.at = millis(agent.deadline().since(Instant::default())).max(step.at);
+                if step.at >= until {
+                    return step;
+                }
+                next = Told::DeadlineReached;
+            }
+        }
+    }
+}
+
+impl<'a, P: Pacing + Send> Fleet<'a, P> {
     fn new(plan: &'a Plan, knocks: bool, pacing: impl Fn() -> P) -> Self {
         let mut seeds = Jitter::new(plan.seed);
         let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
+        let gone = millis(plan.calm);
+        let back = gone + millis(plan.outage);
         Self {
             plan,
+            alone: Alone { words: Words::new(), away: gone..back },
+            end: back + millis(plan.after),
+            // By then all have noticed.
+            until: back.min(gone + 2),
+            resting: Vec::new(),
             agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
             serials: (0..plan.nodes).map(|_| (0, false)).collect(),
             knocks,
             well: vec![true; plan.nodes as usize],
-            setup: Setup { claim: claim(), settings: SETTINGS },
-            answers: Answers::new(),
             server: None,
-            changes_at: 0,
             agenda: Agenda::default(),
             tally: Tally::new(plan),
         }
     }
 
     fn run(mut self) -> Tally {
-        let gone = millis(self.plan.calm);
-        let back = gone + millis(self.plan.outage);
-        let end = back + millis(self.plan.after);
+        let Range { start: gone, end: back } = self.alone.away;
         let new_server = || Some(Server::new(self.plan.model, self.plan.rate));
-        (self.server, self.changes_at) = (if gone > 0 { new_server() } else { None }, gone);
+        self.server = if gone > 0 { new_server() } else { None };
         for node in 0..self.plan.nodes {
-            let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
-            let remembered = Remembered { claim: claim(), verdict };
-            // Without a calm time the server is away from the start.
-            self.changes_at = if gone > 0 { gone } else { back };
-            self.tell(node, Event::Started(Some(remembered)), 0);
+            self.tell(node, Told::Started, 0);
         }
         self.pass_until(gone);
         self.server = None;
-        self.changes_at = back;
         self.cut_all(gone);
+        self.pass_until(self.until);
+        self.until = self.end;
+        self.wake_the_resting();
         self.pass_until(back);
         self.server = new_server();
-        self.changes_at = end;
         self.tally.server_is_back(back);
-        self.pass_until(end);
-        self.tally.stalls = self.server.as_ref().map(|server| server.stalls(end)).unwrap_or_default();
+        self.pass_until(self.end);
+        self.tally.stalls = self.server.as_ref().map(|server| server.stalls(self.end)).unwrap_or_default();
         self.tally
     }
 
@@ -149,11 +234,11 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         while let Some((now, item)) = self.agenda.next_before(end) {
             self.tally.events += 1;
             match item {
-                Item::Woken(node) => self.tell(node, Event::DeadlineReached, now),
+                Item::Woken(node) => self.call(node, self.knocks && !self.well[node as usize], now),
                 Item::GivenUp(call) => {
                     if self.ends(call) {
                         self.well[call.node as usize] = false;
-                        self.tell(call.node, Event::Answered(self.answers.stalled.clone()), now);
+                        self.tell(call.node, Told::Stalled, now);
                     }
                 }
                 Item::Answered(call, status) => {
@@ -162,7 +247,7 @@ impl<'a, P: Pacing> Fleet<'a, P> {
                     }
                 }
                 Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => {
-                    self.at_the_server(item, now)
+                    self.at_the_server(item, now);
                 }
             }
         }
@@ -175,7 +260,7 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         let good = status == Status::Good;
         self.well[node as usize] = good;
         self.tally.answered(node, good, now);
-        self.tell(node, Event::Answered(self.answers.to(status)), now);
+        self.tell(node, Told::Answered(status), now);
     }
 
     fn at_the_server(&mut self, item: Item, now: u64) {
@@ -210,43 +295,53 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         }
     }
 
-    /// Tells a node what happened, and again what follows from that, as long as nobody else is concerned.
-    fn tell(&mut self, node: u32, event: Event, mut now: u64) {
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
-            let clocks = Now { instant: Instant::from_millis(now), wall: UnixTime(now / 1000) };
-            let mut calls = false;
-            for action in self.agents[node as usize].handle(event, clocks) {
-                match action {
-                    Action::ReadSetup => next = Some(Event::SetupRead(Ok(self.setup.clone()))),
-                    Action::Validate => calls = true,
-                    Action::Show(outcome) => {
-                        let kept =
-                            matches!(outcome, Outcome::Valid | Outcome::ValidCached | Outcome::Starting);
-                        self.tally.lapsed += u32::from(!kept);
+    /// Tells a node what happened, and lets it go on.
+    fn tell(&mut self, node: u32, told: Told, now: u64) {
+        let step = self.alone.go_on(&mut self.agents[node as usize], told, now, self.until);
+        self.note(node, step);
+    }
+
+    fn note(&mut self, node: u32, step: Step) {
+        self.well[node as usize] &= !step.refused;
+        self.tally.lapsed += step.lapsed;
+        if step.calls {
+            self.agenda.add(step.at, Item::Woken(node));
+        } else if step.at < self.end {
+            self.resting.push((node, step.at));
+        }
+    }
+
+    /// Tells all nodes that rest their deadlines. None hears of another, and so it does not matter how many
+    /// do it at once.
+    fn wake_the_resting(&mut self) {
+        let mut resting = core::mem::take(&mut self.resting);
+        resting.sort_unstable();
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = self.agents.len().div_ceil(threads).max(1);
+        let (alone, until) = (&self.alone, self.until);
+        let steps: Vec<(u32, Step)> = thread::scope(|scope| {
+            let mut workers = Vec::new();
+            for (first, agents) in (0_u32..).step_by(share).zip(self.agents.chunks_mut(share)) {
+                let of_the_share = resting.iter().filter_map(move |(node, at)| {
+                    Some((*node, *at, usize::try_from(node.checked_sub(first)?).ok()?))
+                });
+                workers.push(scope.spawn(move || {
+                    let mut steps = Vec::new();
+                    for (node, at, place) in of_the_share {
+                        if let Some(agent) = agents.get_mut(place) {
+                            steps.push((node, alone.go_on(agent, Told::DeadlineReached, at, until)));
+                        }
                     }
-                    Action::Publish | Action::KeepOldSetup(_) | Action::Exit(_) => {}
-                }
+                    steps
+                }));
             }
-            if calls && self.server.is_none() && now + REFUSAL < self.changes_at {
-                now += REFUSAL;
-                self.well[node as usize] = false;
-                next = Some(Event::Answered(self.answers.refused.clone()));
-            } else if calls {
-                let knocks = self.knocks && !self.well[node as usize];
-                self.call(node, knocks, now);
-                return;
-            }
-            if next.is_none() {
-                let due = millis(self.agents[node as usize].deadline().since(Instant::default()));
-                // Nobody hears of what a node does alone, so that it need not stand in line for it.
-                if self.server.is_none() && due < self.changes_at {
-                    now = due.max(now);
-                    next = Some(Event::DeadlineReached);
-                } else {
-                    self.agenda.add(due.max(now), Item::Woken(node));
-                }
-            }
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap_or_else(|why| resume_unwind(why)))
+                .collect()
+        });
+        for (node, step) in steps {
+            self.note(node, step);
         }
     }
 
@@ -265,6 +360,13 @@ impl<'a, P: Pacing> Fleet<'a, P> {
         if accepted {
             let patience = if knocks { KNOCK_TIMEOUT } else { millis(SETTINGS.request_timeout) };
             self.agenda.add(now + patience, Item::GivenUp(call));
+        } else if self.server.is_some() && now >= self.alone.away.end {
+            // Nothing can come between this and the end of its patience.
+            self.serials[node as usize].1 = false;
+            self.well[node as usize] = false;
+            if now + CONNECT_TIMEOUT < self.end {
+                self.tell(node, Told::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
+            }
         } else {
             let after = if self.server.is_some() { CONNECT_TIMEOUT } else { REFUSAL };
             self.agenda.add(now + after, Item::Answered(call, Status::NotAccepted));
