@@ -33,6 +33,7 @@ fuzz_target!(|input: &[u8]| {
                 assert!(household.id.is_none() || body["household_id"].is_string());
             }
         }
+        Answer::Open => panic!("nobody knocked"),
         Answer::Inconclusive { retry_after, .. } => {
             let delay = Jitter::new(input.len() as u64).retry(exponential(3), *retry_after);
             assert!(delay <= RETRY_CAP + RETRY_CAP / 10, "{delay:?}");

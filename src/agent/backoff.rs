@@ -1,42 +1,73 @@
 //! When to try again: spread at random, so that nodes which fell over together do not come
 //! back together (the service deadlocks from 15 calls at once, jarvis-auth-wire.md, "Load").
 //!
-//! Who refuses a connection is away, and to ask again soon costs it nothing: the node at home knows within a
-//! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed: such
-//! a call costs it half a minute, so the window in which the node asks again doubles each time, and is kept
-//! for the next outage. What this does to fleets of every size stands in docs/fleet.md.
+//! Who refuses a connection is away, and to look again soon costs it nothing: the node at home knows within a
+//! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed. Whether a
+//! server is, can be had for a millisecond of its time: `GET /health` hangs exactly while its threads are taken. So a
+//! node that waits for its turn knocks, and all who wait learn of one deadlock that they come too fast. What this
+//! does to fleets of every size stands in docs/fleet.md.
 
 use core::time::Duration;
 
 use super::TroubleKind;
-use crate::time::millis;
+use crate::time::{Instant, millis};
 
-/// How long it takes from one attempt to the next, at most, while nobody is there.
-pub const AWAY_RETRY: Duration = Duration::from_secs(1);
+mod rule;
+
+pub use self::rule::{AWAY_RETRY, Backoff, FIRST_WINDOW, OVERWHELMED, PROMPT, QUIET};
+
 /// The ceiling of the first retry's delay after most failures.
 pub const FIRST_RETRY: Duration = Duration::from_secs(2);
 /// The highest such ceiling, and the longest `Retry-After` that is honoured.
 pub const RETRY_CAP: Duration = Duration::from_secs(300);
-/// Who says nothing for so long, and then nothing of use, is overwhelmed.
-pub const OVERWHELMED: Duration = Duration::from_secs(10);
-/// The first window for a server that is overwhelmed.
-pub const FIRST_WINDOW: Duration = Duration::from_secs(240);
-/// A window below this is not worth remembering.
-const FORGOTTEN: Duration = Duration::from_secs(60);
-/// Who answers within this is at ease: four times what a call takes alone.
-const AT_EASE: Duration = Duration::from_secs(2);
 
 /// A rule for when the server is asked again. The device's agent has one, fixed when it is compiled; the
 /// simulator gives the same agent others, to compare them.
 pub trait Pacing {
-    /// How long to wait after an attempt that told nothing of the node.
-    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration;
+    /// What to do after an attempt that told nothing of the node.
+    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause;
 
-    /// How long to wait after a good verdict that took `took` to come; `regular` is what is configured.
-    fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration;
+    /// What to do after a knock that was answered. A rule that never knocks calls.
+    fn after_knock(&mut self, knocked: &Knocked, jitter: &mut Jitter) -> Pause;
+
+    /// What to do after a good verdict that took `took` to come; `regular` is what is configured.
+    fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause;
 
     /// Somebody has changed something, perhaps the server: what was learnt of it counts no more.
     fn start_anew(&mut self);
+}
+
+/// How the server is turned to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Step {
+    /// Ask it about the node.
+    #[default]
+    Call,
+    /// Ask it only whether it has time.
+    Knock,
+}
+
+/// What comes next, and after how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// How long to wait.
+    pub wait: Duration,
+    /// What to do then.
+    pub then: Step,
+}
+
+impl Pause {
+    /// Call after this.
+    #[must_use]
+    pub const fn call(wait: Duration) -> Self {
+        Self { wait, then: Step::Call }
+    }
+
+    /// Knock after this.
+    #[must_use]
+    pub const fn knock(wait: Duration) -> Self {
+        Self { wait, then: Step::Knock }
+    }
 }
 
 /// An attempt that told nothing of the node.
@@ -44,6 +75,10 @@ pub trait Pacing {
 pub struct Failure {
     /// What stood in the way.
     pub kind: TroubleKind,
+    /// Whether it was only a knock.
+    pub knocked: bool,
+    /// When it failed.
+    pub at: Instant,
     /// How long the attempt took.
     pub took: Duration,
     /// How many there were in a row, this one included.
@@ -68,50 +103,15 @@ impl Failure {
     }
 }
 
-/// The agent's rule.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Backoff {
-    /// Within what time all who ask the server should be spread. Zero as long as it could cope.
-    window: Duration,
-}
-
-impl Pacing for Backoff {
-    /// - Nobody there: a second at most, and a sixteenth of a millisecond more with each failure, so that
-    ///   a day's outage ends at some six seconds.
-    /// - Overwhelmed: any time within the window, which doubles from [`FIRST_WINDOW`] to a third of the grace.
-    /// - All else: any time up to two seconds, doubled with each failure up to five minutes.
-    ///
-    /// And never sooner than within the window, if there is one, or than the server asks.
-    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration {
-        if failure.is_of_somebody_overwhelmed() {
-            let most = (failure.grace / 3).max(RETRY_CAP);
-            self.window = (self.window * 2).clamp(FIRST_WINDOW, most);
-        }
-        let ceiling = if failure.is_of_nobody() {
-            AWAY_RETRY + Duration::from_millis((failure.in_a_row / 16).into())
-        } else {
-            exponential(failure.in_a_row)
-        };
-        jitter.retry(ceiling.max(self.window), failure.retry_after)
-    }
-
-    /// Every node of the fleet asks within the window, if it is longer than what is configured. It shrinks
-    /// when the server is at ease: by a sixteenth while it holds this node up, and else so slowly that it is
-    /// still known at an outage some days later.
-    fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration {
-        let wait = jitter.around(regular.max(self.window));
-        if took < AT_EASE {
-            self.window -= if self.window > regular { self.window / 16 } else { self.window / 512 };
-        }
-        if self.window < FORGOTTEN {
-            self.window = Duration::ZERO;
-        }
-        wait
-    }
-
-    fn start_anew(&mut self) {
-        self.window = Duration::ZERO;
-    }
+/// A knock that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knocked {
+    /// When.
+    pub at: Instant,
+    /// How long that took.
+    pub took: Duration,
+    /// How long a good verdict counts without a fresh one.
+    pub grace: Duration,
 }
 
 /// [`FIRST_RETRY`], doubled with each further failure up to [`RETRY_CAP`].
@@ -242,34 +242,6 @@ mod tests {
                 [0; 8].map(|_| jitter.retry(exponential(8), Some(RETRY_CAP)))
             };
             prop_assert!(seed == other || delays(seed) != delays(other));
-        }
-
-        #[test]
-        fn a_window_only_grows_until_a_verdict_and_never_past_a_third_of_the_grace(
-            seed: u64,
-            failures in prop::collection::vec((0..4_usize, 0..40_u64), 1..60),
-            grace in 0..200_000_u64,
-        ) {
-            let kinds = [
-                TroubleKind::Stalled, TroubleKind::Busy, TroubleKind::Unreachable, TroubleKind::OtherNode,
-            ];
-            let (mut backoff, mut jitter) = (Backoff::default(), Jitter::new(seed));
-            let most = S(grace / 3 + 1).max(RETRY_CAP);
-            for ((kind, took), in_a_row) in failures.into_iter().zip(1..) {
-                let before = backoff.window;
-                let failure =
-                    Failure { kind: kinds[kind], took: S(took), in_a_row, retry_after: None, grace: S(grace) };
-                let delay = backoff.after_failure(&failure, &mut jitter);
-                prop_assert!(delay <= most && backoff.window <= most, "{delay:?}, {:?}", backoff.window);
-                prop_assert!(backoff.window >= before);
-                let crowded = kind < 2 && took >= 10;
-                let full = before >= (S(grace) / 3).max(RETRY_CAP);
-                prop_assert_eq!(backoff.window > before, crowded && !full, "{:?} after {:?}", backoff.window, failure);
-            }
-            let held = backoff.window;
-            let wait = backoff.after_success(Duration::ZERO, S(300), &mut jitter);
-            prop_assert!(wait >= held.max(S(300)) * 9 / 10 && wait <= held.max(S(300)) * 11 / 10);
-            prop_assert!(backoff.window <= held);
         }
 
         #[test]

@@ -18,7 +18,7 @@ use super::status::{self, Record};
 use super::sts::{TokenError, TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
+use crate::agent::{Action, Agent, Event, Exit, Outcome, Report, Setup, Step, Trouble, TroubleKind};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -212,11 +212,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
         match action {
             Action::ReadSetup => Done::Happened(Event::SetupRead(self.read_setup(now))),
             Action::Validate => {
-                // The agent asks only after a setup was read.
-                if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
-                    let (client, credential) = (Arc::clone(client), Arc::clone(credential));
-                    self.worker.submit(Job { client, credential, state_file: Arc::clone(state_file) });
-                }
+                self.submit(Step::Call);
+                Done::Nothing
+            }
+            Action::Knock => {
+                self.submit(Step::Knock);
                 Done::Nothing
             }
             Action::Show(outcome) => {
@@ -234,6 +234,14 @@ impl<'a, P: OutputPin> Node<'a, P> {
                 Done::Nothing
             }
             Action::Exit(exit) => Done::Ended(exit),
+        }
+    }
+
+    fn submit(&self, step: Step) {
+        // The agent asks only after a setup was read.
+        if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
+            let (client, credential) = (Arc::clone(client), Arc::clone(credential));
+            self.worker.submit(Job { step, client, credential, state_file: Arc::clone(state_file) });
         }
     }
 

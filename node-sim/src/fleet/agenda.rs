@@ -24,8 +24,17 @@ pub(super) enum Item {
     Answered(Call, Status),
     /// A node has waited long enough for an answer.
     GivenUp(Call),
-    /// A node calls.
-    Woken(u32),
+    /// A node turns to the server.
+    Woken(u32, Turn),
+}
+
+/// How a node turns to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    /// It asks about itself.
+    Call,
+    /// It asks whether anybody is in.
+    Knock,
 }
 
 /// What a node is answered.
@@ -192,7 +201,7 @@ impl Agenda {
         while let Some((at, item)) = before.next_before(u64::MAX) {
             match item {
                 Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => {}
-                Item::Answered(..) | Item::GivenUp(_) | Item::Woken(_) => self.add(at, item),
+                Item::Answered(..) | Item::GivenUp(_) | Item::Woken(..) => self.add(at, item),
             }
         }
     }
@@ -217,7 +226,7 @@ mod tests {
             3 => Item::Answered(call, Status::Good),
             4 => Item::Answered(call, Status::Cut),
             5 => Item::GivenUp(call),
-            _ => Item::Woken(call.node),
+            _ => Item::Woken(call.node, Turn::Call),
         }
     }
 
@@ -240,7 +249,7 @@ mod tests {
                 if random(200) == 0 {
                     agenda.forget_the_server();
                     sorted.retain(|Reverse((_, item))| {
-                        matches!(item, Item::Answered(..) | Item::GivenUp(_) | Item::Woken(_))
+                        matches!(item, Item::Answered(..) | Item::GivenUp(_) | Item::Woken(..))
                     });
                 }
                 if random(3) == 0 {
@@ -264,8 +273,8 @@ mod tests {
     fn what_was_taken_out_leaves_its_room_to_what_comes() {
         let mut agenda = Agenda::default();
         for at in 1..100_000 {
-            agenda.add(at * 10, Item::Woken(1));
-            assert_eq!(agenda.next_before(u64::MAX), Some((at * 10, Item::Woken(1))));
+            agenda.add(at * 10, Item::Woken(1, Turn::Call));
+            assert_eq!(agenda.next_before(u64::MAX), Some((at * 10, Item::Woken(1, Turn::Call))));
         }
         assert_eq!(agenda.entries.len(), 1);
     }

@@ -7,14 +7,14 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use jarvis_node::agent::{
-    Action, Agent, Answer, Claim, Event, Household, Jitter, Outcome, Pacing, Remembered, Settings, Setup,
-    Trouble, TroubleKind, Verdict,
+    Action, Agent, Answer, Claim, Event, Household, Jitter, OVERWHELMED, Outcome, Pacing, Remembered,
+    Settings, Setup, Trouble, TroubleKind, Verdict,
 };
 use jarvis_node::credential::NodeId;
 use jarvis_node::text::Text;
 use jarvis_node::time::{Instant, Now, UnixTime, millis};
 
-use super::agenda::{Agenda, Call, Item, Status};
+use super::agenda::{Agenda, Call, Item, Status, Turn};
 use super::server::Server;
 use super::{Plan, Tally};
 
@@ -27,15 +27,12 @@ const SETTINGS: Settings = Settings {
     clock_floor: None,
 };
 const CONNECT_TIMEOUT: u64 = 5_000;
-/// How long somebody may take to open.
-const KNOCK_TIMEOUT: u64 = 250;
 /// How soon a board without a listener refuses a connection.
 const REFUSAL: u64 = 2;
 
-/// Runs `plan` with a rule of this kind in each node; with `knocks`, a node whose last call failed asks first
-/// whether anybody is in.
-pub(super) fn run<P: Pacing + Send>(plan: &Plan, knocks: bool, pacing: impl Fn() -> P) -> Tally {
-    Fleet::new(plan, knocks, pacing).run()
+/// Runs `plan` with a rule of this kind in each node.
+pub(super) fn run<P: Pacing + Send>(plan: &Plan, pacing: impl Fn() -> P) -> Tally {
+    Fleet::new(plan, pacing).run()
 }
 
 struct Fleet<'a, P> {
@@ -49,10 +46,6 @@ struct Fleet<'a, P> {
     agents: Vec<Agent<P>>,
     /// The number of each node's last call, and whether it waits for the answer.
     serials: Vec<(u32, bool)>,
-    /// Whether a node asks first if anybody is in, once a call has failed.
-    knocks: bool,
-    /// Whether each node's last call did not fail.
-    well: Vec<bool>,
     server: Option<Server>,
     agenda: Agenda,
     tally: Tally,
@@ -75,6 +68,7 @@ enum Told {
 struct Words {
     setup: Setup,
     good: Answer,
+    open: Answer,
     unreachable: Answer,
     stalled: Answer,
     failed: Answer,
@@ -90,6 +84,7 @@ impl Words {
         Self {
             setup: Setup { claim: claim(), settings: SETTINGS },
             good: Answer::Valid(Household::default()),
+            open: Answer::Open,
             unreachable: inconclusive(TroubleKind::Unreachable),
             stalled: inconclusive(TroubleKind::Stalled),
             failed: inconclusive(TroubleKind::Busy),
@@ -105,7 +100,8 @@ impl Words {
             }
             Told::SetupRead => return Event::SetupRead(Ok(self.setup.clone())),
             Told::DeadlineReached => return Event::DeadlineReached,
-            Told::Answered(Status::Good | Status::Open) => &self.good,
+            Told::Answered(Status::Good) => &self.good,
+            Told::Answered(Status::Open) => &self.open,
             Told::Answered(Status::Failed) => &self.failed,
             Told::Answered(Status::NotAccepted) | Told::Refused => &self.unreachable,
             Told::Answered(Status::Cut) => &self.cut,
@@ -130,10 +126,8 @@ fn claim() -> Claim {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     at: u64,
-    /// It calls then. Else its deadline is then, and it has not been told.
-    calls: bool,
-    /// Somebody has been found away meanwhile.
-    refused: bool,
+    /// It calls or knocks then. Without, its deadline is then, and it has not been told.
+    turns: Option<Turn>,
     /// How often its grace has ended meanwhile.
     lapsed: u32,
 }
@@ -150,16 +144,17 @@ impl Alone {
     /// not to a deadline at `until` or later. That can be done at once, whatever others do meanwhile: nobody
     /// hears of it. And the node, which is large, is fetched from memory once.
     fn go_on<P: Pacing>(&self, agent: &mut Agent<P>, told: Told, now: u64, until: u64) -> Step {
-        let mut step = Step { at: now, calls: false, refused: false, lapsed: 0 };
+        let mut step = Step { at: now, turns: None, lapsed: 0 };
         let mut next = told;
         loop {
             let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
-            let (mut calls, mut reads) = (false, false);
+            let (mut turns, mut reads) = (None, false);
             // Looked at where they are: they take kilobytes.
             for action in &agent.handle(self.words.of(next), clocks) {
                 match action {
                     Action::ReadSetup => reads = true,
-                    Action::Validate => calls = true,
+                    Action::Validate => turns = Some(Turn::Call),
+                    Action::Knock => turns = Some(Turn::Knock),
                     Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
                     | Action::Publish
                     | Action::KeepOldSetup(_)
@@ -167,12 +162,11 @@ impl Alone {
                     Action::Show(_) => step.lapsed += 1,
                 }
             }
-            if calls && self.away.contains(&step.at) && self.away.contains(&(step.at + REFUSAL)) {
+            if turns.is_some() && self.away.contains(&step.at) && self.away.contains(&(step.at + REFUSAL)) {
                 step.at += REFUSAL;
-                step.refused = true;
                 next = Told::Refused;
-            } else if calls {
-                return Step { calls, ..step };
+            } else if turns.is_some() {
+                return Step { turns, ..step };
             } else if reads {
                 next = Told::SetupRead;
             } else {
@@ -187,7 +181,7 @@ impl Alone {
 }
 
 impl<'a, P: Pacing + Send> Fleet<'a, P> {
-    fn new(plan: &'a Plan, knocks: bool, pacing: impl Fn() -> P) -> Self {
+    fn new(plan: &'a Plan, pacing: impl Fn() -> P) -> Self {
         let mut seeds = Jitter::new(plan.seed);
         let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
         let gone = millis(plan.calm);
@@ -201,8 +195,6 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
             resting: Vec::new(),
             agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
             serials: (0..plan.nodes).map(|_| (0, false)).collect(),
-            knocks,
-            well: vec![true; plan.nodes as usize],
             server: None,
             agenda: Agenda::default(),
             tally: Tally::new(plan),
@@ -234,10 +226,9 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         while let Some((now, item)) = self.agenda.next_before(end) {
             self.tally.events += 1;
             match item {
-                Item::Woken(node) => self.call(node, self.knocks && !self.well[node as usize], now),
+                Item::Woken(node, turn) => self.call(node, turn, now),
                 Item::GivenUp(call) => {
                     if self.ends(call) {
-                        self.well[call.node as usize] = false;
                         self.tell(call.node, Told::Stalled, now);
                     }
                 }
@@ -254,12 +245,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     }
 
     fn is_answered(&mut self, node: u32, status: Status, now: u64) {
-        if status == Status::Open {
-            return self.call(node, false, now);
-        }
-        let good = status == Status::Good;
-        self.well[node as usize] = good;
-        self.tally.answered(node, good, now);
+        self.tally.answered(node, status == Status::Good, now);
         self.tell(node, Told::Answered(status), now);
     }
 
@@ -273,7 +259,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
                 server.has_checked(place, now, agenda, &awaited);
             }
             Item::PoolTimedOut(place, ticket) => server.pool_timed_out(place, ticket, now, agenda),
-            Item::Answered(..) | Item::GivenUp(_) | Item::Woken(_) => {}
+            Item::Answered(..) | Item::GivenUp(_) | Item::Woken(..) => {}
         }
     }
 
@@ -302,10 +288,9 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     }
 
     fn note(&mut self, node: u32, step: Step) {
-        self.well[node as usize] &= !step.refused;
         self.tally.lapsed += step.lapsed;
-        if step.calls {
-            self.agenda.add(step.at, Item::Woken(node));
+        if let Some(turn) = step.turns {
+            self.agenda.add(step.at, Item::Woken(node, turn));
         } else if step.at < self.end {
             self.resting.push((node, step.at));
         }
@@ -345,7 +330,8 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         }
     }
 
-    fn call(&mut self, node: u32, knocks: bool, now: u64) {
+    fn call(&mut self, node: u32, turn: Turn, now: u64) {
+        let knocks = turn == Turn::Knock;
         let (serial, awaits) = &mut self.serials[node as usize];
         *serial = serial.wrapping_add(1);
         *awaits = true;
@@ -358,12 +344,11 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         let accepted =
             self.server.as_mut().is_some_and(|server| server.is_called(call, now, &mut self.agenda));
         if accepted {
-            let patience = if knocks { KNOCK_TIMEOUT } else { millis(SETTINGS.request_timeout) };
-            self.agenda.add(now + patience, Item::GivenUp(call));
+            let patience = if knocks { OVERWHELMED } else { SETTINGS.request_timeout };
+            self.agenda.add(now + millis(patience), Item::GivenUp(call));
         } else if self.server.is_some() && now >= self.alone.away.end {
             // Nothing can come between this and the end of its patience.
             self.serials[node as usize].1 = false;
-            self.well[node as usize] = false;
             if now + CONNECT_TIMEOUT < self.end {
                 self.tell(node, Told::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
             }

@@ -39,7 +39,6 @@ const fn colour(policy: Policy) -> &'static str {
         Policy::Decorrelated => "#b05fc4",
         Policy::FullJitter => "#3d8fd1",
         Policy::Ours => "#2aa35a",
-        Policy::Knocking => "#8a7f2a",
     }
 }
 

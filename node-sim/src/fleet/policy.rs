@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Backoff, FIRST_RETRY, Failure, Jitter, Pacing, RETRY_CAP, exponential};
+use jarvis_node::agent::{
+    Backoff, FIRST_RETRY, Failure, Jitter, Knocked, Pacing, Pause, RETRY_CAP, exponential,
+};
 
 use super::{Plan, Tally, nodes};
 
@@ -21,22 +23,12 @@ pub enum Policy {
     FullJitter,
     /// The agent's.
     Ours,
-    /// The same, and after a failure a call only once `GET /health` is answered within a quarter of a second:
-    /// a trial of what could come next.
-    Knocking,
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::None,
-        Self::Exponential,
-        Self::EqualJitter,
-        Self::Decorrelated,
-        Self::FullJitter,
-        Self::Ours,
-        Self::Knocking,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::Exponential, Self::EqualJitter, Self::Decorrelated, Self::FullJitter, Self::Ours];
 
     /// Its name on the command line and in tables.
     #[must_use]
@@ -48,19 +40,17 @@ impl Policy {
             Self::Decorrelated => "decorrelated",
             Self::FullJitter => "full-jitter",
             Self::Ours => "ours",
-            Self::Knocking => "knocking",
         }
     }
 
     pub(super) fn run(self, plan: &Plan) -> Tally {
         match self {
-            Self::None => nodes::run(plan, false, || Published::None),
-            Self::Exponential => nodes::run(plan, false, || Published::Exponential),
-            Self::EqualJitter => nodes::run(plan, false, || Published::EqualJitter),
-            Self::Decorrelated => nodes::run(plan, false, || Published::Decorrelated { before: FIRST_RETRY }),
-            Self::FullJitter => nodes::run(plan, false, || Published::FullJitter),
-            Self::Ours => nodes::run(plan, false, Backoff::default),
-            Self::Knocking => nodes::run(plan, true, Backoff::default),
+            Self::None => nodes::run(plan, || Published::None),
+            Self::Exponential => nodes::run(plan, || Published::Exponential),
+            Self::EqualJitter => nodes::run(plan, || Published::EqualJitter),
+            Self::Decorrelated => nodes::run(plan, || Published::Decorrelated { before: FIRST_RETRY }),
+            Self::FullJitter => nodes::run(plan, || Published::FullJitter),
+            Self::Ours => nodes::run(plan, Backoff::default),
         }
     }
 }
@@ -79,9 +69,9 @@ enum Published {
 }
 
 impl Pacing for Published {
-    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Duration {
+    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause {
         let ceiling = exponential(failure.in_a_row);
-        match self {
+        Pause::call(match self {
             Self::None => NO_BACKOFF,
             Self::Exponential => ceiling,
             Self::EqualJitter => ceiling / 2 + jitter.up_to(ceiling / 2),
@@ -91,11 +81,15 @@ impl Pacing for Published {
                 *before
             }
             Self::FullJitter => jitter.up_to(ceiling),
-        }
+        })
     }
 
-    fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Duration {
-        jitter.around(regular)
+    fn after_knock(&mut self, _knocked: &Knocked, _jitter: &mut Jitter) -> Pause {
+        Pause::call(Duration::ZERO)
+    }
+
+    fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause {
+        Pause::call(jitter.around(regular))
     }
 
     fn start_anew(&mut self) {}
