@@ -12,7 +12,7 @@
 //!       │      Waiting ─────────► Waiting ───┘
 //!       │    (to read)            (to call)
 //!       │         ▲                │ deadline; the clock is set
-//!       │         │ denied, 401    ▼ Validate
+//!       │         │ denied, 401    ▼ Knock, Validate
 //!       └─────────┴──────────── Calling ──► Waiting (to call): valid, or trouble and backoff
 //! ```
 
@@ -26,7 +26,10 @@ mod trouble;
 
 use core::time::Duration;
 
-pub use self::backoff::{FIRST_RETRY, Jitter, RETRY_CAP};
+pub use self::backoff::{
+    AWAY_RETRY, Backoff, FIRST_RETRY, FIRST_WINDOW, Failure, Jitter, Knocked, OVERWHELMED, PROMPT, Pacing,
+    Pause, QUIET, RETRY_CAP, Step, exponential,
+};
 pub use self::event::{Action, Answer, Claim, Event, Exit, Household, Remembered, Settings, Setup, Verdict};
 pub use self::outcome::Outcome;
 pub use self::report::{Report, Source};
@@ -54,9 +57,9 @@ enum Activity {
     Reading { since: Instant },
     /// Nothing to do before `until`.
     Waiting { until: Instant, then: Next },
-    /// `Validate` was asked for. With `stale`, the setup may have changed since: the answer is
+    /// `Knock` or `Validate` was asked for. With `stale`, the setup may have changed since: the answer is
     /// about the old one and counts for nothing.
-    Calling { lost_at: Instant, stale: bool },
+    Calling { since: Instant, lost_at: Instant, stale: bool },
     /// The end was asked for.
     Ended,
 }
@@ -75,9 +78,9 @@ struct Obstacle {
     at: Instant,
 }
 
-/// The agent of one node.
+/// The agent of one node, which asks the server again by the rule `P`.
 #[derive(Debug)]
-pub struct Agent {
+pub struct Agent<P = Backoff> {
     activity: Activity,
     setup: Option<Setup>,
     remembered: Option<Remembered>,
@@ -86,6 +89,9 @@ pub struct Agent {
     confirmed: bool,
     obstacle: Option<Obstacle>,
     failures: u32,
+    /// How the server is turned to next, or is now.
+    step: Step,
+    pacing: P,
     jitter: Jitter,
     splay_due: bool,
     shown: Option<Outcome>,
@@ -95,6 +101,14 @@ impl Agent {
     /// An agent to which nothing has happened yet; `seed` decides its random delays.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::with_pacing(seed, Backoff::default())
+    }
+}
+
+impl<P: Pacing> Agent<P> {
+    /// The same with another rule for when the server is asked again.
+    #[must_use]
+    pub fn with_pacing(seed: u64, pacing: P) -> Self {
         Self {
             activity: Activity::Unstarted,
             setup: None,
@@ -103,6 +117,8 @@ impl Agent {
             confirmed: false,
             obstacle: None,
             failures: 0,
+            step: Step::Call,
+            pacing,
             jitter: Jitter::new(seed),
             splay_due: true,
             shown: None,
@@ -241,40 +257,64 @@ impl Agent {
             return self.wait(CLOCK_RECHECK, Next::Call, now);
         }
         let lost_at = now.instant + setup.settings.request_timeout + ANSWER_OVERDUE;
-        self.activity = Activity::Calling { lost_at, stale: false };
-        act(actions, Action::Validate);
+        self.activity = Activity::Calling { since: now.instant, lost_at, stale: false };
+        let action = match self.step {
+            Step::Call => Action::Validate,
+            Step::Knock => Action::Knock,
+        };
+        act(actions, action);
     }
 
     fn learn(&mut self, answer: Answer, now: Now, actions: &mut Actions) {
-        let Activity::Calling { stale, .. } = self.activity else { return };
+        let Activity::Calling { since, stale, .. } = self.activity else { return };
         if stale {
             return self.read_setup(now, actions);
         }
         let at = now.instant;
+        let took = at.since(since);
+        let settings = self.setup.as_ref().map(|setup| setup.settings);
+        let grace = settings.map_or(Duration::ZERO, |settings| settings.offline_grace);
         match answer {
             Answer::Valid(household) => {
                 self.settle(Verdict::Valid { at, household });
-                let revalidate = self.setup.as_ref().map_or(SETUP_RECHECK, |s| s.settings.revalidate);
-                self.wait_about(revalidate, Next::Call, now);
+                let revalidate = settings.map_or(SETUP_RECHECK, |settings| settings.revalidate);
+                let pause = self.pacing.after_success(took, revalidate, &mut self.jitter);
+                self.pause(pause, Next::Call, now);
             }
             Answer::Denied(reason) => {
                 self.settle(Verdict::Denied { at, reason });
+                self.step = Step::Call;
                 self.wait_about(REJECTED_RETRY, Next::Read, now);
             }
+            Answer::Open => {
+                let pause = self.pacing.after_knock(&Knocked { at, took, grace }, &mut self.jitter);
+                if pause == Pause::call(Duration::ZERO) {
+                    self.step = Step::Call;
+                    self.call(now, actions);
+                } else {
+                    self.pause(pause, self.after_trouble(), now);
+                }
+            }
             Answer::Inconclusive { trouble, retry_after } => {
-                let app_rejected = trouble.kind == TroubleKind::AppRejected;
+                let kind = trouble.kind;
                 self.obstacle = Some(Obstacle { trouble, at });
                 self.failures = self.failures.saturating_add(1);
-                if app_rejected {
+                if kind == TroubleKind::AppRejected {
+                    self.step = Step::Call;
                     self.wait_about(REJECTED_RETRY, Next::Read, now);
                 } else {
-                    let delay = self.jitter.retry(self.failures, retry_after);
-                    // A rejected credential may have been replaced while the server was away.
-                    let rejected = matches!(self.verdict, Some(Verdict::Denied { .. }));
-                    self.wait(delay, if rejected { Next::Read } else { Next::Call }, now);
+                    let (in_a_row, knocked) = (self.failures, self.step == Step::Knock);
+                    let failure = Failure { kind, knocked, at, took, in_a_row, retry_after, grace };
+                    let pause = self.pacing.after_failure(&failure, &mut self.jitter);
+                    self.pause(pause, self.after_trouble(), now);
                 }
             }
         }
+    }
+
+    /// A rejected credential may have been replaced while the server was away.
+    const fn after_trouble(&self) -> Next {
+        if matches!(self.verdict, Some(Verdict::Denied { .. })) { Next::Read } else { Next::Call }
     }
 
     fn settle(&mut self, verdict: Verdict) {
@@ -308,12 +348,19 @@ impl Agent {
 
     fn reload(&mut self, now: Now, actions: &mut Actions) {
         self.failures = 0;
+        self.step = Step::Call;
+        self.pacing.start_anew();
         if let Activity::Calling { stale, .. } = &mut self.activity {
             *stale = true;
         } else {
             self.splay_due = false;
             self.read_setup(now, actions);
         }
+    }
+
+    fn pause(&mut self, pause: Pause, then: Next, now: Now) {
+        self.step = pause.then;
+        self.wait(pause.wait, then, now);
     }
 
     fn wait(&mut self, delay: Duration, then: Next, now: Now) {

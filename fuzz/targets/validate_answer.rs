@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::{Answer, Jitter, RETRY_CAP};
+use jarvis_node::agent::{Answer, Jitter, RETRY_CAP, exponential};
 use jarvis_node::host::auth_client::AuthClient;
 use jarvis_node::host::fuzzing::{Answered, conclude};
 use jarvis_node::text::Text;
@@ -33,8 +33,9 @@ fuzz_target!(|input: &[u8]| {
                 assert!(household.id.is_none() || body["household_id"].is_string());
             }
         }
+        Answer::Open => panic!("nobody knocked"),
         Answer::Inconclusive { retry_after, .. } => {
-            let delay = Jitter::new(input.len() as u64).retry(3, *retry_after);
+            let delay = Jitter::new(input.len() as u64).retry(exponential(3), *retry_after);
             assert!(delay <= RETRY_CAP + RETRY_CAP / 10, "{delay:?}");
             let plainly_no = r#"{"valid":false,"reason":null}"#;
             assert!(given.status != 200 || given.body != plainly_no.as_bytes());

@@ -5,9 +5,11 @@
 //!   LED that is drawn instead of lit; [`story`] tells with it what a node goes through, and
 //!   [`board`] shows it on a web page and lets one break what it needs.
 //! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] are
-//!   stories in it, from files.
+//!   stories in it, from files;
+//! - [`fleet`]: many agents and one server in virtual time, and what they do to each other.
 
 pub mod board;
+pub mod fleet;
 pub mod live;
 pub mod real_server;
 pub mod scenarios;

@@ -62,7 +62,7 @@ impl LiveNode {
                     // Nobody may be listening any more.
                     let _ = tell.send(news);
                 }
-                Notice::Known(_) | Notice::Asked | Notice::Answered(_) => {}
+                Notice::Known(_) | Notice::Asked(_) | Notice::Answered(_) => {}
                 Notice::KeptOldSetup(trouble) => {
                     screen.say(&format!("{}; the setup before stays in use", trouble.reason));
                 }

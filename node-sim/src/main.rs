@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use node_sim::screen::Screen;
-use node_sim::{board, real_server, scenarios, story};
+use node_sim::{board, fleet, real_server, scenarios, story};
 
 const HELP: &str = "\
 Runs a Jarvis node on this machine, with an LED drawn in the terminal.
@@ -29,6 +29,8 @@ Usage:
                                          tells them with the seeds from N on, K of them; what is
                                          not as expected is told with its seed and the least that
                                          has to happen for it, and the exit code is 1
+  node-sim fleet --nodes N [options]     N nodes and one server after an outage, in virtual time;
+                                         node-sim fleet --help says more
   node-sim --help | --version
 ";
 
@@ -42,12 +44,17 @@ enum Invocation {
 }
 
 fn main() -> ExitCode {
+    let mut fleet = lexopt::Parser::from_env();
+    if let Ok(Some(Value(first))) = fleet.next()
+        && first == "fleet"
+    {
+        return match fleet::command(fleet) {
+            Ok(text) => print(&text),
+            Err(sentence) => complain(&sentence, 64),
+        };
+    }
     match parse(lexopt::Parser::from_env()) {
-        Ok(Invocation::Print(text)) => {
-            // Whoever reads may have had enough.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+        Ok(Invocation::Print(text)) => print(text),
         Ok(Invocation::Story) => with_screen(|screen| story::tell(screen).map_err(|e| e.to_string())),
         Ok(Invocation::RealServer { url, config }) => {
             with_screen(|screen| real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string()))
@@ -110,6 +117,12 @@ fn with_screen(show: impl FnOnce(&Screen) -> Result<(), String>) -> ExitCode {
     let shown = show(&screen);
     screen.finish();
     ended(shown)
+}
+
+fn print(text: &str) -> ExitCode {
+    // Whoever reads may have had enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
 }
 
 fn complain(sentence: &str, code: u8) -> ExitCode {

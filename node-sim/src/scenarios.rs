@@ -14,6 +14,7 @@ use crate::world::{History, World};
 
 pub mod command;
 mod expectation;
+mod folded;
 mod form;
 mod many;
 mod moment;
@@ -150,10 +151,10 @@ impl Scenario {
         }
     }
 
-    /// What is written down of it.
+    /// What is written down of it; what comes again and again is only counted.
     #[must_use]
     pub fn transcript(&self, seed: u64) -> String {
-        format!("# {}\n{}", self.about, self.run(seed).history)
+        format!("# {}\n{}", self.about, folded::folded(&self.run(seed).history.to_string()))
     }
 
     /// Tells the story with these events instead of its own, some of which are left out; what is expected

@@ -314,6 +314,12 @@ impl World {
                 self.history.note(at, What::Read(told));
                 Some(Event::SetupRead(read))
             }
+            Action::Knock => {
+                let (after, answer) = self.server.knock(&self.board, &mut self.chance);
+                self.in_flight = Some((at + after, answer, None));
+                self.history.note(at, What::Knocked);
+                None
+            }
             Action::Validate => {
                 let files = self.loaded.as_ref().unwrap_or(&self.board.files);
                 let (after, answer) = self.server.answer(&self.board, files, self.now.wall, &mut self.chance);

@@ -149,6 +149,7 @@ fn a_week_of_mishaps_breaks_no_rule_and_ends_well() {
                 What::Befell { .. } => happened += 1,
                 What::Began
                 | What::Read(_)
+                | What::Knocked
                 | What::Answered(_)
                 | What::KeptOldSetup(_)
                 | What::Household(_)

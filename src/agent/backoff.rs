@@ -1,14 +1,124 @@
 //! When to try again: spread at random, so that nodes which fell over together do not come
 //! back together (the service deadlocks from 15 calls at once, jarvis-auth-wire.md, "Load").
+//!
+//! Who refuses a connection is away, and to look again soon costs it nothing: the node at home knows within a
+//! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed. Whether a
+//! server is, can be had for a millisecond of its time: `GET /health` hangs exactly while its threads are taken. So a
+//! node that waits for its turn knocks, and all who wait learn of one deadlock that they come too fast. What this
+//! does to fleets of every size stands in docs/fleet.md.
 
 use core::time::Duration;
 
-use crate::time::millis;
+use super::TroubleKind;
+use crate::time::{Instant, millis};
 
-/// The ceiling of the first retry's delay.
+mod rule;
+
+pub use self::rule::{AWAY_RETRY, Backoff, FIRST_WINDOW, OVERWHELMED, PROMPT, QUIET};
+
+/// The ceiling of the first retry's delay after most failures.
 pub const FIRST_RETRY: Duration = Duration::from_secs(2);
-/// The highest ceiling, and the longest `Retry-After` that is honoured.
+/// The highest such ceiling, and the longest `Retry-After` that is honoured.
 pub const RETRY_CAP: Duration = Duration::from_secs(300);
+
+/// A rule for when the server is asked again. The device's agent has one, fixed when it is compiled; the
+/// simulator gives the same agent others, to compare them.
+pub trait Pacing {
+    /// What to do after an attempt that told nothing of the node.
+    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause;
+
+    /// What to do after a knock that was answered. A rule that never knocks calls.
+    fn after_knock(&mut self, knocked: &Knocked, jitter: &mut Jitter) -> Pause;
+
+    /// What to do after a good verdict that took `took` to come; `regular` is what is configured.
+    fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause;
+
+    /// Somebody has changed something, perhaps the server: what was learnt of it counts no more.
+    fn start_anew(&mut self);
+}
+
+/// How the server is turned to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Step {
+    /// Ask it about the node.
+    #[default]
+    Call,
+    /// Ask it only whether it has time.
+    Knock,
+}
+
+/// What comes next, and after how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// How long to wait.
+    pub wait: Duration,
+    /// What to do then.
+    pub then: Step,
+}
+
+impl Pause {
+    /// Call after this.
+    #[must_use]
+    pub const fn call(wait: Duration) -> Self {
+        Self { wait, then: Step::Call }
+    }
+
+    /// Knock after this.
+    #[must_use]
+    pub const fn knock(wait: Duration) -> Self {
+        Self { wait, then: Step::Knock }
+    }
+}
+
+/// An attempt that told nothing of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What stood in the way.
+    pub kind: TroubleKind,
+    /// Whether it was only a knock.
+    pub knocked: bool,
+    /// When it failed.
+    pub at: Instant,
+    /// How long the attempt took.
+    pub took: Duration,
+    /// How many there were in a row, this one included.
+    pub in_a_row: u32,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
+    /// How long a good verdict counts without a fresh one.
+    pub grace: Duration,
+}
+
+impl Failure {
+    /// Nobody was there to be bothered.
+    const fn is_of_nobody(&self) -> bool {
+        matches!(self.kind, TroubleKind::NameUnknown | TroubleKind::Unreachable)
+    }
+
+    /// Somebody was, and could not cope.
+    fn is_of_somebody_overwhelmed(&self) -> bool {
+        let told_nothing =
+            matches!(self.kind, TroubleKind::Stalled | TroubleKind::Busy | TroubleKind::ClosedEarly);
+        told_nothing && self.took >= OVERWHELMED
+    }
+}
+
+/// A knock that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knocked {
+    /// When.
+    pub at: Instant,
+    /// How long that took.
+    pub took: Duration,
+    /// How long a good verdict counts without a fresh one.
+    pub grace: Duration,
+}
+
+/// [`FIRST_RETRY`], doubled with each further failure up to [`RETRY_CAP`].
+#[must_use]
+pub fn exponential(failures: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(RETRY_CAP)
+}
 
 /// Random numbers for spreading calls over time; not for secrets. SplitMix64 (Steele, Lea and
 /// Flood, 2014): kept here because recorded transcripts depend on its numbers.
@@ -42,13 +152,9 @@ impl Jitter {
         mean - tenth + self.up_to(tenth * 2)
     }
 
-    /// How long to wait after the `failures`-th failure in a row: exponential with full jitter
-    /// (any time up to a ceiling that doubles from [`FIRST_RETRY`] to [`RETRY_CAP`]), but not
-    /// before `retry_after`, of which at most [`RETRY_CAP`] is honoured; what the server asks
-    /// of everyone is spread by up to a tenth.
-    pub fn retry(&mut self, failures: u32, retry_after: Option<Duration>) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        let ceiling = FIRST_RETRY.saturating_mul(1 << doublings).min(RETRY_CAP);
+    /// Any time up to `ceiling`, but not before `retry_after`, of which at most [`RETRY_CAP`] is honoured;
+    /// what the server asks of everyone is spread by up to a tenth.
+    pub fn retry(&mut self, ceiling: Duration, retry_after: Option<Duration>) -> Duration {
         let delay = self.up_to(ceiling);
         match retry_after.map(|asked| asked.min(RETRY_CAP)) {
             Some(asked) => delay.max(asked + self.up_to(asked / 10)),
@@ -76,7 +182,7 @@ mod tests {
     fn the_ceiling_doubles_up_to_the_cap_and_all_of_it_is_used() {
         let mut jitter = Jitter::new(1);
         for (failures, ceiling) in [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (10, 300), (u32::MAX, 300)] {
-            let (low, high) = extremes(|| jitter.retry(failures, None));
+            let (low, high) = extremes(|| jitter.retry(exponential(failures), None));
             assert!(high <= S(ceiling) && high > S(ceiling) * 99 / 100, "{failures}: {high:?}");
             assert!(low < S(ceiling) / 100, "{failures}: {low:?}");
         }
@@ -85,9 +191,9 @@ mod tests {
     #[test]
     fn retry_after_is_honoured_up_to_the_cap_and_spread() {
         let mut jitter = Jitter::new(2);
-        let (low, high) = extremes(|| jitter.retry(1, Some(S(60))));
+        let (low, high) = extremes(|| jitter.retry(exponential(1), Some(S(60))));
         assert!(low >= S(60) && high > S(65) && high <= S(66), "{low:?} {high:?}");
-        let (low, high) = extremes(|| jitter.retry(1, Some(S(1_000_000))));
+        let (low, high) = extremes(|| jitter.retry(exponential(1), Some(S(1_000_000))));
         assert!(low >= S(300) && high <= S(330), "{low:?} {high:?}");
     }
 
@@ -109,14 +215,14 @@ mod tests {
             asked in prop::option::of((0..=u64::MAX, 0..1_000_000_000_u32)),
         ) {
             let asked = asked.map(|(secs, nanos)| Duration::new(secs, nanos));
-            let delay = Jitter::new(seed).retry(failures, asked);
+            let delay = Jitter::new(seed).retry(exponential(failures), asked);
             let most = RETRY_CAP + asked.map_or(Duration::ZERO, |_| RETRY_CAP / 10);
             prop_assert!(delay <= most, "{delay:?}");
             let least = asked.map_or(Duration::ZERO, |asked| asked.min(RETRY_CAP));
             prop_assert!(delay >= least, "{delay:?} of {asked:?}");
             // Two seconds, doubled with each failure, but reckoned without shifting bits.
             let ceiling = (1..failures.clamp(1, 20)).fold(2.0, |secs: f64, _| (secs * 2.0).min(300.0));
-            let alone = Jitter::new(seed).retry(failures, None).as_secs_f64();
+            let alone = Jitter::new(seed).retry(exponential(failures), None).as_secs_f64();
             prop_assert!(alone <= ceiling, "{alone} of {ceiling}");
         }
 
@@ -126,14 +232,14 @@ mod tests {
             let mut jitter = Jitter::new(seed);
             let mut quarters = [0; 4];
             for _ in 0..200 {
-                let delay = jitter.retry(failures, None);
+                let delay = jitter.retry(exponential(failures), None);
                 quarters[(delay.as_millis() * 4 / (ceiling.as_millis() + 1)) as usize] += 1;
             }
             // 50 of each are to be expected; one case in 10^9 is outside of this by chance.
             prop_assert!(quarters.iter().all(|n| (12..=95).contains(n)), "{quarters:?}");
             let delays = |seed| {
                 let mut jitter = Jitter::new(seed);
-                [0; 8].map(|_| jitter.retry(8, Some(RETRY_CAP)))
+                [0; 8].map(|_| jitter.retry(exponential(8), Some(RETRY_CAP)))
             };
             prop_assert!(seed == other || delays(seed) != delays(other));
         }

@@ -15,7 +15,7 @@ pub enum Event {
     Started(Option<Remembered>),
     /// Answer to [`Action::ReadSetup`].
     SetupRead(Result<Setup, Trouble>),
-    /// Answer to [`Action::Validate`].
+    /// Answer to [`Action::Validate`] or [`Action::Knock`].
     Answered(Answer),
     /// The moment named by [`super::Agent::deadline`] has come.
     DeadlineReached,
@@ -33,6 +33,9 @@ pub enum Action {
     /// Ask the server whether the node is valid, with what was read last; answer with
     /// [`Event::Answered`]. At most one is under way.
     Validate,
+    /// Ask the server whether it has time, and nothing else; answer with [`Event::Answered`], which holds
+    /// no verdict. Under way instead of a validation, never beside one.
+    Knock,
     /// The outcome has changed: put it on the LED, log it, tell the service manager.
     Show(Outcome),
     /// What [`super::Agent::report`] says has changed: write it where others read it.
@@ -48,7 +51,7 @@ pub enum Action {
 pub enum Exit {
     /// It was asked to.
     Asked,
-    /// An answer to [`Action::Validate`] is overdue by its own time-outs: our own bug, and only
+    /// An answer to [`Action::Validate`] or [`Action::Knock`] is overdue by its own time-outs: our own bug, and only
     /// a fresh process mends it.
     AnswerLost,
 }
@@ -101,13 +104,15 @@ pub struct Setup {
     pub settings: Settings,
 }
 
-/// What came of one validation.
+/// What came of one validation, or of one knock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// `valid:true`, with our own node id.
     Valid(Household),
     /// `valid:false`, with the server's reason: the only denial there is.
     Denied(Text<200>),
+    /// Somebody is there. Only a knock is answered so, and it says nothing about the node.
+    Open,
     /// Anything else: says nothing about the node.
     Inconclusive {
         /// What it was.

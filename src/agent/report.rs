@@ -1,6 +1,6 @@
 //! What the agent knows, for people and programs.
 
-use super::{Activity, Agent, Claim, Household, Outcome, Remembered, Verdict};
+use super::{Activity, Agent, Claim, Household, Outcome, Pacing, Remembered, Verdict};
 use crate::time::Instant;
 use crate::wire::reasons;
 
@@ -40,7 +40,7 @@ pub struct Report<'a> {
     pub verdict: Option<(&'a Claim, &'a Verdict)>,
 }
 
-impl Agent {
+impl<P: Pacing> Agent<P> {
     /// What the agent knows at `now`.
     #[must_use]
     pub fn report(&self, now: Instant) -> Report<'_> {

@@ -1,5 +1,6 @@
 //! The agent, driven by hand: one file for each thing it is about.
 
+mod crowds;
 mod grace;
 mod properties;
 mod retries;
@@ -114,20 +115,36 @@ impl Scenario {
         wait
     }
 
-    /// Waits for the next call, through whatever deadlines and readings come before it.
+    /// Waits for the next call, through whatever deadlines, readings and knocks come before it; knocks are
+    /// answered at once.
     fn until_call(&mut self) -> Duration {
         let start = self.now.instant;
-        for _ in 0..100 {
+        for _ in 0..10_000 {
             if self.wants(&Action::Validate) {
                 return self.now.instant.since(start);
             }
-            if self.wants(&Action::ReadSetup) {
+            if self.wants(&Action::Knock) {
+                self.answered(Answer::Open);
+            } else if self.wants(&Action::ReadSetup) {
                 self.reads(setup());
             } else {
                 self.until_deadline();
             }
         }
         panic!("no call ever comes");
+    }
+
+    /// Waits for the next call or knock.
+    fn until_turn(&mut self) -> Duration {
+        let start = self.now.instant;
+        while !self.wants(&Action::Validate) && !self.wants(&Action::Knock) {
+            if self.wants(&Action::ReadSetup) {
+                self.reads(setup());
+            } else {
+                self.until_deadline();
+            }
+        }
+        self.now.instant.since(start)
     }
 
     fn wants(&self, action: &Action) -> bool {

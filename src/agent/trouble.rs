@@ -129,6 +129,12 @@ impl TroubleKind {
         }
     }
 
+    /// Whether nobody was there, or nothing came from whoever was.
+    #[must_use]
+    pub const fn is_no_answer(self) -> bool {
+        matches!(self, Self::NameUnknown | Self::Unreachable | Self::Stalled)
+    }
+
     /// Whether the server itself said so. A failed connection is nobody's word.
     #[must_use]
     pub const fn is_the_servers_word(self) -> bool {

@@ -15,7 +15,7 @@ use super::config::{Config, Via};
 use super::http_client::{HttpClient, JSON, Post, Response};
 use super::json;
 use super::tls::Tls;
-use crate::agent::{Answer, Household, Trouble, TroubleKind};
+use crate::agent::{Answer, Household, OVERWHELMED, Trouble, TroubleKind};
 use crate::credential::{Credential, NodeId};
 use crate::text::Text;
 use crate::time::UnixTime;
@@ -87,6 +87,15 @@ impl AuthClient {
     #[must_use]
     pub fn validate(&self, credential: &Credential) -> Reply {
         self.ask(credential).map_or_else(Reply::from, |response| self.conclude(&response, credential))
+    }
+
+    /// Asks only whether the service has time. Only where nobody is there, or says nothing for long, is that
+    /// told; all else is for a call to find out.
+    #[must_use]
+    pub fn knock(&self) -> Reply {
+        self.http
+            .knock(OVERWHELMED)
+            .map_or_else(Reply::from, |()| Reply { answer: Answer::Open, server_time: None })
     }
 
     fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
@@ -181,7 +190,7 @@ fn withheld(answer: Answer) -> Answer {
     match answer {
         Answer::Denied(_) => Answer::Denied(Text::format(format_args!("({NOT_SHOWN})"))),
         Answer::Valid(household) => Answer::Valid(Household { id: None, ..household }),
-        inconclusive @ Answer::Inconclusive { .. } => inconclusive,
+        told_nothing @ (Answer::Open | Answer::Inconclusive { .. }) => told_nothing,
     }
 }
 

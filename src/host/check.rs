@@ -29,7 +29,12 @@ pub fn check(config_file: PathBuf) -> (Outcome, View) {
                 Action::Validate => {
                     next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
                 }
-                Action::KeepOldSetup(_) | Action::Show(_) | Action::Publish | Action::Exit(_) => {}
+                // One call needs no knock.
+                Action::Knock
+                | Action::KeepOldSetup(_)
+                | Action::Show(_)
+                | Action::Publish
+                | Action::Exit(_) => {}
             }
         }
     }

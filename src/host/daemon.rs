@@ -14,7 +14,7 @@ use super::pin::{self, BoardPin};
 use super::run::{Node, Notice};
 use super::setup::Reader;
 use super::systemd;
-use crate::agent::{Answer, Exit, Outcome, Report};
+use crate::agent::{Answer, Exit, Outcome, Report, Step};
 use crate::lamp::Lamp;
 
 /// Runs until SIGTERM or SIGINT.
@@ -60,9 +60,11 @@ fn notify(notice: Notice<'_>) {
             log(&report);
         }
         Notice::Known(_) => {}
-        Notice::Asked => debug!("asking"),
+        Notice::Asked(Step::Call) => debug!("asking"),
+        Notice::Asked(Step::Knock) => debug!("looking whether anybody is there"),
         Notice::Answered(Answer::Valid(_)) => debug!("answered: valid"),
         Notice::Answered(Answer::Denied(reason)) => debug!("answered: denied, {reason}"),
+        Notice::Answered(Answer::Open) => debug!("somebody is"),
         Notice::Answered(Answer::Inconclusive { trouble, .. }) => debug!("no answer: {}", trouble.reason),
         Notice::KeptOldSetup(trouble) => {
             warn!(

@@ -76,6 +76,8 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
     let unproven = match answer {
         Answer::Valid(_) => None,
         Answer::Denied(reason) => return Err(NotInstalled::Rejected(format!("{reason}"))),
+        // Only knocks are answered so.
+        Answer::Open => Some(String::from("Nothing was asked.")),
         Answer::Inconclusive { trouble, .. } => {
             let why = format!("{}. {}", trouble.reason, trouble.fix);
             if old.is_some() {

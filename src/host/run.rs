@@ -18,7 +18,7 @@ use super::status::{self, Record};
 use super::sts::{TokenError, TokenJob, TokenWorker};
 use super::systemd::Heartbeat;
 use super::worker::{Job, Worker};
-use crate::agent::{Action, Agent, Answer, Event, Exit, Outcome, Report, Setup, Trouble, TroubleKind};
+use crate::agent::{Action, Agent, Answer, Event, Exit, Outcome, Report, Setup, Step, Trouble, TroubleKind};
 use crate::lamp::Lamp;
 use crate::time::Now;
 
@@ -29,8 +29,8 @@ pub enum Notice<'a> {
     Shown(Report<'a>),
     /// What is known has changed, if only when the server is next asked.
     Known(Report<'a>),
-    /// The server is asked.
-    Asked,
+    /// The server is asked, or only whether it has time.
+    Asked(Step),
     /// What came of that.
     Answered(&'a Answer),
     /// What was read anew cannot be used, so what was read before stays in use.
@@ -230,12 +230,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
         match action {
             Action::ReadSetup => Done::Happened(Event::SetupRead(self.read_setup(now))),
             Action::Validate => {
-                // The agent asks only after a setup was read.
-                if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
-                    let (client, credential) = (Arc::clone(client), Arc::clone(credential));
-                    self.worker.submit(Job { client, credential, state_file: Arc::clone(state_file) });
-                    (self.notify)(Notice::Asked);
-                }
+                self.submit(Step::Call);
+                Done::Nothing
+            }
+            Action::Knock => {
+                self.submit(Step::Knock);
                 Done::Nothing
             }
             Action::Show(outcome) => {
@@ -254,6 +253,15 @@ impl<'a, P: OutputPin> Node<'a, P> {
                 Done::Nothing
             }
             Action::Exit(exit) => Done::Ended(exit),
+        }
+    }
+
+    fn submit(&mut self, step: Step) {
+        // The agent asks only after a setup was read.
+        if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
+            let (client, credential) = (Arc::clone(client), Arc::clone(credential));
+            self.worker.submit(Job { step, client, credential, state_file: Arc::clone(state_file) });
+            (self.notify)(Notice::Asked(step));
         }
     }
 

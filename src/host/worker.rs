@@ -13,15 +13,17 @@ use super::auth_client::{AuthClient, Reply};
 use super::clock;
 use super::inbox::{Message, Sender};
 use super::state_file::{self, Shown, State};
-use crate::agent::Answer;
+use crate::agent::{Answer, Step};
 use crate::credential::Credential;
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;
 
-/// One validation to be made.
+/// One validation to be made, or one knock.
 #[derive(Debug)]
 pub struct Job {
+    /// Which.
+    pub step: Step,
     /// Whom to ask.
     pub client: Arc<AuthClient>,
     /// With what.
@@ -48,8 +50,11 @@ impl Worker {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
             let mut complained = false;
-            for Job { client, credential, state_file } in jobs {
-                let Reply { answer, server_time } = client.validate(&credential);
+            for Job { step, client, credential, state_file } in jobs {
+                let Reply { answer, server_time } = match step {
+                    Step::Call => client.validate(&credential),
+                    Step::Knock => client.knock(),
+                };
                 let accepted = matches!(answer, Answer::Valid(_));
                 inbox.send(Message::Answered(answer));
                 // After the answer, and here, since a card takes its time.

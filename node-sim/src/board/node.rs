@@ -78,7 +78,7 @@ pub fn run(request: Request) -> io::Result<()> {
         tell(&match notice {
             Notice::Shown(report) => Told::Shown(shown(at_ms, &report)),
             Notice::Known(report) => Told::Known(known(&report)),
-            Notice::Asked => {
+            Notice::Asked(_) => {
                 asked_at = at_ms;
                 Told::Asked { at_ms }
             }
@@ -160,6 +160,7 @@ fn verdict(answer: &Answer) -> (Option<bool>, String) {
     match answer {
         Answer::Valid(_) => (Some(true), "valid".into()),
         Answer::Denied(reason) => (Some(false), format!("denied: {reason}")),
+        Answer::Open => (None, "the server is there".into()),
         Answer::Inconclusive { trouble, .. } => (None, trouble.reason.to_string()),
     }
 }

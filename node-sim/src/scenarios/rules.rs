@@ -90,6 +90,7 @@ impl Account {
                 self.files = Some(files.clone());
             }
             What::Read(Err(_)) => self.broken = true,
+            What::Knocked => return self.knock(),
             What::Asked { wall } => return self.ask(entry.at, wall.0 < Board::BUILT.0),
             What::Answered(said) => self.hear(entry.at, said),
             What::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
@@ -132,6 +133,11 @@ impl Account {
         }
     }
 
+    /// It costs nobody anything, but there must not be another under way.
+    fn knock(&mut self) -> Option<String> {
+        core::mem::replace(&mut self.calling, true).then(|| "a call and a knock at once".into())
+    }
+
     fn ask(&mut self, at: Duration, clock_unset: bool) -> Option<String> {
         self.calls.retain(|call| *call + A_MINUTE > at);
         self.calls.push(at);
@@ -148,6 +154,10 @@ impl Account {
 
     fn hear(&mut self, at: Duration, said: &Said) {
         self.calling = false;
+        if *said == Said::Open {
+            self.stale = false;
+            return;
+        }
         if let Said::Nothing { kind: TroubleKind::NameUnknown | TroubleKind::Unreachable, .. } = said {
             // Nobody was there to be bothered.
             self.calls.pop();
@@ -159,7 +169,7 @@ impl Account {
         match said {
             Said::Yes => self.word = Some(Word::Yes(at, files.0.clone())),
             Said::No(_) => self.word = Some(Word::No(files.clone())),
-            Said::Nothing { .. } => {}
+            Said::Open | Said::Nothing { .. } => {}
         }
         self.confirmed = !matches!(said, Said::Nothing { .. });
     }

@@ -55,6 +55,8 @@ pub enum What {
         /// The board's clock.
         wall: UnixTime,
     },
+    /// It was asked whether it has time.
+    Knocked,
     /// It answered.
     Answered(Said),
     /// The setup before stays in use, for this reason.
@@ -97,6 +99,8 @@ pub enum Said {
     Yes,
     /// It is not, for this reason.
     No(String),
+    /// That it has time.
+    Open,
     /// Nothing about the node.
     Nothing {
         /// What stood in the way.
@@ -111,6 +115,7 @@ impl From<&Answer> for Said {
         match answer {
             Answer::Valid(_) => Self::Yes,
             Answer::Denied(reason) => Self::No(reason.to_string()),
+            Answer::Open => Self::Open,
             Answer::Inconclusive { trouble, retry_after } => {
                 Self::Nothing { kind: trouble.kind, retry_after: *retry_after }
             }
@@ -199,6 +204,7 @@ impl fmt::Display for Entry {
             What::Read(Ok((node_id, _))) => writeln!(f, "{at}  reads its files: {node_id}"),
             What::Read(Err(reason)) => writeln!(f, "{at}  reads its files: {reason}"),
             What::Asked { .. } => writeln!(f, "{at}  asks the server"),
+            What::Knocked => writeln!(f, "{at}  knock"),
             What::Answered(said) => writeln!(f, "{at}  answer {said}"),
             What::KeptOldSetup(reason) => writeln!(f, "{at}  keeps the setup before: {reason}"),
             What::Shown { outcome, reason, age } => {
@@ -221,6 +227,7 @@ impl fmt::Display for Entry {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Open => f.write_str("open"),
             Self::Yes => f.write_str("valid:true"),
             Self::No(reason) => write!(f, "valid:false, {reason}"),
             Self::Nothing { kind, retry_after: None } => write!(f, "{kind:?}"),

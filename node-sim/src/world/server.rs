@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Answer, Jitter, Trouble, TroubleKind};
+use jarvis_node::agent::{Answer, Jitter, OVERWHELMED, Trouble, TroubleKind};
 use jarvis_node::credential::NodeId;
 use jarvis_node::host::auth_client::Delivered;
 use jarvis_node::text::Text;
@@ -13,8 +13,11 @@ use jarvis_node::wire::ValidateResponse;
 use serde::Deserialize;
 
 use super::board::{Board, Files, Via};
-use super::fault::Fault;
+use super::fault::{Fault, Wrong};
 use crate::span::{Span, given};
+
+/// The least that an answer to a knock takes; twice that at most.
+const A_KNOCK: Duration = Duration::from_millis(5);
 
 /// A simulated auth service, with the command center before it.
 #[derive(Clone, Debug)]
@@ -160,6 +163,23 @@ impl Server {
         (usual, answer)
     }
 
+    /// What a knock comes to, and after how long. It meets the same faults, but most of them are for a call to
+    /// find out; and a few lost packets keep no knock from being answered, so that nothing is lost by chance.
+    pub(super) fn knock(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
+        let quick = A_KNOCK + chance.up_to(A_KNOCK);
+        let patience = board.settings.request_timeout.min(OVERWHELMED);
+        let met = self.fault.as_ref().filter(|fault| fault.percent == 100).and_then(|fault| {
+            let Wrong::Trouble { kind, .. } = fault.wrong else { return None };
+            let after = match (fault.after, kind) {
+                (Some(Span(after)), _) => after.min(patience),
+                (None, TroubleKind::Stalled) => patience,
+                (None, _) => quick,
+            };
+            kind.is_no_answer().then(|| (after, inconclusive(kind)))
+        });
+        met.unwrap_or((quick, Answer::Open))
+    }
+
     fn certificate_trouble(&self, wall: UnixTime) -> Option<TroubleKind> {
         let (from, until) = self.certificate?;
         if wall < from {
@@ -219,6 +239,7 @@ fn inconclusive(kind: TroubleKind) -> Answer {
 pub(super) fn is_its_word(answer: &Answer) -> bool {
     match answer {
         Answer::Valid(_) | Answer::Denied(_) => true,
+        Answer::Open => false,
         Answer::Inconclusive { trouble, .. } => trouble.kind.is_the_servers_word(),
     }
 }

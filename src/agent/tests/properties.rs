@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Longer than any wait of an agent with the settings that are drawn here: the ten minutes after a rejection,
-/// and the tenth by which they are spread.
-const LONGEST_WAIT: Duration = secs(660);
+/// Longer than any wait of an agent with the settings that are drawn here: two thirds of the longest grace, and
+/// the tenth by which they are spread.
+const LONGEST_WAIT: Duration = secs(63_360);
 
 fn read() -> impl Strategy<Value = Setup> {
     let grace = prop::sample::select(std::vec![0, 60, 3600, 86_400]);
@@ -44,6 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => read().prop_map(|setup| Event::SetupRead(Ok(setup))),
         1 => Just(Event::SetupRead(Err(broken()))),
         4 => Just(Event::Answered(good())),
+        2 => Just(Event::Answered(Answer::Open)),
         1 => Just(Event::Answered(denied())),
         4 => inconclusive,
         1 => Just(Event::ReloadRequested),
@@ -94,6 +95,7 @@ impl Known {
                 self.setup = Some(setup.clone());
             }
             Event::SetupRead(Err(_)) if self.reading => self.reading = false,
+            // No verdict comes of a knock.
             Event::Answered(answer) if self.calling => {
                 self.calling = false;
                 if core::mem::take(&mut self.reloaded_in_call) {
@@ -103,6 +105,7 @@ impl Known {
                 match answer {
                     Answer::Valid(_) => self.verdict = Some((true, claim, now)),
                     Answer::Denied(_) => self.verdict = Some((false, claim, now)),
+                    Answer::Open => return,
                     Answer::Inconclusive { .. } => {}
                 }
                 self.undisturbed = !matches!(answer, Answer::Inconclusive { .. });
@@ -151,8 +154,9 @@ fn live(
         if scenario.actions.iter().any(|action| matches!(action, Action::Exit(_))) {
             return Ok(());
         }
-        prop_assert!(!(known.calling && scenario.wants(&Action::Validate)), "two calls at once");
-        known.calling |= scenario.wants(&Action::Validate);
+        let turns = scenario.wants(&Action::Validate) || scenario.wants(&Action::Knock);
+        prop_assert!(!(known.calling && turns), "two calls at once");
+        known.calling |= turns;
         known.reading |= scenario.wants(&Action::ReadSetup);
         if scenario.wants(&Action::ReadSetup) && known.calling {
             return Err(TestCaseError::fail("the setup is read during a call"));
@@ -203,7 +207,8 @@ proptest! {
         live(happenings, |scenario, known| {
             let (now, deadline) = (scenario.now.instant, scenario.agent.deadline());
             prop_assert!(deadline.since(now) <= LONGEST_WAIT, "nothing for {:?}", deadline.since(now));
-            let idle = !scenario.wants(&Action::Validate) && !scenario.wants(&Action::ReadSetup);
+            let at_work = [Action::Validate, Action::Knock, Action::ReadSetup];
+            let idle = !at_work.iter().any(|action| scenario.wants(action));
             prop_assert!(!known.woken || !idle || deadline > now, "woken for nothing");
             Ok(())
         })?;

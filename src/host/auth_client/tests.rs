@@ -36,7 +36,7 @@ fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
 fn kind(answer: &Answer) -> Option<TroubleKind> {
     match answer {
         Answer::Inconclusive { trouble, .. } => Some(trouble.kind),
-        Answer::Valid(_) | Answer::Denied(_) => None,
+        Answer::Valid(_) | Answer::Denied(_) | Answer::Open => None,
     }
 }
 

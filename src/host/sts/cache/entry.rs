@@ -6,7 +6,7 @@ use core::mem;
 use core::time::Duration;
 
 use super::Asked;
-use crate::agent::{Jitter, Outcome, RETRY_CAP};
+use crate::agent::{Jitter, Outcome, RETRY_CAP, exponential};
 use crate::host::sts::error::TokenError;
 use crate::host::sts::token::AccessToken;
 use crate::host::sts::wanted::{SubjectToken, Wanted};
@@ -118,7 +118,7 @@ impl Failure {
         } else if unasked {
             (Until::At(now + CLOCK_AGAIN), Some(CLOCK_AGAIN))
         } else {
-            let delay = jitter.retry(self.count, error.retry_after());
+            let delay = jitter.retry(exponential(self.count), error.retry_after());
             (Until::At(now + delay), Some(delay))
         };
         self.last = Some((Arc::clone(&error), until));

@@ -1,0 +1,50 @@
+//! Many nodes and one server in virtual time: what they do to each other once an outage is over. Each node is
+//! the agent that ships; its rule for asking again can be exchanged for others, to compare them.
+
+mod agenda;
+mod cli;
+mod nodes;
+mod plot;
+mod policy;
+mod server;
+mod tally;
+
+use core::time::Duration;
+
+pub use self::cli::{HELP, command};
+pub use self::policy::Policy;
+pub use self::server::Model;
+pub use self::tally::Tally;
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// How long they live with a sound server before the outage.
+    pub calm: Duration,
+    /// How long the server is away: connections are refused.
+    pub outage: Duration,
+    /// How long is looked on after it.
+    pub after: Duration,
+    /// Answers a second that the server is good for.
+    pub rate: f64,
+    /// How it behaves.
+    pub model: Model,
+    /// Decides all that is random.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// How long the server needs at least to answer every node once.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs_f64(f64::from(self.nodes) / self.rate)
+    }
+
+    /// Runs it with this rule in every node.
+    #[must_use]
+    pub fn run(&self, policy: Policy) -> Tally {
+        policy.run(self)
+    }
+}

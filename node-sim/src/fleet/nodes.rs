@@ -1,0 +1,360 @@
+//! The nodes: carries the actions of all their agents out, as `host::run` does for one.
+
+use core::num::NonZero;
+use core::ops::Range;
+use core::time::Duration;
+use std::panic::resume_unwind;
+use std::thread;
+
+use jarvis_node::agent::{
+    Action, Agent, Answer, Claim, Event, Household, Jitter, OVERWHELMED, Outcome, Pacing, Remembered,
+    Settings, Setup, Trouble, TroubleKind, Verdict,
+};
+use jarvis_node::credential::NodeId;
+use jarvis_node::text::Text;
+use jarvis_node::time::{Instant, Now, UnixTime, millis};
+
+use super::agenda::{Agenda, Call, Item, Status, Turn};
+use super::server::Server;
+use super::{Plan, Tally};
+
+/// The defaults of the configuration; the first calls are spread as those of nodes that have run for long.
+const SETTINGS: Settings = Settings {
+    revalidate: Duration::from_secs(300),
+    offline_grace: Duration::from_secs(86_400),
+    start_splay: Duration::from_secs(300),
+    request_timeout: Duration::from_secs(30),
+    clock_floor: None,
+};
+const CONNECT_TIMEOUT: u64 = 5_000;
+/// How soon a board without a listener refuses a connection.
+const REFUSAL: u64 = 2;
+
+/// Runs `plan` with a rule of this kind in each node.
+pub(super) fn run<P: Pacing + Send>(plan: &Plan, pacing: impl Fn() -> P) -> Tally {
+    Fleet::new(plan, pacing).run()
+}
+
+struct Fleet<'a, P> {
+    plan: &'a Plan,
+    alone: Alone,
+    end: u64,
+    /// Nodes that have nothing to do before this go on together, on all cores.
+    until: u64,
+    /// Those nodes, and when they have.
+    resting: Vec<(u32, u64)>,
+    agents: Vec<Agent<P>>,
+    /// The number of each node's last call, and whether it waits for the answer.
+    serials: Vec<(u32, bool)>,
+    server: Option<Server>,
+    agenda: Agenda,
+    tally: Tally,
+}
+
+/// What happens to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Started,
+    SetupRead,
+    Answered(Status),
+    /// Nobody listens where the server was.
+    Refused,
+    /// No answer came in time.
+    Stalled,
+    DeadlineReached,
+}
+
+/// What nodes are told, put into words once.
+struct Words {
+    setup: Setup,
+    good: Answer,
+    open: Answer,
+    unreachable: Answer,
+    stalled: Answer,
+    failed: Answer,
+    cut: Answer,
+}
+
+impl Words {
+    fn new() -> Self {
+        let inconclusive = |kind| Answer::Inconclusive {
+            trouble: Trouble { kind, reason: Text::new(), fix: Text::new() },
+            retry_after: None,
+        };
+        Self {
+            setup: Setup { claim: claim(), settings: SETTINGS },
+            good: Answer::Valid(Household::default()),
+            open: Answer::Open,
+            unreachable: inconclusive(TroubleKind::Unreachable),
+            stalled: inconclusive(TroubleKind::Stalled),
+            failed: inconclusive(TroubleKind::Busy),
+            cut: inconclusive(TroubleKind::ClosedEarly),
+        }
+    }
+
+    fn of(&self, told: Told) -> Event {
+        let answer = match told {
+            Told::Started => {
+                let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
+                return Event::Started(Some(Remembered { claim: claim(), verdict }));
+            }
+            Told::SetupRead => return Event::SetupRead(Ok(self.setup.clone())),
+            Told::DeadlineReached => return Event::DeadlineReached,
+            Told::Answered(Status::Good) => &self.good,
+            Told::Answered(Status::Open) => &self.open,
+            Told::Answered(Status::Failed) => &self.failed,
+            Told::Answered(Status::NotAccepted) | Told::Refused => &self.unreachable,
+            Told::Answered(Status::Cut) => &self.cut,
+            Told::Stalled => &self.stalled,
+        };
+        Event::Answered(answer.clone())
+    }
+}
+
+fn claim() -> Claim {
+    #[expect(clippy::unwrap_used, reason = "a node id that stands here")]
+    let node_id = NodeId::parse("kitchen-pi").unwrap();
+    Claim {
+        node_id,
+        service_id: Text::from("command-center"),
+        auth_url: Text::from("http://auth.home:7701"),
+        secrets_stamp: 1,
+    }
+}
+
+/// What a node does next, once it has gone on by itself for as long as nobody else is concerned.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: u64,
+    /// It calls or knocks then. Without, its deadline is then, and it has not been told.
+    turns: Option<Turn>,
+    /// How often its grace has ended meanwhile.
+    lapsed: u32,
+}
+
+/// What nodes need to know to go on alone.
+struct Alone {
+    words: Words,
+    /// From when until when calls are refused.
+    away: Range<u64>,
+}
+
+impl Alone {
+    /// Lets a node go on from `now`, when it is `told` something, until it calls somebody who may be there, but
+    /// not to a deadline at `until` or later. That can be done at once, whatever others do meanwhile: nobody
+    /// hears of it. And the node, which is large, is fetched from memory once.
+    fn go_on<P: Pacing>(&self, agent: &mut Agent<P>, told: Told, now: u64, until: u64) -> Step {
+        let mut step = Step { at: now, turns: None, lapsed: 0 };
+        let mut next = told;
+        loop {
+            let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
+            let (mut turns, mut reads) = (None, false);
+            // Looked at where they are: they take kilobytes.
+            for action in &agent.handle(self.words.of(next), clocks) {
+                match action {
+                    Action::ReadSetup => reads = true,
+                    Action::Validate => turns = Some(Turn::Call),
+                    Action::Knock => turns = Some(Turn::Knock),
+                    Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
+                    | Action::Publish
+                    | Action::KeepOldSetup(_)
+                    | Action::Exit(_) => {}
+                    Action::Show(_) => step.lapsed += 1,
+                }
+            }
+            if turns.is_some() && self.away.contains(&step.at) && self.away.contains(&(step.at + REFUSAL)) {
+                step.at += REFUSAL;
+                next = Told::Refused;
+            } else if turns.is_some() {
+                return Step { turns, ..step };
+            } else if reads {
+                next = Told::SetupRead;
+            } else {
+                step.at = millis(agent.deadline().since(Instant::default())).max(step.at);
+                if step.at >= until {
+                    return step;
+                }
+                next = Told::DeadlineReached;
+            }
+        }
+    }
+}
+
+impl<'a, P: Pacing + Send> Fleet<'a, P> {
+    fn new(plan: &'a Plan, pacing: impl Fn() -> P) -> Self {
+        let mut seeds = Jitter::new(plan.seed);
+        let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
+        let gone = millis(plan.calm);
+        let back = gone + millis(plan.outage);
+        Self {
+            plan,
+            alone: Alone { words: Words::new(), away: gone..back },
+            end: back + millis(plan.after),
+            // By then all have noticed.
+            until: back.min(gone + 2),
+            resting: Vec::new(),
+            agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
+            serials: (0..plan.nodes).map(|_| (0, false)).collect(),
+            server: None,
+            agenda: Agenda::default(),
+            tally: Tally::new(plan),
+        }
+    }
+
+    fn run(mut self) -> Tally {
+        let Range { start: gone, end: back } = self.alone.away;
+        let new_server = || Some(Server::new(self.plan.model, self.plan.rate));
+        self.server = if gone > 0 { new_server() } else { None };
+        for node in 0..self.plan.nodes {
+            self.tell(node, Told::Started, 0);
+        }
+        self.pass_until(gone);
+        self.server = None;
+        self.cut_all(gone);
+        self.pass_until(self.until);
+        self.until = self.end;
+        self.wake_the_resting();
+        self.pass_until(back);
+        self.server = new_server();
+        self.tally.server_is_back(back);
+        self.pass_until(self.end);
+        self.tally.stalls = self.server.as_ref().map(|server| server.stalls(self.end)).unwrap_or_default();
+        self.tally
+    }
+
+    fn pass_until(&mut self, end: u64) {
+        while let Some((now, item)) = self.agenda.next_before(end) {
+            self.tally.events += 1;
+            match item {
+                Item::Woken(node, turn) => self.call(node, turn, now),
+                Item::GivenUp(call) => {
+                    if self.ends(call) {
+                        self.tell(call.node, Told::Stalled, now);
+                    }
+                }
+                Item::Answered(call, status) => {
+                    if self.ends(call) {
+                        self.is_answered(call.node, status, now);
+                    }
+                }
+                Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => {
+                    self.at_the_server(item, now);
+                }
+            }
+        }
+    }
+
+    fn is_answered(&mut self, node: u32, status: Status, now: u64) {
+        self.tally.answered(node, status == Status::Good, now);
+        self.tell(node, Told::Answered(status), now);
+    }
+
+    fn at_the_server(&mut self, item: Item, now: u64) {
+        let Some(server) = &mut self.server else { return };
+        let (agenda, serials) = (&mut self.agenda, &self.serials);
+        match item {
+            Item::Received(call) => server.receives(call, now, agenda),
+            Item::Checked(place) => {
+                let awaited = |call: Call| serials[call.node as usize] == (call.serial, true);
+                server.has_checked(place, now, agenda, &awaited);
+            }
+            Item::PoolTimedOut(place, ticket) => server.pool_timed_out(place, ticket, now, agenda),
+            Item::Answered(..) | Item::GivenUp(_) | Item::Woken(..) => {}
+        }
+    }
+
+    /// Whether the node still waits for this call; from now on it does not.
+    fn ends(&mut self, call: Call) -> bool {
+        let awaited = &mut self.serials[call.node as usize];
+        let was = *awaited == (call.serial, true);
+        awaited.1 &= !was;
+        was
+    }
+
+    /// The server goes away over the calls that are under way.
+    fn cut_all(&mut self, now: u64) {
+        self.agenda.forget_the_server();
+        for node in 0..self.plan.nodes {
+            if let (serial, true) = self.serials[node as usize] {
+                self.agenda.add(now + 1, Item::Answered(Call { node, serial, knocks: false }, Status::Cut));
+            }
+        }
+    }
+
+    /// Tells a node what happened, and lets it go on.
+    fn tell(&mut self, node: u32, told: Told, now: u64) {
+        let step = self.alone.go_on(&mut self.agents[node as usize], told, now, self.until);
+        self.note(node, step);
+    }
+
+    fn note(&mut self, node: u32, step: Step) {
+        self.tally.lapsed += step.lapsed;
+        if let Some(turn) = step.turns {
+            self.agenda.add(step.at, Item::Woken(node, turn));
+        } else if step.at < self.end {
+            self.resting.push((node, step.at));
+        }
+    }
+
+    /// Tells all nodes that rest their deadlines. None hears of another, and so it does not matter how many
+    /// do it at once.
+    fn wake_the_resting(&mut self) {
+        let mut resting = core::mem::take(&mut self.resting);
+        resting.sort_unstable();
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = self.agents.len().div_ceil(threads).max(1);
+        let (alone, until) = (&self.alone, self.until);
+        let steps: Vec<(u32, Step)> = thread::scope(|scope| {
+            let mut workers = Vec::new();
+            for (first, agents) in (0_u32..).step_by(share).zip(self.agents.chunks_mut(share)) {
+                let of_the_share = resting.iter().filter_map(move |(node, at)| {
+                    Some((*node, *at, usize::try_from(node.checked_sub(first)?).ok()?))
+                });
+                workers.push(scope.spawn(move || {
+                    let mut steps = Vec::new();
+                    for (node, at, place) in of_the_share {
+                        if let Some(agent) = agents.get_mut(place) {
+                            steps.push((node, alone.go_on(agent, Told::DeadlineReached, at, until)));
+                        }
+                    }
+                    steps
+                }));
+            }
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap_or_else(|why| resume_unwind(why)))
+                .collect()
+        });
+        for (node, step) in steps {
+            self.note(node, step);
+        }
+    }
+
+    fn call(&mut self, node: u32, turn: Turn, now: u64) {
+        let knocks = turn == Turn::Knock;
+        let (serial, awaits) = &mut self.serials[node as usize];
+        *serial = serial.wrapping_add(1);
+        *awaits = true;
+        let call = Call { node, serial: *serial, knocks };
+        if knocks {
+            self.tally.knocks += 1;
+        } else {
+            self.tally.called(node, now);
+        }
+        let accepted =
+            self.server.as_mut().is_some_and(|server| server.is_called(call, now, &mut self.agenda));
+        if accepted {
+            let patience = if knocks { OVERWHELMED } else { SETTINGS.request_timeout };
+            self.agenda.add(now + millis(patience), Item::GivenUp(call));
+        } else if self.server.is_some() && now >= self.alone.away.end {
+            // Nothing can come between this and the end of its patience.
+            self.serials[node as usize].1 = false;
+            if now + CONNECT_TIMEOUT < self.end {
+                self.tell(node, Told::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
+            }
+        } else {
+            let after = if self.server.is_some() { CONNECT_TIMEOUT } else { REFUSAL };
+            self.agenda.add(now + after, Item::Answered(call, Status::NotAccepted));
+        }
+    }
+}

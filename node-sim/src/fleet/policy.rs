@@ -1,0 +1,96 @@
+//! Rules for when the server is asked again: the device's own, and those it is compared with.
+
+use core::time::Duration;
+
+use jarvis_node::agent::{
+    Backoff, FIRST_RETRY, Failure, Jitter, Knocked, Pacing, Pause, RETRY_CAP, exponential,
+};
+
+use super::{Plan, Tally, nodes};
+
+/// A rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Ten seconds, always.
+    None,
+    /// Two seconds, doubled with each failure up to five minutes, without chance.
+    Exponential,
+    /// Half of that, and up to as much again by chance.
+    EqualJitter,
+    /// From two seconds to three times the wait before, up to five minutes.
+    Decorrelated,
+    /// Any time up to what exponential waits.
+    FullJitter,
+    /// The agent's.
+    Ours,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::Exponential, Self::EqualJitter, Self::Decorrelated, Self::FullJitter, Self::Ours];
+
+    /// Its name on the command line and in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Exponential => "exponential",
+            Self::EqualJitter => "equal-jitter",
+            Self::Decorrelated => "decorrelated",
+            Self::FullJitter => "full-jitter",
+            Self::Ours => "ours",
+        }
+    }
+
+    pub(super) fn run(self, plan: &Plan) -> Tally {
+        match self {
+            Self::None => nodes::run(plan, || Published::None),
+            Self::Exponential => nodes::run(plan, || Published::Exponential),
+            Self::EqualJitter => nodes::run(plan, || Published::EqualJitter),
+            Self::Decorrelated => nodes::run(plan, || Published::Decorrelated { before: FIRST_RETRY }),
+            Self::FullJitter => nodes::run(plan, || Published::FullJitter),
+            Self::Ours => nodes::run(plan, Backoff::default),
+        }
+    }
+}
+
+const NO_BACKOFF: Duration = Duration::from_secs(10);
+
+/// The rules of the published comparison ("Exponential Backoff and Jitter", AWS, 2015), between the same
+/// bounds for all.
+#[derive(Clone, Copy, Debug)]
+enum Published {
+    None,
+    Exponential,
+    EqualJitter,
+    Decorrelated { before: Duration },
+    FullJitter,
+}
+
+impl Pacing for Published {
+    fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause {
+        let ceiling = exponential(failure.in_a_row);
+        Pause::call(match self {
+            Self::None => NO_BACKOFF,
+            Self::Exponential => ceiling,
+            Self::EqualJitter => ceiling / 2 + jitter.up_to(ceiling / 2),
+            Self::Decorrelated { before } => {
+                let most = if failure.in_a_row == 1 { FIRST_RETRY } else { *before } * 3;
+                *before = (FIRST_RETRY + jitter.up_to(most - FIRST_RETRY)).min(RETRY_CAP);
+                *before
+            }
+            Self::FullJitter => jitter.up_to(ceiling),
+        })
+    }
+
+    fn after_knock(&mut self, _knocked: &Knocked, _jitter: &mut Jitter) -> Pause {
+        Pause::call(Duration::ZERO)
+    }
+
+    fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause {
+        Pause::call(jitter.around(regular))
+    }
+
+    fn start_anew(&mut self) {}
+}

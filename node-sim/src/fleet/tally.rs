@@ -1,0 +1,91 @@
+//! What is counted.
+
+use core::time::Duration;
+
+use super::Plan;
+
+/// What came of a run. Times are in milliseconds since the server's return unless they say otherwise.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    back: Option<u64>,
+    /// When each node had its first good verdict.
+    recovered: Vec<Option<u64>>,
+    /// How many calls each node made for it.
+    calls: Vec<u32>,
+    /// Calls in each second.
+    each_second: Vec<u32>,
+    /// The longest time that the server stood still, and all such times together.
+    pub stalls: (u64, u64),
+    /// How often a node's grace ended in the whole run.
+    pub lapsed: u32,
+    /// How often it was asked whether anybody is in.
+    pub knocks: u64,
+    /// Events simulated.
+    pub events: u64,
+}
+
+impl Tally {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let nodes = plan.nodes as usize;
+        Self {
+            back: None,
+            recovered: vec![None; nodes],
+            calls: vec![0; nodes],
+            each_second: vec![0; usize::try_from(plan.after.as_secs()).unwrap_or(0) + 1],
+            stalls: (0, 0),
+            lapsed: 0,
+            knocks: 0,
+            events: 0,
+        }
+    }
+
+    pub(super) fn server_is_back(&mut self, now: u64) {
+        self.back = Some(now);
+    }
+
+    pub(super) fn called(&mut self, node: u32, now: u64) {
+        let Some(since) = self.back.map(|back| now - back) else { return };
+        if self.recovered[node as usize].is_none() {
+            self.calls[node as usize] += 1;
+        }
+        if let Some(second) = usize::try_from(since / 1000).ok().and_then(|at| self.each_second.get_mut(at)) {
+            *second += 1;
+        }
+    }
+
+    pub(super) fn answered(&mut self, node: u32, good: bool, now: u64) {
+        if let (Some(back), true) = (self.back, good) {
+            self.recovered[node as usize].get_or_insert(now - back);
+        }
+    }
+
+    /// The times at which nodes recovered, in order.
+    #[must_use]
+    pub fn recoveries(&self) -> Vec<u64> {
+        let mut times: Vec<u64> = self.recovered.iter().flatten().copied().collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// When the last node recovered, if all did.
+    #[must_use]
+    pub fn last(&self) -> Option<Duration> {
+        let slowest = self.recovered.iter().copied().try_fold(0, |slowest, at| Some(slowest.max(at?)));
+        slowest.map(Duration::from_millis)
+    }
+
+    /// How many calls a node made until it recovered, or the end: on average, and at most.
+    #[must_use]
+    pub fn calls_a_node(&self) -> (f64, u32) {
+        let all: u64 = self.calls.iter().map(|calls| u64::from(*calls)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let mean = all as f64 / self.calls.len().max(1) as f64;
+        (mean, self.calls.iter().copied().max().unwrap_or(0))
+    }
+
+    /// Calls in each second.
+    #[must_use]
+    pub fn each_second(&self) -> &[u32] {
+        &self.each_second
+    }
+}

@@ -1,0 +1,32 @@
+//! What comes again and again in a transcript stands there once.
+
+use core::fmt::Write;
+
+/// How often something must come again before it is only counted.
+const TEDIOUS: usize = 20;
+
+/// A transcript in which what comes again and again, up to three lines of it, stands once: a node asks every
+/// second for a server that is away.
+pub(super) fn folded(transcript: &str) -> String {
+    let lines: Vec<&str> = transcript.lines().collect();
+    // The time takes the first 15 columns.
+    let what = |index: usize| lines.get(index).and_then(|line: &&str| line.get(15..));
+    let mut text = String::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let repeats = |block: usize| {
+            (at + block..lines.len()).take_while(|index| what(*index) == what(index - block)).count() / block
+        };
+        let tedious = (1..=3).map(|block| (block, repeats(block))).find(|(_, times)| *times >= TEDIOUS);
+        let (block, times) = tedious.unwrap_or((1, 0));
+        for line in &lines[at..at + block] {
+            let _ = writeln!(text, "{line}");
+        }
+        at += block * (times + 1);
+        if times > 0 {
+            let until = lines[at - 1].get(..15).unwrap_or_default().trim();
+            let _ = writeln!(text, "{:>15}  … and {times} times more until {until}", "");
+        }
+    }
+    text
+}
