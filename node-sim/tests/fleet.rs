@@ -45,7 +45,7 @@ fn from_fifteen_nodes_to_three_hundred_one_deadlock_teaches_all() {
         for seed in 1..=5 {
             let tally = plan(nodes, seed).run(Policy::Ours);
             let last = tally.last().unwrap();
-            assert!(last <= secs(200), "{nodes} nodes: {last:?}");
+            assert!(last <= secs(230), "{nodes} nodes: {last:?}");
             assert!(tally.stalls.1 <= 30_000, "{nodes} nodes: {:?} ms", tally.stalls);
             assert!(tally.calls_a_node().1 <= 2, "{nodes} nodes: {:?}", tally.calls_a_node());
         }
@@ -54,8 +54,8 @@ fn from_fifteen_nodes_to_three_hundred_one_deadlock_teaches_all() {
 
 #[test]
 fn thousands_come_back_in_a_small_multiple_of_what_the_service_needs() {
-    for (nodes, of_limit) in [(1000, 4.0), (3000, 5.0), (10_000, 5.0)] {
-        let plan = Plan { after: secs(40_000), ..plan(nodes, 1) };
+    for (nodes, seed, of_limit) in [(1000, 1, 3.0), (1000, 2, 3.0), (3000, 1, 4.0), (10_000, 1, 5.0)] {
+        let plan = Plan { after: secs(40_000), ..plan(nodes, seed) };
         let ours = plan.run(Policy::Ours);
         let last = ours.last().unwrap();
         assert!(last <= plan.limit().mul_f64(of_limit), "{nodes} nodes: {last:?}");

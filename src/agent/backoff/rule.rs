@@ -12,10 +12,10 @@ pub const OVERWHELMED: Duration = Duration::from_secs(10);
 /// Who answers a knock within this is at ease.
 pub const PROMPT: Duration = Duration::from_secs(1);
 /// The first window for a server that is overwhelmed.
-pub const FIRST_WINDOW: Duration = Duration::from_secs(128);
+pub const FIRST_WINDOW: Duration = Duration::from_secs(112);
 /// For so long nobody calls once a server answers again that was overwhelmed: a few calls under way keep its
 /// deadlock alive, though they leave it time to answer knocks.
-pub const QUIET: Duration = Duration::from_secs(30);
+pub const QUIET: Duration = Duration::from_secs(60);
 /// By how much the window grows.
 const GROWTH: u32 = 3;
 /// How many times a window is knocked...
@@ -84,7 +84,7 @@ impl Backoff {
 impl Pacing for Backoff {
     /// - Nobody there: knocks, every second or as often as the window says, and a sixteenth of a millisecond more
     ///   seldom with each failure, so that a day's outage ends at some six seconds.
-    /// - Overwhelmed: knocks, and calls once the server has answered promptly for half a minute and then a random
+    /// - Overwhelmed: knocks, and calls once the server has answered promptly for a minute and then a random
     ///   part of the window.
     /// - All else: calls any time up to two seconds, doubled with each failure up to five minutes, or up to the
     ///   window. Never sooner than the server asks.

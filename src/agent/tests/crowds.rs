@@ -47,7 +47,7 @@ fn while_nobody_is_there_it_knocks_about_every_second_and_after_a_day_still_ever
 }
 
 #[test]
-fn after_a_stall_the_server_has_half_a_minute_of_peace_and_then_all_come_spread_over_the_window() {
+fn after_a_stall_the_server_has_a_minute_of_peace_and_then_all_come_spread_over_the_window() {
     let (longest, shortest) = waits(stalled);
     assert!(shortest >= QUIET - secs(2) && shortest < QUIET + FIRST_WINDOW / 10, "{shortest:?}");
     assert!(longest <= QUIET + FIRST_WINDOW + secs(3), "{longest:?}");
@@ -84,7 +84,7 @@ fn each_further_stall_makes_the_window_three_times_as_long_but_not_longer_than_t
         scenario
     };
     let (longest, _) = waits(again);
-    // Four times the half minute since the first, and not three times 128 s.
+    // Four times the half minute since the first, and not three times the first window.
     assert!(longest <= QUIET + FIRST_WINDOW + secs(30), "{longest:?}");
     let (longest, _) = waits(|seed| {
         let mut scenario = again(seed);
@@ -96,7 +96,7 @@ fn each_further_stall_makes_the_window_three_times_as_long_but_not_longer_than_t
         scenario
     });
     assert!(
-        longest > QUIET + FIRST_WINDOW * 2 && longest <= QUIET + FIRST_WINDOW * 3 + secs(30),
+        longest > QUIET + FIRST_WINDOW * 2 && longest <= QUIET + FIRST_WINDOW * 3 + secs(90),
         "{longest:?}"
     );
 }
