@@ -1,4 +1,5 @@
-//! The stub's own paths, which no real service has: its faults, switched while it runs.
+//! The stub's own paths, which no real service has: its faults and its model, switched while it runs, and
+//! what it was asked lately.
 
 use std::sync::Arc;
 
@@ -12,19 +13,30 @@ use crate::fastapi::{Refusal, json};
 use crate::faults::switch::Switch;
 use crate::faults::{Fault, FaultError, Faults};
 use crate::http::{Ends, method_not_allowed, not_found};
+use crate::journal::Journal;
+use crate::load::{Load, Model, UnknownModel};
 use crate::secrets::equal;
 
 /// Where the stub's own paths begin.
 pub(crate) const PREFIX: &str = "/__stub/";
 /// Where the faults are.
-pub(crate) const FAULTS: &str = "/__stub/faults";
+const FAULTS: &str = "/__stub/faults";
+/// Where the model is.
+const MODEL: &str = "/__stub/model";
+/// Where the last requests are.
+const LOG: &str = "/__stub/log";
 const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
 /// A list of names is shorter.
 const MAX_BODY: usize = 64 * 1024;
 
+const NO_MODEL: Refusal = Refusal::Detail(StatusCode::NOT_FOUND, "Only the auth service has a model");
+
 /// What the paths need.
 pub(crate) struct Control {
     pub(crate) switch: Arc<Switch>,
+    /// None: the service has no model.
+    pub(crate) load: Option<Load>,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) admin: Admin,
 }
 
@@ -52,10 +64,18 @@ impl Admin {
     }
 }
 
-/// `GET`, `PUT` and `DELETE` of a JSON list of faults' names.
+/// Whether a path is answered here, whatever is wrong.
+pub(crate) fn serves(path: &str) -> bool {
+    matches!(path, FAULTS | MODEL | LOG)
+}
+
+/// `GET`, `PUT` and `DELETE` of a JSON list of faults' names; `GET` and `PUT` of the model's;
+/// `GET` of the log.
 pub(crate) fn routes(control: Arc<Control>) -> Router {
     Router::new()
         .route(FAULTS, get(show).put(replace).delete(clear))
+        .route(MODEL, get(show_model).put(set_model))
+        .route(LOG, get(log))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(control)
@@ -71,6 +91,12 @@ impl From<FaultError> for Refusal {
             | FaultError::NeedsTokens(_)
             | FaultError::Uncounted(_) => Self::Sentence(StatusCode::BAD_REQUEST, why.to_string()),
         }
+    }
+}
+
+impl From<UnknownModel> for Refusal {
+    fn from(why: UnknownModel) -> Self {
+        Self::Sentence(StatusCode::BAD_REQUEST, why.to_string())
     }
 }
 
@@ -94,6 +120,34 @@ async fn clear(State(control): State<Arc<Control>>, request: Request) -> Result<
     control.admin.require_here(&request)?;
     control.switch.set_meanwhile(Faults::NONE).await?;
     Ok(json(StatusCode::OK, &control.switch.now()))
+}
+
+async fn show_model(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    let load = control.load.as_ref().ok_or(NO_MODEL)?;
+    Ok(json(StatusCode::OK, &load.shown()))
+}
+
+async fn set_model(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    let load = control.load.as_ref().ok_or(NO_MODEL)?;
+    let unreadable =
+        || Refusal::Detail(StatusCode::BAD_REQUEST, "send a JSON string: \"instant\" or \"measured\"");
+    let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| unreadable())?;
+    let name: String = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+    load.set(name.parse::<Model>()?);
+    Ok(json(StatusCode::OK, &load.shown()))
+}
+
+async fn log(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Refusal> {
+    control.admin.require_here(&request)?;
+    let bad =
+        Refusal::Detail(StatusCode::BAD_REQUEST, "ask for all, or for ?since=ID with the id of a request");
+    let since = match request.uri().query() {
+        None => 0,
+        Some(query) => query.strip_prefix("since=").and_then(|id| id.parse().ok()).ok_or(bad)?,
+    };
+    Ok(json(StatusCode::OK, &control.journal.told(since)))
 }
 
 #[cfg(test)]

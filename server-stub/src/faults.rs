@@ -1,8 +1,8 @@
 //! What a server can do wrong, by name: the ways the field has seen, and worse.
 //!
-//! How they combine and when they hold stands at [`Faults`]. A model of the service's own load (how long
-//! an answer takes, how many at once are too many) belongs where a [`Moment`] is carried out, in
-//! `faults::asked`.
+//! How they combine and when they hold stands at [`Faults`]. How slow the service itself is, and how many
+//! at once are too many for it, is no fault: see `load`. What stands in place of its answer keeps a
+//! request from it, and costs it nothing.
 
 use core::fmt;
 use core::str::FromStr;

@@ -13,6 +13,7 @@ use jarvis_node::wire::{APP_ID_HEADER, APP_KEY_HEADER, VALIDATE_NODE_PATH};
 use tower::ServiceExt as _;
 
 use crate::fastapi::Refusal;
+use crate::load::{Load, Turn};
 use crate::service::Service;
 use crate::state::Now;
 
@@ -32,16 +33,23 @@ pub(crate) struct Ends {
 
 /// Answers requests.
 #[derive(Clone)]
-pub(crate) struct Http(Router);
+pub(crate) struct Http {
+    router: Router,
+    load: Load,
+}
 
 impl Http {
     pub(crate) fn new(service: Arc<Service>) -> Self {
-        Self(routes().with_state(service))
+        let load = service.load.clone();
+        Self { router: routes().with_state(service), load }
     }
 
     /// As what a server serves.
     pub(crate) fn into_router(self) -> Router {
-        let answer = |State(http): State<Self>, request: Request| async move { http.answer(request).await };
+        let answer = |State(http): State<Self>, request: Request| async move {
+            let load = http.load.clone();
+            load.worked_off(async move { http.answer(request).await }).await
+        };
         Router::new().fallback(answer).with_state(self)
     }
 
@@ -66,7 +74,7 @@ impl Http {
     }
 
     async fn route(&self, request: Request) -> Response {
-        match self.0.clone().oneshot(request).await {
+        match self.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
@@ -122,7 +130,8 @@ fn routes() -> Router<Arc<Service>> {
 }
 
 /// Liveness only: the real service says this with its database down, too.
-async fn health() -> Response {
+async fn health(mut turn: Turn) -> Response {
+    turn.thread().await;
     crate::fastapi::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
@@ -152,21 +161,33 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The id and name of the app that calls.
-fn calling_app(service: &Service, headers: &HeaderMap) -> Result<(String, String), Refusal> {
+/// The id and name of the app that calls. Takes a thread, and checks the key over a connection that the
+/// call keeps.
+async fn calling_app(
+    service: &Service,
+    turn: &mut Turn,
+    headers: &HeaderMap,
+) -> Result<(String, String), Refusal> {
+    turn.thread().await;
     let (app_id, key) = (text(headers, APP_ID_HEADER), text(headers, APP_KEY_HEADER));
     if app_id.is_empty() || key.is_empty() {
         return Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Missing app credentials"));
     }
-    match service.world().app(app_id, key)? {
-        Some(app) => Ok((app.app_id.clone(), app.name.clone())),
-        None => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Invalid app credentials")),
+    turn.connection().await?;
+    let refusal = Refusal::Detail(StatusCode::UNAUTHORIZED, "Invalid app credentials");
+    let known = service.world().app(app_id, key)?.map(|app| (app.app_id.clone(), app.name.clone()));
+    // There is nothing to check the key of an app against that is not there.
+    if service.world().has_app(app_id) {
+        turn.check().await;
     }
+    known.ok_or(refusal)
 }
 
-/// Lets nobody but an administrator pass.
-fn require_admin(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
-    service.admin.require(headers)
+/// Lets nobody but an administrator pass, with a thread and a connection.
+async fn require_admin(service: &Service, turn: &mut Turn, headers: &HeaderMap) -> Result<(), Refusal> {
+    turn.thread().await;
+    service.admin.require(headers)?;
+    Ok(turn.connection().await?)
 }
 
 /// Lets no address pass more often than the service does. *Assumption*: like the checks of apps and

@@ -18,6 +18,8 @@
 //! - [`Server`]: an address with any service behind it, its faults and its identity;
 //! - a connection's way: `listening` (socket, TLS), `idle` (keep-alive), and then the service's paths;
 //! - what can go wrong on it: `faults`, by name, switched by HTTP in `control`;
+//! - what it was asked lately, without the secrets: `journal`;
+//! - how slow the auth server is, and from how many callers on it stands still: `load`;
 //! - the auth server's paths and answers: `http`; how it reads and refuses requests: `fastapi`, on
 //!   `python_json`; what it knows: `state`, shared through `service`, opened by `secrets` and `tokens`;
 //! - [`Sts`], the token service, in `sts`: its realm, its clients and what it issues;
@@ -46,8 +48,10 @@ mod gateway;
 mod http;
 mod idle;
 mod inbound;
+mod journal;
 pub mod jwt;
 mod listening;
+mod load;
 mod options;
 mod outbound;
 mod pki;
@@ -65,6 +69,7 @@ pub use directory::{Common, DirectoryError};
 pub use faults::{Fault, FaultError, Faults};
 pub use gateway::{Gateway, GatewayOptions, GatewaySettings};
 pub use inbound::{AuthMode, InboundSettings, KeySource, guarded};
+pub use load::{Model, UnknownModel};
 pub use options::{Options, Settings, SettingsError, TokenAlgorithm};
 pub use pki::CertificateAuthority;
 pub use server::{Server, ServerOptions};
@@ -73,6 +78,7 @@ pub use variables::VariableError;
 
 use directory::{Contents, Credential, Kept};
 use http::Http;
+use load::Load;
 use pki::PkiError;
 use server::{About, Bound};
 use service::Service;
@@ -150,7 +156,7 @@ impl Stub {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, dir, tls, names, faults, control, redirect_to, settings } = options;
+        let Options { listen, dir, tls, names, faults, model, control, redirect_to, settings } = options;
         let kept = dir.as_deref().map_or(Ok(Kept::NOTHING), Kept::load)?;
         let app_key = kept.app_key.unwrap_or_else(secrets::new_key);
         let credential = kept
@@ -171,11 +177,14 @@ impl Stub {
             redirect_to,
             admin_token: Some(admin_token),
         };
-        let bound =
-            Bound::new(options, About { spares: http::is_spared, key: kept.server_key, ..About::NONE })?;
+        let load = Load::new(model);
+        let bound = Bound::new(
+            options,
+            About { spares: http::is_spared, key: kept.server_key, load: Some(load.clone()), ..About::NONE },
+        )?;
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
-        let service = Arc::new(Service::new(world, &settings, bound.admin().clone()));
+        let service = Arc::new(Service::new(world, &settings, bound.admin().clone(), load));
         let server = bound.serve(Http::new(Arc::clone(&service)).into_router());
         let stub = Self { server, service, app_key, credential };
         if let Some(dir) = dir {
@@ -275,9 +284,10 @@ impl Stub {
     }
 
     /// The server is gone: listener and open connections are closed, connecting is refused. Returns
-    /// when that is so. What the server knows is kept.
+    /// when that is so. What the server knows is kept; what it was working off is not.
     pub fn go_down(&self) {
         self.server.go_down();
+        self.service.load.restart();
     }
 
     /// The server is back, on the same address. Does nothing when it was not down.
@@ -310,6 +320,24 @@ impl Stub {
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.server.faults()
+    }
+
+    /// Who calls from now on meets this model.
+    pub fn set_model(&self, model: Model) {
+        self.service.load.set(model);
+    }
+
+    /// How much the server does at once now, and how long that takes.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        self.service.load.model()
+    }
+
+    /// What the server was asked lately and what became of it, as `GET /__stub/log?since=…` shows it: see
+    /// [`Server::log`].
+    #[must_use]
+    pub fn log(&self, since: u64) -> serde_json::Value {
+        self.server.log(since)
     }
 
     /// Where faults are switched by HTTP whatever becomes of [`Stub::url`]; see [`Options::control`].

@@ -14,6 +14,7 @@ use crate::faults;
 use crate::faults::asked::Asked;
 use crate::faults::switch::Switch;
 use crate::http::Ends;
+use crate::journal::Journal;
 use crate::pki::Identity;
 use door::{Door, State};
 
@@ -33,6 +34,7 @@ pub(crate) struct Site {
     pub(crate) tls: Option<Arc<Identity>>,
     pub(crate) asked: Asked,
     pub(crate) switch: Arc<Switch>,
+    pub(crate) journal: Arc<Journal>,
     /// Who answers where faults are changed whatever they are.
     pub(crate) control: Asked,
 }

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::faults::Faults;
+use crate::load::Model;
 
 /// How to start a stub.
 #[derive(Clone)]
@@ -23,8 +24,11 @@ pub struct Options {
     pub names: Vec<String>,
     /// What is wrong with the server from the start.
     pub faults: Faults,
-    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`), which the
-    /// server itself cannot take where it refuses connections, say. Answers only this machine.
+    /// How much it does at once, and how long that takes, from the start.
+    pub model: Model,
+    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and of the model
+    /// (`/__stub/model`) and for the log (`/__stub/log`), since the server itself cannot be asked where it
+    /// refuses connections, say. Answers only this machine.
     pub control: Option<SocketAddr>,
     /// Where redirects to another host point: a URL without a path.
     pub redirect_to: String,
@@ -33,7 +37,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// TLS on a free port of 127.0.0.1, no folder, no fault.
+    /// TLS on a free port of 127.0.0.1, no folder, no fault, and all at once.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -41,6 +45,7 @@ impl Default for Options {
             tls: true,
             names: Vec::new(),
             faults: Faults::NONE,
+            model: Model::INSTANT,
             control: None,
             redirect_to: "https://elsewhere.invalid".to_owned(),
             settings: Settings::default(),

@@ -8,10 +8,12 @@ use axum::Router;
 
 use crate::StartError;
 use crate::control::{self, Admin, Control};
-use crate::faults::asked::{Asked, Paths};
+use crate::faults::asked::{Asked, Paths, Wrong};
 use crate::faults::switch::{Can, Switch};
 use crate::faults::{FaultError, Faults};
+use crate::journal::Journal;
 use crate::listening::{self, Listening, Site};
+use crate::load::Load;
 use crate::pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
 use crate::secrets;
 
@@ -27,7 +29,8 @@ pub struct ServerOptions {
     pub names: Vec<String>,
     /// What is wrong with the server from the start.
     pub faults: Faults,
-    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`).
+    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and for the log
+    /// (`/__stub/log`).
     pub control: Option<SocketAddr>,
     /// Where redirects to another host point: a URL without a path.
     pub redirect_to: String,
@@ -58,11 +61,13 @@ pub(crate) struct About {
     pub(crate) issues: Option<fn(&str) -> bool>,
     /// The key of its certificate. None: a new one.
     pub(crate) key: Option<ServerKey>,
+    /// How slow it is. None: that cannot be chosen.
+    pub(crate) load: Option<Load>,
 }
 
 impl About {
     /// Nothing about it is special.
-    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None };
+    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None, load: None };
 }
 
 /// A server that runs, with a service of whatever kind behind it. Stops when dropped.
@@ -81,6 +86,7 @@ pub struct Server {
     identity: Option<Arc<Identity>>,
     admin: Admin,
     url: String,
+    journal: Arc<Journal>,
 }
 
 /// A server that has its address, so that the service can know it, and serves nothing yet: whoever
@@ -89,6 +95,7 @@ pub(crate) struct Bound {
     server: Server,
     serve: tokio::sync::oneshot::Sender<Site>,
     paths: Paths,
+    load: Option<Load>,
     redirect_to: String,
 }
 
@@ -111,9 +118,9 @@ impl Bound {
             .map_err(|(addr, error)| StartError::Listen(addr, error))?;
         let url = url(identity.is_some(), listening.addr(), &names);
         let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
-        let server = Server { listening, switch, identity, admin, url };
+        let server = Server { listening, switch, identity, admin, url, journal: Arc::default() };
         let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
-        Ok(Self { server, serve, paths, redirect_to })
+        Ok(Self { server, serve, paths, load: about.load, redirect_to })
     }
 
     pub(crate) fn admin(&self) -> &Admin {
@@ -130,14 +137,23 @@ impl Bound {
 
     /// Serves.
     pub(crate) fn serve(self, service: Router) -> Server {
-        let Self { server, serve, paths, redirect_to } = self;
-        let control = Arc::new(Control { switch: Arc::clone(&server.switch), admin: server.admin.clone() });
+        let Self { server, serve, paths, load, redirect_to } = self;
+        let switch = Arc::clone(&server.switch);
+        let journal = Arc::clone(&server.journal);
+        let control = Arc::new(Control { switch, load, journal, admin: server.admin.clone() });
         let control = control::routes(control);
-        let asked = Asked::new(service, control.clone(), Arc::clone(&server.switch), &redirect_to, paths);
+        let wrong = Wrong {
+            switch: Arc::clone(&server.switch),
+            journal: Arc::clone(&server.journal),
+            control: control.clone(),
+            paths,
+            elsewhere: redirect_to.trim_end_matches('/').into(),
+        };
         let site = Site {
             tls: server.identity.clone(),
-            asked,
+            asked: Asked::new(service, wrong),
             switch: Arc::clone(&server.switch),
+            journal: Arc::clone(&server.journal),
             control: Asked::faithful(control),
         };
         // An error says that its thread has ended, as whoever connects will find.
@@ -254,6 +270,14 @@ impl Server {
     #[must_use]
     pub fn control_url(&self) -> Option<String> {
         self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
+    }
+
+    /// What the server was asked lately and what became of it, without the secrets: the object that
+    /// `GET /__stub/log?since=…` shows, with the last 500 requests that are over, of these those after the
+    /// one whose `id` is `since` (0: all), and those that are under way.
+    #[must_use]
+    pub fn log(&self, since: u64) -> serde_json::Value {
+        self.journal.told(since)
     }
 
     pub(crate) fn identity(&self) -> Option<&Identity> {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::control::Admin;
+use crate::load::Load;
 use crate::options::Settings;
 use crate::state::World;
 use crate::tokens::Tokens;
@@ -16,17 +17,19 @@ pub(crate) struct Service {
     /// Life of a refresh token.
     pub(crate) refresh_life: Duration,
     pub(crate) admin: Admin,
+    pub(crate) load: Load,
     validations: AtomicU64,
     heartbeats: AtomicU64,
 }
 
 impl Service {
-    pub(crate) fn new(world: World, settings: &Settings, admin: Admin) -> Self {
+    pub(crate) fn new(world: World, settings: &Settings, admin: Admin, load: Load) -> Self {
         Self {
             world: Mutex::new(world),
             tokens: Tokens::new(settings),
             refresh_life: Duration::from_secs(u64::from(settings.refresh_token_days) * 86_400),
             admin,
+            load,
             validations: AtomicU64::new(0),
             heartbeats: AtomicU64::new(0),
         }

@@ -100,6 +100,11 @@ impl World {
         self.apps.calling(app_id, key)
     }
 
+    /// Whether an app of this id may call at all.
+    pub(crate) fn has_app(&self, app_id: &str) -> bool {
+        self.apps.is_active(app_id)
+    }
+
     /// The apps, to be changed by an administrator.
     pub(crate) fn apps(&mut self) -> &mut apps::Apps {
         &mut self.apps

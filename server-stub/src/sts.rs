@@ -17,7 +17,7 @@ use keys::Keys;
 mod answer;
 mod assertions;
 mod authenticate;
-mod form;
+pub(crate) mod form;
 mod grants;
 mod issue;
 mod keys;

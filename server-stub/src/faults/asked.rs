@@ -15,6 +15,7 @@ use super::{Delivery, Faults, Moment, content, status};
 use crate::control;
 use crate::fastapi::Refusal;
 use crate::http::Ends;
+use crate::journal::{Ended, Journal};
 
 /// How long an overloaded service stalls before it fails (wire document, "Load").
 const OVERLOADED: Duration = Duration::from_secs(30);
@@ -28,8 +29,6 @@ pub(crate) enum Step {
     Answer(Response),
     /// Answer it, but with the bytes going out this way.
     Deliver(Response, Delivery),
-    /// Never answer it.
-    Stall,
     Close,
     Reset,
 }
@@ -44,13 +43,14 @@ pub(crate) struct Asked {
 
 /// What can be wrong, and what cannot.
 #[derive(Clone)]
-struct Wrong {
-    switch: Arc<Switch>,
+pub(crate) struct Wrong {
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) journal: Arc<Journal>,
     /// Answers on the stub's own paths.
-    control: Router,
-    paths: Paths,
-    /// Where redirects point: a URL without a path.
-    elsewhere: Arc<str>,
+    pub(crate) control: Router,
+    pub(crate) paths: Paths,
+    /// Where redirects point: a URL without a path and without a slash at the end.
+    pub(crate) elsewhere: Arc<str>,
 }
 
 /// Paths of a service that are not like the others.
@@ -63,15 +63,8 @@ pub(crate) struct Paths {
 }
 
 impl Asked {
-    pub(crate) fn new(
-        service: Router,
-        control: Router,
-        switch: Arc<Switch>,
-        elsewhere: &str,
-        paths: Paths,
-    ) -> Self {
-        let elsewhere = elsewhere.trim_end_matches('/').into();
-        Self { service, wrong: Some(Wrong { switch, control, paths, elsewhere }) }
+    pub(crate) fn new(service: Router, wrong: Wrong) -> Self {
+        Self { service, wrong: Some(wrong) }
     }
 
     /// One that nothing is ever wrong with.
@@ -85,18 +78,38 @@ impl Asked {
         let Some(wrong) = &self.wrong else {
             return Step::Answer(answered(&self.service, request).await);
         };
-        if path == control::FAULTS {
+        if control::serves(path) {
             return Step::Answer(answered(&wrong.control, request).await);
         }
-        let spared = path.starts_with(control::PREFIX) || (wrong.paths.spares)(path);
+        if path.starts_with(control::PREFIX) {
+            return Step::Answer(answered(&self.service, request).await);
+        }
         let is_for_token = request.method() == Method::POST && (wrong.paths.issues)(path);
+        let spared = (wrong.paths.spares)(path);
         let faults = if spared { Faults::NONE } else { wrong.switch.for_request(is_for_token) };
+        let (request, open) = wrong.journal.begin(request, ends.peer, faults);
+        let step = self.under(faults, request, wrong).await;
+        match &step {
+            Step::Answer(response) | Step::Deliver(response, _) => {
+                open.ended(Ended::Answered, Some(response.status().as_u16()));
+            }
+            Step::Close => open.ended(Ended::Closed, None),
+            Step::Reset => open.ended(Ended::Reset, None),
+        }
+        step
+    }
+
+    async fn under(&self, faults: Faults, mut request: Request, wrong: &Wrong) -> Step {
         if faults == Faults::NONE {
             return Step::Answer(answered(&self.service, request).await);
         }
         request.extensions_mut().insert(faults);
         match faults.moment {
-            Some(Moment::Stall) => return Step::Stall,
+            Some(Moment::Stall) => {
+                // What it was asked is read all the same, though only for the log.
+                let _ = axum::body::to_bytes(request.into_body(), MAX_REQUEST).await;
+                return core::future::pending().await;
+            }
             Some(Moment::StallThenError) => tokio::time::sleep(OVERLOADED).await,
             Some(Moment::Late) => tokio::time::sleep(LATE).await,
             Some(

@@ -277,7 +277,7 @@ catalogue! {
 
 impl Moment {
     /// Whether it comes before a request is read.
-    pub(super) const fn is_before_requests(self) -> bool {
+    pub(crate) const fn is_before_requests(self) -> bool {
         match self {
             Self::CloseBeforeRequest | Self::ResetBeforeRequest => true,
             Self::CloseAfterRequest

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{calling_app, require_admin};
 use crate::fastapi::{Refusal, json, read};
+use crate::load::Turn;
 use crate::service::Service;
 use crate::state::{Now, moment, moment_or_null};
 
@@ -53,20 +54,23 @@ struct Revoked<'a> {
 /// it answers alike. Its body, if any, is not looked at. Other methods there give the recorded 404.
 pub(super) async fn validate(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (app_id, name) = calling_app(&service, &headers)?;
+    let (app_id, name) = calling_app(&service, &mut turn, &headers).await?;
     Ok(json(StatusCode::OK, &Caller { app_id, name }))
 }
 
 /// `POST /admin/app-clients`.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
-    require_admin(&service, &head.headers)?;
+    require_admin(&service, &mut turn, &head.headers).await?;
     let (app_id, name) = body.form(|form| (form.string("app_id"), form.string("name")))?;
+    turn.check().await;
     let mut world = service.world();
     // *Documented*.
     let taken = Refusal::Detail(StatusCode::BAD_REQUEST, "app_id already exists");
@@ -84,19 +88,22 @@ pub(super) async fn create(
 /// `GET /admin/app-clients` (*documented*).
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
     Ok(json(StatusCode::OK, &service.world().apps().list()))
 }
 
 /// `POST /admin/app-clients/{app_id}/rotate` (answer *documented*).
 pub(super) async fn rotate(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(app_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
+    turn.check().await;
     let now = Now::read();
     let key = service.world().apps().rotate(&app_id, now).ok_or(NOT_FOUND)?;
     Ok(json(StatusCode::OK, &Rotated { app_id: &app_id, key: &key, last_rotated_at: now.wall }))
@@ -105,10 +112,11 @@ pub(super) async fn rotate(
 /// `POST /admin/app-clients/{app_id}/revoke` (answer *documented*).
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(app_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
     if service.world().apps().revoke(&app_id) {
         Ok(json(StatusCode::OK, &Revoked { app_id: &app_id, is_active: false }))
     } else {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{admit, peer};
 use crate::fastapi::{Refusal, json, read};
+use crate::load::Turn;
 use crate::service::Service;
 use crate::state::sessions::NoRefresh;
 use crate::state::users::{NoLogin, User};
@@ -58,9 +59,11 @@ impl From<NoRefresh> for Refusal {
 /// `POST …/register`: a user, a household of their own, and tokens at once.
 pub(super) async fn register(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
+    turn.thread().await;
     admit(&service, peer(&head.extensions))?;
     let (email, password, username) = body.form(|form| {
         let email = form.email("email");
@@ -73,6 +76,8 @@ pub(super) async fn register(
     // Without a name, what stands before the @ (*documented*).
     let username = username.filter(|name| !name.is_empty());
     let username = username.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+    turn.connection().await?;
+    turn.check().await;
     let now = Now::read();
     let mut world = service.world();
     let taken = Refusal::Detail(StatusCode::BAD_REQUEST, "Email already registered");
@@ -92,15 +97,21 @@ pub(super) async fn register(
 /// `POST …/login`.
 pub(super) async fn login(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
+    turn.thread().await;
     let peer = peer(&head.extensions);
     admit(&service, peer)?;
     let (email, password) = body.form(|form| (form.email("email"), form.string("password")))?;
-    let now = Now::read();
+    turn.connection().await?;
+    let found = service.world().log_in(&email, &password, peer, Now::read()).map(|user| user.id);
+    if found != Err(NoLogin::LockedOut) {
+        turn.check().await;
+    }
+    let (id, now) = (found?, Now::read());
     let mut world = service.world();
-    let id = world.log_in(&email, &password, peer, now)?.id;
     let refresh_token = world.open_session(id, service.refresh_life, now);
     signed_in(&service, &world, id, &refresh_token, now)
 }
@@ -108,11 +119,14 @@ pub(super) async fn login(
 /// `POST …/refresh`: a new refresh token for the old one.
 pub(super) async fn refresh(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
+    turn.thread().await;
     admit(&service, peer(&head.extensions))?;
     let token = body.form(|form| form.string("refresh_token"))?;
+    turn.connection().await?;
     let now = Now::read();
     let mut world = service.world();
     let (id, refresh_token) = world.refresh(&token, service.refresh_life, now)?;
@@ -122,10 +136,13 @@ pub(super) async fn refresh(
 /// `POST …/logout`: 204 for every token, known or not.
 pub(super) async fn logout(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (_, body) = read(request).await?;
+    turn.thread().await;
     let token = body.form(|form| form.string("refresh_token"))?;
+    turn.connection().await?;
     service.world().close_session(&token);
     Ok(StatusCode::NO_CONTENT.into_response())
 }

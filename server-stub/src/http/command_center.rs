@@ -9,12 +9,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::{require_admin, text};
+use super::{text, validate};
 use crate::fastapi::{Refusal, json, read};
+use crate::load::{PoolTimedOut, Turn};
 use crate::secrets::new_key;
 use crate::service::Service;
 use crate::state::SERVICE_ID;
 use crate::state::enrolment::{NotEnrolled, TOKEN_LIFE};
+use crate::state::nodes::Verdict;
 use crate::state::{Now, written};
 
 const API_KEY_HEADER: &str = "X-API-Key";
@@ -49,18 +51,19 @@ impl From<NotEnrolled> for Refusal {
 /// here a change shows at once.
 pub(super) async fn heartbeat(
     State(service): State<Arc<Service>>,
+    turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let answer = admit_node(&service, request).await;
+    let answer = admit_node(&service, turn, request).await;
     service.count_heartbeat();
     answer.map(|()| json(StatusCode::OK, &serde_json::json!({ "status": "ok" })))
 }
 
-async fn admit_node(service: &Service, request: Request) -> Result<(), Refusal> {
+async fn admit_node(service: &Service, mut turn: Turn, request: Request) -> Result<(), Refusal> {
     // All fields are optional. *Assumption*: so is the body.
     let (head, _) = read(request).await?;
     let (node_id, node_key) = shown(&head.headers)?;
-    match service.world().validate(node_id, node_key, SERVICE_ID) {
+    match asked(service, &mut turn, node_id, node_key).await {
         Ok(verdict) => match verdict.reason(SERVICE_ID) {
             None => Ok(()),
             Some(reason) => Err(Refusal::Sentence(StatusCode::UNAUTHORIZED, reason)),
@@ -68,6 +71,25 @@ async fn admit_node(service: &Service, request: Request) -> Result<(), Refusal> 
         // The auth service answers 500, and its caller takes that for a refusal.
         Err(_) => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Auth service error: 500")),
     }
+}
+
+/// What the auth service says to command-center, which shows it the key of an app: as much work as a
+/// node's own validation.
+async fn asked(
+    service: &Service,
+    turn: &mut Turn,
+    node_id: &str,
+    node_key: &str,
+) -> Result<Verdict, Refusal> {
+    as_an_app(turn).await?;
+    validate::verdict(service, turn, node_id, node_key, SERVICE_ID).await
+}
+
+async fn as_an_app(turn: &mut Turn) -> Result<(), PoolTimedOut> {
+    turn.thread().await;
+    turn.connection().await?;
+    turn.check().await;
+    Ok(())
 }
 
 /// Id and key, split at the first `:`. *Assumption*: the refusals' sentences.
@@ -80,15 +102,20 @@ fn shown(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
     }
 }
 
-/// `POST /api/v0/nodes/register`: a node's own credential for a provisioning token.
+/// `POST /api/v0/nodes/register`: a node's own credential for a provisioning token, which command-center
+/// has the auth service register. *Assumption*: 500 if that fails.
 pub(super) async fn enrol(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (_, body) = read(request).await?;
     let (node_id, token, room) = body.form(|form| {
         (form.string("node_id"), form.string("provisioning_token"), form.optional_string("room"))
     })?;
+    as_an_app(&mut turn).await?;
+    turn.connection().await?;
+    turn.check().await;
     let node_key = new_key();
     service.world().enrol(&node_id, &node_key, &token, room.as_deref(), Now::read())?;
     let enrolled = Enrolled { node_id: &node_id, node_key: &node_key, room: room.as_deref() };
@@ -96,12 +123,12 @@ pub(super) async fn enrol(
 }
 
 /// `POST /api/v0/provisioning-tokens`. *Assumption*, path and answer: people get tokens from an app, and
-/// how that asks for them is documented nowhere.
+/// how that asks for them is documented nowhere. Costs nothing, so that there is always one to begin with.
 pub(super) async fn provision(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    service.admin.require(&headers)?;
     let now = Now::read();
     let token = service.world().provisioning_token(now);
     let provisioned = Provisioned { provisioning_token: &token, expires_at: written(now.wall + TOKEN_LIFE) };

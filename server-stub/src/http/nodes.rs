@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::{calling_app, require_admin};
 use crate::fastapi::form::Form;
 use crate::fastapi::{Refusal, json, read};
+use crate::load::Turn;
 use crate::secrets::new_key;
 use crate::service::Service;
 use crate::state::nodes::{NewNode, Node, NotGranted, NotRegistered};
@@ -131,12 +132,15 @@ impl From<NotGranted> for Refusal {
 /// `POST /internal/nodes/register`. The calling app is granted, too.
 pub(super) async fn register(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
-    let (app_id, _) = calling_app(&service, &head.headers)?;
+    let (app_id, _) = calling_app(&service, &mut turn, &head.headers).await?;
     let mut asked = body.form(Asked::read)?;
     asked.services.push(app_id);
+    turn.connection().await?;
+    turn.check().await;
     let node_key = new_key();
     service.world().register_node(asked.node(&node_key), Now::read())?;
     Ok(json(StatusCode::CREATED, &Registered { node_id: &asked.node_id, node_key: &node_key }))
@@ -145,12 +149,14 @@ pub(super) async fn register(
 /// `POST /internal/nodes/{node_id}/services`.
 pub(super) async fn grant(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(node_id): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
-    calling_app(&service, &head.headers)?;
+    calling_app(&service, &mut turn, &head.headers).await?;
     let service_id = body.form(|form| form.string("service_id"))?;
+    turn.connection().await?;
     let now = Now::read();
     service.world().grant(&node_id, &service_id, now)?;
     let granted = Granted { node_id: &node_id, service_id: &service_id, granted_at: now.wall };
@@ -160,10 +166,12 @@ pub(super) async fn grant(
 /// `DELETE /internal/nodes/{node_id}/services/{service_id}`.
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path((node_id, service_id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    calling_app(&service, &headers)?;
+    calling_app(&service, &mut turn, &headers).await?;
+    turn.connection().await?;
     if service.world().revoke(&node_id, &service_id) {
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
@@ -175,20 +183,23 @@ pub(super) async fn revoke(
 /// `DELETE /internal/nodes/{node_id}`.
 pub(super) async fn deactivate_by_app(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(node_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    calling_app(&service, &headers)?;
+    calling_app(&service, &mut turn, &headers).await?;
+    turn.connection().await?;
     deactivate(&service, &node_id)
 }
 
 /// `DELETE /admin/nodes/{node_id}`.
 pub(super) async fn deactivate_by_admin(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(node_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
     deactivate(&service, &node_id)
 }
 
@@ -203,11 +214,13 @@ fn deactivate(service: &Service, node_id: &str) -> Result<Response, Refusal> {
 /// `POST /admin/nodes`. Nothing is granted but what is asked for.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
-    require_admin(&service, &head.headers)?;
+    require_admin(&service, &mut turn, &head.headers).await?;
     let asked = body.form(Asked::read)?;
+    turn.check().await;
     let node_key = new_key();
     let mut world = service.world();
     let node = world.register_node(asked.node(&node_key), Now::read())?;
@@ -226,9 +239,10 @@ pub(super) async fn create(
 /// `GET /admin/nodes`.
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
     let world = service.world();
     let nodes: Vec<Listed<'_>> = world
         .nodes()
@@ -250,20 +264,23 @@ pub(super) async fn list(
 /// `GET /admin/nodes/{node_id}`.
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(node_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
     service.world().node(&node_id).map(|node| json(StatusCode::OK, node)).ok_or(NOT_FOUND)
 }
 
 /// `POST /admin/nodes/{node_id}/rotate-key`. The old key fails at once.
 pub(super) async fn rotate(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(node_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    require_admin(&service, &headers)?;
+    require_admin(&service, &mut turn, &headers).await?;
+    turn.check().await;
     let now = Now::read();
     let node_key = service.world().rotate_node_key(&node_id, now).ok_or(NOT_FOUND)?;
     let rotated = Rotated { node_id: &node_id, node_key: &node_key, last_rotated_at: now.wall };

@@ -9,10 +9,16 @@ use axum::response::Response;
 use super::{calling_app, text};
 use crate::fastapi::form::not_an_integer_in_path;
 use crate::fastapi::{Refusal, json};
+use crate::load::Turn;
 use crate::service::Service;
 
 /// `GET …/me`: the user an access token names.
-pub(super) async fn me(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, Refusal> {
+pub(super) async fn me(
+    State(service): State<Arc<Service>>,
+    mut turn: Turn,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    turn.thread().await;
     let authorization = text(&headers, header::AUTHORIZATION.as_str());
     let token = match authorization.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -20,6 +26,7 @@ pub(super) async fn me(State(service): State<Arc<Service>>, headers: HeaderMap) 
     };
     let unknown = Refusal::Bearer("Could not validate credentials");
     let Some(id) = service.tokens.check(token) else { return Err(unknown) };
+    turn.connection().await?;
     service.world().user(id).map(|user| json(StatusCode::OK, user)).ok_or(unknown)
 }
 
@@ -30,11 +37,13 @@ pub(super) async fn me(State(service): State<Arc<Service>>, headers: HeaderMap) 
 /// `/auth/me` does.
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
+    mut turn: Turn,
     Path(user_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    calling_app(&service, &headers)?;
+    calling_app(&service, &mut turn, &headers).await?;
     let Ok(id) = user_id.parse() else { return Err(not_an_integer_in_path("user_id", &user_id)) };
+    turn.connection().await?;
     let unknown = Refusal::Detail(StatusCode::NOT_FOUND, "User not found");
     service.world().user(id).map(|user| json(StatusCode::OK, user)).ok_or(unknown)
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::calling_app;
 use crate::fastapi::{Refusal, json, read};
+use crate::load::Turn;
 use crate::service::Service;
 use crate::state::nodes::Verdict;
 
@@ -30,21 +31,26 @@ struct Answer {
 }
 
 /// Answers a validation request. A denial is a 200, too.
-pub(super) async fn node(State(service): State<Arc<Service>>, request: Request) -> Result<Response, Refusal> {
-    let answer = judge(&service, request).await;
+pub(super) async fn node(
+    State(service): State<Arc<Service>>,
+    turn: Turn,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let answer = judge(&service, turn, request).await;
     service.count_validation();
     Ok(json(StatusCode::OK, &answer?))
 }
 
-async fn judge(service: &Service, request: Request) -> Result<Answer, Refusal> {
+async fn judge(service: &Service, mut turn: Turn, request: Request) -> Result<Answer, Refusal> {
     let (head, body) = read(request).await?;
-    calling_app(service, &head.headers)?;
+    calling_app(service, &mut turn, &head.headers).await?;
     let asked = body.form(|form| Asked {
         node_id: form.string("node_id"),
         node_key: form.string("node_key"),
         service_id: form.string("service_id"),
     })?;
-    let verdict = service.world().validate(&asked.node_id, &asked.node_key, &asked.service_id)?;
+    let Asked { node_id, node_key, service_id } = &asked;
+    let verdict = verdict(service, &mut turn, node_id, node_key, service_id).await?;
     let reason = verdict.reason(&asked.service_id);
     Ok(match verdict {
         Verdict::Valid { household_id, members } => Answer {
@@ -58,4 +64,20 @@ async fn judge(service: &Service, request: Request) -> Result<Answer, Refusal> {
             Answer { valid: false, node_id: None, household_id: None, household_member_ids: None, reason }
         }
     })
+}
+
+/// What is said of a credential, over a connection besides the one that the caller was checked with.
+pub(super) async fn verdict(
+    service: &Service,
+    turn: &mut Turn,
+    node_id: &str,
+    node_key: &str,
+    service_id: &str,
+) -> Result<Verdict, Refusal> {
+    turn.connection().await?;
+    let verdict = service.world().validate(node_id, node_key, service_id)?;
+    if verdict.took_a_check() {
+        turn.check().await;
+    }
+    Ok(verdict)
 }

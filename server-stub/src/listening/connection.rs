@@ -16,19 +16,27 @@ use crate::faults::socket::{Reset, Socket};
 use crate::faults::{Delivery, Moment, delivery, handshake};
 use crate::http::Ends;
 use crate::idle::{IdleClose, InRequest};
+use crate::journal::Ended;
 
 /// Serves a connection to its end, with what is wrong with the server now.
 pub(super) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
     let faults = site.switch.for_connection();
     let (socket, reset) = wrapped(stream);
+    let without_request = |ended| site.journal.without_request(ends.peer, faults, ended);
     if let Some(fault) = faults.accepted {
+        without_request(Ended::NoRequest);
         return handshake::accept(socket, fault).await;
+    }
+    if faults.moment.is_some_and(Moment::is_before_requests) {
+        without_request(Ended::NoRequest);
     }
     match site.tls {
         None => exchange(socket, reset, ends, site.asked, faults.moment).await,
         Some(identity) => {
             if let Some(stream) = handshake::tls(socket, &identity, faults).await {
                 exchange(stream, reset, ends, site.asked, faults.moment).await;
+            } else {
+                without_request(Ended::NoHandshake);
             }
         }
     }
@@ -82,7 +90,6 @@ where
                 Step::Answer(response) => {
                     return Ok::<_, Infallible>(response.map(|body| in_request.until_sent(body)));
                 }
-                Step::Stall => return core::future::pending().await,
                 Step::Deliver(response, how) => Aside::Deliver(response, how),
                 Step::Close => Aside::Close,
                 Step::Reset => Aside::Reset,

@@ -56,6 +56,11 @@ impl Apps {
         Ok(app.key.matches(key)?.then_some(app))
     }
 
+    /// Whether an app is known and not revoked.
+    pub(super) fn is_active(&self, app_id: &str) -> bool {
+        self.0.get(app_id).is_some_and(|app| app.is_active)
+    }
+
     /// Replaces an app's key; a revoked app is active again (*documented*). None: unknown.
     pub(crate) fn rotate(&mut self, app_id: &str, now: Now) -> Option<String> {
         let app = self.0.get_mut(app_id)?;

@@ -76,6 +76,14 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the key was looked at.
+    pub(crate) const fn took_a_check(&self) -> bool {
+        match self {
+            Self::Valid { .. } | Self::WrongKey | Self::NotGranted => true,
+            Self::NotFound | Self::Inactive => false,
+        }
+    }
+
     /// Why not, in the service's words; None: it is valid.
     pub(crate) fn reason(&self, service: &str) -> Option<String> {
         match self {

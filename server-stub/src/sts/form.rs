@@ -1,11 +1,11 @@
 //! Bodies and credentials of `application/x-www-form-urlencoded`.
 
 /// The fields of a form, in order.
-pub(super) struct Form(Vec<(String, String)>);
+pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// None: not the text it should be.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(text).ok()?;
         let fields = text.split('&').filter(|field| !field.is_empty());
         let fields = fields.map(|field| {
@@ -31,9 +31,15 @@ impl Form {
     }
 }
 
+impl From<Form> for Vec<(String, String)> {
+    fn from(form: Form) -> Self {
+        form.0
+    }
+}
+
 /// Undoes the encoding of a name or a value (URL Standard, section 5.1). None: it is not so encoded, or
 /// not of text.
-pub(super) fn decoded(text: &str) -> Option<String> {
+pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes().iter();
     while let Some(byte) = rest.next() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use lexopt::prelude::{Long, Short, ValueExt as _};
 use server_stub::jwt::Algorithm;
-use server_stub::{AudienceRule, Fault, Faults, Options};
+use server_stub::{AudienceRule, Fault, Faults, Model, Options, UnknownModel};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -16,7 +16,7 @@ Keycloak does, and a Run Gateway with its Run Coordinator, for tests and laptops
 
 usage: server-stub [--only auth|sts|gateway|coordinator] [--listen ADDRESS:PORT]
                    [--dir DIR] [--plain] [--name NAME]...
-                   [--fault [SERVICE:]NAME,NAME...]
+                   [--fault [SERVICE:]NAME,NAME...] [--model instant|measured]
                    [--control ADDRESS:PORT] [--redirect-to URL]
                    [--sts-listen ADDRESS:PORT] [--realm FILE] [--issuer URL]
                    [--sts-algorithm RS256|PS256|ES256|EdDSA] [--mapped-audiences]
@@ -34,11 +34,16 @@ usage: server-stub [--only auth|sts|gateway|coordinator] [--listen ADDRESS:PORT]
                          service; may be repeated. sts:NAME,NAME...: with the token
                          service, as are all faults of tokens anyway; so gateway:
                          and coordinator:
+  --model NAME           how slow the auth server is: instant, or measured, as the real one
+                         was on two cores: half a second a validation, four answers a
+                         second, 40 requests and 15 connections to its database at once, so
+                         that 15 validations at once stand still for 30 s, then some fail; who
+                         leaves is worked off all the same (instant)
   --list-faults          the names, and what they do; with --only before it, those that
                          this service can have
   --control ADDRESS:PORT where to listen, in plain HTTP, for changes of the auth server's
-                         or the only service's faults (127.0.0.1:0 where it has some,
-                         else nowhere)
+                         or the only service's faults and model, and for its log
+                         (127.0.0.1:0 where it has a fault or a model, else nowhere)
   --redirect-to URL      where redirects to another host point (https://elsewhere.invalid)
   --help, --version
 
@@ -61,9 +66,14 @@ where there is one; sts, the issuer's URL, and sts_control likewise; gateway and
 coordinator, their URLs, and gateway_control and coordinator_control. GET, PUT and DELETE
 at a control show, replace and clear the faults, a JSON list of names, with the header
 X-Jarvis-Admin-Token and from this machine only; so they do at /__stub/faults of each
-service itself, as far as it can be reached. The token service takes, in the same way,
-PUT /__stub/clients/ID/keys (a public JWK, for private_key_jwt), POST /__stub/signing-key
-(signs by a new key, publishes the old ones, too) and DELETE (publishes the newest alone).
+service itself, as far as it can be reached. At /__stub/model beside it, GET shows the auth
+server's model and how much of it is busy, and PUT of its name as a JSON string changes it.
+GET at /__stub/log shows the last 500 requests of each service and those under way: who
+asked, what became of it, how long it took and waited for what, under which faults; of keys,
+tokens and passwords only that they were there and how long. ?since=ID: those after that one.
+The token service takes, in the same way, PUT /__stub/clients/ID/keys (a public JWK, for
+private_key_jwt), POST /__stub/signing-key (signs by a new key, publishes the old ones, too)
+and DELETE (publishes the newest alone).
 SIGTERM or Ctrl-C stops it.
 
 environment, as of the real auth service:
@@ -182,6 +192,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
             Long("plain") => auth.tls = false,
             Long("name") => auth.names.push(parser.value()?.string()?),
             Long("fault") => faults.extend(faults_of(&parser.value()?.string()?)?),
+            Long("model") => {
+                let name = parser.value()?.string()?;
+                auth.model = name.parse().map_err(|error: UnknownModel| error.to_string())?;
+            }
             Long("list-faults") => return Ok(Arguments::ListFaults(only)),
             Long("control") => auth.control = Some(parser.value()?.parse()?),
             Long("redirect-to") => auth.redirect_to = parser.value()?.string()?,
@@ -210,6 +224,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
     {
         return Err(format!("{fault} is for {service:?}, which --only leaves out").to_lowercase().into());
     }
+    if auth.model != Model::INSTANT && first != Only::Auth {
+        return Err("--model is for auth, which --only leaves out".into());
+    }
     let faults_of = |wanted: Only| {
         let of = faults.iter().filter(|(service, _)| *service == wanted).map(|(_, fault)| *fault);
         Faults::of(&of.collect::<Vec<_>>()).map_err(|error| error.to_string())
@@ -218,7 +235,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
     let control = |faults: Faults| (faults != Faults::NONE).then_some(LOOPBACK);
     let said = auth.control.take();
     auth.faults = faults_of(Only::Auth)?;
-    auth.control = said.filter(|_| first == Only::Auth).or_else(|| control(auth.faults));
+    let slow = auth.model != Model::INSTANT;
+    auth.control =
+        said.filter(|_| first == Only::Auth).or_else(|| control(auth.faults)).or(slow.then_some(LOOPBACK));
     let sts_faults = faults_of(Only::Sts)?;
     let listen = auth.listen;
     let next = |n: u16| {

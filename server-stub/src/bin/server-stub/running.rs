@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use server_stub::{
-    Common, Coordinator, Gateway, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
+    Common, Coordinator, Gateway, Model, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
     StsOptions, Stub, VariableError,
 };
 
@@ -208,6 +208,9 @@ fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
     writeln!(err, "to have a token that another node can enrol with:")?;
     writeln!(err, "  curl {trust}-X POST {admin} {url}/api/v0/provisioning-tokens")?;
     if let Some(control) = stub.control_url() {
+        writeln!(err, "its model is {}; to have another:", stub.model())?;
+        let other = if stub.model() == Model::INSTANT { Model::MEASURED } else { Model::INSTANT };
+        writeln!(err, "  curl -X PUT {admin} -d '\"{other}\"' {}", control.replace("/faults", "/model"))?;
         explain_faults(&stub.faults().to_string(), &control, dir, err)?;
     }
     Ok(())
@@ -215,9 +218,10 @@ fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
 
 fn explain_faults(faults: &str, control: &str, dir: &Path, err: &mut impl Write) -> io::Result<()> {
     let dir = dir.display();
+    let faults = if faults.is_empty() { "none" } else { faults };
+    let admin = format!("-H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\"");
     writeln!(err, "its faults are: {faults}; to have others:")?;
-    writeln!(
-        err,
-        "  curl -X PUT -H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\" -d '[\"status-503\"]' {control}"
-    )
+    writeln!(err, "  curl -X PUT {admin} -d '[\"status-503\"]' {control}")?;
+    let log = control.replace("/faults", "/log");
+    writeln!(err, "to see what it was asked lately:\n  curl {admin} {log}")
 }

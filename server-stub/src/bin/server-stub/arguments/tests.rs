@@ -123,3 +123,15 @@ fn the_gateway_listens_where_host_and_port_say() {
     assert_eq!((plan.gateway.listen.port(), plan.coordinator.listen.to_string().as_str()), (0, "[::1]:9"));
     assert_eq!((plan.coordinator.faults.to_string().as_str(), plan.pace.as_millis()), ("stall", 5));
 }
+
+#[test]
+fn a_model_is_the_auth_servers_and_comes_with_a_way_to_change_it() {
+    assert_eq!(served(&[]).auth.model, Model::INSTANT);
+    let plan = served(&["--model", "measured"]);
+    assert_eq!(plan.auth.model, Model::MEASURED);
+    assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:0"));
+    assert!(plan.sts.control.is_none());
+    let told = |arguments| parsed(arguments).err().expect("refused").to_string();
+    assert!(told(&["--model", "quick"]).contains("'quick'; instant and measured are there"));
+    assert!(told(&["--only", "sts", "--model", "measured"]).contains("--only leaves out"));
+}

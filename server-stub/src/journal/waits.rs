@@ -1,0 +1,83 @@
+//! What a request had to wait for, by its service's model.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+/// What can be waited for.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Thing {
+    Thread,
+    Connection,
+    /// For a check's turn.
+    Core,
+    /// For a check's end.
+    Check,
+}
+
+/// The waits of one request, which grow while it is worked off. In its extensions.
+#[derive(Clone, Default)]
+pub(crate) struct Waits(Arc<Mutex<Option<State>>>);
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    thread: Duration,
+    connection: Duration,
+    core: Duration,
+    check: Duration,
+    now: Option<(Thing, Instant)>,
+}
+
+/// In milliseconds.
+#[derive(Serialize)]
+pub(super) struct Waited {
+    thread: u128,
+    connection: u128,
+    core: u128,
+    check: u128,
+    /// What it waits for now, or waited for when its client left.
+    last: Option<Thing>,
+}
+
+impl Waits {
+    /// Waits, and counts the time.
+    pub(crate) async fn during<T>(&self, thing: Thing, wait: impl Future<Output = T>) -> T {
+        self.state().get_or_insert_default().now = Some((thing, Instant::now()));
+        let waited = wait.await;
+        let mut state = self.state();
+        *state = state.map(|state| State { now: None, ..state.counted() });
+        waited
+    }
+
+    /// None: nothing was ever to be waited for.
+    pub(super) fn so_far(&self) -> Option<Waited> {
+        self.state().map(|state| {
+            let State { thread, connection, core, check, now } = state.counted();
+            let [thread, connection, core, check] =
+                [thread, connection, core, check].map(|time| time.as_millis());
+            Waited { thread, connection, core, check, last: now.map(|(thing, _)| thing) }
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn counted(mut self) -> Self {
+        if let Some((thing, since)) = self.now {
+            let time = match thing {
+                Thing::Thread => &mut self.thread,
+                Thing::Connection => &mut self.connection,
+                Thing::Core => &mut self.core,
+                Thing::Check => &mut self.check,
+            };
+            *time += since.elapsed();
+        }
+        self
+    }
+}
