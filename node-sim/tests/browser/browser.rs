@@ -15,6 +15,7 @@ use futures_util::FutureExt as _;
 use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use url::{ParseError, Url};
 
 /// Long enough for a machine that is busy with other things.
@@ -38,6 +39,8 @@ pub(crate) struct Browser {
     driver: Child,
     /// Held, so that it can always write.
     _stdout: BufReader<ChildStdout>,
+    /// For what both leave behind.
+    _dir: TempDir,
 }
 
 /// A command that only chromedriver knows.
@@ -72,8 +75,10 @@ pub(crate) fn with_browser(view: View, test: impl AsyncFnOnce(&Browser)) {
 
 impl Browser {
     async fn start(view: View) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", dir.path())
             .stdout(Stdio::piped())
             .spawn()
             .expect("chromedriver (Debian: chromium-driver) is installed");
@@ -106,7 +111,7 @@ impl Browser {
                 panic!("no Chromium: {e}");
             }
         };
-        let browser = Self { client, driver, _stdout: stdout };
+        let browser = Self { client, driver, _stdout: stdout, _dir: dir };
         browser.look_through(view).await;
         browser
     }
