@@ -35,7 +35,7 @@ pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> 
 
 /// The same configuration for a file in `dir`: its relative paths made absolute, its status kept
 /// apart, and `url` in the place of its own.
-fn adapted(text: &[u8], url: Option<&str>, config: &Path, dir: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn adapted(text: &[u8], url: Option<&str>, config: &Path, dir: &Path) -> io::Result<Vec<u8>> {
     let mut json: serde_json::Value = serde_json::from_slice(text)?;
     let home = std::path::absolute(config)?;
     if let Some(table) = json.as_object_mut() {
