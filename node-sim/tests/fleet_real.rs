@@ -124,7 +124,7 @@ fn a_node_whose_credential_is_refused_does_not_count() {
 fn an_outage_is_noticed_and_outlived() {
     let rig = Rig::new();
     let mut child = rig
-        .fleet(rig.stub.url(), &["--nodes", "50", "--for", "10m"])
+        .fleet(rig.stub.url(), &["--nodes", "50", "--for", "3m"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -156,7 +156,7 @@ fn another_machine_is_left_alone_unless_it_is_meant() {
         );
     }
     assert!(listener.accept().is_err(), "nobody has called");
-    let mut meant = rig.fleet(&here, &["--nodes", "3", "--for", "10m", "--yes-i-mean-it"]);
+    let mut meant = rig.fleet(&here, &["--nodes", "3", "--for", "3m", "--yes-i-mean-it"]);
     let mut child = meant.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     listener.set_nonblocking(false).unwrap();
     listener.accept().unwrap();
