@@ -6,6 +6,7 @@ mod cli;
 mod nodes;
 mod plot;
 mod policy;
+mod real;
 mod server;
 mod tally;
 

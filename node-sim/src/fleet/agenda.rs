@@ -98,7 +98,6 @@ impl Default for Agenda {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the last 16 bits")]
 const fn slot(at: u64) -> usize {
     (at % SPAN) as usize
 }
@@ -209,10 +208,14 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail")]
+
     use core::cmp::Reverse;
+    use core::time::Duration;
     use std::collections::BinaryHeap;
 
     use jarvis_node::agent::Jitter;
+    use jarvis_node::time::millis;
 
     use super::*;
 
@@ -235,8 +238,7 @@ mod tests {
     fn all_comes_in_the_order_of_time_and_of_items_whatever_is_added_meanwhile() {
         for seed in 0..10 {
             let mut jitter = Jitter::new(seed);
-            let mut random =
-                |below: u64| jitter.up_to(core::time::Duration::from_millis(below - 1)).as_millis() as u64;
+            let mut random = |below: u64| millis(jitter.up_to(Duration::from_millis(below - 1)));
             let (mut agenda, mut sorted) = (Agenda::default(), BinaryHeap::new());
             let (mut now, mut end) = (0, 0);
             for _ in 0..2000 {

@@ -4,14 +4,14 @@ use core::fmt::Write;
 use core::num::NonZero;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::{Model, Plan, Policy, Tally, plot};
+use super::{Model, Plan, Policy, Tally, plot, real};
 
 /// How it is called.
 pub const HELP: &str = "\
@@ -32,6 +32,19 @@ Usage:
   --seed 1             decides all that is random
   --json               the figures as JSON
   --svg FILE           draws requests a second and nodes recovered; for one number of nodes
+
+Or with real agents in real time, over real sockets and TLS, against a server:
+  node-sim fleet --real URL --config FILE [--nodes 200] [options]
+
+  --config FILE        a jarvis-node configuration; URL takes the place of its auth_url, and all
+                       nodes share its credential
+  --nodes-file FILE    gives each node its own: [{\"node_id\": …, \"node_key\": …}, …]
+  --for 60s            how long
+  --until-valid        ends as soon as each node has its verdict
+  --yes-i-mean-it      needed for a server on another machine, which this could overwhelm
+  --json, --svg, --server-rate, --seed as above. Times count from the start, and a node whose call
+  fails later counts as recovered only once it has its verdict again; a stall is a time in which
+  calls were under way and none was answered.
 ";
 
 struct Options {
@@ -40,6 +53,7 @@ struct Options {
     policies: Vec<Policy>,
     json: bool,
     svg: Option<PathBuf>,
+    real: Option<real::Target>,
 }
 
 /// Runs `node-sim fleet` with what is left of the arguments, and returns what is to be printed.
@@ -50,6 +64,9 @@ pub fn command(arguments: lexopt::Parser) -> Result<String, String> {
     let Some(options) = parse(arguments).map_err(|e| format!("{e}; see node-sim fleet --help"))? else {
         return Ok(HELP.to_owned());
     };
+    if let Some(target) = &options.real {
+        return run_for_real(target, &options);
+    }
     let mut table = HEADER.to_owned();
     let mut figures = Vec::new();
     for &nodes in &options.nodes {
@@ -61,11 +78,41 @@ pub fn command(arguments: lexopt::Parser) -> Result<String, String> {
             figures.push(figure.json(&plan));
         }
         if let Some(file) = &options.svg {
-            std::fs::write(file, plot::draw(&plan, &runs))
-                .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+            draw(file, &plan, &runs, &simulated(&plan))?;
         }
     }
     if options.json { Ok(format!("{:#}\n", Json::Array(figures))) } else { Ok(table) }
+}
+
+fn run_for_real(target: &real::Target, options: &Options) -> Result<String, String> {
+    let plan = Plan { nodes: options.nodes.first().copied().unwrap_or(real::NODES), ..options.plan };
+    let tally = real::run(target, &plan)?;
+    let figure = Figures::of(&plan, Policy::Ours, &tally);
+    let (row, mut json) = (figure.row(), figure.json(&plan));
+    json["model"] = "none: a real server".into();
+    if let Some(file) = &options.svg {
+        let title = format!("{} nodes and a real server, for {} s", plan.nodes, plan.after.as_secs());
+        draw(file, &plan, &[(Policy::Ours, tally)], &title)?;
+    }
+    if options.json { Ok(format!("{:#}\n", Json::Array(vec![json]))) } else { Ok(format!("{HEADER}{row}")) }
+}
+
+fn draw(file: &Path, plan: &Plan, runs: &[(Policy, Tally)], title: &str) -> Result<(), String> {
+    std::fs::write(file, plot::draw(plan, runs, title))
+        .map_err(|e| format!("cannot write {}: {e}", file.display()))
+}
+
+fn simulated(plan: &Plan) -> String {
+    format!(
+        "{} nodes, the server back after {} min; {} model, seed {}",
+        plan.nodes,
+        plan.outage.as_secs() / 60,
+        match plan.model {
+            Model::Measured => "measured",
+            Model::Ideal => "ideal",
+        },
+        plan.seed,
+    )
 }
 
 /// Runs the policies on all cores. None knows of another.
@@ -107,7 +154,10 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error
         policies: vec![Policy::Ours],
         json: false,
         svg: None,
+        real: None,
     };
+    let (mut url, mut config, mut nodes_file) = (None, None, None);
+    let (mut lasts, mut until_valid, mut elsewhere) = (None, false, false);
     while let Some(argument) = arguments.next()? {
         let plan = &mut options.plan;
         match argument {
@@ -120,10 +170,29 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error
             Long("model") => plan.model = arguments.value()?.parse_with(model)?,
             Long("policy") => options.policies = arguments.value()?.parse_with(policies)?,
             Long("seed") => plan.seed = arguments.value()?.parse()?,
+            Long("real") => url = Some(arguments.value()?.string()?),
+            Long("config") => config = Some(PathBuf::from(arguments.value()?)),
+            Long("nodes-file") => nodes_file = Some(PathBuf::from(arguments.value()?)),
+            Long("for") => lasts = Some(arguments.value()?.parse_with(span)?),
+            Long("until-valid") => until_valid = true,
+            Long("yes-i-mean-it") => elsewhere = true,
             Long("json") => options.json = true,
             Long("svg") => options.svg = Some(PathBuf::from(arguments.value()?)),
             Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
         }
+    }
+    if let Some(url) = url {
+        let config = config.ok_or("--real needs --config with a jarvis-node configuration")?;
+        if options.nodes.len() > 1 || options.nodes.first().is_some_and(|nodes| *nodes > real::MOST_NODES) {
+            return Err(format!("--real takes one number of nodes, {} at most", real::MOST_NODES).into());
+        }
+        options.plan.after = lasts.unwrap_or(Duration::from_secs(60));
+        (options.plan.outage, options.plan.calm) = (Duration::ZERO, Duration::ZERO);
+        options.real = Some(real::Target { url, config, nodes_file, until_valid, elsewhere });
+        return Ok(Some(options));
+    }
+    if config.is_some() || nodes_file.is_some() || lasts.is_some() || until_valid || elsewhere {
+        return Err("--config, --nodes-file, --for, --until-valid and --yes-i-mean-it go with --real".into());
     }
     match (&options.svg, options.nodes.len()) {
         (_, 0) => Err("--nodes is missing".into()),

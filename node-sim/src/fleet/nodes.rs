@@ -64,50 +64,26 @@ enum Told {
     DeadlineReached,
 }
 
-/// What nodes are told, put into words once.
-struct Words {
-    setup: Setup,
-    good: Answer,
-    open: Answer,
-    unreachable: Answer,
-    stalled: Answer,
-    failed: Answer,
-    cut: Answer,
-}
-
-impl Words {
-    fn new() -> Self {
-        let inconclusive = |kind| Answer::Inconclusive {
-            trouble: Trouble { kind, reason: Text::new(), fix: Text::new() },
-            retry_after: None,
-        };
-        Self {
-            setup: Setup { claim: claim(), settings: SETTINGS },
-            good: Answer::Valid(Household::default()),
-            open: Answer::Open,
-            unreachable: inconclusive(TroubleKind::Unreachable),
-            stalled: inconclusive(TroubleKind::Stalled),
-            failed: inconclusive(TroubleKind::Busy),
-            cut: inconclusive(TroubleKind::ClosedEarly),
-        }
-    }
-
-    fn of(&self, told: Told) -> Event {
-        let answer = match told {
-            Told::Started => {
+impl Told {
+    /// Made where it is used: to copy its kilobyte would take longer than what the agent does with it.
+    #[inline]
+    fn into_event(self, setup: &Setup) -> Event {
+        let kind = match self {
+            Self::Started => {
                 let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
                 return Event::Started(Some(Remembered { claim: claim(), verdict }));
             }
-            Told::SetupRead => return Event::SetupRead(Ok(self.setup.clone())),
-            Told::DeadlineReached => return Event::DeadlineReached,
-            Told::Answered(Status::Good) => &self.good,
-            Told::Answered(Status::Open) => &self.open,
-            Told::Answered(Status::Failed) => &self.failed,
-            Told::Answered(Status::NotAccepted) | Told::Refused => &self.unreachable,
-            Told::Answered(Status::Cut) => &self.cut,
-            Told::Stalled => &self.stalled,
+            Self::SetupRead => return Event::SetupRead(Ok(setup.clone())),
+            Self::DeadlineReached => return Event::DeadlineReached,
+            Self::Answered(Status::Good) => return Event::Answered(Answer::Valid(Household::default())),
+            Self::Answered(Status::Open) => return Event::Answered(Answer::Open),
+            Self::Answered(Status::Failed) => TroubleKind::Busy,
+            Self::Answered(Status::NotAccepted) | Self::Refused => TroubleKind::Unreachable,
+            Self::Answered(Status::Cut) => TroubleKind::ClosedEarly,
+            Self::Stalled => TroubleKind::Stalled,
         };
-        Event::Answered(answer.clone())
+        let trouble = Trouble { kind, reason: Text::new(), fix: Text::new() };
+        Event::Answered(Answer::Inconclusive { trouble, retry_after: None })
     }
 }
 
@@ -134,7 +110,7 @@ struct Step {
 
 /// What nodes need to know to go on alone.
 struct Alone {
-    words: Words,
+    setup: Setup,
     /// From when until when calls are refused.
     away: Range<u64>,
 }
@@ -150,7 +126,7 @@ impl Alone {
             let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
             let (mut turns, mut reads) = (None, false);
             // Looked at where they are: they take kilobytes.
-            for action in &agent.handle(self.words.of(next), clocks) {
+            for action in &agent.handle(next.into_event(&self.setup), clocks) {
                 match action {
                     Action::ReadSetup => reads = true,
                     Action::Validate => turns = Some(Turn::Call),
@@ -188,7 +164,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         let back = gone + millis(plan.outage);
         Self {
             plan,
-            alone: Alone { words: Words::new(), away: gone..back },
+            alone: Alone { setup: Setup { claim: claim(), settings: SETTINGS }, away: gone..back },
             end: back + millis(plan.after),
             // By then all have noticed.
             until: back.min(gone + 2),

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use super::{Model, Plan, Policy, Tally};
+use super::{Plan, Policy, Tally};
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 56.0;
@@ -43,7 +43,7 @@ const fn colour(policy: Policy) -> &'static str {
 }
 
 /// Draws runs of one plan as SVG.
-pub(super) fn draw(plan: &Plan, runs: &[(Policy, Tally)]) -> String {
+pub(super) fn draw(plan: &Plan, runs: &[(Policy, Tally)], title: &str) -> String {
     let peak = runs
         .iter()
         .flat_map(|(_, tally)| rates(plan, tally))
@@ -51,16 +51,9 @@ pub(super) fn draw(plan: &Plan, runs: &[(Policy, Tally)]) -> String {
     let decades = peak.log10().ceil().max(1.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n\
-         <style>{STYLE}</style>\n<text x=\"{LEFT}\" y=\"18\">{} nodes, the server back after {} min; {} model, \
-         seed {}</text>\n<text x=\"{LEFT}\" y=\"38\">requests a second</text>\n\
+         <style>{STYLE}</style>\n<text x=\"{LEFT}\" y=\"18\">{title}</text>\n\
+         <text x=\"{LEFT}\" y=\"38\">requests a second</text>\n\
          <text x=\"{LEFT}\" y=\"250\">nodes recovered</text>\n",
-        plan.nodes,
-        plan.outage.as_secs() / 60,
-        match plan.model {
-            Model::Measured => "measured",
-            Model::Ideal => "ideal",
-        },
-        plan.seed,
     );
     for (secs, name) in MARKS.into_iter().filter(|(secs, _)| *secs <= end(plan)) {
         let at = x(plan, secs);

@@ -59,6 +59,11 @@ impl Tally {
         }
     }
 
+    /// The node has failed to get a verdict again: what counts is the next.
+    pub(super) fn failed(&mut self, node: u32) {
+        self.recovered[node as usize] = None;
+    }
+
     /// The times at which nodes recovered, in order.
     #[must_use]
     pub fn recoveries(&self) -> Vec<u64> {
