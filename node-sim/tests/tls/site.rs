@@ -81,6 +81,7 @@ pub(super) fn validate(loaded: &Loaded) -> Result<(), String> {
     match loaded.client.validate(&loaded.credential).answer {
         jarvis_node::agent::Answer::Valid(_) => Ok(()),
         jarvis_node::agent::Answer::Denied(reason) => Err(reason.to_string()),
+        jarvis_node::agent::Answer::Open => Err("nobody knocked".into()),
         jarvis_node::agent::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
     }
 }
