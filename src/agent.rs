@@ -278,7 +278,10 @@ impl<P: Pacing> Agent<P> {
             Answer::Valid(household) => {
                 self.settle(Verdict::Valid { at, household });
                 let revalidate = settings.map_or(SETUP_RECHECK, |settings| settings.revalidate);
-                let pause = self.pacing.after_success(took, revalidate, &mut self.jitter);
+                let mut pause = self.pacing.after_success(took, revalidate, &mut self.jitter);
+                // However many there are: the verdict is not to end before the next.
+                let longest = revalidate.max(grace / 4 * 3);
+                pause.wait = pause.wait.min(longest + revalidate / 10);
                 self.pause(pause, Next::Call, now);
             }
             Answer::Denied(reason) => {

@@ -10,7 +10,7 @@ pub const AWAY_RETRY: Duration = Duration::from_secs(1);
 /// Who says nothing for so long, and then nothing of use, is overwhelmed.
 pub const OVERWHELMED: Duration = Duration::from_secs(10);
 /// Who answers a knock within this is at ease.
-pub const PROMPT: Duration = Duration::from_secs(1);
+pub const PROMPT: Duration = Duration::from_secs(2);
 /// The first window for a server that is overwhelmed.
 pub const FIRST_WINDOW: Duration = Duration::from_secs(112);
 /// For so long nobody calls once a server answers again that was overwhelmed: a few calls under way keep its
@@ -24,6 +24,9 @@ const KNOCKS: u32 = 128;
 /// minute is not to go by unnoticed, and knocks are not to be a burden.
 const SELDOM: Duration = Duration::from_secs(15);
 const FEWEST_KNOCKS: u32 = 256;
+/// If no knock is answered for so long, though somebody is there, it is called all the same: perhaps it only does
+/// not answer knocks.
+const UNHEARD: Duration = Duration::from_secs(3600);
 /// A window below this is not worth remembering.
 const FORGOTTEN: Duration = Duration::from_secs(8);
 /// Who says yes within this is at ease: four times what a call takes alone.
@@ -44,6 +47,10 @@ pub struct Backoff {
     overwhelmed: bool,
     /// When it first was, since the last verdict.
     since: Option<Instant>,
+    /// Since when no knock has been answered, though somebody was there.
+    unheard: Option<Instant>,
+    /// How many calls in a row somebody at ease met with nothing of use.
+    refusals: u32,
 }
 
 impl Backoff {
@@ -94,6 +101,7 @@ impl Pacing for Backoff {
                 self.left = jitter.up_to(self.whole_window());
             }
             (self.overwhelmed, self.unanswered) = (false, 0);
+            (self.unheard, self.refusals) = (None, 0);
             let wearied = Duration::from_millis((failure.in_a_row / 16).into());
             let wait = jitter.up_to(self.interval() + wearied);
             // Nothing of the window passes while nobody is there.
@@ -106,17 +114,26 @@ impl Pacing for Backoff {
             } else {
                 self.grow(failure.at, failure.grace, jitter);
             }
+            if failure.knocked {
+                let unheard = *self.unheard.get_or_insert(failure.at);
+                if failure.at.since(unheard) >= UNHEARD {
+                    self.unheard = None;
+                    return Pause::call(jitter.up_to(UNHEARD / 4));
+                }
+            }
             let asked = failure.retry_after.map_or(Duration::ZERO, |asked| asked.min(RETRY_CAP));
             let pause = self.knock_later(jitter);
             self.waits = Duration::ZERO;
             return Pause { wait: pause.wait.max(asked), ..pause };
         }
-        Pause::call(jitter.retry(exponential(failure.in_a_row).max(self.window), failure.retry_after))
+        self.refusals = self.refusals.saturating_add(1);
+        Pause::call(jitter.retry(exponential(self.refusals).max(self.window), failure.retry_after))
     }
 
     /// Who answers promptly is called, by this node when its time has come. Who answers late is as good as
     /// overwhelmed; but where that is always so, behind a slow line, say, it is called all the same.
     fn after_knock(&mut self, knocked: &Knocked, jitter: &mut Jitter) -> Pause {
+        self.unheard = None;
         let passed = core::mem::take(&mut self.waits);
         self.left = self.left.saturating_sub(passed);
         if knocked.took < PROMPT {
@@ -144,6 +161,7 @@ impl Pacing for Backoff {
     fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause {
         (self.left, self.waits, self.unanswered) = (Duration::ZERO, Duration::ZERO, 0);
         (self.overwhelmed, self.since) = (false, None);
+        (self.unheard, self.refusals) = (None, 0);
         let between = regular.max(self.window * 2);
         let wait = jitter.around(between);
         let pause = if between > regular { Pause::knock(wait) } else { Pause::call(wait) };

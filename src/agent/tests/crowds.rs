@@ -175,3 +175,53 @@ fn a_knock_under_way_when_a_reload_comes_tells_nothing() {
     assert!(scenario.wants(&Action::ReadSetup));
     assert!(scenario.reads(setup()).wants(&Action::Validate));
 }
+
+#[test]
+fn who_never_answers_a_knock_is_called_all_the_same_within_hours() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(inconclusive(TroubleKind::Unreachable));
+    let start = scenario.now.instant;
+    while !scenario.wants(&Action::Validate) {
+        scenario.until_turn();
+        if scenario.wants(&Action::Knock) {
+            stall(&mut scenario);
+        }
+    }
+    let took = scenario.now.instant.since(start);
+    assert!((secs(3600)..secs(5400)).contains(&took), "{took:?}");
+    // And if the call is as idle, it goes on knocking.
+    stall(&mut scenario);
+    scenario.until_turn();
+    assert!(scenario.wants(&Action::Knock));
+}
+
+#[test]
+fn a_long_outage_does_not_count_against_a_server_that_is_back_and_broken_for_a_moment() {
+    let mut scenario = Scenario::calling();
+    for _ in 0..1000 {
+        scenario.answered(inconclusive(TroubleKind::Unreachable));
+        scenario.until_turn();
+    }
+    assert!(scenario.answered(Answer::Open).wants(&Action::Validate));
+    scenario.answered(inconclusive(TroubleKind::Busy));
+    assert!(scenario.until_turn() <= secs(2));
+}
+
+#[test]
+fn a_crowd_never_makes_a_verdict_end_before_the_next() {
+    for grace in [0, 60, 1000, 86_400] {
+        let mut scenario = Scenario::started();
+        let mut given = setup();
+        given.settings.offline_grace = secs(grace);
+        scenario.reads(given);
+        for _ in 0..8 {
+            stall(&mut scenario);
+            scenario.until_call();
+            scenario.later(secs(3600));
+        }
+        scenario.answered(good());
+        let wait = scenario.until_turn();
+        let now = scenario.now.instant;
+        assert_eq!(scenario.agent.report(now).outcome, Outcome::Valid, "{grace} s of grace: after {wait:?}");
+    }
+}
