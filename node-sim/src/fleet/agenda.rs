@@ -98,7 +98,6 @@ impl Default for Agenda {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the last 16 bits")]
 const fn slot(at: u64) -> usize {
     (at % SPAN) as usize
 }
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     fn any_item(random: &mut impl FnMut(u64) -> u64) -> Item {
-        let mut small = || u32::try_from(random(4)).unwrap();
+        let mut small = || u32::try_from(random(4)).expect("below four");
         let call = Call { node: small(), serial: small(), knocks: small() == 0 };
         match small() + small() {
             0 => Item::Received(call),
@@ -235,13 +234,15 @@ mod tests {
     fn all_comes_in_the_order_of_time_and_of_items_whatever_is_added_meanwhile() {
         for seed in 0..10 {
             let mut jitter = Jitter::new(seed);
-            let mut random =
-                |below: u64| jitter.up_to(core::time::Duration::from_millis(below - 1)).as_millis() as u64;
+            let mut random = |below: u64| {
+                jarvis_node::time::millis(jitter.up_to(core::time::Duration::from_millis(below - 1)))
+            };
             let (mut agenda, mut sorted) = (Agenda::default(), BinaryHeap::new());
             let (mut now, mut end) = (0, 0);
             for _ in 0..2000 {
                 for _ in 0..random(4) {
-                    let reach = [3, 100, 2 * SPAN, 40 * SPAN, 1 << 40][usize::try_from(random(5)).unwrap()];
+                    let reach = [3, 100, 2 * SPAN, 40 * SPAN, 1 << 40]
+                        [usize::try_from(random(5)).expect("below five")];
                     let (at, item) = (now + random(reach), any_item(&mut random));
                     agenda.add(at, item);
                     sorted.push(Reverse((at, item)));
