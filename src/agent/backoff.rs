@@ -2,10 +2,10 @@
 //! back together (the service deadlocks from 15 calls at once, jarvis-auth-wire.md, "Load").
 //!
 //! Who refuses a connection is away, and to look again soon costs it nothing: the node at home knows within a
-//! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed. Whether a
-//! server is, can be had for a millisecond of its time: `GET /health` hangs exactly while its threads are taken. So a
-//! node that waits for its turn knocks, and all who wait learn of one deadlock that they come too fast. What this
-//! does to fleets of every size stands in docs/fleet.md.
+//! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed.
+//! Whether a server is, can be had for a millisecond of its time: `GET /health` hangs exactly while its
+//! threads are taken. So a node that waits for its turn knocks, and all who wait learn of one deadlock that
+//! they come too fast. What this does to fleets of every size stands in docs/fleet.md.
 
 use core::time::Duration;
 

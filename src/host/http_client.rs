@@ -353,4 +353,54 @@ mod tests {
         let refused = answered(MAX_ANSWER + 1).err().expect("too long");
         assert_eq!(refused.trouble.kind, TroubleKind::NotUnderstood);
     }
+
+    /// What a knock comes to whose server says this, or nothing for as long as it is waited for.
+    fn knocked(says: Option<&'static str>) -> Result<(), TroubleKind> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a caller");
+            let mut lines = BufReader::new(&stream).lines();
+            let asked = lines.next().expect("a line").expect("readable");
+            assert_eq!(asked, "GET /health HTTP/1.1");
+            while !lines.next().expect("a line").expect("readable").is_empty() {}
+            if let Some(says) = says {
+                let _ = (&stream).write_all(says.as_bytes());
+            } else {
+                let _ = io::copy(&mut &stream, &mut io::sink());
+            }
+        });
+        let service = ServiceUrl::parse("url", &url, false).expect("a URL");
+        let long = Duration::from_secs(60);
+        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let patience = if says.is_some() { long } else { Duration::from_millis(200) };
+        let knocked = client.knock(patience).map_err(|trouble| trouble.kind);
+        server.join().expect("served");
+        knocked
+    }
+
+    #[test]
+    fn whatever_a_knock_is_answered_somebody_is_there_and_who_says_nothing_in_time_is_stalled() {
+        for says in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9\r\n\r\nshort",
+            "SSH-2.0-OpenSSH_9.2\r\n",
+            "",
+        ] {
+            assert_eq!(knocked(Some(says)), Ok(()), "{says}");
+        }
+        assert_eq!(knocked(None), Err(TroubleKind::Stalled));
+    }
+
+    #[test]
+    fn a_knock_finds_out_that_nobody_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        drop(listener);
+        let service = ServiceUrl::parse("url", &url, false).expect("a URL");
+        let long = Duration::from_secs(60);
+        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        assert_eq!(client.knock(long).map_err(|trouble| trouble.kind), Err(TroubleKind::Unreachable));
+    }
 }

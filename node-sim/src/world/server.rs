@@ -130,7 +130,8 @@ impl Server {
         }
     }
 
-    /// What a call from this board with these files comes to, and after how long. `wall` is the board's clock.
+    /// What a call from this board with these files comes to, and after how long. `wall` is the board's
+    /// clock.
     pub(super) fn answer(
         &self,
         board: &Board,
@@ -163,8 +164,9 @@ impl Server {
         (usual, answer)
     }
 
-    /// What a knock comes to, and after how long. It meets the same faults, but most of them are for a call to
-    /// find out; and a few lost packets keep no knock from being answered, so that nothing is lost by chance.
+    /// What a knock comes to, and after how long. It meets the same faults, but most of them are for a call
+    /// to find out; and a few lost packets keep no knock from being answered, so that nothing is lost by
+    /// chance.
     pub(super) fn knock(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
         let quick = A_KNOCK + chance.up_to(A_KNOCK);
         let patience = board.settings.request_timeout.min(OVERWHELMED);

@@ -20,8 +20,8 @@ pub const QUIET: Duration = Duration::from_secs(60);
 const GROWTH: u32 = 3;
 /// How many times a window is knocked...
 const KNOCKS: u32 = 128;
-/// ...but more seldom than this only where so many knocks a window are more seldom still. A deadlock of half a
-/// minute is not to go by unnoticed, and knocks are not to be a burden.
+/// ...but more seldom than this only where so many knocks a window are more seldom still. A deadlock of half
+/// a minute is not to go by unnoticed, and knocks are not to be a burden.
 const SELDOM: Duration = Duration::from_secs(15);
 const FEWEST_KNOCKS: u32 = 256;
 /// If no knock is answered for so long, though somebody is there, it is called all the same: perhaps it only does
@@ -89,8 +89,8 @@ impl Backoff {
 }
 
 impl Pacing for Backoff {
-    /// - Nobody there: knocks, every second or as often as the window says, and a sixteenth of a millisecond more
-    ///   seldom with each failure, so that a day's outage ends at some six seconds.
+    /// - Nobody there: knocks, every second or as often as the window says, and a sixteenth of a millisecond
+    ///   more seldom with each failure, so that a day's outage ends at some six seconds.
     /// - Overwhelmed: knocks, and calls once the server has answered promptly for a minute and then a random
     ///   part of the window.
     /// - All else: calls any time up to two seconds, doubled with each failure up to five minutes, or up to the
@@ -155,9 +155,9 @@ impl Pacing for Backoff {
         self.knock_later(jitter)
     }
 
-    /// The whole fleet asks within two windows, if that is longer than what is configured. The window shrinks when the
-    /// server is at ease: by a sixteenth, or while it holds this node up by so little that the fleet does not creep
-    /// back into what it learnt from.
+    /// The whole fleet asks within two windows, if that is longer than what is configured. The window shrinks
+    /// when the server is at ease: by a sixteenth, or while it holds this node up by so little that the fleet
+    /// does not creep back into what it learnt from.
     fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause {
         (self.left, self.waits, self.unanswered) = (Duration::ZERO, Duration::ZERO, 0);
         (self.overwhelmed, self.since) = (false, None);

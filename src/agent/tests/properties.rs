@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Longer than any wait of an agent with the settings that are drawn here: two thirds of the longest grace, and
-/// the tenth by which they are spread.
+/// Longer than any wait of an agent with the settings that are drawn here: two thirds of the longest grace,
+/// and the tenth by which they are spread.
 const LONGEST_WAIT: Duration = secs(63_360);
 
 fn read() -> impl Strategy<Value = Setup> {
@@ -51,8 +51,8 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Something that happens: after how long, what (`None`: a restart of the program), and whether the wall clock
-/// is set by then.
+/// Something that happens: after how long, what (`None`: a restart of the program), and whether the wall
+/// clock is set by then.
 type Happening = (Duration, Option<Event>, bool);
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
