@@ -71,7 +71,7 @@ pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
 
     screen.say("The auth service comes back; the node finds out by itself.");
     stub.come_back().map_err(because("the stub server did not come back"))?;
-    teller.expect(Outcome::Valid, "It asked again, after a random and growing delay.")?;
+    teller.expect(Outcome::Valid, "It had looked about once a second whether anybody is there.")?;
     teller.look()?;
 
     screen.say("Somebody rotates the node's key on the service: the old one fails at once.");
