@@ -189,8 +189,19 @@ impl Browser {
     /// came of it.
     pub(crate) async fn click(&self, control: &str) -> String {
         let script = format!("return !document.getElementById('control-{control}').disabled");
-        self.until(&format!("{control} can be had"), &script).await;
-        self.find(&format!("control-{control}")).await.click().await.unwrap();
+        let listen = format!(
+            "window.taken = false;
+            document.getElementById('control-{control}').addEventListener('click', () => window.taken = true)"
+        );
+        self.ask(&listen, Vec::new()).await;
+        // On a busy machine what a state brings may move the control from under the pointer, or a silence take
+        // it away for a moment: then whoever meant it clicks again.
+        let end = Instant::now() + PATIENCE;
+        while self.ask("return window.taken", Vec::new()).await != true {
+            assert!(Instant::now() < end, "{control} cannot be clicked");
+            self.until(&format!("{control} can be had"), &script).await;
+            self.find(&format!("control-{control}")).await.click().await.unwrap();
+        }
         self.said(control).await
     }
 
