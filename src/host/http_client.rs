@@ -26,6 +26,7 @@ use crate::time::UnixTime;
 
 #[cfg(fuzzing)]
 mod fuzzing;
+mod knock;
 pub(super) mod streaming;
 mod time;
 
@@ -99,25 +100,6 @@ impl HttpClient {
         let end = Instant::now() + self.timeout;
         let response = self.post_in_time(post, end)?;
         self.unless_a_proxys(response).map_err(|trouble| Unanswered { trouble, sent: true })
-    }
-
-    /// Asks for nothing but an answer, without a secret and for at most `patience`. Whatever the server says,
-    /// and however it ends the connection, it was there and had time.
-    ///
-    /// # Errors
-    /// Nobody is there, or nothing was said in time.
-    pub(super) fn knock(&self, patience: Duration) -> Result<(), Trouble> {
-        if !self.tls.knows_time() {
-            return Ok(());
-        }
-        let end = Instant::now() + self.timeout.min(patience);
-        let asked = self.exchange(self.tls.for_calls(), end, |agent| {
-            agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
-        });
-        match asked.map_err(|unanswered| unanswered.trouble) {
-            Err(trouble) if trouble.kind.is_no_answer() => Err(trouble),
-            Ok(_) | Err(_) => Ok(()),
-        }
     }
 
     fn unless_a_proxys(&self, response: Response) -> Result<Response, Trouble> {
