@@ -32,7 +32,7 @@ pub struct Report<'a> {
     pub as_of: Option<Instant>,
     /// When the server or the setup is next looked at; `None` while that is being done.
     pub next_check: Option<Instant>,
-    /// How many answers in a row were none; what delays grow with.
+    /// How many answers in a row were none, those to knocks included.
     pub failures: u32,
     /// By when the agent will have something new to tell, if it still runs.
     pub due: Instant,
