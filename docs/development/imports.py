@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The source folder of each crate.
 CRATES = {
+    "node-core": "node-core/src",
     "jarvis-node": "src",
     "server-stub": "server-stub/src",
     "node-sim": "node-sim/src",
