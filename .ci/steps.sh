@@ -27,6 +27,10 @@ power-cuts    | board |       | A credential survives power cuts of the emulated
 soak          | board |       | The emulated board stays within its budgets under continual trouble, in short.
 "
 
+# steps_where LANE QUICK prints the names of the steps whose columns match.
+steps_where() { awk -F ' *[|] *' -v lane="^$1\$" -v quick="^$2\$" 'NF > 1 && $2 ~ lane && $3 ~ quick { print $1 }' <<<"$STEPS"; }
+description_of() { awk -F ' *[|] *' -v step="$1" '$1 == step { print $4 }' <<<"$STEPS"; }
+
 step_format() {
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from board.card import BOARD, WORK, BareCard
-from board.filesystem import after_a_cut, mend
+from board.filesystem import after_a_cut, repair
 from board.installation import CREDENTIAL, prepared
 from board.machine import BoardDied, CardRefused, Machine
 from board.report import Report
@@ -126,7 +126,7 @@ class Trial:
             # Linux 6.1 then refuses to mount, later versions do not; e2fsck, which a Pi runs at boot, repairs it.
             machine.close()
             self._seen["refused"] += 1
-            self._report.check("a card that the kernel refuses is mended as at any boot", *mended_or_not(self._card))
+            self._report.check("a card that the kernel refuses is repaired as at any boot", *repaired_or_not(self._card))
             return self._boot()
         except BoardDied:
             machine.close()
@@ -214,8 +214,8 @@ class Trial:
         self._report.check("the file system is sound once its journal is replayed", not card.complaints, card.complaints)
 
 
-def mended_or_not(card):
-    complaint = mend(card)
+def repaired_or_not(card):
+    complaint = repair(card)
     return complaint == "", complaint
 
 

@@ -27,11 +27,11 @@ def after_a_cut(card):
         return Found(start[1] != "0", "" if checked.returncode == 0 else f"e2fsck -fn: {checked.stdout}")
 
 
-def mend(card):
+def repair(card):
     """Repairs the card as a Raspberry Pi does at boot (fsck.repair=yes). Returns what failed, or ""."""
-    mended = run("e2fsck", "-p", card)
+    repaired = run("e2fsck", "-p", card)
     # 1: errors were corrected.
-    return "" if mended.returncode in (0, 1) else f"e2fsck -p: {mended.stdout}"
+    return "" if repaired.returncode in (0, 1) else f"e2fsck -p: {repaired.stdout}"
 
 
 def run(*command):
