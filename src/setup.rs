@@ -236,14 +236,14 @@ impl Reader {
         app_key: Zeroizing<Vec<u8>>,
         app_key_stamp: Option<Stamp>,
     ) -> Result<Arc<AuthClient>, SetupError> {
-        let tls_files = tls::Stamps::of(&config)?;
+        let tls_files = tls::Stamps::of(&config.tls)?;
         let key = ClientKey { config, app_key: app_key_stamp, tls_files };
         if let Some((of, client)) = &self.client
             && *of == key
         {
             return Ok(Arc::clone(client));
         }
-        let tls = Tls::new(&key.config)?;
+        let tls = Tls::new(&key.config.tls)?;
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)

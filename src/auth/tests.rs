@@ -22,7 +22,7 @@ fn client(whom: &str) -> AuthClient {
     let path = dir.path().join("config.json");
     std::fs::write(&path, format!(r#"{{{whom},"credential_file":"c.json"}}"#)).expect("written");
     let config = Config::load(&path).expect("sound");
-    AuthClient::new(&config, Tls::new(&config).expect("TLS"), Zeroizing::new(b"app/k\"y".to_vec()))
+    AuthClient::new(&config, Tls::new(&config.tls).expect("TLS"), Zeroizing::new(b"app/k\"y".to_vec()))
 }
 
 fn judged(status: u16, body: &str) -> Answer {

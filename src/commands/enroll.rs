@@ -21,7 +21,7 @@ use crate::files::state_file::State;
 use crate::files::{credential_file, credential_store};
 use crate::net::http::{HttpClient, JSON, Post, Response, Unanswered};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::Tls;
+use crate::net::tls::{Tls, TlsSettings};
 
 /// What is to be registered, and where.
 #[derive(Debug)]
@@ -79,12 +79,12 @@ pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Re
     store.check_writable().map_err(NotEnrolled::NoRoom)?;
     // Pins are about another server's key, unless it is the same server.
     let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
-    let pins = if same_server { config.spki_pins.clone() } else { Vec::new() };
+    let pins = if same_server { config.tls.spki_pins.clone() } else { Vec::new() };
     let needs_clock = url.is_https() && pins.is_empty();
     if needs_clock && clock::now().wall < State::load(&config.state_file).clock_floor() {
         return Err(NotEnrolled::NotAsked(Trouble::clock()));
     }
-    let tls = Tls::new(&Config { spki_pins: pins, ..config.clone() }).map_err(NotEnrolled::Setup)?;
+    let tls = Tls::new(&TlsSettings { spki_pins: pins, ..config.tls.clone() }).map_err(NotEnrolled::Setup)?;
     let client = HttpClient::new(&url, config.connect_timeout, config.request_timeout, tls);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
     let credential = read_answer(&response, &node_id)?;

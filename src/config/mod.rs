@@ -10,7 +10,7 @@ pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts
 use crate::error::SetupError;
 use crate::files::{json, secret_file};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::{ClientCertificate, Pin};
+use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
 mod sts;
 
@@ -34,12 +34,8 @@ pub struct Config {
     pub credential_file: PathBuf,
     /// Where the node remembers what it must from boot to boot.
     pub state_file: PathBuf,
-    /// CA certificates to trust instead of Mozilla's.
-    pub ca_file: Option<PathBuf>,
-    /// The server's key must be one of these, if there are any.
-    pub spki_pins: Vec<Pin>,
-    /// The node's own certificate, for a server that asks for one.
-    pub client_certificate: Option<ClientCertificate>,
+    /// Which server to trust over TLS, and how the node proves itself there.
+    pub tls: TlsSettings,
     /// Time between validations.
     pub revalidate: Duration,
     /// How long a good verdict outlives the server.
@@ -228,19 +224,22 @@ impl Config {
             None => Sts::from_variables(variable, &main)?,
         };
         let broker = file.broker.map(|form| form.check(sts.as_ref(), &found)).transpose()?;
-        Ok(Self {
+        let tls = TlsSettings {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
                 file.client_cert_file.as_deref().map(found),
                 file.client_key_file.as_deref().map(found),
                 auth_url.is_https(),
             )?,
+            ca_file,
+        };
+        Ok(Self {
+            tls,
             auth_url,
             via,
             allow_http: file.allow_http,
             credential_file: found(&file.credential_file),
             state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
-            ca_file,
             sts,
             broker,
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
@@ -261,7 +260,7 @@ impl Config {
     /// proved by a pinned key, tells the time.
     #[must_use]
     pub fn needs_clock(&self) -> bool {
-        self.auth_url.is_https() && self.spki_pins.is_empty()
+        self.auth_url.is_https() && self.tls.spki_pins.is_empty()
     }
 }
 

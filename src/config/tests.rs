@@ -19,7 +19,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.start_splay, Duration::from_secs(5));
     assert_eq!(config.connect_timeout, Duration::from_secs(5));
     assert_eq!(config.request_timeout, Duration::from_secs(30));
-    assert_eq!((config.ca_file, config.spki_pins, config.client_certificate), (None, Vec::new(), None));
+    assert_eq!(config.tls, TlsSettings::default());
     assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
     assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node/status.json"));
 }
@@ -30,7 +30,7 @@ fn relative_files_are_beside_the_configuration() {
     let Via::App { app_key_file, .. } = config.via else { panic!("no app") };
     assert_eq!(app_key_file, Path::new("/etc/jarvis-node/app.key"));
     assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
-    assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
+    assert_eq!(config.tls.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
     assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node/s.json"));
 }
 

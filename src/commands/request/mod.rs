@@ -184,7 +184,7 @@ impl Call {
                         config.auth_url.as_str()
                     )));
                 }
-                let configured = config.sts.and_then(|sts| sts.ca_file).or(config.ca_file);
+                let configured = config.sts.and_then(|sts| sts.ca_file).or(config.tls.ca_file);
                 // Most of those who ask may not read it: then the time of the build counts.
                 let state = File::open(&config.state_file).is_ok().then(|| State::load(&config.state_file));
                 (
