@@ -51,7 +51,7 @@ pub fn check(config_file: PathBuf) -> (Outcome, View) {
 }
 
 fn read(reader: &mut Reader, loaded: &mut Option<Loaded>) -> Result<Setup, Trouble> {
-    let mut read = reader.read().map_err(|error| error.to_trouble())?;
+    let mut read = reader.read().node.map_err(|error| error.to_trouble())?;
     // Somebody waits for the answer.
     read.setup.settings.start_splay = Duration::ZERO;
     let setup = read.setup.clone();

@@ -1,5 +1,5 @@
-//! Where the run loop waits: for what the worker, signals and other threads have to say, or for
-//! a moment. One thread, one `poll`, no wake-up without a cause.
+//! Where the run loop waits: for what workers, signals and other threads report, or for a moment. One thread, one
+//! `poll`, no wake-up without a cause.
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
@@ -15,26 +15,30 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::watch::Watch;
 use crate::sts::{AccessToken, TokenError, Wanted};
 
-/// What reaches the run loop from outside it.
+/// A report to the run loop.
 #[derive(Debug)]
 pub enum Message {
-    /// The worker has come back.
+    /// The answer to a validation or a probe.
     Answered(Answer),
-    /// The STS was asked for this, and this came of it.
-    TokenFetched {
-        /// What for.
-        wanted: Wanted,
-        /// The token, or why there is none.
-        result: Result<AccessToken, TokenError>,
-        /// That of the job.
-        number: u64,
-    },
-    /// Somebody changed configuration or credential and wants them read (SIGHUP).
+    /// The result of asking the STS.
+    TokenFetched(FetchedToken),
+    /// Configuration or credential may have changed and are to be read (SIGHUP).
     Reload,
     /// The file that [`Inbox::follow`] named was put in place or written to.
     FileChanged,
     /// The program is to end (SIGTERM, SIGINT).
     Stop,
+}
+
+/// The result of asking the STS for one token.
+#[derive(Debug)]
+pub struct FetchedToken {
+    /// The token that was asked for.
+    pub(super) wanted: Wanted,
+    /// The token, or why there is none.
+    pub(super) result: Result<AccessToken, TokenError>,
+    /// The number of the job.
+    pub(super) number: u64,
 }
 
 /// The receiving end.

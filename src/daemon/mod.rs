@@ -5,7 +5,8 @@ pub mod logging;
 pub mod process;
 pub mod run_loop;
 pub mod systemd;
-pub mod token_worker;
+mod token_worker;
+mod tokens;
 pub mod watch;
 pub mod worker;
 

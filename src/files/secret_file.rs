@@ -88,7 +88,7 @@ fn check_private(
 }
 
 /// Tells whether a file was replaced or written since: tells nothing of what is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
     inode: u64,
@@ -111,6 +111,27 @@ impl Stamp {
     #[must_use]
     pub const fn modified(&self) -> (i64, i64) {
         (self.modified_secs, self.modified_nanos)
+    }
+
+    /// All fields in the order of their declaration, little-endian. This layout must not change: a hash of it is
+    /// kept across restarts.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 40] {
+        let fields = [
+            self.device.to_le_bytes(),
+            self.inode.to_le_bytes(),
+            self.len.to_le_bytes(),
+            self.modified_secs.to_le_bytes(),
+            self.modified_nanos.to_le_bytes(),
+        ];
+        let mut bytes = [0; 40];
+        bytes.iter_mut().zip(fields.as_flattened()).for_each(|(byte, field)| *byte = *field);
+        bytes
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn from_fields(device: u64, inode: u64, len: u64, secs: i64, nanos: i64) -> Self {
+        Self { device, inode, len, modified_secs: secs, modified_nanos: nanos }
     }
 
     fn of(metadata: &Metadata) -> Self {
