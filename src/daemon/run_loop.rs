@@ -1,5 +1,5 @@
-//! The run loop: carries the agent's actions out in real time. The device runs it with its own
-//! LED; node-sim runs the same loop with one drawn in a terminal.
+//! The run loop: carries the agent's actions out in real time. The device runs it with its own LED, node-sim with
+//! one drawn in a terminal.
 
 use std::io;
 use std::sync::Arc;
@@ -24,18 +24,18 @@ use crate::files::status::Record;
 use crate::files::{credential_store, status};
 use crate::setup::{Loaded, Reader, SetupRead};
 
-/// What the loop tells whoever started it.
+/// A report of the loop to the code that started it.
 #[derive(Debug)]
 pub enum Notice<'a> {
     /// The outcome has changed to this.
     Shown(Report<'a>),
-    /// What is known has changed, if only when the server is next asked.
+    /// The agent's report has changed, if only in the time of the next check.
     Known(Report<'a>),
-    /// The server is asked, or only whether it has time.
+    /// A validation or a probe was started.
     Asked(Step),
-    /// What came of that.
+    /// The result of a validation or a probe.
     Answered(&'a Answer),
-    /// What was read anew cannot be used, so what was read before stays in use.
+    /// The new setup cannot be used for this reason, so the one before stays in use.
     KeptOldSetup(&'a Trouble),
 }
 
@@ -58,8 +58,8 @@ pub struct Node<'a, P> {
 }
 
 impl<'a, P: OutputPin> Node<'a, P> {
-    /// A node that has not started yet. `seed` decides its random delays; `open_lamp` gives the
-    /// lamp for the LED that the configuration names, or `None`; `notify` hears of changes.
+    /// A node that has not started yet. `seed` decides its random delays; `open_lamp` opens the LED that the
+    /// configuration names; `notify` is called at every change.
     ///
     /// # Errors
     /// When the system has no thread to give.
@@ -89,8 +89,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
         })
     }
 
-    /// The same, told the time by `clock`. Its instants must be those of [`clock::instant`], by which the
-    /// system wakes; the wall clock may be anything.
+    /// This node with another clock. Its instants must be those of [`clock::instant`], by which the system wakes;
+    /// the wall clock may show anything.
     #[must_use]
     pub fn by_clock(self, clock: &'a dyn Fn() -> Now) -> Self {
         Self { clock, ..self }
@@ -145,7 +145,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let edge = match self.lamp.as_mut().map(|lamp| lamp.refresh(now.instant)) {
             Some(Ok(edge)) => edge,
             Some(Err(e)) => {
-                self.give_lamp_up(&e);
+                self.give_up_lamp(&e);
                 None
             }
             None => None,
@@ -214,14 +214,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
         Ok(setup)
     }
 
-    /// Other programs may write to the same file for reasons of their own.
+    /// Whether the credential file holds another credential: programs may write to it without changing that.
     fn has_new_credential(&self) -> bool {
         let (Some(file), Some(loaded)) = (self.reader.credential_file(), &self.loaded) else { return true };
         credential_store::load(file).map_or(true, |found| found.credential != *loaded.credential)
     }
 
-    /// Another LED or status file may have been configured, and an LED that could not be had
-    /// when the program was started may be there by now.
+    /// Uses other indicators if they are configured, and tries an LED again that could not be opened before.
     fn switch_to(&mut self, indicators: Indicators, now: Now) {
         let missed = self.lamp.is_none() && self.loaded.is_some();
         if indicators.led != self.indicators.led || missed {
@@ -239,20 +238,21 @@ impl<'a, P: OutputPin> Node<'a, P> {
         if let Some(lamp) = &mut self.lamp
             && let Err(e) = lamp.show(outcome, now.instant)
         {
-            self.give_lamp_up(&e);
+            self.give_up_lamp(&e);
         }
     }
 
-    /// Where memory or sysfs leads to the LED, others can set it too: `jarvis-node led`, say.
+    /// Sets the LED even if it should be set already: through /dev/gpiomem or sysfs other programs can change it, for
+    /// example `jarvis-node led`.
     fn reassert_light(&mut self, now: Now) {
         if let Some(lamp) = &mut self.lamp
             && let Err(e) = lamp.reassert(now.instant)
         {
-            self.give_lamp_up(&e);
+            self.give_up_lamp(&e);
         }
     }
 
-    fn give_lamp_up(&mut self, error: &P::Error) {
+    fn give_up_lamp(&mut self, error: &P::Error) {
         warn!("the LED cannot be set any more, and stays as it is: {error:?}");
         self.lamp = None;
     }
@@ -262,7 +262,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         match record.save(&self.indicators.status_file) {
             Ok(()) => self.status_file_works = true,
             Err(e) => {
-                // Said once: it is no reason not to validate.
+                // Logged once: the node validates without it.
                 if std::mem::take(&mut self.status_file_works) {
                     warn!("no status can be left at {}: {e}", self.indicators.status_file.display());
                 }
@@ -286,7 +286,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 }
 
-/// What came of an action.
+/// What follows from an action at once.
 enum Done {
     Nothing,
     Happened(Event),
