@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 
 use crate::auth::{AuthClient, Reply};
 use crate::broker::client;
-use crate::broker::client::{NoToken, Token};
+use crate::broker::client::{ClientError, Token};
 pub use crate::broker::fuzzing as broker;
 pub use crate::cli::fuzzing::parse_arguments;
 use crate::commands::enroll;
-use crate::commands::enroll::NotEnrolled;
+use crate::commands::enroll::EnrollError;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_file::{Checksum, Modified};
@@ -29,7 +29,7 @@ pub use crate::sts::fuzzing as sts;
 
 /// What is made of what answers at the broker's socket; `None` for what no broker says.
 #[must_use]
-pub fn read_broker_answer(answer: &[u8]) -> Option<Result<Token, NoToken>> {
+pub fn read_broker_answer(answer: &[u8]) -> Option<Result<Token, ClientError>> {
     client::read(answer)
 }
 
@@ -72,7 +72,7 @@ impl Answered<'_> {
 ///
 /// # Errors
 /// As `enroll` has them.
-pub fn enrolled(response: &Answered<'_>, node_id: &NodeId) -> Result<Credential, NotEnrolled> {
+pub fn enrolled(response: &Answered<'_>, node_id: &NodeId) -> Result<Credential, EnrollError> {
     enroll::read_answer(&response.as_read(), node_id)
 }
 
@@ -80,7 +80,7 @@ pub fn enrolled(response: &Answered<'_>, node_id: &NodeId) -> Result<Credential,
 ///
 /// # Errors
 /// As `enroll` has them.
-pub fn read_token(input: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotEnrolled> {
+pub fn read_token(input: &[u8]) -> Result<Zeroizing<Vec<u8>>, EnrollError> {
     enroll::read_token(input)
 }
 

@@ -18,7 +18,7 @@ use crate::setup::{Loaded, Reader};
 #[must_use]
 pub fn check(config_file: PathBuf) -> (Outcome, View) {
     let boot_id = status::boot_id();
-    let remembered = Record::load(&Indicators::glimpse(&config_file).status_file)
+    let remembered = Record::load(&Indicators::load_lenient(&config_file).status_file)
         .ok()
         .and_then(|record| record.remembered(&boot_id));
     let mut reader = Reader::new(config_file);

@@ -292,7 +292,7 @@ impl Indicators {
     /// What can be made out of the configuration at `path`, sound or not: an unusable one must
     /// still show itself on the LED it names.
     #[must_use]
-    pub fn glimpse(path: &Path) -> Self {
+    pub(crate) fn load_lenient(path: &Path) -> Self {
         let json: serde_json::Value = fs::read_to_string(path)
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())

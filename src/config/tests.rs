@@ -91,11 +91,11 @@ fn a_broken_configuration_still_says_which_led() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
     fs::write(&path, r#"{"led":{"gpio":17},"status_file":"/tmp/s.json","auht_url":1}"#).expect("written");
-    let indicators = Indicators::glimpse(&path);
+    let indicators = Indicators::load_lenient(&path);
     assert_eq!(indicators.led, Led::Gpio { pin: 17, active_low: false });
     assert_eq!(indicators.status_file, Path::new("/tmp/s.json"));
     fs::write(&path, "{").expect("written");
-    assert_eq!(Indicators::glimpse(&path).led, Led::Sysfs("ACT".into()));
+    assert_eq!(Indicators::load_lenient(&path).led, Led::Sysfs("ACT".into()));
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
         notify: &'a mut dyn FnMut(Notice<'_>),
     ) -> io::Result<Self> {
-        let indicators = Indicators::glimpse(reader.config_file());
+        let indicators = Indicators::load_lenient(reader.config_file());
         Ok(Self {
             agent: Agent::new(seed),
             lamp: open_lamp(&indicators.led),

@@ -76,13 +76,13 @@ fn check_private(
 ) -> Result<(), SetupError> {
     // Root can read them all; `sudo jarvis-node check` has to see what the daemon's own user sees.
     if owner != reader.user && owner != 0 && reader.user != 0 {
-        return Err(SetupError::Foreign { what, path: path.into(), owner, wanted: reader.user });
+        return Err(SetupError::WrongOwner { what, path: path.into(), owner, wanted: reader.user });
     }
     // systemd's own credentials carry an ACL for the unit's user, which shows as group-readable;
     // the directory around them keeps everyone else out.
     let forbidden = if reader.from_systemd { 0o037 } else { 0o077 };
     if mode & forbidden != 0 {
-        return Err(SetupError::Open { what, path: path.into() });
+        return Err(SetupError::OpenToOthers { what, path: path.into() });
     }
     Ok(())
 }
@@ -174,7 +174,7 @@ mod tests {
         for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644] {
             let (_dir, path) = file(mode);
             let error = read("key", &path).expect_err("refused");
-            assert!(matches!(error, SetupError::Open { .. }), "{mode:o}: {error}");
+            assert!(matches!(error, SetupError::OpenToOthers { .. }), "{mode:o}: {error}");
             let fix = error.to_trouble().fix;
             assert_eq!(fix.as_str(), std::format!("sudo chmod 600 {}", path.display()));
         }
@@ -195,7 +195,7 @@ mod tests {
         let reader = Reader { user: 0, from_systemd: false };
         assert!(check_private("key", Path::new("/k"), 990, 0o100_600, reader).is_ok());
         let open = check_private("key", Path::new("/k"), 990, 0o100_640, reader);
-        assert!(matches!(open, Err(SetupError::Open { .. })), "{open:?}");
+        assert!(matches!(open, Err(SetupError::OpenToOthers { .. })), "{open:?}");
     }
 
     #[test]

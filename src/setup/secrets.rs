@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use node_core::credential::Malformed;
+use node_core::credential::ValueError;
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
@@ -36,14 +36,14 @@ pub(crate) fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), S
     }
     let wrong = |why| SetupError::Value { path: path.into(), key: "app key", why };
     if key.is_empty() {
-        return Err(wrong(Malformed::Placeholder));
+        return Err(wrong(ValueError::Placeholder));
     }
     if key.len() > 512 {
-        return Err(wrong(Malformed::TooLong(512)));
+        return Err(wrong(ValueError::TooLong(512)));
     }
     // It is sent in a header.
     if !key.iter().all(u8::is_ascii_graphic) {
-        return Err(wrong(Malformed::Forbidden("a character that is not visible ASCII")));
+        return Err(wrong(ValueError::Forbidden("a character that is not visible ASCII")));
     }
     Ok((key, stamp))
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::NotRequested;
+use super::RequestError;
 
 /// It is kept for a second try.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -36,27 +36,27 @@ impl Data {
     ///
     /// # Errors
     /// When it cannot be read or is too long.
-    pub(super) fn read(&self, input: impl Read) -> Result<Vec<u8>, NotRequested> {
+    pub(super) fn read(&self, input: impl Read) -> Result<Vec<u8>, RequestError> {
         match self {
             Self::Text(text) => Ok(text.as_bytes().into()),
             Self::File(path) => match File::open(path) {
                 Ok(file) => all(file, path),
-                Err(why) => Err(NotRequested::Unreadable { path: path.clone(), why }),
+                Err(why) => Err(RequestError::Unreadable { path: path.clone(), why }),
             },
             Self::Input => all(input, Path::new("standard input")),
         }
     }
 }
 
-fn all(from: impl Read, path: &Path) -> Result<Vec<u8>, NotRequested> {
+fn all(from: impl Read, path: &Path) -> Result<Vec<u8>, RequestError> {
     let mut bytes = Vec::new();
     from.take(MOST + 1)
         .read_to_end(&mut bytes)
-        .map_err(|why| NotRequested::Unreadable { path: path.into(), why })?;
+        .map_err(|why| RequestError::Unreadable { path: path.into(), why })?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len <= MOST) {
         Ok(bytes)
     } else {
-        Err(NotRequested::TooLong(MOST))
+        Err(RequestError::TooLong(MOST))
     }
 }
 

@@ -15,9 +15,9 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Uri};
 use zeroize::Zeroizing;
 
 pub use self::data::Data;
-pub use self::error::NotRequested;
+pub use self::error::RequestError;
 use crate::broker::client;
-use crate::broker::client::{NoToken, Token};
+use crate::broker::client::{ClientError, Token};
 use crate::clock;
 use crate::config::Config;
 use crate::files::json;
@@ -94,7 +94,7 @@ pub fn request(
     input: impl Read,
     head: &mut dyn FnMut(u16),
     out: &mut dyn Write,
-) -> Result<Done, NotRequested> {
+) -> Result<Done, RequestError> {
     let mut call = Call::prepare(request, config)?;
     if let Some(data) = &request.data {
         call.body = Some(data.read(input)?);
@@ -102,7 +102,7 @@ pub fn request(
     let socket = client::socket(request.socket.clone(), config);
     let token =
         |refused: Option<&str>| client::token(&socket, &request.audience, request.scope.as_deref(), refused);
-    let first = token(None).map_err(NotRequested::NoToken)?;
+    let first = token(None).map_err(RequestError::Token)?;
     let mut answer = call.ask(&first)?;
     let mut refusal = Refusal::read(&mut answer)?;
     let mut advice = None;
@@ -124,10 +124,10 @@ pub fn request(
     Ok(Done { status: answer.status, advice })
 }
 
-fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), NotRequested> {
+fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), RequestError> {
     let mut buffer = [0; 8 * 1024];
     loop {
-        let amount = answer.read(&mut buffer).map_err(NotRequested::Broken)?;
+        let amount = answer.read(&mut buffer).map_err(RequestError::Broken)?;
         if amount == 0 || !write(out, &buffer[..amount])? {
             return Ok(());
         }
@@ -135,7 +135,7 @@ fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), NotReq
 }
 
 /// The token to try again with, or why there is none.
-fn another(first: &Token, second: Result<Token, NoToken>) -> Result<Token, String> {
+fn another(first: &Token, second: Result<Token, ClientError>) -> Result<Token, String> {
     match second {
         Ok(second) if second.fingerprint() != first.fingerprint() => Ok(second),
         Ok(_) => {
@@ -148,10 +148,10 @@ fn another(first: &Token, second: Result<Token, NoToken>) -> Result<Token, Strin
 }
 
 /// False when nobody reads any more.
-fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, NotRequested> {
+fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, RequestError> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        done => done.map(|()| true).map_err(NotRequested::Output),
+        done => done.map(|()| true).map_err(RequestError::Output),
     }
 }
 
@@ -165,21 +165,21 @@ struct Call {
 }
 
 impl Call {
-    fn prepare(request: &Request, config: &Path) -> Result<Self, NotRequested> {
+    fn prepare(request: &Request, config: &Path) -> Result<Self, RequestError> {
         let method = method(&request.method)?;
         if request.data.is_some() && [Method::GET, Method::HEAD].contains(&method) {
-            return Err(NotRequested::Refused(format!("{method} takes no --data")));
+            return Err(RequestError::Refused(format!("{method} takes no --data")));
         }
         let content_type = HeaderValue::from_str(request.content_type.as_deref().unwrap_or(JSON))
-            .map_err(|_| NotRequested::Refused("--content-type is no media type".into()))?;
+            .map_err(|_| RequestError::Refused("--content-type is no media type".into()))?;
         let url = request.url.parse::<Uri>();
-        let url = url.map_err(|why| NotRequested::Refused(format!("URL cannot be used: {why}")))?;
+        let url = url.map_err(|why| RequestError::Refused(format!("URL cannot be used: {why}")))?;
         let origin = origin(&url)?;
         let ca_file = request.ca_file.as_deref();
         let (times, ca_file, clock_floor) = match Config::load(config) {
             Ok(config) => {
                 if origin.has_origin_of(&config.auth_url) {
-                    return Err(NotRequested::Refused(format!(
+                    return Err(RequestError::Refused(format!(
                         "{} is the node's own auth service or command center, which no token may go to",
                         config.auth_url.as_str()
                     )));
@@ -197,23 +197,23 @@ impl Call {
             Err(_) if ca_file.is_some() => {
                 (TIMES, ca_file.map(Path::to_path_buf), State::default().clock_floor())
             }
-            Err(why) => return Err(NotRequested::NoConfig(why)),
+            Err(why) => return Err(RequestError::NoConfig(why)),
         };
         if origin.is_https() && clock::now().wall < clock_floor {
-            return Err(NotRequested::Clock(Trouble::clock()));
+            return Err(RequestError::Clock(Trouble::clock()));
         }
-        let tls = Tls::trusting(ca_file.as_deref()).map_err(NotRequested::Setup)?;
+        let tls = Tls::trusting(ca_file.as_deref()).map_err(RequestError::Setup)?;
         let client = StreamingClient::new(&origin, times.0, times.1, tls);
         // These have to have one.
         let body = [Method::POST, Method::PUT, Method::PATCH].contains(&method).then(Vec::new);
         Ok(Self { client, method, url, body, content_type })
     }
 
-    fn ask(&self, token: &Token) -> Result<Answering<'_>, NotRequested> {
+    fn ask(&self, token: &Token) -> Result<Answering<'_>, RequestError> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
         // A token is visible ASCII.
         let mut bearer = HeaderValue::from_str(&bearer)
-            .map_err(|_| NotRequested::Refused("the token cannot be sent".into()))?;
+            .map_err(|_| RequestError::Refused("the token cannot be sent".into()))?;
         bearer.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer);
@@ -221,12 +221,12 @@ impl Call {
             headers.insert(CONTENT_TYPE, self.content_type.clone());
         }
         let ask = Ask { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
-        self.client.ask(ask).map_err(NotRequested::Unanswered)
+        self.client.ask(ask).map_err(RequestError::Unanswered)
     }
 }
 
 /// Not CONNECT, nor TRACE, which sends the token back for whoever reads the answer.
-fn method(text: &str) -> Result<Method, NotRequested> {
+fn method(text: &str) -> Result<Method, RequestError> {
     let known = [
         Method::GET,
         Method::HEAD,
@@ -237,20 +237,20 @@ fn method(text: &str) -> Result<Method, NotRequested> {
         Method::OPTIONS,
     ];
     known.into_iter().find(|method| method.as_str() == text).ok_or_else(|| {
-        NotRequested::Refused("METHOD is GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS".into())
+        RequestError::Refused("METHOD is GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS".into())
     })
 }
 
 /// Whom `url` goes to.
-fn origin(url: &Uri) -> Result<ServiceUrl, NotRequested> {
+fn origin(url: &Uri) -> Result<ServiceUrl, RequestError> {
     let (scheme, authority) = (url.scheme_str().unwrap_or_default(), url.authority());
     let authority = authority.map(|authority| authority.as_str()).unwrap_or_default();
     let origin = ServiceUrl::parse("the address", &format!("{scheme}://{authority}"), true);
-    let origin = origin.map_err(NotRequested::Refused)?;
+    let origin = origin.map_err(RequestError::Refused)?;
     if origin.is_https() || origin.is_loopback() {
         return Ok(origin);
     }
-    Err(NotRequested::Refused(
+    Err(RequestError::Refused(
         "plain HTTP would show the token to everyone on the network: use https:// (http:// is for this machine \
          itself, by localhost or a loopback address)"
             .into(),
@@ -281,13 +281,13 @@ struct Error<'a> {
 
 impl Refusal {
     /// `None` for any other answer, which is left as it is.
-    fn read(answer: &mut Answering<'_>) -> Result<Option<Self>, NotRequested> {
+    fn read(answer: &mut Answering<'_>) -> Result<Option<Self>, RequestError> {
         if answer.status != 401 {
             return Ok(None);
         }
         let (mut body, mut len) = (std::vec![0; MAX_REFUSAL], 0);
         while len < body.len() {
-            match answer.read(&mut body[len..]).map_err(NotRequested::Broken)? {
+            match answer.read(&mut body[len..]).map_err(RequestError::Broken)? {
                 0 => break,
                 amount => len += amount,
             }

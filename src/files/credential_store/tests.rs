@@ -103,7 +103,7 @@ fn what_a_person_decided_or_has_to_is_not_made_up_for() {
     assert!(matches!(load(&store.path), Err(SetupError::NotProvisioned { .. })));
     let store = Store::holding(&["k-1", "k-2"]);
     fs::set_permissions(&store.path, fs::Permissions::from_mode(0o644)).expect("mode set");
-    assert!(matches!(load(&store.path), Err(SetupError::Open { .. })));
+    assert!(matches!(load(&store.path), Err(SetupError::OpenToOthers { .. })));
     assert!(matches!(replace(&store.path, &credential("k-3")), Err(StoreError::Untouchable(_))));
     assert!(store.text("").contains("k-2"));
 }

@@ -236,5 +236,5 @@ fn a_secret_is_read_without_its_line_end_and_refused_if_it_is_none() {
         let refused = load(bad, 0o600).expect_err("bad");
         assert!(matches!(refused, SetupError::Value { key: "client secret", .. }), "{refused}");
     }
-    assert!(matches!(load(b"s", 0o644), Err(SetupError::Open { .. })));
+    assert!(matches!(load(b"s", 0o644), Err(SetupError::OpenToOthers { .. })));
 }
