@@ -185,7 +185,8 @@ pub(crate) fn read_answer(response: &Response, node_id: &NodeId) -> Result<Crede
 
 impl EnrollError {
     /// The program's exit code, by sysexits(3).
-    pub(crate) const fn exit_code(&self) -> u8 {
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) => 65,
             Self::Setup(_) | Self::InUse(..) => Outcome::Setup.exit_code(),

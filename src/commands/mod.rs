@@ -1,7 +1,7 @@
 //! What the program does when it is not the daemon: a file for each command.
 
 pub mod check;
-pub(crate) mod enroll;
+pub mod enroll;
 pub(crate) mod install;
 pub mod keygen;
 pub(crate) mod led;

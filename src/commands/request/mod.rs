@@ -1,5 +1,5 @@
-//! One request to a service with a token of the daemon's, whose answer is handed on while it comes
-//! (arp-wire.md, "Run Gateway").
+//! `jarvis-node request`: one request to a service with a token from the daemon. The answer's body is passed on as it
+//! arrives (arp-wire.md, "Run Gateway").
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -30,45 +30,45 @@ use crate::net::tls::Tls;
 mod data;
 mod error;
 
-/// How long connecting and answering may take where no configuration says so.
-const TIMES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
-/// What of a refusal is looked at.
+/// How long connecting and answering may take if no configuration says so.
+const TIMEOUTS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+/// How much of a refusal's body is read.
 const MAX_REFUSAL: usize = 64 * 1024;
-/// What a service says that could not look the token's key up: the token may be good.
+/// The message of a service that could not fetch the STS's public keys. The token may be good.
 const NO_KEYS: &str = "Unable to fetch JWKS";
 
-/// What is asked for.
+/// The request to be sent.
 #[derive(Debug)]
 pub struct Request {
-    /// GET, POST and their likes.
+    /// The HTTP method.
     pub method: String,
-    /// Of the resource.
+    /// The resource.
     pub url: String,
-    /// Whom the token is for.
+    /// The service the token is for.
     pub audience: String,
-    /// What the token is for; `None`: what the configuration says.
+    /// What the token allows; `None` for what the configuration says.
     pub scope: Option<String>,
-    /// What is sent.
+    /// The body, if there is one.
     pub data: Option<Data>,
-    /// What that is; `None`: JSON.
+    /// The body's media type; `None` for JSON.
     pub content_type: Option<String>,
-    /// Where the broker is; `None`: where the configuration says.
+    /// Where the broker is; `None` for where the configuration says.
     pub socket: Option<PathBuf>,
-    /// CA certificates to trust; `None`: those of the configuration, else Mozilla's.
+    /// CA certificates to trust; `None` for those of the configuration, else Mozilla's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The result of a request that was answered.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Done {
     /// The answer's status.
     pub status: u16,
-    /// What to do about a refusal, if there is more to say about it.
+    /// What to do about a refusal, if there is something to do.
     pub advice: Option<String>,
 }
 
 impl Done {
-    /// For the process's end, by sysexits(3).
+    /// The program's exit code, by sysexits(3).
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self.status {
@@ -76,15 +76,15 @@ impl Done {
             401 | 403 => 77,
             429 | 500..=599 => 75,
             400..=499 => 65,
-            // Redirects, which are not followed, and what HTTP does not have.
+            // Redirects, which are not followed, and numbers that HTTP does not define.
             _ => 76,
         }
     }
 }
 
-/// Does `request` by the configuration at `config`. `input` is read if it says so. The answer's status is told
-/// to `head` and its body written to `out`, as they come. If the service refuses the token it is asked again,
-/// once, with a new one.
+/// Sends `request` as the configuration at `config` says. `input` is read if the request takes its body from there. The
+/// answer's status is passed to `head` and its body written to `out` as they arrive. If the service refuses the token the
+/// request is repeated once with a new one.
 ///
 /// # Errors
 /// Why there is no answer, or no whole one.
@@ -107,7 +107,7 @@ pub fn request(
     let mut refusal = Refusal::read(&mut answer)?;
     let mut advice = None;
     if refusal.as_ref().is_some_and(Refusal::is_about_the_token) {
-        match another(&first, token(Some(first.fingerprint()))) {
+        match replacement(&first, token(Some(first.fingerprint()))) {
             Ok(second) => {
                 answer = call.ask(&second)?;
                 refusal = Refusal::read(&mut answer)?;
@@ -134,8 +134,8 @@ fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), Reques
     }
 }
 
-/// The token to try again with, or why there is none.
-fn another(first: &Token, second: Result<Token, ClientError>) -> Result<Token, String> {
+/// The token to try again with, or a sentence that says why there is none.
+fn replacement(first: &Token, second: Result<Token, ClientError>) -> Result<Token, String> {
     match second {
         Ok(second) if second.fingerprint() != first.fingerprint() => Ok(second),
         Ok(_) => {
@@ -147,7 +147,7 @@ fn another(first: &Token, second: Result<Token, ClientError>) -> Result<Token, S
     }
 }
 
-/// False when nobody reads any more.
+/// Writes `bytes` out; false if the reading end is closed.
 fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, RequestError> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
@@ -155,7 +155,7 @@ fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, RequestError> {
     }
 }
 
-/// All but the token.
+/// A request that is ready but for its token.
 struct Call {
     client: StreamingClient,
     method: Method,
@@ -185,7 +185,7 @@ impl Call {
                     )));
                 }
                 let configured = config.sts.and_then(|sts| sts.ca_file).or(config.tls.ca_file);
-                // Most of those who ask may not read it: then the time of the build counts.
+                // Most users may not read the state file. For them the clock counts as set from the time of the build on.
                 let state = File::open(&config.state_file).is_ok().then(|| State::load(&config.state_file));
                 (
                     (config.connect_timeout, config.request_timeout),
@@ -193,9 +193,9 @@ impl Call {
                     state.unwrap_or_default().clock_floor(),
                 )
             }
-            // Whoever names the CA knows whose service it is.
+            // A user who names the CA knows which service this is.
             Err(_) if ca_file.is_some() => {
-                (TIMES, ca_file.map(Path::to_path_buf), State::default().clock_floor())
+                (TIMEOUTS, ca_file.map(Path::to_path_buf), State::default().clock_floor())
             }
             Err(why) => return Err(RequestError::NoConfig(why)),
         };
@@ -204,14 +204,14 @@ impl Call {
         }
         let tls = Tls::trusting(ca_file.as_deref()).map_err(RequestError::Setup)?;
         let client = StreamingClient::new(&origin, times.0, times.1, tls);
-        // These have to have one.
+        // These methods need a body, if only an empty one.
         let body = [Method::POST, Method::PUT, Method::PATCH].contains(&method).then(Vec::new);
         Ok(Self { client, method, url, body, content_type })
     }
 
     fn ask(&self, token: &Token) -> Result<Answering<'_>, RequestError> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
-        // A token is visible ASCII.
+        // Cannot fail: a token is visible ASCII.
         let mut bearer = HeaderValue::from_str(&bearer)
             .map_err(|_| RequestError::Refused("the token cannot be sent".into()))?;
         bearer.set_sensitive(true);
@@ -225,7 +225,7 @@ impl Call {
     }
 }
 
-/// Not CONNECT, nor TRACE, which sends the token back for whoever reads the answer.
+/// The method, if it may be used: not CONNECT, and not TRACE, whose answer repeats the token.
 fn method(text: &str) -> Result<Method, RequestError> {
     let known = [
         Method::GET,
@@ -241,7 +241,7 @@ fn method(text: &str) -> Result<Method, RequestError> {
     })
 }
 
-/// Whom `url` goes to.
+/// The server that `url` names.
 fn origin(url: &Uri) -> Result<ServiceUrl, RequestError> {
     let (scheme, authority) = (url.scheme_str().unwrap_or_default(), url.authority());
     let authority = authority.map(|authority| authority.as_str()).unwrap_or_default();
@@ -260,19 +260,19 @@ fn origin(url: &Uri) -> Result<ServiceUrl, RequestError> {
 /// A 401, read to its end unless that is far.
 struct Refusal {
     body: Vec<u8>,
-    /// What WWW-Authenticate says (RFC 9110, 11.6.1).
+    /// The header WWW-Authenticate (RFC 9110, 11.6.1).
     challenge: Option<String>,
 }
 
-/// As the Jarvis services tell an error.
+/// The body of an error, as all Jarvis services write it.
 #[derive(Deserialize)]
-struct Told<'a> {
+struct ErrorBody<'a> {
     #[serde(borrow)]
-    error: Error<'a>,
+    error: ErrorText<'a>,
 }
 
 #[derive(Deserialize)]
-struct Error<'a> {
+struct ErrorText<'a> {
     #[serde(borrow, default)]
     code: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -280,12 +280,12 @@ struct Error<'a> {
 }
 
 impl Refusal {
-    /// `None` for any other answer, which is left as it is.
+    /// Reads the refusal; `None` for any other answer, of which nothing is read.
     fn read(answer: &mut Answering<'_>) -> Result<Option<Self>, RequestError> {
         if answer.status != 401 {
             return Ok(None);
         }
-        let (mut body, mut len) = (std::vec![0; MAX_REFUSAL], 0);
+        let (mut body, mut len) = (vec![0; MAX_REFUSAL], 0);
         while len < body.len() {
             match answer.read(&mut body[len..]).map_err(RequestError::Broken)? {
                 0 => break,
@@ -298,25 +298,25 @@ impl Refusal {
         Ok(Some(Self { body, challenge }))
     }
 
-    fn error(&self) -> Option<Error<'_>> {
-        json::object::<Told<'_>>(&self.body).ok().map(|told| told.error)
+    fn error(&self) -> Option<ErrorText<'_>> {
+        json::object::<ErrorBody<'_>>(&self.body).ok().map(|body| body.error)
     }
 
-    /// Whether the service could not look the token's key up.
-    fn is_for_want_of_keys(&self) -> bool {
+    /// Whether the service could not fetch the keys to check the token with.
+    fn lacks_keys(&self) -> bool {
         self.challenge.as_ref().is_some_and(|challenge| challenge.contains(NO_KEYS))
             || self.error().is_some_and(|error| error.message.contains(NO_KEYS))
     }
 
-    /// Whether another token may help. A service that passes on what one behind it says about a token of its
-    /// own sends neither the header nor the code.
+    /// Whether another token may help. If a service only passes on what the next service says about the service's own
+    /// token, it sends neither the header nor the code.
     fn is_about_the_token(&self) -> bool {
         let ours = self.challenge.is_some() || self.error().is_some_and(|error| error.code == "unauthorized");
-        ours && !self.is_for_want_of_keys()
+        ours && !self.lacks_keys()
     }
 
     fn advice(&self) -> Option<&'static str> {
-        if self.is_for_want_of_keys() {
+        if self.lacks_keys() {
             Some(
                 "the service could not fetch the keys that tokens are checked with, and the token may be good: \
                   wait 30 s and try again",
