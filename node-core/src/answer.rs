@@ -17,7 +17,7 @@ pub enum Answer {
     Reachable,
     /// Anything else, which says nothing about the node.
     Inconclusive {
-        /// What stood in the way of a verdict.
+        /// The reason why there is no verdict.
         trouble: Trouble,
         /// How long the server asks to wait before the next request.
         retry_after: Option<Duration>,

@@ -12,7 +12,7 @@ pub struct Trouble {
     pub kind: TroubleKind,
     /// The reason, in words. Holds no secret and no part of a response's body.
     pub reason: Text<200>,
-    /// What a person can do about it.
+    /// The fix: a sentence about what a person can do.
     pub fix: Text<300>,
 }
 

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_twice_or_no_text_is_refused_and_not_repeated() {
+    fn form_error_never_repeats_the_value() {
         for (text, why) in [
             ("audience=a&audience=b", "audience is there twice"),
             ("audeince=s3cret", "there is a parameter that is none of audience, scope"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_encoded_reads_the_same() {
+    fn form_decodes_what_was_encoded() {
         let odd = "a b+c&d=e%f/ä~-._*\n\0";
         let mut pair = String::from("audience=");
         encode(odd, &mut pair);

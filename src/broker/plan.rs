@@ -9,7 +9,7 @@ use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Config, Principal};
 use crate::error::SetupError;
 
-/// What an answer may take beyond the request to the STS.
+/// The time that an answer may take beyond the request to the STS.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// Where to listen, and who may have which tokens.

@@ -89,7 +89,7 @@ mod tests {
         let path = dir.path().join("node.sock");
         let socket = SocketFile::open(&path).expect("a socket");
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o666);
-        UnixStream::connect(&path).expect("somebody listens");
+        UnixStream::connect(&path).expect("a program listens");
         drop(socket);
         assert!(!path.exists());
     }
@@ -116,10 +116,10 @@ mod tests {
     fn socket_with_a_full_queue_counts_as_used() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("node.sock");
-        let other = UnixListener::bind(&path).expect("bound by somebody");
+        let other = UnixListener::bind(&path).expect("bound by another program");
         // A queue of one connection.
         rustix::net::listen(&other, 0).expect("set");
-        let _queued = UnixStream::connect(&path).expect("somebody listens");
+        let _queued = UnixStream::connect(&path).expect("a program listens");
         let (told, tells) = std::sync::mpsc::channel();
         let taken = path.clone();
         std::thread::spawn(move || told.send(SocketFile::open(&taken).map_err(|e| e.kind()).err()));
@@ -133,8 +133,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("node.sock");
         let socket = SocketFile::open(&path).expect("a socket");
-        fs::remove_file(&path).expect("removed by somebody");
-        let _other = UnixListener::bind(&path).expect("bound by somebody");
+        fs::remove_file(&path).expect("removed by another program");
+        let _other = UnixListener::bind(&path).expect("bound by another program");
         drop(socket);
         UnixStream::connect(&path).expect("the other still listens");
     }

@@ -58,7 +58,7 @@ pub enum Exit {
     AnswerLost,
 }
 
-/// What the node claims: its name, the service it wants to use, and the server that is to confirm it.
+/// The node's claim: its name, the service it wants to use, and the server that is to confirm it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The node's name.
@@ -100,7 +100,7 @@ pub struct Settings {
 /// A setup that was read and found sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// What the node claims to be.
+    /// The claim to be confirmed.
     pub claim: Claim,
     /// How it is validated.
     pub settings: Settings,

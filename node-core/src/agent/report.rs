@@ -26,7 +26,7 @@ pub struct Report<'a> {
     pub household: Option<&'a Household>,
     /// Why the outcome is not simply valid.
     pub reason: Option<&'a str>,
-    /// What a person can do about it.
+    /// The fix: a sentence about what a person can do.
     pub fix: Option<&'a str>,
     /// Where the outcome comes from; `None` before anything is known.
     pub source: Option<Source>,

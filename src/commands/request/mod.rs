@@ -46,7 +46,7 @@ pub struct ServiceRequest {
     pub url: String,
     /// The service the token is for.
     pub audience: String,
-    /// What the token allows; `None` for what the configuration says.
+    /// The token's scope; `None` for the configured one.
     pub scope: Option<String>,
     /// The body, if there is one.
     pub data: Option<Data>,
@@ -63,7 +63,7 @@ pub struct ServiceRequest {
 pub struct Done {
     /// The answer's status.
     pub status: u16,
-    /// What to do about a refusal, if there is something to do.
+    /// Advice about a refusal, if there is any.
     pub advice: Option<String>,
 }
 

@@ -57,7 +57,7 @@ type Happening = (Duration, Option<Event>, bool);
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let wait = prop_oneof![
-        // At once, within what an answer takes, past every wait, past the grace.
+        // At once, within the time of an answer, past every wait, past the offline grace period.
         4 => Just(0_u64),
         8 => 1..60_000_u64,
         4 => 60_000..700_000_u64,
@@ -175,7 +175,7 @@ proptest! {
             let now = scenario.now.instant;
             let outcome = scenario.agent.report(now).outcome;
             let grace = known.setup.as_ref().map_or(Duration::ZERO, |setup| setup.settings.offline_grace);
-            // Until the next answer is overdue, a fresh yes counts whatever the grace is.
+            // Until the next answer is overdue, a good verdict counts whatever the offline grace period is.
             let fresh = grace.max(secs(330 + 30) + ANSWER_OVERDUE);
             let age = known.yes(now);
             match outcome {
@@ -194,7 +194,7 @@ proptest! {
                 | Outcome::Tls
                 | Outcome::Clock
                 | Outcome::Setup => {
-                    // And no yes inside the grace is ever forgotten.
+                    // A good verdict within the offline grace period is never forgotten.
                     prop_assert!(age.is_none_or(|age| age >= grace), "{outcome} {age:?} of {grace:?}");
                 }
             }
