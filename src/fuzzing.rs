@@ -19,7 +19,7 @@ use crate::commands::enroll::NotEnrolled;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_file::{Checksum, Modified};
-use crate::files::{credential_file, state_file};
+use crate::files::{credential_file, state};
 use crate::net::http::Response;
 pub use crate::net::resolver::fuzzing as resolver;
 use crate::net::service_url::ServiceUrl;
@@ -120,7 +120,7 @@ pub fn render_credential(
 /// The board's serial number, as the device tree has it.
 #[must_use]
 pub fn parse_serial(bytes: &[u8]) -> Option<String> {
-    state_file::parse_serial(bytes)
+    state::parse_serial(bytes)
 }
 
 /// Where `url` sends what: validation, heartbeat, registration, and the question for the time.

@@ -18,8 +18,8 @@ use crate::config::{Config, Indicators, Sts, Via};
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
-use crate::files::state_file::State;
-use crate::files::{credential_store, secret_file, state_file};
+use crate::files::state::NodeState;
+use crate::files::{credential_store, secret_file, state};
 use crate::net::tls;
 use crate::net::tls::Tls;
 use crate::sts::StsClient;
@@ -68,7 +68,7 @@ pub struct AuthContext {
     pub client: Arc<AuthClient>,
     /// Before this the clock is not set; `None` where that does not matter.
     pub clock_floor: Option<UnixTime>,
-    state: State,
+    state: NodeState,
     app_key: Option<Stamp>,
 }
 
@@ -137,7 +137,7 @@ impl Reader {
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
         let AuthContext { config, client, clock_floor, state, app_key } = self.auth_context_by(config)?;
-        if state.is_of_another_board(state_file::board_serial().as_deref()) {
+        if state.is_of_another_board(state::board_serial().as_deref()) {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
         let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
@@ -187,7 +187,7 @@ impl Reader {
     }
 
     fn auth_context_by(&mut self, config: Config) -> Result<AuthContext, SetupError> {
-        let state = State::load(&config.state_file);
+        let state = NodeState::load(&config.state_file);
         let (app_key, stamp) = match &config.via {
             Via::App { app_key_file, .. } => {
                 load_app_key(app_key_file).map(|(key, stamp)| (key, Some(stamp)))?
@@ -200,7 +200,7 @@ impl Reader {
     }
 
     fn broker_setup_by(&mut self, config: &Config) -> Result<(), SetupError> {
-        let tokens = self.tokens_by(config, State::load(&config.state_file).clock_floor());
+        let tokens = self.tokens_by(config, NodeState::load(&config.state_file).clock_floor());
         let plan = Plan::of(config, &self.config_file)?;
         let (tokens, error) = tokens.map_or_else(|error| (None, Err(error)), |tokens| (tokens, Ok(())));
         self.broker_setup = Some(BrokerSetup { plan, tokens });

@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::state::{NodeState, Shown};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Action, Actions, Agent, Event, Exit};
 use node_core::answer::Answer;
@@ -252,7 +252,7 @@ impl World {
             Happening::Files(change) => self.board.files.change(&change),
             Happening::Clock(to) => self.set_clock(to),
             Happening::Moved(serial) => self.board.serial = serial,
-            Happening::Forgotten => self.board.state = State::default(),
+            Happening::Forgotten => self.board.state = NodeState::default(),
             Happening::Reload if !self.ended => self.tell(Event::ReloadRequested),
             Happening::Stop if !self.ended => self.tell(Event::StopRequested),
             Happening::Reload | Happening::Stop => {}

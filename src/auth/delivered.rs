@@ -8,7 +8,8 @@ use node_core::credential::NodeId;
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::{Response, judge, judge_heartbeat};
+use super::judge::{judge, judge_heartbeat};
+use crate::net::http::Response;
 
 /// An HTTP answer, taken apart.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,9 @@
 
 use std::net::TcpStream;
 
-use super::{AuthClient, JSON, Post, Reply, Response};
+use super::{AuthClient, Reply};
 use crate::files::credential::Credential;
+use crate::net::http::{JSON, Post, Response};
 
 impl AuthClient {
     pub(crate) fn conclude_of(&self, response: &Response, credential: &Credential) -> Reply {

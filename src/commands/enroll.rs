@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
-use crate::files::state_file::State;
+use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store};
 use crate::net::http::{HttpClient, JSON, Post, Response, Unanswered};
 use crate::net::service_url::ServiceUrl;
@@ -81,7 +81,7 @@ pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Re
     let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
     let pins = if same_server { config.spki_pins.clone() } else { Vec::new() };
     let needs_clock = url.is_https() && pins.is_empty();
-    if needs_clock && clock::now().wall < State::load(&config.state_file).clock_floor() {
+    if needs_clock && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {
         return Err(NotEnrolled::NotAsked(Trouble::clock()));
     }
     let tls = Tls::new(&Config { spki_pins: pins, ..config.clone() }).map_err(NotEnrolled::Setup)?;

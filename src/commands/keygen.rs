@@ -6,7 +6,7 @@ use std::{fmt, fs, io};
 use crate::error::SetupError;
 use crate::files::durable;
 use crate::files::durable::{beside, folder};
-use crate::sts::key::{Algorithm, KeyError, SigningKey, generate};
+use crate::sts::{Algorithm, KeyError, SigningKey, generate};
 
 /// Where the key is put when nothing else is said.
 pub const DEFAULT_FILE: &str = "/var/lib/jarvis-node/sts.key";

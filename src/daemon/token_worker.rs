@@ -4,8 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
 use crate::daemon::inbox::{Message, Sender};
-use crate::sts::client::StsClient;
-use crate::sts::wanted::Wanted;
+use crate::sts::{StsClient, Wanted};
 
 /// As deep as the other worker's, and for the same handshake.
 const STACK: usize = 256 * 1024;

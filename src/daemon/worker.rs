@@ -12,8 +12,8 @@ use super::inbox::{Message, Sender};
 use crate::auth::{AuthClient, Reply};
 use crate::clock;
 use crate::files::credential::Credential;
-use crate::files::state_file;
-use crate::files::state_file::{Shown, State};
+use crate::files::state;
+use crate::files::state::{NodeState, Shown};
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;
@@ -32,8 +32,8 @@ pub struct Job {
 }
 
 fn remember(state_file: &Path, shown: Shown) -> io::Result<()> {
-    let serial = state_file::board_serial();
-    State::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
+    let serial = state::board_serial();
+    NodeState::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
 }
 
 /// A way to the worker thread, which ends when this is dropped and its last job is done.

@@ -6,5 +6,5 @@ pub mod credential_store;
 pub mod durable;
 pub(crate) mod json;
 pub mod secret_file;
-pub mod state_file;
+pub mod state;
 pub mod status;

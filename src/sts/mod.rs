@@ -3,19 +3,21 @@
 
 mod answer;
 mod cache;
-pub(crate) mod client;
+mod client;
 mod error;
 pub(crate) mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod jwt;
-pub(crate) mod key;
-pub(crate) mod token;
-pub(crate) mod wanted;
+mod key;
+mod token;
+mod wanted;
 
 pub use self::cache::{Asked, TokenCache};
 pub use self::client::StsClient;
 pub use self::error::{Concern, Flaw, Grant, TokenError};
 pub use self::key::{Algorithm, KeyError, SigningKey, generate};
+#[cfg(test)]
+pub(crate) use self::token::tests::token as test_token;
 pub use self::token::{AccessToken, Bounds, Expected};
 pub use self::wanted::{SubjectToken, Wanted};

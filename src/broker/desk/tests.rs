@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::broker::rules::tests::rules;
-use crate::sts::token::tests::token;
+use crate::sts::test_token as token;
 
 const PI: Caller = Caller { uid: 1000, gid: 1000 };
 const LIFE: Duration = Duration::from_secs(300);

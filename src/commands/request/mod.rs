@@ -21,7 +21,7 @@ use crate::broker::client::{NoToken, Token};
 use crate::clock;
 use crate::config::Config;
 use crate::files::json;
-use crate::files::state_file::State;
+use crate::files::state::NodeState;
 use crate::net::http::JSON;
 use crate::net::http::streaming::{Answering, Ask, StreamingClient};
 use crate::net::service_url::ServiceUrl;
@@ -186,7 +186,8 @@ impl Call {
                 }
                 let configured = config.sts.and_then(|sts| sts.ca_file).or(config.ca_file);
                 // Most of those who ask may not read it: then the time of the build counts.
-                let state = File::open(&config.state_file).is_ok().then(|| State::load(&config.state_file));
+                let state =
+                    File::open(&config.state_file).is_ok().then(|| NodeState::load(&config.state_file));
                 (
                     (config.connect_timeout, config.request_timeout),
                     ca_file.map(Path::to_path_buf).or(configured),
@@ -195,7 +196,7 @@ impl Call {
             }
             // Whoever names the CA knows whose service it is.
             Err(_) if ca_file.is_some() => {
-                (TIMES, ca_file.map(Path::to_path_buf), State::default().clock_floor())
+                (TIMES, ca_file.map(Path::to_path_buf), NodeState::default().clock_floor())
             }
             Err(why) => return Err(NotRequested::NoConfig(why)),
         };

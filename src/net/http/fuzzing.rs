@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use node_core::trouble::Trouble;
 
-use super::{HttpClient, Post, Response, send};
+use super::client::send;
+use super::{HttpClient, Post, Response};
 use crate::net::transport::Deadline;
 
 impl HttpClient {

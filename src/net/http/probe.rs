@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use node_core::trouble::Trouble;
 
-use super::{HttpClient, left};
+use super::HttpClient;
+use super::client::left;
 
 impl HttpClient {
     /// Asks for nothing but an answer, without a secret and for at most `patience`. Whatever the server says,
@@ -24,5 +25,68 @@ impl HttpClient {
             Err(trouble) if trouble.kind.is_no_answer() => Err(trouble),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::{io, thread};
+
+    use node_core::trouble::TroubleKind;
+
+    use super::*;
+    use crate::net::service_url::ServiceUrl;
+    use crate::net::tls::Tls;
+
+    /// What a knock comes to whose server says this, or nothing for as long as it is waited for.
+    fn knocked(says: Option<&'static str>) -> Result<(), TroubleKind> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a caller");
+            let mut lines = BufReader::new(&stream).lines();
+            let asked = lines.next().expect("a line").expect("readable");
+            assert_eq!(asked, "GET /health HTTP/1.1");
+            while !lines.next().expect("a line").expect("readable").is_empty() {}
+            if let Some(says) = says {
+                let _ = (&stream).write_all(says.as_bytes());
+            } else {
+                let _ = io::copy(&mut &stream, &mut io::sink());
+            }
+        });
+        let service = ServiceUrl::parse("url", &url, false).expect("a URL");
+        let long = Duration::from_secs(60);
+        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let patience = if says.is_some() { long } else { Duration::from_millis(200) };
+        let knocked = client.probe(patience).map_err(|trouble| trouble.kind);
+        server.join().expect("served");
+        knocked
+    }
+
+    #[test]
+    fn whatever_a_knock_is_answered_somebody_is_there_and_who_says_nothing_in_time_is_stalled() {
+        for says in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9\r\n\r\nshort",
+            "SSH-2.0-OpenSSH_9.2\r\n",
+            "",
+        ] {
+            assert_eq!(knocked(Some(says)), Ok(()), "{says}");
+        }
+        assert_eq!(knocked(None), Err(TroubleKind::Stalled));
+    }
+
+    #[test]
+    fn a_knock_finds_out_that_nobody_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        drop(listener);
+        let service = ServiceUrl::parse("url", &url, false).expect("a URL");
+        let long = Duration::from_secs(60);
+        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        assert_eq!(client.probe(long).map_err(|trouble| trouble.kind), Err(TroubleKind::Unreachable));
     }
 }

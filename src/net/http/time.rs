@@ -1,13 +1,14 @@
 //! Asking the server the time, where it proves itself by a pinned key and the board has no clock.
 
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::HeaderMap;
-use ureq::http::header::DATE;
+use ureq::http::header::{DATE, RETRY_AFTER};
 
-use super::{HttpClient, left};
+use super::HttpClient;
+use super::client::left;
 use crate::clock;
 
 impl HttpClient {
@@ -48,6 +49,19 @@ pub(super) fn server_time(headers: &HeaderMap) -> Option<UnixTime> {
     Some(UnixTime(date.duration_since(UNIX_EPOCH).ok()?.as_secs()))
 }
 
+/// `Retry-After` as seconds or as a date (RFC 9110, 10.2.3); a date is measured against the
+/// server's own `Date`, since this board's clock may be anywhere.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(secs) = text.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    let server_now = headers.get(DATE).and_then(|d| date(d.to_str().ok()?)).unwrap_or(now);
+    let until = date(text)?;
+    Some(until.duration_since(server_now.max(UNIX_EPOCH)).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use ureq::http::HeaderValue;
@@ -75,5 +89,25 @@ mod tests {
             assert_eq!(read(no_date), None, "{no_date}");
         }
         assert_eq!(server_time(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_its_forms() {
+        let read = |retry: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            retry_after(&headers, UNIX_EPOCH)
+        };
+        let noon = "Sun, 22 Nov 2026 12:00:00 GMT";
+        assert_eq!(read("60", None), Some(Duration::from_secs(60)));
+        assert_eq!(read(" 900 ", None), Some(Duration::from_secs(900)));
+        assert_eq!(read("Sun, 22 Nov 2026 12:01:30 GMT", Some(noon)), Some(Duration::from_secs(90)));
+        assert_eq!(read("Sun, 22 Nov 2026 11:00:00 GMT", Some(noon)), Some(Duration::ZERO));
+        assert_eq!(read("soon", Some(noon)), None);
+        assert_eq!(read("-5", None), None);
+        assert_eq!(retry_after(&HeaderMap::new(), UNIX_EPOCH), None);
     }
 }

@@ -3,13 +3,14 @@
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::packet;
 use super::packet::Question;
-use super::{packet, questions, usable};
+use super::query::{open_socket, questions, received, usable};
 use crate::net::dial::dial;
 use crate::net::waiting::until_ready;
 
@@ -57,7 +58,9 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<Said> {
     // What cannot be asked has no address.
     let Some(open) = questions(name)? else { return Ok(Said::NoSuchName) };
     let mut open = Vec::from(open);
+    // Connected, so that answers from elsewhere never arrive.
     let socket = open_socket(server)?;
+    socket.connect(server)?;
     let mut found = Vec::new();
     let mut all_settled = true;
     let mut send = Instant::now();
@@ -92,24 +95,6 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<Said> {
         (true, true) => Said::NoSuchName,
         (true, false) => Said::Nothing,
     })
-}
-
-/// A port of its own for each look-up, and connected: answers from elsewhere never arrive.
-fn open_socket(server: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.set_nonblocking(true)?;
-    socket.connect(server)?;
-    Ok(socket)
-}
-
-/// `None` when there was nothing to receive after all.
-pub(super) fn received<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(received) => Ok(Some(received)),
-        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-        Err(e) => Err(e),
-    }
 }
 
 /// The addresses in an answer. One that was cut off before its first is asked for again over TCP

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::files::ResolvConf;
 use super::interfaces::Interfaces;
 use super::packet::{Kind, Question};
-use super::{files, packet};
+use super::{files, packet, query};
 
 /// A question for addresses, as it goes to name servers or to neighbours; `None` for what is no name.
 #[must_use]
@@ -40,7 +40,7 @@ pub fn is_truncated(packet: &[u8]) -> bool {
 /// What is connected to when `ip` came by the interface of that number.
 #[must_use]
 pub fn usable(ip: IpAddr, scope: u32) -> Option<SocketAddr> {
-    super::usable(ip, scope)
+    query::usable(ip, scope)
 }
 
 /// Name servers and search domains in the text of a resolv.conf.

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::sockopt;
 
-use super::dns::received;
+use super::packet;
 use super::packet::Question;
-use super::{packet, questions, usable};
+use super::query::{open_socket, questions, received, usable};
 use crate::net::waiting::until_ready;
 
 /// Where every responder listens (section 3).
@@ -88,13 +88,6 @@ pub(super) fn look_up(
         }
     }
     Ok(found)
-}
-
-fn open_socket(group: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if group.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
 
 fn send(socket: &UdpSocket, question: &Question, mut group: SocketAddr, interface: u32) -> io::Result<usize> {

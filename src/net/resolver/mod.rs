@@ -9,20 +9,18 @@ pub mod fuzzing;
 mod interfaces;
 mod mdns;
 mod packet;
+mod query;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
-
-use ring::rand::{SecureRandom, SystemRandom};
 
 use self::dns::Said;
 use self::files::ResolvConf;
 use self::interfaces::Interfaces;
-use self::packet::{Kind, Question};
 
 /// How many addresses of a name are tried at most.
 const MAX_ADDRESSES: usize = 8;
@@ -168,31 +166,6 @@ fn candidates(host: &str, search: &[String]) -> Vec<String> {
     let searched = search.iter().map(|domain| format!("{host}.{domain}"));
     let bare = std::iter::once(host.into());
     if host.contains('.') { bare.collect() } else { searched.chain(bare).collect() }
-}
-
-/// The questions for both kinds of address; `None` for what cannot be a host's name.
-fn questions(name: &str) -> io::Result<Option<[Question; 2]>> {
-    let [a, aaaa] =
-        [Question::new(random_id()?, name, Kind::A), Question::new(random_id()?, name, Kind::Aaaa)];
-    Ok(a.zip(aaaa).map(Into::into))
-}
-
-fn random_id() -> io::Result<u16> {
-    let mut id = [0; 2];
-    SystemRandom::new().fill(&mut id).map_err(|_| io::Error::other("no random numbers"))?;
-    Ok(u16::from_be_bytes(id))
-}
-
-/// What can be connected to. "Nowhere" is how some name servers say that they block a name, and
-/// a link-local address means nothing without `scope`, the interface it was heard of by (0: none).
-fn usable(ip: IpAddr, scope: u32) -> Option<SocketAddr> {
-    match ip {
-        _ if ip.is_unspecified() || ip.is_multicast() => None,
-        IpAddr::V6(ip) if ip.is_unicast_link_local() => {
-            (scope != 0).then(|| SocketAddrV6::new(ip, 0, 0, scope).into())
-        }
-        IpAddr::V4(_) | IpAddr::V6(_) => Some(SocketAddr::new(ip, 0)),
-    }
 }
 
 /// Neither family crowds the other out where only a few are tried.

@@ -12,7 +12,7 @@ use node_core::time::{Instant, millis};
 use super::Asked;
 use crate::sts::error::TokenError;
 use crate::sts::token::AccessToken;
-use crate::sts::wanted::{SubjectToken, Wanted};
+use crate::sts::{SubjectToken, Wanted};
 
 /// When the board's clock is looked at again while it is not set: it is before long, once there is a network.
 const CLOCK_AGAIN: Duration = Duration::from_secs(5);

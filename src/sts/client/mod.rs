@@ -21,12 +21,11 @@ use super::form::Form;
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
-use crate::auth::retry_after;
 use crate::clock;
 use crate::config::{Authentication, Config, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::secret_file;
-use crate::net::http::{HttpClient, Post, Response};
+use crate::net::http::{HttpClient, Post, Response, retry_after};
 use crate::net::tls::Tls;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";

@@ -8,7 +8,8 @@ use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::{HeaderMap, Method, Request, Uri};
 use ureq::{Agent, Body, BodyReader};
 
-use super::{HttpClient, settings};
+use super::HttpClient;
+use super::client::settings;
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 use crate::net::transport::Deadline;
@@ -55,8 +56,9 @@ impl StreamingClient {
     /// A client of the service at `url`. Connecting takes at most `connect_timeout`, and everything up to the
     /// end of an answer's head at most `timeout`.
     pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
-        let http = HttpClient::new(url, connect_timeout, timeout, tls);
-        Self { http: HttpClient { settings: settings("*/*", BUFFER, MAX_HEADER), ..http }, silence: SILENCE }
+        let settings = settings("*/*", BUFFER, MAX_HEADER);
+        let http = HttpClient::with_settings(settings, url, connect_timeout, timeout, tls);
+        Self { http, silence: SILENCE }
     }
 
     /// Sends `ask` to a server that has proved who it is, and gives its answer, whatever its status.

@@ -7,8 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sts::error::Grant;
-use crate::sts::token::tests::token;
-use crate::sts::wanted::SubjectToken;
+use crate::sts::{SubjectToken, test_token as token};
 
 mod failures;
 mod properties;

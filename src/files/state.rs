@@ -18,7 +18,7 @@ const A_DAY: u64 = 86_400;
 
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct NodeState {
     /// Serial number of the board the node was last accepted on.
     #[serde(default)]
     pub board: Option<String>,
@@ -39,7 +39,7 @@ pub struct Shown {
     pub wall: UnixTime,
 }
 
-impl State {
+impl NodeState {
     /// Reads the file at `path`; one that is not there or damaged remembers nothing.
     #[must_use]
     pub fn load(path: &Path) -> Self {
@@ -113,8 +113,9 @@ mod tests {
 
     #[test]
     fn what_only_moves_on_is_written_once_a_day() {
-        let first = State::default().after(shown(true, Some(NOON), NOON + 2), Some("b1")).expect("written");
-        assert_eq!(first, State { board: Some("b1".into()), passed: Some(NOON) });
+        let first =
+            NodeState::default().after(shown(true, Some(NOON), NOON + 2), Some("b1")).expect("written");
+        assert_eq!(first, NodeState { board: Some("b1".into()), passed: Some(NOON) });
         assert_eq!(first.after(shown(true, Some(NOON + 86_399), NOON + 90_000), Some("b1")), None);
         let next = first.after(shown(false, Some(NOON + 86_400), NOON + 90_000), Some("b1"));
         assert_eq!(next.expect("written").passed, Some(NOON + 86_400));
@@ -122,13 +123,13 @@ mod tests {
 
     #[test]
     fn the_end_of_time_in_a_damaged_file_is_no_overflow() {
-        let kept = State { board: None, passed: Some(u64::MAX) };
+        let kept = NodeState { board: None, passed: Some(u64::MAX) };
         assert_eq!(kept.after(shown(true, Some(NOON), NOON), None), None);
     }
 
     #[test]
     fn one_clock_alone_moves_nothing_on() {
-        let kept = State { board: None, passed: Some(NOON) };
+        let kept = NodeState { board: None, passed: Some(NOON) };
         for (server, wall) in [(Some(NOON * 2), NOON + 60), (Some(NOON + 60), NOON * 2), (None, NOON * 2)] {
             assert_eq!(kept.after(shown(true, server, wall), None), None, "{server:?} {wall}");
         }
@@ -136,18 +137,18 @@ mod tests {
 
     #[test]
     fn a_board_is_remembered_with_the_first_good_verdict_only() {
-        assert_eq!(State::default().after(shown(false, None, NOON), Some("b1")), None);
-        assert_eq!(State::default().after(shown(true, None, NOON), None), None);
-        let kept = State::default().after(shown(true, None, NOON), Some("b1")).expect("written");
+        assert_eq!(NodeState::default().after(shown(false, None, NOON), Some("b1")), None);
+        assert_eq!(NodeState::default().after(shown(true, None, NOON), None), None);
+        let kept = NodeState::default().after(shown(true, None, NOON), Some("b1")).expect("written");
         assert_eq!(kept.after(shown(true, None, NOON), Some("b2")), None, "never replaced by itself");
     }
 
     #[test]
     fn another_board_is_noticed_where_both_have_a_number() {
-        let kept = State { board: Some("b1".into()), passed: None };
+        let kept = NodeState { board: Some("b1".into()), passed: None };
         assert!(kept.is_of_another_board(Some("b2")));
         assert!(!kept.is_of_another_board(Some("b1")) && !kept.is_of_another_board(None));
-        assert!(!State::default().is_of_another_board(Some("b2")));
+        assert!(!NodeState::default().is_of_another_board(Some("b2")));
     }
 
     #[test]
@@ -164,10 +165,10 @@ mod tests {
         let path = dir.path().join("state.json");
         for text in ["", "{", "[]", r#"["b1",1800000000]"#, r#"{"passed":"x"}"#] {
             fs::write(&path, text).expect("written");
-            assert_eq!(State::load(&path), State::default(), "{text}");
+            assert_eq!(NodeState::load(&path), NodeState::default(), "{text}");
         }
-        let state = State { board: Some("b1".into()), passed: Some(NOON) };
+        let state = NodeState { board: Some("b1".into()), passed: Some(NOON) };
         state.save(&path).expect("saved");
-        assert_eq!(State::load(&path), state);
+        assert_eq!(NodeState::load(&path), state);
     }
 }

@@ -1,0 +1,89 @@
+//! Names that name servers answer for.
+
+use super::*;
+
+#[test]
+fn a_name_server_is_asked_for_both_kinds_of_address() {
+    const SIX: &[u8] = &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+    let port = name_server(|name, kind| match (name, kind) {
+        // A CNAME's data is a name, whose four bytes must not be taken for an address.
+        ("auth.home", A) => Reply::Records(&[(CNAME, &[1, b'x', 0xc0, 17]), (A, &[192, 0, 2, 9])]),
+        // Of a kind nobody has assigned, and still only stepped over.
+        ("auth.home", AAAA) => Reply::Records(&[(65_280, &[1, 2, 3, 4]), (AAAA, SIX)]),
+        _ => Reply::Code(3),
+    });
+    let (_dir, names) = names("", "nameserver 127.0.0.1", port);
+    assert_eq!(found(&names, "auth.home"), [ip("2001:db8::9"), ip("192.0.2.9")]);
+    assert_eq!(names.look_up("nobody.home", 1, SOON), Err(NotFound::NoSuchName));
+}
+
+#[test]
+fn a_name_with_more_addresses_than_are_tried_has_some() {
+    let port = name_server(|_, kind| if kind == A { Reply::Many(29) } else { Reply::Records(&[]) });
+    let (_dir, names) = names("", "nameserver 127.0.0.1", port);
+    assert_eq!(found(&names, "crowd.home").len(), 8);
+}
+
+#[test]
+fn a_short_name_is_tried_in_the_search_domains_first() {
+    let port = name_server(|name, kind| match (name, kind) {
+        ("auth.lan", A) => Reply::Records(&[(A, &[192, 0, 2, 3])]),
+        ("auth.lan", _) => Reply::Records(&[]),
+        _ => Reply::Code(3),
+    });
+    let (_dir, names) = names("", "search home lan.\nnameserver 127.0.0.1\n", port);
+    assert_eq!(found(&names, "auth"), [ip("192.0.2.3")]);
+}
+
+#[test]
+fn a_server_that_fails_or_lies_is_passed_over() {
+    let port = name_server(|name, kind| match (name, kind) {
+        ("forged.home", A) => Reply::Forged,
+        ("half.home", A) => Reply::Records(&[(A, &[192, 0, 2, 4])]),
+        ("half.home", _) => Reply::Silence,
+        ("unsure.home", A) => Reply::Records(&[]),
+        _ => Reply::Code(15),
+    });
+    // Nobody listens at ::1, so that the first server is one to pass over.
+    let (_dir, names) = names("", "nameserver ::1\nnameserver 127.0.0.1\n", port);
+    assert_eq!(found(&names, "half.home"), [ip("192.0.2.4")]);
+    assert_eq!(names.look_up("refused.home", 1, SOON), Err(NotFound::NoNameServer));
+    assert_eq!(names.look_up("unsure.home", 1, SOON), Err(NotFound::NoNameServer));
+    assert_eq!(names.look_up("forged.home", 1, Duration::from_secs(1)), Err(NotFound::NoNameServer));
+}
+
+#[test]
+fn without_a_name_server_the_machine_itself_is_asked() {
+    let port = name_server(|_, _| Reply::Records(&[(A, &[192, 0, 2, 8])]));
+    let (_dir, names) = names("", "", port);
+    assert_eq!(found(&names, "auth.home")[0], ip("192.0.2.8"));
+    // But not for a neighbour's name.
+    assert_eq!(names.look_up("auth.local", 1, SOON), Err(NotFound::NoNeighbour));
+}
+
+#[test]
+fn an_answer_that_was_cut_off_is_asked_for_over_tcp() {
+    let port =
+        name_server(
+            |_, kind| {
+                if kind == A { Reply::TooLong(&[(A, &[192, 0, 2, 6])]) } else { Reply::Records(&[]) }
+            },
+        );
+    let (_dir, names) = names("", "nameserver 127.0.0.1", port);
+    assert_eq!(found(&names, "long.home"), [ip("192.0.2.6")]);
+}
+
+#[test]
+fn addresses_that_lead_nowhere_are_none() {
+    let port = name_server(|_, kind| match kind {
+        A => Reply::Records(&[(A, &[0, 0, 0, 0]), (A, &[224, 0, 0, 251])]),
+        // fe80::1, and nobody says on which link.
+        _ => Reply::Records(&[
+            (AAAA, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+            (AAAA, &[0; 16]),
+        ]),
+    });
+    let (_dir, names) = names("", "nameserver 127.0.0.1", port);
+    assert_eq!(names.look_up("blocked.home", 1, SOON), Err(NotFound::NoSuchName));
+    assert_eq!(usable(ip("fe80::1"), 7).map(|a| a.to_string()).as_deref(), Some("[fe80::1%7]:0"));
+}
