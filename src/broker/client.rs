@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::files::{json, secret_file};
-use crate::sts::form::encode;
 
 /// Where the broker is when nothing else is said.
 pub const DEFAULT_SOCKET: &str = "/run/jarvis-node/node.sock";
@@ -128,7 +128,7 @@ pub fn token(
     let parameters = [("?audience=", Some(audience)), ("&scope=", scope), ("&refused=", refused)];
     for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         target += name;
-        encode(value, &mut target);
+        target.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
     }
     let answer = exchange(socket, &target).map_err(|why| NoToken::NoBroker { socket: socket.into(), why })?;
     read(&answer).ok_or_else(|| NoToken::NotUnderstood { socket: socket.into() })?

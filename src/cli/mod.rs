@@ -187,7 +187,7 @@ fn show(outcome: Outcome, config: PathBuf) -> Result<u8, Failure> {
         .ok_or_else(|| Failure::new(78, "the configuration has \"led\": \"none\""))?;
     let (sender, mut inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
-    let unset = |e: led_pin::PinError| Failure::new(69, e);
+    let unset = |e: led_pin::LedError| Failure::new(69, e);
     let start = clock::instant();
     let end = start + SHOW_FOR;
     lamp.show(outcome, start).map_err(unset)?;

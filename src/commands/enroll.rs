@@ -19,7 +19,7 @@ use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
 use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store};
-use crate::net::http::{HttpClient, JSON, Post, Response, Unanswered};
+use crate::net::http::{HttpClient, HttpError, JSON, Post, Response};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 
@@ -122,7 +122,7 @@ fn register(
     serde_json::to_writer(&mut *body, &request)
         .map_err(|_| NotEnrolled::Input("what was given cannot be written as JSON".into()))?;
     let post = Post { url: &url.register(), headers: &[], content_type: JSON, body: &body };
-    client.post(&post).map_err(|Unanswered { trouble, sent }| {
+    client.post(&post).map_err(|HttpError { trouble, sent }| {
         if sent {
             NotEnrolled::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
         } else {

@@ -5,44 +5,36 @@
 mod gpio;
 mod sysfs;
 
-use std::fmt;
-
 use embedded_hal::digital::{ErrorKind, ErrorType, OutputPin, PinState};
 use node_core::lamp::Lamp;
+use thiserror::Error;
 
 use crate::config::Led;
 
 /// Why an LED cannot be had or set.
-#[derive(Debug)]
-pub struct PinError(String);
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct LedError(String);
 
-impl fmt::Display for PinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for PinError {}
-
-impl embedded_hal::digital::Error for PinError {
+impl embedded_hal::digital::Error for LedError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Other
     }
 }
 
 /// Any of the ways to an LED.
-pub struct BoardPin(Box<dyn OutputPin<Error = PinError>>);
+pub struct BoardPin(Box<dyn OutputPin<Error = LedError>>);
 
 impl ErrorType for BoardPin {
-    type Error = PinError;
+    type Error = LedError;
 }
 
 impl OutputPin for BoardPin {
-    fn set_low(&mut self) -> Result<(), PinError> {
+    fn set_low(&mut self) -> Result<(), LedError> {
         self.0.set_low()
     }
 
-    fn set_high(&mut self) -> Result<(), PinError> {
+    fn set_high(&mut self) -> Result<(), LedError> {
         self.0.set_high()
     }
 }
@@ -51,7 +43,7 @@ impl OutputPin for BoardPin {
 ///
 /// # Errors
 /// A sentence about what stands in the way.
-pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, PinError> {
+pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, LedError> {
     let (pin, lit_level) = match led {
         Led::None => return Ok(None),
         Led::Gpio { pin, active_low } => {
@@ -67,6 +59,6 @@ pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, PinError> {
 use gpio::open as gpio;
 
 #[cfg(not(target_os = "linux"))]
-fn gpio(pin: u8, _dark: PinState) -> Result<BoardPin, PinError> {
-    Err(PinError(std::format!("GPIO {pin} cannot be had: this system has none")))
+fn gpio(pin: u8, _dark: PinState) -> Result<BoardPin, LedError> {
+    Err(LedError(std::format!("GPIO {pin} cannot be had: this system has none")))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use embedded_hal::digital::{ErrorType, OutputPin};
 
-use super::PinError;
+use super::LedError;
 
 /// An LED that a kernel driver owns: taken from its trigger, and given back when dropped.
 #[derive(Debug)]
@@ -16,13 +16,13 @@ pub(super) struct SysfsLed {
 
 impl SysfsLed {
     /// Takes the LED of that name over, dark.
-    pub(super) fn take(name: &str) -> Result<Self, PinError> {
+    pub(super) fn take(name: &str) -> Result<Self, LedError> {
         Self::take_at(&Path::new("/sys/class/leds").join(name))
     }
 
-    fn take_at(folder: &Path) -> Result<Self, PinError> {
+    fn take_at(folder: &Path) -> Result<Self, LedError> {
         let failed = |e: std::io::Error| {
-            PinError(format!(
+            LedError(format!(
                 "the LED {} cannot be had: {e} (is it there, and may this user, by group gpio, write its files?)",
                 folder.display()
             ))
@@ -34,9 +34,9 @@ impl SysfsLed {
         Ok(led)
     }
 
-    fn set(&self, brightness: &str) -> Result<(), PinError> {
+    fn set(&self, brightness: &str) -> Result<(), LedError> {
         fs::write(self.folder.join("brightness"), brightness)
-            .map_err(|e| PinError(format!("the LED {} cannot be set: {e}", self.folder.display())))
+            .map_err(|e| LedError(format!("the LED {} cannot be set: {e}", self.folder.display())))
     }
 }
 
@@ -51,15 +51,15 @@ fn trigger_to_give_back(triggers: &str) -> &str {
 }
 
 impl ErrorType for SysfsLed {
-    type Error = PinError;
+    type Error = LedError;
 }
 
 impl OutputPin for SysfsLed {
-    fn set_low(&mut self) -> Result<(), PinError> {
+    fn set_low(&mut self) -> Result<(), LedError> {
         self.set("0")
     }
 
-    fn set_high(&mut self) -> Result<(), PinError> {
+    fn set_high(&mut self) -> Result<(), LedError> {
         self.set("1")
     }
 }

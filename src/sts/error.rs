@@ -6,6 +6,7 @@ use std::time::Duration;
 use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::trouble::{Trouble, TroubleKind};
+use thiserror::Error;
 
 /// How a token is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,36 +56,51 @@ pub enum TokenError {
         /// What was asked for.
         grant: Grant,
         /// What is wrong with it.
-        flaw: Flaw,
+        flaw: InvalidTokenError,
     },
 }
 
 /// What is wrong with a token that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidTokenError {
     /// Not three parts of JSON: opaque, encrypted, or damaged.
+    #[error("it is no signed JWT; have the STS issue those")]
     NotAJwt,
     /// Signed in a way that no service should take, or not at all.
+    #[error("it is signed by '{0}'; have the STS sign with RS256, ES256 or EdDSA")]
     Algorithm(Text<16>),
     /// A token for another purpose.
+    #[error("it is of type '{0}', not an access token; look at the STS's client settings")]
     NotAnAccessToken(Text<16>),
     /// To be used in another way than as a bearer's.
+    #[error("it is of kind '{0}', not a bearer's; look at the STS's client settings")]
     Kind(Text<16>),
     /// Issued by somebody else.
+    #[error("it is issued by '{0}'; set issuer in sts to that if it is right")]
     Issuer(Text<200>),
     /// Not meant for the audience asked for; the first that it is meant for.
+    #[error("it is not for this audience but for '{0}'; give the client an audience mapper at the STS")]
     Audience(Text<128>),
     /// Issued to a client that is not in `azp`.
+    #[error("it is issued to '{0}', which is not in azp; see audiences in sts")]
     Holder(Text<128>),
     /// It does not say when it ends.
+    #[error("it does not say when it expires; have the STS put exp into it")]
     NoExpiry,
     /// It does not say when it was issued, and nothing else tells how old it is.
+    #[error(
+        "how old it is cannot be told, as neither it nor the STS nor this board's clock knows the time; \
+         have the STS put iat into it"
+    )]
     Undated,
     /// It ended before it was here.
+    #[error("it had expired when it came; check its lifespan and the clock at the STS")]
     Expired,
     /// Services will not take it yet.
+    #[error("it is valid only later; check the clock at the STS")]
     NotYetValid,
     /// The token it was exchanged for has ended.
+    #[error("the subject token has expired; bring a new one")]
     SubjectExpired,
 }
 
@@ -251,40 +267,3 @@ const CHECK_CLIENT: &str = "check client_id in sts, that its secret or key is th
      for this grant and audience; then reload";
 
 impl std::error::Error for TokenError {}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAJwt => f.write_str("it is no signed JWT; have the STS issue those"),
-            Self::Algorithm(alg) => {
-                write!(f, "it is signed by '{alg}'; have the STS sign with RS256, ES256 or EdDSA")
-            }
-            Self::NotAnAccessToken(typ) => {
-                write!(f, "it is of type '{typ}', not an access token; look at the STS's client settings")
-            }
-            Self::Kind(kind) => {
-                write!(f, "it is of kind '{kind}', not a bearer's; look at the STS's client settings")
-            }
-            Self::Issuer(iss) => {
-                write!(f, "it is issued by '{iss}'; set issuer in sts to that if it is right")
-            }
-            Self::Audience(aud) => write!(
-                f,
-                "it is not for this audience but for '{aud}'; give the client an audience mapper at the STS"
-            ),
-            Self::Holder(azp) => {
-                write!(f, "it is issued to '{azp}', which is not in azp; see audiences in sts")
-            }
-            Self::NoExpiry => f.write_str("it does not say when it expires; have the STS put exp into it"),
-            Self::Undated => f.write_str(
-                "how old it is cannot be told, as neither it nor the STS nor this board's clock knows the time; \
-                 have the STS put iat into it",
-            ),
-            Self::Expired => {
-                f.write_str("it had expired when it came; check its lifespan and the clock at the STS")
-            }
-            Self::NotYetValid => f.write_str("it is valid only later; check the clock at the STS"),
-            Self::SubjectExpired => f.write_str("the subject token has expired; bring a new one"),
-        }
-    }
-}

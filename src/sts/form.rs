@@ -1,5 +1,6 @@
 //! Bodies of `application/x-www-form-urlencoded` (URL Standard, section 5.2).
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 /// What the body is.
@@ -34,19 +35,16 @@ pub(super) const fn longest(len: usize) -> usize {
     len * 3
 }
 
+/// What a form leaves as it is, besides letters and digits. A space becomes a plus sign.
+const UNCHANGED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
+
 /// Appends `text` as it stands in a form.
-pub(crate) fn encode(text: &str, to: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => to.push(char::from(byte)),
-            b' ' => to.push('+'),
-            _ => {
-                to.push('%');
-                to.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                to.push(char::from(DIGITS[usize::from(byte & 15)]));
-            }
+pub(super) fn encode(text: &str, to: &mut String) {
+    for (at, word) in text.split(' ').enumerate() {
+        if at > 0 {
+            to.push('+');
         }
+        to.extend(utf8_percent_encode(word, UNCHANGED));
     }
 }
 

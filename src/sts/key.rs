@@ -14,6 +14,7 @@ use ring::signature::{
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
@@ -46,15 +47,25 @@ enum Pair {
 }
 
 /// Why there is no key or no signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The bytes are no private key.
+    #[error("holds no private key in PEM form that is not encrypted")]
     NotAKey,
     /// A key that cannot be used here.
+    #[error(
+        "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
+         form (openssl pkcs8 -topk8 -nocrypt)"
+    )]
     Kind,
     /// This program cannot make keys of that kind.
+    #[error(
+        "RSA keys are not made here; make one with `openssl genpkey -algorithm RSA -pkeyopt \
+         rsa_keygen_bits:2048 -out FILE`, see its public half with `jarvis-node keygen --show --out FILE`"
+    )]
     Unmakable,
     /// The system has no random numbers to give.
+    #[error("the system has no random numbers to give")]
     Random,
 }
 
@@ -238,25 +249,6 @@ impl fmt::Debug for SigningKey {
         write!(f, "SigningKey({} {})", self.algorithm().name(), self.kid)
     }
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAKey => "holds no private key in PEM form that is not encrypted",
-            Self::Kind => {
-                "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
-                 form (openssl pkcs8 -topk8 -nocrypt)"
-            }
-            Self::Unmakable => {
-                "RSA keys are not made here; make one with `openssl genpkey -algorithm RSA -pkeyopt \
-                 rsa_keygen_bits:2048 -out FILE`, see its public half with `jarvis-node keygen --show --out FILE`"
-            }
-            Self::Random => "the system has no random numbers to give",
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ mod answer;
 mod cache;
 mod client;
 mod error;
-pub(crate) mod form;
+mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod jwt;
@@ -15,7 +15,7 @@ mod wanted;
 
 pub use self::cache::{Asked, TokenCache};
 pub use self::client::StsClient;
-pub use self::error::{Concern, Flaw, Grant, TokenError};
+pub use self::error::{Concern, Grant, InvalidTokenError, TokenError};
 pub use self::key::{Algorithm, KeyError, SigningKey, generate};
 #[cfg(test)]
 pub(crate) use self::token::tests::token as test_token;

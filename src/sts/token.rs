@@ -9,7 +9,7 @@ use node_core::time::{Instant, UnixTime};
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
-use super::error::Flaw;
+use super::error::InvalidTokenError;
 use super::jwt;
 use super::jwt::Seconds;
 
@@ -63,39 +63,47 @@ impl AccessToken {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn check(text: Zeroizing<Box<str>>, expected: &Expected<'_>, bounds: &Bounds) -> Result<Self, Flaw> {
-        let jwt::Jwt { alg, claims } = jwt::read(&text).ok_or(Flaw::NotAJwt)?;
+    pub fn check(
+        text: Zeroizing<Box<str>>,
+        expected: &Expected<'_>,
+        bounds: &Bounds,
+    ) -> Result<Self, InvalidTokenError> {
+        let jwt::Jwt { alg, claims } = jwt::read(&text).ok_or(InvalidTokenError::NotAJwt)?;
         if !ALGORITHMS.iter().any(|known| alg.is(known)) {
-            return Err(Flaw::Algorithm(alg));
+            return Err(InvalidTokenError::Algorithm(alg));
         }
         if let Some(typ) = claims.typ.filter(|typ| NOT_FOR_SERVICES.iter().any(|other| typ.is(other))) {
-            return Err(Flaw::NotAnAccessToken(typ));
+            return Err(InvalidTokenError::NotAnAccessToken(typ));
         }
         let iss = claims.iss.unwrap_or_default();
         if !iss.is(expected.issuer) {
-            return Err(Flaw::Issuer(iss));
+            return Err(InvalidTokenError::Issuer(iss));
         }
         if !claims.aud.0.iter().any(|aud| aud.is(expected.audience)) {
-            return Err(Flaw::Audience(claims.aud.0.into_iter().next().unwrap_or_default()));
+            return Err(InvalidTokenError::Audience(claims.aud.0.into_iter().next().unwrap_or_default()));
         }
         let azp = claims.azp.unwrap_or_default();
         if !expected.azp.is_empty() && !expected.azp.iter().any(|one| azp.is(one)) {
-            return Err(Flaw::Holder(azp));
+            return Err(InvalidTokenError::Holder(azp));
         }
-        let Seconds(exp) = claims.exp.ok_or(Flaw::NoExpiry)?;
+        let Seconds(exp) = claims.exp.ok_or(InvalidTokenError::NoExpiry)?;
         // The issuer's own clock where the token tells it: this board's may be anywhere.
         let issued = claims.iat.map(|Seconds(iat)| UnixTime(iat)).or(bounds.now);
         // What is handed out from a store of old ones has lived for a while by then.
-        let UnixTime(issued) = issued.max(bounds.date).ok_or(Flaw::Undated)?;
+        let UnixTime(issued) = issued.max(bounds.date).ok_or(InvalidTokenError::Undated)?;
         if claims.nbf.is_some_and(|Seconds(nbf)| nbf > issued.saturating_add(SKEW)) {
-            return Err(Flaw::NotYetValid);
+            return Err(InvalidTokenError::NotYetValid);
         }
         let left_until = |end: u64| Duration::from_secs(end.saturating_sub(issued));
         let own = bounds.expires_in.unwrap_or(Duration::MAX).min(left_until(exp));
         let subject = bounds.subject_expires.map_or(Duration::MAX, |UnixTime(end)| left_until(end));
         let life = own.min(subject);
         if life.is_zero() {
-            return Err(if own.is_zero() { Flaw::Expired } else { Flaw::SubjectExpired });
+            return Err(if own.is_zero() {
+                InvalidTokenError::Expired
+            } else {
+                InvalidTokenError::SubjectExpired
+            });
         }
         let mut fingerprint = String::with_capacity(16);
         for byte in digest(&SHA256, text.as_bytes()).as_ref().iter().take(8) {
@@ -189,7 +197,7 @@ pub(crate) mod tests {
     };
     const ISSUER: &str = "https://sts.home/realms/arp-dev";
 
-    fn check(claims: &str, bounds: &Bounds) -> Result<AccessToken, Flaw> {
+    fn check(claims: &str, bounds: &Bounds) -> Result<AccessToken, InvalidTokenError> {
         check_with(r#"{"alg":"RS256"}"#, claims, &[], bounds)
     }
 
@@ -198,7 +206,7 @@ pub(crate) mod tests {
         claims: &str,
         azp: &[Box<str>],
         bounds: &Bounds,
-    ) -> Result<AccessToken, Flaw> {
+    ) -> Result<AccessToken, InvalidTokenError> {
         let expected = Expected { issuer: ISSUER, audience: "arp-run-gateway", azp };
         AccessToken::check(Zeroizing::new(jwt(header, claims).into()), &expected, bounds)
     }
@@ -259,10 +267,10 @@ pub(crate) mod tests {
         // By this clock where the token does not tell its issuer's.
         assert_eq!(life(&[("iat", "")], None, None), Ok((300, false)));
         assert_eq!(life(&[("iat", "10290")], None, None), Ok((10, false)));
-        assert_eq!(life(&[], Some(0), None), Err(Flaw::Expired));
-        assert_eq!(life(&[("exp", "10000")], None, None), Err(Flaw::Expired));
-        assert_eq!(life(&[("exp", "-1")], None, None), Err(Flaw::Expired));
-        assert_eq!(life(&[], None, Some(9999)), Err(Flaw::SubjectExpired));
+        assert_eq!(life(&[], Some(0), None), Err(InvalidTokenError::Expired));
+        assert_eq!(life(&[("exp", "10000")], None, None), Err(InvalidTokenError::Expired));
+        assert_eq!(life(&[("exp", "-1")], None, None), Err(InvalidTokenError::Expired));
+        assert_eq!(life(&[], None, Some(9999)), Err(InvalidTokenError::SubjectExpired));
         assert_eq!(life(&[("exp", "1e300")], None, None), Ok((u64::MAX / 1000 - 5000, false)));
     }
 
@@ -272,7 +280,7 @@ pub(crate) mod tests {
             check(&claims(over), bounds).map(|token| (token.life().as_secs(), token.ends_with_its_subject()))
         };
         for (date, left) in
-            [(9000, Ok(300)), (10_001, Ok(299)), (10_299, Ok(1)), (10_300, Err(Flaw::Expired))]
+            [(9000, Ok(300)), (10_001, Ok(299)), (10_299, Ok(1)), (10_300, Err(InvalidTokenError::Expired))]
         {
             let bounds = Bounds { date: Some(UnixTime(date)), ..BOUNDS };
             assert_eq!(life(&[], &bounds), left.map(|left| (left, false)), "{date}");
@@ -281,7 +289,7 @@ pub(crate) mod tests {
         let exchanged =
             |date| Bounds { date: Some(UnixTime(date)), subject_expires: Some(UnixTime(10_100)), ..BOUNDS };
         assert_eq!(life(&[], &exchanged(10_090)), Ok((10, true)));
-        assert_eq!(life(&[], &exchanged(10_100)), Err(Flaw::SubjectExpired));
+        assert_eq!(life(&[], &exchanged(10_100)), Err(InvalidTokenError::SubjectExpired));
     }
 
     #[test]
@@ -293,26 +301,26 @@ pub(crate) mod tests {
         // A board whose clock starts at 1970.
         assert_eq!(life(Some(5), Some(10_250)), Ok(50));
         assert_eq!(life(None, Some(10_250)), Ok(50));
-        assert_eq!(life(None, None), Err(Flaw::Undated));
+        assert_eq!(life(None, None), Err(InvalidTokenError::Undated));
     }
 
     #[test]
     fn what_a_service_would_refuse_is_not_passed_on() {
         let text = |text: &str| Text::from(text);
         for (over, flaw) in [
-            (&[("exp", "")][..], Flaw::NoExpiry),
-            (&[("exp", "null")], Flaw::NoExpiry),
-            (&[("iss", "")], Flaw::Issuer(Text::default())),
+            (&[("exp", "")][..], InvalidTokenError::NoExpiry),
+            (&[("exp", "null")], InvalidTokenError::NoExpiry),
+            (&[("iss", "")], InvalidTokenError::Issuer(Text::default())),
             (
                 &[("iss", r#""https://sts.home/realms/arp-dev/""#)],
-                Flaw::Issuer(Text::from("https://sts.home/realms/arp-dev/")),
+                InvalidTokenError::Issuer(Text::from("https://sts.home/realms/arp-dev/")),
             ),
-            (&[("aud", "")], Flaw::Audience(text(""))),
-            (&[("aud", r#""account""#)], Flaw::Audience(text("account"))),
-            (&[("aud", r#""arp-run-gateway2""#)], Flaw::Audience(text("arp-run-gateway2"))),
-            (&[("typ", r#""ID""#)], Flaw::NotAnAccessToken(Text::from("ID"))),
-            (&[("nbf", "10061")], Flaw::NotYetValid),
-            (&[("exp", "[]")], Flaw::NotAJwt),
+            (&[("aud", "")], InvalidTokenError::Audience(text(""))),
+            (&[("aud", r#""account""#)], InvalidTokenError::Audience(text("account"))),
+            (&[("aud", r#""arp-run-gateway2""#)], InvalidTokenError::Audience(text("arp-run-gateway2"))),
+            (&[("typ", r#""ID""#)], InvalidTokenError::NotAnAccessToken(Text::from("ID"))),
+            (&[("nbf", "10061")], InvalidTokenError::NotYetValid),
+            (&[("exp", "[]")], InvalidTokenError::NotAJwt),
         ] {
             assert_eq!(check(&claims(over), &BOUNDS), Err(flaw), "{over:?}");
         }
@@ -324,7 +332,7 @@ pub(crate) mod tests {
     fn a_token_without_a_signature_of_its_issuers_own_is_refused() {
         for alg in ["none", "None", "HS256", "HS512", "rs256", "", "dir"] {
             let refused = check_with(&format!(r#"{{"alg":"{alg}"}}"#), &claims(&[]), &[], &BOUNDS);
-            assert_eq!(refused, Err(Flaw::Algorithm(Text::from(alg))));
+            assert_eq!(refused, Err(InvalidTokenError::Algorithm(Text::from(alg))));
         }
         for alg in ALGORITHMS {
             assert!(check_with(&format!(r#"{{"alg":"{alg}"}}"#), &claims(&[]), &[], &BOUNDS).is_ok());
@@ -336,7 +344,7 @@ pub(crate) mod tests {
         let list: [Box<str>; 2] = ["other".into(), "node".into()];
         let check = |over: &[_], list: &[_]| check_with(r#"{"alg":"RS256"}"#, &claims(over), list, &BOUNDS);
         assert!(check(&[], &list).is_ok());
-        assert_eq!(check(&[], &list[..1]), Err(Flaw::Holder(Text::from("node"))));
-        assert_eq!(check(&[("azp", "")], &list), Err(Flaw::Holder(Text::default())));
+        assert_eq!(check(&[], &list[..1]), Err(InvalidTokenError::Holder(Text::from("node"))));
+        assert_eq!(check(&[("azp", "")], &list), Err(InvalidTokenError::Holder(Text::default())));
     }
 }

@@ -122,8 +122,16 @@ fn what_fails_is_the_callers_fault_only_where_it_gave_the_token_and_never_a_401(
         (refused(theirs, 400, "invalid_request"), 400, "token_exchange_failed"),
         (refused(theirs, 403, "access_denied"), 403, "token_exchange_failed"),
         (refused(theirs, 401, "invalid_client"), 502, "token_exchange_failed"),
-        (TokenError::Unusable { grant: theirs, flaw: Flaw::SubjectExpired }, 400, "token_exchange_failed"),
-        (TokenError::Unusable { grant: theirs, flaw: Flaw::NoExpiry }, 502, "token_exchange_failed"),
+        (
+            TokenError::Unusable { grant: theirs, flaw: InvalidTokenError::SubjectExpired },
+            400,
+            "token_exchange_failed",
+        ),
+        (
+            TokenError::Unusable { grant: theirs, flaw: InvalidTokenError::NoExpiry },
+            502,
+            "token_exchange_failed",
+        ),
         (TokenError::Failed { grant: own, status: 401, retry_after: None }, 502, "token_request_failed"),
         (stalled(own), 504, "sts_timeout"),
         (stalled(theirs), 504, "sts_timeout"),

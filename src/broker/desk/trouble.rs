@@ -42,7 +42,10 @@ fn desk_after(errors: &[TokenError]) -> Desk {
 
 #[test]
 fn an_sts_that_answers_is_no_trouble_even_if_it_answers_no() {
-    for answer in [refused(400, "invalid_scope"), TokenError::Unusable { grant: OWN, flaw: Flaw::NoExpiry }] {
+    for answer in [
+        refused(400, "invalid_scope"),
+        TokenError::Unusable { grant: OWN, flaw: InvalidTokenError::NoExpiry },
+    ] {
         assert!(desk_after(&[AWAY]).trouble.is_some());
         assert_eq!(desk_after(&[AWAY, answer]).trouble, None);
     }

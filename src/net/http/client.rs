@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::time;
 use crate::net::reach::{Reach, Reached};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::{HandshakeFailed, Tls, TlsConnector};
+use crate::net::tls::{HandshakeError, Tls, TlsConnector};
 use crate::net::transport::{Deadline, Opened, Settled};
 
 /// The body of a call to a Jarvis service.
@@ -63,7 +63,7 @@ pub(crate) struct Response {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) struct Unanswered {
+pub(crate) struct HttpError {
     pub(crate) trouble: Trouble,
     /// Whether the request may have arrived all the same.
     pub(crate) sent: bool,
@@ -98,10 +98,10 @@ impl HttpClient {
     ///
     /// # Errors
     /// What stood in the way of an answer.
-    pub(crate) fn post(&self, post: &Post<'_>) -> Result<Response, Unanswered> {
+    pub(crate) fn post(&self, post: &Post<'_>) -> Result<Response, HttpError> {
         let end = Instant::now() + self.timeout;
         let response = self.post_in_time(post, end)?;
-        self.unless_a_proxys(response).map_err(|trouble| Unanswered { trouble, sent: true })
+        self.unless_a_proxys(response).map_err(|trouble| HttpError { trouble, sent: true })
     }
 
     pub(super) fn unless_a_proxys(&self, response: Response) -> Result<Response, Trouble> {
@@ -126,7 +126,7 @@ impl HttpClient {
         self.tls.now()
     }
 
-    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<Response, Unanswered> {
+    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<Response, HttpError> {
         let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, post, end));
         if !self.tls.knows_time() {
             self.learn_time(end).map_err(unsent)?;
@@ -149,11 +149,11 @@ impl HttpClient {
 
     /// The trouble of a server that was reached a moment ago, to be asked the time: what took so long
     /// that no time is left to reach it again was the server, not the network.
-    fn unless_late(&self, unanswered: Unanswered, end: Instant) -> Unanswered {
+    fn unless_late(&self, unanswered: HttpError, end: Instant) -> HttpError {
         let kind = unanswered.trouble.kind;
         let unreached = matches!(kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
         let late = unreached && Instant::now() >= end;
-        if late { Unanswered { trouble: self.stalled(), ..unanswered } } else { unanswered }
+        if late { HttpError { trouble: self.stalled(), ..unanswered } } else { unanswered }
     }
 
     /// One connection for one request.
@@ -162,7 +162,7 @@ impl HttpClient {
         tls: Arc<ClientConfig>,
         end: Instant,
         request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
-    ) -> Result<T, Unanswered> {
+    ) -> Result<T, HttpError> {
         self.exchange_until(tls, end, Deadline::at(end), request)
     }
 
@@ -173,16 +173,16 @@ impl HttpClient {
         end: Instant,
         deadline: Deadline,
         request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
-    ) -> Result<T, Unanswered> {
+    ) -> Result<T, HttpError> {
         let Reached { stream, name_trouble } = self.reach.connect(end).map_err(unsent)?;
         let address = stream.peer_addr();
         let answer = request(&self.agent(stream, tls, end, deadline)).map_err(|error| {
             let trouble = self.transport_trouble(&error);
             let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
             // Only after its handshake did anything of the request leave.
-            let sent = !matches!(&error, ureq::Error::Other(why) if why.is::<HandshakeFailed>());
+            let sent = !matches!(&error, ureq::Error::Other(why) if why.is::<HandshakeError>());
             // A remembered address may be another machine's by now. The name is what needs mending.
-            Unanswered { trouble: name_trouble.filter(|_| not_the_service).unwrap_or(trouble), sent }
+            HttpError { trouble: name_trouble.filter(|_| not_the_service).unwrap_or(trouble), sent }
         })?;
         if let Ok(address) = address {
             self.reach.remember(address);
@@ -204,8 +204,8 @@ impl HttpClient {
     }
 }
 
-const fn unsent(trouble: Trouble) -> Unanswered {
-    Unanswered { trouble, sent: false }
+const fn unsent(trouble: Trouble) -> HttpError {
+    HttpError { trouble, sent: false }
 }
 
 /// One request for each connection, and whatever comes back is an answer.
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     /// The answer to one request whose body has `len` bytes.
-    fn answered(len: usize) -> Result<Response, Unanswered> {
+    fn answered(len: usize) -> Result<Response, HttpError> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = thread::spawn(move || {

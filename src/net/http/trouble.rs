@@ -7,7 +7,7 @@ use node_core::trouble::{Trouble, TroubleKind};
 
 use super::HttpClient;
 use crate::net::tls;
-use crate::net::tls::{CutOff, HandshakeFailed, PortSpeaksTls};
+use crate::net::tls::{CutOffError, HandshakeError, PlainPortError};
 
 impl HttpClient {
     pub(super) fn transport_trouble(&self, error: &ureq::Error) -> Trouble {
@@ -21,11 +21,11 @@ impl HttpClient {
                 format_args!("what {peer} answered is far too long for a Jarvis service"),
             ),
             ureq::Error::Other(e) => {
-                if let Some(HandshakeFailed(e)) = e.downcast_ref() {
+                if let Some(HandshakeError(e)) = e.downcast_ref() {
                     self.tls.handshake_trouble(peer, e).unwrap_or_else(|| self.io_trouble(e))
-                } else if let Some(CutOff(e)) = e.downcast_ref() {
+                } else if let Some(CutOffError(e)) = e.downcast_ref() {
                     self.io_trouble(e)
-                } else if e.is::<PortSpeaksTls>() {
+                } else if e.is::<PlainPortError>() {
                     tls::port_speaks_tls()
                 } else {
                     not_http(peer)

@@ -11,12 +11,13 @@ mod mdns;
 mod packet;
 mod query;
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use thiserror::Error;
 
 use self::dns::Said;
 use self::files::ResolvConf;
@@ -52,27 +53,18 @@ impl Default for Names {
 }
 
 /// Why a name has no address. The later ones say more of what is to be mended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NotFound {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum NameError {
     /// A name server knows of none.
+    #[error("the name server knows of none")]
     NoSuchName,
     /// A `.local` name, which nobody on the network claims, nor does a name server know it.
+    #[error("no device on this network answers to that name")]
     NoNeighbour,
     /// No name server has anything to say.
+    #[error("no name server answers")]
     NoNameServer,
 }
-
-impl fmt::Display for NotFound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoSuchName => "the name server knows of none",
-            Self::NoNeighbour => "no device on this network answers to that name",
-            Self::NoNameServer => "no name server answers",
-        })
-    }
-}
-
-impl std::error::Error for NotFound {}
 
 impl Names {
     /// The addresses of `host`, at least one and at most eight, found within `timeout`, for `port`.
@@ -80,7 +72,7 @@ impl Names {
     ///
     /// # Errors
     /// When it has none, or nobody knows.
-    pub fn look_up(&self, host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, NotFound> {
+    pub fn look_up(&self, host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, NameError> {
         if let Ok(address) = host.parse() {
             return Ok(Vec::from([SocketAddr::new(address, port)]));
         }
@@ -118,10 +110,10 @@ impl Names {
         found
     }
 
-    fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NotFound> {
+    fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NameError> {
         let conf = ResolvConf::parse(&read(&self.resolv_conf), self.dns_port, &self.interfaces);
         let own = [SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.dns_port)];
-        let mut why = NotFound::NoSuchName;
+        let mut why = NameError::NoSuchName;
         for name in candidates(host, &conf.search) {
             let local = is_below(&name, "local");
             if local {
@@ -137,9 +129,9 @@ impl Names {
                 if conf.name_servers.is_empty() && !local { &own[..] } else { &conf.name_servers[..] };
             why = why.max(match dns::look_up(servers, &name, end) {
                 Said::Addresses(found) => return Ok(found),
-                Said::NoSuchName | Said::Nothing if local => NotFound::NoNeighbour,
-                Said::NoSuchName => NotFound::NoSuchName,
-                Said::Nothing => NotFound::NoNameServer,
+                Said::NoSuchName | Said::Nothing if local => NameError::NoNeighbour,
+                Said::NoSuchName => NameError::NoSuchName,
+                Said::Nothing => NameError::NoNameServer,
             });
         }
         Err(why)

@@ -7,6 +7,7 @@ use std::{fmt, io};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use thiserror::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
     time,
@@ -44,7 +45,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             .map_err(|_| ureq::Error::BadUri(host.to_string()))?
             .to_owned();
         let mut connection = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|e| HandshakeFailed::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
+            .map_err(|e| HandshakeError::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
         let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(NextTimeout {
             after: time::Duration::Exact(self.end.saturating_duration_since(Instant::now())),
@@ -52,7 +53,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             ..NextTimeout::default()
         });
         if let Err(error) = connection.complete_io(&mut socket) {
-            return Err(HandshakeFailed::wrap(pending_alert(&mut connection, &mut socket, error)));
+            return Err(HandshakeError::wrap(pending_alert(&mut connection, &mut socket, error)));
         }
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
@@ -106,7 +107,7 @@ impl Transport for TlsTransport {
         // Reading sends first what could not be sent before.
         let StreamOwned { conn, sock } = &mut self.stream;
         let read = rustls::Stream::new(conn, sock).read(buffer);
-        let amount = read.map_err(|error| CutOff::wrap(pending_alert(conn, sock, error)))?;
+        let amount = read.map_err(|error| CutOffError::wrap(pending_alert(conn, sock, error)))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -140,7 +141,7 @@ impl<In: Transport> PlainTransport<In> {
         {
             // An alert or a handshake message, in the version that every TLS claims (RFC 8446, 5.1).
             if matches!((kind, major), (21 | 22, 3)) {
-                return Err(ureq::Error::Other(Box::new(PortSpeaksTls)));
+                return Err(ureq::Error::Other(Box::new(PlainPortError)));
             }
         }
         Ok(())
@@ -168,23 +169,17 @@ impl<In: Transport> Transport for PlainTransport<In> {
 }
 
 /// The answer to plain HTTP was TLS.
-#[derive(Debug)]
-pub(crate) struct PortSpeaksTls;
-
-impl fmt::Display for PortSpeaksTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the port speaks TLS")
-    }
-}
-
-impl std::error::Error for PortSpeaksTls {}
+#[derive(Debug, Error)]
+#[error("the port speaks TLS")]
+pub(crate) struct PlainPortError;
 
 /// The connection ended without the close_notify that tells an end from a cut (RFC 8446, section 6.1). By its
 /// kind alone ureq takes such an error for the end of a body that has no length.
-#[derive(Debug)]
-pub(crate) struct CutOff(pub(crate) io::Error);
+#[derive(Debug, Error)]
+#[error("the connection was cut: {0}")]
+pub(crate) struct CutOffError(pub(crate) io::Error);
 
-impl CutOff {
+impl CutOffError {
     fn wrap(error: io::Error) -> ureq::Error {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest ends nothing")]
         match error.kind() {
@@ -196,30 +191,15 @@ impl CutOff {
     }
 }
 
-impl fmt::Display for CutOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the connection was cut: {}", self.0)
-    }
-}
-
-impl std::error::Error for CutOff {}
-
 /// Marks an error as one of the handshake, before anything was asked.
-#[derive(Debug)]
-pub(crate) struct HandshakeFailed(pub(crate) io::Error);
+#[derive(Debug, Error)]
+#[error("TLS handshake: {0}")]
+pub(crate) struct HandshakeError(pub(crate) io::Error);
 
-impl HandshakeFailed {
+impl HandshakeError {
     fn wrap(error: io::Error) -> ureq::Error {
         // What ureq's own transport reports (a time-out, say) travels through rustls as it is.
         let error = ureq::Error::from(error);
         if let ureq::Error::Io(e) = error { ureq::Error::Other(Box::new(Self(e))) } else { error }
     }
 }
-
-impl fmt::Display for HandshakeFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TLS handshake: {}", self.0)
-    }
-}
-
-impl std::error::Error for HandshakeFailed {}

@@ -32,7 +32,7 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
-pub(super) use self::connector::{CutOff, HandshakeFailed, PortSpeaksTls, TlsConnector};
+pub(super) use self::connector::{CutOffError, HandshakeError, PlainPortError, TlsConnector};
 pub use self::files::{ClientCertificate, Stamps};
 use self::own_certificate::OwnCertificate;
 pub use self::pin::Pin;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// A public key's name: SHA-256 of its DER SubjectPublicKeyInfo, as `sha256//` and base64. The notation of
 /// curl's `--pinnedpubkey`; the hash of RFC 7469, section 2.4.
@@ -10,29 +12,19 @@ use ring::digest::{SHA256, digest};
 pub struct Pin(String);
 
 const PREFIX: &str = "sha256//";
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Pin {
     /// The pin of the key with this DER SubjectPublicKeyInfo.
     #[must_use]
     pub fn of(public_key: &[u8]) -> Self {
         let mut pin = String::from(PREFIX);
-        for group in digest(&SHA256, public_key).as_ref().chunks(3) {
-            let bits =
-                group.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-            for (i, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-                pin.push(if i > group.len() { '=' } else { letter(bits >> shift) });
-            }
-        }
+        STANDARD.encode_string(digest(&SHA256, public_key), &mut pin);
         Self(pin)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let base64 = text.strip_prefix(PREFIX)?.strip_suffix('=')?;
-        let values = base64.bytes().map(|byte| ALPHABET.iter().position(|letter| *letter == byte));
-        let values = values.collect::<Option<Vec<_>>>()?;
-        // 32 bytes are 43 letters, of which the last one carries four bits.
-        (values.len() == 43 && values.last()? % 4 == 0).then(|| Self(text.into()))
+        let hash = STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        (hash.len() == SHA256_OUTPUT_LEN).then(|| Self(text.into()))
     }
 
     /// Checks the value of `spki_pins`; no pins where there is no such key.
@@ -58,11 +50,6 @@ impl Pin {
             })
             .collect()
     }
-}
-
-fn letter(bits: u32) -> char {
-    // Six bits find one of 64.
-    char::from(ALPHABET[(bits & 63) as usize])
 }
 
 impl fmt::Display for Pin {

@@ -9,7 +9,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::Tls;
-use super::verifier::Refusal;
+use super::verifier::VerifierError;
 
 impl Tls {
     /// What an error of a handshake means, unless it is one of the network and not of TLS.
@@ -102,7 +102,7 @@ impl Tls {
             ),
             CertificateError::Other(inner) => {
                 if let Some(refusal) = inner.0.downcast_ref() {
-                    refusal_trouble(refusal)
+                    verifier_trouble(refusal)
                 } else if let Some(why) = inner.0.downcast_ref() {
                     webpki_trouble(why)
                 } else {
@@ -184,9 +184,9 @@ fn no_common_version() -> Trouble {
     )
 }
 
-fn refusal_trouble(refusal: &Refusal) -> Trouble {
+fn verifier_trouble(refusal: &VerifierError) -> Trouble {
     match refusal {
-        Refusal::KeyNotPinned(seen) => Trouble::with_fix(
+        VerifierError::KeyNotPinned(seen) => Trouble::with_fix(
             TroubleKind::KeyNotPinned,
             format_args!("the server's key is none of those in spki_pins"),
             format_args!(
@@ -195,21 +195,21 @@ fn refusal_trouble(refusal: &Refusal) -> Trouble {
                  answers in its place."
             ),
         ),
-        Refusal::SelfSigned => Trouble::new(
+        VerifierError::SelfSigned => Trouble::new(
             TroubleKind::CertificateSelfSigned,
             format_args!("the server's certificate is signed by nobody but itself"),
         ),
-        Refusal::ShortKey => Trouble::new(
+        VerifierError::ShortKey => Trouble::new(
             TroubleKind::CertificateWeak,
             format_args!(
                 "the key of the server's certificate, or of its CA, is too weak: RSA under 2048 bits"
             ),
         ),
-        Refusal::NeverValid => Trouble::new(
+        VerifierError::NeverValid => Trouble::new(
             TroubleKind::CertificateRefused,
             format_args!("there is no moment at which the server's certificate and its CA's are all valid"),
         ),
-        Refusal::KeyNotProved => Trouble::new(
+        VerifierError::KeyNotProved => Trouble::new(
             TroubleKind::KeyNotProved,
             format_args!("the server shows a certificate whose key it does not have"),
         ),

@@ -1,6 +1,5 @@
 //! What a server has to prove.
 
-use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,7 +9,8 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use thiserror::Error;
 use webpki::EndEntityCert;
 
 use super::pin::Pin;
@@ -34,17 +34,22 @@ pub(super) struct Verifier {
 }
 
 /// What this verifier refuses beside what rustls does.
-#[derive(Debug)]
-pub(super) enum Refusal {
+#[derive(Debug, Error)]
+pub(super) enum VerifierError {
     /// None of the pinned keys, but this one.
+    #[error("the server's key is not pinned, but {0}")]
     KeyNotPinned(Pin),
     /// Signed by nobody but its own key.
+    #[error("self-signed")]
     SelfSigned,
     /// An RSA key of less than 2048 bits, the server's or a CA's.
+    #[error("an RSA key under 2048 bits")]
     ShortKey,
     /// There is no moment at which all of the chain is valid.
+    #[error("never valid")]
     NeverValid,
     /// The certificate of somebody else: the key that is in it did not sign this handshake.
+    #[error("the handshake is not signed with the certificate's key")]
     KeyNotProved,
 }
 
@@ -67,7 +72,7 @@ impl Verifier {
         leaf: &ParsedCertificate<'_>,
         intermediates: &[CertificateDer<'_>],
         mut moment: UnixTime,
-    ) -> Result<(), Error> {
+    ) -> Result<(), rustls::Error> {
         let at = |moment| {
             let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
@@ -78,16 +83,18 @@ impl Verifier {
         // Dates are looked at before signatures, so that this costs nearly nothing.
         for _ in 0..MOMENTS {
             moment = match at(moment) {
-                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                    not_after
-                }
-                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                    not_before, ..
+                Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                    not_after,
+                    ..
+                })) => not_after,
+                Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
                 })) => not_before,
                 result => return result,
             };
         }
-        Err(Refusal::NeverValid.into())
+        Err(VerifierError::NeverValid.into())
     }
 
     /// Whether a CA that may have signed one of these has a key so short that ring takes no signature of it.
@@ -106,7 +113,7 @@ impl Verifier {
     }
 }
 
-const BAD_SIGNATURE: Error = Error::InvalidCertificate(CertificateError::BadSignature);
+const BAD_SIGNATURE: rustls::Error = rustls::Error::InvalidCertificate(CertificateError::BadSignature);
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -116,15 +123,15 @@ impl ServerCertVerifier for Verifier {
         server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<ServerCertVerified, rustls::Error> {
         let leaf = ParsedCertificate::try_from(end_entity)?;
         self.verify_chain(&leaf, intermediates, now).map_err(|error| {
-            if error == Error::InvalidCertificate(CertificateError::UnknownIssuer)
+            if error == rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
                 && is_self_signed(end_entity)
             {
-                Refusal::SelfSigned.into()
+                VerifierError::SelfSigned.into()
             } else if error == BAD_SIGNATURE && self.rests_on_short_key(end_entity, intermediates) {
-                Refusal::ShortKey.into()
+                VerifierError::ShortKey.into()
             } else {
                 error
             }
@@ -132,12 +139,12 @@ impl ServerCertVerifier for Verifier {
         verify_server_name(&leaf, server_name)?;
         let public_key = leaf.subject_public_key_info();
         if is_short_rsa(&public_key) {
-            return Err(Refusal::ShortKey.into());
+            return Err(VerifierError::ShortKey.into());
         }
         if !self.pins.is_empty() {
             let seen = Pin::of(&public_key);
             if !self.pins.contains(&seen) {
-                return Err(Refusal::KeyNotPinned(seen).into());
+                return Err(VerifierError::KeyNotPinned(seen).into());
             }
         }
         Ok(ServerCertVerified::assertion())
@@ -148,7 +155,7 @@ impl ServerCertVerifier for Verifier {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, cert, dss, &self.algorithms).map_err(of_handshake)
     }
 
@@ -157,7 +164,7 @@ impl ServerCertVerifier for Verifier {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, cert, dss, &self.algorithms).map_err(of_handshake)
     }
 
@@ -171,8 +178,8 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 }
 
 /// A signature that does not fit, not of a certificate but of the handshake.
-fn of_handshake(error: Error) -> Error {
-    if error == BAD_SIGNATURE { Refusal::KeyNotProved.into() } else { error }
+fn of_handshake(error: rustls::Error) -> rustls::Error {
+    if error == BAD_SIGNATURE { VerifierError::KeyNotProved.into() } else { error }
 }
 
 /// Ring would refuse such a key's signature, which looks as if the signature were wrong. By length: nothing but
@@ -184,22 +191,8 @@ fn is_short_rsa(public_key: &[u8]) -> bool {
     is_rsa && public_key.len() < 280
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        CertificateError::Other(OtherError(Arc::new(refusal))).into()
+impl From<VerifierError> for rustls::Error {
+    fn from(error: VerifierError) -> Self {
+        CertificateError::Other(OtherError(Arc::new(error))).into()
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeyNotPinned(seen) => write!(f, "the server's key is not pinned, but {seen}"),
-            Self::SelfSigned => f.write_str("self-signed"),
-            Self::ShortKey => f.write_str("an RSA key under 2048 bits"),
-            Self::NeverValid => f.write_str("never valid"),
-            Self::KeyNotProved => f.write_str("the handshake is not signed with the certificate's key"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}

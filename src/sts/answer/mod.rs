@@ -10,7 +10,7 @@ use node_core::text::Text;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::error::{Flaw, Grant, TokenError};
+use super::error::{Grant, InvalidTokenError, TokenError};
 use super::form;
 use super::jwt::Seconds;
 use super::token::{AccessToken, Bounds, Expected};
@@ -67,12 +67,12 @@ impl Answer<'_> {
         if let Some(kind) = token_type
             && !kind.eq_ignore_ascii_case("bearer")
         {
-            return Err(unusable(Flaw::Kind(self.shown(&kind))));
+            return Err(unusable(InvalidTokenError::Kind(self.shown(&kind))));
         }
         if let Some(kind) = issued_token_type
             && !ACCESS_TOKENS.contains(&&*kind)
         {
-            return Err(unusable(Flaw::NotAnAccessToken(
+            return Err(unusable(InvalidTokenError::NotAnAccessToken(
                 self.shown(kind.rsplit(':').next().unwrap_or_default()),
             )));
         }

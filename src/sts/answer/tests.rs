@@ -58,7 +58,10 @@ fn expires_in_comes_as_a_number_as_digits_or_not_at_all() {
     }
     for none in ["-5", "0", r#""0""#] {
         let refused = life(&format!(r#","expires_in":{none}"#));
-        assert!(matches!(refused, Err(TokenError::Unusable { flaw: Flaw::Expired, .. })), "{none}");
+        assert!(
+            matches!(refused, Err(TokenError::Unusable { flaw: InvalidTokenError::Expired, .. })),
+            "{none}"
+        );
     }
     for odd in ["true", r#""soon""#, r#""-5""#, "[60]"] {
         let refused = life(&format!(r#","expires_in":{odd}"#));
@@ -76,10 +79,10 @@ fn only_bearers_tokens_and_only_access_tokens_are_taken() {
         other => panic!("{other:?}"),
     };
     for kind in ["DPoP", "mac", "N_A", ""] {
-        assert_eq!(flaw(&format!(r#","token_type":"{kind}""#)), Flaw::Kind(Text::from(kind)));
+        assert_eq!(flaw(&format!(r#","token_type":"{kind}""#)), InvalidTokenError::Kind(Text::from(kind)));
     }
     let refresh = r#","issued_token_type":"urn:ietf:params:oauth:token-type:refresh_token""#;
-    assert_eq!(flaw(refresh), Flaw::NotAnAccessToken(Text::from("refresh_token")));
+    assert_eq!(flaw(refresh), InvalidTokenError::NotAnAccessToken(Text::from("refresh_token")));
 }
 
 #[test]

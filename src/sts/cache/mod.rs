@@ -23,7 +23,7 @@ use node_core::jitter::Jitter;
 use node_core::time::Instant;
 
 use self::entry::{Entry, Failure};
-use super::error::{Concern, Flaw, Grant, TokenError};
+use super::error::{Concern, Grant, InvalidTokenError, TokenError};
 use super::token::AccessToken;
 use super::wanted::Wanted;
 
@@ -163,7 +163,7 @@ impl<W: PartialEq> TokenCache<W> {
             (Some(_), Err(error)) if before_mend && error.is_permanent() => Vec::new(),
             (Some(index), Ok(token)) if now < token.expires() => self.keep(index, token, now),
             (Some(index), Ok(_)) => {
-                let error = TokenError::Unusable { grant: wanted.grant(), flaw: Flaw::Expired };
+                let error = TokenError::Unusable { grant: wanted.grant(), flaw: InvalidTokenError::Expired };
                 self.fail(index, error, now)
             }
             (Some(index), Err(error)) => self.fail(index, error, now),

@@ -14,7 +14,7 @@ fn a_name_server_is_asked_for_both_kinds_of_address() {
     });
     let (_dir, names) = names("", "nameserver 127.0.0.1", port);
     assert_eq!(found(&names, "auth.home"), [ip("2001:db8::9"), ip("192.0.2.9")]);
-    assert_eq!(names.look_up("nobody.home", 1, SOON), Err(NotFound::NoSuchName));
+    assert_eq!(names.look_up("nobody.home", 1, SOON), Err(NameError::NoSuchName));
 }
 
 #[test]
@@ -47,9 +47,9 @@ fn a_server_that_fails_or_lies_is_passed_over() {
     // Nobody listens at ::1, so that the first server is one to pass over.
     let (_dir, names) = names("", "nameserver ::1\nnameserver 127.0.0.1\n", port);
     assert_eq!(found(&names, "half.home"), [ip("192.0.2.4")]);
-    assert_eq!(names.look_up("refused.home", 1, SOON), Err(NotFound::NoNameServer));
-    assert_eq!(names.look_up("unsure.home", 1, SOON), Err(NotFound::NoNameServer));
-    assert_eq!(names.look_up("forged.home", 1, Duration::from_secs(1)), Err(NotFound::NoNameServer));
+    assert_eq!(names.look_up("refused.home", 1, SOON), Err(NameError::NoNameServer));
+    assert_eq!(names.look_up("unsure.home", 1, SOON), Err(NameError::NoNameServer));
+    assert_eq!(names.look_up("forged.home", 1, Duration::from_secs(1)), Err(NameError::NoNameServer));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn without_a_name_server_the_machine_itself_is_asked() {
     let (_dir, names) = names("", "", port);
     assert_eq!(found(&names, "auth.home")[0], ip("192.0.2.8"));
     // But not for a neighbour's name.
-    assert_eq!(names.look_up("auth.local", 1, SOON), Err(NotFound::NoNeighbour));
+    assert_eq!(names.look_up("auth.local", 1, SOON), Err(NameError::NoNeighbour));
 }
 
 #[test]
@@ -84,6 +84,6 @@ fn addresses_that_lead_nowhere_are_none() {
         ]),
     });
     let (_dir, names) = names("", "nameserver 127.0.0.1", port);
-    assert_eq!(names.look_up("blocked.home", 1, SOON), Err(NotFound::NoSuchName));
+    assert_eq!(names.look_up("blocked.home", 1, SOON), Err(NameError::NoSuchName));
     assert_eq!(usable(ip("fe80::1"), 7).map(|a| a.to_string()).as_deref(), Some("[fe80::1%7]:0"));
 }

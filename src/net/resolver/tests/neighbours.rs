@@ -16,7 +16,7 @@ fn neighbours_are_asked_for_local_names_before_the_name_server() {
     assert_eq!(found(&names, "auth.local"), [ip("192.0.2.2")]);
     assert_eq!(found(&names, "Auth"), [ip("192.0.2.2")]);
     assert_eq!(found(&names, "old.local"), [ip("192.0.2.1")]);
-    assert_eq!(names.look_up("nobody.local", 1, SOON), Err(NotFound::NoNeighbour));
+    assert_eq!(names.look_up("nobody.local", 1, SOON), Err(NameError::NoNeighbour));
 }
 
 #[test]

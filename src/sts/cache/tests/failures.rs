@@ -156,7 +156,7 @@ fn what_is_refused_for_one_audience_stands_in_the_way_of_no_other() {
         (refused(400, "invalid_client"), true),
         (refused(400, "invalid_scope"), false),
         (refused(403, "access_denied"), false),
-        (TokenError::Unusable { grant: GRANT, flaw: Flaw::NoExpiry }, false),
+        (TokenError::Unusable { grant: GRANT, flaw: InvalidTokenError::NoExpiry }, false),
         (TokenError::Failed { grant: Grant::Exchange, status: 500, retry_after: None }, false),
     ] {
         let (mut cache, a, b) = (TokenCache::new(8), plain("a"), plain("b"));
