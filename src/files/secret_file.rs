@@ -109,7 +109,7 @@ impl Stamp {
 
     /// When the file was last written to: seconds since 1970, and nanoseconds.
     #[must_use]
-    pub const fn modified(&self) -> (i64, i64) {
+    pub(super) const fn modified(&self) -> (i64, i64) {
         (self.modified_secs, self.modified_nanos)
     }
 

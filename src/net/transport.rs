@@ -22,14 +22,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Until when a connection is waited for. Whoever uses it can put that off, while it is in use.
 #[derive(Clone, Debug)]
-pub(crate) struct Deadline(Arc<Mutex<Instant>>);
+pub(super) struct Deadline(Arc<Mutex<Instant>>);
 
 impl Deadline {
-    pub(crate) fn at(end: Instant) -> Self {
+    pub(super) fn at(end: Instant) -> Self {
         Self(Arc::new(Mutex::new(end)))
     }
 
-    pub(crate) fn put_off(&self, end: Instant) {
+    pub(super) fn put_off(&self, end: Instant) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
@@ -40,14 +40,14 @@ impl Deadline {
 
 /// Hands one open, non-blocking connection over.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(super) struct Opened {
     stream: Mutex<Option<TcpStream>>,
     end: Deadline,
 }
 
 impl Opened {
     /// Nothing is waited for beyond `end`.
-    pub(crate) const fn new(stream: TcpStream, end: Deadline) -> Self {
+    pub(super) const fn new(stream: TcpStream, end: Deadline) -> Self {
         Self { stream: Mutex::new(Some(stream)), end }
     }
 }
@@ -70,7 +70,7 @@ impl Connector for Opened {
 }
 
 /// A TCP connection.
-pub(crate) struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     buffers: LazyBuffers,
     end: Deadline,
@@ -154,7 +154,7 @@ impl fmt::Debug for Connection {
 
 /// Stands where ureq would look a name up.
 #[derive(Debug)]
-pub(crate) struct Settled;
+pub(super) struct Settled;
 
 impl Resolver for Settled {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {

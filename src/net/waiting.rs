@@ -10,7 +10,7 @@ use rustix::io::Errno;
 ///
 /// # Errors
 /// When the system cannot wait.
-pub(crate) fn until_ready(sockets: &mut [PollFd<'_>], end: Instant) -> io::Result<bool> {
+pub(super) fn until_ready(sockets: &mut [PollFd<'_>], end: Instant) -> io::Result<bool> {
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;

@@ -35,7 +35,7 @@ pub enum Algorithm {
 }
 
 /// A key pair that signs assertions.
-pub struct SigningKey {
+pub(crate) struct SigningKey {
     pair: Pair,
     kid: String,
 }
@@ -94,7 +94,7 @@ impl Algorithm {
 ///
 /// # Errors
 /// For RSA, and when the system has no random numbers.
-pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
+pub(crate) fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
     let random = SystemRandom::new();
     let made = match algorithm {
         Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
@@ -121,7 +121,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// When it cannot be read, is open to others, or holds no key that can be used.
-    pub fn load(path: &Path) -> Result<Self, SetupError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
         let (pem, _) = secret_file::read("client_key_file", path)?;
         Self::from_pem(&pem).map_err(|why| SetupError::StsKey { path: path.into(), why: why.to_string() })
     }
@@ -130,7 +130,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// When it is none that can be used.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         let der = PrivateKeyDer::from_pem_slice(pem).map(Zeroizing::new).map_err(|_| KeyError::NotAKey)?;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         let pair = match &*der {
@@ -145,7 +145,7 @@ impl SigningKey {
 
     /// How it signs.
     #[must_use]
-    pub const fn algorithm(&self) -> Algorithm {
+    pub(crate) const fn algorithm(&self) -> Algorithm {
         match self.pair {
             Pair::Es256(_) => Algorithm::Es256,
             Pair::EdDsa(_) => Algorithm::EdDsa,
@@ -155,7 +155,7 @@ impl SigningKey {
 
     /// The public half, as a JWK (RFC 7517) to register at the STS; its `kid` is its thumbprint (RFC 7638).
     #[must_use]
-    pub fn public_jwk(&self) -> String {
+    pub(crate) fn public_jwk(&self) -> String {
         let members = self.pair.thumbprint_form();
         let members = members.trim_end_matches('}');
         format!(r#"{members},"use":"sig","alg":"{}","kid":"{}"}}"#, self.algorithm().name(), self.kid)
@@ -165,7 +165,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no random numbers.
-    pub fn assertion(
+    pub(super) fn assertion(
         &self,
         client_id: &str,
         audience: &str,

@@ -13,11 +13,12 @@ mod key;
 mod token;
 mod wanted;
 
-pub use self::cache::{Asked, TokenCache};
+pub(crate) use self::cache::{Asked, TokenCache};
 pub use self::client::StsClient;
 pub use self::error::{Concern, Grant, InvalidTokenError, TokenError};
-pub use self::key::{Algorithm, KeyError, SigningKey, generate};
+pub use self::key::{Algorithm, KeyError};
+pub(crate) use self::key::{SigningKey, generate};
 #[cfg(test)]
 pub(crate) use self::token::tests::token as test_token;
-pub use self::token::{AccessToken, Bounds, Expected};
+pub use self::token::{AccessToken, Expected};
 pub use self::wanted::{SubjectToken, Wanted};

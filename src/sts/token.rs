@@ -44,18 +44,18 @@ pub struct Expected<'a> {
 
 /// What is known about how long a token lives, besides what it says itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// The moment before it was asked for.
-    pub sent: Instant,
+    pub(super) sent: Instant,
     /// What its issuer said about it.
-    pub expires_in: Option<Duration>,
+    pub(super) expires_in: Option<Duration>,
     /// The time by the clock of its issuer or else of this board; `None` where neither is known.
-    pub now: Option<UnixTime>,
+    pub(super) now: Option<UnixTime>,
     /// The time that its issuer's server says it is, proved or not: enough to tell an old token by, since a
     /// wrong one can only shorten what is left of it.
-    pub date: Option<UnixTime>,
+    pub(super) date: Option<UnixTime>,
     /// When the token it was exchanged for expires, by its issuer's clock.
-    pub subject_expires: Option<UnixTime>,
+    pub(super) subject_expires: Option<UnixTime>,
 }
 
 impl AccessToken {
@@ -63,7 +63,7 @@ impl AccessToken {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn check(
+    pub(super) fn check(
         text: Zeroizing<Box<str>>,
         expected: &Expected<'_>,
         bounds: &Bounds,

@@ -22,7 +22,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// The most telling of what stood in the way: refused before timed out before no route.
-pub(crate) fn dial(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
+pub(super) fn dial(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
     let mut untried = addresses.iter();
     let mut pending: Vec<OwnedFd> = Vec::new();
     let mut next = Instant::now();

@@ -19,7 +19,7 @@ const LOOK_UP_WITH_FALLBACK: Duration = Duration::from_secs(5);
 
 /// Finds one service and connects to it.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(super) struct Reach {
     host: String,
     port: u16,
     /// Whether the service proves who it is.
@@ -31,14 +31,14 @@ pub(crate) struct Reach {
 
 /// A connection, non-blocking.
 #[derive(Debug)]
-pub(crate) struct Reached {
-    pub(crate) stream: TcpStream,
+pub(super) struct Reached {
+    pub(super) stream: TcpStream,
     /// What was wrong with the name, when the address is one remembered.
-    pub(crate) name_trouble: Option<Trouble>,
+    pub(super) name_trouble: Option<Trouble>,
 }
 
 impl Reach {
-    pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration) -> Self {
+    pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration) -> Self {
         Self {
             host: url.host().into(),
             port: url.port(),
@@ -55,7 +55,7 @@ impl Reach {
     /// # Errors
     /// What stood in the way, of [`TroubleKind::NameUnknown`], [`TroubleKind::Unreachable`] or, where
     /// the server was quick to hang up, [`TroubleKind::ClosedEarly`].
-    pub(crate) fn connect(&self, end: Instant) -> Result<Reached, Trouble> {
+    pub(super) fn connect(&self, end: Instant) -> Result<Reached, Trouble> {
         let (addresses, name_trouble) = self.addresses(end)?;
         match dial(&addresses, end.min(Instant::now() + self.connect_timeout)) {
             Ok(stream) => Ok(Reached { stream, name_trouble }),
@@ -83,7 +83,7 @@ impl Reach {
 
     /// Remembers where the service was found. Only over TLS, where it has proven who it is and has
     /// to again: in plain HTTP the keys would go to whatever machine has that address by then.
-    pub(crate) fn remember(&self, address: SocketAddr) {
+    pub(super) fn remember(&self, address: SocketAddr) {
         if self.proven {
             *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
         }

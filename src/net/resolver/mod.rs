@@ -32,7 +32,7 @@ const MAX_RESOLV_CONF: u64 = 64 * 1024;
 
 /// Looks names up.
 #[derive(Debug)]
-pub struct Names {
+pub(super) struct Names {
     hosts: PathBuf,
     resolv_conf: PathBuf,
     interfaces: Interfaces,
@@ -54,7 +54,7 @@ impl Default for Names {
 
 /// Why a name has no address. The later ones say more of what is to be mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
-pub enum NameError {
+pub(super) enum NameError {
     /// A name server knows of none.
     #[error("the name server knows of none")]
     NoSuchName,
@@ -72,7 +72,12 @@ impl Names {
     ///
     /// # Errors
     /// When it has none, or nobody knows.
-    pub fn look_up(&self, host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, NameError> {
+    pub(super) fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+        timeout: Duration,
+    ) -> Result<Vec<SocketAddr>, NameError> {
         if let Ok(address) = host.parse() {
             return Ok(Vec::from([SocketAddr::new(address, port)]));
         }

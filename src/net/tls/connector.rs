@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 
 /// Wraps connections to `https` URLs in TLS.
 #[derive(Debug)]
-pub(crate) struct TlsConnector {
+pub(in crate::net) struct TlsConnector {
     config: Arc<ClientConfig>,
     /// When the call has to end, and with it the handshake. Not the time for connecting: a server
     /// that accepts and then stalls is overloaded, not unreachable.
@@ -23,7 +23,7 @@ pub(crate) struct TlsConnector {
 }
 
 impl TlsConnector {
-    pub(crate) const fn new(config: Arc<ClientConfig>, end: Instant) -> Self {
+    pub(in crate::net) const fn new(config: Arc<ClientConfig>, end: Instant) -> Self {
         Self { config, end }
     }
 }
@@ -62,7 +62,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
 }
 
 /// A connection in TLS.
-pub(crate) struct TlsTransport {
+pub(in crate::net) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
@@ -129,7 +129,7 @@ impl fmt::Debug for TlsTransport {
 
 /// A plain connection.
 #[derive(Debug)]
-pub(crate) struct PlainTransport<In> {
+pub(in crate::net) struct PlainTransport<In> {
     transport: In,
     looked: bool,
 }
@@ -171,13 +171,13 @@ impl<In: Transport> Transport for PlainTransport<In> {
 /// The answer to plain HTTP was TLS.
 #[derive(Debug, Error)]
 #[error("the port speaks TLS")]
-pub(crate) struct PlainPortError;
+pub(in crate::net) struct PlainPortError;
 
 /// The connection ended without the close_notify that tells an end from a cut (RFC 8446, section 6.1). By its
 /// kind alone ureq takes such an error for the end of a body that has no length.
 #[derive(Debug, Error)]
 #[error("the connection was cut: {0}")]
-pub(crate) struct CutOffError(pub(crate) io::Error);
+pub(in crate::net) struct CutOffError(pub(in crate::net) io::Error);
 
 impl CutOffError {
     fn wrap(error: io::Error) -> ureq::Error {
@@ -194,7 +194,7 @@ impl CutOffError {
 /// Marks an error as one of the handshake, before anything was asked.
 #[derive(Debug, Error)]
 #[error("TLS handshake: {0}")]
-pub(crate) struct HandshakeError(pub(crate) io::Error);
+pub(in crate::net) struct HandshakeError(pub(in crate::net) io::Error);
 
 impl HandshakeError {
     fn wrap(error: io::Error) -> ureq::Error {

@@ -102,31 +102,31 @@ impl Tls {
     }
 
     /// For a connection over which keys may go.
-    pub(crate) fn for_calls(&self) -> Arc<ClientConfig> {
+    pub(super) fn for_calls(&self) -> Arc<ClientConfig> {
         self.own.forget_asking();
         self.strict.config()
     }
 
     /// For a connection over which the server is asked the time; `None` when the board's clock counts.
-    pub(crate) fn for_time(&self) -> Option<Arc<ClientConfig>> {
+    pub(super) fn for_time(&self) -> Option<Arc<ClientConfig>> {
         self.own.forget_asking();
         Some(Arc::clone(&self.pinned.as_ref()?.timing))
     }
 
     /// Whether a call can be made: not before the time is known, where it has to be asked for.
-    pub(crate) fn knows_time(&self) -> bool {
+    pub(super) fn knows_time(&self) -> bool {
         self.pinned.as_ref().is_none_or(|pinned| pinned.time.now().is_some())
     }
 
     /// It is `time` now: a server whose key is pinned has just said so.
-    pub(crate) fn trust_time(&self, time: UnixTime) {
+    pub(super) fn trust_time(&self, time: UnixTime) {
         if let Some(pinned) = &self.pinned {
             pinned.time.set(time);
         }
     }
 
     /// The time that certificates are judged by, as far as it is known.
-    pub(crate) fn now(&self) -> SystemTime {
+    pub(super) fn now(&self) -> SystemTime {
         match &self.pinned {
             Some(pinned) => UNIX_EPOCH + Duration::from_secs(pinned.time.now().unwrap_or_default().0),
             None => SystemTime::now(),

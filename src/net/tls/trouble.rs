@@ -13,7 +13,7 @@ use super::verifier::VerifierError;
 
 impl Tls {
     /// What an error of a handshake means, unless it is one of the network and not of TLS.
-    pub(crate) fn handshake_trouble(&self, peer: &str, error: &io::Error) -> Option<Trouble> {
+    pub(in crate::net) fn handshake_trouble(&self, peer: &str, error: &io::Error) -> Option<Trouble> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match error.kind() {
             ErrorKind::UnexpectedEof
@@ -28,7 +28,7 @@ impl Tls {
     }
 
     /// What an I/O error means, if it holds one of rustls.
-    pub(crate) fn trouble(&self, error: &io::Error) -> Option<Trouble> {
+    pub(in crate::net) fn trouble(&self, error: &io::Error) -> Option<Trouble> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
         Some(match error {
@@ -159,7 +159,7 @@ impl Tls {
 
     /// What proxies say about TLS in a 400 of their own, in which `body` nothing else tells it from one of
     /// the service: nginx about client certificates, and nginx, Apache and Go about plain HTTP.
-    pub(crate) fn proxys_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
+    pub(in crate::net) fn proxys_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
         let says = |words: &str| body.windows(words.len()).any(|window| window == words.as_bytes());
         if https {
             says("SSL certificate").then(|| self.client_certificate_trouble("status 400"))
@@ -170,7 +170,7 @@ impl Tls {
 }
 
 /// Plain HTTP was answered in TLS, or by the word that it should be TLS.
-pub(crate) fn port_speaks_tls() -> Trouble {
+pub(in crate::net) fn port_speaks_tls() -> Trouble {
     Trouble::new(
         TroubleKind::TlsOnPlainPort,
         format_args!("the port in auth_url speaks TLS, and was spoken to in plain HTTP"),

@@ -43,7 +43,7 @@ const REFUSED_AGAIN: Duration = Duration::from_secs(30);
 
 /// What there is for somebody who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// A token that is good now.
     Held(Arc<AccessToken>),
     /// None, because of this.
@@ -61,7 +61,7 @@ pub enum Asked {
 
 /// Tokens, and those who wait for them. `W` tells a waiter from others.
 #[derive(Debug)]
-pub struct TokenCache<W> {
+pub(crate) struct TokenCache<W> {
     entries: Vec<Entry<W>>,
     in_flight: Option<InFlight>,
     /// What failed for everybody.
@@ -83,7 +83,7 @@ struct InFlight {
 impl<W: PartialEq> TokenCache<W> {
     /// An empty one. `seed` decides its random delays.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             entries: Vec::new(),
             in_flight: None,
@@ -94,7 +94,7 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     /// Whether there is a token; if one has to be fetched, `waiter` waits for it.
-    pub fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
+    pub(crate) fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
         let index = match self.find_or_make(wanted, now) {
             Ok(index) => index,
             Err(none) => return none,
@@ -108,7 +108,7 @@ impl<W: PartialEq> TokenCache<W> {
     /// The same for somebody whom a service has refused the token with the fingerprint `refused`: waits for a
     /// new one, unless there is one by now or one was fetched for this reason a moment ago. Others get the old
     /// one meanwhile: whoever says so may be wrong.
-    pub fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
+    pub(crate) fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
         let index = match self.find_or_make(wanted, now) {
             Ok(index) => index,
             Err(none) => return none,
@@ -125,7 +125,7 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     /// What is to be fetched now, if anything: what comes of it is to be handed to [`TokenCache::fetched`].
-    pub fn next_request(&mut self, now: Instant) -> Option<Wanted> {
+    pub(crate) fn next_request(&mut self, now: Instant) -> Option<Wanted> {
         self.sweep(now);
         if self.in_flight.is_some() {
             return None;
@@ -146,7 +146,7 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     /// Takes what came of fetching `wanted`; returns who waited for it, with what there is for them.
-    pub fn fetched(
+    pub(crate) fn fetched(
         &mut self,
         wanted: &Wanted,
         result: Result<AccessToken, TokenError>,
@@ -174,7 +174,7 @@ impl<W: PartialEq> TokenCache<W> {
     /// When [`TokenCache::next_request`] next has something to fetch; `None` while there is nothing to wake up
     /// for.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.in_flight.is_some() {
             return None;
         }
@@ -182,7 +182,7 @@ impl<W: PartialEq> TokenCache<W> {
     }
 
     /// `waiter` does not wait any more.
-    pub fn forget(&mut self, waiter: &W) {
+    pub(crate) fn forget(&mut self, waiter: &W) {
         for entry in &mut self.entries {
             entry.waiters.retain(|one| one != waiter);
         }
@@ -190,7 +190,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     /// The configuration has changed: what came of the old one is dropped, and those who wait now wait for
     /// what comes of the new one.
-    pub fn start_over(&mut self) {
+    pub(crate) fn start_over(&mut self) {
         if let Some(flight) = &mut self.in_flight {
             flight.outdated = true;
         }
@@ -202,7 +202,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     /// Somebody says that what the STS refused for good has been mended there: it is asked for again by those
     /// who want it.
-    pub fn forgive(&mut self) {
+    pub(crate) fn forgive(&mut self) {
         if let Some(flight) = &mut self.in_flight {
             flight.before_mend = true;
         }

@@ -119,7 +119,7 @@ fn serve_udp(socket: &UdpSocket, replies: fn(&str, u16) -> Reply) {
 
 impl Names {
     /// With these files, no name server and no neighbours.
-    pub(crate) fn from_files(hosts: PathBuf, resolv_conf: PathBuf) -> Self {
+    pub(in crate::net) fn from_files(hosts: PathBuf, resolv_conf: PathBuf) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
         let interfaces = Interfaces(PathBuf::new());
         Self { hosts, resolv_conf, interfaces, dns_port: 1, mdns_groups: [nowhere; 2] }
