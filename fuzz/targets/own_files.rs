@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use jarvis_node::clock;
 use jarvis_node::fuzzing::parse_serial;
-use jarvis_node::files::state::{NodeState, Shown};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::time::{Instant, UnixTime};
 use jarvis_node_fuzz::*;
@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
 fn state_file(state: &NodeState, serial: Option<&str>) {
     assert!(state.clock_floor() >= clock::build_time());
     for (server, wall) in [(Some(NOON), NOON + 9), (None, NOON), (Some(u64::MAX), u64::MAX), (Some(0), 0)] {
-        let shown = Shown { accepted: true, server_time: server.map(UnixTime), wall: UnixTime(wall) };
+        let shown = Observed { accepted: true, server_time: server.map(UnixTime), wall: UnixTime(wall) };
         let Some(next) = state.after(shown, serial) else { continue };
         assert_ne!(&next, state, "written for nothing");
         assert!(next.passed >= state.passed, "time went back: {state:?} {next:?}");

@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::files::state::{NodeState, Shown};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Action, Actions, Agent, Event, Exit};
 use node_core::answer::Answer;
@@ -278,7 +278,7 @@ impl World {
     /// As the device's worker does it.
     fn remember(&mut self, answer: &Answer, server_time: Option<UnixTime>) {
         let accepted = matches!(answer, Answer::Valid(_));
-        self.board.remember(Shown { accepted, server_time, wall: self.now.wall });
+        self.board.remember(Observed { accepted, server_time, wall: self.now.wall });
     }
 
     fn tell(&mut self, event: Event) {

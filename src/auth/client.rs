@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::judge::{judge, judge_heartbeat, withheld};
 use crate::config::{Config, Via};
 use crate::files::credential::Credential;
-use crate::net::http::{HttpClient, JSON, Post, Response};
+use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
 use crate::net::tls::Tls;
 
 /// Asks one service whether a node is valid.
@@ -84,7 +84,7 @@ impl AuthClient {
             .map_or_else(Reply::from, |()| Reply { answer: Answer::Reachable, server_time: None })
     }
 
-    pub(super) fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
+    pub(super) fn conclude(&self, response: &HttpResponse, credential: &Credential) -> Reply {
         let repeats_a_key = self.repeats_a_key(&response.body, credential);
         let answer = match &self.mode {
             AuthMode::App { app_id, .. } => judge(response, &credential.node_id, app_id, self.http.now()),
@@ -96,7 +96,7 @@ impl AuthClient {
         }
     }
 
-    fn ask(&self, credential: &Credential) -> Result<Response, Trouble> {
+    fn ask(&self, credential: &Credential) -> Result<HttpResponse, Trouble> {
         let Credential { node_id, node_key } = credential;
         // Checked long before: neither can hold what has no place there.
         let unfit =
@@ -184,8 +184,8 @@ mod tests {
         }
     }
 
-    fn response(status: u16, body: &str) -> Response {
-        Response { status, headers: HeaderMap::new(), body: body.into() }
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
     }
 
     /// A client by a configuration with this in it.
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_shown_in_whatever_spelling_it_is_repeated() {
+    fn key_repeated_by_server_is_never_shown() {
         let clients = [
             client(r#""auth_url":"http://127.0.0.1","service_id":"s","app_id":"a","app_key_file":"k""#),
             client(r#""via":{"command_center":"http://127.0.0.1"}"#),

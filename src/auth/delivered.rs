@@ -9,7 +9,7 @@ use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderValue};
 
 use super::judge::{judge, judge_heartbeat};
-use crate::net::http::Response;
+use crate::net::http::HttpResponse;
 
 /// An HTTP answer, taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +35,11 @@ impl Delivered<'_> {
         judge_heartbeat(&self.response(), false, UNIX_EPOCH)
     }
 
-    fn response(&self) -> Response {
+    fn response(&self) -> HttpResponse {
         let mut headers = HeaderMap::new();
         if let Some(text) = self.retry_after.and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(RETRY_AFTER, text);
         }
-        Response { status: self.status, headers, body: self.body.as_bytes().to_owned() }
+        HttpResponse { status: self.status, headers, body: self.body.as_bytes().to_owned() }
     }
 }

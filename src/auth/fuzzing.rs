@@ -4,10 +4,10 @@ use std::net::TcpStream;
 
 use super::{AuthClient, Reply};
 use crate::files::credential::Credential;
-use crate::net::http::{JSON, Post, Response};
+use crate::net::http::{HttpResponse, JSON, Post};
 
 impl AuthClient {
-    pub(crate) fn conclude_of(&self, response: &Response, credential: &Credential) -> Reply {
+    pub(crate) fn conclude_of(&self, response: &HttpResponse, credential: &Credential) -> Reply {
         self.conclude(response, credential)
     }
 

@@ -11,7 +11,7 @@ use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::{HeartbeatRefusal, HeartbeatResponse, ValidateResponse};
 
 use crate::files::json;
-use crate::net::http::{Response, retry_after};
+use crate::net::http::{HttpResponse, retry_after};
 
 const NOT_SHOWN: &str = "not shown: the answer repeats a key";
 
@@ -26,7 +26,7 @@ pub(super) fn withheld(answer: Answer) -> Answer {
 
 /// The rules of the verdict (jarvis-auth-wire.md, "What follows from it"): only a 200 with
 /// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
-pub(super) fn judge(response: &Response, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
+pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
         200 => match json::object::<ValidateResponse>(&response.body) {
             Ok(verdict) => verdict.into_answer(node_id),
@@ -44,7 +44,7 @@ pub(super) fn judge(response: &Response, node_id: &NodeId, app_id: &str, now: Sy
 
 /// The same at the command center (jarvis-auth-wire.md, "How nodes are used around it"): there a 401
 /// carries the auth service's reason, but also the news that it could not be asked.
-pub(super) fn judge_heartbeat(response: &Response, repeats_a_key: bool, now: SystemTime) -> Answer {
+pub(super) fn judge_heartbeat(response: &HttpResponse, repeats_a_key: bool, now: SystemTime) -> Answer {
     match response.status {
         200 => match json::object::<HeartbeatResponse>(&response.body) {
             Ok(beat) if beat.is_ok() => Answer::Valid(Household::default()),
@@ -72,13 +72,13 @@ pub(super) fn judge_heartbeat(response: &Response, repeats_a_key: bool, now: Sys
     }
 }
 
-fn not_understood(response: &Response, now: SystemTime) -> Answer {
+fn not_understood(response: &HttpResponse, now: SystemTime) -> Answer {
     let reason = format_args!("the answer is not the JSON of a Jarvis service");
     inconclusive(response, now, TroubleKind::NotUnderstood, reason)
 }
 
 /// What a status means that is no verdict, whoever was asked.
-fn no_verdict(response: &Response, now: SystemTime) -> Answer {
+fn no_verdict(response: &HttpResponse, now: SystemTime) -> Answer {
     let status = response.status;
     let because = |kind, reason: fmt::Arguments<'_>| inconclusive(response, now, kind, reason);
     match status {
@@ -106,7 +106,7 @@ fn no_verdict(response: &Response, now: SystemTime) -> Answer {
 }
 
 fn inconclusive(
-    response: &Response,
+    response: &HttpResponse,
     now: SystemTime,
     kind: TroubleKind,
     reason: fmt::Arguments<'_>,
@@ -127,8 +127,8 @@ mod tests {
         NodeId::parse(text).expect("a node id")
     }
 
-    fn response(status: u16, body: &str) -> Response {
-        Response { status, headers: HeaderMap::new(), body: body.into() }
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
     }
 
     fn judged(status: u16, body: &str) -> Answer {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_an_answer_once_it_is_shown_is_none() {
+    fn answer_with_control_characters_is_not_understood() {
         let body = r#"{"valid":true,"node_id":"kitchen\tpi"}"#;
         let answer = judge(&response(200, body), &node_id("kitchen pi"), "a", UNIX_EPOCH);
         assert_eq!(kind(&answer), Some(TroubleKind::OtherNode));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_no_answer() {
+    fn json_list_is_not_an_answer() {
         for body in [
             r#"[true,"kitchen-pi",null,null,null]"#,
             r#" [false,null,null,null,"x"]"#,
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recorded_yes_is_valid() {
+    fn recorded_acceptance_is_valid() {
         let answer = judged(
             200,
             r#"{"valid":true,"node_id":"kitchen-pi","household_id":"11111111-2222-4333-8444-555555555555","household_member_ids":[1],"reason":null}"#,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recorded_denials_are_denials_with_their_reason() {
+    fn recorded_rejections_keep_their_reason() {
         for reason in [
             "Node not found",
             "Node is inactive",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_needs_a_boolean_false_and_a_yes_our_own_name() {
+    fn rejection_needs_boolean_false_and_acceptance_our_node_id() {
         for (body, expected) in [
             (r#"{"valid":false}"#, None),
             (r#"{"valid":true,"node_id":"attic-pi"}"#, Some(TroubleKind::OtherNode)),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_status_is_a_verdict_even_with_a_verdicts_body() {
+    fn other_status_with_verdict_body_is_inconclusive() {
         let no = r#"{"valid":false,"reason":"Node not found"}"#;
         for (status, expected) in [
             (401, TroubleKind::AppRejected),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_of_members_makes_no_verdict_unreadable() {
+    fn verdict_with_long_member_list_is_read() {
         let ids: Vec<_> = (0..1000).map(|id: i64| format!("{id}")).collect();
         let body =
             format!(r#"{{"valid":true,"node_id":"kitchen-pi","household_member_ids":[{}]}}"#, ids.join(","));
@@ -257,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_from_the_server_is_bounded_and_printable() {
+    fn server_reason_is_bounded_and_printable() {
         let body = format!(r#"{{"valid":false,"reason":"a\nb{}"}}"#, "x".repeat(1000));
         let Answer::Rejected(reason) = judged(200, &body) else { panic!("not denied") };
         assert!(reason.as_str().starts_with("a bx") && reason.as_str().len() <= 200, "{reason}");
     }
 
     #[test]
-    fn at_the_command_center_a_401_is_a_denial_only_with_the_auth_services_reason() {
+    fn heartbeat_401_is_rejection_only_with_known_reason() {
         assert_eq!(judged_by_heartbeat(200, r#"{"status":"ok"}"#), Answer::Valid(Household::default()));
         for reason in [
             "Node not found",

@@ -19,7 +19,7 @@ use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
 use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store};
-use crate::net::http::{HttpClient, HttpError, JSON, Post, Response};
+use crate::net::http::{HttpClient, HttpError, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 
@@ -112,7 +112,7 @@ fn register(
     node_id: &NodeId,
     token: &[u8],
     room: Option<&str>,
-) -> Result<Response, NotEnrolled> {
+) -> Result<HttpResponse, NotEnrolled> {
     let request = RegisterRequest {
         node_id: node_id.as_str(),
         provisioning_token: std::str::from_utf8(token).unwrap_or_default(),
@@ -132,7 +132,7 @@ fn register(
 }
 
 /// The credential in the answer, by the rules of jarvis-auth-wire.md, "Enrolment at command-center".
-pub(crate) fn read_answer(response: &Response, node_id: &NodeId) -> Result<Credential, NotEnrolled> {
+pub(crate) fn read_answer(response: &HttpResponse, node_id: &NodeId) -> Result<Credential, NotEnrolled> {
     let peer_says = |why: &str| NotEnrolled::Refused(format!("the command center refuses: {why}"));
     let lost = |why: &str| NotEnrolled::AnswerLost(node_id.clone(), why.into());
     match response.status {

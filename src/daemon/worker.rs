@@ -13,7 +13,7 @@ use crate::auth::{AuthClient, Reply};
 use crate::clock;
 use crate::files::credential::Credential;
 use crate::files::state;
-use crate::files::state::{NodeState, Shown};
+use crate::files::state::{NodeState, Observed};
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;
@@ -31,7 +31,7 @@ pub struct Job {
     pub state_file: Arc<Path>,
 }
 
-fn remember(state_file: &Path, shown: Shown) -> io::Result<()> {
+fn remember(state_file: &Path, shown: Observed) -> io::Result<()> {
     let serial = state::board_serial();
     NodeState::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
 }
@@ -57,7 +57,7 @@ impl Worker {
                 let accepted = matches!(answer, Answer::Valid(_));
                 inbox.send(Message::Answered(answer));
                 // After the answer, and here, since a card takes its time.
-                let shown = Shown { accepted, server_time, wall: clock::now().wall };
+                let shown = Observed { accepted, server_time, wall: clock::now().wall };
                 if let Err(e) = remember(&state_file, shown)
                     && !mem::replace(&mut complained, true)
                 {

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rendered_is_read_back() {
+    fn rendered_credential_parses_to_the_same() {
         let old = Checksum::of(&credential("kitchen-pi", "k-1"), None);
         for follows in [None, Some(&old)] {
             let new = credential("kitchen-pi", "-k\"2");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_damage_unless_somebody_wrote_to_the_file() {
+    fn changed_byte_is_damage_unless_mtime_changed() {
         let text = render(&credential("kitchen-pi", "k-1"), None, 42, b"").expect("rendered");
         let text = std::str::from_utf8(&text).expect("text");
         for (from, to) in [("k-1", "k-2"), ("kitchen-pi", "kitchem-pi"), ("sha256:", "sha256:0")] {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_program_keeps_in_the_same_file_stays_as_it_is_written() {
+    fn foreign_fields_are_kept_byte_for_byte() {
         let before = r#"{"room": "küche", "node_id":"your-node-id", "mqtt":{"port":1883, "x": 1.10},
             "api_key":"", "big": 123456789012345678901234567890}"#;
         let text = render(&credential("kitchen-pi", "k-1"), None, 42, before.as_bytes()).expect("rendered");
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn another_programs_keys_stay_even_where_its_text_is_not_utf_8() {
+    fn foreign_fields_are_kept_when_not_utf_8() {
         let before = b"{\"node_id\":\"kitchen-pi\",\"api_key\":\"k-0\",\"room\":\"k\xfcche\",\"port\":1883}";
         parse(before, Path::new("c"), None).expect("a credential");
         let text = render(&credential("kitchen-pi", "k-1"), None, 42, before).expect("rendered");
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_form_and_the_existing_one_are_read() {
+    fn own_and_jarvis_config_forms_are_read() {
         for text in [
             r#"{"node_id":"kitchen-pi","node_key":"k-1"}"#,
             "{\"node_id\":\"kitchen-pi\",\"node_key\":\"k-1\\n\"}\n",
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_mean_not_provisioned() {
+    fn placeholders_are_not_provisioned() {
         for text in [
             r#"{"node_id":"your-node-id","api_key":"k-1"}"#,
             r#"{"node_id":"kitchen-pi","api_key":"your_api_key_here"}"#,
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_without_repeating_it() {
+    fn unusable_text_is_refused_without_quoting_it() {
         for (text, says) in [
             ("", "is empty"),
             ("{}", "has no node_id"),

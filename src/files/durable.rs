@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_and_leaves_nothing_beside_it() {
+    fn replaced_file_leaves_nothing_beside_it() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("state.json");
         fs::write(beside(&path, ".new"), "left by a power cut").expect("written");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_stands_in_the_current_folder() {
+    fn bare_name_has_the_current_folder() {
         assert_eq!(folder(Path::new("credential.json")), Path::new("."));
         assert_eq!(folder(Path::new("/etc/x.json")), Path::new("/etc"));
     }

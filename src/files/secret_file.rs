@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_file_is_read() {
+    fn private_file_is_read() {
         for mode in [0o600, 0o400, 0o700] {
             let (_dir, path) = file(mode);
             assert_eq!(read("key", &path).expect("readable").0.as_slice(), b"abc", "{mode:o}");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_file_is_refused_with_the_chmod_that_mends_it() {
+    fn open_file_is_refused_with_a_chmod_fix() {
         for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644] {
             let (_dir, path) = file(mode);
             let error = read("key", &path).expect_err("refused");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_refused_with_the_chown_that_mends_it() {
+    fn foreign_file_is_refused_with_a_chown_fix() {
         let reader = Reader { user: 990, from_systemd: false };
         let check = |owner| check_private("key", Path::new("/k"), owner, 0o100_600, reader);
         assert!(check(990).is_ok());
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn root_reads_the_files_of_the_daemons_user_but_no_open_ones() {
+    fn root_reads_private_files_of_the_daemon_user() {
         let reader = Reader { user: 0, from_systemd: false };
         assert!(check_private("key", Path::new("/k"), 990, 0o100_600, reader).is_ok());
         let open = check_private("key", Path::new("/k"), 990, 0o100_640, reader);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_systemd_passed_on_may_be_readable_for_the_group() {
+    fn only_systemd_credentials_may_be_group_readable() {
         for (mode, from_systemd, sound) in
             [(0o440, true, true), (0o440, false, false), (0o460, true, false), (0o444, true, false)]
         {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_huge_file_says_so() {
+    fn missing_or_huge_file_is_reported() {
         let (dir, path) = file(0o600);
         let error = read("key", &dir.path().join("nowhere")).expect_err("missing");
         assert!(matches!(error, SetupError::Missing { .. }), "{error}");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_or_a_folder_is_refused_and_not_waited_for() {
+    fn pipe_or_folder_is_refused_without_blocking() {
         let dir = tempfile::tempdir().expect("a folder");
         let pipe = dir.path().join("pipe");
         let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_has_another_stamp() {
+    fn replaced_file_has_another_stamp() {
         let (dir, path) = file(0o600);
         let before = read("key", &path).expect("readable").1;
         assert_eq!(read("key", &path).expect("readable").1, before);

@@ -30,7 +30,7 @@ pub struct NodeState {
 
 /// What a validation showed that is worth remembering.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown {
+pub struct Observed {
     /// Whether the node was accepted.
     pub accepted: bool,
     /// The verified server's clock.
@@ -61,7 +61,7 @@ impl NodeState {
 
     /// The state after `shown` on the board `serial`, where that is worth a writing.
     #[must_use]
-    pub fn after(&self, shown: Shown, serial: Option<&str>) -> Option<Self> {
+    pub fn after(&self, shown: Observed, serial: Option<&str>) -> Option<Self> {
         // Both clocks must have come so far: one of them alone may be years ahead, and what is kept
         // here would then keep the node waiting for years.
         let passed = shown.server_time.map(|server| server.0.min(shown.wall.0));
@@ -107,12 +107,12 @@ mod tests {
 
     const NOON: u64 = 1_800_000_000;
 
-    fn shown(accepted: bool, server: Option<u64>, wall: u64) -> Shown {
-        Shown { accepted, server_time: server.map(UnixTime), wall: UnixTime(wall) }
+    fn shown(accepted: bool, server: Option<u64>, wall: u64) -> Observed {
+        Observed { accepted, server_time: server.map(UnixTime), wall: UnixTime(wall) }
     }
 
     #[test]
-    fn what_only_moves_on_is_written_once_a_day() {
+    fn passed_time_is_written_once_a_day() {
         let first =
             NodeState::default().after(shown(true, Some(NOON), NOON + 2), Some("b1")).expect("written");
         assert_eq!(first, NodeState { board: Some("b1".into()), passed: Some(NOON) });
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_in_a_damaged_file_is_no_overflow() {
+    fn largest_passed_time_does_not_overflow() {
         let kept = NodeState { board: None, passed: Some(u64::MAX) };
         assert_eq!(kept.after(shown(true, Some(NOON), NOON), None), None);
     }
 
     #[test]
-    fn one_clock_alone_moves_nothing_on() {
+    fn passed_time_needs_both_clocks() {
         let kept = NodeState { board: None, passed: Some(NOON) };
         for (server, wall) in [(Some(NOON * 2), NOON + 60), (Some(NOON + 60), NOON * 2), (None, NOON * 2)] {
             assert_eq!(kept.after(shown(true, server, wall), None), None, "{server:?} {wall}");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_is_remembered_with_the_first_good_verdict_only() {
+    fn board_is_stored_with_first_acceptance_only() {
         assert_eq!(NodeState::default().after(shown(false, None, NOON), Some("b1")), None);
         assert_eq!(NodeState::default().after(shown(true, None, NOON), None), None);
         let kept = NodeState::default().after(shown(true, None, NOON), Some("b1")).expect("written");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn another_board_is_noticed_where_both_have_a_number() {
+    fn other_board_is_noticed_by_serial_number() {
         let kept = NodeState { board: Some("b1".into()), passed: None };
         assert!(kept.is_of_another_board(Some("b2")));
         assert!(!kept.is_of_another_board(Some("b1")) && !kept.is_of_another_board(None));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_number_is_read_as_the_device_tree_has_it() {
+    fn serial_number_is_parsed_from_device_tree() {
         assert_eq!(parse_serial(b"10000000abcdef01\0").as_deref(), Some("10000000abcdef01"));
         for none in [b"".as_slice(), b"\0", b"0000000000000000\0", b"\xff\xfe", b"a b\0"] {
             assert_eq!(parse_serial(none), None, "{none:?}");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_remembers_nothing_and_can_be_replaced() {
+    fn damaged_state_file_is_empty_and_replaceable() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("state.json");
         for text in ["", "{", "[]", r#"["b1",1800000000]"#, r#"{"passed":"x"}"#] {

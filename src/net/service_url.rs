@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sound_urls_are_taken_apart() {
+    fn valid_url_is_taken_apart() {
         for (text, host, port, endpoint) in [
             ("https://auth.home", "auth.home", 443, "https://auth.home/internal/validate-node"),
             ("https://auth.home:7701/", "auth.home", 7701, "https://auth.home:7701/internal/validate-node"),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_address_keeps_the_end_that_a_base_has_not() {
+    fn whole_url_keeps_trailing_slash_and_base_drops_it() {
         for (text, base) in [
             ("https://sts.home/token/", "https://sts.home/token"),
             ("https://sts.home/token", "https://sts.home/token"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_scheme_host_and_port() {
+    fn origin_is_scheme_host_and_port() {
         let url = |text: &str| ServiceUrl::parse("url", text, true).expect(text);
         let origin = url("https://a.home/x");
         for (text, same) in [
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_leaves_the_machine_only_when_allowed() {
+    fn plain_http_to_other_host_needs_allow_http() {
         for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
             let refused = ServiceUrl::parse("auth_url", text, false).expect_err(text);
             assert!(refused.contains("allow_http"), "{refused}");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_urls_are_refused() {
+    fn malformed_urls_are_refused() {
         for text in [
             "",
             "auth.home",

@@ -40,19 +40,19 @@ impl Deadline {
 
 /// Hands one open, non-blocking connection over.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenConnection {
     stream: Mutex<Option<TcpStream>>,
     end: Deadline,
 }
 
-impl Opened {
+impl OpenConnection {
     /// Nothing is waited for beyond `end`.
     pub(super) const fn new(stream: TcpStream, end: Deadline) -> Self {
         Self { stream: Mutex::new(Some(stream)), end }
     }
 }
 
-impl Connector for Opened {
+impl Connector for OpenConnection {
     type Out = Connection;
 
     fn connect(
@@ -78,7 +78,7 @@ pub(super) struct Connection {
 
 /// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all and not beyond
 /// `end`: TLS reads many times within one time-out of ureq's.
-fn patiently(
+fn io_within(
     stream: &TcpStream,
     flags: PollFlags,
     timeout: NextTimeout,
@@ -116,7 +116,7 @@ impl Transport for Connection {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         let Self { stream, buffers, end } = self;
         let mut rest = &buffers.output()[..amount];
-        patiently(stream, PollFlags::OUT, timeout, end.end(), || {
+        io_within(stream, PollFlags::OUT, timeout, end.end(), || {
             while !rest.is_empty() {
                 match (&*stream).write(rest)? {
                     0 => return Err(ErrorKind::WriteZero.into()),
@@ -135,7 +135,7 @@ impl Transport for Connection {
             // To read nothing into it would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = patiently(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
+        let amount = io_within(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
         buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -154,9 +154,9 @@ impl fmt::Debug for Connection {
 
 /// Stands where ureq would look a name up.
 #[derive(Debug)]
-pub(super) struct Settled;
+pub(super) struct NoLookup;
 
-impl Resolver for Settled {
+impl Resolver for NoLookup {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_the_time_is_up_it_is_up_though_there_is_more_to_read() {
+    fn deadline_ends_reading_though_data_is_left() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let stream = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
         stream.set_nonblocking(true).expect("non-blocking");

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 pub(super) const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// Names and values, as they are sent. Wiped when dropped.
-pub(super) struct Form(Zeroizing<String>);
+pub(super) struct FormBody(Zeroizing<String>);
 
-impl Form {
+impl FormBody {
     /// An empty one, with room for all that will be put into it: a buffer that grows leaves copies behind.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self(Zeroizing::new(String::with_capacity(bytes)))
@@ -53,8 +53,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_encoded_as_browsers_and_python_do() {
-        let mut form = Form::with_capacity(64);
+    fn fields_are_encoded_as_urllib_does() {
+        let mut form = FormBody::with_capacity(64);
         form.add("grant_type", "urn:x");
         form.add("scope", "a b");
         form.add("client_secret", "p+q:r&s=t%ü~*");
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_longer_than_it_can_be() {
+    fn encoded_text_fits_longest() {
         let mut encoded = String::new();
         encode("\u{1}ü~", &mut encoded);
         assert_eq!(encoded.len(), longest("\u{1}ü~".len()));

@@ -148,7 +148,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn audiences_come_alone_and_in_lists() {
+    fn audience_is_string_or_list() {
         for (json, wanted) in [
             (r#"{"aud":"a"}"#, &["a"][..]),
             (r#"{"aud":["account","a"]}"#, &["account", "a"]),
@@ -165,7 +165,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn seconds_come_in_many_spellings_and_never_wrap_around() {
+    fn seconds_are_read_in_every_spelling_without_overflow() {
         for (json, secs) in [
             ("300", 300),
             ("300.9", 300),
@@ -188,7 +188,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_not_three_parts_of_json_is_no_token() {
+    fn text_that_is_not_a_signed_jwt_is_refused() {
         let sound = jwt(r#"{"alg":"RS256"}"#, "{}");
         assert!(read(&sound).is_some_and(|jwt| jwt.alg.is("RS256")));
         let (header, rest) = sound.split_once('.').expect("parts");

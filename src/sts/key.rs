@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_says_who_asks_whom_once_and_not_for_long() {
+    fn assertion_names_client_audience_and_short_life() {
         let key = SigningKey::from_pem(generate(Algorithm::Es256).expect("made").as_bytes()).expect("a key");
         let make = || key.assertion("node \"1\"", "https://sts.home/r", UnixTime(1000)).expect("signed");
         let (one, two) = (make(), make());
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_signs_and_its_public_half_proves_it() {
+    fn generated_key_signs_and_its_jwk_verifies() {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
             let key = SigningKey::from_pem(generate(algorithm).expect("made").as_bytes()).expect("a key");
             assert_eq!(key.algorithm(), algorithm);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_its_thumbprint() {
+    fn kid_is_the_thumbprint_of_rfc_8037() {
         // The key of RFC 8037, appendix A.1, whose thumbprint A.3 gives.
         let pem = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
         let key = SigningKey::from_pem(pem).expect("a key");
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rsa_key_is_made_and_no_other_bytes_are_one() {
+    fn rsa_is_not_generated_and_other_bytes_are_no_key() {
         assert_eq!(generate(Algorithm::Rs256).err(), Some(KeyError::Unmakable));
         for (text, why) in [
             ("", KeyError::NotAKey),

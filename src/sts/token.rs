@@ -28,7 +28,7 @@ pub struct AccessToken {
     fingerprint: Box<str>,
     obtained: Instant,
     expires: Instant,
-    outlived: bool,
+    ends_with_subject: bool,
 }
 
 /// What a token must say to be of use.
@@ -115,7 +115,7 @@ impl AccessToken {
             fingerprint: fingerprint.into(),
             obtained: bounds.sent,
             expires: bounds.sent + life,
-            outlived: subject <= own,
+            ends_with_subject: subject <= own,
         })
     }
 
@@ -146,7 +146,7 @@ impl AccessToken {
     /// Whether it ends because the token it was exchanged for does: another exchange would give nothing longer.
     #[must_use]
     pub(super) const fn ends_with_its_subject(&self) -> bool {
-        self.outlived
+        self.ends_with_subject
     }
 
     /// How many bytes it has.
@@ -234,7 +234,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_sound_token_is_good_from_before_it_was_asked_for_until_its_end() {
+    fn sound_token_lives_from_its_request_to_its_expiry() {
         let token = check(&claims(&[]), &BOUNDS).expect("sound");
         assert_eq!(token.expires(), SENT + Duration::from_secs(300));
         assert_eq!(token.life(), Duration::from_secs(300));
@@ -250,7 +250,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_earliest_of_all_ends_counts() {
+    fn earliest_expiry_limits_the_life() {
         let life = |over: &[_], expires_in: Option<u64>, subject: Option<u64>| {
             let bounds = Bounds {
                 expires_in: expires_in.map(Duration::from_secs),
@@ -275,7 +275,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_has_aged_at_its_issuer_is_good_for_no_longer_than_what_is_left_of_it() {
+    fn token_aged_at_its_issuer_lives_only_the_rest() {
         let life = |over: &[_], bounds: &Bounds| {
             check(&claims(over), bounds).map(|token| (token.life().as_secs(), token.ends_with_its_subject()))
         };
@@ -293,7 +293,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn without_any_date_of_its_own_the_servers_is_taken_and_without_one_it_is_refused() {
+    fn undated_token_takes_server_date_or_is_refused() {
         let life = |now: Option<u64>, date: Option<u64>| {
             let bounds = Bounds { now: now.map(UnixTime), date: date.map(UnixTime), ..BOUNDS };
             check(&claims(&[("iat", "")]), &bounds).map(|token| token.life().as_secs())
@@ -305,7 +305,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_service_would_refuse_is_not_passed_on() {
+    fn token_that_services_would_refuse_is_invalid() {
         let text = |text: &str| Text::from(text);
         for (over, flaw) in [
             (&[("exp", "")][..], InvalidTokenError::NoExpiry),
@@ -329,7 +329,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_token_without_a_signature_of_its_issuers_own_is_refused() {
+    fn unsigned_or_symmetric_token_is_refused() {
         for alg in ["none", "None", "HS256", "HS512", "rs256", "", "dir"] {
             let refused = check_with(&format!(r#"{{"alg":"{alg}"}}"#), &claims(&[]), &[], &BOUNDS);
             assert_eq!(refused, Err(InvalidTokenError::Algorithm(Text::from(alg))));
@@ -340,7 +340,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_holder_is_looked_at_where_there_is_a_list() {
+    fn holder_is_checked_against_azp_list() {
         let list: [Box<str>; 2] = ["other".into(), "node".into()];
         let check = |over: &[_], list: &[_]| check_with(r#"{"alg":"RS256"}"#, &claims(over), list, &BOUNDS);
         assert!(check(&[], &list).is_ok());

@@ -107,7 +107,7 @@ mod tests {
     use crate::sts::jwt::tests::jwt;
 
     #[test]
-    fn subjects_are_equal_by_what_they_hold_and_show_only_their_length() {
+    fn subject_compares_by_content_and_shows_only_its_length() {
         let subject = |text: &str| SubjectToken::parse(text).expect(text);
         assert_eq!(subject("opaque"), subject("opaque"));
         assert_ne!(subject("opaque"), subject("0paque"));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_subject_is_known_where_it_says_so() {
+    fn subject_expiry_is_read_from_jwt() {
         let subject =
             SubjectToken::parse(&jwt(r#"{"alg":"RS256"}"#, r#"{"exp":1795348800}"#)).expect("a token");
         assert_eq!(subject.expires(), Some(UnixTime(1_795_348_800)));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_no_subject() {
+    fn unsendable_text_is_no_subject() {
         let long: String = std::iter::repeat_n('x', SubjectToken::MAX_LEN + 1).collect();
         for (text, why) in [
             ("", Malformed::Placeholder),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use jarvis_node::files::state::{NodeState, Shown};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Claim, Settings, Setup};
 use node_core::credential::NodeId;
@@ -99,7 +99,7 @@ impl Board {
     }
 
     /// As `host::worker` does it after an answer.
-    pub(super) fn remember(&mut self, shown: Shown) {
+    pub(super) fn remember(&mut self, shown: Observed) {
         if !self.files.read_only
             && let Some(state) = self.state.after(shown, Some(&self.serial))
         {

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::files::json;
 use crate::files::state::NodeState;
 use crate::net::http::JSON;
-use crate::net::http::streaming::{Answering, Ask, StreamingClient};
+use crate::net::http::streaming::{StreamingClient, StreamingRequest, StreamingResponse};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 
@@ -124,7 +124,7 @@ pub fn request(
     Ok(Done { status: answer.status, advice })
 }
 
-fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), NotRequested> {
+fn hand_on(answer: &mut StreamingResponse<'_>, out: &mut dyn Write) -> Result<(), NotRequested> {
     let mut buffer = [0; 8 * 1024];
     loop {
         let amount = answer.read(&mut buffer).map_err(NotRequested::Broken)?;
@@ -210,7 +210,7 @@ impl Call {
         Ok(Self { client, method, url, body, content_type })
     }
 
-    fn ask(&self, token: &Token) -> Result<Answering<'_>, NotRequested> {
+    fn ask(&self, token: &Token) -> Result<StreamingResponse<'_>, NotRequested> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
         // A token is visible ASCII.
         let mut bearer = HeaderValue::from_str(&bearer)
@@ -221,7 +221,8 @@ impl Call {
         if self.body.as_ref().is_some_and(|body| !body.is_empty()) {
             headers.insert(CONTENT_TYPE, self.content_type.clone());
         }
-        let ask = Ask { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
+        let ask =
+            StreamingRequest { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
         self.client.ask(ask).map_err(NotRequested::Unanswered)
     }
 }
@@ -282,7 +283,7 @@ struct Error<'a> {
 
 impl Refusal {
     /// `None` for any other answer, which is left as it is.
-    fn read(answer: &mut Answering<'_>) -> Result<Option<Self>, NotRequested> {
+    fn read(answer: &mut StreamingResponse<'_>) -> Result<Option<Self>, NotRequested> {
         if answer.status != 401 {
             return Ok(None);
         }

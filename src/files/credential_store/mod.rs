@@ -109,32 +109,32 @@ impl<'a> Locked<'a> {
         let Self { path, default_owner_of, .. } = *self;
         finish(path)?;
         let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
-        let standing = Standing::of(path)?;
-        let (before, follows) = match &standing {
-            Standing::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
-            Standing::Placeholder(bytes) => (bytes.as_slice(), None),
-            Standing::Damaged | Standing::Absent => (&[][..], None),
+        let current_file = CurrentFile::of(path)?;
+        let (before, follows) = match &current_file {
+            CurrentFile::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
+            CurrentFile::Placeholder(bytes) => (bytes.as_slice(), None),
+            CurrentFile::Damaged | CurrentFile::Absent => (&[][..], None),
         };
         // Even seconds: what every file system can keep.
         let written = clock::now().wall.0 & !1;
         let bytes = credential_file::render(credential, follows, written, before)
             .map_err(|e| StoreError::step("write", &new)(e.into()))?;
         durable::remove(&new).map_err(StoreError::step("remove", &new))?;
-        let like = if matches!(standing, Standing::Absent) { default_owner_of } else { path };
+        let like = if matches!(current_file, CurrentFile::Absent) { default_owner_of } else { path };
         let written = UNIX_EPOCH + Duration::from_secs(written);
         durable::create(&new, &bytes, like, Some(written)).map_err(StoreError::step("write", &new))?;
-        if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
+        if read_uncached(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
             return Err(StoreError::Different { path: new });
         }
         // As it will be read: with what is kept beside it, it may have grown too large.
         Generation::read(&new).map_err(StoreError::Untouchable)?;
-        match &standing {
-            Standing::Sound(_) => keep_previous(path, &prev)?,
-            Standing::Damaged => move_aside(path)?,
-            Standing::Placeholder(_) | Standing::Absent => {}
+        match &current_file {
+            CurrentFile::Sound(_) => keep_previous(path, &prev)?,
+            CurrentFile::Damaged => move_aside(path)?,
+            CurrentFile::Placeholder(_) | CurrentFile::Absent => {}
         }
         promote(&new, path)?;
-        if from_the_card(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
+        if read_uncached(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
             return Err(StoreError::Different { path: path.into() });
         }
         forget_other_nodes(&prev, credential)
@@ -146,7 +146,7 @@ impl<'a> Locked<'a> {
     /// # Errors
     /// As [`Locked::replace`].
     pub fn check_writable(&self) -> Result<(), StoreError> {
-        Standing::of(self.path)?;
+        CurrentFile::of(self.path)?;
         let probe = beside(self.path, ".probe");
         durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
         durable::create(&probe, &[0; 4096], self.default_owner_of, None)
@@ -233,7 +233,7 @@ fn may_be_damage(error: &SetupError) -> bool {
 }
 
 /// What stands at the path of a file that is to be replaced.
-enum Standing {
+enum CurrentFile {
     Sound(Generation),
     /// As it was shipped, with other programs' keys perhaps.
     Placeholder(Zeroizing<Vec<u8>>),
@@ -241,7 +241,7 @@ enum Standing {
     Absent,
 }
 
-impl Standing {
+impl CurrentFile {
     fn of(path: &Path) -> Result<Self, StoreError> {
         match Generation::read(path) {
             Ok(current) => Ok(Self::Sound(current)),
@@ -305,7 +305,7 @@ fn move_aside(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The file's bytes, `len` of them expected, not as memory remembers them but as the card gives them.
-fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read_uncached(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = durable::open(path)?;
     // Advice only: where it is not taken, the bytes come from memory.
     #[cfg(target_os = "linux")]

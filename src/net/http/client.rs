@@ -20,7 +20,7 @@ use super::time;
 use crate::net::reach::{Reach, Reached};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{HandshakeError, Tls, TlsConnector};
-use crate::net::transport::{Deadline, Opened, Settled};
+use crate::net::transport::{Deadline, NoLookup, OpenConnection};
 
 /// The body of a call to a Jarvis service.
 pub(crate) const JSON: &str = "application/json";
@@ -55,7 +55,7 @@ pub(crate) struct Post<'a> {
 }
 
 /// What came back.
-pub(crate) struct Response {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -98,26 +98,26 @@ impl HttpClient {
     ///
     /// # Errors
     /// What stood in the way of an answer.
-    pub(crate) fn post(&self, post: &Post<'_>) -> Result<Response, HttpError> {
+    pub(crate) fn post(&self, post: &Post<'_>) -> Result<HttpResponse, HttpError> {
         let end = Instant::now() + self.timeout;
         let response = self.post_in_time(post, end)?;
-        self.unless_a_proxys(response).map_err(|trouble| HttpError { trouble, sent: true })
+        self.reject_proxy_error(response).map_err(|trouble| HttpError { trouble, sent: true })
     }
 
-    pub(super) fn unless_a_proxys(&self, response: Response) -> Result<Response, Trouble> {
-        match self.tls.proxys_trouble(self.https, &response.body) {
+    pub(super) fn reject_proxy_error(&self, response: HttpResponse) -> Result<HttpResponse, Trouble> {
+        match self.tls.proxy_trouble(self.https, &response.body) {
             Some(trouble) if response.status == 400 => Err(trouble),
             Some(_) | None => Ok(response),
         }
     }
 
     /// When the server says that it answered, if it was proved over TLS who it is.
-    pub(crate) fn proven_time(&self, response: &Response) -> Option<UnixTime> {
+    pub(crate) fn proven_time(&self, response: &HttpResponse) -> Option<UnixTime> {
         time::server_time(&response.headers).filter(|_| self.https)
     }
 
     /// The same, whoever it was: not for anything that a liar could use.
-    pub(crate) fn told_time(response: &Response) -> Option<UnixTime> {
+    pub(crate) fn claimed_time(response: &HttpResponse) -> Option<UnixTime> {
         time::server_time(&response.headers)
     }
 
@@ -126,11 +126,11 @@ impl HttpClient {
         self.tls.now()
     }
 
-    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<Response, HttpError> {
+    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
         let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, post, end));
         if !self.tls.knows_time() {
             self.learn_time(end).map_err(unsent)?;
-            return ask().map_err(|unanswered| self.unless_late(unanswered, end));
+            return ask().map_err(|unanswered| self.stalled_if_late(unanswered, end));
         }
         let asked = ask();
         let dates_refused = asked.as_ref().is_err_and(|unanswered| {
@@ -141,7 +141,7 @@ impl HttpClient {
         });
         // The server's clock may have been set since it told us the time.
         if dates_refused && self.learn_time(end).map_err(unsent)? {
-            ask().map_err(|unanswered| self.unless_late(unanswered, end))
+            ask().map_err(|unanswered| self.stalled_if_late(unanswered, end))
         } else {
             asked
         }
@@ -149,7 +149,7 @@ impl HttpClient {
 
     /// The trouble of a server that was reached a moment ago, to be asked the time: what took so long
     /// that no time is left to reach it again was the server, not the network.
-    fn unless_late(&self, unanswered: HttpError, end: Instant) -> HttpError {
+    fn stalled_if_late(&self, unanswered: HttpError, end: Instant) -> HttpError {
         let kind = unanswered.trouble.kind;
         let unreached = matches!(kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
         let late = unreached && Instant::now() >= end;
@@ -199,8 +199,8 @@ impl HttpClient {
         end: Instant,
         deadline: Deadline,
     ) -> ureq::Agent {
-        let connector = Opened::new(stream, deadline).chain(TlsConnector::new(tls, end));
-        ureq::Agent::with_parts(self.settings.clone(), connector, Settled)
+        let connector = OpenConnection::new(stream, deadline).chain(TlsConnector::new(tls, end));
+        ureq::Agent::with_parts(self.settings.clone(), connector, NoLookup)
     }
 }
 
@@ -226,7 +226,7 @@ pub(super) fn settings(accept: &'static str, buffer: usize, max_header: usize) -
         .build()
 }
 
-pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<Response, ureq::Error> {
+pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<HttpResponse, ureq::Error> {
     let request = agent.post(post.url).config().timeout_global(Some(left(end))).build();
     let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
@@ -234,7 +234,7 @@ pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result
     // All at once and wiped if it is cut off: it may hold a token, and a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
     body.into_with_config().limit(MAX_ANSWER as u64).reader().read_to_end(&mut bytes)?;
-    Ok(Response { status: head.status.as_u16(), headers: head.headers, body: mem::take(&mut *bytes) })
+    Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: mem::take(&mut *bytes) })
 }
 
 /// What is left of a call's time. Never nothing, which a socket takes for no limit.
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     /// The answer to one request whose body has `len` bytes.
-    fn answered(len: usize) -> Result<Response, HttpError> {
+    fn answered(len: usize) -> Result<HttpResponse, HttpError> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = thread::spawn(move || {
@@ -273,9 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_into_one_buffer_that_never_grows_and_one_too_long_is_refused() {
+    fn answer_fits_one_fixed_buffer_or_is_refused() {
         for len in [0, 100, MAX_ANSWER - 1] {
-            let Response { body, .. } = answered(len).unwrap_or_else(|e| panic!("{e:?}"));
+            let HttpResponse { body, .. } = answered(len).unwrap_or_else(|e| panic!("{e:?}"));
             assert_eq!((body.len(), body.capacity()), (len, MAX_ANSWER + 1));
         }
         let refused = answered(MAX_ANSWER + 1).err().expect("too long");

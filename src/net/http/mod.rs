@@ -9,5 +9,5 @@ pub(crate) mod streaming;
 mod time;
 mod trouble;
 
-pub(crate) use self::client::{HttpClient, HttpError, JSON, Post, Response};
+pub(crate) use self::client::{HttpClient, HttpError, HttpResponse, JSON, Post};
 pub(crate) use self::time::retry_after;

@@ -41,7 +41,7 @@ mod tests {
     use crate::net::tls::Tls;
 
     /// What a knock comes to whose server says this, or nothing for as long as it is waited for.
-    fn knocked(says: Option<&'static str>) -> Result<(), TroubleKind> {
+    fn probed(says: Option<&'static str>) -> Result<(), TroubleKind> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = thread::spawn(move || {
@@ -60,13 +60,13 @@ mod tests {
         let long = Duration::from_secs(60);
         let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
         let patience = if says.is_some() { long } else { Duration::from_millis(200) };
-        let knocked = client.probe(patience).map_err(|trouble| trouble.kind);
+        let probed = client.probe(patience).map_err(|trouble| trouble.kind);
         server.join().expect("served");
-        knocked
+        probed
     }
 
     #[test]
-    fn whatever_a_knock_is_answered_somebody_is_there_and_who_says_nothing_in_time_is_stalled() {
+    fn probe_accepts_any_answer_and_reports_silence_as_stalled() {
         for says in [
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
@@ -74,13 +74,13 @@ mod tests {
             "SSH-2.0-OpenSSH_9.2\r\n",
             "",
         ] {
-            assert_eq!(knocked(Some(says)), Ok(()), "{says}");
+            assert_eq!(probed(Some(says)), Ok(()), "{says}");
         }
-        assert_eq!(knocked(None), Err(TroubleKind::Stalled));
+        assert_eq!(probed(None), Err(TroubleKind::Stalled));
     }
 
     #[test]
-    fn a_knock_finds_out_that_nobody_is_there() {
+    fn probe_without_listener_is_unreachable() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         drop(listener);

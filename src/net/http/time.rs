@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_servers_time_is_read_in_every_form_of_http_and_else_it_is_none() {
+    fn server_time_is_read_in_every_http_date_format() {
         let read = |date: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(DATE, HeaderValue::from_static(date));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_both_its_forms() {
+    fn retry_after_is_read_as_seconds_and_as_date() {
         let read = |retry: &'static str, date: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));

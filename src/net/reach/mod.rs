@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::dial::dial;
-use super::resolver::Names;
+use super::resolver::NameResolver;
 use super::service_url::ServiceUrl;
 
 /// The longest a look-up takes, however slow the name servers are.
@@ -25,7 +25,7 @@ pub(super) struct Reach {
     /// Whether the service proves who it is.
     proven: bool,
     connect_timeout: Duration,
-    names: Names,
+    names: NameResolver,
     last_good: Mutex<Option<SocketAddr>>,
 }
 
@@ -44,7 +44,7 @@ impl Reach {
             port: url.port(),
             proven: url.is_https(),
             connect_timeout,
-            names: Names::default(),
+            names: NameResolver::default(),
             last_good: Mutex::new(None),
         }
     }

@@ -26,7 +26,7 @@ const OTHER_KIND: Duration = Duration::from_millis(300);
 
 /// What the name servers said of a name.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum DnsAnswer {
     /// It has these addresses, each with port 0.
     Addresses(Vec<SocketAddr>),
     /// It has none.
@@ -36,27 +36,27 @@ pub(super) enum Said {
 }
 
 /// Asks the name servers in turn until one of them settles the question or it is `end`.
-pub(super) fn look_up(servers: &[SocketAddr], name: &str, end: Instant) -> Said {
+pub(super) fn look_up(servers: &[SocketAddr], name: &str, end: Instant) -> DnsAnswer {
     for _ in 0..ROUNDS {
         for server in servers {
             let now = Instant::now();
             if now >= end {
-                return Said::Nothing;
+                return DnsAnswer::Nothing;
             }
             match ask(*server, name, end.min(now + PATIENCE)) {
                 // A name server that refuses or stays silent is one to pass over.
-                Ok(Said::Nothing) | Err(_) => {}
+                Ok(DnsAnswer::Nothing) | Err(_) => {}
                 Ok(settled) => return settled,
             }
         }
     }
-    Said::Nothing
+    DnsAnswer::Nothing
 }
 
 /// Asks one name server for both kinds of address.
-fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<Said> {
+fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer> {
     // What cannot be asked has no address.
-    let Some(open) = questions(name)? else { return Ok(Said::NoSuchName) };
+    let Some(open) = questions(name)? else { return Ok(DnsAnswer::NoSuchName) };
     let mut open = Vec::from(open);
     // Connected, so that answers from elsewhere never arrive.
     let socket = open_socket(server)?;
@@ -91,9 +91,9 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<Said> {
         }
     }
     Ok(match (found.is_empty(), all_settled) {
-        (false, _) => Said::Addresses(found),
-        (true, true) => Said::NoSuchName,
-        (true, false) => Said::Nothing,
+        (false, _) => DnsAnswer::Addresses(found),
+        (true, true) => DnsAnswer::NoSuchName,
+        (true, false) => DnsAnswer::Nothing,
     })
 }
 

@@ -22,7 +22,7 @@ pub fn is_answer(id: u16, name: &str, ipv6: bool, neighbours: bool, packet: &[u8
 
 fn asked(id: u16, name: &str, ipv6: bool, neighbours: bool) -> Option<Question> {
     let question = Question::new(id, name, if ipv6 { Kind::Aaaa } else { Kind::A })?;
-    Some(if neighbours { question.for_neighbours() } else { question })
+    Some(if neighbours { question.for_mdns() } else { question })
 }
 
 /// The addresses in an answer.

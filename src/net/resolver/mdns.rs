@@ -43,7 +43,7 @@ pub(super) fn look_up(
     end: Instant,
 ) -> io::Result<Vec<SocketAddr>> {
     let Some(open) = questions(name)? else { return Ok(Vec::new()) };
-    let open = open.map(Question::for_neighbours);
+    let open = open.map(Question::for_mdns);
     // A kernel without IPv6 has no socket for it.
     let sockets: Vec<_> =
         groups.iter().filter_map(|group| Some((open_socket(*group).ok()?, *group))).collect();

@@ -1,4 +1,4 @@
-//! Names to addresses without libc's getaddrinfo, which in a static glibc program loads the
+//! NameResolver to addresses without libc's getaddrinfo, which in a static glibc program loads the
 //! system's NSS plugins at run time: literal addresses, the hosts file, multicast DNS for `.local`,
 //! then DNS by the name servers in resolv.conf. The same on every target.
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use self::dns::Said;
+use self::dns::DnsAnswer;
 use self::files::ResolvConf;
 use self::interfaces::Interfaces;
 
@@ -32,7 +32,7 @@ const MAX_RESOLV_CONF: u64 = 64 * 1024;
 
 /// Looks names up.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct NameResolver {
     hosts: PathBuf,
     resolv_conf: PathBuf,
     interfaces: Interfaces,
@@ -40,7 +40,7 @@ pub(super) struct Names {
     mdns_groups: [SocketAddr; 2],
 }
 
-impl Default for Names {
+impl Default for NameResolver {
     fn default() -> Self {
         Self {
             hosts: "/etc/hosts".into(),
@@ -66,7 +66,7 @@ pub(super) enum NameError {
     NoNameServer,
 }
 
-impl Names {
+impl NameResolver {
     /// The addresses of `host`, at least one and at most eight, found within `timeout`, for `port`.
     /// Both families in turns, IPv6 first (RFC 8305, section 4).
     ///
@@ -133,10 +133,10 @@ impl Names {
             let servers =
                 if conf.name_servers.is_empty() && !local { &own[..] } else { &conf.name_servers[..] };
             why = why.max(match dns::look_up(servers, &name, end) {
-                Said::Addresses(found) => return Ok(found),
-                Said::NoSuchName | Said::Nothing if local => NameError::NoNeighbour,
-                Said::NoSuchName => NameError::NoSuchName,
-                Said::Nothing => NameError::NoNameServer,
+                DnsAnswer::Addresses(found) => return Ok(found),
+                DnsAnswer::NoSuchName | DnsAnswer::Nothing if local => NameError::NoNeighbour,
+                DnsAnswer::NoSuchName => NameError::NoSuchName,
+                DnsAnswer::Nothing => NameError::NoNameServer,
             });
         }
         Err(why)

@@ -49,7 +49,7 @@ impl Question {
     }
 
     /// The same to neighbours instead of a name server: recursion is not desired (RFC 6762, 18.6).
-    pub(super) fn for_neighbours(mut self) -> Self {
+    pub(super) fn for_mdns(mut self) -> Self {
         self.0[2] = 0;
         self
     }

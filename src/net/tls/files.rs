@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_a_pem_file_is_told_without_a_word_of_it() {
+    fn pem_error_is_reported_without_quoting_the_file() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("ca.pem");
         for (text, says) in [

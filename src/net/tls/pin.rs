@@ -70,14 +70,14 @@ mod tests {
     ];
 
     #[test]
-    fn pins_are_those_of_other_tools() {
+    fn pin_matches_openssl_output() {
         for (key, pin) in KNOWN {
             assert_eq!(Pin::of(key), Pin::parse(pin).expect(pin));
         }
     }
 
     #[test]
-    fn what_is_not_a_pin_is_told_by_its_key() {
+    fn malformed_pin_is_reported_with_its_config_key() {
         let sound = KNOWN[0].1;
         for wrong in [
             "",
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_a_list_that_is_not_empty_and_for_https() {
+    fn pin_list_must_be_non_empty_and_for_https() {
         let list = [KNOWN[0].1.into(), KNOWN[1].1.into()];
         assert_eq!(Pin::parse_all(Some(&list), true), Ok([Pin::of(b""), Pin::of(b"abc")].into()));
         assert_eq!(Pin::parse_all(None, false), Ok(Vec::new()));

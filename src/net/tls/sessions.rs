@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_are_forgotten_after_a_day() {
+    fn tls_session_is_forgotten_after_a_day() {
         static UPTIME: AtomicU64 = AtomicU64::new(1_000);
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

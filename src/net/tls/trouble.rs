@@ -159,7 +159,7 @@ impl Tls {
 
     /// What proxies say about TLS in a 400 of their own, in which `body` nothing else tells it from one of
     /// the service: nginx about client certificates, and nginx, Apache and Go about plain HTTP.
-    pub(in crate::net) fn proxys_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
+    pub(in crate::net) fn proxy_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
         let says = |words: &str| body.windows(words.len()).any(|window| window == words.as_bytes());
         if https {
             says("SSL certificate").then(|| self.client_certificate_trouble("status 400"))
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alerts_have_the_names_of_the_standard() {
+    fn alert_has_the_name_of_the_rfc() {
         for (alert, expected) in [
             (AlertDescription::HandshakeFailure, "handshake_failure"),
             (AlertDescription::UnknownCA, "unknown_ca"),
@@ -292,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn dates_have_an_end_but_no_panic() {
+    fn date_beyond_year_9999_is_capped() {
         assert_eq!(date(UnixTime::since_unix_epoch(Duration::ZERO)), "Thu, 01 Jan 1970 00:00:00 GMT");
         let far = date(UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX)));
         assert_eq!(far, "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
     #[test]
-    fn names_are_shown_without_rustls_notation() {
+    fn certificate_names_are_shown_without_rustls_notation() {
         let presented = ["DnsName(\"auth.home\")".to_string(), "IpAddress(192.0.2.1)".to_string()];
         assert_eq!(names(&presented), "auth.home, 192.0.2.1");
         assert_eq!(names(&[]), "no name at all");

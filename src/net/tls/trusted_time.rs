@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_unknown_until_told_and_then_follows_the_monotonic_clock() {
+    fn trusted_time_follows_the_monotonic_clock_once_set() {
         static UPTIME: AtomicU64 = AtomicU64::new(5_000);
         let time = TrustedTime::new(|| Instant::from_millis(UPTIME.load(Ordering::Relaxed)));
         let runs_for = |ms| UPTIME.fetch_add(ms, Ordering::Relaxed);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_no_panic() {
+    fn trusted_time_at_its_maximum_does_not_overflow() {
         static UPTIME: AtomicU64 = AtomicU64::new(0);
         let time = TrustedTime::new(|| Instant::from_millis(UPTIME.fetch_add(5_000, Ordering::Relaxed)));
         time.set(UnixTime(u64::MAX));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_board_it_runs_on_the_clock_that_nobody_sets() {
+    fn trusted_time_runs_on_the_boot_clock() {
         let time = TrustedTime::new(clock::instant);
         time.set(UnixTime(4_000_000_000));
         let now = time.now().expect("told");

@@ -146,7 +146,7 @@ impl Failure {
     }
 
     /// Whether it stands in the way of nothing, and is so long ago that another is the first again.
-    pub(super) fn is_over_and_done_with(&self, now: Instant) -> bool {
+    pub(super) fn is_obsolete(&self, now: Instant) -> bool {
         self.last.is_none() || self.over().is_some_and(|over| over + RETRY_CAP * 2 <= now)
     }
 

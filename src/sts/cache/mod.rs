@@ -67,7 +67,7 @@ pub(crate) struct TokenCache<W> {
     /// What failed for everybody.
     failure: Failure,
     /// What failed for all who want the node's own tokens, and for all who exchange.
-    of_grants: [Failure; 2],
+    grant_failures: [Failure; 2],
     jitter: Jitter,
 }
 
@@ -77,7 +77,7 @@ struct InFlight {
     /// By a configuration that is not in use any more.
     outdated: bool,
     /// Begun before somebody said that what was refused has been mended.
-    before_mend: bool,
+    before_fix: bool,
 }
 
 impl<W: PartialEq> TokenCache<W> {
@@ -88,7 +88,7 @@ impl<W: PartialEq> TokenCache<W> {
             entries: Vec::new(),
             in_flight: None,
             failure: Failure::default(),
-            of_grants: Default::default(),
+            grant_failures: Default::default(),
             jitter: Jitter::new(seed),
         }
     }
@@ -141,7 +141,7 @@ impl<W: PartialEq> TokenCache<W> {
             entry.refused = Some(now);
         }
         let wanted = entry.wanted.clone();
-        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false, before_mend: false });
+        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false, before_fix: false });
         Some(wanted)
     }
 
@@ -155,12 +155,12 @@ impl<W: PartialEq> TokenCache<W> {
         if !self.is_in_flight(wanted) {
             return Vec::new();
         }
-        let Some(InFlight { outdated, before_mend, .. }) = self.in_flight.take() else { return Vec::new() };
+        let Some(InFlight { outdated, before_fix, .. }) = self.in_flight.take() else { return Vec::new() };
         let index = self.entries.iter().position(|entry| entry.wanted == *wanted);
         match (index, result) {
             // Those who wait still do, for what comes of the new configuration.
             (Some(_), _) if outdated => Vec::new(),
-            (Some(_), Err(error)) if before_mend && error.is_permanent() => Vec::new(),
+            (Some(_), Err(error)) if before_fix && error.is_permanent() => Vec::new(),
             (Some(index), Ok(token)) if now < token.expires() => self.keep(index, token, now),
             (Some(index), Ok(_)) => {
                 let error = TokenError::Unusable { grant: wanted.grant(), flaw: InvalidTokenError::Expired };
@@ -194,7 +194,7 @@ impl<W: PartialEq> TokenCache<W> {
         if let Some(flight) = &mut self.in_flight {
             flight.outdated = true;
         }
-        (self.failure, self.of_grants) = Default::default();
+        (self.failure, self.grant_failures) = Default::default();
         let in_flight = self.in_flight.as_ref().map(|flight| &flight.wanted);
         self.entries.retain(|entry| !entry.waiters.is_empty() || in_flight == Some(&entry.wanted));
         self.entries.iter_mut().for_each(Entry::start_over);
@@ -204,20 +204,20 @@ impl<W: PartialEq> TokenCache<W> {
     /// who want it.
     pub(crate) fn forgive(&mut self) {
         if let Some(flight) = &mut self.in_flight {
-            flight.before_mend = true;
+            flight.before_fix = true;
         }
         self.failure.forgive();
-        self.of_grants.iter_mut().for_each(Failure::forgive);
+        self.grant_failures.iter_mut().for_each(Failure::forgive);
         self.entries.iter_mut().for_each(|entry| entry.failure.forgive());
     }
 
     /// What may have failed for others and stands in the way of `wanted` all the same.
-    fn of_all(&self, wanted: &Wanted) -> [&Failure; 2] {
-        [&self.failure, &self.of_grants[place(wanted.grant())]]
+    fn shared_failures(&self, wanted: &Wanted) -> [&Failure; 2] {
+        [&self.failure, &self.grant_failures[grant_index(wanted.grant())]]
     }
 
-    fn failed_for_all(&self, wanted: &Wanted, now: Instant) -> Option<Asked> {
-        self.of_all(wanted).into_iter().find_map(|failure| failure.answer(now))
+    fn shared_failure(&self, wanted: &Wanted, now: Instant) -> Option<Asked> {
+        self.shared_failures(wanted).into_iter().find_map(|failure| failure.answer(now))
     }
 
     fn is_in_flight(&self, wanted: &Wanted) -> bool {
@@ -227,7 +227,7 @@ impl<W: PartialEq> TokenCache<W> {
     /// When the entry's token is to be fetched; `None` while nobody needs it or it is of no use.
     fn due(&self, entry: &Entry<W>) -> Option<Instant> {
         let mut due = entry.needed_at()?;
-        for failure in self.of_all(&entry.wanted).into_iter().chain([&entry.failure]) {
+        for failure in self.shared_failures(&entry.wanted).into_iter().chain([&entry.failure]) {
             due = due.max(failure.over()?);
         }
         // Once it has ended it is fetched for those who ask, not before.
@@ -237,7 +237,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     fn wait(&mut self, index: usize, waiter: W, now: Instant) -> Asked {
         let entry = &self.entries[index];
-        let failed = self.failed_for_all(&entry.wanted, now).or_else(|| entry.failure.answer(now));
+        let failed = self.shared_failure(&entry.wanted, now).or_else(|| entry.failure.answer(now));
         if let Some(failed) = failed {
             return failed;
         }
@@ -254,7 +254,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     fn keep(&mut self, index: usize, token: AccessToken, now: Instant) -> Vec<(W, Asked)> {
         self.failure = Failure::default();
-        self.of_grants[place(self.entries[index].wanted.grant())] = Failure::default();
+        self.grant_failures[grant_index(self.entries[index].wanted.grant())] = Failure::default();
         let margin = (token.life() / 4).min(BEFORE_THE_END);
         let margin = margin - self.jitter.up_to(margin / 5);
         let token = Arc::new(token);
@@ -268,7 +268,7 @@ impl<W: PartialEq> TokenCache<W> {
         let concern = error.concern();
         let failure = match concern {
             Concern::Sts | Concern::Client => &mut self.failure,
-            Concern::Grant => &mut self.of_grants[place(wanted.grant())],
+            Concern::Grant => &mut self.grant_failures[grant_index(wanted.grant())],
             Concern::Wanted => &mut self.entries[index].failure,
         };
         let answer = failure.add(error, &mut self.jitter, now);
@@ -287,7 +287,7 @@ impl<W: PartialEq> TokenCache<W> {
             Some(index) => index,
             None => {
                 // What cannot be had anyway pushes nothing out.
-                if let Some(failed) = self.failed_for_all(wanted, now) {
+                if let Some(failed) = self.shared_failure(wanted, now) {
                     return Err(failed);
                 }
                 while self.lacks_room_for(wanted) {
@@ -334,7 +334,7 @@ impl<W: PartialEq> TokenCache<W> {
         entries.retain_mut(|entry| {
             let due = self.due(entry).is_some_and(|due| due <= now);
             let needed = due || !entry.waiters.is_empty() || self.is_in_flight(&entry.wanted);
-            needed || entry.held(now).is_some() || !entry.failure.is_over_and_done_with(now)
+            needed || entry.held(now).is_some() || !entry.failure.is_obsolete(now)
         });
         self.entries = entries;
     }
@@ -348,7 +348,7 @@ impl<W: PartialEq> TokenCache<W> {
 }
 
 /// Where [`TokenCache`] keeps what failed for it.
-const fn place(grant: Grant) -> usize {
+const fn grant_index(grant: Grant) -> usize {
     match grant {
         Grant::ClientCredentials => 0,
         Grant::Exchange => 1,

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::error::TokenError;
 use super::form;
-use super::form::Form;
+use super::form::FormBody;
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
@@ -25,7 +25,7 @@ use crate::clock;
 use crate::config::{Authentication, Config, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::secret_file;
-use crate::net::http::{HttpClient, Post, Response, retry_after};
+use crate::net::http::{HttpClient, HttpResponse, Post, retry_after};
 use crate::net::tls::Tls;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -62,8 +62,8 @@ enum Proof {
 }
 
 /// What is sent.
-struct Request {
-    form: Form,
+struct TokenRequest {
+    form: FormBody,
     authorization: Option<(&'static str, HeaderValue)>,
 }
 
@@ -124,7 +124,7 @@ impl StsClient {
     ) -> Result<(Result<AccessToken, TokenError>, Option<UnixTime>), TokenError> {
         let grant = wanted.grant();
         let unanswered = |trouble| TokenError::Unanswered { grant, trouble };
-        let Request { form, authorization } = self.request(wanted).map_err(|why| {
+        let TokenRequest { form, authorization } = self.request(wanted).map_err(|why| {
             unanswered(Trouble::new(TroubleKind::Setup, format_args!("the request cannot be made: {why}")))
         })?;
         // Before it is sent: a token is never thought younger than it is.
@@ -135,9 +135,9 @@ impl StsClient {
             content_type: form::CONTENT_TYPE,
             body: form.as_bytes(),
         };
-        let Response { status, headers, body } =
+        let HttpResponse { status, headers, body } =
             self.http.post(&post).map_err(|unsent| unanswered(unsent.trouble))?;
-        let response = Response { status, headers, body: Vec::new() };
+        let response = HttpResponse { status, headers, body: Vec::new() };
         let body = Zeroizing::new(body);
         let server_time = self.http.proven_time(&response);
         let subject = wanted.subject.as_ref();
@@ -145,7 +145,7 @@ impl StsClient {
             sent,
             expires_in: None,
             now: server_time.or_else(|| Some(clock::now().wall).filter(|now| *now >= clock::build_time())),
-            date: HttpClient::told_time(&response),
+            date: HttpClient::claimed_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };
         let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();
@@ -167,14 +167,14 @@ impl StsClient {
         Ok((answer.read(&expected, bounds), server_time))
     }
 
-    fn request(&self, wanted: &Wanted) -> Result<Request, KeyError> {
+    fn request(&self, wanted: &Wanted) -> Result<TokenRequest, KeyError> {
         let subject = wanted.subject.as_ref().map(|subject| subject.expose());
         let scope = wanted.scope.as_deref().unwrap_or_default();
         let texts =
             [self.proof.secret(), subject.unwrap_or_default(), scope, &self.client_id, &wanted.audience];
         let len: usize = texts.iter().map(|text| form::longest(text.len())).sum();
         // And what is the same in all of them, with room for an assertion.
-        let mut form = Form::with_capacity(len + 4096);
+        let mut form = FormBody::with_capacity(len + 4096);
         form.add("grant_type", if subject.is_some() { TOKEN_EXCHANGE } else { "client_credentials" });
         let mut authorization = None;
         match &self.proof {
@@ -200,7 +200,7 @@ impl StsClient {
             form.add("scope", scope);
         }
         form.add("audience", &wanted.audience);
-        Ok(Request { form, authorization })
+        Ok(TokenRequest { form, authorization })
     }
 
     fn offset(&self) -> i64 {

@@ -30,7 +30,7 @@ pub(crate) struct StreamingClient {
 
 /// What is asked.
 #[derive(Debug)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct StreamingRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Uri,
     pub(crate) headers: HeaderMap,
@@ -38,7 +38,7 @@ pub(crate) struct Ask<'a> {
 }
 
 /// An answer, of which the head is there.
-pub(crate) struct Answering<'a> {
+pub(crate) struct StreamingResponse<'a> {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     body: BodyReader<'static>,
@@ -46,9 +46,9 @@ pub(crate) struct Answering<'a> {
     client: &'a StreamingClient,
 }
 
-impl fmt::Debug for Answering<'_> {
+impl fmt::Debug for StreamingResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answering").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("StreamingResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -65,7 +65,7 @@ impl StreamingClient {
     ///
     /// # Errors
     /// What stood in the way of an answer.
-    pub(crate) fn ask(&self, ask: Ask<'_>) -> Result<Answering<'_>, Trouble> {
+    pub(crate) fn ask(&self, ask: StreamingRequest<'_>) -> Result<StreamingResponse<'_>, Trouble> {
         let http = &self.http;
         let end = Instant::now() + http.timeout;
         let deadline = Deadline::at(end);
@@ -74,7 +74,13 @@ impl StreamingClient {
             .map_err(|unanswered| unanswered.trouble)?;
         let (head, body) = response.into_parts();
         let body = body.into_reader();
-        Ok(Answering { status: head.status.as_u16(), headers: head.headers, body, deadline, client: self })
+        Ok(StreamingResponse {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            deadline,
+            client: self,
+        })
     }
 
     fn broken(&self, error: &ureq::Error) -> Trouble {
@@ -90,7 +96,7 @@ impl StreamingClient {
     }
 }
 
-impl Answering<'_> {
+impl StreamingResponse<'_> {
     /// Reads what there is of the body, waiting for it if need be; 0 is its end.
     ///
     /// # Errors
@@ -110,8 +116,8 @@ impl Answering<'_> {
 }
 
 /// No time-out of ureq's: the connection has its own.
-fn send(agent: &Agent, ask: Ask<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
-    let Ask { method, url, headers, body } = ask;
+fn send(agent: &Agent, ask: StreamingRequest<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
+    let StreamingRequest { method, url, headers, body } = ask;
     let mut request = Request::builder().method(method).uri(url);
     if let Some(all) = request.headers_mut() {
         *all = headers;

@@ -117,7 +117,7 @@ fn serve_udp(socket: &UdpSocket, replies: fn(&str, u16) -> Reply) {
     }
 }
 
-impl Names {
+impl NameResolver {
     /// With these files, no name server and no neighbours.
     pub(in crate::net) fn from_files(hosts: PathBuf, resolv_conf: PathBuf) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
@@ -126,13 +126,13 @@ impl Names {
     }
 }
 
-/// Names with these files, in a folder that lives as long. Neighbours are asked at that port.
+/// NameResolver with these files, in a folder that lives as long. Neighbours are asked at that port.
 fn names_with_neighbours(
     hosts: &str,
     resolv_conf: &str,
     dns_port: u16,
     mdns_port: u16,
-) -> (tempfile::TempDir, Names) {
+) -> (tempfile::TempDir, NameResolver) {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -143,7 +143,7 @@ fn names_with_neighbours(
     at("net/eth0/ifindex", "7\n");
     // Down: to neighbours, packets go as the kernel pleases.
     at("net/eth0/flags", "0x1002\n");
-    let names = Names {
+    let names = NameResolver {
         hosts: at("hosts", hosts),
         resolv_conf: at("resolv.conf", resolv_conf),
         interfaces: Interfaces(dir.path().join("net")),
@@ -156,12 +156,12 @@ fn names_with_neighbours(
     (dir, names)
 }
 
-fn names(hosts: &str, resolv_conf: &str, dns_port: u16) -> (tempfile::TempDir, Names) {
+fn names(hosts: &str, resolv_conf: &str, dns_port: u16) -> (tempfile::TempDir, NameResolver) {
     names_with_neighbours(hosts, resolv_conf, dns_port, 1)
 }
 
 /// The addresses, without the port; none whatever the reason.
-fn found(names: &Names, host: &str) -> Vec<IpAddr> {
+fn found(names: &NameResolver, host: &str) -> Vec<IpAddr> {
     let found = names.look_up(host, 7701, SOON).unwrap_or_default();
     assert!(found.iter().all(|address| address.port() == 7701), "{found:?}");
     found.iter().map(SocketAddr::ip).collect()
@@ -172,14 +172,14 @@ fn ip(text: &str) -> IpAddr {
 }
 
 #[test]
-fn addresses_stand_for_themselves() {
+fn literal_addresses_need_no_lookup() {
     let (_dir, names) = names("", "", 1);
     assert_eq!(found(&names, "192.0.2.7"), [ip("192.0.2.7")]);
     assert_eq!(found(&names, "2001:db8::7"), [ip("2001:db8::7")]);
 }
 
 #[test]
-fn the_hosts_file_comes_first_and_localhost_needs_no_server() {
+fn hosts_file_comes_first_and_localhost_is_local() {
     let hosts = "# my own\n127.0.0.1 localhost\n192.0.2.7\tauth.home Auth # the server\n2001:db8::7 auth.home\nnonsense x\n";
     let (_dir, names) = names(hosts, "", 1);
     assert_eq!(found(&names, "AUTH.home."), [ip("2001:db8::7"), ip("192.0.2.7")]);
@@ -189,7 +189,7 @@ fn the_hosts_file_comes_first_and_localhost_needs_no_server() {
 }
 
 #[test]
-fn resolv_conf_is_read_as_libc_reads_it() {
+fn resolv_conf_is_parsed_as_libc_does() {
     let (_dir, names) = names("", "", 1);
     let parse = |text| ResolvConf::parse(text, 53, &names.interfaces);
     let parsed = parse(
@@ -205,7 +205,7 @@ fn resolv_conf_is_read_as_libc_reads_it() {
 }
 
 #[test]
-fn what_cannot_be_a_name_is_not_asked_for() {
+fn invalid_host_name_is_not_queried() {
     let port = name_server(|_, _| Reply::Records(&[(A, &[192, 0, 2, 1])]));
     let (_dir, names) = names("", "nameserver 127.0.0.1", port);
     for host in ["a..b", "", &"x".repeat(64), &"x.".repeat(130), "schön.home"] {

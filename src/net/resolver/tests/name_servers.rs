@@ -1,9 +1,9 @@
-//! Names that name servers answer for.
+//! NameResolver that name servers answer for.
 
 use super::*;
 
 #[test]
-fn a_name_server_is_asked_for_both_kinds_of_address() {
+fn name_server_is_queried_for_a_and_aaaa() {
     const SIX: &[u8] = &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
     let port = name_server(|name, kind| match (name, kind) {
         // A CNAME's data is a name, whose four bytes must not be taken for an address.
@@ -18,14 +18,14 @@ fn a_name_server_is_asked_for_both_kinds_of_address() {
 }
 
 #[test]
-fn a_name_with_more_addresses_than_are_tried_has_some() {
+fn name_with_many_addresses_yields_eight() {
     let port = name_server(|_, kind| if kind == A { Reply::Many(29) } else { Reply::Records(&[]) });
     let (_dir, names) = names("", "nameserver 127.0.0.1", port);
     assert_eq!(found(&names, "crowd.home").len(), 8);
 }
 
 #[test]
-fn a_short_name_is_tried_in_the_search_domains_first() {
+fn short_name_is_tried_in_search_domains_first() {
     let port = name_server(|name, kind| match (name, kind) {
         ("auth.lan", A) => Reply::Records(&[(A, &[192, 0, 2, 3])]),
         ("auth.lan", _) => Reply::Records(&[]),
@@ -36,7 +36,7 @@ fn a_short_name_is_tried_in_the_search_domains_first() {
 }
 
 #[test]
-fn a_server_that_fails_or_lies_is_passed_over() {
+fn failing_or_forging_name_server_is_passed_over() {
     let port = name_server(|name, kind| match (name, kind) {
         ("forged.home", A) => Reply::Forged,
         ("half.home", A) => Reply::Records(&[(A, &[192, 0, 2, 4])]),
@@ -53,7 +53,7 @@ fn a_server_that_fails_or_lies_is_passed_over() {
 }
 
 #[test]
-fn without_a_name_server_the_machine_itself_is_asked() {
+fn missing_name_server_falls_back_to_localhost() {
     let port = name_server(|_, _| Reply::Records(&[(A, &[192, 0, 2, 8])]));
     let (_dir, names) = names("", "", port);
     assert_eq!(found(&names, "auth.home")[0], ip("192.0.2.8"));
@@ -62,7 +62,7 @@ fn without_a_name_server_the_machine_itself_is_asked() {
 }
 
 #[test]
-fn an_answer_that_was_cut_off_is_asked_for_over_tcp() {
+fn truncated_answer_is_queried_again_over_tcp() {
     let port =
         name_server(
             |_, kind| {
@@ -74,7 +74,7 @@ fn an_answer_that_was_cut_off_is_asked_for_over_tcp() {
 }
 
 #[test]
-fn addresses_that_lead_nowhere_are_none() {
+fn unusable_addresses_are_dropped() {
     let port = name_server(|_, kind| match kind {
         A => Reply::Records(&[(A, &[0, 0, 0, 0]), (A, &[224, 0, 0, 251])]),
         // fe80::1, and nobody says on which link.

@@ -1,9 +1,9 @@
-//! Names that neighbours answer for.
+//! NameResolver that neighbours answer for.
 
 use super::*;
 
 #[test]
-fn neighbours_are_asked_for_local_names_before_the_name_server() {
+fn local_names_are_queried_by_mdns_before_dns() {
     let dns = name_server(|name, kind| match (name, kind) {
         ("auth.local" | "old.local", A) => Reply::Records(&[(A, &[192, 0, 2, 1])]),
         _ => Reply::Code(3),
@@ -20,7 +20,7 @@ fn neighbours_are_asked_for_local_names_before_the_name_server() {
 }
 
 #[test]
-fn a_neighbours_answer_counts_only_from_the_port_it_listens_at() {
+fn mdns_answer_from_other_port_is_ignored() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let port = socket.local_addr().expect("an address").port();
     thread::spawn(move || {
@@ -40,7 +40,7 @@ fn a_neighbours_answer_counts_only_from_the_port_it_listens_at() {
 }
 
 #[test]
-fn only_interfaces_that_are_up_and_reach_neighbours_are_asked() {
+fn mdns_uses_interfaces_that_are_up_and_multicast() {
     let dir = tempfile::tempdir().expect("a folder");
     for (name, index, flags) in [
         ("wlan0", "3", "0x1003"),

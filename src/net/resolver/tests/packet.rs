@@ -10,7 +10,7 @@ fn question() -> Question {
 }
 
 #[test]
-fn only_the_answer_to_our_question_is_one() {
+fn answer_must_match_id_and_question() {
     let sound = reply_to(question().as_bytes(), 0, &[(A, &[192, 0, 2, 1])]);
     assert!(question().is_answered_by(&sound));
     let changed = |at: usize, to: u8| {
@@ -27,9 +27,9 @@ fn only_the_answer_to_our_question_is_one() {
     assert!(!question().is_answered_by(&sound[..20]));
 }
 
-/// Names that make a reader which follows pointers panic, hang or grow without end.
+/// NameResolver that make a reader which follows pointers panic, hang or grow without end.
 #[test]
-fn names_that_point_nowhere_are_stepped_over() {
+fn malformed_names_are_skipped() {
     let long: Vec<u8> = [&[63][..], &[b'a'; 63], &[0xc0, 12]].concat();
     for name in [&[0xff, 0xff][..], &[0xc0, 0x0c], &long, &[0xc0], &[63, b'a'], &[0x80, 0], &[]] {
         let header = [0, 7, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
@@ -45,13 +45,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_packet_upsets_the_reader(packet in prop::collection::vec(any::<u8>(), 0..512)) {
+    fn arbitrary_packet_does_not_panic(packet in prop::collection::vec(any::<u8>(), 0..512)) {
         let _ = question().is_answered_by(&packet);
         let _ = packet::addresses(&packet);
     }
 
     #[test]
-    fn a_damaged_answer_gives_at_most_what_stood_in_it(
+    fn damaged_answer_yields_no_extra_addresses(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         cut in any::<prop::sample::Index>(),
     ) {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once() {
+fn unreachable_sts_is_retried_once_for_all_with_backoff() {
     let (mut cache, a, b) = (TokenCache::new(4), plain("a"), plain("b"));
     let mut now = at(0);
     cache.ask(&b, 2, now);
@@ -32,7 +32,7 @@ fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once()
 }
 
 #[test]
-fn a_clock_that_is_not_set_is_looked_at_again_soon_and_lengthens_no_delay() {
+fn unset_clock_is_retried_soon_without_backoff() {
     let (mut cache, a) = (TokenCache::new(4), plain("a"));
     for i in 0..20 {
         assert_eq!(cache.ask(&a, 1, at(5 * i)), Asked::Waiting, "{i}");
@@ -48,7 +48,7 @@ fn a_clock_that_is_not_set_is_looked_at_again_soon_and_lengthens_no_delay() {
 }
 
 #[test]
-fn a_token_outlives_the_sts_as_long_as_it_is_good() {
+fn token_is_served_during_sts_outage_until_it_expires() {
     let (mut cache, a) = (TokenCache::new(5), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
     cache.ask(&a, 0, at(1));
@@ -64,7 +64,7 @@ fn a_token_outlives_the_sts_as_long_as_it_is_good() {
 }
 
 #[test]
-fn retry_after_is_honoured() {
+fn retry_after_delays_the_next_request() {
     let (mut cache, a) = (TokenCache::new(6), plain("a"));
     for error in [failed(429, Some(S(60))), failed(503, Some(S(60)))] {
         cache.start_over();
@@ -76,7 +76,7 @@ fn retry_after_is_honoured() {
 }
 
 #[test]
-fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
+fn refused_client_is_not_retried_until_reconfigured() {
     let (mut cache, a, b) = (TokenCache::new(7), plain("a"), plain("b"));
     cache.ask(&a, 1, at(0));
     let told = fetch(&mut cache, &a, Err(refused(401, "invalid_client")), at(0));
@@ -90,7 +90,7 @@ fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
 }
 
 #[test]
-fn a_grant_that_the_client_has_no_leave_for_stands_in_the_way_of_no_other_grant() {
+fn refused_grant_does_not_block_the_other_grant() {
     let (own, other, x) = (plain("a"), plain("b"), exchange("a", "s"));
     for (denied, denied_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
         let mut cache = TokenCache::new(7);
@@ -114,7 +114,7 @@ fn a_grant_that_the_client_has_no_leave_for_stands_in_the_way_of_no_other_grant(
 }
 
 #[test]
-fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_mended() {
+fn permanent_refusal_is_retried_after_forgive() {
     for status in [401, 400] {
         let (mut cache, a) = (TokenCache::new(1), plain("a"));
         assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
@@ -134,7 +134,7 @@ fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_m
 }
 
 #[test]
-fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
+fn refusal_in_flight_before_forgive_is_not_permanent() {
     let (mut cache, a) = (TokenCache::new(1), plain("a"));
     assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
     assert_eq!(cache.next_request(at(0)).as_ref(), Some(&a));
@@ -151,7 +151,7 @@ fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
 }
 
 #[test]
-fn what_is_refused_for_one_audience_stands_in_the_way_of_no_other() {
+fn refusal_of_one_audience_does_not_block_another() {
     for (error, permanent) in [
         (refused(400, "invalid_client"), true),
         (refused(400, "invalid_scope"), false),

@@ -59,7 +59,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_in_whatever_order(seed: u64, ops in prop::collection::vec(op(), 1..200)) {
+    fn invariants_hold_for_any_sequence_of_operations(seed: u64, ops in prop::collection::vec(op(), 1..200)) {
         let wanted: Vec<Wanted> = (0..6)
             .map(|i| if i < 3 { plain(&format!("{i}")) } else { exchange("x", &format!("{i}")) })
             .collect();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
+fn exchanged_tokens_never_evict_own_tokens() {
     let mut cache = TokenCache::new(14);
     for i in 0..16 {
         with(&mut cache, &plain(&format!("own-{i}")), i, S(300), at(0));
@@ -25,7 +25,7 @@ fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
 }
 
 #[test]
-fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
+fn expired_unused_entry_is_dropped_with_its_subject() {
     let mut cache = TokenCache::new(18);
     with(&mut cache, &exchange("a", "good"), 1, S(600), at(0));
     with(&mut cache, &exchange("a", "ends"), 2, S(300), at(0));
@@ -47,7 +47,7 @@ fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
 }
 
 #[test]
-fn what_comes_to_nothing_pushes_no_good_token_out() {
+fn failed_requests_evict_no_good_token() {
     let mut cache = TokenCache::new(17);
     for i in 0..40 {
         with(&mut cache, &exchange("a", &format!("good-{i}")), i, S(300), at(0));
@@ -74,7 +74,7 @@ fn what_comes_to_nothing_pushes_no_good_token_out() {
 }
 
 #[test]
-fn long_subjects_and_waiters_are_bounded_too() {
+fn long_subjects_and_waiters_are_bounded() {
     let mut cache = TokenCache::new(15);
     let long = |i: u32| exchange("a", &format!("{i:08192}"));
     let full = (0..40).find(|i| cache.ask(&long(*i), 0, at(0)) == Asked::Full);
