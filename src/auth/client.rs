@@ -1,4 +1,4 @@
-//! One validation: what is asked, of whom, and what is kept out of the answer.
+//! The client that asks the auth service, or the command center in its place, whether the node is valid.
 
 use std::fmt;
 
@@ -16,27 +16,27 @@ use crate::files::credential::Credential;
 use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
 use crate::net::tls::Tls;
 
-/// Asks one service whether a node is valid.
+/// A client of the one service that decides whether a node is valid.
 pub struct AuthClient {
     pub(super) http: HttpClient,
     pub(super) endpoint: String,
     mode: AuthMode,
 }
 
-/// How it asks.
+/// The service that is asked, and the credential that is shown to it.
 enum AuthMode {
-    /// On behalf of an app.
+    /// The auth service, by the key of an app.
     App { service_id: String, app_id: String, app_key: Zeroizing<Vec<u8>> },
-    /// With nothing but the node's own credential.
+    /// The command center, by the node's own credential.
     CommandCenter,
 }
 
-/// What came of one call.
+/// The result of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// What it means for the node.
+    /// The meaning of the result for the node.
     pub answer: Answer,
-    /// When the server says it answered, if it was proved over TLS who it is.
+    /// The server's clock at the time of its answer. Only known if the server authenticated itself by TLS.
     pub server_time: Option<UnixTime>,
 }
 
@@ -53,8 +53,8 @@ impl fmt::Debug for AuthClient {
 }
 
 impl AuthClient {
-    /// A client for the service `config` names. `tls` is used when its URL is `https`; `app_key` is
-    /// used when an app asks, and must be visible ASCII.
+    /// Makes a client of the service that `config` names. It uses `tls` when the URL is `https`. It uses
+    /// `app_key`, which must be visible ASCII, when an app asks.
     #[must_use]
     pub fn new(config: &Config, tls: Tls, app_key: Zeroizing<Vec<u8>>) -> Self {
         let http = HttpClient::new(&config.auth_url, config.connect_timeout, config.request_timeout, tls);
@@ -68,15 +68,15 @@ impl AuthClient {
         Self { http, endpoint, mode }
     }
 
-    /// Asks whether the node with this credential is valid. Returns within the configured
-    /// time-outs, whatever the network does.
+    /// Asks whether the node with this credential is valid. Returns within the configured time-outs.
     #[must_use]
     pub fn validate(&self, credential: &Credential) -> Reply {
         self.ask(credential).map_or_else(Reply::from, |response| self.conclude(&response, credential))
     }
 
-    /// Asks only whether the service has time. Only where nobody is there, or says nothing for long, is that
-    /// told; all else is for a call to find out.
+    /// Asks only whether the service answers. The result is inconclusive if nobody answers in time; every
+    /// other answer, even an error, counts as [`Answer::Reachable`], because only a validation can tell what
+    /// is wrong.
     #[must_use]
     pub fn probe(&self) -> Reply {
         self.http
@@ -98,14 +98,15 @@ impl AuthClient {
 
     fn ask(&self, credential: &Credential) -> Result<HttpResponse, Trouble> {
         let Credential { node_id, node_key } = credential;
-        // Checked long before: neither can hold what has no place there.
+        // Cannot happen: the configuration and the credential file allow only characters that a header takes.
         let unfit =
             || Trouble::new(TroubleKind::RequestRefused, format_args!("the request cannot be put together"));
         match &self.mode {
             AuthMode::App { service_id, app_id, app_key } => {
                 let request =
                     ValidateRequest { node_id: node_id.as_str(), node_key: node_key.expose(), service_id };
-                // Room for all of it at once: a buffer that grows leaves copies of the key behind.
+                // A buffer that grows leaves unwiped copies of the key behind, so it gets its full size at
+                // once.
                 let mut body = Zeroizing::new(Vec::with_capacity(2048));
                 serde_json::to_writer(&mut *body, &request).map_err(|_| unfit())?;
                 let id = HeaderValue::from_str(app_id).map_err(|_| unfit())?;
@@ -132,8 +133,8 @@ impl AuthClient {
         }
     }
 
-    /// Whether the server sends one of our keys back: the real one echoes what it did not
-    /// understand, and what it says is shown to everyone.
+    /// Whether the server repeats one of our keys. The real auth service echoes requests that it cannot
+    /// parse, and its reasons are shown in the log and the status file.
     fn repeats_a_key(&self, body: &[u8], credential: &Credential) -> bool {
         let unescaped = unescaped(body);
         let holds = |key: &[u8]| [body, &unescaped].iter().any(|b| b.windows(key.len()).any(|w| w == key));
@@ -145,7 +146,7 @@ impl AuthClient {
     }
 }
 
-/// JSON with its escapes undone, as far as they can be part of a key.
+/// Undoes JSON escapes as far as a key can contain them.
 fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut text = Zeroizing::new(Vec::with_capacity(json.len()));
     let mut rest = json;
@@ -155,7 +156,7 @@ fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
             (b'\\', [b'u', a, b, c, d, after @ ..]) => {
                 let digits = [*a, *b, *c, *d];
                 let code = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
-                // Beyond ASCII there is nothing of a key.
+                // A key is ASCII, so any other character only has to be different from all of its characters.
                 text.push(code.unwrap_or_default());
                 rest = after;
             }
@@ -188,7 +189,7 @@ mod tests {
         HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
     }
 
-    /// A client by a configuration with this in it.
+    /// A client with these lines in its configuration.
     fn client(whom: &str) -> AuthClient {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("config.json");

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! Entry points for the fuzz targets: see [`crate::fuzzing`].
 
 use std::net::TcpStream;
 
@@ -11,7 +11,7 @@ impl AuthClient {
         self.conclude(response, credential)
     }
 
-    /// `validate`, but over a connection that is open already.
+    /// `validate` over a connection that is already open.
     pub(crate) fn validate_over(&self, stream: TcpStream, credential: &Credential) -> Reply {
         let post = Post { url: &self.endpoint, headers: &[], content_type: JSON, body: b"{}" };
         self.http

@@ -1,4 +1,4 @@
-//! What an answer means for the node (jarvis-auth-wire.md, "What follows from it").
+//! The meaning of an answer for the node (jarvis-auth-wire.md, "What follows from it").
 
 use std::fmt;
 use std::time::SystemTime;
@@ -15,7 +15,7 @@ use crate::net::http::{HttpResponse, retry_after};
 
 const NOT_SHOWN: &str = "not shown: the answer repeats a key";
 
-/// The same answer without the text the server put into it.
+/// Removes the text that the server put into the answer.
 pub(super) fn withheld(answer: Answer) -> Answer {
     match answer {
         Answer::Rejected(_) => Answer::Rejected(Text::format(format_args!("({NOT_SHOWN})"))),
@@ -24,8 +24,8 @@ pub(super) fn withheld(answer: Answer) -> Answer {
     }
 }
 
-/// The rules of the verdict (jarvis-auth-wire.md, "What follows from it"): only a 200 with
-/// `valid:false` is a denial, a 401 is about the app key, and all else says nothing of the node.
+/// Judges an answer of the auth service (jarvis-auth-wire.md, "What follows from it"). Only a 200 with
+/// `valid:false` is a rejection. A 401 is about the app key. Every other answer says nothing about the node.
 pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
         200 => match json::object::<ValidateResponse>(&response.body) {
@@ -42,8 +42,9 @@ pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now
     }
 }
 
-/// The same at the command center (jarvis-auth-wire.md, "How nodes are used around it"): there a 401
-/// carries the auth service's reason, but also the news that it could not be asked.
+/// Judges an answer of the command center (jarvis-auth-wire.md, "How nodes are used around it"). Its 401
+/// carries either the auth service's reason for a rejection, or the news that the auth service could not be
+/// asked.
 pub(super) fn judge_heartbeat(response: &HttpResponse, repeats_a_key: bool, now: SystemTime) -> Answer {
     match response.status {
         200 => match json::object::<HeartbeatResponse>(&response.body) {
@@ -77,7 +78,7 @@ fn not_understood(response: &HttpResponse, now: SystemTime) -> Answer {
     inconclusive(response, now, TroubleKind::NotUnderstood, reason)
 }
 
-/// What a status means that is no verdict, whoever was asked.
+/// Explains a status that is no verdict, from either service.
 fn no_verdict(response: &HttpResponse, now: SystemTime) -> Answer {
     let status = response.status;
     let because = |kind, reason: fmt::Arguments<'_>| inconclusive(response, now, kind, reason);
@@ -259,7 +260,7 @@ mod tests {
     #[test]
     fn server_reason_is_bounded_and_printable() {
         let body = format!(r#"{{"valid":false,"reason":"a\nb{}"}}"#, "x".repeat(1000));
-        let Answer::Rejected(reason) = judged(200, &body) else { panic!("not denied") };
+        let Answer::Rejected(reason) = judged(200, &body) else { panic!("not rejected") };
         assert!(reason.as_str().starts_with("a bx") && reason.as_str().len() <= 200, "{reason}");
     }
 

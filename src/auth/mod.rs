@@ -1,5 +1,5 @@
-//! The question whether the node is valid: to the auth service by the app's key, or to the command center by the
-//! node's own.
+//! Validation of the node: by the auth service with an app's key, or by the command center with the node's
+//! own.
 
 mod client;
 mod delivered;

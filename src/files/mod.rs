@@ -1,4 +1,4 @@
-//! The files of the node: how they survive a power cut, what they hold, and who may read them.
+//! The node's files: their formats, who may read them, and how they survive a power cut.
 
 pub mod credential;
 pub(crate) mod credential_file;

@@ -1,6 +1,6 @@
-//! What the node remembers from one boot to the next, besides its credential: which board it is on, and
-//! when a verified server last showed. Written when the first good verdict comes and then at most once
-//! a day, since cards wear out.
+//! Facts that the node keeps across boots, besides its credential: the board it runs on, and a time that has
+//! passed. The file is written at the first acceptance and then at most once a day, because SD cards wear
+//! out.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 use super::durable;
 use crate::clock;
 
-/// Seconds between two writings of what only moves on.
+/// In seconds. The least time between two writes of the passed time.
 const A_DAY: u64 = 86_400;
 
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeState {
-    /// Serial number of the board the node was last accepted on.
+    /// The serial number of the board on which the node was last accepted.
     #[serde(default)]
     pub board: Option<String>,
-    /// A moment that has passed, in seconds since 1970: a server whose certificate was found good said
-    /// so, and the board's own clock too.
+    /// A time that has passed, in seconds since 1970, by both the clock of a server with a valid certificate
+    /// and the board's own.
     #[serde(default)]
     pub passed: Option<u64>,
 }
 
-/// What a validation showed that is worth remembering.
+/// The result of a validation, as far as it is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed {
     /// Whether the node was accepted.
     pub accepted: bool,
-    /// The verified server's clock.
+    /// The authenticated server's clock.
     pub server_time: Option<UnixTime>,
-    /// The board's.
+    /// The board's clock.
     pub wall: UnixTime,
 }
 
 impl NodeState {
-    /// Reads the file at `path`; one that is not there or damaged remembers nothing.
+    /// Reads the file at `path`. A missing or damaged file counts as empty.
     #[must_use]
     pub fn load(path: &Path) -> Self {
         durable::read_json(path).unwrap_or_else(|e| {
@@ -54,16 +54,16 @@ impl NodeState {
     /// Replaces the file at `path`.
     ///
     /// # Errors
-    /// When its folder is missing or cannot be written to.
+    /// When its folder is missing or not writable.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         durable::replace(path, &serde_json::to_vec(self)?)
     }
 
-    /// The state after `shown` on the board `serial`, where that is worth a writing.
+    /// The state after `shown` on the board `serial`; `None` if it is not worth a write.
     #[must_use]
     pub fn after(&self, shown: Observed, serial: Option<&str>) -> Option<Self> {
-        // Both clocks must have come so far: one of them alone may be years ahead, and what is kept
-        // here would then keep the node waiting for years.
+        // Both clocks must have passed it: if only one did, and were years ahead, the node would wait for
+        // years.
         let passed = shown.server_time.map(|server| server.0.min(shown.wall.0));
         let later =
             passed.filter(|passed| self.passed.is_none_or(|kept| kept.saturating_add(A_DAY) <= *passed));
@@ -74,27 +74,27 @@ impl NodeState {
         })
     }
 
-    /// Before this the clock is not set.
+    /// A clock before this time is not set.
     #[must_use]
     pub fn clock_floor(&self) -> UnixTime {
         clock::build_time().max(UnixTime(self.passed.unwrap_or_default()))
     }
 
-    /// Whether this state was made on another board than `serial`. Boards without a number are not
-    /// told apart.
+    /// Whether this state belongs to another board than `serial`. Boards without a serial number are not
+    /// distinguished.
     #[must_use]
     pub fn is_of_another_board(&self, serial: Option<&str>) -> bool {
         matches!((self.board.as_deref(), serial), (Some(kept), Some(here)) if kept != here)
     }
 }
 
-/// This board's serial number; `None` where there is none, as on a laptop.
+/// This board's serial number; `None` if it has none, like a laptop.
 #[must_use]
 pub fn board_serial() -> Option<String> {
     parse_serial(&fs::read("/proc/device-tree/serial-number").ok()?)
 }
 
-/// A device tree's text ends with a NUL. A number of zeros is one that the firmware did not fill in.
+/// Text in a device tree ends with a NUL. A serial number of zeros was not set by the firmware.
 pub(crate) fn parse_serial(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\0').trim();
     let sound = !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());

@@ -1,5 +1,4 @@
-//! The board's LED as an embedded-hal output pin: through /dev/gpiomem where Raspberry Pi OS
-//! offers it, else through the GPIO character device, or as an LED of the kernel's own.
+//! The board's LED as an embedded-hal output pin: a GPIO pin, or an LED of the kernel.
 
 #[cfg(target_os = "linux")]
 mod gpio;
@@ -11,7 +10,7 @@ use thiserror::Error;
 
 use crate::config::Led;
 
-/// Why an LED cannot be had or set.
+/// The reason why an LED cannot be opened or set.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct LedError(String);
@@ -22,7 +21,7 @@ impl embedded_hal::digital::Error for LedError {
     }
 }
 
-/// Any of the ways to an LED.
+/// A pin of any of these kinds.
 pub struct BoardPin(Box<dyn OutputPin<Error = LedError>>);
 
 impl ErrorType for BoardPin {
@@ -39,10 +38,10 @@ impl OutputPin for BoardPin {
     }
 }
 
-/// A lamp on the LED that `led` names; `None` when it names none.
+/// Opens the LED that `led` names; `None` if it names none.
 ///
 /// # Errors
-/// A sentence about what stands in the way.
+/// A sentence about the cause.
 pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, LedError> {
     let (pin, lit_level) = match led {
         Led::None => return Ok(None),

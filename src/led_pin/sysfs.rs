@@ -1,4 +1,4 @@
-//! An LED of the kernel's own (jarvis-auth-wire.md, "How nodes are used around it").
+//! An LED of the kernel (jarvis-auth-wire.md, "How nodes are used around it").
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use embedded_hal::digital::{ErrorType, OutputPin};
 
 use super::LedError;
 
-/// An LED that a kernel driver owns: taken from its trigger, and given back when dropped.
+/// An LED of a kernel driver. Its trigger is disabled while it is in use, and restored when this is dropped.
 #[derive(Debug)]
 pub(super) struct SysfsLed {
     folder: PathBuf,
@@ -15,7 +15,7 @@ pub(super) struct SysfsLed {
 }
 
 impl SysfsLed {
-    /// Takes the LED of that name over, dark.
+    /// Takes over the LED with this name, dark.
     pub(super) fn take(name: &str) -> Result<Self, LedError> {
         Self::take_at(&Path::new("/sys/class/leds").join(name))
     }
@@ -40,8 +40,8 @@ impl SysfsLed {
     }
 }
 
-/// The one in brackets, as in `none [mmc0] timer`. `none` is what a run that was killed left
-/// behind; then it is `default-on` (jarvis-auth-wire.md).
+/// The active trigger, in brackets: `none [mmc0] timer`. `none` is left by a run that was killed; then the
+/// trigger is `default-on` (jarvis-auth-wire.md).
 fn trigger_to_restore(triggers: &str) -> &str {
     triggers
         .split_ascii_whitespace()
@@ -66,7 +66,7 @@ impl OutputPin for SysfsLed {
 
 impl Drop for SysfsLed {
     fn drop(&mut self) {
-        // Nothing is left to be done about a failure here.
+        // A failure cannot be handled here.
         let _ = fs::write(self.folder.join("trigger"), &self.trigger_before);
     }
 }

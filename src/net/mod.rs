@@ -1,4 +1,7 @@
-//! Everything between a URL and an answer: names, addresses, connections, TLS and HTTP.
+//! HTTP over TLS to one service, with name resolution, connections and certificate checks of its own.
+//!
+//! A module imports only from those before it: `waiting`, `service_url`, `dial`, `transport`, `resolver`,
+//! `reach`, `tls`, `http`.
 
 mod dial;
 pub(crate) mod http;

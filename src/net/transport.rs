@@ -1,5 +1,5 @@
-//! A connection that is open already, as ureq wants one: name and address are settled before
-//! ureq is asked, by parts of this program that can say what went wrong.
+//! Hands ureq a connection that is already open. This program resolves names and connects by itself, so that
+//! it can explain what failed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -17,10 +17,10 @@ use ureq::unversioned::transport::{
 
 use super::waiting::until_ready;
 
-/// No wait is longer, whatever ureq allows: a whole request ends well before.
+/// An upper limit for every wait; requests end well before.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// Until when a connection is waited for. Whoever uses it can put that off, while it is in use.
+/// The end of a request. The request can be extended while its connection is in use.
 #[derive(Clone, Debug)]
 pub(super) struct Deadline(Arc<Mutex<Instant>>);
 
@@ -38,7 +38,7 @@ impl Deadline {
     }
 }
 
-/// Hands one open, non-blocking connection over.
+/// A connector that hands over one open, non-blocking connection.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
     stream: Mutex<Option<TcpStream>>,
@@ -46,7 +46,7 @@ pub(super) struct OpenConnection {
 }
 
 impl OpenConnection {
-    /// Nothing is waited for beyond `end`.
+    /// No operation waits beyond `end`.
     pub(super) const fn new(stream: TcpStream, end: Deadline) -> Self {
         Self { stream: Mutex::new(Some(stream)), end }
     }
@@ -76,8 +76,8 @@ pub(super) struct Connection {
     end: Deadline,
 }
 
-/// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all and not beyond
-/// `end`: TLS reads many times within one time-out of ureq's.
+/// Runs `io`, and waits for the socket whenever it would block, up to `timeout` in total and not beyond
+/// `end`: TLS reads many times within one of ureq's time-outs.
 fn io_within(
     stream: &TcpStream,
     flags: PollFlags,
@@ -85,14 +85,14 @@ fn io_within(
     end: Instant,
     mut io: impl FnMut() -> io::Result<usize>,
 ) -> Result<usize, ureq::Error> {
-    // ureq makes a second of no time left, and another for each byte of a trickle.
+    // ureq turns a time-out of zero into one of a second, for each byte that trickles in.
     if timeout.after.is_zero() {
         return Err(ureq::Error::Timeout(timeout.reason));
     }
     let patience = timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
     let end = end.min(Instant::now() + patience);
     loop {
-        // Looked at each time: a peer that drips always has another byte to read.
+        // Checked in each round, because a slow peer always has another byte to read.
         if Instant::now() >= end {
             return Err(ureq::Error::Timeout(timeout.reason));
         }
@@ -132,7 +132,7 @@ impl Transport for Connection {
         let Self { stream, buffers, end } = self;
         let buffer = buffers.input_append_buf();
         if buffer.is_empty() {
-            // To read nothing into it would look like the end of the connection.
+            // A read into an empty buffer would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
         let amount = io_within(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
@@ -141,7 +141,7 @@ impl Transport for Connection {
     }
 
     fn is_open(&mut self) -> bool {
-        // No connection is used twice.
+        // A connection serves one request only.
         false
     }
 }
@@ -152,7 +152,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Stands where ureq would look a name up.
+/// Replaces ureq's resolver, because the connection is already open.
 #[derive(Debug)]
 pub(super) struct NoLookup;
 

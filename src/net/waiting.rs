@@ -1,4 +1,4 @@
-//! Waiting for sockets up to a moment, undisturbed by signals.
+//! Waits for sockets until a deadline, without interruption by signals.
 
 use std::io;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, Timespec, poll};
 use rustix::io::Errno;
 
-/// Waits until one of `sockets` is ready or has failed; `false` when it was `end` before that.
+/// Waits until one of `sockets` is ready or has failed. Returns false at `end`.
 ///
 /// # Errors
 /// When the system cannot wait.
@@ -16,7 +16,7 @@ pub(super) fn until_ready(sockets: &mut [PollFd<'_>], end: Instant) -> io::Resul
         let timeout = Timespec::try_from(left).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         match poll(sockets, Some(&timeout)) {
             Ok(ready) => return Ok(ready > 0),
-            // A signal, which is the main thread's business.
+            // The main thread handles signals.
             Err(Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }

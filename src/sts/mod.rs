@@ -1,5 +1,5 @@
-//! Tokens for the other services, from their security token service (STS): what is wanted, what came of
-//! asking for it, and how long that is good for (arp-wire.md, "Token requests" and "Token answers").
+//! Access tokens for other services, from their security token service (STS): which one is wanted, the
+//! request for it, and how long the answer can be used (arp-wire.md, "Token requests" and "Token answers").
 
 mod answer;
 mod cache;

@@ -1,5 +1,5 @@
-//! A token that came back, checked as far as those who carry it can: it is shown to others only if they can be
-//! expected to take it, and for no longer than that.
+//! Checks on an issued token, as far as its bearer can make them: a token is only handed out if services can
+//! be expected to accept it, and only for that long.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -13,15 +13,15 @@ use super::error::InvalidTokenError;
 use super::jwt;
 use super::jwt::Seconds;
 
-/// What services take a signature by: nothing without one, and nothing by a secret that they would share.
+/// The algorithms that services accept: no unsigned tokens, and no shared secrets.
 const ALGORITHMS: [&str; 11] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
-/// Types of token that are not for services (Keycloak's names).
+/// Types of token that are not for services, by Keycloak's names.
 const NOT_FOR_SERVICES: [&str; 3] = ["ID", "Refresh", "Offline"];
-/// How far apart the clocks of an STS and a service may be: what ARP services allow.
+/// In seconds. Allowed difference between the clocks of an STS and a service, as in ARP services.
 const SKEW: u64 = 60;
 
-/// An access token of ours. Wiped when dropped; shows only its length.
+/// An access token. It is wiped when dropped and shows only its length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
     text: Zeroizing<Box<str>>,
@@ -31,38 +31,39 @@ pub struct AccessToken {
     ends_with_subject: bool,
 }
 
-/// What a token must say to be of use.
+/// The claims that a usable token must have.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Who issues it, to the letter.
+    /// The issuer, compared byte by byte.
     pub issuer: &'a str,
-    /// Whom it is to be shown to.
+    /// The service that the token is for.
     pub audience: &'a str,
-    /// The clients it may have been issued to; any if there are none.
+    /// The clients that it may be issued to; any if the list is empty.
     pub azp: &'a [Box<str>],
 }
 
-/// What is known about how long a token lives, besides what it says itself.
+/// Limits to the life of a token besides its own claims.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// The moment before it was asked for.
+    /// The moment before its request.
     pub(super) sent: Instant,
-    /// What its issuer said about it.
+    /// `expires_in` in the answer.
     pub(super) expires_in: Option<Duration>,
-    /// The time by the clock of its issuer or else of this board; `None` where neither is known.
+    /// The time, by the issuer's clock or else by this board's; `None` if both are unknown.
     pub(super) now: Option<UnixTime>,
-    /// The time that its issuer's server says it is, proved or not: enough to tell an old token by, since a
-    /// wrong one can only shorten what is left of it.
+    /// The issuer's `Date`, authenticated or not. It reveals an old token, and a wrong date can only shorten
+    /// the life that is left.
     pub(super) date: Option<UnixTime>,
-    /// When the token it was exchanged for expires, by its issuer's clock.
+    /// The expiry of the subject token, by its issuer's clock.
     pub(super) subject_expires: Option<UnixTime>,
 }
 
 impl AccessToken {
-    /// Checks `text`: form, algorithm, issuer, audience, holder and dates. Signatures are for services to check.
+    /// Checks the form, algorithm, issuer, audience, holder and dates of `text`. The signature is for
+    /// services to check.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why it cannot be used.
     pub(super) fn check(
         text: Zeroizing<Box<str>>,
         expected: &Expected<'_>,
@@ -87,9 +88,9 @@ impl AccessToken {
             return Err(InvalidTokenError::Holder(azp));
         }
         let Seconds(exp) = claims.exp.ok_or(InvalidTokenError::NoExpiry)?;
-        // The issuer's own clock where the token tells it: this board's may be anywhere.
+        // The token's own issue date comes first, because this board's clock may be wrong.
         let issued = claims.iat.map(|Seconds(iat)| UnixTime(iat)).or(bounds.now);
-        // What is handed out from a store of old ones has lived for a while by then.
+        // An STS that hands out a cached token issued it some time ago.
         let UnixTime(issued) = issued.max(bounds.date).ok_or(InvalidTokenError::Undated)?;
         if claims.nbf.is_some_and(|Seconds(nbf)| nbf > issued.saturating_add(SKEW)) {
             return Err(InvalidTokenError::NotYetValid);
@@ -107,7 +108,7 @@ impl AccessToken {
         }
         let mut fingerprint = String::with_capacity(16);
         for byte in digest(&SHA256, text.as_bytes()).as_ref().iter().take(8) {
-            // Cannot fail: a string takes what there is memory for.
+            // Writing to a string cannot fail.
             let _ = write!(fingerprint, "{byte:02x}");
         }
         Ok(Self {
@@ -119,37 +120,37 @@ impl AccessToken {
         })
     }
 
-    /// The token itself: only for the service it was issued for.
+    /// The token itself. Send it only to the service it was issued for.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// Tells it from others without showing it: the first 8 bytes of its SHA-256, in hexadecimal.
+    /// Identifies the token without revealing it: the first 8 bytes of its SHA-256, in hexadecimal.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// From this moment on it is good for nothing.
+    /// The moment of its expiry.
     #[must_use]
     pub const fn expires(&self) -> Instant {
         self.expires
     }
 
-    /// How long it is good for in all, from the moment before it was asked for.
+    /// Its whole life, from the moment before its request.
     #[must_use]
     pub const fn life(&self) -> Duration {
         self.expires.since(self.obtained)
     }
 
-    /// Whether it ends because the token it was exchanged for does: another exchange would give nothing longer.
+    /// Whether its subject token limits its life: another exchange would not give a longer one.
     #[must_use]
     pub(super) const fn ends_with_its_subject(&self) -> bool {
         self.ends_with_subject
     }
 
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub(super) fn len(&self) -> usize {
         self.text.len()
     }
@@ -169,7 +170,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::sts::jwt::tests::jwt;
 
-    /// A token that lives from `sent` for `life`; another `serial` gives another one.
+    /// A token that lives from `sent` for `life`. `serial` makes it unique.
     pub(crate) fn token(serial: u64, sent: Instant, life: Duration) -> AccessToken {
         let claims = format!(r#"{{"exp":{},"iat":0,"iss":"i","aud":"a","jti":"{serial}"}}"#, u64::MAX);
         let bounds = Bounds { expires_in: Some(life), sent, ..BOUNDS };
@@ -178,7 +179,7 @@ pub(crate) mod tests {
             .expect("a token")
     }
 
-    /// One that lives as long as the token it was exchanged for.
+    /// A token that lives as long as its subject token.
     pub(crate) fn ending_with_its_subject(sent: Instant, life: Duration) -> AccessToken {
         let subject_expires = Some(UnixTime(life.as_secs()));
         let expected = Expected { issuer: "i", audience: "a", azp: &[] };
@@ -211,7 +212,7 @@ pub(crate) mod tests {
         AccessToken::check(Zeroizing::new(jwt(header, claims).into()), &expected, bounds)
     }
 
-    /// Claims as Keycloak sends them, with these instead of or besides its own.
+    /// Keycloak's claims, with these changes. An empty value removes a claim.
     fn claims(over: &[(&str, &str)]) -> String {
         let mut all: std::vec::Vec<_> = [
             ("exp", "10300"),
@@ -242,7 +243,7 @@ pub(crate) mod tests {
         assert_eq!(token.fingerprint().len(), 16);
         let shown = format!("{token:?}");
         assert!(!shown.contains(token.expose()) && shown.contains("bytes"), "{shown}");
-        // As `sha256sum` has it.
+        // Computed by `sha256sum`.
         let known = Zeroizing::new(jwt(r#"{"alg":"RS256"}"#, r#"{"exp":1,"iss":"i","aud":"a"}"#).into());
         let expected = Expected { issuer: "i", audience: "a", azp: &[] };
         let token = AccessToken::check(known, &expected, &Bounds { now: Some(UnixTime(0)), ..BOUNDS });
@@ -264,7 +265,7 @@ pub(crate) mod tests {
         assert_eq!(life(&[], None, Some(10_100)), Ok((100, true)));
         assert_eq!(life(&[], None, Some(20_000)), Ok((300, false)));
         assert_eq!(life(&[], Some(50), Some(10_100)), Ok((50, false)));
-        // By this clock where the token does not tell its issuer's.
+        // Without an issue date, this board's clock counts.
         assert_eq!(life(&[("iat", "")], None, None), Ok((300, false)));
         assert_eq!(life(&[("iat", "10290")], None, None), Ok((10, false)));
         assert_eq!(life(&[], Some(0), None), Err(InvalidTokenError::Expired));
@@ -285,7 +286,7 @@ pub(crate) mod tests {
             let bounds = Bounds { date: Some(UnixTime(date)), ..BOUNDS };
             assert_eq!(life(&[], &bounds), left.map(|left| (left, false)), "{date}");
         }
-        // Nor does it outlive the token it was exchanged for.
+        // The subject token limits the life, too.
         let exchanged =
             |date| Bounds { date: Some(UnixTime(date)), subject_expires: Some(UnixTime(10_100)), ..BOUNDS };
         assert_eq!(life(&[], &exchanged(10_090)), Ok((10, true)));
@@ -298,7 +299,7 @@ pub(crate) mod tests {
             let bounds = Bounds { now: now.map(UnixTime), date: date.map(UnixTime), ..BOUNDS };
             check(&claims(&[("iat", "")]), &bounds).map(|token| token.life().as_secs())
         };
-        // A board whose clock starts at 1970.
+        // The clock of this board starts at 1970.
         assert_eq!(life(Some(5), Some(10_250)), Ok(50));
         assert_eq!(life(None, Some(10_250)), Ok(50));
         assert_eq!(life(None, None), Err(InvalidTokenError::Undated));

@@ -1,4 +1,4 @@
-//! Why a credential could not be replaced, in sentences.
+//! The reasons why a credential could not be replaced.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,41 +7,41 @@ use thiserror::Error;
 
 use crate::error::SetupError;
 
-/// Why a credential was not replaced. Never holds a secret.
+/// The reason why a credential was not replaced. It contains no secret.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// What stands there wants a person's decision first.
+    /// A person has to decide about the existing file first.
     #[error("{0}. {fix}", fix = .0.to_trouble().fix)]
     Untouchable(SetupError),
-    /// It is a symbolic link.
+    /// The path is a symbolic link.
     #[error(
         "{path} is a symbolic link, which is not followed when a credential is replaced: put the path of the file \
          itself into credential_file"
     )]
     Link {
-        /// From here.
+        /// The link.
         path: PathBuf,
     },
     /// Another process holds the lock.
     #[error("another program is changing the credential in {folder}; try again when it is done")]
     Busy {
-        /// On which folder.
+        /// The locked folder.
         folder: PathBuf,
     },
-    /// The system refused a step.
+    /// The system refused an operation.
     #[error("cannot {what} {path}: {why}; run this as root, and look at the card's health and space")]
     Step {
-        /// What was to be done.
+        /// The operation, as a verb.
         what: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why it was not.
+        /// The system's error.
         why: io::Error,
     },
-    /// What was written is not what is read.
+    /// The file's content differs from what was written.
     #[error("{path} does not read back as it was written: replace the card before it loses more")]
     Different {
-        /// From this file.
+        /// The file.
         path: PathBuf,
     },
 }

@@ -35,7 +35,7 @@ impl Store {
         Self { dir, path }
     }
 
-    /// One that has held these keys, the last of them now.
+    /// A store that has held these keys in turn. The last one is in use.
     fn holding(keys: &[&str]) -> Self {
         let store = Self::empty();
         for key in keys {
@@ -123,7 +123,7 @@ fn complete_new_file_is_used_then_promoted() {
 #[test]
 fn incomplete_new_file_is_ignored() {
     let next = Store::holding(&["k-1", "k-2"]).text("");
-    // Without its closing brace it is half; without the newline after that it is whole.
+    // Without its closing brace the file is incomplete; without its final newline it is complete.
     for len in 0..next.len() - 2 {
         let store = Store::holding(&["k-1"]);
         store.put(".new", &next[..len]);
@@ -185,7 +185,7 @@ fn unreadable_file_is_moved_aside_not_overwritten() {
 fn foreign_file_keeps_fields_and_owner() {
     let store = Store::empty();
     store.put("", r#"{"node_id":"your-node-id","api_key":"","mqtt":{"port":1883}}"#);
-    // Only root can give files away.
+    // Only root can change the owner of a file.
     let owner = if rustix::process::geteuid().is_root() { 12_345 } else { 0 };
     if owner != 0 {
         std::os::unix::fs::chown(&store.path, None, Some(owner)).expect("given away");

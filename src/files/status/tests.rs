@@ -10,7 +10,7 @@ fn now(ms: u64) -> Now {
     Now { instant: Instant::from_millis(ms), wall: UnixTime(0) }
 }
 
-/// An agent that was told `answer` at 10 s since boot.
+/// An agent that got `answer` 10 s after boot.
 fn agent_told(answer: Answer) -> Agent {
     let setup = Setup {
         claim: Claim {
@@ -102,8 +102,8 @@ fn view_in_words_has_at_most_two_lines() {
     );
     assert_eq!(words.lines().count(), 1, "{words}");
 
-    let denied = agent_told(Answer::Rejected(Text::from("Node not found")));
-    let words = Record::of(&denied.report(Instant::from_millis(10_000)), "b", false)
+    let rejected = agent_told(Answer::Rejected(Text::from("Node not found")));
+    let words = Record::of(&rejected.report(Instant::from_millis(10_000)), "b", false)
         .view("b", Instant::from_millis(10_000))
         .in_words();
     assert_eq!(words.lines().count(), 2, "{words}");

@@ -16,7 +16,7 @@ fn refusing() -> SocketAddr {
     open().1
 }
 
-/// An address that neither takes a connection nor refuses one: its queue is full.
+/// An address that neither accepts nor refuses a connection, because its queue is full.
 fn silent() -> (OwnedFd, Vec<OwnedFd>, SocketAddr) {
     let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");

@@ -1,4 +1,4 @@
-//! A request that is answered as a whole.
+//! The HTTP client for requests with short answers.
 
 use std::io::Read;
 use std::mem;
@@ -22,18 +22,18 @@ use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{HandshakeError, Tls, TlsConnector};
 use crate::net::transport::{Deadline, NoLookup, OpenConnection};
 
-/// The body of a call to a Jarvis service.
+/// The media type of requests to Jarvis services.
 pub(crate) const JSON: &str = "application/json";
 
-/// The documented answers have some 200 bytes; what is longer than this is none of them.
+/// In bytes. The documented answers have about 200, so a longer one is not one of them.
 const MAX_ANSWER: usize = 16 * 1024;
-/// Enough for a request, and for TLS to hand its records on; ureq's own 128 KiB each would be
-/// most of this program's memory.
+/// In bytes. Enough for a request and for TLS records in pieces; ureq's default of 128 KiB for each buffer
+/// would be most of this program's memory.
 const BUFFER: usize = 8 * 1024;
-/// Well below [`BUFFER`]: a header that fills it would look like a closed connection.
+/// In bytes. Well below [`BUFFER`], since ureq takes a header that fills its buffer for a closed connection.
 const MAX_HEADER: usize = 4 * 1024;
 
-/// Calls one service.
+/// A client of one service.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     settings: Config,
@@ -41,12 +41,12 @@ pub(crate) struct HttpClient {
     reach: Reach,
     https: bool,
     pub(super) timeout: Duration,
-    /// Where the time can be asked for without showing a secret.
+    /// Where the server can be asked the time without sending a secret.
     pub(super) health: String,
     pub(super) peer: String,
 }
 
-/// A request with a body.
+/// A POST request.
 pub(crate) struct Post<'a> {
     pub(crate) url: &'a str,
     pub(crate) headers: &'a [(&'static str, HeaderValue)],
@@ -54,24 +54,24 @@ pub(crate) struct Post<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What came back.
+/// The response to a request.
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug)]
 pub(crate) struct HttpError {
     pub(crate) trouble: Trouble,
-    /// Whether the request may have arrived all the same.
+    /// Whether the server may have received the request.
     pub(crate) sent: bool,
 }
 
 impl HttpClient {
-    /// A client of the service at `url`. Connecting takes at most `connect_timeout`, a whole call at
-    /// most `timeout`. `tls` is used when the URL is `https`.
+    /// Makes a client of the service at `url`. Connecting takes at most `connect_timeout`, and a whole
+    /// request at most `timeout`. It uses `tls` when the URL is `https`.
     pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
         Self::with_settings(settings(JSON, BUFFER, MAX_HEADER), url, connect_timeout, timeout, tls)
     }
@@ -94,10 +94,10 @@ impl HttpClient {
         }
     }
 
-    /// Sends `post` to a server that has proved who it is, and gives its answer, whatever its status.
+    /// Sends `post` to a server that has authenticated itself, and returns its response, whatever the status.
     ///
     /// # Errors
-    /// What stood in the way of an answer.
+    /// The reason why there is no response.
     pub(crate) fn post(&self, post: &Post<'_>) -> Result<HttpResponse, HttpError> {
         let end = Instant::now() + self.timeout;
         let response = self.post_in_time(post, end)?;
@@ -111,17 +111,18 @@ impl HttpClient {
         }
     }
 
-    /// When the server says that it answered, if it was proved over TLS who it is.
+    /// The server's time when it responded, if it was authenticated by TLS.
     pub(crate) fn proven_time(&self, response: &HttpResponse) -> Option<UnixTime> {
         time::server_time(&response.headers).filter(|_| self.https)
     }
 
-    /// The same, whoever it was: not for anything that a liar could use.
+    /// The server's time, even if the server was not authenticated: not for decisions that a forged date
+    /// could influence.
     pub(crate) fn claimed_time(response: &HttpResponse) -> Option<UnixTime> {
         time::server_time(&response.headers)
     }
 
-    /// The time that certificates are judged by, as far as it is known.
+    /// The time by which certificates are judged, as far as it is known.
     pub(crate) fn now(&self) -> SystemTime {
         self.tls.now()
     }
@@ -147,8 +148,8 @@ impl HttpClient {
         }
     }
 
-    /// The trouble of a server that was reached a moment ago, to be asked the time: what took so long
-    /// that no time is left to reach it again was the server, not the network.
+    /// The server was reached a moment ago, to be asked the time. If no time is left to reach it again, then
+    /// its slow answer is the cause, not the network.
     fn stalled_if_late(&self, unanswered: HttpError, end: Instant) -> HttpError {
         let kind = unanswered.trouble.kind;
         let unreached = matches!(kind, TroubleKind::NameUnknown | TroubleKind::Unreachable);
@@ -156,7 +157,7 @@ impl HttpClient {
         if late { HttpError { trouble: self.stalled(), ..unanswered } } else { unanswered }
     }
 
-    /// One connection for one request.
+    /// Makes one request over a connection of its own.
     pub(super) fn exchange<T>(
         &self,
         tls: Arc<ClientConfig>,
@@ -166,7 +167,7 @@ impl HttpClient {
         self.exchange_until(tls, end, Deadline::at(end), request)
     }
 
-    /// The same, where `request` may put off what was `end` at first.
+    /// Makes one request that may extend `deadline`, which is `end` at first.
     pub(super) fn exchange_until<T>(
         &self,
         tls: Arc<ClientConfig>,
@@ -179,9 +180,9 @@ impl HttpClient {
         let answer = request(&self.agent(stream, tls, end, deadline)).map_err(|error| {
             let trouble = self.transport_trouble(&error);
             let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
-            // Only after its handshake did anything of the request leave.
+            // Nothing of the request is sent before the handshake is complete.
             let sent = !matches!(&error, ureq::Error::Other(why) if why.is::<HandshakeError>());
-            // A remembered address may be another machine's by now. The name is what needs mending.
+            // The remembered address may belong to another machine by now, so the fix is about the name.
             HttpError { trouble: name_trouble.filter(|_| not_the_service).unwrap_or(trouble), sent }
         })?;
         if let Ok(address) = address {
@@ -190,8 +191,8 @@ impl HttpClient {
         Ok(answer)
     }
 
-    /// Made anew for each connection: none outlives its request, and the handshake must know when that
-    /// has to end.
+    /// Makes an agent for one connection: no connection outlives its request, and the handshake has to know
+    /// the end of this one.
     pub(super) fn agent(
         &self,
         stream: TcpStream,
@@ -208,17 +209,17 @@ const fn unsent(trouble: Trouble) -> HttpError {
     HttpError { trouble, sent: false }
 }
 
-/// One request for each connection, and whatever comes back is an answer.
+/// The settings for one request on each connection, of which every status is a response.
 pub(super) fn settings(accept: &'static str, buffer: usize, max_header: usize) -> Config {
     ureq::Agent::config_builder()
-        // A status is an answer, and no key goes where a redirect points.
+        // Every status is a response, and no key is sent to the target of a redirect.
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(None)
         .user_agent(concat!("jarvis-node/", env!("CARGO_PKG_VERSION")))
         .accept(accept)
-        // Minutes lie between two calls and the server closes after five idle seconds.
+        // Minutes lie between two requests, and the server closes idle connections after five seconds.
         .max_idle_connections(0)
         .max_response_header_size(max_header)
         .input_buffer_size(buffer)
@@ -231,13 +232,14 @@ pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result
     let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
     let (head, body) = response.into_parts();
-    // All at once and wiped if it is cut off: it may hold a token, and a buffer that grows leaves copies behind.
+    // The response may contain a token. A buffer that grows leaves unwiped copies behind, so it gets its full
+    // size at once.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
     body.into_with_config().limit(MAX_ANSWER as u64).reader().read_to_end(&mut bytes)?;
     Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: mem::take(&mut *bytes) })
 }
 
-/// What is left of a call's time. Never nothing, which a socket takes for no limit.
+/// The rest of a request's time. At least 1 ms, because a socket takes 0 for no limit.
 pub(super) fn left(end: Instant) -> Duration {
     end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
@@ -250,7 +252,7 @@ mod tests {
 
     use super::*;
 
-    /// The answer to one request whose body has `len` bytes.
+    /// The response of a server that sends a body of `len` bytes.
     fn answered(len: usize) -> Result<HttpResponse, HttpError> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -259,7 +261,7 @@ mod tests {
             let mut lines = BufReader::new(&stream).lines();
             while !lines.next().expect("a line").expect("readable").is_empty() {}
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n");
-            // Whoever has read enough may hang up.
+            // The client hangs up once it has read enough.
             let _ = (&stream).write_all(&[head.as_bytes(), "x".repeat(len).as_bytes()].concat());
             let _ = io::copy(&mut &stream, &mut io::sink());
         });

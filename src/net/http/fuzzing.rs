@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! Entry points for the fuzz targets: see [`crate::fuzzing`].
 
 use std::net::TcpStream;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use super::{HttpClient, HttpResponse, Post};
 use crate::net::transport::Deadline;
 
 impl HttpClient {
-    /// `post`, but over a connection that is open already.
+    /// `post` over a connection that is already open.
     pub(crate) fn post_over(&self, post: &Post<'_>, stream: TcpStream) -> Result<HttpResponse, Trouble> {
         let end = Instant::now() + self.timeout;
         let response = send(&self.agent(stream, self.tls.for_calls(), end, Deadline::at(end)), post, end)

@@ -1,5 +1,5 @@
-//! One request to one service, within its time: name, connection, TLS, HTTP, and in what words to tell
-//! a person that one of them failed.
+//! One HTTP request to one service, within its time-out; failures are explained in terms of name, connection,
+//! TLS and HTTP.
 
 mod client;
 #[cfg(fuzzing)]

@@ -1,4 +1,4 @@
-//! Seeing whether anybody is there, before the server is asked for anything that costs it something.
+//! The probe: a cheap request that shows whether the server answers, before it is asked for more.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use super::HttpClient;
 use super::client::left;
 
 impl HttpClient {
-    /// Asks for nothing but an answer, without a secret and for at most `patience`. Whatever the server says,
-    /// and however it ends the connection, it was there and had time.
+    /// Sends `GET /health` without a secret and waits at most `patience`. Every response counts, and so does
+    /// a closed connection: the server was there and had time.
     ///
     /// # Errors
-    /// Nobody is there, or nothing was said in time.
+    /// The server cannot be reached, or does not answer in time.
     pub(crate) fn probe(&self, patience: Duration) -> Result<(), Trouble> {
         if !self.tls.knows_time() {
             return Ok(());
@@ -40,7 +40,7 @@ mod tests {
     use crate::net::service_url::ServiceUrl;
     use crate::net::tls::Tls;
 
-    /// What a knock comes to whose server says this, or nothing for as long as it is waited for.
+    /// The result of a probe of a server that sends `says`, or never answers.
     fn probed(says: Option<&'static str>) -> Result<(), TroubleKind> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

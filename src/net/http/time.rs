@@ -1,4 +1,5 @@
-//! Asking the server the time, where it proves itself by a pinned key and the board has no clock.
+//! The times in a server's headers, and the request for the time that a server with a pinned key is asked
+//! when the board has no clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,8 +13,9 @@ use super::client::left;
 use crate::clock;
 
 impl HttpClient {
-    /// Asks the server for the time over a connection of its own, before `end`. What is sent holds no secret:
-    /// how old the server's certificate is cannot be told yet. False where the board's own clock counts.
+    /// Asks the server for the time, over a connection of its own and before `end`. The request contains no
+    /// secret, because the dates of the server's certificate cannot be checked yet. Returns false where the
+    /// board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
         let Some(tls) = self.tls.for_time() else { return Ok(false) };
         let response = self
@@ -21,7 +23,7 @@ impl HttpClient {
                 agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
             })
             .map_err(|unanswered| unanswered.trouble)?;
-        // Any status will do: the time does not depend on it.
+        // The status does not matter for the time.
         let time = server_time(response.headers()).ok_or_else(|| {
             Trouble::new(
                 TroubleKind::NoServerTime,
@@ -31,7 +33,7 @@ impl HttpClient {
                 ),
             )
         })?;
-        // Nobody answered before this program was made.
+        // No server's clock can be right that is before the build of this program.
         if time < clock::build_time() {
             return Err(Trouble::new(
                 TroubleKind::ServerClock,
@@ -43,14 +45,14 @@ impl HttpClient {
     }
 }
 
-/// When the server says it answered (RFC 9110, 6.6.1).
+/// The server's time when it answered (RFC 9110, section 6.6.1).
 pub(super) fn server_time(headers: &HeaderMap) -> Option<UnixTime> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?.trim()).ok()?;
     Some(UnixTime(date.duration_since(UNIX_EPOCH).ok()?.as_secs()))
 }
 
-/// `Retry-After` as seconds or as a date (RFC 9110, 10.2.3); a date is measured against the
-/// server's own `Date`, since this board's clock may be anywhere.
+/// `Retry-After` as seconds or as a date (RFC 9110, section 10.2.3). A date is measured against the server's
+/// own `Date`, because this board's clock may be wrong.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse() {
@@ -83,7 +85,7 @@ mod tests {
         ] {
             assert_eq!(read(date), Some(UnixTime(1_795_348_800)), "{date}");
         }
-        // Past what 32 bits can count, which is what a time_t has on many ARMv6 systems.
+        // Beyond 32 bits, which is the size of time_t on many ARMv6 systems.
         assert_eq!(read("Thu, 01 Jan 2099 00:00:00 GMT"), Some(UnixTime(4_070_908_800)));
         for no_date in ["", "0", "-1", "2026-11-22T12:00:00Z", "Sun, 22 Nov 2026 25:00:00 GMT"] {
             assert_eq!(read(no_date), None, "{no_date}");

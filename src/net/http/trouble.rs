@@ -1,4 +1,4 @@
-//! In what words a request that failed is told.
+//! Explains why a request failed.
 
 use std::io;
 use std::io::ErrorKind;

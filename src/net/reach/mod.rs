@@ -1,4 +1,4 @@
-//! From the service's name to an open connection, and which address was the right one.
+//! Connects to a service by name, and remembers its last good address.
 
 use std::io;
 use std::io::ErrorKind;
@@ -12,28 +12,28 @@ use super::dial::dial;
 use super::resolver::NameResolver;
 use super::service_url::ServiceUrl;
 
-/// The longest a look-up takes, however slow the name servers are.
+/// The longest time for name resolution.
 const LOOK_UP: Duration = Duration::from_secs(10);
-/// The same when there is an address to fall back to.
+/// The longest time for name resolution if there is an address to fall back to.
 const LOOK_UP_WITH_FALLBACK: Duration = Duration::from_secs(5);
 
-/// Finds one service and connects to it.
+/// The location of one service.
 #[derive(Debug)]
 pub(super) struct Reach {
     host: String,
     port: u16,
-    /// Whether the service proves who it is.
+    /// Whether the service authenticates itself.
     proven: bool,
     connect_timeout: Duration,
     names: NameResolver,
     last_good: Mutex<Option<SocketAddr>>,
 }
 
-/// A connection, non-blocking.
+/// A non-blocking connection.
 #[derive(Debug)]
 pub(super) struct Reached {
     pub(super) stream: TcpStream,
-    /// What was wrong with the name, when the address is one remembered.
+    /// Why the name could not be resolved, if the address is a remembered one.
     pub(super) name_trouble: Option<Trouble>,
 }
 
@@ -49,12 +49,12 @@ impl Reach {
         }
     }
 
-    /// Connects before `end`. When the name cannot be found, to the address that was last good:
-    /// after a power cut the auth service is often up before the router knows its name again.
+    /// Connects before `end`. If the name cannot be resolved, it uses the last good address: after a power
+    /// cut the auth service is often up before the router knows its name again.
     ///
     /// # Errors
-    /// What stood in the way, of [`TroubleKind::NameUnknown`], [`TroubleKind::Unreachable`] or, where
-    /// the server was quick to hang up, [`TroubleKind::ClosedEarly`].
+    /// A trouble of kind [`TroubleKind::NameUnknown`], [`TroubleKind::Unreachable`] or, if the server hung up
+    /// at once, [`TroubleKind::ClosedEarly`].
     pub(super) fn connect(&self, end: Instant) -> Result<Reached, Trouble> {
         let (addresses, name_trouble) = self.addresses(end)?;
         match dial(&addresses, end.min(Instant::now() + self.connect_timeout)) {
@@ -81,8 +81,8 @@ impl Reach {
         }
     }
 
-    /// Remembers where the service was found. Only over TLS, where it has proven who it is and has
-    /// to again: in plain HTTP the keys would go to whatever machine has that address by then.
+    /// Remembers the service's address. Only over TLS, where the service authenticates itself each time: in
+    /// plain HTTP the keys would go to any machine that has the address by then.
     pub(super) fn remember(&self, address: SocketAddr) {
         if self.proven {
             *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
@@ -96,7 +96,7 @@ impl Reach {
             ErrorKind::TimedOut => {
                 Trouble::new(TroubleKind::Unreachable, format_args!("{host}:{port} does not answer"))
             }
-            // It was made, and reset before we looked.
+            // The connection was reset before it was first used.
             ErrorKind::ConnectionReset => Trouble::new(
                 TroubleKind::ClosedEarly,
                 format_args!("{host}:{port} closed the connection before its answer was complete"),

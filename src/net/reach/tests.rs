@@ -7,7 +7,7 @@ use crate::net::service_url::ServiceUrl;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A service at `auth.home`, and the hosts file that knows where that is.
+/// A service at `auth.home`, and the hosts file with its address.
 struct Home {
     dir: tempfile::TempDir,
     listener: TcpListener,
@@ -49,7 +49,7 @@ fn last_good_address_is_used_while_name_is_unknown() {
     let reached = home.connect().expect("a connection");
     assert_eq!(reached.stream.peer_addr().ok(), home.listener.local_addr().ok());
     assert_eq!(reached.name_trouble.expect("the name's").kind, TroubleKind::NameUnknown);
-    // Nobody there any more: the name is still what needs mending.
+    // The name still cannot be resolved, so the trouble is about the name.
     drop(home.listener);
     let trouble = home.reach.connect(Instant::now() + SOON).expect_err("nobody listens");
     assert_eq!(trouble.kind, TroubleKind::NameUnknown);

@@ -1,5 +1,5 @@
-//! What a query to name servers and one to neighbours share: the questions, the socket, and which addresses of an
-//! answer can be connected to.
+//! The common parts of DNS and multicast DNS queries: the questions, the socket, and the choice of usable
+//! addresses.
 
 use std::io;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::packet::{Kind, Question};
 
-/// The questions for both kinds of address; `None` for what cannot be a host's name.
+/// The queries for both kinds of address; `None` if the name is invalid.
 pub(super) fn questions(name: &str) -> io::Result<Option<[Question; 2]>> {
     let [a, aaaa] =
         [Question::new(random_id()?, name, Kind::A), Question::new(random_id()?, name, Kind::Aaaa)];
@@ -22,8 +22,8 @@ fn random_id() -> io::Result<u16> {
     Ok(u16::from_be_bytes(id))
 }
 
-/// A non-blocking socket of the family of `peer`. Its port is new for each query, so that nobody can guess where
-/// to send a forged answer (RFC 5452, section 9.2).
+/// Opens a non-blocking socket of the address family of `peer`. Each query has a new port, so that a forged
+/// answer has to guess it (RFC 5452, section 9.2).
 pub(super) fn open_socket(peer: SocketAddr) -> io::Result<UdpSocket> {
     let any = if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
@@ -31,7 +31,7 @@ pub(super) fn open_socket(peer: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// `None` when there was nothing to receive after all.
+/// `None` if there was nothing to receive.
 pub(super) fn received<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(received) => Ok(Some(received)),
@@ -40,8 +40,8 @@ pub(super) fn received<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// What can be connected to. "Nowhere" is how some name servers say that they block a name, and
-/// a link-local address means nothing without `scope`, the interface it was heard of by (0: none).
+/// The address to connect to. Some name servers block a name by answering with the unspecified address. A
+/// link-local address needs `scope`, the index of the interface over which it was learnt (0: none).
 pub(super) fn usable(ip: IpAddr, scope: u32) -> Option<SocketAddr> {
     match ip {
         _ if ip.is_unspecified() || ip.is_multicast() => None,

@@ -1,4 +1,4 @@
-//! What TLS needs from the disk: roots, and the node's own certificate with its key.
+//! The files that TLS needs: root certificates, and the node's own certificate with its key.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ impl ClientCertificate {
         if chain.is_empty() {
             return Err(wrong(&self.certificate, "holds no PEM certificate".to_string()));
         }
-        // The file's bytes and the key read from them are wiped; ring keeps a copy for as long as it signs.
+        // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
         let (pem, _) = secret_file::read("client_key_file", &self.key)?;
         let key = PrivateKeyDer::from_pem_slice(&pem).map(Zeroizing::new).map_err(|_| {
             wrong(&self.key, "holds no private key in PEM form that is not encrypted".to_string())
@@ -113,8 +113,8 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
     Ok(roots)
 }
 
-/// In our own words, since the error's would quote the line: of a file with a key in it and without line ends,
-/// that is the key.
+/// The fault in our own words, because the error would quote the line: if the line ends were lost, that line
+/// contains the key.
 fn damage(error: &pem::Error) -> &'static str {
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
     match error {
@@ -149,7 +149,7 @@ mod tests {
             let error = roots(Some(&path)).expect_err(text);
             assert!(error.to_string().contains(says), "{error}");
             let told = format!("{error} {error:?}");
-            // "s3c" in letters, and as the numbers a list of bytes has.
+            // "s3c" as text, and as the numbers of a list of bytes.
             assert!(!told.contains("s3c") && !told.contains("115, 51, 99"), "{told}");
         }
     }

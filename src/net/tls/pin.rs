@@ -1,4 +1,4 @@
-//! Pins: names of public keys.
+//! Pins, which identify public keys.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-/// A public key's name: SHA-256 of its DER SubjectPublicKeyInfo, as `sha256//` and base64. The notation of
-/// curl's `--pinnedpubkey`; the hash of RFC 7469, section 2.4.
+/// The SHA-256 of a DER SubjectPublicKeyInfo, as `sha256//` and base64. The notation is that of curl's
+/// `--pinnedpubkey`, the hash that of RFC 7469, section 2.4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin(String);
 
@@ -27,10 +27,10 @@ impl Pin {
         (hash.len() == SHA256_OUTPUT_LEN).then(|| Self(text.into()))
     }
 
-    /// Checks the value of `spki_pins`; no pins where there is no such key.
+    /// Checks the value of `spki_pins`; without the key there are no pins.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with it.
+    /// A sentence about the first fault.
     pub fn parse_all(list: Option<&[String]>, https: bool) -> Result<Vec<Self>, String> {
         let Some(list) = list else { return Ok(Vec::new()) };
         if !https {
@@ -62,7 +62,7 @@ impl fmt::Display for Pin {
 mod tests {
     use super::*;
 
-    /// What `openssl dgst -sha256 -binary | base64` makes of these bytes.
+    /// Computed by `openssl dgst -sha256 -binary | base64`.
     const KNOWN: [(&[u8], &str); 3] = [
         (b"", "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
         (b"abc", "sha256//ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="),

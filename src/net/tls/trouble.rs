@@ -1,4 +1,4 @@
-//! What a failure of TLS means for the person who has to mend it.
+//! Explains TLS errors to the person who has to fix them.
 
 use std::io;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use super::Tls;
 use super::verifier::VerifierError;
 
 impl Tls {
-    /// What an error of a handshake means, unless it is one of the network and not of TLS.
+    /// Explains an error of the handshake; `None` if it is one of the network.
     pub(in crate::net) fn handshake_trouble(&self, peer: &str, error: &io::Error) -> Option<Trouble> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match error.kind() {
@@ -27,10 +27,10 @@ impl Tls {
         }
     }
 
-    /// What an I/O error means, if it holds one of rustls.
+    /// Explains an I/O error that contains one of rustls; `None` if it does not.
     pub(in crate::net) fn trouble(&self, error: &io::Error) -> Option<Trouble> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         Some(match error {
             Error::InvalidCertificate(why) => self.certificate_trouble(why),
             Error::AlertReceived(alert) => self.alert_trouble(*alert),
@@ -52,7 +52,7 @@ impl Tls {
 
     fn certificate_trouble(&self, why: &CertificateError) -> Trouble {
         let by = if self.pinned.is_some() { "the server's own" } else { "this board's" };
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match why {
             CertificateError::ExpiredContext { time, not_after } => Trouble::new(
                 TroubleKind::CertificateExpired,
@@ -75,7 +75,7 @@ impl Tls {
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!("the server's certificate is not signed by a CA this node trusts"),
             ),
-            // What a CA gives that was made anew under its old name.
+            // A CA that was recreated under its old name causes this.
             CertificateError::BadSignature => Trouble::new(
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!(
@@ -115,9 +115,9 @@ impl Tls {
 
     fn alert_trouble(&self, alert: AlertDescription) -> Trouble {
         let name = name(alert);
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match alert {
-            // In answer to what a client may send, all of these are about its certificate (RFC 8446, 6.2).
+            // After what a client sends, all of these are about its certificate (RFC 8446, section 6.2).
             AlertDescription::CertificateRequired
             | AlertDescription::NoCertificate
             | AlertDescription::BadCertificate
@@ -127,7 +127,7 @@ impl Tls {
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied => self.client_certificate_trouble(&format!("alert {name}")),
-            // What OpenSSL says in TLS 1.2 for the want of one.
+            // OpenSSL sends this in TLS 1.2 if the client has no certificate.
             AlertDescription::HandshakeFailure if self.own.was_asked_for() => {
                 self.client_certificate_trouble(&format!("alert {name}"))
             }
@@ -157,8 +157,8 @@ impl Tls {
         }
     }
 
-    /// What proxies say about TLS in a 400 of their own, in which `body` nothing else tells it from one of
-    /// the service: nginx about client certificates, and nginx, Apache and Go about plain HTTP.
+    /// Explains a 400 in which a proxy complains about TLS; only `body` tells it from one of the service.
+    /// nginx complains about client certificates, and nginx, Apache and Go complain about plain HTTP.
     pub(in crate::net) fn proxy_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
         let says = |words: &str| body.windows(words.len()).any(|window| window == words.as_bytes());
         if https {
@@ -169,7 +169,7 @@ impl Tls {
     }
 }
 
-/// Plain HTTP was answered in TLS, or by the word that it should be TLS.
+/// The server answered plain HTTP in TLS, or said that it expects TLS.
 pub(in crate::net) fn port_speaks_tls() -> Trouble {
     Trouble::new(
         TroubleKind::TlsOnPlainPort,
@@ -217,7 +217,7 @@ fn verifier_trouble(refusal: &VerifierError) -> Trouble {
 }
 
 fn webpki_trouble(why: &webpki::Error) -> Trouble {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
     match why {
         webpki::Error::CaUsedAsEndEntity => Trouble::new(
             TroubleKind::CertificateOfCa,
@@ -247,7 +247,7 @@ fn refused(why: &dyn std::fmt::Debug) -> Trouble {
 }
 
 fn names(presented: &[String]) -> String {
-    // In rustls's own notation: DnsName("auth.home"), IpAddress(192.0.2.1).
+    // rustls writes them as DnsName("auth.home") and IpAddress(192.0.2.1).
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         inner.trim_matches('"').to_string()
@@ -262,7 +262,7 @@ fn date(time: UnixTime) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs().min(LAST)))
 }
 
-/// The alert's name as the standard writes it: `handshake_failure`.
+/// The alert's name as in the RFC: `handshake_failure`.
 fn name(alert: AlertDescription) -> String {
     let mut name = String::new();
     let mut after_capital = true;

@@ -141,7 +141,7 @@ fn answer_of_no_sts_is_a_temporary_failure() {
         assert!(matches!(failed, TokenError::Failed { .. }), "{status} {body}: {failed:?}");
         assert_eq!((failed.concern(), failed.is_permanent()), (Concern::Sts, false));
     }
-    // But not for everybody because of one caller's token.
+    // A failure of an exchange concerns only the caller whose token was exchanged.
     for (status, body) in [(500, ""), (413, "<html>"), (431, ""), (429, ""), (200, "[]")] {
         let failed = read_as(Grant::Exchange, status, body).expect_err("failed");
         assert_eq!(failed.concern(), Concern::Wanted, "{status}");

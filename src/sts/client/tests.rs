@@ -7,7 +7,7 @@ use super::*;
 use crate::config::AudienceRule;
 use crate::sts::{Algorithm, Concern, SubjectToken, generate};
 
-/// A client of an STS at `url` that proves itself so.
+/// A client of an STS at `url` with this authentication.
 fn client(url: &str, proof: Proof) -> StsClient {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
@@ -41,7 +41,7 @@ fn secret(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.into())
 }
 
-/// The fields of a form as `request` makes it; no value here needs more than these two decoded.
+/// The decoded fields of a form. The values in these tests contain no other encoded characters.
 fn fields(form: &FormBody) -> Fields<String, String> {
     let text = std::str::from_utf8(form.as_bytes()).expect("ASCII");
     let decode = |text: &str| text.replace('+', " ").replace("%3A", ":");
@@ -117,7 +117,7 @@ fn assertion_is_new_each_time_and_dated_by_server_clock() {
     assert!(matches!(&claims_of_one.aud.0[..], [one] if one.is("https://sts.home/realms/arp-dev")));
     let ours = clock::now().wall;
     let (iat, exp) = (claims_of_one.iat.expect("iat").0, claims_of_one.exp.expect("exp").0);
-    assert!((10..=20).contains(&ours.0.saturating_sub(iat)), "of the past, whoever's clock is a little off");
+    assert!((10..=20).contains(&ours.0.saturating_sub(iat)), "in the past even if a clock is slightly off");
     assert!(exp >= ours.0 + 25 && exp - iat < 60, "{iat} {exp}");
     assert!(!client.learns_offset(UnixTime(ours.0 + 4)), "near enough");
     assert!(client.learns_offset(UnixTime(ours.0 + 20)));
@@ -131,7 +131,7 @@ fn assertion_is_new_each_time_and_dated_by_server_clock() {
     assert!(!fields(&form).contains_key("client_secret"));
 }
 
-/// One answer to one request; what was asked.
+/// Serves one request with `answer`. The thread returns the request.
 fn once(answer: String) -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/token", listener.local_addr().expect("an address"));
@@ -201,7 +201,7 @@ fn assertion_refusal_by_unknown_clock_is_not_permanent() {
     let pem = generate(Algorithm::Es256).expect("made");
     let key = || Proof::Key(SigningKey::from_pem(pem.as_bytes()).expect("a key"));
     for (proof, permanent) in [(key(), false), (Proof::Post(secret("s")), true)] {
-        // Over plain HTTP no time is proved, so it cannot be told.
+        // Plain HTTP authenticates no server, so its time is not known.
         let (url, server) = once(answer("401 Unauthorized", r#"{"error":"invalid_client"}"#));
         let refused = client(&url, proof).fetch(&wanted()).expect_err("refused");
         server.join().expect("served");

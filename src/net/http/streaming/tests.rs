@@ -11,7 +11,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server that does this with one connection, after a request of which it has read some.
+/// A server that reads a part of one request and then runs `behave`.
 fn server(behave: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -34,7 +34,7 @@ fn get(url: &Uri) -> StreamingRequest<'_> {
     StreamingRequest { method: &Method::GET, url, headers: HeaderMap::new(), body: None }
 }
 
-/// Sends what it is told to, and closes when nobody tells it anything any more.
+/// Sends each part, and closes the connection when there are no more.
 fn send_each(mut stream: TcpStream, parts: &Receiver<&'static str>) {
     for part in parts {
         stream.write_all(part.as_bytes()).expect("sent");
@@ -57,7 +57,7 @@ fn streamed_body_may_outlast_the_head_time_out() {
         String::from_utf8_lossy(&buffer[..amount]).to_string()
     };
     assert_eq!(line(&mut answer), "1\n");
-    // The end that the head had is past before the second is sent.
+    // The second line is sent after the time-out of the head.
     let past = (start + timeout + Duration::from_millis(200)).saturating_duration_since(Instant::now());
     let sending = thread::spawn(move || {
         thread::sleep(past);

@@ -15,7 +15,7 @@ const A: u16 = 1;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
 
-/// What a name server of the test's own has to say to one question.
+/// The test name server's answer to one question.
 #[derive(Clone, Copy)]
 enum Reply {
     Records(&'static [(u16, &'static [u8])]),
@@ -23,11 +23,11 @@ enum Reply {
     Code(u8),
     Forged,
     Silence,
-    /// Cut off over UDP, whole over TCP.
+    /// Truncated over UDP, complete over TCP.
     TooLong(&'static [(u16, &'static [u8])]),
 }
 
-/// The question's name, dotted, and its kind.
+/// The name and type in a query.
 fn asked(query: &[u8]) -> (String, u16) {
     let (mut at, mut name) = (12, String::new());
     while query[at] != 0 {
@@ -41,7 +41,7 @@ fn asked(query: &[u8]) -> (String, u16) {
     (name, u16::from_be_bytes([query[at + 1], query[at + 2]]))
 }
 
-/// An answer to `query`; each record's name is a pointer to the question's, as usual.
+/// An answer to `query`. As usual, the name of each record is a pointer to the question's.
 fn reply_to(query: &[u8], code: u8, records: &[(u16, &[u8])]) -> Vec<u8> {
     let mut packet = query.to_vec();
     packet[2] |= 0x80;
@@ -57,7 +57,7 @@ fn reply_to(query: &[u8], code: u8, records: &[(u16, &[u8])]) -> Vec<u8> {
     packet
 }
 
-/// Answers by name and kind, for as long as the test's process lives; returns its port.
+/// Starts a name server that runs until the process ends. Returns its port.
 fn name_server(replies: fn(&str, u16) -> Reply) -> u16 {
     let (socket, listener) = sockets();
     let port = socket.local_addr().expect("an address").port();
@@ -73,7 +73,7 @@ fn name_server(replies: fn(&str, u16) -> Reply) -> u16 {
             let Reply::TooLong(records) = replies(&name, kind) else { panic!("no need for TCP") };
             let answer = reply_to(&query, 0, records);
             let len = u16::try_from(answer.len()).expect("short").to_be_bytes();
-            // In two pieces, as it may come.
+            // In two pieces, as TCP may deliver it.
             stream.write_all(&[&len, &answer[..7]].concat()).expect("sent");
             stream.write_all(&answer[7..]).expect("sent");
         }
@@ -81,7 +81,7 @@ fn name_server(replies: fn(&str, u16) -> Reply) -> u16 {
     port
 }
 
-/// A port that is free for both.
+/// A port that is free for UDP and TCP.
 fn sockets() -> (UdpSocket, TcpListener) {
     loop {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
@@ -112,13 +112,13 @@ fn serve_udp(socket: &UdpSocket, replies: fn(&str, u16) -> Reply) {
                 packet
             }
         };
-        // Who asked may be gone by now.
+        // The client may be gone by now.
         let _ = socket.send_to(&packet, from);
     }
 }
 
 impl NameResolver {
-    /// With these files, no name server and no neighbours.
+    /// A resolver with these files, and without name server or neighbours.
     pub(in crate::net) fn from_files(hosts: PathBuf, resolv_conf: PathBuf) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
         let interfaces = Interfaces(PathBuf::new());
@@ -126,7 +126,7 @@ impl NameResolver {
     }
 }
 
-/// NameResolver with these files, in a folder that lives as long. Neighbours are asked at that port.
+/// A resolver with these files, and the folder that holds them. Neighbours listen at `mdns_port`.
 fn names_with_neighbours(
     hosts: &str,
     resolv_conf: &str,
@@ -141,7 +141,7 @@ fn names_with_neighbours(
         path
     };
     at("net/eth0/ifindex", "7\n");
-    // Down: to neighbours, packets go as the kernel pleases.
+    // The interface is down, so the kernel chooses the one for multicast.
     at("net/eth0/flags", "0x1002\n");
     let names = NameResolver {
         hosts: at("hosts", hosts),
@@ -160,7 +160,7 @@ fn names(hosts: &str, resolv_conf: &str, dns_port: u16) -> (tempfile::TempDir, N
     names_with_neighbours(hosts, resolv_conf, dns_port, 1)
 }
 
-/// The addresses, without the port; none whatever the reason.
+/// The addresses without their port; empty on any error.
 fn found(names: &NameResolver, host: &str) -> Vec<IpAddr> {
     let found = names.look_up(host, 7701, SOON).unwrap_or_default();
     assert!(found.iter().all(|address| address.port() == 7701), "{found:?}");

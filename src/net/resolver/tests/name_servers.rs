@@ -1,4 +1,4 @@
-//! NameResolver that name servers answer for.
+//! Look-ups by DNS.
 
 use super::*;
 
@@ -6,9 +6,9 @@ use super::*;
 fn name_server_is_queried_for_a_and_aaaa() {
     const SIX: &[u8] = &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
     let port = name_server(|name, kind| match (name, kind) {
-        // A CNAME's data is a name, whose four bytes must not be taken for an address.
+        // The data of a CNAME record is a name: its four bytes must not be taken for an address.
         ("auth.home", A) => Reply::Records(&[(CNAME, &[1, b'x', 0xc0, 17]), (A, &[192, 0, 2, 9])]),
-        // Of a kind nobody has assigned, and still only stepped over.
+        // An unassigned record type is skipped.
         ("auth.home", AAAA) => Reply::Records(&[(65_280, &[1, 2, 3, 4]), (AAAA, SIX)]),
         _ => Reply::Code(3),
     });
@@ -44,7 +44,7 @@ fn failing_or_forging_name_server_is_passed_over() {
         ("unsure.home", A) => Reply::Records(&[]),
         _ => Reply::Code(15),
     });
-    // Nobody listens at ::1, so that the first server is one to pass over.
+    // Nothing listens at ::1, so the first name server fails.
     let (_dir, names) = names("", "nameserver ::1\nnameserver 127.0.0.1\n", port);
     assert_eq!(found(&names, "half.home"), [ip("192.0.2.4")]);
     assert_eq!(names.look_up("refused.home", 1, SOON), Err(NameError::NoNameServer));
@@ -57,7 +57,7 @@ fn missing_name_server_falls_back_to_localhost() {
     let port = name_server(|_, _| Reply::Records(&[(A, &[192, 0, 2, 8])]));
     let (_dir, names) = names("", "", port);
     assert_eq!(found(&names, "auth.home")[0], ip("192.0.2.8"));
-    // But not for a neighbour's name.
+    // A `.local` name is not queried there.
     assert_eq!(names.look_up("auth.local", 1, SOON), Err(NameError::NoNeighbour));
 }
 
@@ -77,7 +77,7 @@ fn truncated_answer_is_queried_again_over_tcp() {
 fn unusable_addresses_are_dropped() {
     let port = name_server(|_, kind| match kind {
         A => Reply::Records(&[(A, &[0, 0, 0, 0]), (A, &[224, 0, 0, 251])]),
-        // fe80::1, and nobody says on which link.
+        // fe80::1 without an interface.
         _ => Reply::Records(&[
             (AAAA, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
             (AAAA, &[0; 16]),

@@ -1,4 +1,4 @@
-//! NameResolver that neighbours answer for.
+//! Look-ups by multicast DNS.
 
 use super::*;
 

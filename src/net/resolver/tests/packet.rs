@@ -1,4 +1,4 @@
-//! Answers, sound and damaged.
+//! The parser, with valid and damaged answers.
 
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ fn answer_must_match_id_and_question() {
     assert!(!question().is_answered_by(&sound[..20]));
 }
 
-/// NameResolver that make a reader which follows pointers panic, hang or grow without end.
+/// Names that make a parser panic, hang or grow if it follows pointers.
 #[test]
 fn malformed_names_are_skipped() {
     let long: Vec<u8> = [&[63][..], &[b'a'; 63], &[0xc0, 12]].concat();

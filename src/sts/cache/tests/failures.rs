@@ -1,4 +1,4 @@
-//! What failed: for whom, for how long, and what ends it.
+//! Failures: which requests they block, and for how long.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn unreachable_sts_is_retried_once_for_all_with_backoff() {
         assert_eq!(cache.ask(&a, 1, now), Asked::Waiting);
         let wanted = cache.next_request(now).expect("due");
         let told = cache.fetched(&wanted, Err(away()), now);
-        // Whoever waited for the other one is told as well.
+        // The caller that waits for the other token gets the answer, too.
         assert_eq!(told.iter().map(|(waiter, _)| *waiter).collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
         let delay = retry_in(&told[0].1).expect("not for ever");
         assert_eq!(cache.deadline(), None, "nobody waits, so nothing is fetched");
@@ -92,9 +92,9 @@ fn refused_client_is_not_retried_until_reconfigured() {
 #[test]
 fn refused_grant_does_not_block_the_other_grant() {
     let (own, other, x) = (plain("a"), plain("b"), exchange("a", "s"));
-    for (denied, denied_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
+    for (blocked, blocked_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
         let mut cache = TokenCache::new(7);
-        for (waiter, wanted) in [(1, denied), (2, denied_too), (3, allowed)] {
+        for (waiter, wanted) in [(1, blocked), (2, blocked_too), (3, allowed)] {
             assert_eq!(cache.ask(wanted, waiter, at(0)), Asked::Waiting);
         }
         while let Some(wanted) = cache.next_request(at(0)) {
@@ -105,11 +105,11 @@ fn refused_grant_does_not_block_the_other_grant() {
             };
             cache.fetched(&wanted, result, at(0));
         }
-        assert_eq!(retry_in(&cache.ask(denied, 4, at(10))), None);
-        assert_eq!(retry_in(&cache.ask(denied_too, 4, at(10))), None, "asked once for all of its kind");
+        assert_eq!(retry_in(&cache.ask(blocked, 4, at(10))), None);
+        assert_eq!(retry_in(&cache.ask(blocked_too, 4, at(10))), None, "asked once for all of its kind");
         assert!(matches!(cache.ask(allowed, 4, at(10)), Asked::Held(_)));
         cache.forgive();
-        assert_eq!(cache.ask(denied_too, 5, at(10)), Asked::Waiting);
+        assert_eq!(cache.ask(blocked_too, 5, at(10)), Asked::Waiting);
     }
 }
 
@@ -125,7 +125,7 @@ fn permanent_refusal_is_retried_after_forgive() {
         assert_eq!(cache.ask(&a, 3, at(901)), Asked::Waiting, "{status}");
         assert_eq!(cache.next_request(at(901)), Some(a), "{status}");
     }
-    // What passes by itself is waited for all the same: a reload is no reason to press an STS in trouble.
+    // A temporary failure keeps its delay: a reload must not add load to an overloaded STS.
     let (mut cache, a) = (TokenCache::new(1), plain("a"));
     assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
     fetch(&mut cache, &a, Err(failed(503, Some(S(60)))), at(0));
@@ -142,7 +142,7 @@ fn refusal_in_flight_before_forgive_is_not_permanent() {
     assert_eq!(cache.fetched(&a, Err(refused(401, "invalid_client")), at(1)), vec![], "it still waits");
     let told = fetch(&mut cache, &a, Ok(token(1, at(1), S(300))), at(1));
     assert!(matches!(told[..], [(1, Asked::Held(_))]), "{told:?}");
-    // What came well is kept, though it was asked for before.
+    // A token that arrives is kept though its request is older.
     cache.start_over();
     assert_eq!(cache.ask(&a, 1, at(2)), Asked::Waiting);
     assert_eq!(cache.next_request(at(2)).as_ref(), Some(&a));

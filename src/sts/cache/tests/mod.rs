@@ -45,7 +45,7 @@ fn refused(status: u16, error: &str) -> TokenError {
     TokenError::Refused { grant: GRANT, status, error, description, retry_after: None, undated: false }
 }
 
-/// A cache in which `wanted` was fetched at `now` for somebody, to live for `life`.
+/// Fetches `wanted` at `now` for one caller. The token lives for `life`.
 fn with(cache: &mut TokenCache<u32>, wanted: &Wanted, serial: u64, life: Duration, now: Instant) {
     assert_eq!(cache.ask(wanted, 0, now), Asked::Waiting);
     fetch(cache, wanted, Ok(token(serial, now, life)), now);
@@ -87,7 +87,7 @@ fn concurrent_callers_share_one_request() {
         assert_eq!((*told, fingerprint(asked)), (waiter, token(1, at(1), S(300)).fingerprint()));
     }
     assert!(matches!(cache.ask(&a, 0, at(3)), Asked::Held(_)));
-    // Nobody is told twice.
+    // Each caller gets one answer.
     assert_eq!(cache.fetched(&a, Ok(token(2, at(3), S(300))), at(3)), vec![]);
 }
 
@@ -148,7 +148,7 @@ fn refused_token_is_refetched_with_rate_limit() {
     assert_eq!(fingerprint(&cache.ask_again(&a, new, 5, at(31))), new, "too soon");
     assert_eq!(cache.next_request(at(31)), None);
     assert_eq!(cache.ask_again(&a, new, 5, at(32)), Asked::Waiting);
-    // When there is no new one, whoever wanted it hears so, and the old one stays for others.
+    // If the refetch fails, the caller gets the error, and other callers get the old token.
     let told = fetch(&mut cache, &a, Err(away()), at(32));
     assert!(matches!(told[..], [(5, Asked::Failed { .. })]), "{told:?}");
     assert_eq!(fingerprint(&cache.ask(&a, 6, at(33))), new);
@@ -160,11 +160,11 @@ fn refused_token_not_refetched_yet_is_not_rate_limited() {
     with(&mut cache, &a, 1, S(300), at(0));
     let old = cache.ask(&a, 0, at(1));
     let old = fingerprint(&old);
-    // Nothing can be asked for at the moment.
+    // Another request is in flight.
     cache.ask(&b, 1, at(2));
     fetch(&mut cache, &b, Err(failed(503, Some(S(10)))), at(2));
     assert!(matches!(cache.ask_again(&a, old, 2, at(3)), Asked::Failed { .. }));
-    // And then whoever asked left before it was.
+    // The caller leaves before its request is made.
     assert_eq!(cache.ask_again(&a, old, 3, at(14)), Asked::Waiting);
     cache.forget(&3);
     assert_eq!(cache.ask_again(&a, old, 4, at(15)), Asked::Waiting);

@@ -1,4 +1,4 @@
-//! What is kept, and what has to make room.
+//! Eviction: what is kept, and what makes room.
 
 use super::*;
 
@@ -16,10 +16,10 @@ fn exchanged_tokens_never_evict_own_tokens() {
         assert!(matches!(cache.ask(&plain(&format!("own-{i}")), 0, at(150)), Asked::Held(_)), "{i}");
     }
     assert!(matches!(cache.ask(&exchange("a", "subject-199"), 0, at(150)), Asked::Held(_)));
-    // Those that somebody waits for stay, and then there is no room.
+    // Entries with waiting callers stay, until there is no room left.
     let full = (0..200).find(|i| cache.ask(&exchange("b", &format!("{i}")), 0, at(150)) == Asked::Full);
     assert_eq!(full, Some(48));
-    // The node's own tokens make room for each other, and then those that somebody waits for stay as well.
+    // Own tokens evict each other, until only entries with waiting callers are left.
     let full = (0..200).find(|i| cache.ask(&plain(&format!("new-{i}")), 0, at(150)) == Asked::Full);
     assert_eq!(full, Some(16));
 }
@@ -33,11 +33,11 @@ fn expired_unused_entry_is_dropped_with_its_subject() {
     assert_eq!(cache.ask(&junk, 1, at(0)), Asked::Waiting);
     fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(0));
     assert_eq!((cache.next_request(at(299)), cache.entries.len()), (None, 3));
-    // How often it has failed is remembered for a while.
+    // The number of failures is remembered for a while.
     assert_eq!((cache.next_request(at(300)), cache.entries.len()), (None, 2));
     assert!(cache.entries.iter().all(|entry| entry.wanted != exchange("a", "ends")));
     assert_eq!((cache.next_request(at(2000)), cache.entries.len()), (None, 0));
-    // Neither what somebody waits for nor what is on its way is dropped.
+    // Neither an entry with a waiting caller nor one in flight is dropped.
     assert_eq!(cache.ask(&junk, 1, at(2000)), Asked::Waiting);
     assert_eq!(cache.next_request(at(2000)), Some(junk.clone()));
     cache.forget(&1);
@@ -52,13 +52,13 @@ fn failed_requests_evict_no_good_token() {
     for i in 0..40 {
         with(&mut cache, &exchange("a", &format!("good-{i}")), i, S(300), at(0));
     }
-    // Each refused by itself.
+    // Each is refused on its own.
     for i in 0..100 {
         let junk = exchange("a", &format!("junk-{i}"));
         assert_eq!(cache.ask(&junk, 1, at(1 + i)), Asked::Waiting);
         fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(1 + i));
     }
-    // And while nothing can be had at all.
+    // The same holds while every request is blocked.
     assert_eq!(cache.ask(&plain("own"), 1, at(101)), Asked::Waiting);
     fetch(&mut cache, &plain("own"), Err(refused(401, "invalid_client")), at(101));
     let kept = cache.entries.len();
