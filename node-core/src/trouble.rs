@@ -137,7 +137,7 @@ impl TroubleKind {
 
     /// Whether the server itself said so. A failed connection is nobody's word.
     #[must_use]
-    pub const fn is_the_servers_word(self) -> bool {
+    pub const fn is_from_server(self) -> bool {
         match self {
             Self::Busy
             | Self::Redirected

@@ -14,7 +14,7 @@ mod answer;
 mod callers;
 pub mod client;
 mod connection;
-// Who calls can be asked of the kernel only there.
+mod descriptors;
 mod desk;
 mod form;
 #[cfg(fuzzing)]
@@ -42,7 +42,6 @@ pub use self::desk::About;
 use self::desk::{Desk, Reply};
 pub use self::plan::Plan;
 use self::socket_file::SocketFile;
-use crate::daemon::process;
 use crate::sts::{AccessToken, TokenError, Wanted};
 
 /// The most connections at once.
@@ -86,7 +85,7 @@ impl Broker {
     #[must_use]
     pub fn new(plan: Plan, seed: u64, now: Instant) -> Self {
         let wanted = MAX_CONNECTIONS + SPARE_DESCRIPTORS;
-        let allowed = process::allow_descriptors(u64::try_from(wanted).unwrap_or(u64::MAX));
+        let allowed = descriptors::raise_limit(u64::try_from(wanted).unwrap_or(u64::MAX));
         let allowed = usize::try_from(allowed).unwrap_or(wanted);
         if plan.rules.strangers.exist() {
             warn!(

@@ -1,8 +1,11 @@
-//! What the program does when it is not the daemon, a file for each command.
+//! What the program does when it is not the daemon: a file for each command.
 
 pub mod check;
 pub mod enroll;
-pub mod install;
+pub(crate) mod install;
 pub mod keygen;
+pub(crate) mod led;
 pub mod request;
-pub mod secret_input;
+mod secret_input;
+pub(crate) mod status;
+pub(crate) mod token;

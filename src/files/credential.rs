@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use node_core::credential::{Malformed, NodeId, checked_length};
+use node_core::credential::{NodeId, ValueError, checked_length};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The node's secret: 1 to 256 visible ASCII characters, because it also travels in a header. It shows only
@@ -27,10 +27,10 @@ impl NodeKey {
     ///
     /// # Errors
     /// Names the fault without repeating any of the text.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         let text = checked_length(text, Self::MAX_LEN)?;
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Malformed::Forbidden("a character that is not visible ASCII"));
+            return Err(ValueError::Forbidden("a character that is not visible ASCII"));
         }
         Ok(Self(text.into()))
     }
@@ -68,17 +68,17 @@ mod tests {
     #[test]
     fn node_key_that_breaks_the_service_is_refused() {
         for key in ["a\0b", "a b", "schlüssel", "a\u{7f}"] {
-            assert!(matches!(NodeKey::parse(key), Err(Malformed::Forbidden(_))), "{key:?}");
+            assert!(matches!(NodeKey::parse(key), Err(ValueError::Forbidden(_))), "{key:?}");
         }
         let long = "x".repeat(257);
-        assert_eq!(NodeKey::parse(&long), Err(Malformed::TooLong(256)));
+        assert_eq!(NodeKey::parse(&long), Err(ValueError::TooLong(256)));
         assert!(NodeKey::parse(&long[..256]).is_ok());
     }
 
     #[test]
     fn node_key_of_a_placeholder_is_refused() {
         for text in ["", "\n", "your-node-id", "your_api_key_here"] {
-            assert_eq!(NodeKey::parse(text), Err(Malformed::Placeholder), "{text:?}");
+            assert_eq!(NodeKey::parse(text), Err(ValueError::Placeholder), "{text:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use node_core::credential::{Malformed, NodeId};
+use node_core::credential::{NodeId, ValueError};
 use ring::digest;
 use ring::digest::SHA256;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -212,13 +212,13 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
 /// Parsed in the file's bytes, so that no unwiped copy is made. (serde_json copies a key with JSON escapes;
 /// issued keys have none.)
-struct Parsed<T>(Result<T, Malformed>);
+struct Parsed<T>(Result<T, ValueError>);
 
 fn checked<T>(path: &Path, key: &'static str, found: Option<Parsed<T>>) -> Result<T, SetupError> {
     match found {
         None => Err(SetupError::CredentialForm { path: path.into(), why: format!("has no {key}") }),
         Some(Parsed(Ok(value))) => Ok(value),
-        Some(Parsed(Err(Malformed::Placeholder))) => {
+        Some(Parsed(Err(ValueError::Placeholder))) => {
             Err(SetupError::NotProvisioned { path: path.into(), key })
         }
         Some(Parsed(Err(why))) => Err(SetupError::Value { path: path.into(), key, why }),
@@ -226,17 +226,17 @@ fn checked<T>(path: &Path, key: &'static str, found: Option<Parsed<T>>) -> Resul
 }
 
 trait Parse: Sized {
-    fn parse_text(text: &str) -> Result<Self, Malformed>;
+    fn parse_text(text: &str) -> Result<Self, ValueError>;
 }
 
 impl Parse for NodeId {
-    fn parse_text(text: &str) -> Result<Self, Malformed> {
+    fn parse_text(text: &str) -> Result<Self, ValueError> {
         Self::parse(text)
     }
 }
 
 impl Parse for NodeKey {
-    fn parse_text(text: &str) -> Result<Self, Malformed> {
+    fn parse_text(text: &str) -> Result<Self, ValueError> {
         Self::parse(text)
     }
 }

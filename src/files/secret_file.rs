@@ -75,19 +75,19 @@ fn check_private(
 ) -> Result<(), SetupError> {
     // Root may read every file: `sudo jarvis-node check` has to see what the daemon's user sees.
     if owner != reader.user && owner != 0 && reader.user != 0 {
-        return Err(SetupError::Foreign { what, path: path.into(), owner, wanted: reader.user });
+        return Err(SetupError::WrongOwner { what, path: path.into(), owner, wanted: reader.user });
     }
     // systemd's credentials have an ACL for the unit's user, which appears as group-readable. The directory
     // keeps all others out.
     let forbidden = if reader.from_systemd { 0o037 } else { 0o077 };
     if mode & forbidden != 0 {
-        return Err(SetupError::Open { what, path: path.into() });
+        return Err(SetupError::OpenToOthers { what, path: path.into() });
     }
     Ok(())
 }
 
 /// Shows whether a file was replaced or written to. It reveals nothing of the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
     inode: u64,
@@ -110,6 +110,27 @@ impl Stamp {
     #[must_use]
     pub(super) const fn modified(&self) -> (i64, i64) {
         (self.modified_secs, self.modified_nanos)
+    }
+
+    /// All fields in the order of their declaration, little-endian. This layout must not change: a hash of it is
+    /// kept across restarts.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 40] {
+        let fields = [
+            self.device.to_le_bytes(),
+            self.inode.to_le_bytes(),
+            self.len.to_le_bytes(),
+            self.modified_secs.to_le_bytes(),
+            self.modified_nanos.to_le_bytes(),
+        ];
+        let mut bytes = [0; 40];
+        bytes.iter_mut().zip(fields.as_flattened()).for_each(|(byte, field)| *byte = *field);
+        bytes
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn from_fields(device: u64, inode: u64, len: u64, secs: i64, nanos: i64) -> Self {
+        Self { device, inode, len, modified_secs: secs, modified_nanos: nanos }
     }
 
     fn of(metadata: &Metadata) -> Self {
@@ -152,7 +173,7 @@ mod tests {
         for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644] {
             let (_dir, path) = file(mode);
             let error = read("key", &path).expect_err("refused");
-            assert!(matches!(error, SetupError::Open { .. }), "{mode:o}: {error}");
+            assert!(matches!(error, SetupError::OpenToOthers { .. }), "{mode:o}: {error}");
             let fix = error.to_trouble().fix;
             assert_eq!(fix.as_str(), std::format!("sudo chmod 600 {}", path.display()));
         }
@@ -173,7 +194,7 @@ mod tests {
         let reader = Reader { user: 0, from_systemd: false };
         assert!(check_private("key", Path::new("/k"), 990, 0o100_600, reader).is_ok());
         let open = check_private("key", Path::new("/k"), 990, 0o100_640, reader);
-        assert!(matches!(open, Err(SetupError::Open { .. })), "{open:?}");
+        assert!(matches!(open, Err(SetupError::OpenToOthers { .. })), "{open:?}");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 
-use super::{BoardPin, LedError};
+use super::{BoardPin, PinError};
 
 /// Opens GPIO `pin` (BCM number) as an output. The LED is dark from the start.
-pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, LedError> {
+pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     #[cfg(feature = "rpi")]
     if std::path::Path::new("/dev/gpiomem").exists() {
         match memory_mapped(pin, dark) {
@@ -20,8 +20,8 @@ pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, LedError> {
 }
 
 #[cfg(feature = "rpi")]
-fn memory_mapped(pin: u8, dark: PinState) -> Result<BoardPin, LedError> {
-    let failed = |e: rppal::gpio::Error| LedError(format!("GPIO {pin} cannot be had: {e}"));
+fn memory_mapped(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
+    let failed = |e: rppal::gpio::Error| PinError(format!("GPIO {pin} cannot be had: {e}"));
     let pin = rppal::gpio::Gpio::new().and_then(|gpio| gpio.get(pin)).map_err(failed)?;
     let mut output = if dark == PinState::High { pin.into_output_high() } else { pin.into_output_low() };
     // The pin keeps its level: as an input it would float, and the LED could light up.
@@ -36,26 +36,26 @@ struct Mapped(rppal::gpio::OutputPin);
 
 #[cfg(feature = "rpi")]
 impl ErrorType for Mapped {
-    type Error = LedError;
+    type Error = PinError;
 }
 
 #[cfg(feature = "rpi")]
 impl OutputPin for Mapped {
-    fn set_low(&mut self) -> Result<(), LedError> {
+    fn set_low(&mut self) -> Result<(), PinError> {
         self.0.set_low();
         Ok(())
     }
 
-    fn set_high(&mut self) -> Result<(), LedError> {
+    fn set_high(&mut self) -> Result<(), PinError> {
         self.0.set_high();
         Ok(())
     }
 }
 
-fn character_device(pin: u8, dark: PinState) -> Result<BoardPin, LedError> {
+fn character_device(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     use gpiocdev::line::Value;
     let failed = |e: gpiocdev::Error| {
-        LedError(format!(
+        PinError(format!(
             "GPIO {pin} cannot be had: {e} (is another program using it, and is this user in group gpio?)"
         ))
     };
@@ -72,15 +72,15 @@ fn character_device(pin: u8, dark: PinState) -> Result<BoardPin, LedError> {
 }
 
 /// The chip with the header's pins: `pinctrl-…` on every Raspberry Pi, but not always the first one.
-fn soc_chip() -> Result<PathBuf, LedError> {
-    let chips = gpiocdev::chip::chips().map_err(|e| LedError(format!("no GPIO chip can be had: {e}")))?;
+fn soc_chip() -> Result<PathBuf, PinError> {
+    let chips = gpiocdev::chip::chips().map_err(|e| PinError(format!("no GPIO chip can be had: {e}")))?;
     let is_soc = |path: &PathBuf| {
         gpiocdev::chip::Chip::from_path(path)
             .and_then(|chip| chip.info())
             .is_ok_and(|info| info.label.starts_with("pinctrl-"))
     };
     chips.iter().find(|path| is_soc(path)).or(chips.first()).cloned().ok_or_else(|| {
-        LedError("there is no GPIO chip in /dev, or this user may not open it (group gpio)".to_string())
+        PinError("there is no GPIO chip in /dev, or this user may not open it (group gpio)".to_string())
     })
 }
 
@@ -92,24 +92,24 @@ struct Line {
 }
 
 impl ErrorType for Line {
-    type Error = LedError;
+    type Error = PinError;
 }
 
 impl Line {
-    fn set(&self, value: gpiocdev::line::Value) -> Result<(), LedError> {
+    fn set(&self, value: gpiocdev::line::Value) -> Result<(), PinError> {
         self.request
             .set_value(self.offset, value)
             .map(|_| ())
-            .map_err(|e| LedError(format!("GPIO {} cannot be set: {e}", self.offset)))
+            .map_err(|e| PinError(format!("GPIO {} cannot be set: {e}", self.offset)))
     }
 }
 
 impl OutputPin for Line {
-    fn set_low(&mut self) -> Result<(), LedError> {
+    fn set_low(&mut self) -> Result<(), PinError> {
         self.set(gpiocdev::line::Value::Inactive)
     }
 
-    fn set_high(&mut self) -> Result<(), LedError> {
+    fn set_high(&mut self) -> Result<(), PinError> {
         self.set(gpiocdev::line::Value::Active)
     }
 }

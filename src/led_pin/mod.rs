@@ -13,27 +13,27 @@ use crate::config::Led;
 /// The reason why an LED cannot be opened or set.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub struct LedError(String);
+pub struct PinError(String);
 
-impl embedded_hal::digital::Error for LedError {
+impl embedded_hal::digital::Error for PinError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Other
     }
 }
 
 /// A pin of any of these kinds.
-pub struct BoardPin(Box<dyn OutputPin<Error = LedError>>);
+pub struct BoardPin(Box<dyn OutputPin<Error = PinError>>);
 
 impl ErrorType for BoardPin {
-    type Error = LedError;
+    type Error = PinError;
 }
 
 impl OutputPin for BoardPin {
-    fn set_low(&mut self) -> Result<(), LedError> {
+    fn set_low(&mut self) -> Result<(), PinError> {
         self.0.set_low()
     }
 
-    fn set_high(&mut self) -> Result<(), LedError> {
+    fn set_high(&mut self) -> Result<(), PinError> {
         self.0.set_high()
     }
 }
@@ -42,7 +42,7 @@ impl OutputPin for BoardPin {
 ///
 /// # Errors
 /// A sentence about the cause.
-pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, LedError> {
+pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, PinError> {
     let (pin, lit_level) = match led {
         Led::None => return Ok(None),
         Led::Gpio { pin, active_low } => {
@@ -58,6 +58,6 @@ pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, LedError> {
 use gpio::open as gpio;
 
 #[cfg(not(target_os = "linux"))]
-fn gpio(pin: u8, _dark: PinState) -> Result<BoardPin, LedError> {
-    Err(LedError(std::format!("GPIO {pin} cannot be had: this system has none")))
+fn gpio(pin: u8, _dark: PinState) -> Result<BoardPin, PinError> {
+    Err(PinError(std::format!("GPIO {pin} cannot be had: this system has none")))
 }

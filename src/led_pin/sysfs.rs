@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use embedded_hal::digital::{ErrorType, OutputPin};
 
-use super::LedError;
+use super::PinError;
 
 /// An LED of a kernel driver. Its trigger is disabled while it is in use, and restored when this is dropped.
 #[derive(Debug)]
@@ -16,13 +16,13 @@ pub(super) struct SysfsLed {
 
 impl SysfsLed {
     /// Takes over the LED with this name, dark.
-    pub(super) fn take(name: &str) -> Result<Self, LedError> {
+    pub(super) fn take(name: &str) -> Result<Self, PinError> {
         Self::take_at(&Path::new("/sys/class/leds").join(name))
     }
 
-    fn take_at(folder: &Path) -> Result<Self, LedError> {
+    fn take_at(folder: &Path) -> Result<Self, PinError> {
         let failed = |e: std::io::Error| {
-            LedError(format!(
+            PinError(format!(
                 "the LED {} cannot be had: {e} (is it there, and may this user, by group gpio, write its files?)",
                 folder.display()
             ))
@@ -34,9 +34,9 @@ impl SysfsLed {
         Ok(led)
     }
 
-    fn set(&self, brightness: &str) -> Result<(), LedError> {
+    fn set(&self, brightness: &str) -> Result<(), PinError> {
         fs::write(self.folder.join("brightness"), brightness)
-            .map_err(|e| LedError(format!("the LED {} cannot be set: {e}", self.folder.display())))
+            .map_err(|e| PinError(format!("the LED {} cannot be set: {e}", self.folder.display())))
     }
 }
 
@@ -51,15 +51,15 @@ fn trigger_to_restore(triggers: &str) -> &str {
 }
 
 impl ErrorType for SysfsLed {
-    type Error = LedError;
+    type Error = PinError;
 }
 
 impl OutputPin for SysfsLed {
-    fn set_low(&mut self) -> Result<(), LedError> {
+    fn set_low(&mut self) -> Result<(), PinError> {
         self.set("0")
     }
 
-    fn set_high(&mut self) -> Result<(), LedError> {
+    fn set_high(&mut self) -> Result<(), PinError> {
         self.set("1")
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use node_core::credential::Malformed;
+use node_core::credential::ValueError;
 use node_core::time::UnixTime;
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
@@ -51,15 +51,15 @@ impl SubjectToken {
     ///
     /// # Errors
     /// Names the fault without repeating any of the text.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         if text.is_empty() {
-            return Err(Malformed::Placeholder);
+            return Err(ValueError::Placeholder);
         }
         if text.len() > Self::MAX_LEN {
-            return Err(Malformed::TooLong(Self::MAX_LEN));
+            return Err(ValueError::TooLong(Self::MAX_LEN));
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Malformed::Forbidden("a character that is not visible ASCII"));
+            return Err(ValueError::Forbidden("a character that is not visible ASCII"));
         }
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
@@ -131,10 +131,10 @@ mod tests {
     fn unsendable_text_is_no_subject() {
         let long: String = std::iter::repeat_n('x', SubjectToken::MAX_LEN + 1).collect();
         for (text, why) in [
-            ("", Malformed::Placeholder),
-            (&long, Malformed::TooLong(8192)),
-            ("a b", Malformed::Forbidden("a character that is not visible ASCII")),
-            ("a\nb", Malformed::Forbidden("a character that is not visible ASCII")),
+            ("", ValueError::Placeholder),
+            (&long, ValueError::TooLong(8192)),
+            ("a b", ValueError::Forbidden("a character that is not visible ASCII")),
+            ("a\nb", ValueError::Forbidden("a character that is not visible ASCII")),
         ] {
             assert_eq!(SubjectToken::parse(text), Err(why));
         }

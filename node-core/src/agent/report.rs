@@ -93,7 +93,7 @@ impl<P: Pacing> Agent<P> {
                 report.fix = Some("Nothing to do yet: the first answer is on its way.");
             }
             (Outcome::AppRejected | Outcome::Server | Outcome::Clock, _) => {
-                let told = obstacle.is_some_and(|o| o.trouble.kind.is_the_servers_word());
+                let told = obstacle.is_some_and(|o| o.trouble.kind.is_from_server());
                 report.source = told.then_some(Source::Server);
             }
             (

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use jarvis_node::broker::client as broker_client;
-use jarvis_node::broker::client::{NoToken, Token};
+use jarvis_node::broker::client::{ClientError, Token};
 use jarvis_node::commands::keygen;
 use jarvis_node::commands::request;
 use jarvis_node::commands::request::{Data, Request};
@@ -84,7 +84,7 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
     let socket = dir.join("node.sock");
     let first = patiently("the broker did not open its socket", || {
         match broker_client::token(&socket, AUDIENCE, None, None) {
-            Err(NoToken::NoBroker { .. }) => Ok(None),
+            Err(ClientError::NoBroker { .. }) => Ok(None),
             asked => asked.map(Some),
         }
     })?;
@@ -101,7 +101,7 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
     run(screen, &services.gateway, dir)?;
 
     match broker_client::token(&socket, ANOTHER, None, None) {
-        Err(refused @ NoToken::Refused { status: 403, .. }) => {
+        Err(refused @ ClientError::Refused { status: 403, .. }) => {
             screen.say(&format!("{ANOTHER} is not on the list:"));
             screen.add(&refused.to_string());
         }
@@ -166,14 +166,14 @@ fn call(
     }
 }
 
-fn asked(socket: &Path) -> Result<Token, NoToken> {
+fn asked(socket: &Path) -> Result<Token, ClientError> {
     broker_client::token(socket, AUDIENCE, None, None)
 }
 
 /// Looks again and again until there is something.
 fn patiently<T>(
     otherwise: &'static str,
-    mut look: impl FnMut() -> Result<Option<T>, NoToken>,
+    mut look: impl FnMut() -> Result<Option<T>, ClientError>,
 ) -> Result<T, Unfinished> {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {

@@ -219,8 +219,8 @@ fn may_be_damage(error: &SetupError) -> bool {
         SetupError::Missing { .. } | SetupError::CredentialForm { .. } | SetupError::Value { .. } => true,
         SetupError::Unreadable { .. }
         | SetupError::TooLarge { .. }
-        | SetupError::Open { .. }
-        | SetupError::Foreign { .. }
+        | SetupError::OpenToOthers { .. }
+        | SetupError::WrongOwner { .. }
         | SetupError::Config { .. }
         | SetupError::NotProvisioned { .. }
         | SetupError::OtherBoard { .. }

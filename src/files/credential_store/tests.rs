@@ -103,7 +103,7 @@ fn state_set_by_person_does_not_fall_back() {
     assert!(matches!(load(&store.path), Err(SetupError::NotProvisioned { .. })));
     let store = Store::holding(&["k-1", "k-2"]);
     fs::set_permissions(&store.path, fs::Permissions::from_mode(0o644)).expect("mode set");
-    assert!(matches!(load(&store.path), Err(SetupError::Open { .. })));
+    assert!(matches!(load(&store.path), Err(SetupError::OpenToOthers { .. })));
     assert!(matches!(replace(&store.path, &credential("k-3")), Err(StoreError::Untouchable(_))));
     assert!(store.text("").contains("k-2"));
 }

@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, RootCertStore};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use super::pin::Pin;
 use crate::error::SetupError;
 use crate::files::secret_file;
 use crate::files::secret_file::Stamp;
@@ -72,6 +72,17 @@ impl ClientCertificate {
     }
 }
 
+/// What of the configuration TLS to the auth service depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// CA certificates to trust instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
+    /// The server's key must be one of these, if there are any.
+    pub spki_pins: Vec<Pin>,
+    /// The node's own certificate, for a server that asks for one.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
 /// Tells whether one of the files was replaced since.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stamps {
@@ -80,18 +91,18 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// Those of the files that `config` names.
+    /// Those of the files that `settings` name.
     ///
     /// # Errors
     /// When one is not there.
-    pub fn of(config: &Config) -> Result<Self, SetupError> {
+    pub fn of(settings: &TlsSettings) -> Result<Self, SetupError> {
         let client = |files: &ClientCertificate| {
             let certificate = Stamp::of_file("client_cert_file", &files.certificate)?;
             Ok((certificate, Stamp::of_file("client_key_file", &files.key)?))
         };
         Ok(Self {
-            roots: config.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?,
-            client: config.client_certificate.as_ref().map(client).transpose()?,
+            roots: settings.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?,
+            client: settings.client_certificate.as_ref().map(client).transpose()?,
         })
     }
 }

@@ -33,7 +33,7 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
 pub(super) use self::connector::{CutOffError, HandshakeError, PlainPortError, TlsConnector};
-pub use self::files::{ClientCertificate, Stamps};
+pub use self::files::{ClientCertificate, Stamps, TlsSettings};
 use self::own_certificate::OwnCertificate;
 pub use self::pin::Pin;
 use self::sessions::Sessions;
@@ -41,7 +41,6 @@ pub(super) use self::trouble::port_speaks_tls;
 use self::trusted_time::{BuildTime, TrustedTime};
 use self::verifier::{Dates, Verifier};
 use crate::clock;
-use crate::config::Config;
 use crate::error::SetupError;
 
 /// How the auth service is spoken to over TLS: 1.2 and 1.3 with ring, trusting the certificates in
@@ -63,13 +62,13 @@ struct Pinned {
 }
 
 impl Tls {
-    /// Reads the files that `config` names.
+    /// Reads the files that `settings` name.
     ///
     /// # Errors
     /// When one cannot be read or does not hold what it should.
-    pub fn new(config: &Config) -> Result<Self, SetupError> {
-        let own = config.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
-        Self::build(config.ca_file.as_deref(), &config.spki_pins, own)
+    pub fn new(settings: &TlsSettings) -> Result<Self, SetupError> {
+        let own = settings.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
+        Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own)
     }
 
     /// The same for any other service: pins and the node's own certificate are for the auth service.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use log::info;
-use node_core::credential::Malformed;
+use node_core::credential::ValueError;
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::HeaderValue;
@@ -257,16 +257,16 @@ fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
         }
     };
     let wrong = |why| SetupError::Value { path: path.clone(), key: "client secret", why };
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(Malformed::Forbidden("what is not text")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(ValueError::Forbidden("what is not text")))?;
     let text = text.trim();
     if text.is_empty() {
-        return Err(wrong(Malformed::Placeholder));
+        return Err(wrong(ValueError::Placeholder));
     }
     if text.len() > 512 {
-        return Err(wrong(Malformed::TooLong(512)));
+        return Err(wrong(ValueError::TooLong(512)));
     }
     if text.contains(char::is_control) {
-        return Err(wrong(Malformed::Forbidden("a control character")));
+        return Err(wrong(ValueError::Forbidden("a control character")));
     }
     Ok(Zeroizing::new(text.into()))
 }

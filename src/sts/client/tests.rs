@@ -236,5 +236,5 @@ fn client_secret_is_trimmed_and_validated() {
         let refused = load(bad, 0o600).expect_err("bad");
         assert!(matches!(refused, SetupError::Value { key: "client secret", .. }), "{refused}");
     }
-    assert!(matches!(load(b"s", 0o644), Err(SetupError::Open { .. })));
+    assert!(matches!(load(b"s", 0o644), Err(SetupError::OpenToOthers { .. })));
 }

@@ -1,17 +1,19 @@
-//! Everything that is read before the server can be asked: configuration, credential, app key
-//! and the files of TLS, together, so that what is used always belongs together.
+//! Everything that is read before the server can be asked: configuration, credential, app key and TLS files.
+//! They are read together, so that what is used always belongs together.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod secrets;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use node_core::agent::{Claim, Settings, Setup};
-use node_core::credential::Malformed;
 use node_core::text::Text;
 use node_core::time::UnixTime;
 use zeroize::Zeroizing;
 
+pub(crate) use self::secrets::load_app_key;
+use self::secrets::secrets_stamp;
 use crate::auth::AuthClient;
 use crate::broker::Plan;
 use crate::config::{Config, Indicators, Sts, Via};
@@ -19,15 +21,24 @@ use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
 use crate::files::state::NodeState;
-use crate::files::{credential_store, secret_file, state};
+use crate::files::{credential_store, state};
 use crate::net::tls;
 use crate::net::tls::Tls;
 use crate::sts::StsClient;
 
-/// What was read, ready for use.
+/// Both halves of a setup. One may be usable when the other is not.
+#[derive(Debug)]
+pub struct SetupRead {
+    /// The node's own half. Also an error where only the broker's half is at fault, so that the LED shows it.
+    pub node: Result<Loaded, SetupError>,
+    /// The broker's half; `None` where the configuration cannot be read or its rules cannot be applied.
+    pub broker: Option<BrokerSetup>,
+}
+
+/// What the node needs to be validated, ready for use.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What the agent needs to know of it.
+    /// The part that the agent needs to know.
     pub setup: Setup,
     /// LED and status file.
     pub indicators: Indicators,
@@ -39,27 +50,27 @@ pub struct Loaded {
     pub state_file: Arc<Path>,
 }
 
-/// What the configuration wants of the broker, which holds even if something else cannot be used: a right
+/// What the configuration says about the broker. It is applied even if the node's half cannot be used: a right
 /// that was taken back is gone.
 #[derive(Clone, Debug)]
 pub struct BrokerSetup {
-    /// How the other programs on the board get tokens; `None` for not at all.
+    /// How the other programs on the board get tokens; `None` if they do not.
     pub plan: Option<Plan>,
-    /// Where they come from; `None` where there is no such place, or none that can be used.
-    pub tokens: Option<TokenSource>,
+    /// Where the tokens come from; `None` where no STS is configured or its files cannot be used.
+    pub source: Option<TokenSource>,
 }
 
-/// What gets tokens, and for whom.
+/// An STS and the client that asks it.
 #[derive(Clone, Debug)]
 pub struct TokenSource {
     /// The configuration.
     pub sts: Arc<Sts>,
-    /// Asks the STS. The same one as before while nothing of what it is made of has changed: then its tokens
-    /// are still good.
+    /// Asks the STS. While nothing it is made of has changed this stays one and the same client, whose tokens are
+    /// still good.
     pub client: Arc<StsClient>,
 }
 
-/// What asks the server, whatever the credential.
+/// What it takes to ask the server about any credential.
 #[derive(Debug)]
 pub struct AuthContext {
     /// The configuration.
@@ -77,12 +88,19 @@ pub struct AuthContext {
 pub struct Reader {
     config_file: PathBuf,
     credential_file: Option<PathBuf>,
-    broker_setup: Option<BrokerSetup>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
     sts: Option<(StsKey, Arc<StsClient>)>,
 }
 
-/// The same for the STS's client and its tokens.
+/// While none of this changes an auth client is kept, and with it the TLS session it can resume.
+#[derive(Debug, PartialEq, Eq)]
+struct ClientKey {
+    config: Config,
+    app_key: Option<Stamp>,
+    tls_files: tls::Stamps,
+}
+
+/// While none of this changes an STS client is kept, and with it the tokens it got.
 #[derive(Debug, PartialEq, Eq)]
 struct StsKey {
     sts: Arc<Sts>,
@@ -91,19 +109,11 @@ struct StsKey {
     proof: Option<Stamp>,
 }
 
-/// While none of this changes a client is kept, and with it the TLS session it can resume.
-#[derive(Debug, PartialEq, Eq)]
-struct ClientKey {
-    config: Config,
-    app_key: Option<Stamp>,
-    tls_files: tls::Stamps,
-}
-
 impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
     pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, credential_file: None, broker_setup: None, client: None, sts: None }
+        Self { config_file, credential_file: None, client: None, sts: None }
     }
 
     /// Where the configuration is.
@@ -118,21 +128,15 @@ impl Reader {
         self.credential_file.as_deref()
     }
 
-    /// What the last reading found out about the broker, once; `None` if nothing.
-    pub const fn take_giving(&mut self) -> Option<BrokerSetup> {
-        self.broker_setup.take()
-    }
-
-    /// Reads everything and checks it.
-    ///
-    /// # Errors
-    /// The first thing found missing, unsafe or malformed.
-    pub fn read(&mut self) -> Result<Loaded, SetupError> {
-        self.broker_setup = None;
-        let config = self.read_config()?;
-        let broker_setup = self.broker_setup_by(&config);
-        let loaded = self.read_node(config)?;
-        broker_setup.map(|()| loaded)
+    /// Reads everything and checks it. Each half's error is the first thing found missing, unsafe or malformed.
+    pub fn read(&mut self) -> SetupRead {
+        let config = match self.read_config() {
+            Ok(config) => config,
+            Err(error) => return SetupRead { node: Err(error), broker: None },
+        };
+        let (broker, checked) = self.broker_setup_by(&config);
+        let node = self.read_node(config).and_then(|loaded| checked.map(|()| loaded));
+        SetupRead { node, broker }
     }
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
@@ -141,18 +145,16 @@ impl Reader {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
         let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
-        let mut stamps = DefaultHasher::new();
-        (stamp, app_key).hash(&mut stamps);
         let setup = Setup {
             claim: Claim {
                 node_id: credential.node_id.clone(),
                 service_id: match &config.via {
                     Via::App { service_id, .. } => Text::from(service_id.as_str()),
-                    // It wants to use the very one that it asks.
+                    // The service that the node wants to use is the one it asks.
                     Via::CommandCenter => Text::default(),
                 },
                 auth_url: Text::from(config.auth_url.as_str()),
-                secrets_stamp: stamps.finish(),
+                secrets_stamp: secrets_stamp(&stamp, app_key.as_ref()),
             },
             settings: Settings {
                 revalidate: config.revalidate,
@@ -171,7 +173,7 @@ impl Reader {
         })
     }
 
-    /// Reads all but the credential: enough to ask about another one.
+    /// Reads everything but the credential: enough to ask about another one.
     ///
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
@@ -199,15 +201,18 @@ impl Reader {
         Ok(AuthContext { config, client, clock_floor, state, app_key: stamp })
     }
 
-    fn broker_setup_by(&mut self, config: &Config) -> Result<(), SetupError> {
-        let tokens = self.tokens_by(config, NodeState::load(&config.state_file).clock_floor());
-        let plan = Plan::of(config, &self.config_file)?;
-        let (tokens, error) = tokens.map_or_else(|error| (None, Err(error)), |tokens| (tokens, Ok(())));
-        self.broker_setup = Some(BrokerSetup { plan, tokens });
-        error
+    /// The broker's half, and whether all of it can be used.
+    fn broker_setup_by(&mut self, config: &Config) -> (Option<BrokerSetup>, Result<(), SetupError>) {
+        let source = self.source_by(config, NodeState::load(&config.state_file).clock_floor());
+        let plan = match Plan::of(config, &self.config_file) {
+            Ok(plan) => plan,
+            Err(error) => return (None, Err(error)),
+        };
+        let (source, checked) = source.map_or_else(|error| (None, Err(error)), |source| (source, Ok(())));
+        (Some(BrokerSetup { plan, source }), checked)
     }
 
-    fn tokens_by(
+    fn source_by(
         &mut self,
         config: &Config,
         clock_floor: UnixTime,
@@ -236,35 +241,16 @@ impl Reader {
         app_key: Zeroizing<Vec<u8>>,
         app_key_stamp: Option<Stamp>,
     ) -> Result<Arc<AuthClient>, SetupError> {
-        let tls_files = tls::Stamps::of(&config)?;
+        let tls_files = tls::Stamps::of(&config.tls)?;
         let key = ClientKey { config, app_key: app_key_stamp, tls_files };
         if let Some((of, client)) = &self.client
             && *of == key
         {
             return Ok(Arc::clone(client));
         }
-        let tls = Tls::new(&key.config)?;
+        let tls = Tls::new(&key.config.tls)?;
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)
     }
-}
-
-pub(crate) fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
-    let (mut key, stamp) = secret_file::read("app key file", path)?;
-    while key.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-        key.pop();
-    }
-    let wrong = |why| SetupError::Value { path: path.into(), key: "app key", why };
-    if key.is_empty() {
-        return Err(wrong(Malformed::Placeholder));
-    }
-    if key.len() > 512 {
-        return Err(wrong(Malformed::TooLong(512)));
-    }
-    // It travels in a header.
-    if !key.iter().all(u8::is_ascii_graphic) {
-        return Err(wrong(Malformed::Forbidden("a character that is not visible ASCII")));
-    }
-    Ok((key, stamp))
 }
