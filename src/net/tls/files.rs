@@ -14,7 +14,7 @@ use crate::error::SetupError;
 use crate::files::secret_file;
 use crate::files::secret_file::Stamp;
 
-/// The files of `client_cert_file` and `client_key_file`.
+/// The files that `client_cert_file` and `client_key_file` name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     certificate: PathBuf,
@@ -22,10 +22,10 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Both, or neither.
+    /// Takes both keys or neither.
     ///
     /// # Errors
-    /// A sentence that names the key that is missing, or tells that they are of no use without `https`.
+    /// A sentence that names the missing key, or says that both need `https`.
     pub fn parse(
         certificate: Option<PathBuf>,
         key: Option<PathBuf>,
@@ -72,18 +72,18 @@ impl ClientCertificate {
     }
 }
 
-/// What of the configuration TLS to the auth service depends on.
+/// The settings for TLS to the auth service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSettings {
     /// CA certificates to trust instead of Mozilla's.
     pub ca_file: Option<PathBuf>,
-    /// The server's key must be one of these, if there are any.
+    /// The allowed keys of the server; any if there are none.
     pub spki_pins: Vec<Pin>,
-    /// The node's own certificate, for a server that asks for one.
+    /// The node's own certificate, for servers that request one.
     pub client_certificate: Option<ClientCertificate>,
 }
 
-/// Tells whether one of the files was replaced since.
+/// Shows whether one of the files was replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stamps {
     roots: Option<Stamp>,
@@ -91,10 +91,10 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// Those of the files that `settings` name.
+    /// The stamps of the files that `settings` name.
     ///
     /// # Errors
-    /// When one is not there.
+    /// When one is missing.
     pub fn of(settings: &TlsSettings) -> Result<Self, SetupError> {
         let client = |files: &ClientCertificate| {
             let certificate = Stamp::of_file("client_cert_file", &files.certificate)?;
@@ -107,7 +107,7 @@ impl Stamps {
     }
 }
 
-/// The certificates in `ca_file`, or else Mozilla's roots.
+/// The certificates in `ca_file`, or Mozilla's roots without one.
 pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError> {
     let Some(path) = ca_file else {
         return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
