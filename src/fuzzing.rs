@@ -19,8 +19,8 @@ use crate::commands::enroll::EnrollError;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_file::{Checksum, Modified};
-use crate::files::{credential_file, state_file};
-use crate::net::http::Response;
+use crate::files::{credential_file, state};
+use crate::net::http::HttpResponse;
 pub use crate::net::resolver::fuzzing as resolver;
 use crate::net::service_url::ServiceUrl;
 pub use crate::net::tls::fuzzing as tls;
@@ -57,14 +57,14 @@ pub struct Answered<'a> {
 }
 
 impl Answered<'_> {
-    fn as_read(&self) -> Response {
+    fn as_read(&self) -> HttpResponse {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
                 headers.append(name, value);
             }
         }
-        Response { status: self.status, headers, body: self.body.into() }
+        HttpResponse { status: self.status, headers, body: self.body.into() }
     }
 }
 
@@ -120,7 +120,7 @@ pub fn render_credential(
 /// The board's serial number, as the device tree has it.
 #[must_use]
 pub fn parse_serial(bytes: &[u8]) -> Option<String> {
-    state_file::parse_serial(bytes)
+    state::parse_serial(bytes)
 }
 
 /// The addresses for validation, heartbeat, registration and health at `url`.

@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Action, Actions, Agent, Event, Exit};
 use node_core::answer::Answer;
@@ -252,7 +252,7 @@ impl World {
             Happening::Files(change) => self.board.files.change(&change),
             Happening::Clock(to) => self.set_clock(to),
             Happening::Moved(serial) => self.board.serial = serial,
-            Happening::Forgotten => self.board.state = State::default(),
+            Happening::Forgotten => self.board.state = NodeState::default(),
             Happening::Reload if !self.ended => self.tell(Event::ReloadRequested),
             Happening::Stop if !self.ended => self.tell(Event::StopRequested),
             Happening::Reload | Happening::Stop => {}
@@ -278,7 +278,7 @@ impl World {
     /// As the device's worker does it.
     fn remember(&mut self, answer: &Answer, server_time: Option<UnixTime>) {
         let accepted = matches!(answer, Answer::Valid(_));
-        self.board.remember(Shown { accepted, server_time, wall: self.now.wall });
+        self.board.remember(Observed { accepted, server_time, wall: self.now.wall });
     }
 
     fn tell(&mut self, event: Event) {

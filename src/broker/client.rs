@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::files::{json, secret_file};
-use crate::sts::form::encode;
 
 /// The broker's socket unless another is configured.
 const DEFAULT_SOCKET: &str = "/run/jarvis-node/node.sock";
@@ -120,7 +120,7 @@ pub fn token(
     let parameters = [("?audience=", Some(audience)), ("&scope=", scope), ("&refused=", refused)];
     for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         target += name;
-        encode(value, &mut target);
+        target.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
     }
     let answer =
         exchange(socket, &target).map_err(|why| ClientError::NoBroker { socket: socket.into(), why })?;

@@ -17,9 +17,9 @@ use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
-use crate::files::state_file::State;
+use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store};
-use crate::net::http::{HttpClient, JSON, Post, Response, Unanswered};
+use crate::net::http::{HttpClient, HttpError, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{Tls, TlsSettings};
 
@@ -105,7 +105,7 @@ pub(crate) fn enroll(
     let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
     let pins = if same_server { config.tls.spki_pins.clone() } else { Vec::new() };
     let needs_clock = url.is_https() && pins.is_empty();
-    if needs_clock && clock::now().wall < State::load(&config.state_file).clock_floor() {
+    if needs_clock && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {
         return Err(EnrollError::NotSent(Trouble::clock()));
     }
     let tls = Tls::new(&TlsSettings { spki_pins: pins, ..config.tls.clone() }).map_err(EnrollError::Setup)?;
@@ -136,7 +136,7 @@ fn register(
     node_id: &NodeId,
     token: &[u8],
     room: Option<&str>,
-) -> Result<Response, EnrollError> {
+) -> Result<HttpResponse, EnrollError> {
     let request = RegisterRequest {
         node_id: node_id.as_str(),
         provisioning_token: std::str::from_utf8(token).unwrap_or_default(),
@@ -146,7 +146,7 @@ fn register(
     serde_json::to_writer(&mut *body, &request)
         .map_err(|_| EnrollError::Input("what was given cannot be written as JSON".into()))?;
     let post = Post { url: &url.register(), headers: &[], content_type: JSON, body: &body };
-    client.post(&post).map_err(|Unanswered { trouble, sent }| {
+    client.post(&post).map_err(|HttpError { trouble, sent }| {
         if sent {
             EnrollError::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
         } else {
@@ -156,7 +156,7 @@ fn register(
 }
 
 /// The credential in the answer, by the rules of jarvis-auth-wire.md, "Enrolment at command-center".
-pub(crate) fn read_answer(response: &Response, node_id: &NodeId) -> Result<Credential, EnrollError> {
+pub(crate) fn read_answer(response: &HttpResponse, node_id: &NodeId) -> Result<Credential, EnrollError> {
     let peer_says = |why: &str| EnrollError::Refused(format!("the command center refuses: {why}"));
     let lost = |why: &str| EnrollError::AnswerLost(node_id.clone(), why.into());
     match response.status {

@@ -20,8 +20,8 @@ use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
-use crate::files::state_file::State;
-use crate::files::{credential_file, credential_store, durable, state_file};
+use crate::files::state::NodeState;
+use crate::files::{credential_file, credential_store, durable, state};
 use crate::setup::{AuthContext, Reader};
 
 /// The result of an installation that left the new credential in place.
@@ -140,12 +140,12 @@ pub(crate) fn default_owner_of(config: &Config) -> &Path {
 /// # Errors
 /// When the state file cannot be written.
 pub(crate) fn accept_board(state_file: &Path) -> io::Result<()> {
-    let here = state_file::board_serial();
-    let state = State::load(state_file);
+    let here = state::board_serial();
+    let state = NodeState::load(state_file);
     if !state.is_of_another_board(here.as_deref()) {
         return Ok(());
     }
-    State { board: here, ..state }.save(state_file)
+    NodeState { board: here, ..state }.save(state_file)
 }
 
 fn read_credential(input: impl Read) -> Result<Credential, InstallError> {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::error::SetupError;
 use crate::files::durable;
 use crate::files::durable::{beside, folder};
-use crate::sts::key::{Algorithm, KeyError, SigningKey, generate};
+use crate::sts::{Algorithm, KeyError, SigningKey, generate};
 
 /// The key's file unless another is named.
 pub(crate) const DEFAULT_FILE: &str = "/var/lib/jarvis-node/sts.key";

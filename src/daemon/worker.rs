@@ -12,8 +12,8 @@ use super::inbox::{Message, Sender};
 use crate::auth::{AuthClient, Reply};
 use crate::clock;
 use crate::files::credential::Credential;
-use crate::files::state_file;
-use crate::files::state_file::{Shown, State};
+use crate::files::state;
+use crate::files::state::{NodeState, Observed};
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;
@@ -31,9 +31,9 @@ pub(super) struct Job {
     pub(super) state_file: Arc<Path>,
 }
 
-fn remember(state_file: &Path, shown: Shown) -> io::Result<()> {
-    let serial = state_file::board_serial();
-    State::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
+fn remember(state_file: &Path, shown: Observed) -> io::Result<()> {
+    let serial = state::board_serial();
+    NodeState::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
 }
 
 /// The worker thread's sending end. The thread ends when this is dropped and its last job is done.
@@ -57,7 +57,7 @@ impl Worker {
                 let accepted = matches!(answer, Answer::Valid(_));
                 inbox.send(Message::Answered(answer));
                 // After the answer, and in this thread: writing to the card can take long.
-                let shown = Shown { accepted, server_time, wall: clock::now().wall };
+                let shown = Observed { accepted, server_time, wall: clock::now().wall };
                 if let Err(e) = remember(&state_file, shown)
                     && !mem::replace(&mut logged, true)
                 {

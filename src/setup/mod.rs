@@ -20,8 +20,8 @@ use crate::config::{Config, Indicators, Sts, Via};
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
-use crate::files::state_file::State;
-use crate::files::{credential_store, state_file};
+use crate::files::state::NodeState;
+use crate::files::{credential_store, state};
 use crate::net::tls;
 use crate::net::tls::Tls;
 use crate::sts::StsClient;
@@ -79,7 +79,7 @@ pub struct AuthContext {
     pub client: Arc<AuthClient>,
     /// Before this the clock is not set; `None` where that does not matter.
     pub clock_floor: Option<UnixTime>,
-    state: State,
+    state: NodeState,
     app_key: Option<Stamp>,
 }
 
@@ -141,7 +141,7 @@ impl Reader {
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
         let AuthContext { config, client, clock_floor, state, app_key } = self.auth_context_by(config)?;
-        if state.is_of_another_board(state_file::board_serial().as_deref()) {
+        if state.is_of_another_board(state::board_serial().as_deref()) {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
         let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
@@ -189,7 +189,7 @@ impl Reader {
     }
 
     fn auth_context_by(&mut self, config: Config) -> Result<AuthContext, SetupError> {
-        let state = State::load(&config.state_file);
+        let state = NodeState::load(&config.state_file);
         let (app_key, stamp) = match &config.via {
             Via::App { app_key_file, .. } => {
                 load_app_key(app_key_file).map(|(key, stamp)| (key, Some(stamp)))?
@@ -203,7 +203,7 @@ impl Reader {
 
     /// The broker's half, and whether all of it can be used.
     fn broker_setup_by(&mut self, config: &Config) -> (Option<BrokerSetup>, Result<(), SetupError>) {
-        let source = self.source_by(config, State::load(&config.state_file).clock_floor());
+        let source = self.source_by(config, NodeState::load(&config.state_file).clock_floor());
         let plan = match Plan::of(config, &self.config_file) {
             Ok(plan) => plan,
             Err(error) => return (None, Err(error)),

@@ -15,7 +15,7 @@ use super::health::Health;
 use super::request::BrokerRequest;
 use super::rules::Rules;
 use crate::files::status::View;
-use crate::sts::{AccessToken, Asked, Concern, Flaw, Grant, TokenCache, TokenError, Wanted};
+use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted};
 
 #[cfg(test)]
 mod trouble;
@@ -194,7 +194,7 @@ fn status(error: &TokenError) -> u16 {
     match error {
         _ if error.is_timeout() => 504,
         TokenError::Refused { grant: Grant::Exchange, status: status @ (400 | 403), .. } => *status,
-        TokenError::Unusable { flaw: Flaw::SubjectExpired, .. } => 400,
+        TokenError::Unusable { flaw: InvalidTokenError::SubjectExpired, .. } => 400,
         TokenError::Refused { .. }
         | TokenError::Unusable { .. }
         | TokenError::Unanswered { .. }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::broker::rules::tests::rules;
-use crate::sts::token::tests::token;
+use crate::sts::test_token as token;
 
 const PI: Caller = Caller { uid: 1000, gid: 1000 };
 const LIFE: Duration = Duration::from_secs(300);
@@ -122,8 +122,16 @@ fn failure_is_the_callers_only_for_its_own_token_never_401() {
         (refused(theirs, 400, "invalid_request"), 400, "token_exchange_failed"),
         (refused(theirs, 403, "access_denied"), 403, "token_exchange_failed"),
         (refused(theirs, 401, "invalid_client"), 502, "token_exchange_failed"),
-        (TokenError::Unusable { grant: theirs, flaw: Flaw::SubjectExpired }, 400, "token_exchange_failed"),
-        (TokenError::Unusable { grant: theirs, flaw: Flaw::NoExpiry }, 502, "token_exchange_failed"),
+        (
+            TokenError::Unusable { grant: theirs, flaw: InvalidTokenError::SubjectExpired },
+            400,
+            "token_exchange_failed",
+        ),
+        (
+            TokenError::Unusable { grant: theirs, flaw: InvalidTokenError::NoExpiry },
+            502,
+            "token_exchange_failed",
+        ),
         (TokenError::Failed { grant: own, status: 401, retry_after: None }, 502, "token_request_failed"),
         (stalled(own), 504, "sts_timeout"),
         (stalled(theirs), 504, "sts_timeout"),

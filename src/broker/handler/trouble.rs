@@ -45,7 +45,10 @@ fn handler_after(errors: &[TokenError]) -> Handler {
 
 #[test]
 fn refusal_by_the_sts_ends_its_failure() {
-    for answer in [refused(400, "invalid_scope"), TokenError::Unusable { grant: OWN, flaw: Flaw::NoExpiry }] {
+    for answer in [
+        refused(400, "invalid_scope"),
+        TokenError::Unusable { grant: OWN, flaw: InvalidTokenError::NoExpiry },
+    ] {
         assert!(handler_after(&[AWAY]).trouble.is_some());
         assert_eq!(handler_after(&[AWAY, answer]).trouble, None);
     }

@@ -13,7 +13,7 @@ use super::handler::tests::view;
 use super::rules::Rules;
 use super::rules::tests::rules;
 use super::*;
-use crate::sts::token::tests::token;
+use crate::sts::test_token as token;
 
 mod crowd;
 

@@ -21,9 +21,9 @@ use crate::broker::client::{ClientError, Token};
 use crate::clock;
 use crate::config::Config;
 use crate::files::json;
-use crate::files::state_file::State;
+use crate::files::state::NodeState;
 use crate::net::http::JSON;
-use crate::net::http::streaming::{Answering, Ask, StreamingClient};
+use crate::net::http::streaming::{StreamingClient, StreamingRequest, StreamingResponse};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 
@@ -124,7 +124,7 @@ pub fn request(
     Ok(Done { status: answer.status, advice })
 }
 
-fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), RequestError> {
+fn hand_on(answer: &mut StreamingResponse<'_>, out: &mut dyn Write) -> Result<(), RequestError> {
     let mut buffer = [0; 8 * 1024];
     loop {
         let amount = answer.read(&mut buffer).map_err(RequestError::Broken)?;
@@ -186,7 +186,8 @@ impl Call {
                 }
                 let configured = config.sts.and_then(|sts| sts.ca_file).or(config.tls.ca_file);
                 // Most users may not read the state file. For them the clock counts as set from the time of the build on.
-                let state = File::open(&config.state_file).is_ok().then(|| State::load(&config.state_file));
+                let state =
+                    File::open(&config.state_file).is_ok().then(|| NodeState::load(&config.state_file));
                 (
                     (config.connect_timeout, config.request_timeout),
                     ca_file.map(Path::to_path_buf).or(configured),
@@ -195,7 +196,7 @@ impl Call {
             }
             // A user who names the CA knows which service this is.
             Err(_) if ca_file.is_some() => {
-                (TIMEOUTS, ca_file.map(Path::to_path_buf), State::default().clock_floor())
+                (TIMEOUTS, ca_file.map(Path::to_path_buf), NodeState::default().clock_floor())
             }
             Err(why) => return Err(RequestError::NoConfig(why)),
         };
@@ -209,7 +210,7 @@ impl Call {
         Ok(Self { client, method, url, body, content_type })
     }
 
-    fn ask(&self, token: &Token) -> Result<Answering<'_>, RequestError> {
+    fn ask(&self, token: &Token) -> Result<StreamingResponse<'_>, RequestError> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
         // Cannot fail: a token is visible ASCII.
         let mut bearer = HeaderValue::from_str(&bearer)
@@ -220,7 +221,8 @@ impl Call {
         if self.body.as_ref().is_some_and(|body| !body.is_empty()) {
             headers.insert(CONTENT_TYPE, self.content_type.clone());
         }
-        let ask = Ask { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
+        let ask =
+            StreamingRequest { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
         self.client.ask(ask).map_err(RequestError::Unanswered)
     }
 }
@@ -281,7 +283,7 @@ struct ErrorText<'a> {
 
 impl Refusal {
     /// Reads the refusal; `None` for any other answer, of which nothing is read.
-    fn read(answer: &mut Answering<'_>) -> Result<Option<Self>, RequestError> {
+    fn read(answer: &mut StreamingResponse<'_>) -> Result<Option<Self>, RequestError> {
         if answer.status != 401 {
             return Ok(None);
         }
