@@ -1,4 +1,4 @@
-//! What can be wrong with the node's own files: a sentence each for the error and for its fix. Never holds a secret.
+//! Errors in the node's own files: a sentence each for the error and for its fix. Never holds a secret.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ pub enum SetupError {
     CredentialForm {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong, and in which column.
+        /// The problem, and its column.
         why: String,
     },
     /// The credential file still holds the placeholders it was shipped with.
@@ -90,7 +90,7 @@ pub enum SetupError {
         path: PathBuf,
         /// The key in it, or the file's purpose.
         key: &'static str,
-        /// What is wrong with it.
+        /// The problem with it.
         why: ValueError,
     },
     /// The card was in another board when the node was last accepted.
@@ -104,7 +104,7 @@ pub enum SetupError {
     CaFile {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
     /// The key that proves this node to the STS cannot be used.
@@ -112,7 +112,7 @@ pub enum SetupError {
     StsKey {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
     /// The node's own certificate or its key cannot be used.
@@ -120,7 +120,7 @@ pub enum SetupError {
     ClientCertificate {
         /// The one of the two files that is at fault.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
 }

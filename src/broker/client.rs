@@ -228,6 +228,6 @@ mod tests {
         }
         let (own, other) = UnixStream::pair().expect("a pair");
         drop(other);
-        converse(own, "/v1/token").expect_err("nobody is there");
+        converse(own, "/v1/token").expect_err("no broker is there");
     }
 }

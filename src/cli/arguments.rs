@@ -8,7 +8,7 @@ use node_core::outcome::Outcome;
 use super::CliError;
 use crate::commands::enroll::Enrolment;
 use crate::commands::keygen;
-use crate::commands::request::{Data, Request};
+use crate::commands::request::{Data, ServiceRequest};
 use crate::commands::token::TokenRequest;
 use crate::config::DEFAULT_PATH;
 use crate::sts::Algorithm;
@@ -68,7 +68,7 @@ pub(super) enum Command {
     InstallCredential,
     Enroll(Enrolment),
     Token(TokenRequest),
-    Request(Request),
+    Request(ServiceRequest),
     Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
 }
 
@@ -216,7 +216,7 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
                 return Err(CliError::usage("request needs a METHOD and a URL"));
             };
             let audience = options.audience.take();
-            Command::Request(Request {
+            Command::Request(ServiceRequest {
                 method: method.into(),
                 url: url.into(),
                 audience: audience.ok_or_else(|| CliError::usage("request needs --audience A"))?,

@@ -138,7 +138,7 @@ fn print_view(view: &View, json: bool) -> Result<(), CliError> {
     print(&(text + "\n"))
 }
 
-fn send(call: &request::Request, config: &Path) -> Result<u8, CliError> {
+fn send(call: &request::ServiceRequest, config: &Path) -> Result<u8, CliError> {
     // With standard error closed nobody can read these lines anyway.
     let tell = |line: fmt::Arguments<'_>| drop(writeln!(io::stderr(), "{line}"));
     let mut head = |status| tell(format_args!("HTTP {status}"));

@@ -15,8 +15,7 @@ use crate::setup::{Loaded, Reader};
 
 /// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
 /// nothing is written anywhere.
-#[must_use]
-pub fn check(config_file: PathBuf) -> (Outcome, View) {
+pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
     let boot_id = status::boot_id();
     let remembered = Record::load(&Indicators::load_lenient(&config_file).status_file)
         .ok()

@@ -1,6 +1,6 @@
-//! What the program does when it is not the daemon: a file for each command.
+//! The commands other than `run`, a file for each.
 
-pub mod check;
+pub(crate) mod check;
 pub mod enroll;
 pub(crate) mod install;
 pub mod keygen;

@@ -12,7 +12,7 @@ use crate::broker::client::ClientError;
 pub(crate) struct TokenRequest {
     /// The service the token is for.
     pub(crate) audience: String,
-    /// What the token allows; `None` for what the configuration says.
+    /// The token's scope; `None` for the configured one.
     pub(crate) scope: Option<String>,
     /// Whether it is printed as a header line for `curl -H @-`.
     pub(crate) header: bool,

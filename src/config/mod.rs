@@ -258,7 +258,8 @@ impl Config {
 impl Config {
     /// Whether certificates are judged by the board's own clock: not without TLS, and not if the server proves itself
     /// by a pinned key and tells the time.
-    pub(crate) fn needs_clock(&self) -> bool {
+    #[must_use]
+    pub fn needs_clock(&self) -> bool {
         self.auth_url.is_https() && self.tls.spki_pins.is_empty()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | | step | where |
 //! |---|---|---|
-//! | 1 | parse the arguments | [`crate::cli::main`] |
+//! | 1 | parse the arguments | `cli::main` |
 //! | 2 | set up the log | [`logging::init`] |
 //! | 3 | forbid core dumps and debuggers, keep memory out of swap | [`process`] |
 //! | 4 | catch signals | [`run`] |

@@ -286,7 +286,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 }
 
-/// What follows from an action at once.
+/// The immediate result of an action.
 enum Done {
     Nothing,
     Happened(Event),

@@ -48,7 +48,7 @@ impl Worker {
     pub(super) fn start(inbox: Sender) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
-            let mut complained = false;
+            let mut logged = false;
             for Job { step, client, credential, state_file } in jobs {
                 let Reply { answer, server_time } = match step {
                     Step::Validate => client.validate(&credential),
@@ -59,7 +59,7 @@ impl Worker {
                 // After the answer, and in this thread: writing to the card can take long.
                 let shown = Observed { accepted, server_time, wall: clock::now().wall };
                 if let Err(e) = remember(&state_file, shown)
-                    && !mem::replace(&mut complained, true)
+                    && !mem::replace(&mut logged, true)
                 {
                     // Logged once: the node validates without it.
                     warn!("{} cannot be written, so nothing is remembered: {e}", state_file.display());

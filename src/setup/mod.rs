@@ -35,7 +35,7 @@ pub struct SetupRead {
     pub broker: Option<BrokerSetup>,
 }
 
-/// What the node needs to be validated, ready for use.
+/// Everything that a validation needs, ready for use.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The part that the agent needs to know.
@@ -50,7 +50,7 @@ pub struct Loaded {
     pub state_file: Arc<Path>,
 }
 
-/// What the configuration says about the broker. It is applied even if the node's half cannot be used: a right
+/// The broker's configuration. It is applied even if the node's half cannot be used: a right
 /// that was taken back is gone.
 #[derive(Clone, Debug)]
 pub struct BrokerSetup {
@@ -70,7 +70,7 @@ pub struct TokenSource {
     pub client: Arc<StsClient>,
 }
 
-/// What it takes to ask the server about any credential.
+/// Everything that is needed to ask the server about any credential.
 #[derive(Debug)]
 pub struct AuthContext {
     /// The configuration.

@@ -12,7 +12,7 @@ use jarvis_node::broker::client as broker_client;
 use jarvis_node::broker::client::{ClientError, Token};
 use jarvis_node::commands::keygen;
 use jarvis_node::commands::request;
-use jarvis_node::commands::request::{Data, Request};
+use jarvis_node::commands::request::{Data, ServiceRequest};
 use jarvis_node::sts::Algorithm;
 use server_stub::jwt::Algorithm as Signing;
 use server_stub::{
@@ -145,7 +145,7 @@ fn call(
     path: &str,
     data: Option<String>,
 ) -> Result<String, Unfinished> {
-    let request = Request {
+    let request = ServiceRequest {
         method: method.into(),
         url: format!("{}{path}", gateway.url()),
         audience: AUDIENCE.into(),

@@ -39,14 +39,14 @@ const NO_KEYS: &str = "Unable to fetch JWKS";
 
 /// The request to be sent.
 #[derive(Debug)]
-pub struct Request {
+pub struct ServiceRequest {
     /// The HTTP method.
     pub method: String,
     /// The resource.
     pub url: String,
     /// The service the token is for.
     pub audience: String,
-    /// What the token allows; `None` for what the configuration says.
+    /// The token's scope; `None` for the configured one.
     pub scope: Option<String>,
     /// The body, if there is one.
     pub data: Option<Data>,
@@ -63,7 +63,7 @@ pub struct Request {
 pub struct Done {
     /// The answer's status.
     pub status: u16,
-    /// What to do about a refusal, if there is something to do.
+    /// Advice about a refusal, if there is any.
     pub advice: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl Done {
 /// # Errors
 /// Why there is no answer, or no whole one.
 pub fn request(
-    request: &Request,
+    request: &ServiceRequest,
     config: &Path,
     input: impl Read,
     head: &mut dyn FnMut(u16),
@@ -165,7 +165,7 @@ struct Call {
 }
 
 impl Call {
-    fn prepare(request: &Request, config: &Path) -> Result<Self, RequestError> {
+    fn prepare(request: &ServiceRequest, config: &Path) -> Result<Self, RequestError> {
         let method = method(&request.method)?;
         if request.data.is_some() && [Method::GET, Method::HEAD].contains(&method) {
             return Err(RequestError::Refused(format!("{method} takes no --data")));

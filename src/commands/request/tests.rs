@@ -2,8 +2,8 @@ use std::fs;
 
 use super::*;
 
-fn asked(method: &str, url: &str) -> Request {
-    Request {
+fn asked(method: &str, url: &str) -> ServiceRequest {
+    ServiceRequest {
         method: method.into(),
         url: url.into(),
         audience: "gw".into(),
@@ -24,7 +24,7 @@ fn configuration(dir: &Path) -> PathBuf {
     path
 }
 
-fn failure(request: &Request, config: &Path) -> (u8, String) {
+fn failure(request: &ServiceRequest, config: &Path) -> (u8, String) {
     let mut out = Vec::new();
     let error = super::request(request, config, io::empty(), &mut |_| (), &mut out).expect_err("not done");
     assert!(out.is_empty());
@@ -93,10 +93,12 @@ fn trace_and_connect_are_refused_and_get_takes_no_data() {
         assert_eq!(failure(&asked(method, "http://localhost/"), &config).0, 64, "{method}");
     }
     for (method, code) in [("GET", 64), ("HEAD", 64), ("POST", 69), ("DELETE", 69)] {
-        let request = Request { data: Some(Data::Text("x".into())), ..asked(method, "http://localhost/") };
+        let request =
+            ServiceRequest { data: Some(Data::Text("x".into())), ..asked(method, "http://localhost/") };
         assert_eq!(failure(&request, &config).0, code, "{method}");
     }
-    let request = Request { content_type: Some("a\r\nb: c".into()), ..asked("POST", "http://localhost/") };
+    let request =
+        ServiceRequest { content_type: Some("a\r\nb: c".into()), ..asked("POST", "http://localhost/") };
     assert_eq!(failure(&request, &config).0, 64);
 }
 

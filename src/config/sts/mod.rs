@@ -68,7 +68,7 @@ pub enum Secret {
     Variable(&'static str),
 }
 
-/// Who may have tokens for an audience, and which. Root always may.
+/// The users and groups that may have tokens for an audience, and which tokens. Root always may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AudienceRule {
     /// These users may.

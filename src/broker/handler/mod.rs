@@ -1,5 +1,4 @@
-//! What is answered to whom. No socket, no clock, no file: requests are handed in, and answers come out, or
-//! come out later.
+//! Answers requests. It uses no socket, clock or file: requests are passed in, and answers come back at once or later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +10,9 @@ use serde::{Serialize, Serializer};
 
 use super::answer::{Answer, Refusal};
 use super::callers::Caller;
-use super::connection::Id;
+use super::connection::ConnectionId;
 use super::health::Health;
-use super::request::Request;
+use super::request::BrokerRequest;
 use super::rules::Rules;
 use crate::files::status::View;
 use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted};
@@ -21,58 +20,58 @@ use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCac
 #[cfg(test)]
 mod trouble;
 
-/// The node, as callers may see it.
-pub struct About<'a> {
-    /// How it is with the node.
-    pub outcome: Outcome,
-    /// The same at length: what `status --json` prints.
-    pub view: &'a dyn Fn() -> View,
+/// The node's state, as callers may see it.
+pub(crate) struct About<'a> {
+    /// The node's outcome.
+    pub(crate) outcome: Outcome,
+    /// The whole report, as `status --json` prints it.
+    pub(crate) view: &'a dyn Fn() -> View,
 }
 
 /// Answers requests.
-pub(super) struct Desk {
+pub(super) struct Handler {
     pub(super) rules: Rules,
-    pub(super) cache: TokenCache<Id>,
+    pub(super) cache: TokenCache<ConnectionId>,
     trouble: Option<Obstacle>,
 }
 
-/// What is in the way of everybody's tokens.
+/// A failure that affects all tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Obstacle {
-    /// Its name for programs.
+    /// The reason for programs.
     code: &'static str,
-    /// Whether it goes away only by somebody's hand.
+    /// Whether it lasts until a person fixes it.
     is_permanent: bool,
 }
 
-/// What comes of a request.
+/// The reply to a request.
 pub(super) enum Reply {
     Now(Answer),
     /// A token has to be fetched first.
     Later,
 }
 
-impl Desk {
+impl Handler {
     pub(super) fn new(rules: Rules, seed: u64) -> Self {
         Self { rules, cache: TokenCache::new(seed), trouble: None }
     }
 
-    /// What `request` by `caller`, on the connection `id`, is answered.
+    /// Replies to `request` by `caller`, on the connection `id`.
     pub(super) fn reply(
         &mut self,
-        id: Id,
+        id: ConnectionId,
         caller: Caller,
-        request: &Request,
+        request: &BrokerRequest,
         about: &About<'_>,
         now: Now,
     ) -> Reply {
         Reply::Now(match request {
-            Request::Health => {
+            BrokerRequest::Health => {
                 Answer::ok(&Health::of(about.outcome, self.trouble.map(|trouble| trouble.code), now.wall))
             }
-            Request::Version => Answer::ok(&Version::default()),
-            Request::Status => Answer::ok(&(about.view)()),
-            Request::Token { audience, scope, refused } => {
+            BrokerRequest::Version => Answer::ok(&Version::default()),
+            BrokerRequest::Status => Answer::ok(&(about.view)()),
+            BrokerRequest::Token { audience, scope, refused } => {
                 let (audience, scope) =
                     (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, None) {
@@ -82,7 +81,7 @@ impl Desk {
                     Err(refusal) => refusal.into(),
                 }
             }
-            Request::Exchange { audience, scope, subject } => {
+            BrokerRequest::Exchange { audience, scope, subject } => {
                 let (audience, scope) =
                     (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, Some(subject)) {
@@ -93,15 +92,15 @@ impl Desk {
         })
     }
 
-    /// Takes what came of fetching `wanted`; returns who is to be told what.
+    /// Takes the result of fetching `wanted`; returns the answers for the connections that wait for it.
     pub(super) fn fetched(
         &mut self,
         wanted: &Wanted,
         result: Result<AccessToken, TokenError>,
         now: Instant,
-    ) -> Vec<(Id, Arc<Answer>)> {
+    ) -> Vec<(ConnectionId, Arc<Answer>)> {
         self.note(wanted, result.as_ref().err());
-        // All who waited for the same thing are told the same.
+        // Connections that waited for the same token share one answer.
         let mut last: Option<(Asked, Arc<Answer>)> = None;
         let told = self.cache.fetched(wanted, result, now).into_iter().map(|(id, asked)| {
             let answer = match &last {
@@ -114,7 +113,7 @@ impl Desk {
         told.collect()
     }
 
-    /// Says once what is in the way of all tokens, and once that nothing is any more.
+    /// Logs once when a failure starts to affect all tokens, and once when it is over.
     fn note(&mut self, wanted: &Wanted, error: Option<&TokenError>) {
         let audience = &wanted.audience;
         let before = self.trouble;
@@ -122,7 +121,7 @@ impl Desk {
             None => self.trouble = None,
             Some(error) if error.concern() == Concern::Wanted => {
                 debug!("no token for {audience}: {error}");
-                // It is there, and takes this node for its client.
+                // The STS answers and accepts this node as its client.
                 if matches!(error, TokenError::Refused { .. } | TokenError::Unusable { .. }) {
                     self.trouble = None;
                 }
@@ -139,19 +138,19 @@ impl Desk {
         }
     }
 
-    /// What the STS refused for good may have been mended there.
+    /// Asks the STS again for what it refused: its operator may have fixed the cause.
     pub(super) fn forgive(&mut self) {
         self.cache.forgive();
         self.trouble = self.trouble.filter(|trouble| !trouble.is_permanent);
     }
 
-    /// The tokens so far are of another client or another STS.
+    /// Forgets all tokens: they are of another client or another STS.
     pub(super) fn start_over(&mut self) {
         self.cache.start_over();
         self.trouble = None;
     }
 
-    fn token(&mut self, id: Id, wanted: &Wanted, refused: Option<&str>, now: Instant) -> Reply {
+    fn token(&mut self, id: ConnectionId, wanted: &Wanted, refused: Option<&str>, now: Instant) -> Reply {
         let asked = match refused {
             Some(fingerprint) => self.cache.ask_again(wanted, fingerprint, id, now),
             None => self.cache.ask(wanted, id, now),
@@ -176,7 +175,7 @@ fn answer(wanted: &Wanted, asked: &Asked, now: Instant) -> Answer {
             issued_token_type: wanted.subject.as_ref().map(|_| ACCESS_TOKEN),
         }),
         Asked::Failed { error, retry_in } => {
-            Refusal::new(status(error), error.code(), std::format!("{error}")).after(*retry_in).into()
+            Refusal::new(status(error), error.code(), format!("{error}")).after(*retry_in).into()
         }
         Asked::Waiting | Asked::Full => {
             Refusal::busy("more different tokens are asked for than can be kept").after(Some(FULL)).into()
@@ -184,13 +183,13 @@ fn answer(wanted: &Wanted, asked: &Asked, now: Instant) -> Answer {
     }
 }
 
-/// When it may be worth asking again for one token too many.
+/// How long to wait before asking again when too many different tokens are asked for.
 const FULL: Duration = Duration::from_secs(5);
 /// RFC 8693, 3.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// The caller's fault only where it gave the token that the STS refuses. Never 401, which clients take for
-/// being about a token of theirs.
+/// The status for a failure: one of the 400s only if the caller gave the token that the STS refuses. Never 401, which
+/// clients would relate to a token of their own.
 fn status(error: &TokenError) -> u16 {
     match error {
         _ if error.is_timeout() => 504,
@@ -208,7 +207,7 @@ struct TokenBody<'a> {
     #[serde(serialize_with = "expose")]
     access_token: &'a AccessToken,
     token_type: &'a str,
-    /// Whole seconds that are left of its life.
+    /// Whole seconds until it expires.
     expires_in: u64,
     audience: &'a str,
     fingerprint: &'a str,

@@ -28,21 +28,21 @@ pub(crate) fn view() -> View {
     }
 }
 
-fn desk() -> Desk {
-    Desk::new(rules(), 1)
+fn handler() -> Handler {
+    Handler::new(rules(), 1)
 }
 
-fn ask(desk: &mut Desk, id: u64, request: &Request, now: Now) -> Reply {
-    desk.reply(Id(id), PI, request, &About { outcome: Outcome::Valid, view: &view }, now)
+fn ask(handler: &mut Handler, id: u64, request: &BrokerRequest, now: Now) -> Reply {
+    handler.reply(ConnectionId(id), PI, request, &About { outcome: Outcome::Valid, view: &view }, now)
 }
 
-fn gateway() -> Request {
-    Request::Token { audience: Some(String::from("gateway").into()), scope: None, refused: None }
+fn gateway() -> BrokerRequest {
+    BrokerRequest::Token { audience: Some(String::from("gateway").into()), scope: None, refused: None }
 }
 
-fn exchange(subject: &str) -> Request {
+fn exchange(subject: &str) -> BrokerRequest {
     let audience = Some(String::from("gateway").into());
-    Request::Exchange { audience, scope: None, subject: String::from(subject).into() }
+    BrokerRequest::Exchange { audience, scope: None, subject: String::from(subject).into() }
 }
 
 /// Status, `Retry-After` and body.
@@ -64,12 +64,12 @@ fn now(reply: Reply) -> (u16, Option<u64>, Value) {
     }
 }
 
-/// What somebody is told whose request the STS answers in this way.
-fn after(request: &Request, result: Result<AccessToken, TokenError>) -> (u16, Option<u64>, Value) {
-    let mut desk = desk();
-    assert!(matches!(ask(&mut desk, 1, request, at(0)), Reply::Later));
-    let wanted = desk.cache.next_request(at(0).instant).expect("to be fetched");
-    let answers = desk.fetched(&wanted, result, at(0).instant);
+/// The answer to a request for which the STS gives this result.
+fn after(request: &BrokerRequest, result: Result<AccessToken, TokenError>) -> (u16, Option<u64>, Value) {
+    let mut handler = handler();
+    assert!(matches!(ask(&mut handler, 1, request, at(0)), Reply::Later));
+    let wanted = handler.cache.next_request(at(0).instant).expect("to be fetched");
+    let answers = handler.fetched(&wanted, result, at(0).instant);
     assert_eq!(answers.len(), 1);
     told(&answers[0].1)
 }
@@ -80,14 +80,14 @@ fn refused(grant: Grant, status: u16, error: &str) -> TokenError {
 }
 
 #[test]
-fn a_token_comes_later_for_all_who_wait_in_one_answer_and_then_at_once_with_what_is_left() {
-    let mut desk = desk();
+fn fetched_token_answers_all_who_wait_and_later_callers_at_once() {
+    let mut handler = handler();
     for id in 1..=3 {
-        assert!(matches!(ask(&mut desk, id, &gateway(), at(1000)), Reply::Later));
+        assert!(matches!(ask(&mut handler, id, &gateway(), at(1000)), Reply::Later));
     }
-    let wanted = desk.cache.next_request(at(1000).instant).expect("to be fetched");
+    let wanted = handler.cache.next_request(at(1000).instant).expect("to be fetched");
     let fetched = token(7, at(1000).instant, LIFE);
-    let answers = desk.fetched(&wanted, Ok(fetched.clone()), at(1500).instant);
+    let answers = handler.fetched(&wanted, Ok(fetched.clone()), at(1500).instant);
     assert_eq!(answers.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(answers.iter().all(|(_, answer)| Arc::ptr_eq(answer, &answers[0].1)), "one text for all");
     let body = |left: u64| {
@@ -98,18 +98,18 @@ fn a_token_comes_later_for_all_who_wait_in_one_answer_and_then_at_once_with_what
     };
     // 299.5 s are left: a caller is never told more than there is.
     assert_eq!(told(&answers[0].1), (200, None, body(299)));
-    assert_eq!(now(ask(&mut desk, 4, &gateway(), at(250_999))), (200, None, body(50)));
-    assert!(matches!(ask(&mut desk, 5, &gateway(), at(301_000)), Reply::Later), "it has ended");
+    assert_eq!(now(ask(&mut handler, 4, &gateway(), at(250_999))), (200, None, body(50)));
+    assert!(matches!(ask(&mut handler, 5, &gateway(), at(301_000)), Reply::Later), "it has ended");
 }
 
 #[test]
-fn an_exchanged_token_says_that_it_is_an_access_token() {
+fn exchanged_token_is_declared_an_access_token() {
     let (status, _, body) = after(&exchange("subject"), Ok(token(1, at(0).instant, LIFE)));
     assert_eq!((status, &body["issued_token_type"]), (200, &json!(ACCESS_TOKEN)));
 }
 
 #[test]
-fn what_fails_is_the_callers_fault_only_where_it_gave_the_token_and_never_a_401() {
+fn failure_is_the_callers_only_for_its_own_token_never_401() {
     let stalled = |grant| TokenError::Unanswered {
         grant,
         trouble: Trouble::new(TroubleKind::Stalled, format_args!("x")),
@@ -150,54 +150,56 @@ fn what_fails_is_the_callers_fault_only_where_it_gave_the_token_and_never_a_401(
 }
 
 #[test]
-fn trouble_with_the_sts_is_told_until_there_is_a_token_and_that_of_one_audience_is_not() {
-    let mut desk = desk();
-    let health = |desk: &mut Desk| now(ask(desk, 99, &Request::Health, at(0))).2["token_trouble"].take();
-    let fetch = |desk: &mut Desk, secs: u64, result| {
+fn sts_failure_shows_in_health_until_a_token_is_fetched() {
+    let mut handler = handler();
+    let health = |handler: &mut Handler| {
+        now(ask(handler, 99, &BrokerRequest::Health, at(0))).2["token_trouble"].take()
+    };
+    let fetch = |handler: &mut Handler, secs: u64, result| {
         let when = at(secs * 1000);
-        assert!(matches!(ask(desk, secs, &gateway(), when), Reply::Later));
-        let wanted = desk.cache.next_request(when.instant).expect("to be fetched");
-        desk.fetched(&wanted, result, when.instant);
+        assert!(matches!(ask(handler, secs, &gateway(), when), Reply::Later));
+        let wanted = handler.cache.next_request(when.instant).expect("to be fetched");
+        handler.fetched(&wanted, result, when.instant);
     };
     let own = Grant::ClientCredentials;
-    fetch(&mut desk, 0, Err(refused(own, 400, "invalid_scope")));
-    assert_eq!(health(&mut desk), Value::Null);
-    fetch(&mut desk, 1000, Err(TokenError::Failed { grant: own, status: 503, retry_after: None }));
-    assert_eq!(health(&mut desk), "token_request_failed");
-    fetch(&mut desk, 2000, Ok(token(1, at(2_000_000).instant, LIFE)));
-    assert_eq!(health(&mut desk), Value::Null);
-    fetch(&mut desk, 3000, Err(refused(own, 401, "invalid_client")));
-    assert_eq!(health(&mut desk), "token_request_failed");
-    desk.start_over();
-    assert_eq!(health(&mut desk), Value::Null);
+    fetch(&mut handler, 0, Err(refused(own, 400, "invalid_scope")));
+    assert_eq!(health(&mut handler), Value::Null);
+    fetch(&mut handler, 1000, Err(TokenError::Failed { grant: own, status: 503, retry_after: None }));
+    assert_eq!(health(&mut handler), "token_request_failed");
+    fetch(&mut handler, 2000, Ok(token(1, at(2_000_000).instant, LIFE)));
+    assert_eq!(health(&mut handler), Value::Null);
+    fetch(&mut handler, 3000, Err(refused(own, 401, "invalid_client")));
+    assert_eq!(health(&mut handler), "token_request_failed");
+    handler.start_over();
+    assert_eq!(health(&mut handler), Value::Null);
 }
 
 #[test]
-fn what_no_rule_allows_is_not_asked_for() {
-    let mut desk = desk();
+fn request_that_no_rule_allows_is_not_sent_to_the_sts() {
+    let mut handler = handler();
     let archive =
-        Request::Token { audience: Some(String::from("archive").into()), scope: None, refused: None };
-    let (status, _, body) = now(ask(&mut desk, 1, &archive, at(0)));
+        BrokerRequest::Token { audience: Some(String::from("archive").into()), scope: None, refused: None };
+    let (status, _, body) = now(ask(&mut handler, 1, &archive, at(0)));
     assert_eq!((status, &body["error"]["code"]), (403, &json!("not_allowed")));
-    let (status, _, body) = now(ask(&mut desk, 1, &exchange("not visible"), at(0)));
+    let (status, _, body) = now(ask(&mut handler, 1, &exchange("not visible"), at(0)));
     assert_eq!((status, &body["error"]["code"]), (400, &json!("invalid_request")));
-    assert_eq!((desk.cache.next_request(at(0).instant), desk.cache.deadline()), (None, None));
+    assert_eq!((handler.cache.next_request(at(0).instant), handler.cache.deadline()), (None, None));
 }
 
 #[test]
-fn one_exchange_too_many_is_told_to_come_back() {
-    let mut desk = desk();
+fn exchange_beyond_the_limit_is_refused_as_busy() {
+    let mut handler = handler();
     let mut id = 0;
     let refusal = loop {
         id += 1;
         assert!(id < 100, "there is no end to them");
-        match ask(&mut desk, id, &exchange(&format!("subject-{id}")), at(0)) {
+        match ask(&mut handler, id, &exchange(&format!("subject-{id}")), at(0)) {
             Reply::Later => {}
             Reply::Now(answer) => break told(&answer),
         }
     };
     assert_eq!((refusal.0, refusal.1, &refusal.2["error"]["code"]), (503, Some(5), &json!("busy")));
     assert!(id > 40, "{id}");
-    // Their number is no concern of the node's own.
-    assert!(matches!(ask(&mut desk, 100, &gateway(), at(0)), Reply::Later));
+    // The limit does not apply to the node's own tokens.
+    assert!(matches!(ask(&mut handler, 100, &gateway(), at(0)), Reply::Later));
 }
