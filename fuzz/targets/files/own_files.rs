@@ -1,15 +1,15 @@
-//! The state file and the status record, which a card or a person may have changed.
+//! The state file and the status record, which a failing card or a person may have changed.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use jarvis_node::clock;
-use jarvis_node::fuzzing::parse_serial;
 use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
-use node_core::time::{Instant, UnixTime};
+use jarvis_node::fuzzing::parse_serial;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use node_core::time::{Instant, UnixTime};
 
 const NOON: u64 = 1_800_000_000;
 static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);

@@ -1,15 +1,15 @@
-//! The command center's answer to a heartbeat: its 401 can be a denial or an outage.
+//! The command center's answer to a heartbeat: its 401 can mean a rejection or an outage.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use node_core::answer::Answer;
-use node_core::outcome::Outcome;
 use jarvis_node::auth::AuthClient;
 use jarvis_node::fuzzing::{Answered, conclude};
-use node_core::wire::reasons;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use node_core::answer::Answer;
+use node_core::outcome::Outcome;
+use node_core::wire::reasons;
 
 static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("https://hub.home:7703", ""));
 
@@ -20,24 +20,24 @@ fuzz_target!(|input: &[u8]| {
     is_answer_fit_to_show(&reply.answer, given.body);
     match &reply.answer {
         Answer::Rejected(_) => {
-            assert_eq!(given.status, 401, "a denial from {given:?}");
+            assert_eq!(given.status, 401, "a rejection from {given:?}");
             if let Some(body) = object(given.body) {
                 let detail = body["detail"].as_str().expect("a reason");
                 let known = [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY].contains(&detail)
                     || detail.starts_with(reasons::NOT_GRANTED);
-                assert!(known, "a denial from {given:?}");
+                assert!(known, "a rejection from {given:?}");
             }
         }
         Answer::Valid(_) => {
             assert_eq!(given.status, 200, "a yes from {given:?}");
             assert!(object(given.body).is_none_or(|body| body["status"] == "ok"), "a yes from {given:?}");
         }
-        Answer::Reachable => panic!("nobody knocked"),
+        Answer::Reachable => panic!("no probe was sent"),
         Answer::Inconclusive { trouble, .. } => {
             assert!(matches!(trouble.kind.outcome(), Outcome::Server), "{trouble:?}");
         }
     }
-    // An outage that names what it likes is no denial, and shows no key.
+    // A message about an outage is no rejection, whatever it quotes, and shows no key.
     if let Ok(said) = std::str::from_utf8(given.body) {
         let said = serde_json::to_string(said).expect("JSON");
         let said = &said[1..said.len() - 1];

@@ -1,5 +1,5 @@
-//! The credential's files with anything in them: reading invents nothing and changes nothing, and what was
-//! replaced is what is read.
+//! The credential store over files with any content: reading invents and changes nothing, and after a
+//! replacement the new credential is read.
 #![no_main]
 
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
 const FILES: [&str; 3] = ["c.json", "c.json.new", "c.json.prev"];
-/// The time that the seeds say they were written.
+/// The time of writing that the seeds carry.
 const WRITTEN: u64 = 1_780_000_000;
 static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);
 
@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
     let path = SCRATCH.path("c.json");
     let contents = parts::<3>(input);
     for (name, bytes) in FILES.into_iter().zip(contents) {
-        // None is how a file that is not there is spelt.
+        // An empty part stands for a file that does not exist.
         if !bytes.is_empty() {
             let path = SCRATCH.put(name, bytes);
             let file = File::options().write(true).open(path).expect("there");
@@ -54,7 +54,7 @@ fuzz_target!(|input: &[u8]| {
             if let Ok(old) = &found
                 && old.node_id == new.node_id
             {
-                // What was in use can still be had, should the card lose the new one.
+                // The credential in use can still be read if the card loses the new one.
                 fs::remove_file(&path).expect("removed");
                 let left = load(&path).map(|found| found.credential);
                 assert!(left.is_ok_and(|left| left == *old || left == new), "the old one is gone");

@@ -1,19 +1,19 @@
-//! The credential file, and what is written in its place.
+//! The credential file: how it is read, how it is written again, and how damage is recognised.
 #![no_main]
 
-use jarvis_node::files::credential::{Credential, NodeKey};
-use node_core::credential::NodeId;
 use jarvis_node::error::SetupError;
+use jarvis_node::files::credential::{Credential, NodeKey};
 use jarvis_node::fuzzing::{parse_credential, render_credential};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use node_core::credential::NodeId;
 use serde_json::value::RawValue;
 
 const WRITTEN: u64 = 1_780_000_000;
 const OURS: [&str; 4] = ["node_id", "node_key", "api_key", "credential_store"];
 
 fuzz_target!(|input: &[u8]| {
-    // Two bytes say which byte of a file is damaged, and how.
+    // Two bytes of the input choose which byte of the file is damaged, and how.
     let (damage, before) = input.split_at(input.len().min(2));
     let read = parse_credential(before, None);
     match &read {
@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
     if let [at, to] = *damage {
         let at = usize::from(at) * damaged.len() / 256;
         damaged[at] = to;
-        // It either is what it was, or is refused.
+        // A damaged file gives the same credential or is refused.
         if let Ok((found, _)) = parse_credential(&damaged, Some(WRITTEN)) {
             assert_eq!(found, new, "damage was not noticed");
         }
@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// By another reader of JSON, into no struct.
+/// Reads the file with a generic JSON reader, as an independent check.
 fn is_in(found: &Credential, bytes: &[u8]) {
     let Some(object) = object(bytes) else { return };
     let text = |key: &str| object.get(key).and_then(|value| value.as_str());
@@ -63,7 +63,7 @@ fn errors_hide_the_key(bytes: &[u8]) {
         format!("{{\"node_id\":\"kitchen-pi\",\"node_key\":\"{KEY}\"{junk}}}"),
         format!("{{\"node_id\":{junk},\"node_key\":\"{KEY}\"}}"),
         format!("{{\"node_id\":\"{KEY}\"{junk}}}"),
-        // Where serde expects something else than text, and would quote what it found.
+        // serde would quote the key if it stood where another type is expected.
         format!("\"{KEY}{junk}\""),
         format!("{{\"credential_store\":\"{KEY}{junk}\"}}"),
         format!("{{\"credential_store\":{{\"written\":\"{KEY}\"{junk}}}}}"),
@@ -74,7 +74,7 @@ fn errors_hide_the_key(bytes: &[u8]) {
     }
 }
 
-/// All fields that are not ours, in their order and as they are written.
+/// All fields that are not ours, in order and as written.
 fn others(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     struct All(Vec<(String, String)>);
     impl<'de> serde::Deserialize<'de> for All {

@@ -1,4 +1,4 @@
-//! resolv.conf, hosts, and what the kernel tells of interfaces in /sys/class/net.
+//! resolv.conf, hosts, and the kernel's description of interfaces in /sys/class/net.
 #![no_main]
 
 use std::fs;

@@ -1,12 +1,12 @@
-//! The answer to a registration, which brings the node's key.
+//! The answer to a registration, which carries the node's key.
 #![no_main]
 
 use std::fmt::Write;
 
-use node_core::credential::NodeId;
 use jarvis_node::fuzzing::{enrolled, read_token};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use node_core::credential::NodeId;
 
 fuzz_target!(|input: &[u8]| {
     let ours = NodeId::parse("kitchen pi").expect("an id");

@@ -1,4 +1,5 @@
-//! A request to the broker: the same is made of it in one piece and in many, and no refusal repeats a token.
+//! A request to the broker: it means the same whether it arrives in one piece or in many, and no refusal
+//! repeats a token.
 #![no_main]
 
 use jarvis_node::fuzzing::broker::{Read, read_request};

@@ -1,5 +1,5 @@
-//! What answers at the socket, as `jarvis-node token` reads it: only what can stand in a header is a token, and
-//! nothing that a terminal would obey is shown.
+//! The broker's answer as `jarvis-node token` reads it: a token holds only characters allowed in a header,
+//! and no message holds a control character.
 #![no_main]
 
 use jarvis_node::fuzzing::read_broker_answer;

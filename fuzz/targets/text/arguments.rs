@@ -1,4 +1,4 @@
-//! The command line, an argument a line.
+//! The command line: one argument per line of the input.
 #![no_main]
 
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
         Ok(_) => {}
         Err(told) => assert!(told.ends_with("; see jarvis-node --help"), "{told}"),
     }
-    // A secret that was typed where it does not belong is not repeated.
+    // A secret typed in the wrong place is not repeated.
     let secret_input = ["install-credential", "enroll"].iter().any(|command| words[0] == *command);
     if secret_input {
         let tail = &KEY[2..];

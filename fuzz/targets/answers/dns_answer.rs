@@ -1,4 +1,5 @@
-//! Answers by name servers and by neighbours: the name asked for stands in the first line, then the packet.
+//! Answers by name servers and by neighbours. The input's first line is the name asked for, the rest is the
+//! packet.
 #![no_main]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -29,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(packet.len() >= asked.len() && packet[..2] == *b"JR" && packet[2] & 0x80 != 0);
             assert!(packet[12..asked.len()].eq_ignore_ascii_case(&asked[12..]));
         }
-        // An honest answer with these very bytes as its records.
+        // A correct answer whose further records are these bytes.
         let mut answer = asked.clone();
         answer[2] |= 0x80;
         answer[6..8].copy_from_slice(&9_u16.to_be_bytes());
@@ -38,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
         answer.extend(octets);
         answer.extend(packet);
         assert!(is_answer(0x4a52, name, ipv6, neighbours, &answer));
-        assert!(!is_answer(0x4a53, name, ipv6, neighbours, &answer), "an answer to somebody else");
+        assert!(!is_answer(0x4a53, name, ipv6, neighbours, &answer), "an answer to another question");
         assert!(!is_answer(0x4a52, &format!("x{name}"), ipv6, neighbours, &answer));
         let found = addresses(&answer).expect("an answer");
         assert_eq!(found.first(), Some(&IpAddr::from(octets)));
@@ -47,7 +48,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The same by counting bytes.
+/// An independent reader that indexes into the packet.
 fn by_index(packet: &[u8]) -> Option<Vec<IpAddr>> {
     let number = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
     if packet.len() < 12 || packet[3] & 15 > 3 || matches!(packet[3] & 15, 1 | 2) {

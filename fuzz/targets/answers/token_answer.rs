@@ -1,13 +1,13 @@
-//! A token endpoint's answer: which tokens are taken, for how long, and what is shown of a refusal.
+//! A token endpoint's answer: which tokens are accepted, for how long, and what is shown of a refusal.
 #![no_main]
 
 use std::time::Duration;
 
 use jarvis_node::fuzzing::sts::read_answer;
 use jarvis_node::sts::{Expected, Grant, TokenError};
-use node_core::time::{Instant, UnixTime};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use node_core::time::{Instant, UnixTime};
 
 const EXPECTED: Expected<'_> =
     Expected { issuer: "https://sts.home/realms/arp-dev", audience: "arp-run-gateway", azp: &[] };
@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
         match read_answer((grant, given.status, given.body), KEY, &EXPECTED, (SENT, NOW, subject)) {
             Ok(token) => {
                 assert_eq!(given.status, 200, "a token from {given:?}");
-                let body = object(given.body).expect("taken, so not odd");
+                let body = object(given.body).expect("an accepted answer is valid JSON");
                 assert_eq!(body["access_token"].as_str(), Some(token.expose()));
                 assert!(token.expires() > SENT && token.life() > Duration::ZERO);
                 if let Some(secs) = body["expires_in"].as_u64() {

@@ -1,4 +1,4 @@
-//! The configuration file.
+//! The configuration file: no input leads to a setting outside its limits.
 #![no_main]
 
 use std::sync::LazyLock;

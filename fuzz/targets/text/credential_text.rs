@@ -1,13 +1,13 @@
-//! Node ids, node keys and app keys.
+//! Node ids, node keys and app keys: which texts are accepted.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use node_core::credential::{NodeId, PLACEHOLDERS};
 use jarvis_node::files::credential::NodeKey;
 use jarvis_node::fuzzing::load_app_key;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
+use node_core::credential::{NodeId, PLACEHOLDERS};
 
 static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);
 

@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     SCRATCH.put("cert.pem", cert);
     SCRATCH.put("key.pem", key);
     judge(&SETTINGS, [ca, cert, key]);
-    // Without a certificate of the node's own.
+    // The node without a client certificate.
     let without = TlsSettings { client_certificate: None, ..SETTINGS.clone() };
     judge(&without, [ca, ca, ca]);
 });
@@ -35,11 +35,12 @@ fn judge(settings: &TlsSettings, files: [&[u8]; 3]) {
         Err(error) => {
             is_error_fit_to_show(&error, &error.to_trouble());
             let told = error.to_string().replace(&SCRATCH.path("").display().to_string(), "");
-            // A file may hold a private key beside the certificates: none of it, spelt in any way.
+            // A file may hold a private key beside the certificates: the message shows no part of it in any
+            // spelling.
             assert!(told.len() < 400, "{told}");
             for file in files {
                 for part in file.windows(24).step_by(12) {
-                    // Words with spaces between are our own, which the fuzzer has picked up.
+                    // Text with spaces comes from our own messages, which the fuzzer has learnt.
                     assert!(part.contains(&b' ') || !holds(told.as_bytes(), part), "{told}");
                     let numbers = format!("{:?}", &part[..8]);
                     assert!(!told.contains(numbers.trim_matches(['[', ']'])), "{told}");

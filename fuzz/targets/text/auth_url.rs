@@ -1,4 +1,5 @@
-//! The service's address: what it is taken for is where the keys go.
+//! The service's address. The node sends its keys to the host read from it, so two readers must agree on the
+//! host.
 #![no_main]
 
 use std::net::IpAddr;
