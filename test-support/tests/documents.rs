@@ -11,7 +11,7 @@ const SKIPPED: [&str; 7] = ["target", ".git", "__pycache__", "stub", "artifacts"
 /// Endings of files whose comments are read.
 const SOURCES: [&str; 7] = ["rs", "py", "sh", "toml", "service", "rules", "html"];
 /// Endings by which a name without a folder counts as a file of this tree.
-const OUR_ENDINGS: [&str; 3] = [".md", ".rs", ".sh"];
+const OUR_ENDINGS: [&str; 2] = [".rs", ".sh"];
 /// Stands for a name in a pattern such as `docs/fleet/N.svg`.
 const STAND_INS: [&str; 3] = ["N", "NAME", "FILE"];
 /// The most words the README may have.
@@ -101,10 +101,12 @@ impl Tree {
         }
         let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
         let folder = citing.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let path = if file.is_empty() { Some(citing.to_owned()) } else { normal(&format!("{folder}/{file}")) };
+        let path =
+            if file.is_empty() { Some(citing.to_owned()) } else { normal(&format!("{folder}/{file}")) };
         let path = path.filter(|path| self.paths.contains(path));
         let Some(path) = path else { return Some(format!("the link {link} leads nowhere")) };
-        let is_there = anchor.is_empty() || self.headings(&path).iter().any(|heading| slug(heading) == anchor);
+        let is_there =
+            anchor.is_empty() || self.headings(&path).iter().any(|heading| slug(heading) == anchor);
         (!is_there).then(|| format!("the link {link} names no heading of {path}"))
     }
 
@@ -178,12 +180,14 @@ fn comments(text: &str) -> String {
     joined
 }
 
-/// What stands between single back-ticks and looks like a path: no space, and a slash or an ending.
+/// What stands between single back-ticks and looks like a path: no space, and a slash or an ending. Documents are
+/// looked for by `document_citations`.
 fn code_spans(prose: &str) -> Vec<String> {
     let spans = prose.split("\n").flat_map(|line| line.split('`').skip(1).step_by(2));
     let is_path = |span: &&str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./{},".contains(&byte);
-        span.bytes().all(plain) && span.contains(['/', '.']) && !span.starts_with(['/', '.', '-'])
+        let other = span.ends_with(".md") || span.starts_with(['/', '.', '-']);
+        span.bytes().all(plain) && span.contains(['/', '.']) && !other
     };
     spans.filter(is_path).flat_map(|span| alternatives(span.trim_end_matches('/'))).collect()
 }
@@ -194,7 +198,7 @@ fn plain_paths(prose: &str) -> Vec<String> {
     let words = words.map(|word| word.trim_end_matches('.'));
     let is_path = |word: &&str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
-        let ours = OUR_ENDINGS.iter().any(|ending| word.ends_with(ending)) || word.ends_with(".py");
+        let ours = [".rs", ".sh", ".py"].iter().any(|ending| word.ends_with(ending));
         word.contains('/') && ours && word.bytes().all(plain) && !word.starts_with(['/', '.'])
     };
     words.filter(is_path).map(str::to_owned).collect()
@@ -209,12 +213,13 @@ fn alternatives(span: &str) -> Vec<String> {
 
 /// Targets of Markdown links that are not in code.
 fn links(prose: &str) -> Vec<String> {
-    let text = |line: &str| line.split('`').step_by(2).collect::<Vec<_>>().join("``");
-    let of_line = |line: &str| {
-        let targets: Vec<_> = text(line).split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())).collect();
-        targets
-    };
-    prose.lines().flat_map(of_line).collect()
+    let mut found = Vec::new();
+    for line in prose.lines() {
+        let text = line.split('`').step_by(2).collect::<Vec<_>>().join("``");
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        found.extend(targets.map(|(target, _)| target.to_owned()));
+    }
+    found
 }
 
 /// Names of documents, each with the headings that are cited right behind it: `NAME.md, "One" and "Another"`.
@@ -227,11 +232,13 @@ fn document_citations(prose: &str) -> Vec<(String, Vec<String>)> {
         let stem = &prose[start..at];
         let end = at + if prose[at..].starts_with(".md") { ".md".len() } else { "README".len() };
         let is_pattern = STAND_INS.contains(&stem.rsplit('/').next().unwrap_or_default());
-        let is_web = prose[..start].ends_with("://") || prose[..start].ends_with(':') && stem.starts_with("//");
+        let is_web =
+            prose[..start].ends_with("://") || prose[..start].ends_with(':') && stem.starts_with("//");
         if prose[end..].starts_with(is_name) && !prose[end..].starts_with('.') || is_pattern || is_web {
             continue;
         }
-        let name = if prose[at..].starts_with(".md") { format!("{stem}.md") } else { format!("{stem}README.md") };
+        let name =
+            if prose[at..].starts_with(".md") { format!("{stem}.md") } else { format!("{stem}README.md") };
         if name != ".md" {
             found.push((name.trim_start_matches("./").to_owned(), headings_behind(&prose[end..])));
         }
@@ -241,7 +248,9 @@ fn document_citations(prose: &str) -> Vec<(String, Vec<String>)> {
 
 fn headings_behind(mut rest: &str) -> Vec<String> {
     let mut headings = Vec::new();
-    while let Some(quoted) = ["`, \"", ", \"", " and \""].into_iter().find_map(|joint| rest.strip_prefix(joint)) {
+    while let Some(quoted) =
+        ["`, \"", ", \"", " and \""].into_iter().find_map(|joint| rest.strip_prefix(joint))
+    {
         let Some((heading, after)) = quoted.split_once('"') else { break };
         headings.push(heading.trim_end_matches([',', '.']).replace('`', ""));
         rest = after;
@@ -288,8 +297,14 @@ fn tree_with(path: &str, text: &str) -> Tree {
 #[test]
 fn citations_that_are_right_pass() {
     for (path, text) in [
-        ("docs/b.md", "[a](wire/a.md) [b](wire/a.md#post-a-b) [c](#b) `src/net/mod.rs` `mod.rs` `/etc/x.rs`\n# b\n"),
-        ("docs/b.md", "[web](https://example.org/x.md) `[a](b)` `src/{net,net/mod.rs}` `docs/wire/NAME.md`\n"),
+        (
+            "docs/b.md",
+            "[a](wire/a.md) [b](wire/a.md#post-a-b) [c](#b) `src/net/mod.rs` `mod.rs` `/etc/x.rs`\n# b\n",
+        ),
+        (
+            "docs/b.md",
+            "[web](https://example.org/x.md) `[a](b)` `src/{net,net/mod.rs}` `docs/wire/NAME.md`\n",
+        ),
         ("docs/b.md", "```\n[a](gone.md) `src/gone.rs`\n```\n`their/file.py` and `config.json`\n"),
         ("src/c.rs", "//! As in docs/wire/a.md, \"POST\n//! /a b\" and \"Wire\". See `net/mod.rs`.\n"),
         ("src/c.sh", "# See src/net/mod.rs.\n"),
