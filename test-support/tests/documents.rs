@@ -133,7 +133,7 @@ impl Tree {
 
 fn is_read(path: &str) -> bool {
     let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-    ending == "md" || SOURCES.contains(&ending) || path == ".ci/run"
+    ending == "md" || SOURCES.contains(&ending) || [".ci/run", ".ci/step"].contains(&path)
 }
 
 /// The path without `.` and `..`; none if it leads out of the tree.
