@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// What is built, kept by tools, or made by a run.
-const SKIPPED: [&str; 7] = ["target", ".git", "__pycache__", "stub", "artifacts", "corpus", "node_modules"];
+/// What a build, a tool or a run leaves behind: names anywhere, or paths from the root.
+const SKIPPED: [&str; 7] =
+    ["target", ".git", "__pycache__", "./stub", "./fuzz/artifacts", "./fuzz/corpus", "./fuzz/logs"];
 /// Endings of files whose comments are read.
 const SOURCES: [&str; 7] = ["rs", "py", "sh", "toml", "service", "rules", "html"];
 /// Endings by which a name without a folder counts as a file of this tree.
@@ -35,10 +36,10 @@ impl Tree {
         for entry in fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
-            if SKIPPED.contains(&name.as_str()) {
+            let path = format!("{prefix}{name}");
+            if SKIPPED.contains(&name.as_str()) || SKIPPED.contains(&format!("./{path}").as_str()) {
                 continue;
             }
-            let path = format!("{prefix}{name}");
             if entry.file_type().unwrap().is_dir() {
                 self.add_folder(&entry.path(), &format!("{path}/"));
             } else if is_read(&path) {
