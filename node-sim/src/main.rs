@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use node_sim::screen::Screen;
-use node_sim::{board, fleet, real_server, scenarios, story};
+use node_sim::demo::Screen;
+use node_sim::{board, demo, fleet, node, scenarios};
 
 const HELP: &str = "\
 Runs a Jarvis node on this machine, with an LED drawn in the terminal.
@@ -55,9 +55,9 @@ fn main() -> ExitCode {
     }
     match parse(lexopt::Parser::from_env()) {
         Ok(Invocation::Print(text)) => print(text),
-        Ok(Invocation::Story) => with_screen(|screen| story::tell(screen).map_err(|e| e.to_string())),
+        Ok(Invocation::Story) => with_screen(|screen| demo::tell(screen).map_err(|e| e.to_string())),
         Ok(Invocation::RealServer { url, config }) => {
-            with_screen(|screen| real_server::run(url.as_deref(), &config, screen).map_err(|e| e.to_string()))
+            with_screen(|screen| node::run(url.as_deref(), &config, screen).map_err(|e| e.to_string()))
         }
         Ok(Invocation::Scenario(request)) => tell_scenarios(&request),
         Ok(Invocation::Board(request)) => ended(board::run(&request)),

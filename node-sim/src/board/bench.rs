@@ -14,7 +14,7 @@ use super::command::Request;
 use super::power::Powered;
 use super::record::Record;
 use super::view::{Kind, Settings, View};
-use crate::real_server;
+use crate::node::adapt;
 
 /// By which the node of a stub lives, in seconds: things are to happen before one's eyes.
 const HURRIED: [(&str, u64); 4] = [
@@ -70,7 +70,7 @@ impl Bench {
         let (server, kind, config) = match &request.config {
             Some(config) => {
                 let own = dir.path().join("config.json");
-                real_server::adapt(config, request.server.as_deref(), &own).map_err(|e| e.to_string())?;
+                adapt(config, request.server.as_deref(), &own).map_err(|e| e.to_string())?;
                 (Server::Real, Kind::Real, own)
             }
             None => {

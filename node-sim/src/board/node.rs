@@ -25,7 +25,7 @@ use jarvis_node::lamp::Lamp;
 use lexopt::prelude::*;
 
 use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};
-use crate::story::in_words;
+use crate::node::led_in_words;
 
 /// What `node-sim board-node` is asked to do.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ fn known(report: &Report<'_>) -> Known {
         words: report.outcome.words().into(),
         reason: report.reason.map(Into::into),
         fix: report.fix.map(Into::into),
-        led: in_words(report.outcome),
+        led: led_in_words(report.outcome),
         node_id: report.claim.map(|claim| claim.node_id.to_string()),
         next_check_ms: report.next_check.map(|at| at.as_millis()),
         attempts: report.failures,

@@ -20,7 +20,7 @@ use jarvis_node::time::{Instant, millis};
 use serde_json::Value as Json;
 
 use super::{Plan, Tally};
-use crate::real_server::adapt;
+use crate::node::adapt;
 
 /// How many nodes there are if nothing else is said.
 pub(super) const NODES: u32 = 200;

@@ -4,8 +4,29 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
-/// HTML, style and script in one.
-pub(super) const PAGE: &str = include_str!("page.html");
+/// HTML, style and scripts in one.
+pub(super) const PAGE: &str = concat!(
+    include_str!("head.html"),
+    "<style>\n",
+    include_str!("style.css"),
+    "</style>\n</head>\n",
+    include_str!("body.html"),
+    "<script>\n",
+    include_str!("base.js"),
+    "</script>\n<script>\n",
+    include_str!("led.js"),
+    "</script>\n<script>\n",
+    include_str!("state.js"),
+    "</script>\n<script>\n",
+    include_str!("timeline.js"),
+    "</script>\n<script>\n",
+    include_str!("controls.js"),
+    "</script>\n<script>\n",
+    include_str!("faults.js"),
+    "</script>\n<script>\n",
+    include_str!("connection.js"),
+    "</script>\n</body>\n</html>\n",
+);
 
 /// A policy by which the page has its own script and style and no other, and speaks to nobody but the board.
 pub(super) fn policy() -> String {

@@ -17,9 +17,8 @@ use server_stub::{
     ServerOptions, StartError, Sts, StsOptions, Stub,
 };
 
-use super::{PATIENCE, Unfinished, because};
-use crate::live::LiveNode;
-use crate::screen::Screen;
+use super::{PATIENCE, Screen, Unfinished, because};
+use crate::node::{Display as _, LiveNode};
 
 const CLIENT: &str = "jarvis-node";
 const AUDIENCE: &str = "arp-run-gateway";

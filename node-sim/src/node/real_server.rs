@@ -4,8 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::live::LiveNode;
-use crate::screen::Screen;
+use super::{Display, LiveNode};
 
 /// Runs the node that the configuration at `config` describes, asking `url` instead of its own
 /// `auth_url` if given, until SIGINT or SIGTERM. The node's files are read where they are and
@@ -14,18 +13,18 @@ use crate::screen::Screen;
 /// # Errors
 /// When the configuration cannot be read, the system lacks threads or signal handlers, or the
 /// node ends by itself.
-pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> {
+pub fn run(url: Option<&str>, config: &Path, display: &impl Display) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
     let own = dir.path().join("config.json");
     adapt(config, url, &own)?;
-    let node = LiveNode::start(own, screen, true)?;
+    let node = LiveNode::start(own, display, true)?;
     for news in node.news() {
-        screen.say(&format!("{}: {}", news.outcome, news.outcome.words()));
+        display.say(&format!("{}: {}", news.outcome, news.outcome.words()));
         if let Some(reason) = news.reason {
-            screen.add(&reason);
+            display.add(&reason);
         }
         if let Some(fix) = news.fix {
-            screen.add(&fix);
+            display.add(&fix);
         }
     }
     node.join()

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use embedded_hal::digital::{ErrorType, OutputPin};
+use crate::node::Display;
 
 /// Standard output, shared by whoever tells the story and the LED.
 #[derive(Clone)]
@@ -35,25 +35,6 @@ impl Screen {
         })))
     }
 
-    /// A line with the time since the start.
-    pub fn say(&self, text: &str) {
-        let state = self.state();
-        let elapsed = state.start.elapsed().as_secs_f32();
-        state.print(&format!("{elapsed:5.1} s  {text}\n"));
-    }
-
-    /// A line without the time: a heading, or more of what was said.
-    pub fn add(&self, text: &str) {
-        self.state().print(&format!("         {text}\n"));
-    }
-
-    /// What stands beside the LED.
-    pub fn caption(&self, text: &str) {
-        let mut state = self.state();
-        text.clone_into(&mut state.caption);
-        state.print("");
-    }
-
     /// Takes the LED off the terminal.
     pub fn finish(&self) {
         let mut state = self.state();
@@ -62,15 +43,33 @@ impl Screen {
         }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half done by whoever panicked with the screen in hand.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Display for Screen {
+    fn say(&self, text: &str) {
+        let state = self.state();
+        let elapsed = state.start.elapsed().as_secs_f32();
+        state.print(&format!("{elapsed:5.1} s  {text}\n"));
+    }
+
+    fn add(&self, text: &str) {
+        self.state().print(&format!("         {text}\n"));
+    }
+
+    fn caption(&self, text: &str) {
+        let mut state = self.state();
+        text.clone_into(&mut state.caption);
+        state.print("");
+    }
+
     fn light(&self, lit: bool) {
         let mut state = self.state();
         state.lit = lit;
         state.print("");
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half done by whoever panicked with the screen in hand.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,31 +93,4 @@ fn write(text: core::fmt::Arguments<'_>) {
     let mut out = io::stdout().lock();
     // Whoever watches may have left.
     let _ = out.write_fmt(text).and_then(|()| out.flush());
-}
-
-/// The pin of an LED that is drawn on a [`Screen`].
-pub struct DrawnLed(Screen);
-
-impl DrawnLed {
-    /// An LED on this screen.
-    #[must_use]
-    pub fn on(screen: &Screen) -> Self {
-        Self(screen.clone())
-    }
-}
-
-impl ErrorType for DrawnLed {
-    type Error = core::convert::Infallible;
-}
-
-impl OutputPin for DrawnLed {
-    fn set_low(&mut self) -> Result<(), Self::Error> {
-        self.0.light(false);
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Self::Error> {
-        self.0.light(true);
-        Ok(())
-    }
 }

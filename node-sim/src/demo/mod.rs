@@ -10,13 +10,13 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
 use jarvis_node::agent::Outcome;
-use jarvis_node::led::Pattern;
 use server_stub::{Options, Stub};
 
-use crate::live::LiveNode;
-use crate::screen::Screen;
-
+mod screen;
 mod tokens;
+
+pub use self::screen::Screen;
+use crate::node::{Display as _, LiveNode, led_in_words};
 
 /// How long a chapter may take before the story has failed; the machine may be a busy one.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,7 +114,7 @@ impl Teller<'_> {
             let left = until.saturating_duration_since(Instant::now());
             match self.node.news().recv_timeout(left) {
                 Ok(news) if news.outcome == outcome => {
-                    self.screen.say(&format!("{:<14} LED {}", outcome.as_str(), in_words(outcome)));
+                    self.screen.say(&format!("{:<14} LED {}", outcome.as_str(), led_in_words(outcome)));
                     self.screen.add(because);
                     if let Some(reason) = news.reason {
                         self.screen.add(&format!("reason: {reason}"));
@@ -152,20 +152,6 @@ impl Teller<'_> {
 /// The node ends early only when somebody ends it.
 fn interrupted() -> Unfinished {
     Unfinished("the story was interrupted".into())
-}
-
-/// What the LED shows, in words, from the pattern itself.
-pub(crate) fn in_words(outcome: Outcome) -> String {
-    match Pattern::of(outcome) {
-        Pattern::On => "steadily on".into(),
-        Pattern::Flashes { count: 1, lit_ms, pause_ms, .. } if lit_ms > pause_ms => {
-            format!("on, dark {pause_ms} ms every {} s", (lit_ms + pause_ms) / 1000)
-        }
-        Pattern::Flashes { count: 1, lit_ms, pause_ms, .. } => {
-            format!("blinks, {lit_ms} ms on, {pause_ms} ms off")
-        }
-        Pattern::Flashes { count, .. } => format!("{count} flashes, then a pause"),
-    }
 }
 
 /// Shortens the node's five minutes to two seconds, to fit a life into half a minute.

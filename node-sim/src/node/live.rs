@@ -15,7 +15,7 @@ use jarvis_node::host::run::{Node, Notice};
 use jarvis_node::host::setup::Reader;
 use jarvis_node::lamp::Lamp;
 
-use crate::screen::{DrawnLed, Screen};
+use super::display::{Display, DrawnLed};
 
 /// What a running node has come to.
 #[derive(Debug)]
@@ -36,24 +36,24 @@ pub struct LiveNode {
 }
 
 impl LiveNode {
-    /// Starts a node with the configuration at `config_file`, its LED on `screen`. With
+    /// Starts a node with the configuration at `config_file`, its LED on `display`. With
     /// `catch_signals`, SIGTERM, SIGINT and SIGHUP reach it as they reach the device's.
     ///
     /// # Errors
     /// When the system has no thread, socket or signal handler to give.
-    pub fn start(config_file: PathBuf, screen: &Screen, catch_signals: bool) -> io::Result<Self> {
+    pub fn start(config_file: PathBuf, display: &impl Display, catch_signals: bool) -> io::Result<Self> {
         let (sender, inbox) = inbox::channel()?;
         if catch_signals {
             sender.catch_signals(&inbox)?;
         }
         let (tell, news) = mpsc::channel();
-        let screen = screen.clone();
+        let display = display.clone();
         let of_the_loop = sender.clone();
         let thread = thread::Builder::new().name("node".into()).spawn(move || {
-            let mut open_lamp = |_: &Led| Some(Lamp::new(DrawnLed::on(&screen), PinState::High));
+            let mut open_lamp = |_: &Led| Some(Lamp::new(DrawnLed(display.clone()), PinState::High));
             let mut notify = |notice: Notice<'_>| match notice {
                 Notice::Shown(report) => {
-                    screen.caption(&format!("{}: {}", report.outcome, report.outcome.words()));
+                    display.caption(&format!("{}: {}", report.outcome, report.outcome.words()));
                     let news = News {
                         outcome: report.outcome,
                         reason: report.reason.map(Into::into),
@@ -64,7 +64,7 @@ impl LiveNode {
                 }
                 Notice::Known(_) | Notice::Asked(_) | Notice::Answered(_) => {}
                 Notice::KeptOldSetup(trouble) => {
-                    screen.say(&format!("{}; the setup before stays in use", trouble.reason));
+                    display.say(&format!("{}; the setup before stays in use", trouble.reason));
                 }
             };
             let seed = RandomState::new().build_hasher().finish();
