@@ -29,10 +29,12 @@ fn every_story_goes_as_expected_with_a_hundred_seeds() {
 #[test]
 fn every_file_is_on_the_shelf_and_says_where_its_story_comes_from() {
     let stories = all().unwrap();
-    let mut files: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|file| file.strip_suffix(".json").map(ToOwned::to_owned))
+    let folder = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<String> = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
+        .filter(|path| path.is_dir())
+        .flat_map(|path| folder(&path).collect::<Vec<_>>())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     files.sort();
     assert_eq!(stories.iter().map(|story| story.name.clone()).collect::<Vec<_>>(), files);

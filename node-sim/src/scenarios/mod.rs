@@ -12,6 +12,7 @@ use jarvis_node::agent::Settings;
 
 use crate::world::{History, World};
 
+mod catalogue;
 pub mod command;
 mod expectation;
 mod folded;
@@ -20,9 +21,9 @@ mod many;
 mod moment;
 mod plan;
 mod rules;
-mod shelf;
 mod shortest;
 
+pub use self::catalogue::{all, find};
 use self::expectation::Expectation;
 pub use self::expectation::Failure;
 use self::form::{BoardForm, Form};
@@ -31,7 +32,6 @@ use self::moment::Named;
 pub use self::plan::Drawn;
 use self::plan::Planned;
 pub use self::rules::broken_rule;
-pub use self::shelf::{all, find};
 pub use self::shortest::shortest;
 
 /// A story.
@@ -70,7 +70,7 @@ pub struct Run {
 
 /// Why a file is no story.
 #[derive(Debug)]
-pub enum NoStory {
+pub enum Invalid {
     /// It cannot be read.
     Unreadable(PathBuf, io::Error),
     /// None of those that come with the program is called that.
@@ -79,7 +79,7 @@ pub enum NoStory {
     Malformed(String, String),
 }
 
-impl fmt::Display for NoStory {
+impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
@@ -96,15 +96,15 @@ impl fmt::Display for NoStory {
     }
 }
 
-impl core::error::Error for NoStory {}
+impl core::error::Error for Invalid {}
 
 impl Scenario {
     /// Reads the story in the file at `path`.
     ///
     /// # Errors
-    /// [`NoStory`].
-    pub fn load(path: &Path) -> Result<Self, NoStory> {
-        let text = fs::read_to_string(path).map_err(|error| NoStory::Unreadable(path.into(), error))?;
+    /// [`Invalid`].
+    pub fn load(path: &Path) -> Result<Self, Invalid> {
+        let text = fs::read_to_string(path).map_err(|error| Invalid::Unreadable(path.into(), error))?;
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let file = path.display().to_string();
         Ok(Self { known_by: file.clone(), ..Self::parse(&name, &file, &text)? })
@@ -113,9 +113,9 @@ impl Scenario {
     /// Reads the story called `name` from the text of `file`.
     ///
     /// # Errors
-    /// [`NoStory::Malformed`].
-    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, NoStory> {
-        let malformed = |why: String| NoStory::Malformed(file.to_owned(), why);
+    /// [`Invalid::Malformed`].
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Invalid> {
+        let malformed = |why: String| Invalid::Malformed(file.to_owned(), why);
         let mut form: Form = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         let events = core::mem::take(&mut form.events);
         let plan: Vec<_> =
