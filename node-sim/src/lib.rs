@@ -9,9 +9,11 @@
 //! - [`fleet`]: many agents and one server in virtual time, and what they do to each other.
 
 pub mod board;
+pub mod cli;
 pub mod demo;
 pub mod fleet;
 pub mod node;
+pub mod progress;
 pub mod scenarios;
 pub mod span;
 pub mod world;

@@ -64,7 +64,7 @@ async fn show(request: &Request) -> Result<(), String> {
     let bench = Arc::new(Bench::new(request)?);
     // Whoever reads may have had enough.
     let _ = writeln!(io::stdout(), "{url}");
-    if request.open {
+    if !request.no_open {
         open(&url);
     }
     tokio::select! {

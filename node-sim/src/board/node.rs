@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use clap::Args;
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use jarvis_node::agent::{Answer, Exit, Report};
 use jarvis_node::credential::{Credential, NodeId, NodeKey};
@@ -22,37 +23,20 @@ use jarvis_node::host::inbox::{self, Message, Sender};
 use jarvis_node::host::run::{Node, Notice};
 use jarvis_node::host::setup::Reader;
 use jarvis_node::lamp::Lamp;
-use lexopt::prelude::*;
 
 use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};
 use crate::node::led_in_words;
 
-/// What `node-sim board-node` is asked to do.
-#[derive(Debug)]
+/// The arguments of `node-sim board-node`.
+#[derive(Args, Debug)]
 pub struct Request {
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[arg(long, value_name = "FILE")]
     pin_log: Option<PathBuf>,
-    clock: i64,
-}
-
-impl Request {
-    /// Reads what follows `board-node` on the command line.
-    ///
-    /// # Errors
-    /// Wrong usage.
-    pub fn parse(arguments: &mut lexopt::Parser) -> Result<Self, lexopt::Error> {
-        let (mut config, mut pin_log, mut clock) = (None, None, 0);
-        while let Some(argument) = arguments.next()? {
-            match argument {
-                Long("config") => config = Some(PathBuf::from(arguments.value()?)),
-                Long("pin-log") => pin_log = Some(PathBuf::from(arguments.value()?)),
-                Long("clock-offset") => clock = arguments.value()?.parse()?,
-                Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
-            }
-        }
-        let config = config.ok_or("board-node is for node-sim board, which starts it itself")?;
-        Ok(Self { config, pin_log, clock })
-    }
+    /// How far the wall clock is ahead of the machine's, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset: i64,
 }
 
 /// Runs the node until standard input ends.
@@ -60,11 +44,11 @@ impl Request {
 /// # Errors
 /// When the system lacks something, or the node ends by itself.
 pub fn run(request: Request) -> io::Result<()> {
-    let Request { config, pin_log, clock } = request;
+    let Request { config, pin_log, clock_offset } = request;
     // Fails only when there is a logger already.
     let _ = log::set_logger(&Log).map(|()| log::set_max_level(log::LevelFilter::Info));
     let (sender, inbox) = inbox::channel()?;
-    let offset = Arc::new(AtomicI64::new(clock));
+    let offset = Arc::new(AtomicI64::new(clock_offset));
     obey(sender.clone(), Arc::clone(&offset))?;
     let pin_log = pin_log.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
     let mut open_lamp = |_: &Led| {

@@ -43,7 +43,7 @@ fn because<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> Unfinished {
 ///
 /// # Errors
 /// When the machine lacks something, or the node does not do what the story says.
-pub fn tell(screen: &Screen) -> Result<(), Unfinished> {
+pub fn run(screen: &Screen) -> Result<(), Unfinished> {
     let dir = tempfile::tempdir().map_err(because("no temporary folder"))?;
     screen.add("A Jarvis node, its auth service and its LED, all on this machine.");
     let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() })

@@ -2,7 +2,9 @@
 //! the agent that ships; its rule for asking again can be exchanged for others, to compare them.
 
 mod agenda;
-mod cli;
+mod arguments;
+mod command;
+mod figures;
 mod nodes;
 mod plot;
 mod policy;
@@ -12,10 +14,12 @@ mod tally;
 
 use core::time::Duration;
 
-pub use self::cli::{HELP, command};
+pub use self::arguments::Arguments;
+pub use self::command::run;
 pub use self::policy::Policy;
 pub use self::server::Model;
 pub use self::tally::Tally;
+use crate::progress::Progress;
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +50,11 @@ impl Plan {
     /// Runs it with this rule in every node.
     #[must_use]
     pub fn run(&self, policy: Policy) -> Tally {
-        policy.run(self)
+        self.run_with(policy, &Progress::hidden())
+    }
+
+    /// Like [`Self::run`], and counts [`command::STEPS`] steps on the way.
+    fn run_with(&self, policy: Policy, progress: &Progress) -> Tally {
+        policy.run(self, progress)
     }
 }

@@ -15,8 +15,10 @@ use jarvis_node::text::Text;
 use jarvis_node::time::{Instant, Now, UnixTime, millis};
 
 use super::agenda::{Agenda, Call, Item, Status, Turn};
+use super::command::STEPS;
 use super::server::Server;
 use super::{Plan, Tally};
+use crate::progress::Progress;
 
 /// The defaults of the configuration; the first calls are spread as those of nodes that have run for long.
 const SETTINGS: Settings = Settings {
@@ -29,10 +31,12 @@ const SETTINGS: Settings = Settings {
 const CONNECT_TIMEOUT: u64 = 5_000;
 /// How soon a board without a listener refuses a connection.
 const REFUSAL: u64 = 2;
+/// How many events pass between two looks at the progress.
+const EVENTS_A_STEP: u64 = 4096;
 
 /// Runs `plan` with a rule of this kind in each node.
-pub(super) fn run<P: Pacing + Send>(plan: &Plan, pacing: impl Fn() -> P) -> Tally {
-    Fleet::new(plan, pacing).run()
+pub(super) fn run<P: Pacing + Send>(plan: &Plan, progress: &Progress, pacing: impl Fn() -> P) -> Tally {
+    Fleet::new(plan, progress, pacing).run()
 }
 
 struct Fleet<'a, P> {
@@ -49,6 +53,9 @@ struct Fleet<'a, P> {
     server: Option<Server>,
     agenda: Agenda,
     tally: Tally,
+    progress: &'a Progress,
+    /// The steps that `progress` has counted.
+    steps: u64,
 }
 
 /// What happens to a node.
@@ -157,7 +164,7 @@ impl Alone {
 }
 
 impl<'a, P: Pacing + Send> Fleet<'a, P> {
-    fn new(plan: &'a Plan, pacing: impl Fn() -> P) -> Self {
+    fn new(plan: &'a Plan, progress: &'a Progress, pacing: impl Fn() -> P) -> Self {
         let mut seeds = Jitter::new(plan.seed);
         let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
         let gone = millis(plan.calm);
@@ -174,6 +181,8 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
             server: None,
             agenda: Agenda::default(),
             tally: Tally::new(plan),
+            progress,
+            steps: 0,
         }
     }
 
@@ -194,6 +203,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         self.server = new_server();
         self.tally.server_is_back(back);
         self.pass_until(self.end);
+        self.advance_to(STEPS);
         self.tally.stalls = self.server.as_ref().map(|server| server.stalls(self.end)).unwrap_or_default();
         self.tally
     }
@@ -201,6 +211,9 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     fn pass_until(&mut self, end: u64) {
         while let Some((now, item)) = self.agenda.next_before(end) {
             self.tally.events += 1;
+            if self.tally.events.is_multiple_of(EVENTS_A_STEP) {
+                self.advance_to(now * STEPS / self.end.max(1));
+            }
             match item {
                 Item::Woken(node, turn) => self.call(node, turn, now),
                 Item::GivenUp(call) => {
@@ -218,6 +231,11 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
                 }
             }
         }
+    }
+
+    fn advance_to(&mut self, steps: u64) {
+        self.progress.add(steps.saturating_sub(self.steps));
+        self.steps = self.steps.max(steps);
     }
 
     fn is_answered(&mut self, node: u32, status: Status, now: u64) {

@@ -7,6 +7,7 @@ use jarvis_node::agent::{
 };
 
 use super::{Plan, Tally, nodes};
+use crate::progress::Progress;
 
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +44,16 @@ impl Policy {
         }
     }
 
-    pub(super) fn run(self, plan: &Plan) -> Tally {
+    pub(super) fn run(self, plan: &Plan, progress: &Progress) -> Tally {
         match self {
-            Self::None => nodes::run(plan, || Published::None),
-            Self::Exponential => nodes::run(plan, || Published::Exponential),
-            Self::EqualJitter => nodes::run(plan, || Published::EqualJitter),
-            Self::Decorrelated => nodes::run(plan, || Published::Decorrelated { before: FIRST_RETRY }),
-            Self::FullJitter => nodes::run(plan, || Published::FullJitter),
-            Self::Ours => nodes::run(plan, Backoff::default),
+            Self::None => nodes::run(plan, progress, || Published::None),
+            Self::Exponential => nodes::run(plan, progress, || Published::Exponential),
+            Self::EqualJitter => nodes::run(plan, progress, || Published::EqualJitter),
+            Self::Decorrelated => {
+                nodes::run(plan, progress, || Published::Decorrelated { before: FIRST_RETRY })
+            }
+            Self::FullJitter => nodes::run(plan, progress, || Published::FullJitter),
+            Self::Ours => nodes::run(plan, progress, Backoff::default),
         }
     }
 }

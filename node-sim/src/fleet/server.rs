@@ -2,18 +2,30 @@
 
 use std::collections::VecDeque;
 
+use clap::ValueEnum;
+
 use super::agenda::{Agenda, Call, Item, Status};
 
 /// Half a round trip in a house's network.
 const WAY: u64 = 1;
 
 /// How the server behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Model {
-    /// As the service was measured (jarvis-auth-wire.md, "Load").
+    /// As the service was measured: it deadlocks from 15 calls at once
     Measured,
-    /// A queue without end, in which nobody who left is served.
+    /// A queue without end that skips nodes which no longer wait
     Ideal,
+}
+
+impl Model {
+    /// Its name on the command line and in the figures.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Ideal => "ideal",
+        }
+    }
 }
 
 #[derive(Debug)]
