@@ -42,9 +42,14 @@ pub enum Command {
     #[command(hide = true)]
     BoardNode(board::node::Request),
     /// Run scenarios in virtual time: what a node meets in the field, and what it must do
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = false)]
     Scenario(scenarios::command::Request),
     /// Simulate many nodes and one server after an outage
+    ///
+    /// The nodes run in virtual time, against a model of the server. With --real they run in real time, over real
+    /// sockets and TLS, against a real server. Times then count from the start. A node whose call fails later
+    /// counts as recovered only once it has its verdict again; a stall is a time in which calls were in flight and
+    /// none was answered.
     Fleet(fleet::Arguments),
     /// Print a completion script for a shell
     Completions {

@@ -11,12 +11,7 @@ use crate::span::Span;
 /// The longest time that can be simulated.
 const A_MONTH: Duration = Duration::from_secs(31 * 86_400);
 
-/// Simulate many nodes and one server after an outage
-///
-/// The nodes run in virtual time, against a model of the server. With --real they run in real time, over real
-/// sockets and TLS, against a real server. Times then count from the start. A node whose call fails later counts
-/// as recovered only once it has its verdict again; a stall is a time in which calls were in flight and none was
-/// answered.
+/// What `node-sim fleet` is asked to do.
 #[derive(Debug, Parser)]
 pub struct Arguments {
     /// How many nodes; several numbers are run one after the other [default with --real: 200]

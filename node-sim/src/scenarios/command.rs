@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::many::run_all_with;
 use super::{Failure, Run, Scenario, all, find, shortest};
@@ -26,12 +26,13 @@ pub enum Request {
 
 /// The arguments of `node-sim scenario run`.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("which").required(true).args(["scenarios", "all"]))]
 pub struct RunRequest {
     /// Names of scenarios, or paths of files
-    #[arg(value_name = "NAME|FILE", required_unless_present = "all")]
+    #[arg(value_name = "NAME|FILE")]
     scenarios: Vec<String>,
     /// Run all scenarios that come with the program
-    #[arg(long, conflicts_with = "scenarios")]
+    #[arg(long)]
     all: bool,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1)]
