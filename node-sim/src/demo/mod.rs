@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
-use jarvis_node::agent::Outcome;
+use node_core::outcome::Outcome;
 use server_stub::{Options, Stub};
 
 mod screen;

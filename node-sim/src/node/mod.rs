@@ -1,7 +1,7 @@
 //! One node in real time: the device's own run loop on a thread of this program.
 
-use jarvis_node::agent::Outcome;
-use jarvis_node::led::Pattern;
+use node_core::led::Pattern;
+use node_core::outcome::Outcome;
 
 mod display;
 mod live;
