@@ -1,4 +1,6 @@
 //! Lengths of time as people write them: `90s`, `10m`, `1h30m`, `7d`.
+//!
+//! Not humantime: it reads `5M` as five months, gives a year 365.25 days, and prints blanks between units.
 
 use core::fmt;
 use core::str::FromStr;
@@ -22,7 +24,7 @@ const UNITS: [(&str, u64); 7] = [
     ("y", 31_536_000_000),
 ];
 
-/// What is no length of time.
+/// The text is not a length of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSpan(String);
 
@@ -53,13 +55,13 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// In as few units as say it exactly.
+    /// Uses the fewest units that are exact.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut ms = node_core::time::millis(self.0);
         if ms == 0 {
             return f.write_str("0s");
         }
-        // Weeks and years are for writing: nobody counts in them to the second.
+        // Weeks and years are only read: a result in them would be hard to compare with others.
         for (unit, worth) in UNITS[..5].iter().rev() {
             if ms >= *worth {
                 write!(f, "{}{unit}", ms / worth)?;
@@ -76,7 +78,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// For fields that tell `null` from not being there.
+/// Deserializes a field in which `null` and absence differ.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

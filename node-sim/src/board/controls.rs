@@ -1,4 +1,4 @@
-//! What one can do to the board.
+//! The controls of the board.
 
 use core::time::Duration;
 use std::io;
@@ -10,14 +10,14 @@ use server_stub::{Fault, FaultError, Faults};
 use super::bench::{Bench, Own, Server, foreign_ca, locked, set};
 use super::message::{Order, clocks};
 
-/// Their names.
+/// The names of the controls.
 pub(super) const NAMES: [&str; 9] =
     ["server", "fault", "rotate", "deactivate", "install", "wrong_ca", "clock", "power", "reload"];
 
-/// How long an installation may take: there is a card to wait for, and a lock.
+/// How long an installation may take: the card is slow, and there is a lock to wait for.
 const INSTALLATION: Duration = Duration::from_secs(30);
 
-/// What is asked for.
+/// A request to use a control.
 #[derive(Deserialize)]
 pub(super) struct Asked {
     control: String,
@@ -25,16 +25,16 @@ pub(super) struct Asked {
     value: Value,
 }
 
-/// Why it was not done.
+/// The control was not used, for this reason.
 #[derive(Debug)]
 pub(super) enum Not {
-    /// It cannot be done as things are.
+    /// It may work later, when the state has changed.
     Now(String),
-    /// It cannot be done ever: not asked for as it should be.
+    /// It never works: the request is wrong.
     Ever(String),
 }
 
-/// A fault one can choose.
+/// A fault that can be chosen.
 #[derive(Serialize)]
 pub(super) struct Choice {
     name: &'static str,
@@ -48,7 +48,7 @@ struct GivenCredential {
 }
 
 impl Bench {
-    /// Does what is asked for, and says what was done. Waits until it is.
+    /// Uses a control, waits until it has taken effect, and returns a sentence about it.
     pub(super) fn carry_out(&self, asked: &Asked) -> Result<String, Not> {
         let Asked { control, value } = asked;
         if let Some(why) = self.record.view().why_not(control) {
@@ -125,7 +125,7 @@ impl Bench {
         Ok(format!("{} is deactivated on the server, for good.", registered.node_id))
     }
 
-    /// The credential that the server accepts.
+    /// Installs the credential that the server accepts.
     fn install_present(&self, own: &Own) -> Result<String, Not> {
         let mut registered = locked(&own.registered);
         if registered.deactivated {
@@ -138,17 +138,17 @@ impl Bench {
             self.record.change(|view| view.server.deactivated = false);
         }
         let (node_id, node_key) = (registered.node_id.clone(), registered.node_key.clone());
-        // The power can be pulled while it is being written.
+        // The power can be pulled during the installation.
         drop(registered);
         self.install(node_id, node_key)
     }
 
-    /// Somebody's credential, into a file of the board's own: theirs is not touched.
+    /// Installs the user's credential into a file of the board's own, so that the user's file stays as it is.
     fn install_given(&self, given: GivenCredential) -> Result<String, Not> {
         let said = self.install(given.node_id, given.node_key)?;
         let own = self.credential_file();
         set(&self.config, [("credential_file", own.to_string_lossy().into())]).map_err(not_written)?;
-        // That there is another file now stands in the configuration, which is not watched.
+        // The configuration now names another file, and the node does not watch its configuration.
         self.reload_if_on();
         Ok(format!("{said} Your own credential file is as it was."))
     }
@@ -161,7 +161,7 @@ impl Bench {
             Some(power) => power.install(&order).map_err(|_| no_power())?,
             None => return Err(no_power()),
         };
-        // Without the power in hand: it may be pulled meanwhile.
+        // The power lock is released, because the power may be pulled meanwhile.
         match told.recv_timeout(INSTALLATION) {
             Ok(None) => Ok(said),
             Ok(Some(why)) => Err(Not::Now(why)),
@@ -191,7 +191,7 @@ impl Bench {
             view.node.clock_1970 = is_1970;
             view.node.clock_offset = offset;
         });
-        // Without power there is nobody to tell: it starts with this clock.
+        // A node without power gets this clock when it starts.
         let _ = self.order(&Order::Clock(offset));
         self.reload_if_on();
         Ok(if is_1970 {
@@ -220,7 +220,7 @@ impl Bench {
         }
         *power = None;
         if self.record.view().node.clock_1970 {
-            // Such a board begins there each time.
+            // A board without a clock starts in 1970 each time.
             self.record.change(|view| view.node.clock_offset = since_1970());
         }
         self.switch_on(&mut power).map_err(Not::Now)?;
@@ -233,7 +233,7 @@ impl Bench {
         if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(no_power()) }
     }
 
-    /// A node without power reads its files anyway when it gets some.
+    /// A node without power reads its files anyway when it starts.
     fn reload_if_on(&self) {
         let _ = self.order(&Order::Reload);
     }
@@ -250,13 +250,13 @@ impl Bench {
     }
 }
 
-/// What makes the machine's wall clock the beginning of 1970.
+/// The offset that sets the wall clock to the beginning of 1970.
 fn since_1970() -> i64 {
     -i64::try_from(clocks(0).wall.0).unwrap_or_default()
 }
 
 fn read<'a, T: Deserialize<'a>>(value: &'a Value, form: &str) -> Result<T, Not> {
-    // What does not fit is not repeated: it may be a key.
+    // The value is not repeated, because it may be a key.
     T::deserialize(value).map_err(|_| Not::Ever(format!("the value must be {form}")))
 }
 

@@ -1,7 +1,7 @@
-//! The node of the board, in a process of its own so that its power can be pulled: the device's run loop with
-//! a pin that tells of its edges. `node-sim board` starts it as `node-sim board-node --config FILE`; what it
-//! is told on standard input and tells on standard output is in `message`. It ends when standard
-//! input does, so that it never outlives the board.
+//! The board's node, in a process of its own so that its power can be pulled: the device's run loop with a
+//! pin that reports its edges. `node-sim board` starts it as `node-sim board-node --config FILE`. The
+//! messages on its standard input and output are in `message`. It ends when standard input does, so that it
+//! never outlives the board.
 
 use core::convert::Infallible;
 use core::hash::{BuildHasher, Hasher};
@@ -45,17 +45,17 @@ pub struct Request {
 /// Runs the node until standard input ends.
 ///
 /// # Errors
-/// When the system lacks something, or the node ends by itself.
+/// When the system lacks a resource, or the node ends by itself.
 pub fn run(request: Request) -> io::Result<()> {
     let Request { config, pin_log, clock_offset } = request;
-    // Fails only when there is a logger already.
+    // Fails only if there is a logger already.
     let _ = log::set_logger(&Log).map(|()| log::set_max_level(log::LevelFilter::Info));
     let (sender, inbox) = inbox::channel()?;
     let offset = Arc::new(AtomicI64::new(clock_offset));
     obey(sender.clone(), Arc::clone(&offset))?;
     let pin_log = pin_log.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
     let mut open_lamp = |_: &Led| {
-        // The same pin again each time, whatever the configuration calls it.
+        // Always the one simulated pin, whatever pin the configuration names.
         let log = pin_log.as_ref().and_then(|file| file.try_clone().ok());
         Some(Lamp::new(Pin { lit: None, log }, PinState::High))
     };
@@ -88,7 +88,7 @@ pub fn run(request: Request) -> io::Result<()> {
     }
 }
 
-/// Does what comes in on standard input, on a thread of its own, and stops the node when that ends.
+/// Carries out the orders on standard input, on a thread of its own, and stops the node when the input ends.
 fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
     thread::Builder::new().name("orders".into()).spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -97,12 +97,12 @@ fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
                 Ok(Order::Clock(secs)) => offset.store(secs, Ordering::Relaxed),
                 Ok(Order::Install { file, node_id, node_key }) => {
                     tell(&Told::Installed(install(&file, &node_id, &node_key).err()));
-                    // Elsewhere files are not watched.
+                    // Files are watched on Linux only.
                     if !cfg!(target_os = "linux") {
                         node.send(Message::Reload);
                     }
                 }
-                // The board is of the same build: it sends nothing else.
+                // The board is of the same build and sends nothing else.
                 Err(_) => break,
             }
         }
@@ -111,12 +111,12 @@ fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces the credential as `jarvis-node install-credential` does, without asking the server first: whether
-/// it is a good one is to be seen at the LED.
+/// Replaces the credential as `jarvis-node install-credential` does, but without asking the server first: the
+/// LED shows whether it is accepted.
 fn install(file: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
     let node_id = NodeId::parse(node_id).map_err(|e| format!("the node id {e}"))?;
     let node_key = NodeKey::parse(node_key).map_err(|e| format!("the node key {e}"))?;
-    // A first one is whose the folder is.
+    // A new file gets the owner of its folder.
     let store = Locked::lock(file, file.parent().unwrap_or(file)).map_err(|e| e.to_string())?;
     store.replace(&Credential { node_id, node_key }).map_err(|e| e.to_string())
 }
@@ -153,14 +153,14 @@ fn verdict(answer: &Answer) -> (Option<bool>, String) {
 }
 
 fn tell(told: &Told) {
-    // With the board gone, standard input ends, too, and with it the node.
+    // If the board is gone, standard input ends and stops the node.
     let _ = write_to(&mut io::stdout().lock(), told);
 }
 
-/// The pin of the LED: tells of its edges.
+/// The pin of the LED, which reports its edges.
 struct Pin {
     lit: Option<bool>,
-    /// Hears of every level that is set, also of those that are only confirmed.
+    /// Records every level that is set, even if it is not a change.
     log: Option<File>,
 }
 
@@ -168,7 +168,7 @@ impl Pin {
     fn set(&mut self, lit: bool) {
         let at_ms = now_ms();
         if let Some(log) = &mut self.log {
-            // For whoever compares; the LED goes on without it.
+            // The log is for tests; the LED goes on without it.
             let _ = log.write_all(format!("{at_ms} {}\n", u8::from(lit)).as_bytes());
         }
         if self.lit.replace(lit) != Some(lit) {
@@ -193,7 +193,7 @@ impl OutputPin for Pin {
     }
 }
 
-/// The device's own log lines, and nobody else's: what other crates print may hold keys.
+/// Passes on only the device's own log lines, since those of other crates could hold keys.
 struct Log;
 
 impl log::Log for Log {

@@ -1,4 +1,4 @@
-//! The node's process, as its power: on, and pulled.
+//! The node's process as a power supply: switched on, and pulled.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -13,10 +13,10 @@ use std::time::Instant;
 use super::message::{Edge, Order, Told, now_ms, write_to};
 use super::record::Record;
 
-/// How long an orderly end may take: the node waits for nothing.
+/// How long an orderly end may take.
 const ORDERLY: Duration = Duration::from_secs(5);
 
-/// A node that has power. Ended when dropped.
+/// A node that has power. Dropping it ends the node.
 pub(super) struct Powered {
     child: Child,
     orders: Option<ChildStdin>,
@@ -25,11 +25,11 @@ pub(super) struct Powered {
     installed: Installed,
 }
 
-/// Who waits to hear what came of an installation.
+/// The channel to whoever waits for the result of an installation.
 type Installed = Arc<Mutex<Option<mpsc::Sender<Option<String>>>>>;
 
 impl Powered {
-    /// Starts a node with the configuration at `config`, which tells `record` what it does.
+    /// Starts a node with the configuration at `config`; its messages go to `record`.
     pub(super) fn on(
         config: &Path,
         pin_log: Option<&Path>,
@@ -42,11 +42,11 @@ impl Powered {
         if let Some(path) = pin_log {
             command.arg("--pin-log").arg(path);
         }
-        // A service manager's, which knows nothing of this process.
+        // These belong to a service manager, which does not know this process.
         for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
             command.env_remove(variable);
         }
-        // Ctrl-C is the board's, which then ends its node in order.
+        // Ctrl-C is meant for the board, which then ends its node in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (orders, told) = (child.stdin.take(), child.stdout.take());
@@ -67,24 +67,24 @@ impl Powered {
         Ok(powered)
     }
 
-    /// Whether its process is still there.
+    /// Whether its process still runs.
     pub(super) fn is_on(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Takes the power away, in the middle of whatever it does, and returns when all it told is recorded.
+    /// Kills the node at once, and returns when all its messages are recorded.
     pub(super) fn pull(mut self) {
         self.pulled.store(true, Ordering::Relaxed);
         self.finish(Duration::ZERO);
     }
 
-    /// Tells it to do something.
+    /// Sends an order.
     pub(super) fn order(&mut self, order: &Order) -> io::Result<()> {
         write_to(self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?, order)
     }
 
-    /// Tells it to put a credential in place; what comes of it is received: why not, if not. The sender is
-    /// gone when the power is.
+    /// Sends an order to install a credential. The result is received from the channel, which closes if the
+    /// power goes first.
     pub(super) fn install(&mut self, order: &Order) -> io::Result<mpsc::Receiver<Option<String>>> {
         let (tell, told) = mpsc::channel();
         *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
@@ -95,7 +95,7 @@ impl Powered {
     fn finish(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
         if !patience.is_zero() {
-            // The end of its input is the end of the node.
+            // The node ends when its input does.
             self.orders = None;
             while self.is_on() && Instant::now() < until {
                 thread::sleep(Duration::from_millis(5));
@@ -105,7 +105,7 @@ impl Powered {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
-            // A panic there has been reported on standard error already.
+            // A panic of that thread is already on standard error.
             let _ = reader.join();
         }
     }
@@ -117,12 +117,12 @@ impl Drop for Powered {
     }
 }
 
-/// The executable, also when a newer one has been built in its place.
+/// This executable, even if it has been replaced by a newer build.
 fn this_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
-/// Records what the node tells until it has ended.
+/// Records the node's messages until it ends.
 fn listen(told: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
     let mut lit = false;
     for line in told.lines().map_while(Result::ok) {
@@ -133,18 +133,18 @@ fn listen(told: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &
             }
             Ok(Told::Installed(why_not)) => {
                 if let Some(tell) = installed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    // Whoever asked may have stopped waiting.
+                    // The receiver may be gone.
                     let _ = tell.send(why_not);
                 }
             }
             Ok(told) => record.take_in(told),
-            // Cut short by the power.
+            // A message that was cut short when the power went.
             Err(_) => {}
         }
     }
     *installed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     if lit {
-        // No power, no light.
+        // Without power the LED is dark.
         record.events().edge(Edge { at_ms: now_ms(), lit: false });
     }
     record.change(super::view::View::unpowered);

@@ -1,4 +1,4 @@
-//! The front door: what a node goes through in its life, in less than a minute.
+//! The demo: a node goes through its whole life in less than a minute.
 
 use core::fmt;
 use core::time::Duration;
@@ -18,12 +18,12 @@ mod tokens;
 pub use self::screen::Screen;
 use crate::node::{Display as _, LiveNode, led_in_words};
 
-/// How long a chapter may take before the story has failed; the machine may be a busy one.
+/// How long the demo waits for an outcome before it fails; the machine may be a busy one.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a pattern is left on the LED to be looked at.
+/// How long the LED shows each pattern before the demo goes on.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Why the story was not told to its end.
+/// The demo failed, for this reason.
 #[derive(Debug)]
 pub struct Unfinished(String);
 
@@ -39,10 +39,10 @@ fn because<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> Unfinished {
     move |e| Unfinished(format!("{what}: {e}"))
 }
 
-/// Tells the story on `screen`, with a stub server and files of its own.
+/// Runs the demo on `screen`, with a stub server and files of its own.
 ///
 /// # Errors
-/// When the machine lacks something, or the node does not do what the story says.
+/// When the machine lacks something, or the node does not do what the demo says.
 pub fn run(screen: &Screen) -> Result<(), Unfinished> {
     let dir = tempfile::tempdir().map_err(because("no temporary folder"))?;
     screen.add("A Jarvis node, its auth service and its LED, all on this machine.");
@@ -107,7 +107,7 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Waits for `outcome` and tells of it.
+    /// Waits for `outcome` and prints it.
     fn expect(&self, outcome: Outcome, because: &str) -> Result<(), Unfinished> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -122,7 +122,7 @@ impl Teller<'_> {
                     }
                     return Ok(());
                 }
-                // On its way there: a new key, say, ends the denial of the old one first.
+                // On the way to it: a new key, for example, first ends the rejection of the old one.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Unfinished(format!(
@@ -136,7 +136,7 @@ impl Teller<'_> {
         }
     }
 
-    /// Leaves the LED to be looked at; ends early when the story is interrupted.
+    /// Leaves time to look at the LED. Ends early when the demo is interrupted.
     fn look(&self) -> Result<(), Unfinished> {
         let until = Instant::now() + LOOK;
         loop {
@@ -149,12 +149,12 @@ impl Teller<'_> {
     }
 }
 
-/// The node ends early only when somebody ends it.
+/// The node ends early only after a signal.
 fn interrupted() -> Unfinished {
     Unfinished("the story was interrupted".into())
 }
 
-/// Shortens the node's five minutes to two seconds, to fit a life into half a minute.
+/// Shortens the node's five minutes to two seconds, so that the demo takes less than a minute.
 fn hurry(config_file: &Path) -> std::io::Result<()> {
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(config_file)?)?;
     config["revalidate_secs"] = 2.into();
@@ -162,7 +162,7 @@ fn hurry(config_file: &Path) -> std::io::Result<()> {
     fs::write(config_file, serde_json::to_vec_pretty(&config)?)
 }
 
-/// Replaces the credential as a person should: whole or not at all, and for nobody else to read.
+/// Replaces the credential in one step, readable for its owner only, as the README asks for.
 fn install(path: &Path, node_id: &str, node_key: &str) -> std::io::Result<()> {
     let new = path.with_extension("new");
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;

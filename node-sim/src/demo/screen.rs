@@ -1,4 +1,4 @@
-//! What a person sees: lines of text, and below them, on a terminal, the LED.
+//! Lines of text, and below them, on a terminal, the LED.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::node::Display;
 
-/// Standard output, shared by whoever tells the story and the LED.
+/// Standard output, which the demo and the LED share.
 #[derive(Clone)]
 pub struct Screen(Arc<Mutex<State>>);
 
@@ -35,7 +35,7 @@ impl Screen {
         })))
     }
 
-    /// Takes the LED off the terminal.
+    /// Removes the LED from the terminal.
     pub fn finish(&self) {
         let mut state = self.state();
         if core::mem::take(&mut state.live) {
@@ -44,7 +44,7 @@ impl Screen {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half done by whoever panicked with the screen in hand.
+        // A panic leaves no state behind that a later caller could not use.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,13 +84,13 @@ impl State {
             (true, false) => "●",
             (false, false) => "○",
         };
-        // Without wrapping: a caption that took two lines could not be painted over.
+        // Line wrapping is off: a caption on two lines could not be painted over.
         write(format_args!("\r\x1b[2K{text}\x1b[?7l   LED {led}  {}\x1b[?7h", self.caption));
     }
 }
 
 fn write(text: core::fmt::Arguments<'_>) {
     let mut out = io::stdout().lock();
-    // Whoever watches may have left.
+    // The reader may have closed the pipe.
     let _ = out.write_fmt(text).and_then(|()| out.flush());
 }

@@ -1,4 +1,4 @@
-//! The second half of the story: tokens for the other programs on the board, and what they are good for.
+//! The second half of the demo: tokens for other programs on the board.
 
 use core::time::Duration;
 use std::fs;
@@ -27,12 +27,12 @@ const CLIENT: &str = "jarvis-node";
 const AUDIENCE: &str = "arp-run-gateway";
 const ANOTHER: &str = "arp-run-coordinator";
 const RUN: &str = "good-evening";
-/// Five minutes with a real STS; here a token's whole life fits into the story.
+/// A real STS issues tokens for five minutes; here a token's whole life must fit into the demo.
 const LIFE: Duration = Duration::from_secs(12);
-/// How often it is looked whether something has happened.
+/// How often the demo checks whether something has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// The services that take tokens, and the one that issues them.
+/// The services that accept tokens, and the STS.
 struct Services {
     sts: Sts,
     _coordinator: Coordinator,
@@ -40,7 +40,7 @@ struct Services {
 }
 
 impl Services {
-    /// With the certificate authority of `stub`.
+    /// Starts them with the certificate authority of `stub`.
     fn start(stub: &Stub) -> Result<Self, StartError> {
         let server = ServerOptions { authority: stub.authority(), ..ServerOptions::default() };
         let sts = Sts::start(StsOptions {
@@ -67,7 +67,7 @@ impl Services {
     }
 }
 
-/// Tells it on `screen`; `dir` has the node's files.
+/// Runs this half on `screen`; `dir` holds the node's files.
 pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> Result<(), Unfinished> {
     let services =
         Services::start(stub).map_err(because("the token service or the gateway did not start"))?;
@@ -122,7 +122,7 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
     Ok(())
 }
 
-/// Starts a run through the gateway, as `jarvis-node request` does, and looks at what happens in it.
+/// Starts a run through the gateway, as `jarvis-node request` does, and prints its events.
 fn run(screen: &Screen, gateway: &Gateway, dir: &Path) -> Result<(), Unfinished> {
     let reference = serde_json::json!({ "node_type_id": "say", "version": "1" });
     let wanted = serde_json::json!({ "run_id": RUN, "root_node_type_ref": reference, "input": { "say": "good evening" } });
@@ -169,7 +169,7 @@ fn asked(socket: &Path) -> Result<Token, NoToken> {
     broker_client::token(socket, AUDIENCE, None, None)
 }
 
-/// Looks again and again until there is something.
+/// Polls until `look` finds something.
 fn patiently<T>(
     otherwise: &'static str,
     mut look: impl FnMut() -> Result<Option<T>, NoToken>,
@@ -184,7 +184,7 @@ fn patiently<T>(
     Err(Unfinished(otherwise.into()))
 }
 
-/// Adds the token service and the broker to the node's configuration. Who runs this may ask.
+/// Adds the STS and the broker to the node's configuration, with this user as an allowed caller.
 fn configure(dir: &Path, key: &Path, issuer: &str) -> std::io::Result<()> {
     let config_file = dir.join("config.json");
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&config_file)?)?;

@@ -1,5 +1,5 @@
-//! Many nodes and one server in virtual time: what they do to each other once an outage is over. Each node is
-//! the agent that ships; its rule for asking again can be exchanged for others, to compare them.
+//! Many nodes and one server in virtual time: how they affect each other after an outage. Each node is the
+//! agent that ships; its retry rule can be replaced by others, to compare them.
 
 mod agenda;
 mod arguments;
@@ -21,39 +21,39 @@ pub use self::server::Model;
 pub use self::tally::Tally;
 use crate::progress::Progress;
 
-/// What is simulated.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How many nodes there are.
+    /// The number of nodes.
     pub nodes: u32,
-    /// How long they live with a sound server before the outage.
+    /// How long they run with a healthy server before the outage.
     pub calm: Duration,
-    /// How long the server is away: connections are refused.
+    /// How long the outage lasts; connections are refused meanwhile.
     pub outage: Duration,
-    /// How long is looked on after it.
+    /// How long the simulation goes on after the outage.
     pub after: Duration,
-    /// Answers a second that the server is good for.
+    /// How many requests a second the server can answer.
     pub rate: f64,
-    /// How it behaves.
+    /// The model of the server.
     pub model: Model,
-    /// Decides all that is random.
+    /// The seed of everything random.
     pub seed: u64,
 }
 
 impl Plan {
-    /// How long the server needs at least to answer every node once.
+    /// The shortest time in which the server can answer every node once.
     #[must_use]
     pub fn limit(&self) -> Duration {
         Duration::from_secs_f64(f64::from(self.nodes) / self.rate)
     }
 
-    /// Runs it with this rule in every node.
+    /// Runs the simulation with this retry rule in every node.
     #[must_use]
     pub fn run(&self, policy: Policy) -> Tally {
         self.run_with(policy, &Progress::hidden())
     }
 
-    /// Like [`Self::run`], and counts [`command::STEPS`] steps on the way.
+    /// Runs the simulation, and reports [`command::STEPS`] steps of progress.
     fn run_with(&self, policy: Policy, progress: &Progress) -> Tally {
         policy.run(self, progress)
     }

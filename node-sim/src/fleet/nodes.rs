@@ -1,4 +1,4 @@
-//! The nodes: carries the actions of all their agents out, as `host::run` does for one.
+//! The nodes: carries out the actions of all agents, as the device's run loop does for one.
 
 use core::num::NonZero;
 use core::ops::Range;
@@ -24,7 +24,8 @@ use super::server::Server;
 use super::{Plan, Tally};
 use crate::progress::Progress;
 
-/// The defaults of the configuration; the first calls are spread as those of nodes that have run for long.
+/// The configuration's defaults, except that the first calls are spread like those of nodes that have run for
+/// long.
 const SETTINGS: Settings = Settings {
     revalidate: Duration::from_secs(300),
     offline_grace: Duration::from_secs(86_400),
@@ -33,12 +34,12 @@ const SETTINGS: Settings = Settings {
     clock_floor: None,
 };
 const CONNECT_TIMEOUT: u64 = 5_000;
-/// How soon a board without a listener refuses a connection.
+/// How soon a machine without a listener refuses a connection.
 const REFUSAL: u64 = 2;
-/// How many events pass between two looks at the progress.
+/// How many events pass between two updates of the progress.
 const EVENTS_A_STEP: u64 = 4096;
 
-/// Runs `plan` with a rule of this kind in each node.
+/// Runs `plan` with a retry rule of this kind in each node.
 pub(super) fn run<P: Pacing + Send>(plan: &Plan, progress: &Progress, pacing: impl Fn() -> P) -> Tally {
     Fleet::new(plan, progress, pacing).run()
 }
@@ -47,36 +48,37 @@ struct Fleet<'a, P> {
     plan: &'a Plan,
     alone: Alone,
     end: u64,
-    /// Nodes that have nothing to do before this go on together, on all cores.
+    /// Until this time, nodes run side by side on all cores, and wait here when they have nothing to do
+    /// before it.
     until: u64,
-    /// Those nodes, and when they have.
+    /// The waiting nodes, and their deadlines.
     resting: Vec<(u32, u64)>,
     agents: Vec<Agent<P>>,
-    /// The number of each node's last call, and whether it waits for the answer.
+    /// The number of each node's last call, and whether the node still waits for its answer.
     serials: Vec<(u32, bool)>,
     server: Option<Server>,
     agenda: Agenda,
     tally: Tally,
     progress: &'a Progress,
-    /// The steps that `progress` has counted.
+    /// The steps that were reported to `progress`.
     steps: u64,
 }
 
-/// What happens to a node.
+/// An event for one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Started,
     SetupRead,
     Answered(Status),
-    /// Nobody listens where the server was.
+    /// No listener is on the server's port.
     Refused,
-    /// No answer came in time.
+    /// No answer arrived in time.
     Stalled,
     DeadlineReached,
 }
 
 impl Told {
-    /// Made where it is used: to copy its kilobyte would take longer than what the agent does with it.
+    /// Built where it is needed: copying this kilobyte takes longer than the agent's work with it.
     #[inline]
     fn into_event(self, setup: &Setup) -> Event {
         let kind = match self {
@@ -109,34 +111,35 @@ fn claim() -> Claim {
     }
 }
 
-/// What a node does next, once it has gone on by itself for as long as nobody else is concerned.
+/// A node's next step, after it ran for as long as it affects nobody else.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     at: u64,
-    /// It calls or knocks then. Without, its deadline is then, and it has not been told.
+    /// The call or probe that it makes at `at`. `None`: `at` is a deadline that the agent has not been told
+    /// of.
     turns: Option<Turn>,
-    /// How often its grace has ended meanwhile.
+    /// How many offline grace periods ended before that.
     lapsed: u32,
 }
 
-/// What nodes need to know to go on alone.
+/// The data that a node needs to run on its own.
 struct Alone {
     setup: Setup,
-    /// From when until when calls are refused.
+    /// When calls are refused.
     away: Range<u64>,
 }
 
 impl Alone {
-    /// Lets a node go on from `now`, when it is `told` something, until it calls somebody who may be there, but
-    /// not to a deadline at `until` or later. That can be done at once, whatever others do meanwhile: nobody
-    /// hears of it. And the node, which is large, is fetched from memory once.
+    /// Hands `input` to a node at the time `now`, and lets it run until it calls a server that may be there,
+    /// or until a deadline at `until` or later. Other nodes cannot notice the order in which this happens, so
+    /// it is done at once; the node's memory, which is large, is then loaded only once.
     fn go_on<P: Pacing>(&self, agent: &mut Agent<P>, told: Told, now: u64, until: u64) -> Step {
         let mut step = Step { at: now, turns: None, lapsed: 0 };
         let mut next = told;
         loop {
             let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
             let (mut turns, mut reads) = (None, false);
-            // Looked at where they are: they take kilobytes.
+            // Borrowed: the actions take kilobytes.
             for action in &agent.handle(next.into_event(&self.setup), clocks) {
                 match action {
                     Action::ReadSetup => reads = true,
@@ -177,7 +180,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
             plan,
             alone: Alone { setup: Setup { claim: claim(), settings: SETTINGS }, away: gone..back },
             end: back + millis(plan.after),
-            // By then all have noticed.
+            // By then every node has noticed.
             until: back.min(gone + 2),
             resting: Vec::new(),
             agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
@@ -261,7 +264,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         }
     }
 
-    /// Whether the node still waits for this call; from now on it does not.
+    /// Whether the node still waits for this call. From now on it does not.
     fn ends(&mut self, call: Call) -> bool {
         let awaited = &mut self.serials[call.node as usize];
         let was = *awaited == (call.serial, true);
@@ -269,7 +272,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         was
     }
 
-    /// The server goes away over the calls that are under way.
+    /// The server goes away during these calls.
     fn cut_all(&mut self, now: u64) {
         self.agenda.forget_the_server();
         for node in 0..self.plan.nodes {
@@ -279,7 +282,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         }
     }
 
-    /// Tells a node what happened, and lets it go on.
+    /// Hands an input to a node, and lets it run.
     fn tell(&mut self, node: u32, told: Told, now: u64) {
         let step = self.alone.go_on(&mut self.agents[node as usize], told, now, self.until);
         self.note(node, step);
@@ -294,8 +297,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         }
     }
 
-    /// Tells all nodes that rest their deadlines. None hears of another, and so it does not matter how many
-    /// do it at once.
+    /// Hands the waiting nodes their deadlines. They do not affect each other, so each core takes a share.
     fn wake_the_resting(&mut self) {
         let mut resting = core::mem::take(&mut self.resting);
         resting.sort_unstable();
@@ -345,7 +347,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
             let patience = if knocks { OVERWHELMED } else { SETTINGS.request_timeout };
             self.agenda.add(now + millis(patience), Item::GivenUp(call));
         } else if self.server.is_some() && now >= self.alone.away.end {
-            // Nothing can come between this and the end of its patience.
+            // Nothing can happen between this and the time-out.
             self.serials[node as usize].1 = false;
             if now + CONNECT_TIMEOUT < self.end {
                 self.tell(node, Told::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);

@@ -1,4 +1,4 @@
-//! The server as a fleet meets it: how many it answers, and what becomes of the others.
+//! Models of the server: how much it answers, and what happens to the rest.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::agenda::{Agenda, Call, Item, Status};
 
-/// Half a round trip in a house's network.
+/// Half a round trip in a home network.
 const WAY: u64 = 1;
 
 /// How the server behaves.
@@ -44,7 +44,7 @@ impl Server {
         }
     }
 
-    /// A node's request sets out. `false`: the server takes no more connections.
+    /// A node makes a request. `false`: the server accepts no more connections.
     pub(super) fn is_called(&mut self, call: Call, now: u64, agenda: &mut Agenda) -> bool {
         match self {
             Self::Measured(server) => server.is_called(call, now, agenda),
@@ -65,7 +65,7 @@ impl Server {
         }
     }
 
-    /// A check is done; `awaited` tells whether a call's node still waits for its answer.
+    /// A check has ended. `awaited` says whether the node still waits for a call.
     pub(super) fn has_checked(
         &mut self,
         place: u32,
@@ -91,7 +91,8 @@ impl Server {
         }
     }
 
-    /// How long it has stood still until `now`, with work inside: the longest time, and in all.
+    /// How long it has been stalled with work in progress until `now`: the longest stall, and all of them
+    /// together.
     pub(super) fn stalls(&self, now: u64) -> (u64, u64) {
         match self {
             Self::Measured(server) => server.stalls.until(now),
@@ -126,19 +127,19 @@ impl Ideal {
     }
 }
 
-/// The measured service. A call gets a thread (of 40), a connection of the pool (of 15) and its first check on
-/// a core (of 2); for the second check it wants a second connection while it keeps the first. Fifteen calls
-/// at once have all connections and wait for another: nothing moves until the pool's time-out, 30 s later, and
-/// whoever it hits is answered 500. Who has left meanwhile is served all the same.
+/// The measured service. A call needs a thread (of 40), a connection of the pool (of 15) and for its first
+/// check a core (of 2). For the second check it needs a second connection while it keeps the first. Fifteen
+/// calls at once hold all connections and wait for more, so nothing moves until the pool's time-out of 30 s.
+/// The call that it hits is answered 500. Calls whose node has given up are served all the same.
 #[derive(Debug)]
 pub(super) struct Measured {
-    /// A check's time on a core: 245 ms at four answers a second.
+    /// The time of a check on a core: 245 ms at four answers a second.
     check: u64,
     received_until: u64,
     threads: u32,
     connections: u32,
     cores: u32,
-    /// Calls without a thread.
+    /// Calls that wait for a thread.
     waiting: VecDeque<Call>,
     places: Vec<Place>,
     free: Vec<u32>,
@@ -153,7 +154,7 @@ pub(super) struct Measured {
 struct Place {
     call: Call,
     connections: u32,
-    /// Under which number it waits for a connection.
+    /// The number under which it waits for a connection.
     ticket: Option<u32>,
 }
 
@@ -161,10 +162,10 @@ const THREADS: u32 = 40;
 const CONNECTIONS: u32 = 15;
 const CORES: u32 = 2;
 const POOL_TIMEOUT: u64 = 30_000;
-/// What the one thread that reads the network needs for a request. An estimate.
+/// An estimate of the time that the thread which reads the network needs per request.
 const RECEIVING: u64 = 1;
-/// How many requests it keeps, read or not, before connections are no longer accepted: the open files of a
-/// process in a usual container. An estimate.
+/// An estimate of how many requests can wait before connections are no longer accepted: the limit of open
+/// files in a usual container.
 const KEPT: usize = 65_536;
 
 impl Measured {
@@ -289,7 +290,7 @@ impl Measured {
     }
 }
 
-/// For how long nothing has moved.
+/// How long nothing has moved.
 #[derive(Debug, Default)]
 struct Stalls {
     since: Option<u64>,
@@ -319,10 +320,10 @@ impl Stalls {
 mod tests {
     use super::*;
 
-    /// When, who, and what.
+    /// The time, the call, and its answer.
     type Told = (u64, Call, Status);
 
-    /// So many calls at once, then knocks a second later: what each is answered, and when.
+    /// This many calls at once, and probes a second later: the answers, and the stalls.
     fn at_once(calls: u32, knocks: u32) -> (Vec<Told>, (u64, u64)) {
         let mut agenda = Agenda::default();
         let mut server = Server::new(Model::Measured, 4.0);

@@ -1,4 +1,4 @@
-//! What a node is shown on.
+//! The interface to whatever shows a node.
 
 use core::convert::Infallible;
 
@@ -6,17 +6,17 @@ use embedded_hal::digital::{ErrorType, OutputPin};
 
 /// Lines of text and an LED with a caption.
 pub trait Display: Clone + Send + 'static {
-    /// A line with the time since the start.
+    /// Prints a line with the time since the start.
     fn say(&self, text: &str);
-    /// A line without the time: a heading, or more of what was said.
+    /// Prints a line without the time: a heading, or a continuation.
     fn add(&self, text: &str);
-    /// What stands beside the LED.
+    /// Sets the text beside the LED.
     fn caption(&self, text: &str);
     /// Draws the LED lit or dark.
     fn light(&self, lit: bool);
 }
 
-/// The pin of an LED that is drawn.
+/// The pin of a drawn LED.
 pub(super) struct DrawnLed<D>(pub(super) D);
 
 impl<D> ErrorType for DrawnLed<D> {

@@ -12,7 +12,7 @@ pub use self::live::{LiveNode, News};
 pub(crate) use self::real_server::adapt;
 pub use self::real_server::run;
 
-/// What the LED shows, in words, from the pattern itself.
+/// The LED's pattern in words.
 pub(crate) fn led_in_words(outcome: Outcome) -> String {
     match Pattern::of(outcome) {
         Pattern::On => "steadily on".into(),

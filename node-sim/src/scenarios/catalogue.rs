@@ -1,4 +1,4 @@
-//! The scenarios that come with the program, by the folders of `node-sim/scenarios`.
+//! The scenarios that come with the program, by folder of `node-sim/scenarios`.
 
 use super::{Invalid, Scenario};
 
@@ -125,7 +125,7 @@ catalogue! {
     ],
 }
 
-/// All of them, by name.
+/// All scenarios, sorted by name.
 ///
 /// # Errors
 /// [`Invalid::Malformed`].
@@ -135,7 +135,7 @@ pub fn all() -> Result<Vec<Scenario>, Invalid> {
     Ok(all)
 }
 
-/// The one with this name.
+/// The scenario with this name.
 ///
 /// # Errors
 /// [`Invalid`]: there is none, or it is malformed.

@@ -1,4 +1,4 @@
-//! `node-sim scenario`: what is asked for, and telling it.
+//! `node-sim scenario`: its arguments, and what it prints.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::span::Span;
 use crate::world::clock;
 
-/// So many lines before a failure are shown of the run with the fewest events.
+/// How many lines before a failure are printed of the run with the fewest events.
 const LINES: usize = 40;
 
 /// What `node-sim scenario` is asked to do.
@@ -117,8 +117,8 @@ fn run(scenarios: &[Scenario], request: &RunRequest, out: &mut impl Write) -> io
     Ok(failed == 0)
 }
 
-/// A failure for people: its seed, the least that has to happen for it, what then happens, and how to see it
-/// again.
+/// Describes a failure: its seed, the fewest events that cause it, the end of the transcript, and the command
+/// that prints all of it.
 #[must_use]
 pub fn describe_failure(scenario: &Scenario, run: &Run, failure: &Failure) -> String {
     let Run { seed, events, .. } = run;

@@ -1,4 +1,4 @@
-//! What a story expects, and whether a run was like that.
+//! The expectations of a scenario, and the check of a run against them.
 
 use core::fmt;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use super::moment::{Moment, Named};
 use crate::span::Span;
 use crate::world::{Happening, History, What};
 
-/// Something expected.
+/// An expectation.
 #[derive(Clone, Debug)]
 pub(super) struct Expectation {
     window: Window,
@@ -23,7 +23,7 @@ enum Window {
 
 #[derive(Clone, Debug)]
 enum Demand {
-    /// At some moment of the window.
+    /// Reached at some moment of the time span.
     Reached(Seen),
     Only(Vec<Seen>),
     Never(Vec<Seen>),
@@ -32,12 +32,12 @@ enum Demand {
     Calls(CallsForm),
 }
 
-/// Why a run was not as it should be.
+/// The way in which a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// When that was certain.
+    /// The earliest moment at which the failure was certain.
     pub at: Duration,
-    /// What should have been, and what was: the same for every run that fails in the same way.
+    /// The expected and the actual behaviour. Runs that fail in the same way have equal sentences.
     pub sentence: String,
 }
 
@@ -97,12 +97,12 @@ impl Expectation {
         }
     }
 
-    /// The events it is reckoned from.
+    /// The events that its moments depend on.
     pub(super) fn refers_to(&self) -> impl Iterator<Item = &str> {
         self.moments().into_iter().flatten().filter_map(Moment::refers_to)
     }
 
-    /// The moment at which the LED has to be looked at.
+    /// The moment at which the LED has to be observed.
     pub(super) fn look(&self, named: &Named, span: Duration) -> Option<Duration> {
         match (&self.demand, &self.window) {
             (Demand::Led(_), Window::At(at)) => at.place(named, span),
@@ -110,14 +110,14 @@ impl Expectation {
         }
     }
 
-    /// What is wrong with this run, if something is.
+    /// The failure of this run, if it does not meet the expectation.
     pub(super) fn check(&self, history: &History, named: &Named) -> Option<Failure> {
         let span = history.span;
         let (from, to) = match &self.window {
             Window::At(at) => (at.place(named, span)?, at.place(named, span)?),
             Window::Within(from, to) => (from.place(named, span)?, to.place(named, span)?),
         };
-        // What happens at the end of a window begins the next.
+        // The last moment belongs to the next time span.
         let before = |to: Duration| to.saturating_sub(Duration::from_millis(1));
         let fail = |at, was: &str| Some(Failure { at, sentence: format!("{self}; it was {was}") });
         match &self.demand {
@@ -185,13 +185,13 @@ impl Expectation {
     }
 }
 
-/// What was shown from one moment to another, and since when: first what was shown at the first of them.
-/// What nobody could see, since it was replaced at the same moment, is left out.
+/// The outcomes shown between two moments, each with its start; the first is the one shown at `from`. An
+/// outcome that was replaced within the same moment is left out, because nobody could see it.
 fn shown(history: &History, from: Duration, to: Duration) -> Vec<(Duration, Seen)> {
     let mut all = vec![(Duration::ZERO, Seen(None))];
     for entry in history.entries.iter().take_while(|entry| entry.at <= to) {
         let Some(seen) = seen(&entry.what) else { continue };
-        // At `from` or earlier only the last counts.
+        // Up to `from` only the last outcome counts.
         if entry.at <= from {
             all.clear();
         }

@@ -1,15 +1,15 @@
-//! What comes again and again in a transcript stands there once.
+//! Shortens repetitions in a transcript.
 
 use core::fmt::Write;
 
-/// How often something must come again before it is only counted.
+/// How often something must be repeated before it is only counted.
 const TEDIOUS: usize = 20;
 
-/// A transcript in which what comes again and again, up to three lines of it, stands once: a node asks every
-/// second for a server that is away.
+/// A transcript in which a repetition of one to three lines is printed once and counted: a node probes an
+/// unreachable server every second.
 pub(super) fn folded(transcript: &str) -> String {
     let lines: Vec<&str> = transcript.lines().collect();
-    // The time takes the first 15 columns.
+    // The first 15 columns hold the time.
     let what = |index: usize| lines.get(index).and_then(|line: &&str| line.get(15..));
     let mut text = String::new();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! A story's file, key by key; `node-sim/scenarios/README.md` says what each means. Unknown keys are errors.
+//! The keys of a scenario file, as `node-sim/scenarios/README.md` describes them. Unknown keys are errors.
 
 use node_core::outcome::Outcome;
 use serde::de::Error as _;
@@ -81,7 +81,7 @@ pub(super) struct CallsForm {
     pub(super) apart: Option<Span>,
 }
 
-/// What is done to the board or the program.
+/// An action on the board or the program.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Deed {
@@ -110,7 +110,7 @@ impl From<Deed> for Happening {
     }
 }
 
-/// An outcome as it is seen, or `off`: the program does not run.
+/// An outcome as seen from outside, or `off` if the program does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen(pub(super) Option<Outcome>);
 

@@ -1,5 +1,5 @@
-//! Stories in virtual time: what a node meets in the field, what befalls it, and what is expected of it. Each
-//! is a file in `node-sim/scenarios`, whose `README.md` says how they are written. Some have their transcript
+//! Scenarios in virtual time: what happens to a node in the field, and what is expected of it. Each is a file
+//! in `node-sim/scenarios`, whose `README.md` describes the format. For some of them the transcript is kept
 //! in `node-sim/tests/transcripts`.
 
 use core::fmt;
@@ -34,48 +34,48 @@ use self::plan::Planned;
 pub use self::rules::broken_rule;
 pub use self::shortest::shortest;
 
-/// A story.
+/// A scenario.
 #[derive(Debug)]
 pub struct Scenario {
-    /// Its name, and its file's.
+    /// Its name: the file name without extension.
     pub name: String,
-    /// What `node-sim scenario run` knows it by: its name, or the path of a file of one's own.
+    /// Its name for `node-sim scenario run`: the name, or the path of a file that is not in the catalogue.
     pub known_by: String,
-    /// What it is about.
+    /// A summary in a sentence.
     pub about: String,
-    /// Where it comes from.
+    /// Where the scenario comes from, in a sentence.
     pub from: String,
-    /// Whether its transcript is kept.
+    /// Whether a transcript is kept.
     pub has_transcript: bool,
-    /// How long it is, in virtual time.
+    /// Its length in virtual time.
     pub span: Duration,
     form: Form,
     plan: Vec<Planned>,
     expectations: Vec<Expectation>,
 }
 
-/// A story as it went with one seed.
+/// One run of a scenario.
 #[derive(Debug)]
 pub struct Run {
-    /// The seed.
+    /// Its seed.
     pub seed: u64,
-    /// What befell the node.
+    /// The events that happened to the node.
     pub events: Vec<Drawn>,
-    /// What came of it.
+    /// The record of the run.
     pub history: History,
-    /// What was not as it should be.
+    /// The first failure, if it did not go as expected.
     pub failure: Option<Failure>,
     named: Named,
 }
 
-/// Why a file is no story.
+/// A scenario cannot be used, for this reason.
 #[derive(Debug)]
 pub enum Invalid {
-    /// It cannot be read.
+    /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// None of those that come with the program is called that.
+    /// No scenario in the catalogue has this name.
     Unknown(String),
-    /// It is not written as stories are.
+    /// The file does not have the format of a scenario.
     Malformed(String, String),
 }
 
@@ -99,7 +99,7 @@ impl fmt::Display for Invalid {
 impl core::error::Error for Invalid {}
 
 impl Scenario {
-    /// Reads the story in the file at `path`.
+    /// Reads the scenario in the file at `path`.
     ///
     /// # Errors
     /// [`Invalid`].
@@ -110,7 +110,7 @@ impl Scenario {
         Ok(Self { known_by: file.clone(), ..Self::parse(&name, &file, &text)? })
     }
 
-    /// Reads the story called `name` from the text of `file`.
+    /// Reads a scenario from the text of `file`.
     ///
     /// # Errors
     /// [`Invalid::Malformed`].
@@ -136,7 +136,7 @@ impl Scenario {
         Ok(Self { name, known_by, about, from, has_transcript, span, form, plan, expectations })
     }
 
-    /// Tells the story with this seed.
+    /// Runs the scenario with this seed.
     ///
     /// # Panics
     /// When the agent does.
@@ -151,14 +151,14 @@ impl Scenario {
         }
     }
 
-    /// What is written down of it; what comes again and again is only counted.
+    /// The transcript of the run with this seed, with repetitions shortened.
     #[must_use]
     pub fn transcript(&self, seed: u64) -> String {
         format!("# {}\n{}", self.about, folded::folded(&self.run(seed).history.to_string()))
     }
 
-    /// Tells the story with these events instead of its own, some of which are left out; what is expected
-    /// after an event that is left out is not expected.
+    /// Runs the scenario with these events, which are some of its own. An expectation that depends on an
+    /// event which is left out does not apply.
     fn play(&self, seed: u64, events: Vec<Drawn>, named: &Named) -> Run {
         let told: Vec<&Expectation> = self
             .expectations

@@ -1,4 +1,4 @@
-//! What happens in a story, and when in the run with a certain seed.
+//! The events of a scenario, and their times in a run.
 
 use core::time::Duration;
 
@@ -8,29 +8,29 @@ use super::form::EventForm;
 use super::moment::{Between, Moment, Named};
 use crate::world::{Happening, ServerChange};
 
-/// Keeps apart what is drawn for the plan and what the run draws.
+/// Keeps the random numbers of the plan apart from those of the run.
 const SALT: u64 = 0x706c_616e;
 
-/// An event of a file.
+/// An event in a scenario file.
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
     at: Moment,
     name: String,
     happening: Happening,
-    /// How often it comes again, and until when.
+    /// The interval at which it is repeated, and the last moment.
     again: Option<(Between, Moment)>,
-    /// After how long the fault is over.
+    /// How long the fault lasts.
     lasts: Option<Between>,
 }
 
-/// An event of a run.
+/// An event in a run.
 #[derive(Clone, Debug)]
 pub struct Drawn {
-    /// When, since the start.
+    /// The time since the start.
     pub at: Duration,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its effect.
     pub happening: Happening,
 }
 
@@ -66,7 +66,7 @@ impl Planned {
     }
 }
 
-/// The events of the run with this seed, in order, and the last of each name.
+/// The events of the run with this seed in order, and the time of the last event with each name.
 pub(super) fn draw(plan: &[Planned], span: Duration, seed: u64) -> Result<(Vec<Drawn>, Named), String> {
     let mut chance = Jitter::new(seed ^ SALT);
     let (mut drawn, mut named) = (Vec::new(), Named::new());
@@ -97,7 +97,7 @@ pub(super) fn draw(plan: &[Planned], span: Duration, seed: u64) -> Result<(Vec<D
             next = free + every.draw(&mut chance);
         }
     }
-    // Stable: events of one moment happen in the order of the file.
+    // A stable sort keeps events of the same moment in the order of the file.
     drawn.sort_by_key(|event| event.at);
     Ok((drawn, named))
 }

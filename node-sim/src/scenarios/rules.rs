@@ -1,5 +1,5 @@
-//! What holds in every run, whatever befalls the node: the rules of the product, kept by an account of its
-//! own of what the server said, told in the plainest way, and not by what the agent keeps.
+//! Rules that hold in every run, whatever happens to the node. They keep a record of the server's answers
+//! that is independent of the agent, and simpler.
 
 use core::time::Duration;
 
@@ -11,37 +11,37 @@ use node_core::trouble::TroubleKind;
 use super::expectation::Failure;
 use crate::world::{Board, Entry, Happening, History, Said, What};
 
-/// So many calls in a minute that somebody has to deal with are hammering, whatever the rule of retries is.
+/// This many calls a minute to a server that is there count as hammering, under any retry rule.
 const HAMMERING: usize = 30;
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// What the server last said.
+/// The server's last word about the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
-    /// Yes, at that moment, about a node of this name.
+    /// The node is valid: when the server said so, and about which node id.
     Yes(Duration, String),
-    /// No, about these files.
+    /// These files were rejected.
     No((String, u64)),
 }
 
-/// What is known of a run so far.
+/// The knowledge about a run so far.
 struct Account {
     settings: Settings,
-    /// Whose the files are that the program uses, and their stamp.
+    /// The node id in the files that the program uses, and the stamp of their keys.
     files: Option<(String, u64)>,
     word: Option<Word>,
-    /// Whether the last that was heard in this run of the program was a verdict.
+    /// Whether the last answer since the program started was a verdict.
     confirmed: bool,
-    /// Whether the files could not be used when they were last read.
+    /// Whether the files were unusable when they were last read.
     broken: bool,
     calling: bool,
-    /// Whether the files may be others than those the call under way is about.
+    /// Whether the files may have changed since the call in flight was made.
     stale: bool,
     outcome: Option<(Duration, Outcome)>,
     calls: Vec<Duration>,
 }
 
-/// The first rule that a run breaks.
+/// The first broken rule of a run.
 #[must_use]
 pub fn broken_rule(history: &History) -> Option<Failure> {
     let mut account = Account {
@@ -58,7 +58,7 @@ pub fn broken_rule(history: &History) -> Option<Failure> {
     let mut entries = history.entries.iter().peekable();
     while let Some(entry) = entries.next() {
         let broken = account.take_in(entry);
-        // What is shown is judged once all that happened at the moment has happened.
+        // The outcome is checked once all events of the same moment are recorded.
         let settled = entries.peek().is_none_or(|next| next.at > entry.at);
         let sentence = broken.or_else(|| if settled { account.judge(entry.at) } else { None });
         if let Some(sentence) = sentence {
@@ -81,7 +81,7 @@ impl Account {
             What::Befell { happening, .. } => self.befall(happening),
             What::Read(Ok(files)) => {
                 self.broken = false;
-                // A yes is about the node, a no about the very files.
+                // Acceptance is about the node id, a rejection about the exact files.
                 let holds = match &self.word {
                     Some(Word::Yes(_, node_id)) => *node_id == files.0,
                     Some(Word::No(of)) => of == files,
@@ -99,7 +99,7 @@ impl Account {
             What::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
             What::Sleeps(sleep) => {
                 let Settings { revalidate, offline_grace, start_splay, request_timeout, .. } = self.settings;
-                // Most of a grace must be left to those who ask again after a wait.
+                // After such a wait most of the offline grace period must still be left for retries.
                 let longest = revalidate.max(REJECTED_RETRY).max(RETRY_CAP).max(offline_grace / 3);
                 let longest = longest + longest / 10 + request_timeout + ANSWER_OVERDUE;
                 if *sleep > longest.max(start_splay) {
@@ -136,7 +136,7 @@ impl Account {
         }
     }
 
-    /// It costs nobody anything, but there must not be another under way.
+    /// A probe costs the server next to nothing, but nothing else may be in flight.
     fn probe(&mut self) -> Option<String> {
         core::mem::replace(&mut self.calling, true).then(|| "a call and a knock at once".into())
     }
@@ -162,7 +162,7 @@ impl Account {
             return;
         }
         if let Said::Nothing { kind: TroubleKind::NameUnknown | TroubleKind::Unreachable, .. } = said {
-            // Nobody was there to be bothered.
+            // The call reached no server.
             self.calls.pop();
         }
         if core::mem::take(&mut self.stale) {
@@ -177,7 +177,7 @@ impl Account {
         self.confirmed = !matches!(said, Said::Nothing { .. });
     }
 
-    /// Whether what is shown is what has to be.
+    /// Checks the outcome that is shown.
     fn judge(&self, at: Duration) -> Option<String> {
         let (_, outcome) = self.outcome?;
         let Settings { offline_grace, revalidate, request_timeout, .. } = self.settings;
@@ -186,7 +186,7 @@ impl Account {
             Some(Word::No(_)) => (None, true),
             None => (None, false),
         };
-        // With a word of its own run the time to the next one counts even without a grace.
+        // A verdict of this run counts until the next one is due, even without an offline grace period.
         let between = revalidate + revalidate / 10 + request_timeout + ANSWER_OVERDUE;
         let fresh = yes.filter(|age| self.confirmed && *age <= offline_grace.max(between));
         match outcome {
@@ -196,7 +196,7 @@ impl Account {
             }
             Outcome::NodeRejected if !denied => Some("node-rejected without a denial".into()),
             Outcome::Valid | Outcome::ValidCached | Outcome::NodeRejected => None,
-            // Until the files can be read nothing is known to be about this node.
+            // Until the files have been read, no verdict is known to be about this node.
             _ if self.files.is_none() => None,
             _ if yes.is_some_and(|age| age < offline_grace) => {
                 Some(format!("{outcome}: valid was taken away by neither a denial nor the end of the grace"))
@@ -213,7 +213,7 @@ impl Account {
         }
     }
 
-    /// Whether the LED did what the README says of the outcome.
+    /// Checks the LED against the table in the README.
     fn look(&self, marks: &str) -> Option<String> {
         let (_, outcome) = self.outcome?;
         let round = round_of(outcome);
@@ -222,7 +222,7 @@ impl Account {
     }
 }
 
-/// A round of what the LED does, 100 ms a mark, as the README's table has it.
+/// One round of the LED's pattern, 100 ms per mark, as in the README's table.
 fn round_of(outcome: Outcome) -> String {
     let flashes = |count: usize| "##..".repeat(count) + "..........";
     match outcome {

@@ -1,5 +1,5 @@
-//! What is written down of a run: an entry for each thing that happens, and what the LED was seen to do.
-//! Written out it is a transcript: a line an entry, and a strip for the LED, 100 ms a mark.
+//! The record of a run: an entry for each event, and what the LED did. Printed, it is a transcript: a line
+//! per entry, and a strip for the LED with a mark per 100 ms.
 
 use core::fmt;
 use core::time::Duration;
@@ -13,102 +13,102 @@ use node_core::trouble::TroubleKind;
 use super::Happening;
 use super::pin::Sight;
 
-/// For how long the LED is looked at: more than the longest group of flashes.
+/// How long the LED is observed: longer than the longest group of flashes.
 const LOOK: Duration = Duration::from_millis(4500);
 
-/// A run, from beginning to end.
+/// The record of a run.
 #[derive(Debug)]
 pub struct History {
-    /// What the configuration said.
+    /// The configuration's settings.
     pub settings: Settings,
-    /// What happened, in order.
+    /// Everything that happened, in order.
     pub entries: Vec<Entry>,
-    /// How long it was.
+    /// How long the run was.
     pub span: Duration,
     start: Instant,
     strip: Option<Sight>,
     look: Option<Sight>,
 }
 
-/// One thing that happened.
+/// An entry of the record.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// When, since the beginning.
+    /// The time since the start.
     pub at: Duration,
-    /// What.
+    /// The event.
     pub what: What,
 }
 
-/// What can happen.
+/// An event of a run.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// The program began.
+    /// The program started.
     Began,
-    /// The world did something to it.
+    /// An event of the scenario.
     Befell {
-        /// What it is called.
+        /// Its name.
         name: String,
-        /// What it is.
+        /// Its effect.
         happening: Happening,
     },
-    /// The files were read: whose they are and a stamp of the keys in them, or why not.
+    /// The files were read: the node id and a stamp of the keys, or the reason why they cannot be used.
     Read(Result<(String, u64), String>),
-    /// The server was asked, with this on the board's clock.
+    /// The server was asked to validate the node.
     Asked {
-        /// The board's clock.
+        /// The board's clock at that moment.
         wall: UnixTime,
     },
-    /// It was asked whether it has time.
+    /// The server was probed.
     Probed,
-    /// It answered.
+    /// The server's answer, or the failure of the call.
     Answered(Said),
-    /// The setup before stays in use, for this reason.
+    /// The previous setup stays in use, for this reason.
     KeptOldSetup(String),
-    /// The outcome is another one.
+    /// The outcome changed.
     Shown {
-        /// Which.
+        /// The new outcome.
         outcome: Outcome,
-        /// Why, where there is something to say.
+        /// The reason, where there is one.
         reason: Option<String>,
-        /// How old that is.
+        /// The age of the verdict.
         age: Duration,
     },
-    /// The household is another one.
+    /// The household changed.
     Household(Option<String>),
-    /// The next thing that the agent does of itself is so far away, further than ever before.
+    /// The agent's next deadline is further away than ever before.
     Sleeps(Duration),
     /// The program ended.
     Ended {
-        /// Why.
+        /// The reason.
         exit: Exit,
-        /// Whether it left the LED lit.
+        /// Whether the LED was left lit.
         lit: bool,
     },
-    /// What the LED did since the outcome before was shown, 100 ms a mark.
+    /// What the LED did since the previous outcome was shown, 100 ms per mark.
     Strip(String),
-    /// What it did while somebody looked.
+    /// What the LED did while it was observed.
     Look {
-        /// Since when, from the beginning.
+        /// When the observation began, since the start.
         since: Duration,
-        /// 100 ms a mark.
+        /// The marks, 100 ms each.
         marks: String,
     },
 }
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// The node is valid.
     Yes,
-    /// It is not, for this reason.
+    /// The node is rejected, for this reason.
     No(String),
-    /// That it has time.
+    /// The server is reachable: it answered a probe.
     Open,
-    /// Nothing about the node.
+    /// No verdict.
     Nothing {
-        /// What stood in the way.
+        /// The cause.
         kind: TroubleKind,
-        /// For how long the server asks to be left alone.
+        /// How long the server asks to be left alone.
         retry_after: Option<Duration>,
     },
 }
@@ -132,7 +132,7 @@ impl History {
         Self { settings, entries: Vec::new(), span, start, strip: None, look: None }
     }
 
-    /// Writes down what nobody sees: the LED is looked at all the while.
+    /// Adds an entry that nobody can see from outside, so the strip of the LED goes on.
     pub(super) fn remark(&mut self, at: Instant, what: What) {
         self.entries.push(Entry { at: at.since(self.start), what });
     }
@@ -146,13 +146,13 @@ impl History {
         }
     }
 
-    /// Somebody comes to look at the LED.
+    /// Starts an observation of the LED.
     pub(super) fn begin_look(&mut self, at: Instant) {
         self.end_look(at);
         self.look = Some(Sight::new(at, LOOK));
     }
 
-    /// Until when the LED is looked at, if it is.
+    /// When the current observation of the LED ends, if there is one.
     pub(super) fn looking_until(&mut self, now: Instant) -> Option<Instant> {
         if self.strip.as_ref().is_some_and(|sight| sight.until <= now) {
             self.end_strip(now);
@@ -198,7 +198,7 @@ impl fmt::Display for History {
 }
 
 impl fmt::Display for Entry {
-    /// A line, if it is one of those that are worth one.
+    /// Prints an entry as a line. Some kinds of entry are not printed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = clock(self.at);
         match &self.what {
@@ -241,7 +241,7 @@ impl fmt::Display for Said {
     }
 }
 
-/// A moment of a run: hours, minutes, seconds, in a column.
+/// A moment of a run, as hours, minutes and seconds in a column.
 #[must_use]
 pub fn clock(at: Duration) -> String {
     let (s, ms) = (millis(at) / 1000, millis(at) % 1000);

@@ -1,6 +1,6 @@
-//! A world in virtual time: a board, its files, a network and a server around one agent. Carries
-//! out the same actions as the device's run loop, from the same agent, with a lamp whose levels
-//! can be looked at; all randomness comes from one seed, so that a run can be had again.
+//! A world in virtual time: one agent with a board, its files, a network and a server. It carries out the
+//! agent's actions as the device's run loop does, with a lamp whose levels can be recorded. All randomness
+//! comes from one seed, so that every run can be repeated.
 
 mod board;
 mod fault;
@@ -27,33 +27,33 @@ pub use self::history::{Entry, History, Said, What, clock};
 use self::pin::Levels;
 pub use self::server::{Server, ServerChange, Validity};
 
-/// How long the service manager waits before it starts a program again that ended by itself (`RestartSec`).
+/// The service manager's delay before it restarts a program that ended by itself (`RestartSec`).
 const START_AGAIN: Duration = Duration::from_secs(5);
 
-/// What can befall a node.
+/// An event that the world can bring about.
 #[derive(Clone, Debug)]
 pub enum Happening {
-    /// The server or the way to it changes.
+    /// The server or the network on the way to it changes.
     Server(ServerChange),
     /// Files on the board change.
     Files(FilesChange),
     /// The wall clock is set.
     Clock(Clock),
-    /// The card is put into the board with this serial number, between two boots.
+    /// The card is moved into the board with this serial number, between two boots.
     Moved(String),
-    /// What the node remembers from boot to boot is deleted.
+    /// The state on the card is deleted.
     Forgotten,
-    /// SIGHUP; the daemon does the same when it hears of a new credential.
+    /// SIGHUP. The daemon does the same when its credential file changes.
     Reload,
-    /// The service is restarted: what is in /run stays.
+    /// The service is restarted; /run is kept.
     Restart,
-    /// The program dies without a word and is started again.
+    /// The program is killed, and started again by the service manager.
     Crash,
-    /// The power fails: /run is empty, and the clock will start at 1970.
+    /// The power fails: /run is empty afterwards, and the clock starts at 1970.
     PowerOff,
-    /// The power comes back.
+    /// The power returns.
     PowerOn,
-    /// The power fails and comes back.
+    /// The power fails and returns at once.
     PowerCut,
     /// SIGTERM.
     Stop,
@@ -62,17 +62,17 @@ pub enum Happening {
 /// Where the wall clock is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// The right time.
+    /// The correct time.
     Right,
-    /// So far ahead of it.
+    /// This far ahead of the correct time.
     Ahead(Duration),
-    /// So far behind it.
+    /// This far behind the correct time.
     Behind(Duration),
-    /// The beginning of 1970, as after a boot.
+    /// The beginning of 1970, as after a boot without a clock.
     Epoch,
 }
 
-/// One node and all that is around it.
+/// One node and everything around it.
 pub struct World {
     seed: u64,
     starts: u64,
@@ -82,7 +82,7 @@ pub struct World {
     lamp: Lamp<Levels>,
     board: Board,
     server: Server,
-    /// The files as they were last read: with these the server is asked.
+    /// The files as they were last read. The server is asked with these.
     loaded: Option<Files>,
     in_flight: Option<(Instant, Answer, Option<UnixTime>)>,
     to_come: BTreeMap<(Instant, usize), (String, Happening)>,
@@ -95,7 +95,7 @@ pub struct World {
 }
 
 impl World {
-    /// A board that was just switched on, its clock set, before a server that accepts it.
+    /// A board that was just switched on, with its clock set, and a server that accepts it.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let now = Now { instant: Self::START, wall: Board::BUILT };
@@ -121,25 +121,25 @@ impl World {
         }
     }
 
-    /// What it took to boot.
+    /// How long the board takes to boot.
     const START: Instant = Instant::from_millis(20_000);
 
-    /// What the board is like before it is started.
+    /// The board, for changes before it starts.
     pub fn board(&mut self) -> &mut Board {
         &mut self.board
     }
 
-    /// What the server is like before the board is started.
+    /// The server, for changes before the board starts.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
     }
 
-    /// The server changes before the board is started.
+    /// Changes the server before the board starts.
     pub fn change_server(&mut self, change: &ServerChange) {
         self.server.change(change, self.right_time());
     }
 
-    /// The wall clock before the board is started.
+    /// Sets the wall clock before the board starts.
     pub fn set_clock(&mut self, to: Clock) {
         let right = self.right_time().0;
         self.now.wall = UnixTime(match to {
@@ -150,13 +150,15 @@ impl World {
         });
     }
 
-    /// Has something happen `after` now, which is the start until the run begins, called `name` in the transcript.
+    /// Plans an event at the time `after` from now, with this name in the transcript. Before the run, "now"
+    /// is its start.
     pub fn plan(&mut self, after: Duration, name: &str, happening: Happening) {
         self.planned += 1;
         self.to_come.insert((self.now.instant + after, self.planned), (name.to_owned(), happening));
     }
 
-    /// Has somebody look at the LED `after` the start of the run, for as long as any pattern takes to be told.
+    /// Plans an observation of the LED at the time `after` from the start, long enough to recognise any
+    /// pattern.
     pub fn plan_look(&mut self, after: Duration) {
         self.looks.insert(self.now.instant + after);
     }
@@ -199,7 +201,7 @@ impl World {
         moments.into_iter().flatten().min().unwrap_or(Instant::from_millis(u64::MAX)).max(self.now.instant)
     }
 
-    /// Lets time go by, edge by edge of the lamp while somebody looks at it.
+    /// Lets time pass. While the LED is observed, it stops at each edge.
     fn pass_until(&mut self, moment: Instant) {
         while let Some(looking_until) = self.history.looking_until(self.now.instant) {
             let Ok(edge) = self.lamp.refresh(self.now.instant);
@@ -220,7 +222,7 @@ impl World {
         self.now.instant = to.max(self.now.instant);
     }
 
-    /// What a clock shows that was set right before the run and never touched.
+    /// The time on a clock that was set right before the run.
     fn right_time(&self) -> UnixTime {
         UnixTime(Board::BUILT.0 + self.now.instant.since(Self::START).as_secs())
     }
@@ -275,7 +277,7 @@ impl World {
         }
     }
 
-    /// As the device's worker does it.
+    /// As the device's worker does.
     fn remember(&mut self, answer: &Answer, server_time: Option<UnixTime>) {
         let accepted = matches!(answer, Answer::Valid(_));
         self.board.remember(Shown { accepted, server_time, wall: self.now.wall });
@@ -301,7 +303,7 @@ impl World {
         self.agent.handle(event, self.now)
     }
 
-    /// As `host::run` does it, in this world.
+    /// As the device's run loop does.
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         let at = self.now.instant;
         match action {
@@ -347,7 +349,7 @@ impl World {
             Action::Exit(exit) => {
                 let Ok(()) = self.lamp.dark();
                 self.ended = true;
-                // Whoever asked is gone, and so is the thread that waits for the answer.
+                // The program has ended, and with it the thread that waits for the answer.
                 self.in_flight = None;
                 self.history.note(at, What::Ended { exit, lit: self.lamp.pin().is_high() });
                 if exit == Exit::AnswerLost {

@@ -1,4 +1,4 @@
-//! The simulated pin, and what is seen of the LED on it.
+//! The simulated pin, and observations of its LED.
 
 use core::convert::Infallible;
 use core::time::Duration;
@@ -35,12 +35,12 @@ impl OutputPin for Levels {
     }
 }
 
-/// Somebody who looks at the LED.
+/// An observation of the LED.
 #[derive(Debug)]
 pub(super) struct Sight {
     pub(super) since: Instant,
     pub(super) until: Instant,
-    /// Runs of light and dark, and when each ended, in milliseconds from the first look.
+    /// Runs of light and dark, and the end of each, in milliseconds since the observation began.
     runs: Vec<(bool, u64)>,
 }
 
@@ -57,7 +57,7 @@ impl Sight {
         }
     }
 
-    /// A mark for each whole 100 ms: `#` where the LED was lit in their middle.
+    /// A mark for each whole 100 ms: `#` if the LED was lit in the middle of it.
     pub(super) fn marks(&self) -> String {
         let end = self.runs.last().map_or(0, |(_, end)| *end);
         let lit_at = |ms: u64| self.runs.iter().find(|(_, end)| ms < *end).is_some_and(|(lit, _)| *lit);

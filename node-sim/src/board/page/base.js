@@ -2,11 +2,11 @@
 
 const at = id => document.getElementById(id);
 const shown = { edges: [], lines: [], state: null, connected: false };
-// For tests, and for whoever is curious: what this page has shown, in the order of showing.
+// Everything this page has shown, in order. Tests read it.
 window.jarvisBoard = shown;
 
 const TONES = { valid: "good", "valid-cached": "held", starting: "wait" };
-// For who has not seen it before, where the node itself has nothing to add.
+// A hint for outcomes without a reason of their own.
 const NEXT = {
   valid: {
     fix: "Switch the auth service off. The node keeps its verdict for a while, and its LED says so.",
@@ -22,8 +22,8 @@ const make = (tag, className, text) => {
 };
 const say = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
 
-// ── Time: what the board's clock says is put on this page's. The event that was the least on its way
-// tells best how they differ; edges are shown a moment later, so that none comes too late for its time.
+// ── Time. Board time is mapped to this page's clock. The event with the shortest delay tells the difference
+// best. Edges are shown a moment later, so that none arrives too late for its time.
 const LATE_MS = 80, REMEMBER_MS = 20000;
 let samples = [], offset = null;
 function hear(boardMs) {

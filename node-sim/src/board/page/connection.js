@@ -1,6 +1,6 @@
 "use strict";
 
-// ── The connection. What was shown already is known by its number; another run begins a new story.
+// ── The connection. Events that were shown already are recognised by number; a new run clears the page.
 let run = null, seen = {}, alive = 0;
 function isNew(kind, id) {
   const cut = id.lastIndexOf("-"), number = Number(id.slice(cut + 1));
@@ -43,12 +43,12 @@ function connect() {
   on("line", showLine);
   source.onerror = () => {
     setConnected(false);
-    // It tries again by itself, unless it was answered and refused.
+    // The browser reconnects by itself, unless the request was refused.
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 1000);
   };
 }
-// A state comes every second or two; a board that says nothing for long is stuck. It is not connected to
-// anew: if it goes on, it goes on where it was.
+// A state arrives every second or two, so a board that is silent for long hangs. There is no need to
+// reconnect: once the board goes on, so does the stream.
 setInterval(() => {
   if (performance.now() - alive > 10000) setConnected(false);
 }, 1000);

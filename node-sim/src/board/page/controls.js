@@ -15,7 +15,7 @@ function showControls() {
     const control = at(`control-${name}`), known = state && state.controls[name];
     const enabled = Boolean(shown.connected && known && known.enabled);
     if (control.disabled === enabled) control.disabled = !enabled;
-    // The hint makes way for the reason why the control cannot be had.
+    // The reason why a control is disabled takes the place of its hint.
     const hint = at(`h-${name}`), why = shown.connected && known && !known.enabled ? known.why : null;
     if (hints[name] === undefined) hints[name] = hint.textContent;
     if (hint.textContent !== (why || hints[name])) hint.textContent = why || hints[name];
@@ -37,7 +37,7 @@ function act(control, value) {
   const button = at(`control-${control}`), said = at(`said-${control}`);
   button.setAttribute("aria-busy", "true");
   posting++;
-  // One after the other: what was asked for later holds.
+  // One request after the other, so that the last one wins.
   last = last.then(async () => {
     let answer;
     try {

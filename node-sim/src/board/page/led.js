@@ -1,6 +1,6 @@
 "use strict";
 
-// ── The LED: set by edges, and by nothing else.
+// ── The LED: changed by edges only.
 const waiting = [];
 let timer = null;
 function showDue() {

@@ -1,6 +1,6 @@
 "use strict";
 
-// ── The time line.
+// ── The timeline.
 const KINDS = { control: "you" };
 const KEPT = 200;
 function setTook(row, ms) {
@@ -22,7 +22,7 @@ function showLine(line) {
   const empty = list.querySelector(".empty");
   if (empty) empty.remove();
   const open = at("open-call");
-  // A call is shown while it lasts; what comes of it takes its place.
+  // A call is shown while it is in flight; then its answer takes its place.
   if (open && line.kind !== "log" && line.kind !== "control" && line.kind !== "outcome") open.remove();
   const before = list.firstElementChild;
   if (line.kind === "answer" && before && before.dataset.same === `${line.ok} ${line.text}`) {
