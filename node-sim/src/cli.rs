@@ -19,7 +19,7 @@ use crate::{board, fleet, scenarios};
     args_override_self = true,
     disable_help_subcommand = true
 )]
-pub struct Arguments {
+pub struct Cli {
     /// A real server to ask, in place of the configuration's auth_url
     #[arg(long, value_name = "URL", requires = "config")]
     pub server: Option<String>,
@@ -37,20 +37,20 @@ pub enum Command {
     /// Show half a minute of a node's life, with a stub server
     Demo,
     /// Show a node on a web page of this machine, with switches to break what it needs, until Ctrl-C
-    Board(board::Request),
+    Board(board::BoardArguments),
     /// The node of the board, which the board starts
     #[command(hide = true)]
-    BoardNode(board::node::Request),
+    BoardNode(board::node::NodeArguments),
     /// Run scenarios in virtual time: what a node meets in the field, and what it must do
     #[command(subcommand, arg_required_else_help = false)]
-    Scenario(scenarios::command::Request),
+    Scenario(scenarios::command::ScenarioCommand),
     /// Simulate many nodes and one server after an outage
     ///
     /// The nodes run in virtual time, against a model of the server. With --real they run in real time, over real
     /// sockets and TLS, against a real server. Times then count from the start. A node whose call fails later
     /// counts as recovered only once it has its verdict again; a stall is a time in which calls were in flight and
     /// none was answered.
-    Fleet(fleet::Arguments),
+    Fleet(fleet::FleetArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -58,7 +58,7 @@ pub enum Command {
     },
 }
 
-impl Arguments {
+impl Cli {
     /// Reads the command line, the name of the program first.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Arguments {
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "node-sim", &mut script);
+    clap_complete::generate(shell, &mut Cli::command(), "node-sim", &mut script);
     script
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use node_sim::cli::{self, Arguments, Command};
+use node_sim::cli::{self, Cli, Command};
 use node_sim::demo::{self, Screen};
 use node_sim::{board, fleet, node, scenarios};
 
@@ -13,15 +13,17 @@ const USAGE: u8 = 64;
 const DATA: u8 = 65;
 
 fn main() -> ExitCode {
-    let Arguments { server, config, command } = match Arguments::read(std::env::args_os()) {
+    let Cli { server, config, command } = match Cli::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => return complain(&cli::complaint(&error), USAGE),
         Err(help) => return print(help.to_string().as_bytes()),
     };
     match (command, config) {
-        (Some(Command::Board(request)), _) => ended(board::run(&request)),
-        (Some(Command::BoardNode(request)), _) => ended(board::node::run(request).map_err(|e| e.to_string())),
-        (Some(Command::Scenario(request)), _) => run_scenarios(&request),
+        (Some(Command::Board(arguments)), _) => ended(board::run(&arguments)),
+        (Some(Command::BoardNode(arguments)), _) => {
+            ended(board::node::run(arguments).map_err(|e| e.to_string()))
+        }
+        (Some(Command::Scenario(command)), _) => run_scenarios(&command),
         (Some(Command::Fleet(arguments)), _) => match fleet::run(&arguments) {
             Ok(text) => print(text.as_bytes()),
             Err(sentence) => complain(&format!("{sentence}; see node-sim fleet --help"), USAGE),
@@ -36,9 +38,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_scenarios(request: &scenarios::command::Request) -> ExitCode {
+fn run_scenarios(command: &scenarios::command::ScenarioCommand) -> ExitCode {
     let mut out = std::io::stdout().lock();
-    match scenarios::command::carry_out(request, &mut out) {
+    match scenarios::command::carry_out(command, &mut out) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(sentence) => complain(&sentence, DATA),

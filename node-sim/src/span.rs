@@ -25,20 +25,15 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// The text is not a length of time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoSpan(String);
-
-impl fmt::Display for NoSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is no length of time; write it like 200ms, 90s, 10m, 1h30m, 7d or 1y", self.0)
-    }
-}
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a length of time; write it like 200ms, 90s, 10m, 1h30m, 7d or 1y")]
+pub struct InvalidSpan(String);
 
 impl FromStr for Span {
-    type Err = NoSpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NoSpan> {
-        let no = || NoSpan(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+        let no = || InvalidSpan(text.to_owned());
         let (mut ms, mut rest) = (0_u64, text);
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(no)?;
@@ -90,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_and_written() {
+    fn span_is_read_and_printed() {
         for (text, ms, again) in [
             ("0s", 0, "0s"),
             ("200ms", 200, "200ms"),
@@ -106,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn span_without_number_or_unit_is_refused() {
         for text in [
             "",
             "5",

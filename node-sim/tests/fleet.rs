@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use clap::Parser as _;
-use node_sim::fleet::{Arguments, Model, Plan, Policy, run};
+use node_sim::fleet::{FleetArguments, Model, Plan, Policy, run};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -87,7 +87,8 @@ fn no_rule_is_faster_than_the_server() {
 }
 
 fn told(arguments: &[&str]) -> Result<String, String> {
-    let parsed = Arguments::try_parse_from([&["fleet"], arguments].concat()).map_err(|e| e.to_string())?;
+    let parsed =
+        FleetArguments::try_parse_from([&["fleet"], arguments].concat()).map_err(|e| e.to_string())?;
     run(&parsed)
 }
 

@@ -186,7 +186,7 @@ fn what_cannot_be_run_is_refused_in_a_sentence() {
         assert!(complaint.contains(sentence) && !complaint.contains("not shown"), "{complaint}");
     }
     let told = |arguments: &[&str]| {
-        let parsed = fleet::Arguments::try_parse_from([&["fleet"], arguments].concat()).unwrap();
+        let parsed = fleet::FleetArguments::try_parse_from([&["fleet"], arguments].concat()).unwrap();
         fleet::run(&parsed).unwrap_err()
     };
     assert!(told(&["--real", "https://127.0.0.1:1"]).contains("--real needs --config"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 use server_stub::{CertificateAuthority, Options, Stub};
 use tempfile::TempDir;
 
-use super::command::Request;
+use super::command::BoardArguments;
 use super::power::Powered;
 use super::record::Record;
 use super::view::{Kind, Settings, View};
@@ -65,12 +65,12 @@ impl Bench {
     ///
     /// # Errors
     /// A sentence, if the server, the configuration or the node's process is not available.
-    pub(super) fn new(request: &Request) -> Result<Self, String> {
+    pub(super) fn new(arguments: &BoardArguments) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
-        let (server, kind, config) = match &request.config {
+        let (server, kind, config) = match &arguments.config {
             Some(config) => {
                 let own = dir.path().join("config.json");
-                adapt(config, request.server.as_deref(), &own).map_err(|e| e.to_string())?;
+                adapt(config, arguments.server.as_deref(), &own).map_err(|e| e.to_string())?;
                 (Server::Real, Kind::Real, own)
             }
             None => {
@@ -86,7 +86,7 @@ impl Bench {
                 let own = Own { stub, registered: Mutex::new(registered) };
                 let config = dir.path().join("config.json");
                 let mut times = HURRIED.to_vec();
-                times.push(("offline_grace_secs", request.grace));
+                times.push(("offline_grace_secs", arguments.grace));
                 set(&config, times.into_iter().map(|(key, secs)| (key, secs.into())))
                     .map_err(|e| format!("the configuration cannot be written: {e}"))?;
                 (Server::Stub(Box::new(own)), Kind::Stub, config)
@@ -106,7 +106,7 @@ impl Bench {
             server,
             config,
             installing: Mutex::new(()),
-            pin_log: request.pin_log.clone(),
+            pin_log: arguments.pin_log.clone(),
             dir,
         };
         bench.switch_on(&mut bench.power())?;

@@ -10,7 +10,7 @@ const PORT: u16 = 7799;
 
 /// What `node-sim board` is asked to do.
 #[derive(Args, Debug)]
-pub struct Request {
+pub struct BoardArguments {
     /// Where to listen: an address of this machine [default: 127.0.0.1:7799, or another port if that is taken]
     #[arg(long, value_name = "ADDR", value_parser = loopback)]
     pub(super) listen: Option<SocketAddr>,
@@ -31,7 +31,7 @@ pub struct Request {
     pub(super) pin_log: Option<PathBuf>,
 }
 
-impl Request {
+impl BoardArguments {
     /// The addresses to try, in this order.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_board_is_known_by_its_own_names_only() {
+    fn only_the_boards_own_hosts_are_accepted() {
         for host in ["127.0.0.1:7799", "localhost:7799", "LOCALHOST:7799", "[::1]:7799"] {
             assert_eq!(asked("GET", &[("host", host)]), Ok(()), "{host}");
         }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_come_from_its_own_page_only() {
+    fn only_commands_of_the_boards_own_page_are_accepted() {
         let with = |origin: &str, content: &str| {
             asked("POST", &[("host", "127.0.0.1:7799"), ("origin", origin), ("content-type", content)])
         };

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_keep_up_is_cut_off_and_holds_nobody_up() {
+    fn slow_consumer_is_dropped_and_delays_no_other() {
         let events = Events::new();
         let (slow, quick) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut left_behind = subscribed(&events, None, &slow);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_gets_so_much_and_a_latecomer_all_that_is_kept() {
+    fn new_page_gets_a_share_and_a_returning_one_all_it_missed() {
         let events = Events::new();
         let notify = Arc::new(Notify::new());
         events.edge(edge(0));

@@ -29,7 +29,7 @@ pub(super) enum Order {
 /// A message from the node to the board. Times are in milliseconds of the clock that the node's timers use.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Told {
+pub(super) enum NodeMessage {
     /// The pin's level has changed.
     Edge(Edge),
     /// The outcome has changed.

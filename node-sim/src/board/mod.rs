@@ -37,7 +37,7 @@ mod view;
 mod web;
 
 use bench::Bench;
-pub use command::Request;
+pub use command::BoardArguments;
 use record::Record;
 
 /// How often the state is sent even if nothing happens.
@@ -47,24 +47,24 @@ const TICK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// A sentence, if the address, the server or the node is not available.
-pub fn run(request: &Request) -> Result<(), String> {
+pub fn run(arguments: &BoardArguments) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| e.to_string())?.block_on(show(request))
+    runtime.map_err(|e| e.to_string())?.block_on(show(arguments))
 }
 
-async fn show(request: &Request) -> Result<(), String> {
+async fn show(arguments: &BoardArguments) -> Result<(), String> {
     let failed = |e: io::Error| e.to_string();
     let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
         .map(signal)
         .into_iter()
         .collect::<io::Result<Vec<_>>>()
         .map_err(failed)?;
-    let listener = listen(request).await?;
+    let listener = listen(arguments).await?;
     let url = format!("http://{}/", listener.local_addr().map_err(failed)?);
-    let bench = Arc::new(Bench::new(request)?);
+    let bench = Arc::new(Bench::new(arguments)?);
     // The reader may have closed the pipe.
     let _ = writeln!(io::stdout(), "{url}");
-    if !request.no_open {
+    if !arguments.no_open {
         open(&url);
     }
     tokio::select! {
@@ -74,9 +74,9 @@ async fn show(request: &Request) -> Result<(), String> {
     }
 }
 
-async fn listen(request: &Request) -> Result<TcpListener, String> {
+async fn listen(arguments: &BoardArguments) -> Result<TcpListener, String> {
     let mut failed = String::new();
-    for addr in request.addresses() {
+    for addr in arguments.addresses() {
         match TcpListener::bind(addr).await {
             Ok(listener) => return Ok(listener),
             Err(e) => failed = format!("cannot listen on {addr}: {e}; choose another with --listen"),

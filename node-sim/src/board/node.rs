@@ -27,12 +27,12 @@ use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::lamp::Lamp;
 
-use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};
+use super::message::{Edge, Known, NodeMessage, Order, Shown, clocks, now_ms, write_to};
 use crate::node::led_in_words;
 
 /// The arguments of `node-sim board-node`.
 #[derive(Args, Debug)]
-pub struct Request {
+pub struct NodeArguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     #[arg(long, value_name = "FILE")]
@@ -46,8 +46,8 @@ pub struct Request {
 ///
 /// # Errors
 /// When the system lacks a resource, or the node ends by itself.
-pub fn run(request: Request) -> io::Result<()> {
-    let Request { config, pin_log, clock_offset } = request;
+pub fn run(arguments: NodeArguments) -> io::Result<()> {
+    let NodeArguments { config, pin_log, clock_offset } = arguments;
     // Fails only if there is a logger already.
     let _ = log::set_logger(&Log).map(|()| log::set_max_level(log::LevelFilter::Info));
     let (sender, inbox) = inbox::channel()?;
@@ -62,20 +62,20 @@ pub fn run(request: Request) -> io::Result<()> {
     let mut asked_at = 0;
     let mut notify = |notice: Notice<'_>| {
         let at_ms = now_ms();
-        tell(&match notice {
-            Notice::Shown(report) => Told::Shown(shown(at_ms, &report)),
-            Notice::Known(report) => Told::Known(known(&report)),
+        send(&match notice {
+            Notice::Shown(report) => NodeMessage::Shown(shown(at_ms, &report)),
+            Notice::Known(report) => NodeMessage::Known(known(&report)),
             Notice::Asked(_) => {
                 asked_at = at_ms;
-                Told::Asked { at_ms }
+                NodeMessage::Asked { at_ms }
             }
             Notice::Answered(answer) => {
                 let (ok, text) = verdict(answer);
-                Told::Answered { at_ms, took_ms: at_ms.saturating_sub(asked_at), ok, text }
+                NodeMessage::Answered { at_ms, took_ms: at_ms.saturating_sub(asked_at), ok, text }
             }
             Notice::KeptOldSetup(trouble) => {
-                let text = format!("{}; the setup before stays in use", trouble.reason);
-                Told::Logged { at_ms, text }
+                let text = format!("{}; the previous setup stays in use", trouble.reason);
+                NodeMessage::Logged { at_ms, text }
             }
         });
     };
@@ -96,7 +96,7 @@ fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
                 Ok(Order::Reload) => node.send(Message::Reload),
                 Ok(Order::Clock(secs)) => offset.store(secs, Ordering::Relaxed),
                 Ok(Order::Install { file, node_id, node_key }) => {
-                    tell(&Told::Installed(install(&file, &node_id, &node_key).err()));
+                    send(&NodeMessage::Installed(install(&file, &node_id, &node_key).err()));
                     // Files are watched on Linux only.
                     if !cfg!(target_os = "linux") {
                         node.send(Message::Reload);
@@ -146,15 +146,15 @@ fn known(report: &Report<'_>) -> Known {
 fn verdict(answer: &Answer) -> (Option<bool>, String) {
     match answer {
         Answer::Valid(_) => (Some(true), "valid".into()),
-        Answer::Rejected(reason) => (Some(false), format!("denied: {reason}")),
-        Answer::Reachable => (None, "the server is there".into()),
+        Answer::Rejected(reason) => (Some(false), format!("rejected: {reason}")),
+        Answer::Reachable => (None, "the server is reachable".into()),
         Answer::Inconclusive { trouble, .. } => (None, trouble.reason.to_string()),
     }
 }
 
-fn tell(told: &Told) {
+fn send(message: &NodeMessage) {
     // If the board is gone, standard input ends and stops the node.
-    let _ = write_to(&mut io::stdout().lock(), told);
+    let _ = write_to(&mut io::stdout().lock(), message);
 }
 
 /// The pin of the LED, which reports its edges.
@@ -172,7 +172,7 @@ impl Pin {
             let _ = log.write_all(format!("{at_ms} {}\n", u8::from(lit)).as_bytes());
         }
         if self.lit.replace(lit) != Some(lit) {
-            tell(&Told::Edge(Edge { at_ms, lit }));
+            send(&NodeMessage::Edge(Edge { at_ms, lit }));
         }
     }
 }
@@ -203,7 +203,7 @@ impl log::Log for Log {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            tell(&Told::Logged { at_ms: now_ms(), text: record.args().to_string() });
+            send(&NodeMessage::Logged { at_ms: now_ms(), text: record.args().to_string() });
         }
     }
 

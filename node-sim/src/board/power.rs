@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::message::{Edge, Order, Told, now_ms, write_to};
+use super::message::{Edge, NodeMessage, Order, now_ms, write_to};
 use super::record::Record;
 
 /// How long an orderly end may take.
@@ -49,7 +49,7 @@ impl Powered {
         // Ctrl-C is meant for the board, which then ends its node in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
-        let (orders, told) = (child.stdin.take(), child.stdout.take());
+        let (orders, messages) = (child.stdin.take(), child.stdout.take());
         record.change(|view| view.powered(child.id()));
         let (pulled, installed) = (Arc::<AtomicBool>::default(), Installed::default());
         let mut powered = Self {
@@ -59,9 +59,9 @@ impl Powered {
             pulled: Arc::clone(&pulled),
             installed: Arc::clone(&installed),
         };
-        if let Some(told) = told {
+        if let Some(messages) = messages {
             let record = Arc::clone(record);
-            let listen = move || listen(BufReader::new(told), &record, &pulled, &installed);
+            let listen = move || listen(BufReader::new(messages), &record, &pulled, &installed);
             powered.reader = Some(thread::Builder::new().name("board".into()).spawn(listen)?);
         }
         Ok(powered)
@@ -86,10 +86,10 @@ impl Powered {
     /// Sends an order to install a credential. The result is received from the channel, which closes if the
     /// power goes first.
     pub(super) fn install(&mut self, order: &Order) -> io::Result<mpsc::Receiver<Option<String>>> {
-        let (tell, told) = mpsc::channel();
-        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+        let (sender, result) = mpsc::channel();
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         self.order(order)?;
-        Ok(told)
+        Ok(result)
     }
 
     fn finish(&mut self, patience: Duration) {
@@ -123,21 +123,21 @@ fn this_program() -> io::Result<PathBuf> {
 }
 
 /// Records the node's messages until it ends.
-fn listen(told: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
+fn listen(messages: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
     let mut lit = false;
-    for line in told.lines().map_while(Result::ok) {
+    for line in messages.lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
-            Ok(Told::Edge(edge)) => {
+            Ok(NodeMessage::Edge(edge)) => {
                 lit = edge.lit;
                 record.events().edge(edge);
             }
-            Ok(Told::Installed(why_not)) => {
-                if let Some(tell) = installed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Ok(NodeMessage::Installed(why_not)) => {
+                if let Some(sender) = installed.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     // The receiver may be gone.
-                    let _ = tell.send(why_not);
+                    let _ = sender.send(why_not);
                 }
             }
-            Ok(told) => record.take_in(told),
+            Ok(message) => record.record(message),
             // A message that was cut short when the power went.
             Err(_) => {}
         }
@@ -149,6 +149,9 @@ fn listen(told: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &
     }
     record.change(super::view::View::unpowered);
     if !pulled.load(Ordering::Relaxed) {
-        record.say("power", "The node has ended. On a board systemd starts it again; here, the power does.");
+        record.say(
+            "power",
+            "The node has ended. On a real board systemd restarts it; here, switch the power on.",
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::events::{Events, Line, Subscription};
-use super::message::{Told, now_ms};
+use super::message::{NodeMessage, now_ms};
 use super::view::View;
 
 /// The board's state and its events.
@@ -52,29 +52,29 @@ impl Record {
     }
 
     /// Records a message from the node.
-    pub(super) fn take_in(&self, told: Told) {
-        match told {
-            Told::Edge(edge) => self.events.edge(edge),
-            Told::Shown(shown) => {
+    pub(super) fn record(&self, message: NodeMessage) {
+        match message {
+            NodeMessage::Edge(edge) => self.events.edge(edge),
+            NodeMessage::Shown(shown) => {
                 let text = shown
                     .reason
                     .map_or_else(|| shown.words.clone(), |reason| format!("{}: {reason}", shown.words));
                 let outcome = Some(shown.outcome);
                 self.events.line(&Line { outcome, ..Line::new("outcome", shown.at_ms, text) });
             }
-            Told::Known(known) => self.change(|view| view.node.known = known),
-            Told::Asked { at_ms } => {
+            NodeMessage::Known(known) => self.change(|view| view.node.known = known),
+            NodeMessage::Asked { at_ms } => {
                 self.events.line(&Line::new("call", at_ms, "asks the auth service"));
                 self.change(|view| view.node.calling_since_ms = Some(at_ms));
             }
-            Told::Answered { at_ms, took_ms, ok, text } => {
+            NodeMessage::Answered { at_ms, took_ms, ok, text } => {
                 let line = Line::new("answer", at_ms, text);
                 self.events.line(&Line { ok: Some(ok), took_ms: Some(took_ms), ..line });
                 self.change(|view| view.node.calling_since_ms = None);
             }
-            Told::Logged { at_ms, text } => self.events.line(&Line::new("log", at_ms, text)),
+            NodeMessage::Logged { at_ms, text } => self.events.line(&Line::new("log", at_ms, text)),
             // Only the caller who waits for the installation gets this.
-            Told::Installed(_) => {}
+            NodeMessage::Installed(_) => {}
         }
     }
 

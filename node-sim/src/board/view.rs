@@ -131,14 +131,14 @@ impl View {
         let stub = self.server.kind == Kind::Stub;
         match control {
             "server" | "fault" | "rotate" | "deactivate" | "wrong_ca" if !stub => {
-                Some("The server is somebody else's: this needs the stub (start without --server).")
+                Some("The server is a real one: this needs the stub (start without --config).")
             }
             "rotate" | "deactivate" if self.server.deactivated => {
                 Some("The node is deactivated, and nothing reactivates it: install a new credential.")
             }
             "install" | "reload" if !self.node.powered => Some("The node is off: switch its power on first."),
             "clock" if !self.settings.needs_clock => {
-                Some("This node asks no clock: it speaks plain HTTP, or knows the server by a pinned key.")
+                Some("This node needs no clock: it uses plain HTTP, or knows the server by a pinned key.")
             }
             _ => None,
         }
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wall_clock_is_written_as_people_read_it() {
+    fn wall_clock_is_written_as_rfc_3339() {
         assert_eq!(written(12), "1970-01-01T00:00:12Z");
         assert_eq!(written(1_795_397_145), "2026-11-23T01:25:45Z");
     }

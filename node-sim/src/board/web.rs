@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::bench::Bench;
-use super::controls::{Asked, Not};
+use super::controls::{ControlRequest, Retry};
 use super::door::Door;
 use super::page;
 
@@ -152,7 +152,7 @@ async fn stream_events(
 
 async fn carry_out(State(site): State<Site>, request: Request) -> Response {
     let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await.ok();
-    let Some(asked) = body.and_then(|body| serde_json::from_slice::<Asked>(&body).ok()) else {
+    let Some(asked) = body.and_then(|body| serde_json::from_slice::<ControlRequest>(&body).ok()) else {
         let said = "send {\"control\": NAME, \"value\": …}".to_owned();
         return json(StatusCode::UNPROCESSABLE_ENTITY, &Answer { ok: false, said });
     };
@@ -161,8 +161,8 @@ async fn carry_out(State(site): State<Site>, request: Request) -> Response {
     let done = tokio::task::spawn_blocking(move || bench.carry_out(&asked)).await;
     let (status, ok, said) = match done {
         Ok(Ok(said)) => (StatusCode::OK, true, said),
-        Ok(Err(Not::Now(said))) => (StatusCode::CONFLICT, false, said),
-        Ok(Err(Not::Ever(said))) => (StatusCode::UNPROCESSABLE_ENTITY, false, said),
+        Ok(Err(Retry::Later(said))) => (StatusCode::CONFLICT, false, said),
+        Ok(Err(Retry::Never(said))) => (StatusCode::UNPROCESSABLE_ENTITY, false, said),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, false, "a defect of node-sim; please report it".into()),
     };
     json(status, &Answer { ok, said })

@@ -21,77 +21,67 @@ use crate::node::{Display as _, LiveNode, led_in_words};
 /// How long the demo waits for an outcome before it fails; the machine may be a busy one.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the LED shows each pattern before the demo goes on.
-const LOOK: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The demo failed, for this reason.
-#[derive(Debug)]
-pub struct Unfinished(String);
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DemoError(String);
 
-impl fmt::Display for Unfinished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl core::error::Error for Unfinished {}
-
-fn because<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> Unfinished {
-    move |e| Unfinished(format!("{what}: {e}"))
+fn context<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> DemoError {
+    move |e| DemoError(format!("{what}: {e}"))
 }
 
 /// Runs the demo on `screen`, with a stub server and files of its own.
 ///
 /// # Errors
 /// When the machine lacks something, or the node does not do what the demo says.
-pub fn run(screen: &Screen) -> Result<(), Unfinished> {
-    let dir = tempfile::tempdir().map_err(because("no temporary folder"))?;
+pub fn run(screen: &Screen) -> Result<(), DemoError> {
+    let dir = tempfile::tempdir().map_err(context("no temporary folder"))?;
     screen.add("A Jarvis node, its auth service and its LED, all on this machine.");
     let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() })
-        .map_err(because("the stub server did not start"))?;
+        .map_err(context("the stub server did not start"))?;
     screen.say(&format!("The auth service listens at {}, with a certificate of its own CA.", stub.url()));
-    hurry(&dir.path().join("config.json")).map_err(because("the configuration cannot be written"))?;
+    shorten_times(&dir.path().join("config.json")).map_err(context("the configuration cannot be written"))?;
 
     let node = LiveNode::start(dir.path().join("config.json"), screen, true)
-        .map_err(because("the node did not start"))?;
-    let teller = Teller { screen, node: &node };
-    teller.expect(
+        .map_err(context("the node did not start"))?;
+    let presenter = Presenter { screen, node: &node };
+    presenter.expect(
         Outcome::Starting,
-        "The node has started and asks at a random moment, not with all others.",
+        "The node has started. It asks at a random moment, so that not all nodes ask at once.",
     )?;
-    teller.expect(Outcome::Valid, "It showed its key over TLS, and the service knows it.")?;
-    teller.look()?;
+    presenter.expect(Outcome::Valid, "It sent its key over TLS, and the service accepts it.")?;
+    presenter.pause()?;
 
     screen.say("Now the auth service goes down.");
     stub.go_down();
-    teller.expect(
-        Outcome::ValidCached,
-        "No answer takes an accepted node's rights away: it keeps its verdict.",
-    )?;
-    teller.look()?;
+    presenter.expect(Outcome::ValidCached, "Without an answer an accepted node keeps its verdict.")?;
+    presenter.pause()?;
 
-    screen.say("The auth service comes back; the node finds out by itself.");
-    stub.come_back().map_err(because("the stub server did not come back"))?;
-    teller.expect(Outcome::Valid, "It had looked about once a second whether anybody is there.")?;
-    teller.look()?;
+    screen.say("The auth service comes back, and the node notices by itself.");
+    stub.come_back().map_err(context("the stub server did not come back"))?;
+    presenter.expect(Outcome::Valid, "It had probed the service about once a second.")?;
+    presenter.pause()?;
 
-    screen.say("Somebody rotates the node's key on the service: the old one fails at once.");
+    screen.say("The node's key is rotated on the service: the old key fails at once.");
     let (node_id, _) = stub.node();
     let new_key =
-        stub.rotate_key(node_id).ok_or_else(|| Unfinished("the stub does not know its own node".into()))?;
-    teller.expect(
+        stub.rotate_key(node_id).ok_or_else(|| DemoError("the stub does not know its own node".into()))?;
+    presenter.expect(
         Outcome::NodeRejected,
-        "That is a denial, and the only thing that is: HTTP 200, valid:false.",
+        "This is a rejection. Only one answer means that: HTTP 200 with valid:false.",
     )?;
-    teller.look()?;
+    presenter.pause()?;
 
-    screen.say("The new credential is put in place, and the node is told (SIGHUP).");
+    screen.say("The new credential is installed, and the node is told to reload (SIGHUP).");
     install(&dir.path().join("credential.json"), node_id, &new_key)
-        .map_err(because("the credential cannot be written"))?;
+        .map_err(context("the credential cannot be written"))?;
     node.reload();
-    teller.expect(Outcome::Valid, "It read the file and asked at once.")?;
-    teller.look()?;
+    presenter.expect(Outcome::Valid, "It read the file and asked at once.")?;
+    presenter.pause()?;
 
-    tokens::tell(screen, &node, &stub, dir.path())?;
+    tokens::run(screen, &node, &stub, dir.path())?;
 
     drop(node);
     screen.say(&format!(
@@ -101,21 +91,21 @@ pub fn run(screen: &Screen) -> Result<(), Unfinished> {
     Ok(())
 }
 
-struct Teller<'a> {
+struct Presenter<'a> {
     screen: &'a Screen,
     node: &'a LiveNode,
 }
 
-impl Teller<'_> {
+impl Presenter<'_> {
     /// Waits for `outcome` and prints it.
-    fn expect(&self, outcome: Outcome, because: &str) -> Result<(), Unfinished> {
+    fn expect(&self, outcome: Outcome, explanation: &str) -> Result<(), DemoError> {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.node.news().recv_timeout(left) {
                 Ok(news) if news.outcome == outcome => {
                     self.screen.say(&format!("{:<14} LED {}", outcome.as_str(), led_in_words(outcome)));
-                    self.screen.add(because);
+                    self.screen.add(explanation);
                     if let Some(reason) = news.reason {
                         self.screen.add(&format!("reason: {reason}"));
                         self.screen.add(&format!("fix: {}", news.fix.unwrap_or_default()));
@@ -125,9 +115,7 @@ impl Teller<'_> {
                 // On the way to it: a new key, for example, first ends the rejection of the old one.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Unfinished(format!(
-                        "the node did not come to {outcome} within {PATIENCE:?}"
-                    )));
+                    return Err(DemoError(format!("the node did not reach {outcome} within {PATIENCE:?}")));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(interrupted());
@@ -137,8 +125,8 @@ impl Teller<'_> {
     }
 
     /// Leaves time to look at the LED. Ends early when the demo is interrupted.
-    fn look(&self) -> Result<(), Unfinished> {
-        let until = Instant::now() + LOOK;
+    fn pause(&self) -> Result<(), DemoError> {
+        let until = Instant::now() + PAUSE;
         loop {
             match self.node.news().recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(_) => {}
@@ -150,12 +138,12 @@ impl Teller<'_> {
 }
 
 /// The node ends early only after a signal.
-fn interrupted() -> Unfinished {
-    Unfinished("the story was interrupted".into())
+fn interrupted() -> DemoError {
+    DemoError("the demo was interrupted".into())
 }
 
 /// Shortens the node's five minutes to two seconds, so that the demo takes less than a minute.
-fn hurry(config_file: &Path) -> std::io::Result<()> {
+fn shorten_times(config_file: &Path) -> std::io::Result<()> {
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(config_file)?)?;
     config["revalidate_secs"] = 2.into();
     config["start_splay_secs"] = 2.into();

@@ -8,9 +8,9 @@ use crate::node::Display;
 
 /// Standard output, which the demo and the LED share.
 #[derive(Clone)]
-pub struct Screen(Arc<Mutex<State>>);
+pub struct Screen(Arc<Mutex<ScreenState>>);
 
-struct State {
+struct ScreenState {
     start: Instant,
     /// Draw the LED below the text and repaint it; otherwise plain lines only.
     live: bool,
@@ -26,7 +26,7 @@ impl Screen {
         let live = io::stdout().is_terminal();
         // https://no-color.org
         let coloured = live && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(ScreenState {
             start: Instant::now(),
             live,
             coloured,
@@ -43,7 +43,7 @@ impl Screen {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ScreenState> {
         // A panic leaves no state behind that a later caller could not use.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +73,7 @@ impl Display for Screen {
     }
 }
 
-impl State {
+impl ScreenState {
     fn print(&self, text: &str) {
         if !self.live {
             return write(format_args!("{text}"));

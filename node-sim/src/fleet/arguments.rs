@@ -13,7 +13,7 @@ const A_MONTH: Duration = Duration::from_secs(31 * 86_400);
 
 /// What `node-sim fleet` is asked to do.
 #[derive(Debug, Parser)]
-pub struct Arguments {
+pub struct FleetArguments {
     /// How many nodes; several numbers are run one after the other [default with --real: 200]
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = node_count)]
     nodes: Vec<u32>,
@@ -69,7 +69,7 @@ pub struct Arguments {
 #[derive(Clone, Debug)]
 pub(super) struct Policies(pub(super) Vec<Policy>);
 
-impl Arguments {
+impl FleetArguments {
     /// The server to run against, if it is a real one.
     ///
     /// # Errors

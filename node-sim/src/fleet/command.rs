@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value as Json;
 
 use super::figures::{Figures, HEADER};
-use super::{Arguments, Plan, Policy, Tally, plot, real};
+use super::{FleetArguments, Plan, Policy, Tally, plot, real};
 use crate::progress::Progress;
 
 /// The steps of one run that a progress bar counts.
@@ -19,7 +19,7 @@ pub(super) const STEPS: u64 = 1000;
 ///
 /// # Errors
 /// A sentence about an argument, or about a file that cannot be read or written.
-pub fn run(arguments: &Arguments) -> Result<String, String> {
+pub fn run(arguments: &FleetArguments) -> Result<String, String> {
     if let Some(target) = arguments.target()? {
         return run_for_real(&target, arguments);
     }
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<String, String> {
     if arguments.json { Ok(format!("{:#}\n", Json::Array(figures))) } else { Ok(table) }
 }
 
-fn run_for_real(target: &real::Target, arguments: &Arguments) -> Result<String, String> {
+fn run_for_real(target: &real::Target, arguments: &FleetArguments) -> Result<String, String> {
     let plan = arguments.real_plan();
     let tally = real::run(target, &plan)?;
     let figure = Figures::of(&plan, Policy::Ours, &tally);

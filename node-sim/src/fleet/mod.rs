@@ -14,7 +14,7 @@ mod tally;
 
 use core::time::Duration;
 
-pub use self::arguments::Arguments;
+pub use self::arguments::FleetArguments;
 pub use self::command::run;
 pub use self::policy::Policy;
 pub use self::server::Model;

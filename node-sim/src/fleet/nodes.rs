@@ -52,7 +52,7 @@ struct Fleet<'a, P> {
     /// before it.
     until: u64,
     /// The waiting nodes, and their deadlines.
-    resting: Vec<(u32, u64)>,
+    waiting: Vec<(u32, u64)>,
     agents: Vec<Agent<P>>,
     /// The number of each node's last call, and whether the node still waits for its answer.
     serials: Vec<(u32, bool)>,
@@ -66,7 +66,7 @@ struct Fleet<'a, P> {
 
 /// An event for one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Input {
     Started,
     SetupRead,
     Answered(Status),
@@ -77,7 +77,7 @@ enum Told {
     DeadlineReached,
 }
 
-impl Told {
+impl Input {
     /// Built where it is needed: copying this kilobyte takes longer than the agent's work with it.
     #[inline]
     fn into_event(self, setup: &Setup) -> Event {
@@ -133,9 +133,9 @@ impl Alone {
     /// Hands `input` to a node at the time `now`, and lets it run until it calls a server that may be there,
     /// or until a deadline at `until` or later. Other nodes cannot notice the order in which this happens, so
     /// it is done at once; the node's memory, which is large, is then loaded only once.
-    fn go_on<P: Pacing>(&self, agent: &mut Agent<P>, told: Told, now: u64, until: u64) -> Step {
+    fn advance<P: Pacing>(&self, agent: &mut Agent<P>, input: Input, now: u64, until: u64) -> Step {
         let mut step = Step { at: now, turns: None, lapsed: 0 };
-        let mut next = told;
+        let mut next = input;
         loop {
             let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
             let (mut turns, mut reads) = (None, false);
@@ -154,17 +154,17 @@ impl Alone {
             }
             if turns.is_some() && self.away.contains(&step.at) && self.away.contains(&(step.at + REFUSAL)) {
                 step.at += REFUSAL;
-                next = Told::Refused;
+                next = Input::Refused;
             } else if turns.is_some() {
                 return Step { turns, ..step };
             } else if reads {
-                next = Told::SetupRead;
+                next = Input::SetupRead;
             } else {
                 step.at = millis(agent.deadline().since(Instant::default())).max(step.at);
                 if step.at >= until {
                     return step;
                 }
-                next = Told::DeadlineReached;
+                next = Input::DeadlineReached;
             }
         }
     }
@@ -182,7 +182,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
             end: back + millis(plan.after),
             // By then every node has noticed.
             until: back.min(gone + 2),
-            resting: Vec::new(),
+            waiting: Vec::new(),
             agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
             serials: (0..plan.nodes).map(|_| (0, false)).collect(),
             server: None,
@@ -198,14 +198,14 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         let new_server = || Some(Server::new(self.plan.model, self.plan.rate));
         self.server = if gone > 0 { new_server() } else { None };
         for node in 0..self.plan.nodes {
-            self.tell(node, Told::Started, 0);
+            self.handle(node, Input::Started, 0);
         }
         self.pass_until(gone);
         self.server = None;
         self.cut_all(gone);
         self.pass_until(self.until);
         self.until = self.end;
-        self.wake_the_resting();
+        self.wake_waiting();
         self.pass_until(back);
         self.server = new_server();
         self.tally.server_is_back(back);
@@ -225,7 +225,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
                 Item::Woken(node, turn) => self.call(node, turn, now),
                 Item::GivenUp(call) => {
                     if self.ends(call) {
-                        self.tell(call.node, Told::Stalled, now);
+                        self.handle(call.node, Input::Stalled, now);
                     }
                 }
                 Item::Answered(call, status) => {
@@ -247,7 +247,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
 
     fn is_answered(&mut self, node: u32, status: Status, now: u64) {
         self.tally.answered(node, status == Status::Good, now);
-        self.tell(node, Told::Answered(status), now);
+        self.handle(node, Input::Answered(status), now);
     }
 
     fn at_the_server(&mut self, item: Item, now: u64) {
@@ -277,14 +277,14 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         self.agenda.forget_the_server();
         for node in 0..self.plan.nodes {
             if let (serial, true) = self.serials[node as usize] {
-                self.agenda.add(now + 1, Item::Answered(Call { node, serial, knocks: false }, Status::Cut));
+                self.agenda.add(now + 1, Item::Answered(Call { node, serial, is_probe: false }, Status::Cut));
             }
         }
     }
 
     /// Hands an input to a node, and lets it run.
-    fn tell(&mut self, node: u32, told: Told, now: u64) {
-        let step = self.alone.go_on(&mut self.agents[node as usize], told, now, self.until);
+    fn handle(&mut self, node: u32, input: Input, now: u64) {
+        let step = self.alone.advance(&mut self.agents[node as usize], input, now, self.until);
         self.note(node, step);
     }
 
@@ -293,28 +293,28 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         if let Some(turn) = step.turns {
             self.agenda.add(step.at, Item::Woken(node, turn));
         } else if step.at < self.end {
-            self.resting.push((node, step.at));
+            self.waiting.push((node, step.at));
         }
     }
 
     /// Hands the waiting nodes their deadlines. They do not affect each other, so each core takes a share.
-    fn wake_the_resting(&mut self) {
-        let mut resting = core::mem::take(&mut self.resting);
-        resting.sort_unstable();
+    fn wake_waiting(&mut self) {
+        let mut waiting = core::mem::take(&mut self.waiting);
+        waiting.sort_unstable();
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let share = self.agents.len().div_ceil(threads).max(1);
         let (alone, until) = (&self.alone, self.until);
         let steps: Vec<(u32, Step)> = thread::scope(|scope| {
             let mut workers = Vec::new();
             for (first, agents) in (0_u32..).step_by(share).zip(self.agents.chunks_mut(share)) {
-                let of_the_share = resting.iter().filter_map(move |(node, at)| {
+                let of_the_share = waiting.iter().filter_map(move |(node, at)| {
                     Some((*node, *at, usize::try_from(node.checked_sub(first)?).ok()?))
                 });
                 workers.push(scope.spawn(move || {
                     let mut steps = Vec::new();
                     for (node, at, place) in of_the_share {
                         if let Some(agent) = agents.get_mut(place) {
-                            steps.push((node, alone.go_on(agent, Told::DeadlineReached, at, until)));
+                            steps.push((node, alone.advance(agent, Input::DeadlineReached, at, until)));
                         }
                     }
                     steps
@@ -331,26 +331,26 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     }
 
     fn call(&mut self, node: u32, turn: Turn, now: u64) {
-        let knocks = turn == Turn::Probe;
+        let is_probe = turn == Turn::Probe;
         let (serial, awaits) = &mut self.serials[node as usize];
         *serial = serial.wrapping_add(1);
         *awaits = true;
-        let call = Call { node, serial: *serial, knocks };
-        if knocks {
-            self.tally.knocks += 1;
+        let call = Call { node, serial: *serial, is_probe };
+        if is_probe {
+            self.tally.probes += 1;
         } else {
             self.tally.called(node, now);
         }
         let accepted =
             self.server.as_mut().is_some_and(|server| server.is_called(call, now, &mut self.agenda));
         if accepted {
-            let patience = if knocks { OVERWHELMED } else { SETTINGS.request_timeout };
+            let patience = if is_probe { OVERWHELMED } else { SETTINGS.request_timeout };
             self.agenda.add(now + millis(patience), Item::GivenUp(call));
         } else if self.server.is_some() && now >= self.alone.away.end {
             // Nothing can happen between this and the time-out.
             self.serials[node as usize].1 = false;
             if now + CONNECT_TIMEOUT < self.end {
-                self.tell(node, Told::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
+                self.handle(node, Input::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
             }
         } else {
             let after = if self.server.is_some() { CONNECT_TIMEOUT } else { REFUSAL };

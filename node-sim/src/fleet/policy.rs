@@ -86,7 +86,7 @@ impl Pacing for Published {
         })
     }
 
-    fn after_probe(&mut self, _knocked: &Probed, _jitter: &mut Jitter) -> Pause {
+    fn after_probe(&mut self, _probed: &Probed, _jitter: &mut Jitter) -> Pause {
         Pause::validate(Duration::ZERO)
     }
 

@@ -60,7 +60,7 @@ pub(super) fn run(target: &Target, plan: &Plan) -> Result<Tally, String> {
     adapt(&target.config, Some(&target.url), &config).map_err(|e| e.to_string())?;
     let asker = asker(&config)?;
     let host = asker.config.auth_url.host();
-    if !target.elsewhere && !is_this_machine(host) {
+    if !target.elsewhere && !is_local(host) {
         return Err(format!(
             "{host} is another machine, and {} nodes at once can keep a Jarvis auth service from answering \
              anyone: name a server on this machine, or add --yes-i-mean-it if it is yours to overwhelm",
@@ -88,7 +88,7 @@ fn asker(config: &Path) -> Result<AuthContext, String> {
     Reader::new(config.into()).read_auth_context().map_err(|e| e.to_string())
 }
 
-fn is_this_machine(host: &str) -> bool {
+fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
@@ -164,7 +164,7 @@ struct Fleet {
     /// The number of calls in flight, and since when none has been answered.
     under_way: usize,
     silent_since: Instant,
-    told: Option<(u64, usize)>,
+    reported: Option<(u64, usize)>,
     tally: Tally,
 }
 
@@ -205,7 +205,7 @@ impl Fleet {
             end,
             under_way: 0,
             silent_since: started,
-            told: None,
+            reported: None,
             tally,
         })
     }
@@ -213,19 +213,19 @@ impl Fleet {
     fn run(mut self, until_valid: bool) -> Result<Tally, String> {
         let all = 0..u32::try_from(self.nodes.len()).unwrap_or(MOST_NODES);
         for node in all.clone() {
-            self.tell(node, Event::Started(None));
+            self.handle(node, Event::Started(None));
         }
         loop {
             let now = clock::instant();
             for node in all.clone() {
                 if self.nodes[node as usize].agent.deadline() <= now {
-                    self.tell(node, Event::DeadlineReached);
+                    self.handle(node, Event::DeadlineReached);
                 }
             }
             let valid = self.nodes.iter().filter(|node| node.valid).count();
-            self.say(valid, now);
+            self.report(valid, now);
             if now >= self.end || (until_valid && valid == self.nodes.len()) {
-                self.hears_something(now);
+                self.note_answer(now);
                 return Ok(self.tally);
             }
             let next =
@@ -249,7 +249,7 @@ impl Fleet {
         let now = clock::instant();
         // A probe is answered even while calls stall.
         if step == Step::Validate {
-            self.hears_something(now);
+            self.note_answer(now);
             self.under_way -= 1;
             let good = matches!(answer, Answer::Valid(_));
             let at = &mut self.nodes[node as usize];
@@ -259,21 +259,21 @@ impl Fleet {
                 self.tally.failed(node);
             }
         }
-        self.tell(node, Event::Answered(answer));
+        self.handle(node, Event::Answered(answer));
     }
 
     /// Hands a node an event and carries out its actions.
-    fn tell(&mut self, node: u32, event: Event) {
+    fn handle(&mut self, node: u32, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let now = clock::now();
-            let mut asks = None;
+            let mut step = None;
             let at = &mut self.nodes[node as usize];
             for action in &at.agent.handle(event, now) {
                 match action {
                     Action::ReadSetup => next = Some(Event::SetupRead(Ok(at.setup.clone()))),
-                    Action::Validate => asks = Some(Step::Validate),
-                    Action::Probe => asks = Some(Step::Probe),
+                    Action::Validate => step = Some(Step::Validate),
+                    Action::Probe => step = Some(Step::Probe),
                     Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
                     | Action::Publish
                     | Action::KeepOldSetup(_)
@@ -281,15 +281,15 @@ impl Fleet {
                     Action::Show(_) => self.tally.lapsed += u32::from(at.was_valid),
                 }
             }
-            if let Some(step) = asks {
-                self.asks(node, step, now.instant);
+            if let Some(step) = step {
+                self.step(node, step, now.instant);
             }
         }
     }
 
-    fn asks(&mut self, node: u32, step: Step, now: Instant) {
+    fn step(&mut self, node: u32, step: Step, now: Instant) {
         match step {
-            Step::Probe => self.tally.knocks += 1,
+            Step::Probe => self.tally.probes += 1,
             Step::Validate => {
                 if self.under_way == 0 {
                     self.silent_since = now;
@@ -304,7 +304,7 @@ impl Fleet {
         let _ = self.jobs.send(Job { step, node, client, credential });
     }
 
-    fn hears_something(&mut self, now: Instant) {
+    fn note_answer(&mut self, now: Instant) {
         let silent = millis(now.since(self.silent_since));
         if self.under_way > 0 && silent >= STALL {
             let (longest, total) = self.tally.stalls;
@@ -314,10 +314,10 @@ impl Fleet {
     }
 
     /// Reports on standard error how many nodes are valid, at most once a second and only after a change.
-    fn say(&mut self, valid: usize, now: Instant) {
+    fn report(&mut self, valid: usize, now: Instant) {
         let second = now.since(self.started).as_secs();
-        if self.told.is_none_or(|(at, before)| at < second && before != valid) {
-            self.told = Some((second, valid));
+        if self.reported.is_none_or(|(at, before)| at < second && before != valid) {
+            self.reported = Some((second, valid));
             // Without standard error there is nobody to report to.
             let _ = writeln!(io::stderr(), "{second} s: {valid} of {} nodes valid", self.nodes.len());
         }

@@ -117,7 +117,7 @@ impl Ideal {
     fn serve(&mut self, now: u64, agenda: &mut Agenda, awaited: &dyn Fn(Call) -> bool) {
         while self.serving.is_none() {
             let Some(call) = self.waiting.pop_front() else { return };
-            if call.knocks {
+            if call.is_probe {
                 agenda.add(now + WAY, Item::Answered(call, Status::Reachable));
             } else if awaited(call) {
                 self.serving = Some(call);
@@ -226,7 +226,7 @@ impl Measured {
     fn hand_out_threads(&mut self, now: u64, agenda: &mut Agenda) {
         while self.threads > 0 {
             let Some(call) = self.waiting.pop_front() else { return };
-            if call.knocks {
+            if call.is_probe {
                 agenda.add(now + WAY, Item::Answered(call, Status::Reachable));
                 continue;
             }
@@ -321,16 +321,16 @@ mod tests {
     use super::*;
 
     /// The time, the call, and its answer.
-    type Told = (u64, Call, Status);
+    type Answered = (u64, Call, Status);
 
     /// This many calls at once, and probes a second later: the answers, and the stalls.
-    fn at_once(calls: u32, knocks: u32) -> (Vec<Told>, (u64, u64)) {
+    fn at_once(calls: u32, probes: u32) -> (Vec<Answered>, (u64, u64)) {
         let mut agenda = Agenda::default();
         let mut server = Server::new(Model::Measured, 4.0);
-        for node in 0..calls + knocks {
-            let knocks = node >= calls;
-            let call = Call { node, serial: 1, knocks };
-            assert!(server.is_called(call, if knocks { 1000 } else { 0 }, &mut agenda));
+        for node in 0..calls + probes {
+            let is_probe = node >= calls;
+            let call = Call { node, serial: 1, is_probe };
+            assert!(server.is_called(call, if is_probe { 1000 } else { 0 }, &mut agenda));
         }
         let mut answers = Vec::new();
         let mut end = 0;
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_takes_half_a_second_and_fourteen_take_their_turns() {
+    fn up_to_fourteen_calls_are_answered_four_a_second() {
         let (answers, stalls) = at_once(1, 0);
         assert!(matches!(answers[..], [(480..=520, _, Status::Good)]), "{answers:?}");
         assert_eq!(stalls, (0, 0));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn fifteen_deadlock_for_the_pools_time_out_and_some_are_answered_500() {
+    fn fifteen_calls_deadlock_until_the_pools_time_out() {
         let (answers, (longest, _)) = at_once(15, 0);
         assert_eq!(answers.len(), 15);
         assert!(answers[0].0 > 30_000, "{answers:?}");
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn with_forty_inside_nobody_opens_the_door_for_half_a_minute() {
+    fn probe_behind_forty_calls_waits_for_the_pools_time_out() {
         let opened = |calls| {
             let (answers, _) = at_once(calls, 1);
             answers.iter().find(|(_, _, status)| *status == Status::Reachable).map(|(at, _, _)| *at)

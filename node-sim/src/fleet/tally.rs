@@ -19,7 +19,7 @@ pub struct Tally {
     /// How many offline grace periods ended in the whole run.
     pub lapsed: u32,
     /// How many probes were made.
-    pub knocks: u64,
+    pub probes: u64,
     /// The number of simulated events.
     pub events: u64,
 }
@@ -34,7 +34,7 @@ impl Tally {
             each_second: vec![0; usize::try_from(plan.after.as_secs()).unwrap_or(0) + 1],
             stalls: (0, 0),
             lapsed: 0,
-            knocks: 0,
+            probes: 0,
             events: 0,
         }
     }

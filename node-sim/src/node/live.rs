@@ -66,7 +66,7 @@ impl LiveNode {
                 }
                 Notice::Known(_) | Notice::Asked(_) | Notice::Answered(_) => {}
                 Notice::KeptOldSetup(trouble) => {
-                    display.say(&format!("{}; the setup before stays in use", trouble.reason));
+                    display.say(&format!("{}; the previous setup stays in use", trouble.reason));
                 }
             };
             let seed = RandomState::new().build_hasher().finish();

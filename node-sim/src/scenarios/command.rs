@@ -17,17 +17,17 @@ const LINES: usize = 40;
 
 /// What `node-sim scenario` is asked to do.
 #[derive(Debug, Subcommand)]
-pub enum Request {
+pub enum ScenarioCommand {
     /// List the scenarios that come with the program
     List,
     /// Run scenarios; the exit code is 1 if one does not go as expected
-    Run(RunRequest),
+    Run(RunArguments),
 }
 
 /// The arguments of `node-sim scenario run`.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("which").required(true).args(["scenarios", "all"]))]
-pub struct RunRequest {
+pub struct RunArguments {
     /// Names of scenarios, or paths of files
     #[arg(value_name = "NAME|FILE")]
     scenarios: Vec<String>,
@@ -49,12 +49,12 @@ pub struct RunRequest {
 ///
 /// # Errors
 /// A sentence when there is no such scenario, or its file is invalid.
-pub fn carry_out(request: &Request, out: &mut impl Write) -> Result<bool, String> {
+pub fn carry_out(request: &ScenarioCommand, out: &mut impl Write) -> Result<bool, String> {
     // A reader that closes the pipe early has seen enough.
     let written = |result: io::Result<bool>| result.or(Ok(true));
     match request {
-        Request::List => written(list(out).map(|()| true)),
-        Request::Run(request) => {
+        ScenarioCommand::List => written(list(out).map(|()| true)),
+        ScenarioCommand::Run(request) => {
             let scenarios = if request.all {
                 all().map_err(|e| e.to_string())?
             } else {
@@ -78,8 +78,8 @@ fn list(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn run(scenarios: &[Scenario], request: &RunRequest, out: &mut impl Write) -> io::Result<bool> {
-    let RunRequest { seed, seeds, trace, .. } = *request;
+fn run(scenarios: &[Scenario], request: &RunArguments, out: &mut impl Write) -> io::Result<bool> {
+    let RunArguments { seed, seeds, trace, .. } = *request;
     let progress = Progress::new(seeds.saturating_mul(scenarios.len() as u64));
     let mut failed = 0;
     for scenario in scenarios {
@@ -122,20 +122,22 @@ fn run(scenarios: &[Scenario], request: &RunRequest, out: &mut impl Write) -> io
 #[must_use]
 pub fn describe_failure(scenario: &Scenario, run: &Run, failure: &Failure) -> String {
     let Run { seed, events, .. } = run;
-    let mut told = format!("  seed {seed}, at {}: {}\n", clock(failure.at).trim_start(), failure.sentence);
+    let mut text = format!("  seed {seed}, at {}: {}\n", clock(failure.at).trim_start(), failure.sentence);
     let fewest = shortest(scenario, run, failure);
-    told +=
-        &format!("  the least that has to happen for it ({} of {} events):\n", fewest.len(), events.len());
+    text += &format!("  the fewest events that cause it ({} of {} events):\n", fewest.len(), events.len());
     for event in &fewest {
-        told += &format!("  {}  ! {}\n", clock(event.at), event.name);
+        text += &format!("  {}  ! {}\n", clock(event.at), event.name);
     }
     let again = scenario.play(*seed, fewest, &run.named);
     let at = again.failure.as_ref().map_or(failure.at, |failure| failure.at);
     let lines = again.history.entries.iter().filter(|entry| entry.at <= at).map(ToString::to_string);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
-    told += "  what then happens:\n";
+    text += "  the end of its transcript:\n";
     for line in &lines[lines.len().saturating_sub(LINES)..] {
-        told += &format!("  {line}");
+        text += &format!("  {line}");
     }
-    told + &format!("  all of it: node-sim scenario run {} --seed {seed} --trace\n", scenario.known_by)
+    text + &format!(
+        "  the whole transcript: node-sim scenario run {} --seed {seed} --trace\n",
+        scenario.known_by
+    )
 }

@@ -6,17 +6,17 @@ use core::time::Duration;
 use super::form::{CallsForm, ExpectForm, Seen};
 use super::moment::{Moment, Named};
 use crate::span::Span;
-use crate::world::{Happening, History, What};
+use crate::world::{EntryKind, History, WorldEvent};
 
 /// An expectation.
 #[derive(Clone, Debug)]
 pub(super) struct Expectation {
-    window: Window,
+    period: Period,
     demand: Demand,
 }
 
 #[derive(Clone, Debug)]
-enum Window {
+enum Period {
     At(Moment),
     Within(Moment, Moment),
 }
@@ -57,15 +57,15 @@ impl Expectation {
             );
         };
         let start = || Moment::START;
-        let window = match (&demand, at, from, to, by) {
+        let period = match (&demand, at, from, to, by) {
             (Demand::Reached(_) | Demand::Led(_) | Demand::Household(_), Some(at), None, None, None) => {
-                Window::At(at)
+                Period::At(at)
             }
             (Demand::Reached(_), None, from, None, Some(by)) => {
-                Window::Within(from.unwrap_or_else(start), by)
+                Period::Within(from.unwrap_or_else(start), by)
             }
             (Demand::Only(_) | Demand::Never(_) | Demand::Calls(_), None, from, to, None) => {
-                Window::Within(from.unwrap_or_else(start), to.unwrap_or(Moment::END))
+                Period::Within(from.unwrap_or_else(start), to.unwrap_or(Moment::END))
             }
             _ => {
                 return Err(
@@ -79,21 +79,21 @@ impl Expectation {
             && (marks.is_empty() || marks.chars().any(|mark| mark != '#' && mark != '.'))
         {
             return Err(format!(
-                "'{marks}' is no pattern: one round of it, # for 100 ms of light, . for dark"
+                "'{marks}' is not a pattern: write one round of it, # for 100 ms of light, . for 100 ms of dark"
             ));
         }
-        let expectation = Self { window, demand };
+        let expectation = Self { period, demand };
         let inexact = expectation.moments().into_iter().flatten().find(|moment| !moment.is_exact());
         if let Some(moment) = inexact {
-            return Err(format!("'{moment}' is no moment to expect something at: it is not exact"));
+            return Err(format!("'{moment}' is not exact, so nothing can be expected at it"));
         }
         Ok(expectation)
     }
 
     fn moments(&self) -> [Option<&Moment>; 2] {
-        match &self.window {
-            Window::At(at) => [Some(at), None],
-            Window::Within(from, to) => [Some(from), Some(to)],
+        match &self.period {
+            Period::At(at) => [Some(at), None],
+            Period::Within(from, to) => [Some(from), Some(to)],
         }
     }
 
@@ -104,8 +104,8 @@ impl Expectation {
 
     /// The moment at which the LED has to be observed.
     pub(super) fn look(&self, named: &Named, span: Duration) -> Option<Duration> {
-        match (&self.demand, &self.window) {
-            (Demand::Led(_), Window::At(at)) => at.place(named, span),
+        match (&self.demand, &self.period) {
+            (Demand::Led(_), Period::At(at)) => at.place(named, span),
             _ => None,
         }
     }
@@ -113,9 +113,9 @@ impl Expectation {
     /// The failure of this run, if it does not meet the expectation.
     pub(super) fn check(&self, history: &History, named: &Named) -> Option<Failure> {
         let span = history.span;
-        let (from, to) = match &self.window {
-            Window::At(at) => (at.place(named, span)?, at.place(named, span)?),
-            Window::Within(from, to) => (from.place(named, span)?, to.place(named, span)?),
+        let (from, to) = match &self.period {
+            Period::At(at) => (at.place(named, span)?, at.place(named, span)?),
+            Period::Within(from, to) => (from.place(named, span)?, to.place(named, span)?),
         };
         // The last moment belongs to the next time span.
         let before = |to: Duration| to.saturating_sub(Duration::from_millis(1));
@@ -140,15 +140,15 @@ impl Expectation {
                 fail(at.max(from), &seen.to_string())
             }
             Demand::Led(round) => {
-                let look = |what: &'_ What| {
-                    if let What::Look { since, marks } = what
+                let look = |kind: &'_ EntryKind| {
+                    if let EntryKind::Observed { since, marks } = kind
                         && *since == from
                     {
                         return Some(marks.clone());
                     }
                     None
                 };
-                let seen = history.entries.iter().find_map(|entry| look(&entry.what)).unwrap_or_default();
+                let seen = history.entries.iter().find_map(|entry| look(&entry.kind)).unwrap_or_default();
                 let seen = seen.as_str();
                 let endless = round.repeat(seen.len() / round.len() + 2);
                 if !seen.is_empty() && endless.contains(seen) { None } else { fail(to, seen) }
@@ -156,7 +156,7 @@ impl Expectation {
             Demand::Household(wanted) => {
                 let mut last = None;
                 for entry in history.entries.iter().take_while(|entry| entry.at <= from) {
-                    if let What::Household(household) = &entry.what {
+                    if let EntryKind::Household(household) = &entry.kind {
                         last = household.as_deref();
                     }
                 }
@@ -166,7 +166,7 @@ impl Expectation {
                 let calls: Vec<Duration> = history
                     .entries
                     .iter()
-                    .filter(|entry| matches!(entry.what, What::Asked { .. }))
+                    .filter(|entry| matches!(entry.kind, EntryKind::Asked { .. }))
                     .map(|entry| entry.at)
                     .filter(|at| from <= *at && *at < to)
                     .collect();
@@ -190,7 +190,7 @@ impl Expectation {
 fn shown(history: &History, from: Duration, to: Duration) -> Vec<(Duration, Seen)> {
     let mut all = vec![(Duration::ZERO, Seen(None))];
     for entry in history.entries.iter().take_while(|entry| entry.at <= to) {
-        let Some(seen) = seen(&entry.what) else { continue };
+        let Some(seen) = seen(&entry.kind) else { continue };
         // Up to `from` only the last outcome counts.
         if entry.at <= from {
             all.clear();
@@ -203,21 +203,22 @@ fn shown(history: &History, from: Duration, to: Duration) -> Vec<(Duration, Seen
     all
 }
 
-fn seen(what: &What) -> Option<Seen> {
-    if let What::Shown { outcome, .. } = what {
+fn seen(kind: &EntryKind) -> Option<Seen> {
+    if let EntryKind::Shown { outcome, .. } = kind {
         return Some(Seen(Some(*outcome)));
     }
-    let off = matches!(what, What::Ended { .. } | What::Befell { happening: Happening::PowerOff, .. });
+    let off =
+        matches!(kind, EntryKind::Ended { .. } | EntryKind::Happened { event: WorldEvent::PowerOff, .. });
     off.then_some(Seen(None))
 }
 
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |all: &[Seen]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match (&self.window, &self.demand) {
-            (Window::At(at), _) => write!(f, "at {at}: ")?,
-            (Window::Within(from, to), Demand::Reached(_)) => write!(f, "from {from}, by {to}: ")?,
-            (Window::Within(from, to), _) => write!(f, "from {from} to {to}: ")?,
+        match (&self.period, &self.demand) {
+            (Period::At(at), _) => write!(f, "at {at}: ")?,
+            (Period::Within(from, to), Demand::Reached(_)) => write!(f, "from {from}, by {to}: ")?,
+            (Period::Within(from, to), _) => write!(f, "from {from} to {to}: ")?,
         }
         match &self.demand {
             Demand::Reached(seen) => write!(f, "{seen} was expected"),

@@ -6,11 +6,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::moment::{Between, Moment};
 use crate::span::Span;
-use crate::world::{Clock, FilesChange, Happening, ServerChange, Via};
+use crate::world::{Clock, FilesChange, ServerChange, Via, WorldEvent};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Form {
+pub(super) struct ScenarioForm {
     pub(super) about: String,
     pub(super) from: String,
     #[serde(default)]
@@ -95,7 +95,7 @@ pub(super) enum Deed {
     DeleteState,
 }
 
-impl From<Deed> for Happening {
+impl From<Deed> for WorldEvent {
     fn from(deed: Deed) -> Self {
         match deed {
             Deed::Reload => Self::Reload,
@@ -105,7 +105,7 @@ impl From<Deed> for Happening {
             Deed::PowerOff => Self::PowerOff,
             Deed::PowerOn => Self::PowerOn,
             Deed::PowerCut => Self::PowerCut,
-            Deed::DeleteState => Self::Forgotten,
+            Deed::DeleteState => Self::StateDeleted,
         }
     }
 }

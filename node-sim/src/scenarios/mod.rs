@@ -2,7 +2,6 @@
 //! in `node-sim/scenarios`, whose `README.md` describes the format. For some of them the transcript is kept
 //! in `node-sim/tests/transcripts`.
 
-use core::fmt;
 use core::time::Duration;
 use std::fs;
 use std::io;
@@ -26,7 +25,7 @@ mod shortest;
 pub use self::catalogue::{all, find};
 use self::expectation::Expectation;
 pub use self::expectation::Failure;
-use self::form::{BoardForm, Form};
+use self::form::{BoardForm, ScenarioForm};
 pub use self::many::run_all;
 use self::moment::Named;
 pub use self::plan::Drawn;
@@ -49,7 +48,7 @@ pub struct Scenario {
     pub has_transcript: bool,
     /// Its length in virtual time.
     pub span: Duration,
-    form: Form,
+    form: ScenarioForm,
     plan: Vec<Planned>,
     expectations: Vec<Expectation>,
 }
@@ -69,34 +68,20 @@ pub struct Run {
 }
 
 /// A scenario cannot be used, for this reason.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Invalid {
     /// The file cannot be read.
+    #[error("{path} cannot be read: {1}", path = .0.display())]
     Unreadable(PathBuf, io::Error),
     /// No scenario in the catalogue has this name.
+    #[error(
+        "there is no scenario '{0}'; `node-sim scenario list` prints all names, and a file ends in .json"
+    )]
     Unknown(String),
     /// The file does not have the format of a scenario.
+    #[error("{0} is not a valid scenario: {1}; node-sim/scenarios/README.md describes the format")]
     Malformed(String, String),
 }
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
-            Self::Unknown(name) => {
-                write!(
-                    f,
-                    "no story is called '{name}'; `node-sim scenario list` names all, and a file ends in .json"
-                )
-            }
-            Self::Malformed(file, why) => {
-                write!(f, "{file} is no story: {why}; node-sim/scenarios/README.md says how they are written")
-            }
-        }
-    }
-}
-
-impl core::error::Error for Invalid {}
 
 impl Scenario {
     /// Reads the scenario in the file at `path`.
@@ -116,7 +101,8 @@ impl Scenario {
     /// [`Invalid::Malformed`].
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Invalid> {
         let malformed = |why: String| Invalid::Malformed(file.to_owned(), why);
-        let mut form: Form = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        let mut form: ScenarioForm =
+            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         let events = core::mem::take(&mut form.events);
         let plan: Vec<_> =
             events.into_iter().map(Planned::of).collect::<Result<_, _>>().map_err(malformed)?;
@@ -127,10 +113,10 @@ impl Scenario {
         let reckoned_from = expectations.iter().flat_map(Expectation::refers_to);
         if let Some(name) = reckoned_from.into_iter().find(|name| !named.contains_key(*name)) {
             return Err(malformed(format!(
-                "something is expected after '{name}', but no event is called that"
+                "an expectation depends on the event '{name}', but no event has that name"
             )));
         }
-        let Form { about, from, transcript, lasts, .. } = &form;
+        let ScenarioForm { about, from, transcript, lasts, .. } = &form;
         let (about, from, has_transcript, span) = (about.clone(), from.clone(), *transcript, lasts.0);
         let (name, known_by) = (name.to_owned(), name.to_owned());
         Ok(Self { name, known_by, about, from, has_transcript, span, form, plan, expectations })
@@ -160,7 +146,7 @@ impl Scenario {
     /// Runs the scenario with these events, which are some of its own. An expectation that depends on an
     /// event which is left out does not apply.
     fn play(&self, seed: u64, events: Vec<Drawn>, named: &Named) -> Run {
-        let told: Vec<&Expectation> = self
+        let applicable: Vec<&Expectation> = self
             .expectations
             .iter()
             .filter(|expectation| {
@@ -169,14 +155,14 @@ impl Scenario {
             .collect();
         let mut world = World::new(seed);
         self.set_up(&mut world);
-        for Drawn { at, name, happening } in &events {
-            world.plan(*at, name, happening.clone());
+        for Drawn { at, name, event } in &events {
+            world.plan(*at, name, event.clone());
         }
-        for look in told.iter().filter_map(|expectation| expectation.look(named, self.span)) {
-            world.plan_look(look);
+        for look in applicable.iter().filter_map(|expectation| expectation.look(named, self.span)) {
+            world.plan_observation(look);
         }
         let history = world.run(self.span);
-        let failures = told.iter().filter_map(|expectation| expectation.check(&history, named));
+        let failures = applicable.iter().filter_map(|expectation| expectation.check(&history, named));
         let failure = broken_rule(&history).into_iter().chain(failures).min_by_key(|failure| failure.at);
         Run { seed, events, history, failure, named: named.clone() }
     }

@@ -9,7 +9,7 @@ use node_core::jitter::Jitter;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::span::{NoSpan, Span};
+use crate::span::{InvalidSpan, Span};
 
 /// The times of named events, in a run with its seed.
 pub(super) type Named = BTreeMap<String, Duration>;
@@ -49,9 +49,9 @@ impl Between {
 }
 
 impl FromStr for Between {
-    type Err = NoSpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NoSpan> {
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
         let (least, most) = text.split_once("..").unwrap_or((text, text));
         let (Span(least), Span(most)) = (least.parse()?, most.parse()?);
         Ok(Self { least, most: most.max(least) })
@@ -59,9 +59,9 @@ impl FromStr for Between {
 }
 
 impl FromStr for Moment {
-    type Err = NoSpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NoSpan> {
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
         if text == "end" {
             return Ok(Self { offset: Between::ZERO, base: Base::End });
         }

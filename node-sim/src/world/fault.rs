@@ -48,7 +48,7 @@ pub enum Wrong {
 /// A fault as a scenario file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct FaultForm {
     kind: Option<String>,
     status: Option<u16>,
     body: Option<Value>,
@@ -115,7 +115,8 @@ impl Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Form { kind, status, body, retry_after, after, percent } = Form::deserialize(deserializer)?;
+        let FaultForm { kind, status, body, retry_after, after, percent } =
+            FaultForm::deserialize(deserializer)?;
         let wrong = match (kind, status) {
             (Some(kind), None) if body.is_none() => Wrong::Trouble {
                 kind: KINDS.into_iter().find(|known| name(*known) == kind).ok_or_else(|| {
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_go_by_names_that_are_all_different() {
+    fn kinds_of_fault_have_different_names() {
         let mut names: Vec<_> = KINDS.into_iter().map(name).collect();
         assert!(names.contains(&"handshake-cut".to_owned()));
         names.sort();
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_both_or_neither_or_misspelt_is_refused() {
+    fn ambiguous_empty_or_misspelt_fault_is_refused() {
         for (json, complaint) in [
             (r#"{"kind":"stalled","status":500}"#, "either"),
             (r#"{"after":"1s"}"#, "either"),

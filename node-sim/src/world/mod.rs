@@ -23,8 +23,8 @@ use node_core::time::{Instant, Now, UnixTime};
 
 pub use self::board::{Board, Files, FilesChange, Via};
 pub use self::fault::{Fault, Wrong};
-pub use self::history::{Entry, History, Said, What, clock};
-use self::pin::Levels;
+pub use self::history::{Entry, EntryKind, History, Reply, clock};
+use self::pin::SimulatedPin;
 pub use self::server::{Server, ServerChange, Validity};
 
 /// The service manager's delay before it restarts a program that ended by itself (`RestartSec`).
@@ -32,7 +32,7 @@ const START_AGAIN: Duration = Duration::from_secs(5);
 
 /// An event that the world can bring about.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum WorldEvent {
     /// The server or the network on the way to it changes.
     Server(ServerChange),
     /// Files on the board change.
@@ -40,9 +40,9 @@ pub enum Happening {
     /// The wall clock is set.
     Clock(Clock),
     /// The card is moved into the board with this serial number, between two boots.
-    Moved(String),
+    CardMoved(String),
     /// The state on the card is deleted.
-    Forgotten,
+    StateDeleted,
     /// SIGHUP. The daemon does the same when its credential file changes.
     Reload,
     /// The service is restarted; /run is kept.
@@ -79,15 +79,15 @@ pub struct World {
     chance: Jitter,
     now: Now,
     agent: Agent,
-    lamp: Lamp<Levels>,
+    lamp: Lamp<SimulatedPin>,
     board: Board,
     server: Server,
     /// The files as they were last read. The server is asked with these.
     loaded: Option<Files>,
     in_flight: Option<(Instant, Answer, Option<UnixTime>)>,
-    to_come: BTreeMap<(Instant, usize), (String, Happening)>,
+    planned_events: BTreeMap<(Instant, usize), (String, WorldEvent)>,
     planned: usize,
-    looks: BTreeSet<Instant>,
+    observations: BTreeSet<Instant>,
     history: History,
     household: Option<String>,
     longest_sleep: Duration,
@@ -106,15 +106,15 @@ impl World {
             chance: Jitter::new(seed ^ 0x5eed),
             now,
             agent: Agent::new(seed),
-            lamp: Lamp::new(Levels::default(), PinState::High),
+            lamp: Lamp::new(SimulatedPin::default(), PinState::High),
             history: History::new(now.instant, board.settings),
             board,
             server: Server::default(),
             loaded: None,
             in_flight: None,
-            to_come: BTreeMap::new(),
+            planned_events: BTreeMap::new(),
             planned: 0,
-            looks: BTreeSet::new(),
+            observations: BTreeSet::new(),
             household: None,
             longest_sleep: Duration::ZERO,
             ended: false,
@@ -152,15 +152,15 @@ impl World {
 
     /// Plans an event at the time `after` from now, with this name in the transcript. Before the run, "now"
     /// is its start.
-    pub fn plan(&mut self, after: Duration, name: &str, happening: Happening) {
+    pub fn plan(&mut self, after: Duration, name: &str, event: WorldEvent) {
         self.planned += 1;
-        self.to_come.insert((self.now.instant + after, self.planned), (name.to_owned(), happening));
+        self.planned_events.insert((self.now.instant + after, self.planned), (name.to_owned(), event));
     }
 
     /// Plans an observation of the LED at the time `after` from the start, long enough to recognise any
     /// pattern.
-    pub fn plan_look(&mut self, after: Duration) {
-        self.looks.insert(self.now.instant + after);
+    pub fn plan_observation(&mut self, after: Duration) {
+        self.observations.insert(self.now.instant + after);
     }
 
     /// Runs for `span` of virtual time.
@@ -176,17 +176,19 @@ impl World {
             self.pass_until(next);
             if let Some((_, answer, server_time)) = self.in_flight.take_if(|(due, ..)| *due <= next) {
                 self.remember(&answer, server_time);
-                self.history.note(self.now.instant, What::Answered(Said::from(&answer)));
-                self.tell(Event::Answered(answer));
-            } else if self.looks.first().is_some_and(|look| *look <= next) {
-                self.looks.pop_first();
-                self.history.begin_look(self.now.instant);
-            } else if let Some(entry) = self.to_come.first_entry().filter(|entry| entry.key().0 <= next) {
-                let (name, happening) = entry.remove();
-                self.history.note(self.now.instant, What::Befell { name, happening: happening.clone() });
-                self.befall(happening);
+                self.history.note(self.now.instant, EntryKind::Answered(Reply::from(&answer)));
+                self.handle(Event::Answered(answer));
+            } else if self.observations.first().is_some_and(|look| *look <= next) {
+                self.observations.pop_first();
+                self.history.begin_observation(self.now.instant);
+            } else if let Some(entry) =
+                self.planned_events.first_entry().filter(|entry| entry.key().0 <= next)
+            {
+                let (name, event) = entry.remove();
+                self.history.note(self.now.instant, EntryKind::Happened { name, event: event.clone() });
+                self.happen(event);
             } else if !self.ended && self.agent.deadline() <= next {
-                self.tell(Event::DeadlineReached);
+                self.handle(Event::DeadlineReached);
             }
         }
         self.pass_until(end);
@@ -195,18 +197,18 @@ impl World {
 
     fn next_moment(&self) -> Instant {
         let answer = self.in_flight.as_ref().map(|(due, ..)| *due);
-        let happening = self.to_come.first_key_value().map(|((at, _), _)| *at);
+        let event = self.planned_events.first_key_value().map(|((at, _), _)| *at);
         let deadline = (!self.ended).then(|| self.agent.deadline());
-        let moments = [answer, happening, deadline, self.looks.first().copied()];
+        let moments = [answer, event, deadline, self.observations.first().copied()];
         moments.into_iter().flatten().min().unwrap_or(Instant::from_millis(u64::MAX)).max(self.now.instant)
     }
 
     /// Lets time pass. While the LED is observed, it stops at each edge.
     fn pass_until(&mut self, moment: Instant) {
-        while let Some(looking_until) = self.history.looking_until(self.now.instant) {
+        while let Some(observed_until) = self.history.observed_until(self.now.instant) {
             let Ok(edge) = self.lamp.refresh(self.now.instant);
-            let until = moment.min(looking_until).min(edge.unwrap_or(moment));
-            self.history.see(self.lamp.pin().is_high(), until.since(self.now.instant));
+            let until = moment.min(observed_until).min(edge.unwrap_or(moment));
+            self.history.observe(self.lamp.pin().is_high(), until.since(self.now.instant));
             self.advance(until);
             if until >= moment {
                 break;
@@ -236,41 +238,41 @@ impl World {
         let remembered = left.and_then(|json| {
             serde_json::from_str::<Record>(&json).ok().and_then(|record| record.remembered(Board::BOOT_ID))
         });
-        self.history.remark(self.now.instant, What::Began);
-        self.tell(Event::Started(remembered));
+        self.history.remark(self.now.instant, EntryKind::Began);
+        self.handle(Event::Started(remembered));
     }
 
     fn lose_power(&mut self) {
         self.in_flight = None;
         self.board.status = None;
         self.now.wall = UnixTime(0);
-        self.lamp = Lamp::new(Levels::default(), PinState::High);
+        self.lamp = Lamp::new(SimulatedPin::default(), PinState::High);
         self.ended = true;
     }
 
-    fn befall(&mut self, happening: Happening) {
-        match happening {
-            Happening::Server(change) => self.change_server(&change),
-            Happening::Files(change) => self.board.files.change(&change),
-            Happening::Clock(to) => self.set_clock(to),
-            Happening::Moved(serial) => self.board.serial = serial,
-            Happening::Forgotten => self.board.state = State::default(),
-            Happening::Reload if !self.ended => self.tell(Event::ReloadRequested),
-            Happening::Stop if !self.ended => self.tell(Event::StopRequested),
-            Happening::Reload | Happening::Stop => {}
-            Happening::Restart => {
+    fn happen(&mut self, event: WorldEvent) {
+        match event {
+            WorldEvent::Server(change) => self.change_server(&change),
+            WorldEvent::Files(change) => self.board.files.change(&change),
+            WorldEvent::Clock(to) => self.set_clock(to),
+            WorldEvent::CardMoved(serial) => self.board.serial = serial,
+            WorldEvent::StateDeleted => self.board.state = State::default(),
+            WorldEvent::Reload if !self.ended => self.handle(Event::ReloadRequested),
+            WorldEvent::Stop if !self.ended => self.handle(Event::StopRequested),
+            WorldEvent::Reload | WorldEvent::Stop => {}
+            WorldEvent::Restart => {
                 if !self.ended {
-                    self.tell(Event::StopRequested);
+                    self.handle(Event::StopRequested);
                 }
                 self.start();
             }
-            Happening::Crash => {
+            WorldEvent::Crash => {
                 self.in_flight = None;
                 self.start();
             }
-            Happening::PowerOff => self.lose_power(),
-            Happening::PowerOn => self.start(),
-            Happening::PowerCut => {
+            WorldEvent::PowerOff => self.lose_power(),
+            WorldEvent::PowerOn => self.start(),
+            WorldEvent::PowerCut => {
                 self.lose_power();
                 self.start();
             }
@@ -283,7 +285,7 @@ impl World {
         self.board.remember(Shown { accepted, server_time, wall: self.now.wall });
     }
 
-    fn tell(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             for action in self.act_on(event) {
@@ -295,7 +297,7 @@ impl World {
         let sleep = self.agent.deadline().since(self.now.instant);
         if !self.ended && sleep > self.longest_sleep {
             self.longest_sleep = sleep;
-            self.history.remark(self.now.instant, What::Sleeps(sleep));
+            self.history.remark(self.now.instant, EntryKind::Sleeps(sleep));
         }
     }
 
@@ -316,13 +318,13 @@ impl World {
                     }
                     Err(trouble) => Err(trouble.reason.to_string()),
                 };
-                self.history.note(at, What::Read(told));
+                self.history.note(at, EntryKind::Read(told));
                 Some(Event::SetupRead(read))
             }
             Action::Probe => {
                 let (after, answer) = self.server.probe(&self.board, &mut self.chance);
                 self.in_flight = Some((at + after, answer, None));
-                self.history.note(at, What::Probed);
+                self.history.note(at, EntryKind::Probed);
                 None
             }
             Action::Validate => {
@@ -330,7 +332,7 @@ impl World {
                 let (after, answer) = self.server.answer(&self.board, files, self.now.wall, &mut self.chance);
                 let heard = self.board.settings.clock_floor.is_some() && server::is_its_word(&answer);
                 self.in_flight = Some((at + after, answer, heard.then(|| self.right_time())));
-                self.history.note(at, What::Asked { wall: self.now.wall });
+                self.history.note(at, EntryKind::Asked { wall: self.now.wall });
                 None
             }
             Action::Show(outcome) => {
@@ -343,7 +345,7 @@ impl World {
                 None
             }
             Action::KeepOldSetup(trouble) => {
-                self.history.note(at, What::KeptOldSetup(trouble.reason.to_string()));
+                self.history.note(at, EntryKind::KeptOldSetup(trouble.reason.to_string()));
                 None
             }
             Action::Exit(exit) => {
@@ -351,9 +353,9 @@ impl World {
                 self.ended = true;
                 // The program has ended, and with it the thread that waits for the answer.
                 self.in_flight = None;
-                self.history.note(at, What::Ended { exit, lit: self.lamp.pin().is_high() });
+                self.history.note(at, EntryKind::Ended { exit, lit: self.lamp.pin().is_high() });
                 if exit == Exit::AnswerLost {
-                    self.plan(START_AGAIN, "the service manager starts it again", Happening::Restart);
+                    self.plan(START_AGAIN, "the service manager starts it again", WorldEvent::Restart);
                 }
                 None
             }
@@ -366,7 +368,7 @@ impl World {
         self.board.status = Some(Record::of(&report, Board::BOOT_ID, false));
         if household != self.household {
             self.household.clone_from(&household);
-            self.history.remark(self.now.instant, What::Household(household));
+            self.history.remark(self.now.instant, EntryKind::Household(household));
         }
     }
 
@@ -375,6 +377,6 @@ impl World {
         let report = self.agent.report(at);
         let reason = report.reason.map(ToOwned::to_owned);
         let age = report.as_of.map(|as_of| at.since(as_of)).unwrap_or_default();
-        self.history.note(at, What::Shown { outcome, reason, age });
+        self.history.note(at, EntryKind::Shown { outcome, reason, age });
     }
 }

@@ -20,7 +20,7 @@ use super::fault::{Fault, Wrong};
 use crate::span::{Span, given};
 
 /// The shortest time for an answer to a probe; the longest is twice as long.
-const A_KNOCK: Duration = Duration::from_millis(5);
+const PROBE_TIME: Duration = Duration::from_millis(5);
 
 /// A simulated auth service, with the command center in front of it.
 #[derive(Clone, Debug)]
@@ -170,7 +170,7 @@ impl Server {
     /// The answer to a probe, and how long it takes. A probe finds only faults of the connection; the others
     /// show in a call. A partial loss (`percent`) does not affect probes.
     pub(super) fn probe(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
-        let quick = A_KNOCK + chance.up_to(A_KNOCK);
+        let quick = PROBE_TIME + chance.up_to(PROBE_TIME);
         let patience = board.settings.request_timeout.min(OVERWHELMED);
         let met = self.fault.as_ref().filter(|fault| fault.percent == 100).and_then(|fault| {
             let Wrong::Trouble { kind, .. } = fault.wrong else { return None };
@@ -208,7 +208,7 @@ impl Server {
 
     /// Checks in the order of the real service (docs/wire/jarvis-auth.md).
     fn verdict(&self, files: &Files) -> ValidateResponse {
-        let denied = |reason: &str| ValidateResponse {
+        let rejected = |reason: &str| ValidateResponse {
             valid: false,
             node_id: None,
             household_id: None,
@@ -216,13 +216,13 @@ impl Server {
             reason: Some(Text::from(reason)),
         };
         if files.node_id != self.node_id {
-            denied("Node not found")
+            rejected("Node not found")
         } else if !self.active {
-            denied("Node is inactive")
+            rejected("Node is inactive")
         } else if files.key != self.key {
-            denied("Invalid node credentials")
+            rejected("Invalid node credentials")
         } else if !self.granted {
-            denied("Node is not authorized to access service 'command-center'")
+            rejected("Node is not authorized to access service 'command-center'")
         } else {
             ValidateResponse {
                 valid: true,

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_lets_the_pages_own_script_and_style_pass_and_no_other() {
+    fn policy_allows_only_the_pages_own_scripts_and_style() {
         assert_eq!(contents("<p><script>a</script><script>b</script>", "script"), ["a", "b"]);
         // From `printf a | openssl dgst -sha256 -binary | base64`.
         assert_eq!(STANDARD.encode(digest(&SHA256, b"a")), "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=");
