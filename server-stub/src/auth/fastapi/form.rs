@@ -1,0 +1,199 @@
+//! Fields of a JSON body, checked as pydantic checks them. Every bad field is named, in order.
+//!
+//! Recorded: `missing`, `string_type`, `model_attributes_type`. The other kinds are *documented* by
+//! pydantic.
+
+use super::{Body, Refusal};
+use crate::auth::python_json::Value;
+use crate::server::answer::quoted;
+
+/// What a field could not be, in pydantic's words.
+struct Complaint {
+    kind: &'static str,
+    message: String,
+    /// A JSON object.
+    context: Option<String>,
+}
+
+impl Complaint {
+    fn new(kind: &'static str, message: &str) -> Self {
+        Self { kind, message: message.to_owned(), context: None }
+    }
+}
+
+/// A body being read. Methods give a placeholder for a bad field and note the error;
+/// [`Body::form`] then lets nothing out.
+pub(crate) struct Form<'a> {
+    body: &'a Value,
+    errors: Vec<String>,
+    /// An error quotes what cannot be written back: the service fails while refusing.
+    unwritable: bool,
+}
+
+impl Body {
+    /// Reads the body's fields.
+    pub(crate) fn form<T>(&self, read: impl FnOnce(&mut Form<'_>) -> T) -> Result<T, Refusal> {
+        let body = match self {
+            Self::Nothing | Self::Json(Value::Null) => {
+                let missing = Complaint::new("missing", "Field required");
+                return Err(Refusal::Unprocessable(vec![error("\"body\"", &missing, "null")]));
+            }
+            Self::Raw(bytes) => match core::str::from_utf8(bytes) {
+                Ok(text) => return Err(not_an_object(&quoted(text))),
+                Err(_) => return Err(Refusal::Internal),
+            },
+            Self::Json(value @ Value::Object(_)) => value,
+            Self::Json(value) => {
+                return Err(value.write().map_or(Refusal::Internal, |input| not_an_object(&input)));
+            }
+        };
+        let mut form = Form { body, errors: Vec::new(), unwritable: false };
+        let fields = read(&mut form);
+        if form.unwritable {
+            Err(Refusal::Internal)
+        } else if form.errors.is_empty() {
+            Ok(fields)
+        } else {
+            Err(Refusal::Unprocessable(form.errors))
+        }
+    }
+}
+
+impl<'a> Form<'a> {
+    /// A required string.
+    pub(crate) fn string(&mut self, name: &str) -> String {
+        match self.body.member(name) {
+            Some(value) => self.text(&at(name), value),
+            None => {
+                self.complain(&at(name), &Complaint::new("missing", "Field required"), self.body);
+                String::new()
+            }
+        }
+    }
+
+    /// A required string of `least` to `most` characters.
+    pub(crate) fn string_of(&mut self, name: &str, least: usize, most: usize) -> String {
+        let text = self.string(name);
+        let Some(value @ Value::Text(_)) = self.body.member(name) else { return text };
+        let length = text.chars().count();
+        let (kind, bound, key, limit) = if length < least {
+            ("string_too_short", "at least", "min_length", least)
+        } else if length > most {
+            ("string_too_long", "at most", "max_length", most)
+        } else {
+            return text;
+        };
+        let message = format!("String should have {bound} {limit} characters");
+        let context = Some(format!("{{\"{key}\":{limit}}}"));
+        self.complain(&at(name), &Complaint { kind, message, context }, value);
+        text
+    }
+
+    /// A required e-mail address. *Assumption*: of the many things the service's checker knows, only
+    /// the `@` with something on both sides is looked for.
+    pub(crate) fn email(&mut self, name: &str) -> String {
+        let text = self.string(name);
+        let Some(value @ Value::Text(_)) = self.body.member(name) else { return text };
+        let reason = match text.rsplit_once('@') {
+            None => "An email address must have an @-sign.",
+            Some(("", _)) => "There must be something before the @-sign.",
+            Some((_, "")) => "There must be something after the @-sign.",
+            Some(_) => return text,
+        };
+        let message = format!("value is not a valid email address: {reason}");
+        let context = Some(format!("{{\"reason\":{}}}", quoted(reason)));
+        self.complain(&at(name), &Complaint { kind: "value_error", message, context }, value);
+        text
+    }
+
+    /// A string that may be null or left out.
+    pub(crate) fn optional_string(&mut self, name: &str) -> Option<String> {
+        let value = self.given(name)?;
+        Some(self.text(&at(name), value))
+    }
+
+    /// A list of strings that may be null or left out.
+    pub(crate) fn optional_strings(&mut self, name: &str) -> Option<Vec<String>> {
+        let value = self.given(name)?;
+        let Value::Array(items) = value else {
+            self.complain(&at(name), &Complaint::new("list_type", "Input should be a valid list"), value);
+            return None;
+        };
+        let place = at(name);
+        Some(items.iter().enumerate().map(|(n, item)| self.text(&format!("{place},{n}"), item)).collect())
+    }
+
+    /// An integer that may be null or left out.
+    pub(crate) fn optional_integer(&mut self, name: &str) -> Option<i64> {
+        let value = self.given(name)?;
+        let complaint = match value {
+            Value::Number(number) => match number.strip_suffix(".0").unwrap_or(number).parse() {
+                Ok(integer) => return Some(integer),
+                Err(_) => Complaint::new(
+                    "int_from_float",
+                    "Input should be a valid integer, got a number with a fractional part",
+                ),
+            },
+            Value::Text(text) => match text.trim().parse() {
+                Ok(integer) => return Some(integer),
+                Err(_) => not_an_integer(),
+            },
+            Value::Bool(truth) => return Some(i64::from(*truth)),
+            Value::Null | Value::NotFinite | Value::BrokenText | Value::Array(_) | Value::Object(_) => {
+                Complaint::new("int_type", "Input should be a valid integer")
+            }
+        };
+        self.complain(&at(name), &complaint, value);
+        None
+    }
+
+    fn given(&self, name: &str) -> Option<&'a Value> {
+        self.body.member(name).filter(|value| **value != Value::Null)
+    }
+
+    fn text(&mut self, place: &str, value: &Value) -> String {
+        if let Value::Text(text) = value {
+            return text.clone();
+        }
+        self.complain(place, &Complaint::new("string_type", "Input should be a valid string"), value);
+        String::new()
+    }
+
+    fn complain(&mut self, place: &str, complaint: &Complaint, input: &Value) {
+        match input.write() {
+            Ok(input) => self.errors.push(error(place, complaint, &input)),
+            Err(_) => self.unwritable = true,
+        }
+    }
+}
+
+/// The refusal of a path's segment that should have been an integer.
+pub(crate) fn not_an_integer_in_path(name: &str, segment: &str) -> Refusal {
+    let place = format!("\"path\",{}", quoted(name));
+    Refusal::Unprocessable(vec![error(&place, &not_an_integer(), &quoted(segment))])
+}
+
+fn not_an_integer() -> Complaint {
+    let message = "Input should be a valid integer, unable to parse string as an integer";
+    Complaint::new("int_parsing", message)
+}
+
+/// The whole input comes back in the answer, whatever secrets it holds (wire document).
+fn not_an_object(input: &str) -> Refusal {
+    let complaint = Complaint::new(
+        "model_attributes_type",
+        "Input should be a valid dictionary or object to extract fields from",
+    );
+    Refusal::Unprocessable(vec![error("\"body\"", &complaint, input)])
+}
+
+fn at(name: &str) -> String {
+    format!("\"body\",{}", quoted(name))
+}
+
+fn error(place: &str, complaint: &Complaint, input: &str) -> String {
+    let Complaint { kind, message, context } = complaint;
+    let context = context.as_ref().map_or_else(String::new, |context| format!(",\"ctx\":{context}"));
+    let message = quoted(message);
+    format!("{{\"type\":\"{kind}\",\"loc\":[{place}],\"msg\":{message},\"input\":{input}{context}}}")
+}

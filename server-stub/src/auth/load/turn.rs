@@ -1,0 +1,60 @@
+//! What one call takes from the service while it is worked off.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{sleep, timeout};
+
+use super::Pools;
+use crate::auth::fastapi::Refusal;
+use crate::server::journal::{Thing, Waits};
+
+/// A call's thread and its connections, until it is dropped. Handlers have it from their request.
+pub(crate) struct Turn {
+    /// None: nothing has to be waited for.
+    pools: Option<Arc<Pools>>,
+    waits: Waits,
+    thread: Option<OwnedSemaphorePermit>,
+    connections: Vec<OwnedSemaphorePermit>,
+}
+
+/// No connection came free in time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PoolTimedOut;
+
+impl From<PoolTimedOut> for Refusal {
+    fn from(_: PoolTimedOut) -> Self {
+        Self::Internal
+    }
+}
+
+impl Turn {
+    pub(super) fn new(pools: Option<Arc<Pools>>, waits: Waits) -> Self {
+        Self { pools, waits, thread: None, connections: Vec::new() }
+    }
+
+    /// Waits for a thread, as every call does whose body can be read.
+    pub(crate) async fn thread(&mut self) {
+        let Some(pools) = &self.pools else { return };
+        // No semaphore of these is ever closed.
+        let free = Arc::clone(&pools.threads).acquire_owned();
+        self.thread = self.waits.during(Thing::Thread, free).await.ok();
+    }
+
+    /// Waits for a connection besides those that the call has.
+    pub(crate) async fn connection(&mut self) -> Result<(), PoolTimedOut> {
+        let Some(pools) = &self.pools else { return Ok(()) };
+        let free = Arc::clone(&pools.connections).acquire_owned();
+        let free = timeout(pools.capacity.pool_timeout, free);
+        let permit = self.waits.during(Thing::Connection, free).await.map_err(|_| PoolTimedOut)?;
+        self.connections.extend(permit.ok());
+        Ok(())
+    }
+
+    /// Checks a key or a password, or seals a new one.
+    pub(crate) async fn check(&mut self) {
+        let Some(pools) = &self.pools else { return };
+        let _core = self.waits.during(Thing::Core, pools.cores.acquire()).await;
+        self.waits.during(Thing::Check, sleep(pools.capacity.check)).await;
+    }
+}

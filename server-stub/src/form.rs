@@ -1,0 +1,79 @@
+//! Bodies and credentials of `application/x-www-form-urlencoded`.
+
+/// The fields of a form, in order.
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// None: not the text it should be.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(text).ok()?;
+        let fields = text.split('&').filter(|field| !field.is_empty());
+        let fields = fields.map(|field| {
+            let (name, value) = field.split_once('=').unwrap_or((field, ""));
+            Some((decoded(name)?, decoded(value)?))
+        });
+        fields.collect::<Option<_>>().map(Self)
+    }
+
+    /// The first field of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// All fields of this name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a field is there more than once, other than these.
+    pub(crate) fn repeats(&self, but: &[&str]) -> bool {
+        self.0.iter().any(|(name, _)| !but.contains(&name.as_str()) && self.all(name).count() > 1)
+    }
+}
+
+impl From<Form> for Vec<(String, String)> {
+    fn from(form: Form) -> Self {
+        form.0
+    }
+}
+
+/// Undoes the encoding of a name or a value (URL Standard, section 5.1). None: it is not so encoded, or
+/// not of text.
+pub(crate) fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes().iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(*rest.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            other => *other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_decoded_and_found() {
+        let form =
+            Form::parse(b"grant_type=x&scope=a+b%20c&empty=&flag&scope=d&na%6De=%C3%A4").expect("a form");
+        assert_eq!(form.get("grant_type"), Some("x"));
+        assert_eq!(form.all("scope").collect::<Vec<_>>(), ["a b c", "d"]);
+        assert_eq!((form.get("empty"), form.get("flag"), form.get("other")), (Some(""), Some(""), None));
+        assert_eq!(form.get("name"), Some("ä"));
+        assert!(form.repeats(&[]) && !form.repeats(&["scope"]));
+    }
+
+    #[test]
+    fn what_is_no_form_is_refused() {
+        for bad in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=%ff", b"a=\xff"] {
+            assert!(Form::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

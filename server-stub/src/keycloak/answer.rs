@@ -1,0 +1,80 @@
+//! Errors in OAuth's form (RFC 6749, section 5.2), in Keycloak's words.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::server::answer::json as answer;
+use crate::server::faults::Oauth;
+
+/// Why there is no token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoToken {
+    status: StatusCode,
+    error: &'static str,
+    description: String,
+}
+
+impl NoToken {
+    fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
+        Self { status, error, description: description.into() }
+    }
+
+    /// 400 with this error.
+    pub(super) fn bad(error: &'static str, description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error, description)
+    }
+
+    /// 401: no such client, or a disabled one. Which of them is not told.
+    pub(super) fn unknown_client() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid client or Invalid client credentials")
+    }
+
+    /// 401: the client is known, but did not prove itself, or may not have what it asks for.
+    pub(super) fn unauthorized_client(description: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized_client", description)
+    }
+
+    /// 401: the secret is wrong.
+    pub(super) fn wrong_secret() -> Self {
+        Self::unauthorized_client("Invalid client or Invalid client credentials")
+    }
+
+    /// 403: it may not.
+    pub(super) fn denied(description: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+}
+
+impl IntoResponse for NoToken {
+    fn into_response(self) -> Response {
+        let said = json!({ "error": self.error, "error_description": self.description });
+        uncached(answer(self.status, &said))
+    }
+}
+
+/// What is said in place of a token when this is wrong.
+pub(super) fn instead(fault: Oauth) -> Response {
+    let refusal = match fault {
+        Oauth::InvalidClient => NoToken::unknown_client(),
+        Oauth::UnauthorizedClient => NoToken::wrong_secret(),
+        Oauth::InvalidRequest => NoToken::bad("invalid_request", "Invalid token"),
+        Oauth::InvalidGrant => NoToken::bad("invalid_grant", "Session not active"),
+        Oauth::InvalidScope => NoToken::bad("invalid_scope", "Invalid scopes: none"),
+        Oauth::UnsupportedGrant => NoToken::bad("unsupported_grant_type", "Unsupported grant_type"),
+        Oauth::AccessDenied => NoToken::denied("Client not allowed to exchange"),
+        Oauth::Unavailable => {
+            NoToken::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Come back later")
+        }
+        Oauth::Wordless => return answer(StatusCode::BAD_REQUEST, &json!({ "error": { "code": 7 } })),
+    };
+    refusal.into_response()
+}
+
+/// An answer that is never kept (RFC 6749, section 5.1).
+pub(super) fn uncached(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

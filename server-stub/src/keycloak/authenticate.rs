@@ -1,0 +1,147 @@
+//! Who asks: a client by its secret (client_secret_post, client_secret_basic) or by an assertion that it
+//! signed (private_key_jwt, RFC 7523).
+
+use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::State;
+use super::answer::NoToken;
+use super::realm::Client;
+use crate::form::{Form, decoded};
+use crate::jwt::{Algorithm, Claims, Expected, Refused, Token};
+use crate::secrets::equal;
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The longest that an assertion may be good (arp-wire.md), in seconds.
+const LONGEST: f64 = 60.0;
+/// How far a client's clock may be off (*KC*).
+const SKEW: Duration = Duration::from_secs(15);
+
+/// The client that asks, if it has proved that it is that one.
+pub(super) fn client(
+    state: &State,
+    headers: &HeaderMap,
+    form: &Form,
+    now: SystemTime,
+) -> Result<Client, NoToken> {
+    match form.get("client_assertion_type") {
+        Some(ASSERTION_TYPE) => by_assertion(state, form, now),
+        Some(_) => Err(bad_client(&format!("Parameter client_assertion_type must be {ASSERTION_TYPE}"))),
+        None => by_secret(state, headers, form),
+    }
+}
+
+fn by_secret(state: &State, headers: &HeaderMap, form: &Form) -> Result<Client, NoToken> {
+    let basic = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.to_str().ok()?));
+    let (id, secret) = basic.map_or((None, None), |(id, secret)| (Some(id), Some(secret)));
+    // What stands in the form wins (KC).
+    let id = form.get("client_id").map(str::to_owned).or(id);
+    let secret = form.get("client_secret").map(str::to_owned).or(secret);
+    let client = known(state, &id.ok_or_else(|| bad_client("Missing client_id parameter"))?)?;
+    if client.public {
+        return Ok(client);
+    }
+    match (&client.secret, secret) {
+        (Some(wanted), Some(offered)) if equal(&offered, wanted) => Ok(client),
+        (Some(_) | None, Some(_) | None) => Err(NoToken::wrong_secret()),
+    }
+}
+
+/// Id and secret of a header. Both were encoded as in a form before they were joined (RFC 6749, section
+/// 2.3.1): a colon or a plus in them means something else otherwise.
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, credentials) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let credentials = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (id, secret) = credentials.split_once(':')?;
+    Some((decoded(id)?, decoded(secret)?))
+}
+
+fn known(state: &State, id: &str) -> Result<Client, NoToken> {
+    let client = state.realm().client(id).filter(|client| client.enabled).cloned();
+    client.ok_or_else(NoToken::unknown_client)
+}
+
+fn by_assertion(state: &State, form: &Form, now: SystemTime) -> Result<Client, NoToken> {
+    let text =
+        form.get("client_assertion").ok_or_else(|| bad_client("client_assertion parameter missing"))?;
+    // Only to learn whose keys to look in: whose it claims to be.
+    let any = Expected { now, ..Expected::now(&Algorithm::ALL) };
+    let unproved = Token::read(text, &any).map_err(refusal)?;
+    let id =
+        unproved.unproved().text("sub").ok_or_else(|| bad_client("Subject missing on JWT token"))?.to_owned();
+    if form.get("client_id").is_some_and(|said| said != id) {
+        return Err(bad_client("client_id parameter not matching with client from JWT token"));
+    }
+    let client = known(state, &id)?;
+
+    let audiences = [state.issuer.clone(), state.token_endpoint()];
+    let audiences = [audiences[0].as_str(), audiences[1].as_str()];
+    let only = client.algorithm.map(|algorithm| [algorithm]);
+    let expected = Expected {
+        issuer: Some(&id),
+        audiences: Some(&audiences),
+        algorithms: only.as_ref().map_or(&Algorithm::ALL[..], |only| &only[..]),
+        skew: SKEW,
+        now,
+    };
+    let token = Token::read(text, &expected).map_err(refusal)?;
+    let key = client.keys.find(token.kid());
+    let claims = token.check(key, &expected).map_err(refusal)?;
+    judged(state, &client, &claims, now)?;
+    Ok(client)
+}
+
+/// Judges what only assertions must be: short-lived, for one audience, and new.
+fn judged(state: &State, client: &Client, claims: &Claims, now: SystemTime) -> Result<(), NoToken> {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let (Some(expiry), Some(issued)) = (claims.seconds("exp"), claims.seconds("iat")) else {
+        return Err(bad_client("Token iat claim is required"));
+    };
+    if expiry - issued > LONGEST {
+        return Err(bad_client("Token expiration is too far in the future"));
+    }
+    if now > issued + LONGEST {
+        return Err(bad_client("Token was issued too far in the past to be used now"));
+    }
+    if claims.audiences().count() > 1 {
+        return Err(bad_client("Multiple audiences not allowed"));
+    }
+    let jti = claims.text("jti").ok_or_else(|| bad_client("Token jti claim is required"))?;
+    let forgotten = expiry + SKEW.as_secs_f64();
+    if !state.used().first_use(&client.id, jti, forgotten, now) {
+        return Err(bad_client("Token reuse detected"));
+    }
+    Ok(())
+}
+
+fn bad_client(description: &str) -> NoToken {
+    NoToken::bad("invalid_client", description)
+}
+
+/// Why an assertion is not taken, in Keycloak's words where it has some (*KC*).
+fn refusal(why: Refused) -> NoToken {
+    bad_client(&match why {
+        Refused::NoExpiry => "Token exp claim is required".to_owned(),
+        Refused::Expired | Refused::NotYet => "Token is not active".to_owned(),
+        Refused::FromTheFuture => "Token was issued in the future".to_owned(),
+        Refused::NoAudience | Refused::Audience => "Invalid token audience".to_owned(),
+        Refused::NoIssuer | Refused::Issuer => {
+            "Issuer mismatch. The issuer should match the subject".to_owned()
+        }
+        Refused::Algorithm => "Invalid signature algorithm".to_owned(),
+        Refused::NoKid | Refused::UnknownKid | Refused::Mismatch => "Unable to load public key".to_owned(),
+        Refused::Malformed
+        | Refused::Critical
+        | Refused::Signature
+        | Refused::Time
+        | Refused::Type
+        | Refused::Name => format!("Client authentication with signed JWT failed: {why}"),
+    })
+}

@@ -1,0 +1,155 @@
+//! The Run Gateway: takes callers' tokens, changes them for tokens for the coordinator, and passes calls
+//! on (arp-wire.md, "Run Gateway"). Keeps nothing, neither runs nor tokens.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+
+use crate::run::arp::{self, ArpError, RunId, json_answer};
+use crate::run::inbound::{self, Caller};
+use crate::run::outbound::Outbound;
+use crate::server::error::StartError;
+use crate::server::{About, Bound, Server, ServerOptions};
+use coordinator::Downstream;
+use sts::TokenClient;
+
+mod coordinator;
+mod settings;
+mod sts;
+
+pub use settings::GatewaySettings;
+
+/// What `GET /v1/version` calls it.
+const SERVICE_NAME: &str = "arp-run-gateway";
+
+/// How to start a Run Gateway.
+pub struct GatewayOptions {
+    /// Where it listens, and as whom.
+    pub server: ServerOptions,
+    /// Where it finds the others.
+    pub settings: GatewaySettings,
+    /// Certificate authorities to trust besides its own, in PEM: the token service's and the
+    /// coordinator's.
+    pub authorities: Vec<String>,
+}
+
+/// A running Run Gateway. Stops when dropped.
+pub struct Gateway {
+    server: Server,
+}
+
+impl Gateway {
+    /// Starts a gateway on a thread of its own and returns when it listens.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(options: GatewayOptions) -> Result<Self, StartError> {
+        let GatewayOptions { server, settings, authorities } = options;
+        let bound = Bound::new(server, About::NONE)?;
+        let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
+        let service = routes(&settings, &outbound);
+        let service = inbound::behind(service, settings.inbound, outbound);
+        Ok(Self { server: bound.serve(service) })
+    }
+
+    /// Its address, its faults and whether it is there.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where callers find it, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+}
+
+/// What all requests share.
+struct Shared {
+    tokens: TokenClient,
+    downstream: Downstream,
+}
+
+impl Shared {
+    /// A token for the coordinator, on behalf of the caller if there is one.
+    async fn token(&self, caller: &Caller) -> Result<String, ArpError> {
+        let audience = self.downstream.audience();
+        match &caller.token {
+            Some(subject) => self.tokens.exchange(subject, audience).await,
+            None => self.tokens.own(audience).await,
+        }
+    }
+}
+
+/// The documented paths, not yet guarded.
+fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
+    let shared = Shared {
+        tokens: TokenClient::new(settings, outbound.clone()),
+        downstream: Downstream::new(settings, outbound.clone()),
+    };
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/version", get(version))
+        .route("/v1/runs", post(start))
+        .route("/v1/runs/{run_id}", get(show).post(cancel))
+        .route("/v1/runs/{run_id}/events", get(events))
+        .fallback(arp::not_found)
+        .method_not_allowed_fallback(arp::method_not_allowed)
+        .with_state(Arc::new(shared))
+}
+
+/// 200 whatever the coordinator says: the gateway itself is up.
+async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    let (status, check) = shared.downstream.health().await;
+    json_answer(StatusCode::OK, &arp::health(status, &[check]))
+}
+
+async fn version() -> Response {
+    json_answer(StatusCode::OK, &arp::version(SERVICE_NAME))
+}
+
+async fn start(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, ArpError> {
+    let (head, body) = request.into_parts();
+    // Before a token is asked for.
+    let asked = arp::body::run_start(&head.headers, body).await?;
+    let token = shared.token(&caller).await?;
+    shared.downstream.run(Method::POST, "/v1/runs", asked.sent.into(), &token).await
+}
+
+async fn show(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    RunId(id): RunId,
+) -> Result<Response, ArpError> {
+    let token = shared.token(&caller).await?;
+    shared.downstream.run(Method::GET, &coordinator::path(&id, ""), Body::empty(), &token).await
+}
+
+async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    path: RunId,
+) -> Result<Response, ArpError> {
+    let RunId(id) = path.cancelled()?;
+    let token = shared.token(&caller).await?;
+    shared.downstream.run(Method::POST, &coordinator::path(&id, ":cancel"), Body::empty(), &token).await
+}
+
+async fn events(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    RunId(id): RunId,
+) -> Result<Response, ArpError> {
+    let token = shared.token(&caller).await?;
+    shared.downstream.events(&coordinator::path(&id, "/events"), &token).await
+}

@@ -1,0 +1,113 @@
+//! Who may call: a layer for any service that checks callers' tokens as the published services do, and
+//! more strictly where arp-wire.md wants that ("Inbound validation").
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::jwt::{Expected, Refused, Token};
+use crate::run::arp::ArpError;
+use crate::run::outbound::Outbound;
+use crate::server::error::StartError;
+use keys::Keys;
+
+mod cache;
+mod keys;
+mod settings;
+
+pub use settings::{AuthMode, InboundSettings, KeySource};
+
+const INVALID_REQUEST: &str = "invalid_request";
+const INVALID_TOKEN: &str = "invalid_token";
+
+/// Whose call a request is; stands in its extensions behind the layer.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    /// The token it came with. None: nobody's, where that is allowed.
+    pub(crate) token: Option<Arc<str>>,
+}
+
+struct Inbound {
+    settings: InboundSettings,
+    keys: Keys,
+}
+
+/// `router` behind the layer: all its paths, and those it does not have, but for the exempt ones. The keys
+/// are fetched from sites whose certificates these authorities vouch for, in PEM, or over plain HTTP.
+///
+/// # Errors
+/// One of the authorities is no use.
+pub fn guarded(
+    router: Router,
+    settings: InboundSettings,
+    authorities: &[String],
+) -> Result<Router, StartError> {
+    Ok(behind(router, settings, Outbound::new(None, authorities)?))
+}
+
+pub(crate) fn behind(router: Router, settings: InboundSettings, outbound: Outbound) -> Router {
+    let keys = Keys::new(settings.keys.clone(), outbound);
+    router.layer(middleware::from_fn_with_state(Arc::new(Inbound { settings, keys }), pass))
+}
+
+async fn pass(State(inbound): State<Arc<Inbound>>, mut request: Request, next: Next) -> Response {
+    // To the letter: what is merely another way to write the same path is not exempt.
+    if !inbound.settings.exempt_paths.iter().any(|path| path == request.uri().path()) {
+        match inbound.caller(request.headers()).await {
+            Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            Err(refusal) => return refusal.into_response(),
+        }
+    }
+    next.run(request).await
+}
+
+impl Inbound {
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, ArpError> {
+        let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+        let bearer = sent.next().map(|header| header.to_str().ok().and_then(bearer));
+        // Of two headers nobody knows which one is meant.
+        let bearer = if sent.next().is_some() { Some(None) } else { bearer };
+        let token = match (self.settings.mode, bearer) {
+            // Nobody looks at it; but what can be exchanged is.
+            (AuthMode::Disabled, token) => return Ok(Caller { token: token.flatten().map(Arc::from) }),
+            (AuthMode::Optional, None) => return Ok(Caller { token: None }),
+            (AuthMode::Required, None) => {
+                return Err(ArpError::unauthorized(INVALID_REQUEST, "Missing Authorization header"));
+            }
+            (AuthMode::Required | AuthMode::Optional, Some(None)) => {
+                return Err(ArpError::unauthorized(INVALID_REQUEST, "Invalid Authorization header"));
+            }
+            (AuthMode::Required | AuthMode::Optional, Some(Some(token))) => token,
+        };
+        match self.check(token).await {
+            Ok(()) => Ok(Caller { token: Some(token.into()) }),
+            Err(refused) => Err(ArpError::unauthorized(INVALID_TOKEN, refused.message())),
+        }
+    }
+
+    async fn check(&self, token: &str) -> Result<(), Refused> {
+        let audience = self.settings.audience.as_deref();
+        let expected = Expected {
+            issuer: self.settings.issuer.as_deref(),
+            audiences: audience.as_ref().map(core::slice::from_ref),
+            algorithms: &self.settings.algorithms,
+            skew: self.settings.clock_skew,
+            now: SystemTime::now(),
+        };
+        let token = Token::read(token, &expected)?;
+        let key = self.keys.find(token.kid()).await;
+        token.check(key.as_ref(), &expected).map(|_| ())
+    }
+}
+
+/// The token of a bearer's header: two words, the first of them `bearer` in any case.
+fn bearer(header: &str) -> Option<&str> {
+    let mut words = header.split_ascii_whitespace();
+    let (scheme, token) = (words.next()?, words.next()?);
+    (scheme.eq_ignore_ascii_case("bearer") && words.next().is_none()).then_some(token)
+}

@@ -1,0 +1,71 @@
+//! Settings from the environment, as the ARP services take them: values are trimmed, and blank is unset.
+
+use core::fmt;
+use std::ffi::OsString;
+
+/// A variable of the environment that cannot be used, or that is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableError {
+    variable: &'static str,
+    wanted: &'static str,
+}
+
+impl VariableError {
+    /// `wanted` goes on from "must be".
+    pub(crate) const fn new(variable: &'static str, wanted: &'static str) -> Self {
+        Self { variable, wanted }
+    }
+
+    /// The variable's name.
+    #[must_use]
+    pub fn variable(&self) -> &'static str {
+        self.variable
+    }
+}
+
+impl fmt::Display for VariableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the value: some of the variables are secrets.
+        write!(f, "{} must be {}", self.variable, self.wanted)
+    }
+}
+
+impl core::error::Error for VariableError {}
+
+/// Where variables are read.
+pub(crate) struct Variables<F>(pub(crate) F);
+
+impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
+    /// A variable's text. None: it is not set, or blank.
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<String>, VariableError> {
+        let Some(value) = (self.0)(name) else { return Ok(None) };
+        let value = value.into_string().map_err(|_| VariableError::new(name, "UTF-8"))?;
+        let value = value.trim();
+        Ok((!value.is_empty()).then(|| value.to_owned()))
+    }
+
+    /// The first that is set.
+    pub(crate) fn either(
+        &self,
+        name: &'static str,
+        or: &'static str,
+    ) -> Result<Option<String>, VariableError> {
+        self.text(name)?.map_or_else(|| self.text(or), |value| Ok(Some(value)))
+    }
+
+    /// What stands between commas. None: nothing does.
+    pub(crate) fn list(&self, name: &'static str) -> Result<Option<Vec<String>>, VariableError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        Ok(Some(parts.map(str::to_owned).collect::<Vec<_>>()).filter(|parts| !parts.is_empty()))
+    }
+
+    /// An address that [`crate::run::outbound`] can call.
+    pub(crate) fn url(&self, name: &'static str) -> Result<Option<String>, VariableError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        match crate::run::outbound::is_url(&text) {
+            true => Ok(Some(text)),
+            false => Err(VariableError::new(name, "an http or https URL without user, query and fragment")),
+        }
+    }
+}

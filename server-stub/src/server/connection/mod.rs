@@ -1,0 +1,137 @@
+//! One connection: TLS, requests and answers, and what goes wrong with them.
+
+use core::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::dispatch::{Dispatch, Step};
+use super::ends::Ends;
+use super::faults::switch::Switch;
+use super::faults::{Delivery, Moment};
+use super::journal::{Ended, Journal};
+use super::pki::Identity;
+use idle::{IdleClose, InRequest};
+use socket::{Reset, Socket};
+
+mod delivery;
+mod handshake;
+mod idle;
+mod socket;
+
+/// What is served on each connection.
+#[derive(Clone)]
+pub(crate) struct Site {
+    /// None: plain HTTP.
+    pub(crate) tls: Option<Arc<Identity>>,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) journal: Arc<Journal>,
+    /// Who answers where faults are changed whatever they are.
+    pub(crate) control: Dispatch,
+}
+
+/// Serves a connection to its end, with what is wrong with the server now.
+pub(crate) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
+    let faults = site.switch.for_connection();
+    let (socket, reset) = wrapped(stream);
+    let without_request = |ended| site.journal.without_request(ends.peer, faults, ended);
+    if let Some(fault) = faults.accepted {
+        without_request(Ended::NoRequest);
+        return handshake::accept(socket, fault).await;
+    }
+    if faults.moment.is_some_and(Moment::is_before_requests) {
+        without_request(Ended::NoRequest);
+    }
+    match site.tls {
+        None => exchange(socket, reset, ends, site.dispatch, faults.moment).await,
+        Some(identity) => {
+            if let Some(stream) = handshake::tls(socket, &identity, faults).await {
+                exchange(stream, reset, ends, site.dispatch, faults.moment).await;
+            } else {
+                without_request(Ended::NoHandshake);
+            }
+        }
+    }
+}
+
+/// Serves a connection in plain HTTP, with nothing wrong with it.
+pub(crate) async fn serve_plainly(stream: TcpStream, ends: Ends, dispatch: Dispatch) {
+    let (socket, reset) = wrapped(stream);
+    exchange(socket, reset, ends, dispatch, None).await;
+}
+
+fn wrapped(stream: TcpStream) -> (Socket, Reset) {
+    // Small answers must not wait for acknowledgements. A socket that refuses this still works.
+    let _ = stream.set_nodelay(true);
+    let socket = Socket::new(stream);
+    let reset = socket.reset();
+    (socket, reset)
+}
+
+/// How a connection goes on when the HTTP library is to have no more to do with it.
+enum Aside {
+    Deliver(Response, Delivery),
+    Close,
+    Reset,
+}
+
+async fn exchange<S>(mut stream: S, reset: Reset, ends: Ends, dispatch: Dispatch, moment: Option<Moment>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match moment {
+        Some(Moment::CloseBeforeRequest) => return drop(stream.shutdown().await),
+        Some(Moment::ResetBeforeRequest) => return reset.on_drop(),
+        Some(
+            Moment::CloseAfterRequest
+            | Moment::ResetAfterRequest
+            | Moment::Stall
+            | Moment::StallThenError
+            | Moment::Late,
+        )
+        | None => {}
+    }
+    let (step_aside, mut asides) = mpsc::channel(1);
+    let in_request = InRequest::default();
+    let stream = TokioIo::new(IdleClose::new(stream, in_request.clone()));
+    let service = service_fn(move |request: hyper::Request<_>| {
+        in_request.begin();
+        let (dispatch, in_request, step_aside) = (dispatch.clone(), in_request.clone(), step_aside.clone());
+        async move {
+            let aside = match dispatch.step(request.map(Body::new), ends).await {
+                Step::Answer(response) => {
+                    return Ok::<_, Infallible>(response.map(|body| in_request.until_sent(body)));
+                }
+                Step::Deliver(response, how) => Aside::Deliver(response, how),
+                Step::Close => Aside::Close,
+                Step::Reset => Aside::Reset,
+            };
+            // Whoever takes it drops this future.
+            let _ = step_aside.send(aside).await;
+            core::future::pending().await
+        }
+    });
+    // No read timeouts: the service has none. How a connection ends is the client's business.
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .header_read_timeout(None)
+        .serve_connection(stream, service);
+    let aside = tokio::select! {
+        _ = &mut connection => return,
+        Some(aside) = asides.recv() => aside,
+    };
+    // Of this request nothing has been answered, and answers to earlier ones have long gone out: what the
+    // library still holds is nothing the client should see.
+    let mut stream = connection.into_parts().io.into_inner();
+    match aside {
+        Aside::Deliver(response, how) => delivery::deliver(stream, reset, response, how).await,
+        Aside::Close => drop(stream.shutdown().await),
+        Aside::Reset => reset.on_drop(),
+    }
+}

@@ -1,0 +1,179 @@
+//! The folder that servers keep between starts: the certificate authority, keys and tokens.
+
+use core::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::pki::{Authority, CertificateAuthority, Identity, ServerKey};
+
+const CA: &str = "ca.pem";
+const CA_KEY: &str = "ca.key";
+const SERVER_KEY: &str = "server.key";
+const ADMIN_TOKEN: &str = "admin.token";
+
+/// Why a folder could not be used.
+#[derive(Debug)]
+pub struct DirectoryError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Read(io::Error),
+    Write(io::Error),
+    Malformed(String),
+}
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.problem {
+            Problem::Read(error) => write!(f, "cannot read {path}: {error}"),
+            Problem::Write(error) => write!(f, "cannot write {path}: {error}"),
+            Problem::Malformed(why) => {
+                write!(f, "{path} is no use: {why}; delete the folder to have it made anew")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DirectoryError {}
+
+impl DirectoryError {
+    pub(crate) fn malformed(dir: &Path, name: &str, why: impl Into<String>) -> Self {
+        Self { path: dir.join(name), problem: Problem::Malformed(why.into()) }
+    }
+
+    fn unwritable(path: &Path, error: io::Error) -> Self {
+        Self { path: path.to_owned(), problem: Problem::Write(error) }
+    }
+}
+
+/// What an earlier start left behind. Files that are not there are none.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) authority: Option<CertificateAuthority>,
+    pub(crate) server_key: Option<ServerKey>,
+    pub(crate) admin_token: Option<String>,
+}
+
+impl Kept {
+    pub(crate) fn load(dir: &Path) -> Result<Self, DirectoryError> {
+        let authority = match (text(dir, CA)?, text(dir, CA_KEY)?) {
+            (Some(pem), Some(key)) => Some(
+                Authority::from_pem(pem, &key)
+                    .map_err(|error| DirectoryError::malformed(dir, CA, error.to_string()))?
+                    .into(),
+            ),
+            // Half an authority signs nothing: a new one, which clients will have to be given.
+            (Some(_), None) | (None, Some(_)) | (None, None) => None,
+        };
+        let server_key = text(dir, SERVER_KEY)?.map(|pem| ServerKey::from_pem(&pem)).transpose();
+        let unusable =
+            |error: super::pki::PkiError| DirectoryError::malformed(dir, SERVER_KEY, error.to_string());
+        Ok(Self {
+            authority,
+            server_key: server_key.map_err(unusable)?,
+            admin_token: line(dir, ADMIN_TOKEN)?,
+        })
+    }
+}
+
+/// Makes the folder, if need be.
+pub(crate) fn make(dir: &Path) -> Result<(), DirectoryError> {
+    fs::create_dir_all(dir).map_err(|error| DirectoryError::unwritable(dir, error))
+}
+
+/// The folder's absolute path.
+pub(crate) fn absolute(dir: &Path) -> Result<PathBuf, DirectoryError> {
+    dir.canonicalize().map_err(|error| DirectoryError::unwritable(dir, error))
+}
+
+pub(crate) fn write_identity(dir: &Path, identity: &Identity) -> Result<(), DirectoryError> {
+    file(dir, SERVER_KEY, Secret::Yes, &identity.key_pem())?;
+    write_authority(dir, identity.authority())
+}
+
+pub(crate) fn write_authority(dir: &Path, authority: &CertificateAuthority) -> Result<(), DirectoryError> {
+    file(dir, CA_KEY, Secret::Yes, &authority.key_pem())?;
+    file(dir, CA, Secret::No, authority.pem())
+}
+
+pub(crate) fn write_admin_token(dir: &Path, token: &str) -> Result<(), DirectoryError> {
+    file(dir, ADMIN_TOKEN, Secret::Yes, &format!("{token}\n"))
+}
+
+/// The path of the certificate authority's certificate.
+pub(crate) fn authority_file(dir: &Path) -> PathBuf {
+    dir.join(CA)
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Secret {
+    Yes,
+    No,
+}
+
+/// A file's text. None: it is not there.
+pub(crate) fn text(dir: &Path, name: &str) -> Result<Option<String>, DirectoryError> {
+    let path = dir.join(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DirectoryError { path, problem: Problem::Read(error) }),
+    }
+}
+
+/// A file's only line. None: it is not there.
+pub(crate) fn line(dir: &Path, name: &str) -> Result<Option<String>, DirectoryError> {
+    match text(dir, name)?.map(|text| text.trim_end_matches('\n').to_owned()) {
+        Some(line) if line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err(DirectoryError::malformed(dir, name, "it must hold one line of printable ASCII"))
+        }
+        line => Ok(line),
+    }
+}
+
+/// A value as the JSON that stands in the file of this name.
+pub(crate) fn pretty(dir: &Path, name: &str, value: &impl Serialize) -> Result<String, DirectoryError> {
+    let written = serde_json::to_string_pretty(value).map(|text| text + "\n");
+    // A path that is no Unicode cannot stand in JSON.
+    written.map_err(|error| DirectoryError {
+        path: dir.join(name),
+        problem: Problem::Write(io::Error::other(error)),
+    })
+}
+
+/// Replaces a file in one step, so that a node that is reading it sees the old or the new one.
+pub(crate) fn file(dir: &Path, name: &str, secret: Secret, text: &str) -> Result<(), DirectoryError> {
+    let path = dir.join(name);
+    let half = dir.join(format!("{name}.new"));
+    replace(&path, &half, secret, text)
+        .map_err(|error| DirectoryError { path, problem: Problem::Write(error) })
+}
+
+fn replace(path: &Path, half: &Path, secret: Secret, text: &str) -> io::Result<()> {
+    // One left behind by a start that was cut short may have another mode.
+    match fs::remove_file(half) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(match secret {
+            Secret::Yes => 0o600,
+            Secret::No => 0o644,
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = secret;
+    options.open(half)?.write_all(text.as_bytes())?;
+    fs::rename(half, path)
+}

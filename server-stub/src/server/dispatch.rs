@@ -1,0 +1,173 @@
+//! What becomes of a request when something is wrong with the server.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tower::ServiceExt as _;
+
+use super::answer::internal;
+use super::control;
+use super::ends::Ends;
+use super::faults::switch::Switch;
+use super::faults::{Delivery, Faults, Moment, content, status};
+use super::journal::{Ended, Journal};
+
+/// How long an overloaded service stalls before it fails (wire document, "Load").
+const OVERLOADED: Duration = Duration::from_secs(30);
+const LATE: Duration = Duration::from_secs(2);
+/// More than this of a request is not kept for an answer that repeats it.
+const MAX_REQUEST: usize = 16 * 1024 * 1024;
+
+/// What to do about a request.
+pub(crate) enum Step {
+    /// Answer it.
+    Answer(Response),
+    /// Answer it, but with the bytes going out this way.
+    Deliver(Response, Delivery),
+    Close,
+    Reset,
+}
+
+/// Answers requests, or does what is wrong instead.
+#[derive(Clone)]
+pub(crate) struct Dispatch {
+    service: Router,
+    /// None: nothing is ever wrong.
+    wrong: Option<Wrong>,
+}
+
+/// What can be wrong, and what cannot.
+#[derive(Clone)]
+pub(crate) struct Wrong {
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) journal: Arc<Journal>,
+    /// Answers on the stub's own paths.
+    pub(crate) control: Router,
+    pub(crate) paths: Paths,
+    /// Where redirects point: a URL without a path and without a slash at the end.
+    pub(crate) elsewhere: Arc<str>,
+}
+
+/// Paths of a service that are not like the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Paths {
+    /// Answered rightly in any case.
+    pub(crate) spares: fn(&str) -> bool,
+    /// Where tokens are issued.
+    pub(crate) issues: fn(&str) -> bool,
+}
+
+impl Dispatch {
+    pub(crate) fn new(service: Router, wrong: Wrong) -> Self {
+        Self { service, wrong: Some(wrong) }
+    }
+
+    /// One that nothing is ever wrong with.
+    pub(crate) fn faithful(service: Router) -> Self {
+        Self { service, wrong: None }
+    }
+
+    pub(crate) async fn step(&self, mut request: Request, ends: Ends) -> Step {
+        request.extensions_mut().insert(ends);
+        let path = request.uri().path();
+        let Some(wrong) = &self.wrong else {
+            return Step::Answer(answered(&self.service, request).await);
+        };
+        if control::serves(path) {
+            return Step::Answer(answered(&wrong.control, request).await);
+        }
+        if path.starts_with(control::PREFIX) {
+            return Step::Answer(answered(&self.service, request).await);
+        }
+        let is_for_token = request.method() == Method::POST && (wrong.paths.issues)(path);
+        let spared = (wrong.paths.spares)(path);
+        let faults = if spared { Faults::NONE } else { wrong.switch.for_request(is_for_token) };
+        let (request, open) = wrong.journal.begin(request, ends.peer, faults);
+        let step = self.under(faults, request, wrong).await;
+        match &step {
+            Step::Answer(response) | Step::Deliver(response, _) => {
+                open.ended(Ended::Answered, Some(response.status().as_u16()));
+            }
+            Step::Close => open.ended(Ended::Closed, None),
+            Step::Reset => open.ended(Ended::Reset, None),
+        }
+        step
+    }
+
+    async fn under(&self, faults: Faults, mut request: Request, wrong: &Wrong) -> Step {
+        if faults == Faults::NONE {
+            return Step::Answer(answered(&self.service, request).await);
+        }
+        request.extensions_mut().insert(faults);
+        match faults.moment {
+            Some(Moment::Stall) => {
+                // What it was asked is read all the same, though only for the log.
+                let _ = axum::body::to_bytes(request.into_body(), MAX_REQUEST).await;
+                return core::future::pending().await;
+            }
+            Some(Moment::StallThenError) => tokio::time::sleep(OVERLOADED).await,
+            Some(Moment::Late) => tokio::time::sleep(LATE).await,
+            Some(
+                Moment::CloseBeforeRequest
+                | Moment::ResetBeforeRequest
+                | Moment::CloseAfterRequest
+                | Moment::ResetAfterRequest,
+            )
+            | None => {}
+        }
+        let response = self.answer(request, &wrong.elsewhere, faults).await;
+        match (faults.moment, faults.delivery) {
+            (Some(Moment::CloseAfterRequest | Moment::CloseBeforeRequest), _) => Step::Close,
+            (Some(Moment::ResetAfterRequest | Moment::ResetBeforeRequest), _) => Step::Reset,
+            (Some(Moment::Stall | Moment::StallThenError | Moment::Late) | None, None) => {
+                Step::Answer(response)
+            }
+            (Some(Moment::Stall | Moment::StallThenError | Moment::Late) | None, Some(delivery)) => {
+                Step::Deliver(response, delivery)
+            }
+        }
+    }
+
+    /// The answer, as wrong as it should be. What stands in place of the service's own keeps the request
+    /// from it.
+    async fn answer(&self, request: Request, elsewhere: &str, faults: Faults) -> Response {
+        let (head, body) = request.into_parts();
+        let Ok(asked) = axum::body::to_bytes(body, MAX_REQUEST).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        let instead = faults.status.and_then(|status| status::instead(status, &head, &asked, elsewhere));
+        let response = match instead {
+            Some(response) => response,
+            None if faults.moment == Some(Moment::StallThenError) => internal(),
+            None => {
+                let request = Request::from_parts(head, Body::from(asked.clone()));
+                answered(&self.service, request).await
+            }
+        };
+        let mut response = altered(response, faults, &asked).await;
+        // It is of the body as it was; how long it is now is for those to say who send it.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        status::stamped(response, faults)
+    }
+}
+
+async fn answered(service: &Router, request: Request) -> Response {
+    match service.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+async fn altered(response: Response, faults: Faults, asked: &Bytes) -> Response {
+    let Some(fault) = faults.content else { return response };
+    let (mut head, body) = response.into_parts();
+    // The service's own answers are short, and in memory.
+    let body = axum::body::to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
+    let body = content::altered(fault, &body, asked, &mut head.headers);
+    Response::from_parts(head, Body::from(body))
+}

@@ -1,0 +1,236 @@
+//! What a server can do wrong, by name: the ways the field has seen, and worse.
+//!
+//! How they combine and when they hold stands at [`Faults`]. How slow the service itself is, and how many
+//! at once are too many for it, is no fault: see `load`. What stands in place of its answer keeps a
+//! request from it, and costs it nothing.
+
+use core::fmt;
+use core::str::FromStr;
+use std::io;
+
+use serde::{Serialize, Serializer};
+
+use catalogue::{CATALOGUE, Kind};
+
+mod catalogue;
+pub(crate) mod content;
+mod gzip;
+pub(crate) mod status;
+pub(crate) mod switch;
+
+pub use catalogue::Faults;
+pub(crate) use catalogue::{
+    Accepted, Content, Date, Delivery, Door, ExpiresIn, Flaw, Handshake, Moment, Oauth, RetryAfter, Status,
+    Token, TokenType,
+};
+
+/// One thing a server can do wrong. Has a name, which is stable, and a description; both are what
+/// `server-stub --list-faults` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault(Kind);
+
+impl Fault {
+    /// Every fault there is, in the order of the places where they are met.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CATALOGUE.iter().map(|(fault, ..)| *fault)
+    }
+
+    /// Its name, such as `status-503`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// What the server does, in one line.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// Whether it is one of what a token service says when it is asked for a token. Others cannot have it.
+    #[must_use]
+    pub fn is_of_tokens(self) -> bool {
+        matches!(self.0, Kind::Oauth(_) | Kind::Token(_) | Kind::ExpiresIn(_) | Kind::TokenType(_))
+    }
+
+    fn entry(self) -> (&'static str, &'static str) {
+        let entry = CATALOGUE.iter().find(|(fault, ..)| *fault == self);
+        entry.map_or(("", ""), |(_, name, description)| (name, description))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(name: &str) -> Result<Self, FaultError> {
+        let entry = CATALOGUE.iter().find(|(_, known, _)| *known == name);
+        entry.map(|(fault, ..)| *fault).ok_or_else(|| FaultError::Unknown(name.to_owned()))
+    }
+}
+
+/// Why faults cannot be had.
+#[derive(Debug)]
+pub enum FaultError {
+    /// There is no fault of that name.
+    Unknown(String),
+    /// Both are met at the same place.
+    Contradiction(Fault, Fault),
+    /// It is one of TLS, which the server does not speak.
+    NeedsTls(Fault),
+    /// It is one of tokens, which the server does not issue.
+    NeedsTokens(Fault),
+    /// Whoever is refused at the door is not counted.
+    Uncounted(Fault),
+    /// Somebody else has taken the server's address meanwhile; it can be tried again.
+    Door(io::Error),
+}
+
+impl fmt::Display for FaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => {
+                write!(f, "there is no fault '{name}'; ")?;
+                match near(name).as_slice() {
+                    [] => write!(f, "server-stub --list-faults names all {}", CATALOGUE.len()),
+                    near => write!(f, "near it: {}", near.join(", ")),
+                }
+            }
+            Self::Contradiction(one, other) => {
+                write!(f, "{one} and {other} contradict each other; choose one of them")
+            }
+            Self::NeedsTls(fault) => write!(f, "{fault} is a fault of TLS; start the stub without --plain"),
+            Self::NeedsTokens(fault) => {
+                write!(
+                    f,
+                    "{fault} is a fault of the tokens that the token service issues; give it to that one"
+                )
+            }
+            Self::Uncounted(fault) => {
+                write!(f, "{fault} cannot be had for a number of connections; set it and take it back")
+            }
+            Self::Door(error) => write!(f, "the server's address cannot be listened on: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for FaultError {}
+
+/// The names that have the most of their beginning in common with `name`, if that is something.
+fn near(name: &str) -> Vec<&'static str> {
+    let common = |known: &str| known.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+    let most = CATALOGUE.iter().map(|(_, known, _)| common(known)).max().unwrap_or_default();
+    let nearest = |known: &&str| most > 0 && common(known) == most;
+    CATALOGUE.iter().map(|(_, known, _)| *known).filter(nearest).collect()
+}
+
+impl Faults {
+    /// These faults together.
+    ///
+    /// # Errors
+    /// [`FaultError::Contradiction`].
+    pub fn of(faults: &[Fault]) -> Result<Self, FaultError> {
+        let mut all = Self::NONE;
+        for fault in faults {
+            all.insert(*fault).map_err(|there| FaultError::Contradiction(there, *fault))?;
+        }
+        Ok(all)
+    }
+
+    /// Whether what is wrong is wrong before a request is read.
+    pub(crate) fn is_before_requests(&self) -> bool {
+        self.accepted.is_some()
+            || self.handshake.is_some()
+            || self.certificate.is_some()
+            || self.moment.is_some_and(Moment::is_before_requests)
+    }
+
+    /// The first fault that is one of TLS.
+    pub(crate) fn of_tls(&self) -> Option<Fault> {
+        let handshake = self.handshake.map(|fault| Fault(Kind::Handshake(fault)));
+        handshake.or(self.certificate.map(|flaw| Fault(Kind::Flaw(flaw))))
+    }
+
+    /// The first fault that is one of tokens.
+    pub(crate) fn of_tokens(&self) -> Option<Fault> {
+        self.iter().find(|fault| fault.is_of_tokens())
+    }
+
+    /// Whether only who asks for a token meets one of them.
+    pub(crate) fn are_of_tokens(&self) -> bool {
+        self.iter().all(Fault::is_of_tokens)
+    }
+
+    /// The fault of the door.
+    pub(crate) fn of_the_door(&self) -> Option<Fault> {
+        self.door.map(|fault| Fault(Kind::Door(fault)))
+    }
+}
+
+impl FromStr for Faults {
+    type Err = FaultError;
+
+    /// Names with commas between them; nothing at all is no fault.
+    fn from_str(names: &str) -> Result<Self, FaultError> {
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        Self::of(&names.map(str::parse).collect::<Result<Vec<Fault>, _>>()?)
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.iter().enumerate() {
+            write!(f, "{}{fault}", if n == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Faults {
+    /// A list of names.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Fault::name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_found_by_its_name_and_no_name_is_taken_twice() {
+        for (n, fault) in Fault::all().enumerate() {
+            assert_eq!(fault.name().parse::<Fault>().ok(), Some(fault));
+            assert!(!fault.description().is_empty(), "{fault}");
+            let kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            assert!(fault.name().bytes().all(kebab), "{fault}");
+            assert!(Fault::all().skip(n + 1).all(|other| other.name() != fault.name()), "{fault} twice");
+        }
+        assert!(Fault::all().count() >= 40);
+    }
+
+    #[test]
+    fn faults_of_different_places_combine_and_come_back_by_name() {
+        let faults: Faults = "body-slow, status-503,retry-after-60".parse().expect("they combine");
+        assert_eq!(faults.to_string(), "status-503,retry-after-60,body-slow");
+        assert_eq!(faults.to_string().parse::<Faults>().expect("the same"), faults);
+        assert_eq!("".parse::<Faults>().expect("none"), Faults::NONE);
+        assert!("stall,stall".parse::<Faults>().is_ok(), "the same twice is no contradiction");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_told_by_name() {
+        let told = |names: &str| names.parse::<Faults>().expect_err("refused").to_string();
+        assert_eq!(
+            told("status-500,status-503"),
+            "status-500 and status-503 contradict each other; choose one of them"
+        );
+        assert!(told("refusd").ends_with("near it: refused"), "{}", told("refusd"));
+        assert!(told("xyz").ends_with(&format!("names all {}", Fault::all().count())), "{}", told("xyz"));
+    }
+}

@@ -1,0 +1,208 @@
+//! The stub's own thread: a door that can be shut and opened, and the connections through it.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::sync::mpsc as blocking;
+use std::thread::JoinHandle;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::connection::{self, Site};
+use super::ends::Ends;
+use super::faults;
+use super::faults::switch::{Done, Settle};
+use door::{Door, State};
+
+mod door;
+
+/// How long to wait when the system has no descriptors left for another connection.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Room for JSON nested as deeply as the service takes it, in a build without optimisation.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// The running thread. Dropping it closes everything and waits for the thread's end.
+pub(crate) struct Listening {
+    addr: SocketAddr,
+    control: Option<SocketAddr>,
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread can be told to do.
+pub(crate) enum Order {
+    GoDown(blocking::Sender<()>),
+    ComeBack(blocking::Sender<io::Result<()>>),
+    /// Faults have changed: bring the door up to date.
+    Settle(Done),
+}
+
+/// A way to give orders, and what they come out of.
+pub(crate) fn orders() -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<Order>) {
+    mpsc::unbounded_channel()
+}
+
+/// Has the door follow the faults. Holds the orders weakly, since the thread that serves holds this, and
+/// ends when nobody can give it orders.
+pub(crate) fn settle(orders: &mpsc::UnboundedSender<Order>) -> Settle {
+    let orders = orders.downgrade();
+    Box::new(move |done| {
+        if let Some(orders) = orders.upgrade() {
+            // Dropped with the order if nobody takes it, which tells whoever waits.
+            let _ = orders.send(Order::Settle(done));
+        }
+    })
+}
+
+impl Listening {
+    /// Binds `listen`, and `control` in plain HTTP, from a thread of its own. It serves the site that it
+    /// is sent; if there will be none it ends. An error names the address.
+    pub(crate) fn start(
+        listen: SocketAddr,
+        control: Option<SocketAddr>,
+        door: Option<faults::Door>,
+        orders: mpsc::UnboundedSender<Order>,
+        incoming: mpsc::UnboundedReceiver<Order>,
+    ) -> Result<(Self, oneshot::Sender<Site>), (SocketAddr, io::Error)> {
+        let failed = |error| (listen, error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let (bound, binding) = blocking::channel();
+        let (serve, site) = oneshot::channel();
+        let builder = std::thread::Builder::new().name("server-stub".into()).stack_size(STACK_BYTES);
+        let thread = builder.spawn(move || {
+            runtime.block_on(async {
+                match bind(listen, control, door).await {
+                    Ok((door, control)) => {
+                        let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
+                        // Nobody waiting means nobody to serve: then no site comes either.
+                        let _ = bound.send(Ok((door.addr(), control_addr)));
+                        if let Ok(site) = site.await {
+                            serve_site(door, control, &site, incoming).await;
+                        }
+                    }
+                    Err(error) => drop(bound.send(Err(error))),
+                }
+            });
+        });
+        let thread = thread.map_err(failed)?;
+        let (addr, control) = binding.recv().map_err(|_| failed(ended()))??;
+        Ok((Self { addr, control, orders: Some(orders), thread: Some(thread) }, serve))
+    }
+
+    /// Where it listens, or listened.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where faults can be changed whatever they are.
+    pub(crate) fn control(&self) -> Option<SocketAddr> {
+        self.control
+    }
+
+    /// Closes the listener and every connection, and returns when that is done.
+    pub(crate) fn go_down(&self) {
+        let (done, waiting) = blocking::channel();
+        if self.order(Order::GoDown(done)) {
+            // An error says that the thread has ended: then nothing is open either.
+            let _ = waiting.recv();
+        }
+    }
+
+    /// Listens again on the same address.
+    pub(crate) fn come_back(&self) -> io::Result<()> {
+        let (done, waiting) = blocking::channel();
+        if self.order(Order::ComeBack(done)) { waiting.recv().map_err(|_| ended())? } else { Err(ended()) }
+    }
+
+    fn order(&self, order: Order) -> bool {
+        self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported on stderr already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn ended() -> io::Error {
+    io::Error::other("the stub's thread has ended")
+}
+
+async fn bind(
+    listen: SocketAddr,
+    control: Option<SocketAddr>,
+    fault: Option<faults::Door>,
+) -> Result<(Door, Option<TcpListener>), (SocketAddr, io::Error)> {
+    let mut door = Door::open(listen).map_err(|error| (listen, error))?;
+    door.become_as(State::under(fault)).await.map_err(|error| (listen, error))?;
+    let control = match control {
+        Some(addr) => Some(door::bind(addr).map_err(|error| (addr, error))?),
+        None => None,
+    };
+    Ok((door, control))
+}
+
+fn wanted(down: bool, site: &Site) -> State {
+    if down { State::Shut } else { State::under(site.switch.now().door) }
+}
+
+async fn serve_site(
+    mut door: Door,
+    control: Option<TcpListener>,
+    site: &Site,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let (addr, mut down) = (door.addr(), false);
+    let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                None => break,
+                Some(Order::GoDown(done)) => {
+                    down = true;
+                    // Shutting never fails.
+                    let _ = door.become_as(State::Shut).await;
+                    connections.shutdown().await;
+                    let _ = done.send(());
+                }
+                Some(Order::ComeBack(done)) => {
+                    let opened = door.become_as(wanted(false, site)).await;
+                    down &= opened.is_err();
+                    let _ = done.send(opened);
+                }
+                Some(Order::Settle(done)) => done(door.become_as(wanted(down, site)).await),
+            },
+            (stream, peer) = accept(door.listener()) => {
+                connections.spawn(connection::serve(stream, Ends { peer, local: addr }, site.clone()));
+            }
+            (stream, peer) = accept(control.as_ref()) => {
+                if let Some(local) = control_addr {
+                    let control = site.control.clone();
+                    connections.spawn(connection::serve_plainly(stream, Ends { peer, local }, control));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(door);
+    connections.shutdown().await;
+}
+
+async fn accept(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
+    let Some(listener) = listener else { return core::future::pending().await };
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(_) => tokio::time::sleep(BREATH).await,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! One address with a service behind it: what every service of the stub has, whatever it answers.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::secrets;
+use connection::Site;
+use control::{Adjustable, Admin, Control};
+use dispatch::{Dispatch, Paths, Wrong};
+use error::StartError;
+use faults::switch::{Can, Switch};
+use faults::{FaultError, Faults};
+use journal::Journal;
+use listening::Listening;
+use pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
+
+pub(crate) mod answer;
+pub(crate) mod common;
+mod connection;
+pub(crate) mod control;
+pub(crate) mod directory;
+mod dispatch;
+pub(crate) mod ends;
+pub(crate) mod error;
+pub(crate) mod faults;
+pub(crate) mod journal;
+mod listening;
+pub(crate) mod pki;
+
+/// How to start a server.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who vouches for it. None: plain HTTP.
+    pub authority: Option<CertificateAuthority>,
+    /// Further names (DNS names or IP addresses) the certificate is good for. `localhost`,
+    /// 127.0.0.1, ::1 and the address listened on always are.
+    pub names: Vec<String>,
+    /// What is wrong with the server from the start.
+    pub faults: Faults,
+    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and for the log
+    /// (`/__stub/log`).
+    pub control: Option<SocketAddr>,
+    /// Where redirects to another host point: a URL without a path.
+    pub redirect_to: String,
+    /// What opens `/__stub/*`. None: a random one.
+    pub admin_token: Option<String>,
+}
+
+impl Default for ServerOptions {
+    /// Plain HTTP on a free port of 127.0.0.1, no fault.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            authority: None,
+            names: Vec::new(),
+            faults: Faults::NONE,
+            control: None,
+            redirect_to: "https://elsewhere.invalid".to_owned(),
+            admin_token: None,
+        }
+    }
+}
+
+/// What the service behind an address is, as far as its server must know.
+pub(crate) struct About {
+    /// Paths that are answered rightly whatever is wrong, besides the stub's own.
+    pub(crate) spares: fn(&str) -> bool,
+    /// Paths where tokens are issued. None: nowhere.
+    pub(crate) issues: Option<fn(&str) -> bool>,
+    /// The key of its certificate. None: a new one.
+    pub(crate) key: Option<ServerKey>,
+    /// How slow it is. None: that cannot be chosen.
+    pub(crate) model: Option<Arc<dyn Adjustable>>,
+}
+
+impl About {
+    /// Nothing about it is special.
+    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None, model: None };
+}
+
+/// A server that runs, with a service of whatever kind behind it. Stops when dropped.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use server_stub::{Server, ServerOptions};
+/// let service = Router::new().route("/v1/health", get(|| async { "ok" }));
+/// let server = Server::start(ServerOptions::default(), service)?;
+/// server.set_faults("status-503".parse()?)?; // and so does every request from now on
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub struct Server {
+    listening: Listening,
+    switch: Arc<Switch>,
+    identity: Option<Arc<Identity>>,
+    admin: Admin,
+    url: String,
+    journal: Arc<Journal>,
+}
+
+/// A server that has its address, so that the service can know it, and serves nothing yet: whoever
+/// connects waits.
+pub(crate) struct Bound {
+    server: Server,
+    serve: tokio::sync::oneshot::Sender<Site>,
+    paths: Paths,
+    model: Option<Arc<dyn Adjustable>>,
+    redirect_to: String,
+}
+
+impl Bound {
+    pub(crate) fn new(options: ServerOptions, about: About) -> Result<Self, StartError> {
+        let ServerOptions { listen, authority, names, faults, control, redirect_to, admin_token } = options;
+        let identity = match authority {
+            Some(authority) => {
+                let key = about.key.map_or_else(ServerKey::new, Ok)?;
+                let names = subject_names(listen.ip(), &names)?;
+                Some(Arc::new(Identity::new(authority, key, names)?))
+            }
+            None => None,
+        };
+        let can = Can { speak_tls: identity.is_some(), issue_tokens: about.issues.is_some() };
+        let (orders, incoming) = listening::orders();
+        let switch = Arc::new(Switch::new(faults, listening::settle(&orders), can));
+        switch.check(faults).map_err(StartError::Fault)?;
+        let (listening, serve) = Listening::start(listen, control, faults.door, orders, incoming)
+            .map_err(|(addr, error)| StartError::Listen(addr, error))?;
+        let url = url(identity.is_some(), listening.addr(), &names);
+        let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
+        let server = Server { listening, switch, identity, admin, url, journal: Arc::default() };
+        let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
+        Ok(Self { server, serve, paths, model: about.model, redirect_to })
+    }
+
+    pub(crate) fn admin(&self) -> &Admin {
+        &self.server.admin
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    pub(crate) fn ca_pem(&self) -> Option<&str> {
+        self.server.ca_pem()
+    }
+
+    /// Serves.
+    pub(crate) fn serve(self, service: Router) -> Server {
+        let Self { server, serve, paths, model, redirect_to } = self;
+        let switch = Arc::clone(&server.switch);
+        let journal = Arc::clone(&server.journal);
+        let control = Arc::new(Control { switch, model, journal, admin: server.admin.clone() });
+        let control = control::routes(control);
+        let wrong = Wrong {
+            switch: Arc::clone(&server.switch),
+            journal: Arc::clone(&server.journal),
+            control: control.clone(),
+            paths,
+            elsewhere: redirect_to.trim_end_matches('/').into(),
+        };
+        let site = Site {
+            tls: server.identity.clone(),
+            dispatch: Dispatch::new(service, wrong),
+            switch: Arc::clone(&server.switch),
+            journal: Arc::clone(&server.journal),
+            control: Dispatch::faithful(control),
+        };
+        // An error says that its thread has ended, as whoever connects will find.
+        let _ = serve.send(site);
+        server
+    }
+}
+
+impl Server {
+    /// Starts a server on a thread of its own and returns when it listens. Needs no async runtime and
+    /// minds none. The paths below `/__stub/` are the server's own.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(options: ServerOptions, service: Router) -> Result<Self, StartError> {
+        Ok(Bound::new(options, About::NONE)?.serve(service))
+    }
+
+    /// Where clients find it, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address it listens on, or did before [`Server::go_down`].
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listening.addr()
+    }
+
+    /// The certificate authority to trust, in PEM. None: plain HTTP.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.authority().pem())
+    }
+
+    /// Who vouches for it, for further servers. None: plain HTTP.
+    #[must_use]
+    pub fn authority(&self) -> Option<CertificateAuthority> {
+        self.identity.as_ref().map(|identity| identity.authority().clone())
+    }
+
+    /// The pin of the server's key as curl's `--pinnedpubkey` takes it: `sha256//` and the Base64 of the
+    /// SHA-256 over its SubjectPublicKeyInfo. None: plain HTTP.
+    #[must_use]
+    pub fn spki_pin(&self) -> Option<String> {
+        self.identity.as_ref().map(|identity| identity.pin())
+    }
+
+    /// Gives the server a new certificate over the key it has, as a renewal does. Connections that are
+    /// open keep the old one. Does nothing without TLS.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: none could be made.
+    pub fn renew_certificate(&self) -> Result<(), StartError> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.renew()).map_err(StartError::from)
+    }
+
+    /// Gives the server a new key and a certificate over it; [`Server::spki_pin`] changes. Does nothing
+    /// without TLS.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]: none could be made.
+    pub fn replace_key(&self) -> Result<(), StartError> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.replace_key()).map_err(StartError::from)
+    }
+
+    /// What opens `/__stub/*`.
+    #[must_use]
+    pub fn admin_token(&self) -> &str {
+        &self.admin.0
+    }
+
+    /// The server is gone: listener and open connections are closed, connecting is refused. Returns
+    /// when that is so. What the service knows is kept.
+    pub fn go_down(&self) {
+        self.listening.go_down();
+    }
+
+    /// The server is back, on the same address. Does nothing when it was not down.
+    ///
+    /// # Errors
+    /// Somebody else has taken the address meanwhile; it can be tried again.
+    pub fn come_back(&self) -> io::Result<()> {
+        self.listening.come_back()
+    }
+
+    /// The server has these faults from now on, and no others; what they are and when they hold stands
+    /// in [`Faults`]. Returns when the door is so.
+    ///
+    /// # Errors
+    /// The server cannot have them, and has those it had.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
+        self.switch.set(faults, None)
+    }
+
+    /// The server has these faults for the next `count` connections, if one of them is met before a
+    /// request is read, else for the next `count` requests; and then none.
+    ///
+    /// # Errors
+    /// As [`Server::set_faults`]; and a fault of the door, where nobody is counted.
+    pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
+        self.switch.set(faults, Some(count))
+    }
+
+    /// The faults that the server has now.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.switch.now()
+    }
+
+    /// Where faults are switched by HTTP whatever becomes of [`Server::url`]; see
+    /// [`ServerOptions::control`].
+    #[must_use]
+    pub fn control_url(&self) -> Option<String> {
+        self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
+    }
+
+    /// What the server was asked lately and what became of it, without the secrets: the object that
+    /// `GET /__stub/log?since=…` shows, with the last 500 requests that are over, of these those after the
+    /// one whose `id` is `since` (0: all), and those that are under way.
+    #[must_use]
+    pub fn log(&self, since: u64) -> serde_json::Value {
+        self.journal.told(since)
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+}
+
+fn subject_names(listen: IpAddr, names: &[String]) -> Result<Vec<SubjectName>, PkiError> {
+    let mut all = vec![
+        SubjectName::parse("localhost")?,
+        SubjectName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        SubjectName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+    ];
+    if !listen.is_unspecified() {
+        all.push(SubjectName::from(listen));
+    }
+    for name in names {
+        all.push(SubjectName::parse(name)?);
+    }
+    let mut distinct: Vec<SubjectName> = Vec::new();
+    for name in all {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    Ok(distinct)
+}
+
+/// A server on every address is best found by the first name it was given.
+fn url(tls: bool, addr: SocketAddr, names: &[String]) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let host = match (addr.ip(), names.first()) {
+        (ip, Some(name)) if ip.is_unspecified() => match name.parse::<Ipv6Addr>() {
+            Ok(ip) => format!("[{ip}]"),
+            Err(_) => name.clone(),
+        },
+        (ip, None) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        (IpAddr::V4(ip), _) => ip.to_string(),
+        (IpAddr::V6(ip), _) => format!("[{ip}]"),
+    };
+    format!("{scheme}://{host}:{}", addr.port())
+}
