@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use jarvis_node::host::config::{Config, Face, Led, Via};
+use jarvis_node::config::{Config, Face, Led, Via};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::{Answer, Outcome};
-use jarvis_node::host::auth_client::AuthClient;
-use jarvis_node::host::fuzzing::{Answered, conclude};
-use jarvis_node::wire::reasons;
+use node_core::answer::Answer;
+use node_core::outcome::Outcome;
+use jarvis_node::auth::AuthClient;
+use jarvis_node::fuzzing::{Answered, conclude};
+use node_core::wire::reasons;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::Answer;
-use jarvis_node::host::auth_client::AuthClient;
+use node_core::answer::Answer;
+use jarvis_node::auth::AuthClient;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

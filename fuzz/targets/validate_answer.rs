@@ -3,10 +3,12 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::{Answer, Jitter, RETRY_CAP, exponential};
-use jarvis_node::host::auth_client::AuthClient;
-use jarvis_node::host::fuzzing::{Answered, conclude};
-use jarvis_node::text::Text;
+use node_core::answer::Answer;
+use node_core::jitter::{Jitter, RETRY_CAP};
+use node_core::agent::exponential;
+use jarvis_node::auth::AuthClient;
+use jarvis_node::fuzzing::{Answered, conclude};
+use node_core::text::Text;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

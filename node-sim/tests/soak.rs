@@ -4,8 +4,10 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Jitter, Outcome, TroubleKind};
-use jarvis_node::time::millis;
+use node_core::jitter::Jitter;
+use node_core::outcome::Outcome;
+use node_core::trouble::TroubleKind;
+use node_core::time::millis;
 use node_sim::scenarios::broken_rule;
 use node_sim::span::Span;
 use node_sim::world::{Clock, Fault, FilesChange, Happening, History, ServerChange, What, World, Wrong};

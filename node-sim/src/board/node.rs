@@ -14,14 +14,17 @@ use std::sync::Arc;
 use std::thread;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use jarvis_node::agent::{Answer, Exit, Report};
-use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::config::Led;
-use jarvis_node::host::credential_store::Locked;
-use jarvis_node::host::inbox::{self, Message, Sender};
-use jarvis_node::host::run::{Node, Notice};
-use jarvis_node::host::setup::Reader;
-use jarvis_node::lamp::Lamp;
+use node_core::answer::Answer;
+use node_core::agent::{Exit, Report};
+use jarvis_node::files::credential::{Credential, NodeKey};
+use node_core::credential::NodeId;
+use jarvis_node::config::Led;
+use jarvis_node::files::credential_store::Locked;
+use jarvis_node::daemon::inbox;
+use jarvis_node::daemon::inbox::{Message, Sender};
+use jarvis_node::daemon::run_loop::{Node, Notice};
+use jarvis_node::setup::Reader;
+use node_core::lamp::Lamp;
 use lexopt::prelude::*;
 
 use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};

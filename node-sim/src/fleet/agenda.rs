@@ -214,8 +214,8 @@ mod tests {
     use core::time::Duration;
     use std::collections::BinaryHeap;
 
-    use jarvis_node::agent::Jitter;
-    use jarvis_node::time::millis;
+    use node_core::jitter::Jitter;
+    use node_core::time::millis;
 
     use super::*;
 

@@ -6,13 +6,15 @@ use core::time::Duration;
 use std::panic::resume_unwind;
 use std::thread;
 
-use jarvis_node::agent::{
-    Action, Agent, Answer, Claim, Event, Household, Jitter, OVERWHELMED, Outcome, Pacing, Remembered,
-    Settings, Setup, Trouble, TroubleKind, Verdict,
-};
-use jarvis_node::credential::NodeId;
-use jarvis_node::text::Text;
-use jarvis_node::time::{Instant, Now, UnixTime, millis};
+use node_core::agent::{Action, Agent, Claim, Event, OVERWHELMED, Pacing, Remembered, Settings, Setup, Verdict};
+use node_core::answer::Answer;
+use node_core::household::Household;
+use node_core::jitter::Jitter;
+use node_core::outcome::Outcome;
+use node_core::trouble::{Trouble, TroubleKind};
+use node_core::credential::NodeId;
+use node_core::text::Text;
+use node_core::time::{Instant, Now, UnixTime, millis};
 
 use super::agenda::{Agenda, Call, Item, Status, Turn};
 use super::server::Server;

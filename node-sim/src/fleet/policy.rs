@@ -2,9 +2,8 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{
-    Backoff, FIRST_RETRY, Failure, Jitter, Knocked, Pacing, Pause, RETRY_CAP, exponential,
-};
+use node_core::agent::{Backoff, FIRST_RETRY, Failure, Knocked, Pacing, Pause, exponential};
+use node_core::jitter::{Jitter, RETRY_CAP};
 
 use super::{Plan, Tally, nodes};
 

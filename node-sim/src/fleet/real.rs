@@ -9,14 +9,19 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use jarvis_node::agent::{Action, Agent, Answer, Claim, Event, Jitter, Outcome, Settings, Setup, Step};
-use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::auth_client::AuthClient;
-use jarvis_node::host::config::Via;
-use jarvis_node::host::setup::{Asker, Reader};
-use jarvis_node::host::{clock, credential_store};
-use jarvis_node::text::Text;
-use jarvis_node::time::{Instant, millis};
+use node_core::agent::{Action, Agent, Claim, Event, Settings, Setup, Step};
+use node_core::answer::Answer;
+use node_core::jitter::Jitter;
+use node_core::outcome::Outcome;
+use jarvis_node::files::credential::{Credential, NodeKey};
+use node_core::credential::NodeId;
+use jarvis_node::auth::AuthClient;
+use jarvis_node::config::Via;
+use jarvis_node::setup::{Asker, Reader};
+use jarvis_node::clock;
+use jarvis_node::files::credential_store;
+use node_core::text::Text;
+use node_core::time::{Instant, millis};
 use serde_json::Value as Json;
 
 use super::{Plan, Tally};

@@ -3,7 +3,10 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{ANSWER_OVERDUE, Outcome, REJECTED_RETRY, RETRY_CAP, Settings, TroubleKind};
+use node_core::agent::{ANSWER_OVERDUE, REJECTED_RETRY, Settings};
+use node_core::outcome::Outcome;
+use node_core::jitter::RETRY_CAP;
+use node_core::trouble::TroubleKind;
 
 use super::expectation::Failure;
 use crate::world::{Board, Entry, Happening, History, Said, What};

@@ -4,8 +4,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use jarvis_node::agent::{Answer, Exit, Outcome, Settings, TroubleKind};
-use jarvis_node::time::{Instant, UnixTime, millis};
+use node_core::answer::Answer;
+use node_core::agent::{Exit, Settings};
+use node_core::outcome::Outcome;
+use node_core::trouble::TroubleKind;
+use node_core::time::{Instant, UnixTime, millis};
 
 use super::Happening;
 use super::pin::Sight;

@@ -4,12 +4,15 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Answer, Jitter, OVERWHELMED, Trouble, TroubleKind};
-use jarvis_node::credential::NodeId;
-use jarvis_node::host::auth_client::Delivered;
-use jarvis_node::text::Text;
-use jarvis_node::time::{UnixTime, millis};
-use jarvis_node::wire::ValidateResponse;
+use node_core::answer::Answer;
+use node_core::jitter::Jitter;
+use node_core::agent::OVERWHELMED;
+use node_core::trouble::{Trouble, TroubleKind};
+use node_core::credential::NodeId;
+use jarvis_node::auth::Delivered;
+use node_core::text::Text;
+use node_core::time::{UnixTime, millis};
+use node_core::wire::ValidateResponse;
 use serde::Deserialize;
 
 use super::board::{Board, Files, Via};

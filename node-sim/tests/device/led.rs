@@ -7,11 +7,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use jarvis_node::host::config::Led;
-use jarvis_node::host::inbox::{self, Message, Sender};
-use jarvis_node::host::run::{Node, Notice};
-use jarvis_node::host::setup::Reader;
-use jarvis_node::lamp::Lamp;
+use jarvis_node::config::Led;
+use jarvis_node::daemon::inbox;
+use jarvis_node::daemon::inbox::{Message, Sender};
+use jarvis_node::daemon::run_loop::{Node, Notice};
+use jarvis_node::setup::Reader;
+use node_core::lamp::Lamp;
 
 use super::rig::{PATIENCE, Rig, rude_server};
 

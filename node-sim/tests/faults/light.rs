@@ -7,11 +7,12 @@ use std::thread;
 use std::time::Instant;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use jarvis_node::agent::Outcome;
-use jarvis_node::host::inbox::{self, Message};
-use jarvis_node::host::run::{Node, Notice};
-use jarvis_node::host::setup::Reader;
-use jarvis_node::lamp::Lamp;
+use node_core::outcome::Outcome;
+use jarvis_node::daemon::inbox;
+use jarvis_node::daemon::inbox::Message;
+use jarvis_node::daemon::run_loop::{Node, Notice};
+use jarvis_node::setup::Reader;
+use node_core::lamp::Lamp;
 
 use super::Complaints;
 use super::rig::PATIENCE;

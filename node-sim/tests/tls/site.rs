@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use jarvis_node::host::setup::{Loaded, Reader};
+use jarvis_node::setup::{Loaded, Reader};
 use serde_json::Value;
 
 use super::pki::Identity;
@@ -79,9 +79,9 @@ impl Rig {
 /// One validation in this process; true if it was good, else the trouble's reason.
 pub(super) fn validate(loaded: &Loaded) -> Result<(), String> {
     match loaded.client.validate(&loaded.credential).answer {
-        jarvis_node::agent::Answer::Valid(_) => Ok(()),
-        jarvis_node::agent::Answer::Denied(reason) => Err(reason.to_string()),
-        jarvis_node::agent::Answer::Open => Err("nobody knocked".into()),
-        jarvis_node::agent::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
+        node_core::answer::Answer::Valid(_) => Ok(()),
+        node_core::answer::Answer::Denied(reason) => Err(reason.to_string()),
+        node_core::answer::Answer::Open => Err("nobody knocked".into()),
+        node_core::answer::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
     }
 }
