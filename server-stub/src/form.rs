@@ -1,5 +1,9 @@
 //! Bodies and credentials of `application/x-www-form-urlencoded`.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// The fields of a form, in order.
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -40,19 +44,11 @@ impl From<Form> for Vec<(String, String)> {
 /// Undoes the encoding of a name or a value (URL Standard, section 5.1). None: it is not so encoded, or
 /// not of text.
 pub(crate) fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes().iter();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(*rest.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            other => *other,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    // The library takes a percent sign without two digits for a percent sign.
+    let is_encoded = |rest: &str| rest.len() > 1 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let spaced = text.replace('+', " ");
+    let well_formed = spaced.split('%').skip(1).all(is_encoded);
+    percent_decode_str(&spaced).decode_utf8().ok().filter(|_| well_formed).map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! The auth service: its paths and answers (`http`), how it reads and refuses requests (`fastapi`, on
-//! `python_json`), what it knows (`state`), and how slow it is (`load`).
+//! The auth service: its paths and answers (`http`), how it reads and refuses requests (`fastapi`),
+//! what it knows (`state`), and how slow it is (`load`).
 
 pub(crate) mod fastapi;
 pub(crate) mod http;
 pub(crate) mod load;
-mod python_json;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod state;

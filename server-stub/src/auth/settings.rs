@@ -1,6 +1,5 @@
 //! The settings that the real service takes from its environment.
 
-use core::fmt;
 use std::ffi::OsString;
 
 /// The real service's settings, by the names of its environment variables.
@@ -42,20 +41,13 @@ pub enum TokenAlgorithm {
 }
 
 /// A variable of the environment that cannot be used.
-#[derive(Debug, PartialEq, Eq)]
+// Never the value: two of the variables are secrets.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable} must be {wanted}; unset it to have the default")]
 pub struct SettingsError {
     variable: &'static str,
     wanted: &'static str,
 }
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Never the value: two of the variables are secrets.
-        write!(f, "{} must be {}; unset it to have the default", self.variable, self.wanted)
-    }
-}
-
-impl core::error::Error for SettingsError {}
 
 impl Settings {
     /// Reads the settings through `variable`, usually [`std::env::var_os`].

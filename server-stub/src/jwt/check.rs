@@ -1,7 +1,6 @@
 //! Whether a token is good. Stricter than the published services: what they let pass without `exp`, or
 //! though it is an ID token, is refused here (arp-wire.md, "Inbound validation").
 
-use core::fmt;
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,43 +36,61 @@ impl<'a> Expected<'a> {
 }
 
 /// Why a token is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// It is no token: not three parts of Base64url, or not of JSON objects.
+    #[error("it is no JSON Web Token")]
     Malformed,
     /// It is not signed, or not by an algorithm that may sign. Found out before a key is looked for.
+    #[error("it is not signed by an algorithm that may sign")]
     Algorithm,
     /// Its header demands what is not understood (`crit`, RFC 7515, section 4.1.11).
+    #[error("its header demands what is not understood")]
     Critical,
     /// It does not say by which key it is signed.
+    #[error("it names no key")]
     NoKid,
     /// There is no key of the name it gives.
+    #[error("it names a key that is not known")]
     UnknownKid,
     /// The key of that name is not one for its algorithm.
+    #[error("the key it names is not one for its algorithm")]
     Mismatch,
     /// The signature is not by that key over this token.
+    #[error("its signature is wrong")]
     Signature,
     /// A time in it is no number.
+    #[error("a time in it is no number")]
     Time,
     /// It is not an access token, such as an ID token.
+    #[error("it is not an access token")]
     Type,
     /// It never expires.
+    #[error("it never expires")]
     NoExpiry,
     /// It has expired.
+    #[error("it has expired")]
     Expired,
     /// It is not good yet (`nbf`).
+    #[error("it is not good yet")]
     NotYet,
     /// It is from the future (`iat`).
+    #[error("it was issued in the future")]
     FromTheFuture,
     /// It does not say who issued it.
+    #[error("it names no issuer")]
     NoIssuer,
     /// Somebody else issued it.
+    #[error("its issuer is another")]
     Issuer,
     /// It does not say whom it is for.
+    #[error("it names no audience")]
     NoAudience,
     /// It is for somebody else.
+    #[error("it is for another audience")]
     Audience,
     /// Whom it is about, or its own name, is no string (`sub`, `jti`).
+    #[error("a name in it is no string")]
     Name,
 }
 
@@ -102,33 +119,6 @@ impl Refused {
         }
     }
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "it is no JSON Web Token",
-            Self::Algorithm => "it is not signed by an algorithm that may sign",
-            Self::Critical => "its header demands what is not understood",
-            Self::NoKid => "it names no key",
-            Self::UnknownKid => "it names a key that is not known",
-            Self::Mismatch => "the key it names is not one for its algorithm",
-            Self::Signature => "its signature is wrong",
-            Self::Time => "a time in it is no number",
-            Self::Type => "it is not an access token",
-            Self::NoExpiry => "it never expires",
-            Self::Expired => "it has expired",
-            Self::NotYet => "it is not good yet",
-            Self::FromTheFuture => "it was issued in the future",
-            Self::NoIssuer => "it names no issuer",
-            Self::Issuer => "its issuer is another",
-            Self::NoAudience => "it names no audience",
-            Self::Audience => "it is for another audience",
-            Self::Name => "a name in it is no string",
-        })
-    }
-}
-
-impl core::error::Error for Refused {}
 
 /// A token that has been read, but not checked: it says which key would check it, and nothing else in
 /// it may be believed.

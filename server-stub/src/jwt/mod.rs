@@ -76,16 +76,9 @@ impl FromStr for Algorithm {
 }
 
 /// Why something is no use as a key. Says nothing of what is in it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key is no use: {0}")]
 pub struct KeyError(&'static str);
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the key is no use: {}", self.0)
-    }
-}
-
-impl core::error::Error for KeyError {}
 
 pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -1,6 +1,7 @@
 //! Keys that sign.
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,14 +12,26 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
     RSA_PSS_SHA256, RsaKeyPair,
 };
-use rsa::pkcs8::EncodePrivateKey as _;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::{Algorithm, KeyError, PublicKey, base64url};
 
-/// The least that is taken for safe, and what Keycloak's keys have.
-const RSA_BITS: usize = 2048;
+/// RSA keys of 2048 bits, as Keycloak's are. ring makes none, and to find one takes seconds, so they come
+/// with the source, and anybody can know them: good enough for a server that is made for tests.
+const RSA_TEST_KEYS: [&[u8]; 6] = [
+    include_bytes!("test-keys/rsa-2048-1.pem"),
+    include_bytes!("test-keys/rsa-2048-2.pem"),
+    include_bytes!("test-keys/rsa-2048-3.pem"),
+    include_bytes!("test-keys/rsa-2048-4.pem"),
+    include_bytes!("test-keys/rsa-2048-5.pem"),
+    include_bytes!("test-keys/rsa-2048-6.pem"),
+];
+
+/// The RSA key that is handed out next.
+static NEXT_RSA_KEY: AtomicUsize = AtomicUsize::new(0);
 
 /// A private key with the algorithm it is used by and the name (`kid`) it goes by.
 pub struct SigningKey {
@@ -41,7 +54,8 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new key, named by its thumbprint (RFC 7638). An RSA key takes a moment to find.
+    /// A key, named by its thumbprint (RFC 7638). It is new unless it is an RSA key: of those there are six,
+    /// which are handed out in turn.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -50,10 +64,9 @@ impl SigningKey {
         let failed = |_| KeyError("the system gave no random bytes to make one");
         let pkcs8 = match algorithm {
             Algorithm::Rs256 | Algorithm::Ps256 => {
-                let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS);
-                let key = key.map_err(|_| KeyError("no RSA key was found"))?;
-                let der = key.to_pkcs8_der().map_err(|_| KeyError("it cannot be written down"))?;
-                der.as_bytes().to_vec()
+                let next = NEXT_RSA_KEY.fetch_add(1, Ordering::Relaxed) % RSA_TEST_KEYS.len();
+                let key = PrivatePkcs8KeyDer::from_pem_slice(RSA_TEST_KEYS[next]);
+                key.map_err(|_| KeyError("it is not PEM"))?.secret_pkcs8_der().to_vec()
             }
             Algorithm::Es256 => {
                 let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);

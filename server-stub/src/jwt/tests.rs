@@ -11,7 +11,7 @@ use super::*;
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://sts.test/realms/arp-dev";
 
-/// One of each kind: an RSA key takes long to find.
+/// One of each kind.
 static KEYS: LazyLock<Vec<SigningKey>> =
     LazyLock::new(|| Algorithm::ALL.into_iter().map(|one| SigningKey::new(one).expect("a key")).collect());
 

@@ -111,7 +111,7 @@ fn token(state: &State, order: &Order, faults: Faults) -> String {
     let keys = state.keys();
     let key = keys.newest();
     let header = |algorithm: &str| json!({ "alg": algorithm, "typ": "JWT", "kid": key.kid() });
-    let stranger = || state.stranger(key.algorithm());
+    let stranger = || keys.unpublished().ok();
     match faults.token {
         Some(Token::NotJwt) => new_key(),
         Some(Token::UnknownKid) => stranger().map_or_else(new_key, |key| key.token(&claims)),

@@ -29,9 +29,21 @@ impl Keys {
 
     /// Signs with a new key, and publishes it beside the others. Gives its name.
     pub(super) fn rotate(&mut self) -> Result<String, KeyError> {
-        self.newest = SigningKey::new(self.newest.algorithm())?;
+        self.newest = self.unpublished()?;
         self.published.put_first(self.newest.public().clone());
         Ok(self.newest.kid().to_owned())
+    }
+
+    /// A key that is not published; of RSA keys, which are few, one that was published longest ago if all are.
+    pub(super) fn unpublished(&self) -> Result<SigningKey, KeyError> {
+        let mut key = SigningKey::new(self.newest.algorithm())?;
+        for _ in self.published.kids() {
+            if self.published.find(key.kid()).is_none() {
+                break;
+            }
+            key = SigningKey::new(self.newest.algorithm())?;
+        }
+        Ok(key)
     }
 
     /// Publishes the newest alone.

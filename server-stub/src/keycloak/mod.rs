@@ -4,7 +4,7 @@
 //! *KC* marks what Keycloak's source says and the wire document does not.
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -93,8 +93,6 @@ struct State {
     realm: Mutex<Realm>,
     keys: Mutex<Keys>,
     used: Mutex<Used>,
-    /// A key that is nobody's, for faults.
-    stranger: OnceLock<Option<SigningKey>>,
     audiences: AudienceRule,
     counts: Counts,
 }
@@ -118,11 +116,6 @@ impl State {
 
     fn used(&self) -> MutexGuard<'_, Used> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A key that is published nowhere. None: none could be made.
-    fn stranger(&self, algorithm: Algorithm) -> Option<&SigningKey> {
-        self.stranger.get_or_init(|| SigningKey::new(algorithm).ok()).as_ref()
     }
 
     fn token_endpoint(&self) -> String {
@@ -151,7 +144,6 @@ impl Sts {
             realm: Mutex::new(realm),
             keys: Mutex::new(keys),
             used: Mutex::default(),
-            stranger: OnceLock::new(),
             audiences,
             counts: Counts::default(),
         });

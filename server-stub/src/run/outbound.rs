@@ -1,65 +1,51 @@
 //! Calls from one service to another: HTTP/1.1, over TLS where the URL says so, one connection a call,
 //! no redirects.
 
-use core::fmt;
+use core::error::Error;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::uri::{Authority, Scheme};
+use axum::http::uri::Scheme;
 use axum::http::{HeaderValue, Method, Request, Response, Uri, header};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::server::error::StartError;
 
 /// Calls other services.
 #[derive(Clone)]
-pub(crate) struct Outbound {
-    tls: Arc<ClientConfig>,
-}
+pub(crate) struct Outbound(Client<HttpsConnector<HttpConnector>, Body>);
 
 /// Why a call had no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// The URL cannot be called.
+    #[error("its URL cannot be called")]
     Url,
     /// No connection, or it broke.
+    #[error("{0}")]
     Io(io::Error),
     /// What came is not HTTP, or was cut off, or is too long.
+    #[error("its answer is not one in HTTP")]
     Http,
-    /// It took too long.
+    #[error("it did not answer in time")]
     TimedOut,
 }
 
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url => f.write_str("its URL cannot be called"),
-            Self::Io(error) => write!(f, "{error}"),
-            Self::Http => f.write_str("its answer is not one in HTTP"),
-            Self::TimedOut => f.write_str("it did not answer in time"),
+impl From<legacy::Error> for CallError {
+    fn from(error: legacy::Error) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = error.source();
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return Self::Io(io::Error::new(error.kind(), error.to_string()));
+            }
+            cause = error.source();
         }
-    }
-}
-
-impl core::error::Error for CallError {}
-
-impl From<io::Error> for CallError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<hyper::Error> for CallError {
-    fn from(_: hyper::Error) -> Self {
         Self::Http
     }
 }
@@ -67,7 +53,7 @@ impl From<hyper::Error> for CallError {
 /// Whether [`Outbound`] can call this.
 pub(crate) fn is_url(text: &str) -> bool {
     let parsed = text.parse::<Uri>();
-    parsed.is_ok_and(|uri| site(&uri).is_ok() && uri.query().is_none()) && !text.contains('#')
+    parsed.is_ok_and(|uri| is_callable(&uri) && uri.query().is_none()) && !text.contains('#')
 }
 
 /// A call being put together.
@@ -86,7 +72,7 @@ pub(crate) fn authorize(call: &mut Request<Body>, token: &str) -> Result<(), Cal
 impl Outbound {
     /// Trusts the certificate authorities in these PEM texts, and no others.
     pub(crate) fn new(own: Option<&str>, authorities: &[String]) -> Result<Self, StartError> {
-        let unusable = |error: &dyn fmt::Display| {
+        let unusable = |error: &dyn core::fmt::Display| {
             StartError::Certificate(format!("a certificate authority to trust is no use: {error}"))
         };
         let mut roots = RootCertStore::empty();
@@ -102,7 +88,15 @@ impl Outbound {
             .map_err(|error| unusable(&error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls) })
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
     /// The answer, whose head must be there in time; its body comes as it is produced.
@@ -130,44 +124,17 @@ impl Outbound {
     }
 
     async fn send(&self, call: Request<Body>) -> Result<Response<Body>, CallError> {
-        let (https, authority) = site(call.uri())?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let authority = authority.as_str().to_owned();
-        let stream = TcpStream::connect((host.as_str(), port)).await?;
-        stream.set_nodelay(true)?;
-        if !https {
-            return exchange(stream, &authority, call).await;
+        if !is_callable(call.uri()) {
+            return Err(CallError::Url);
         }
-        let name = ServerName::try_from(host).map_err(|_| CallError::Url)?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?;
-        exchange(stream, &authority, call).await
+        Ok(self.0.request(call).await?.map(Body::new))
     }
 }
 
-/// Whether it is https, and where it is.
-fn site(uri: &Uri) -> Result<(bool, &Authority), CallError> {
-    let https = match uri.scheme() {
-        Some(scheme) if *scheme == Scheme::HTTPS => true,
-        Some(scheme) if *scheme == Scheme::HTTP => false,
-        Some(_) | None => return Err(CallError::Url),
-    };
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-    authority.map(|authority| (https, authority)).ok_or(CallError::Url)
-}
-
-async fn exchange<S>(stream: S, authority: &str, mut call: Request<Body>) -> Result<Response<Body>, CallError>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends when the answer has been read or nobody wants it any more; its errors show in the answer.
-    tokio::spawn(connection);
-    let host = HeaderValue::from_str(authority).map_err(|_| CallError::Url)?;
-    call.headers_mut().insert(header::HOST, host);
-    let path = call.uri().path_and_query().map_or("/", |path| path.as_str());
-    *call.uri_mut() = path.parse().map_err(|_| CallError::Url)?;
-    Ok(sender.send_request(call).await?.map(Body::new))
+/// Whether a URI is http or https, and names nobody's credentials.
+fn is_callable(uri: &Uri) -> bool {
+    let is_web = uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
+    is_web && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
 }
 
 #[cfg(test)]

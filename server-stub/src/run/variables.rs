@@ -1,10 +1,11 @@
 //! Settings from the environment, as the ARP services take them: values are trimmed, and blank is unset.
 
-use core::fmt;
 use std::ffi::OsString;
 
 /// A variable of the environment that cannot be used, or that is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+// Never the value: some of the variables are secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable} must be {wanted}")]
 pub struct VariableError {
     variable: &'static str,
     wanted: &'static str,
@@ -22,15 +23,6 @@ impl VariableError {
         self.variable
     }
 }
-
-impl fmt::Display for VariableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Never the value: some of the variables are secrets.
-        write!(f, "{} must be {}", self.variable, self.wanted)
-    }
-}
-
-impl core::error::Error for VariableError {}
 
 /// Where variables are read.
 pub(crate) struct Variables<F>(pub(crate) F);

@@ -1,6 +1,5 @@
 //! The folder that servers keep between starts: the certificate authority, keys and tokens.
 
-use core::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,41 +14,27 @@ const SERVER_KEY: &str = "server.key";
 const ADMIN_TOKEN: &str = "admin.token";
 
 /// Why a folder could not be used.
-#[derive(Debug)]
-pub struct DirectoryError {
-    path: PathBuf,
-    problem: Problem,
-}
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DirectoryError(Problem);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Problem {
-    Read(io::Error),
-    Write(io::Error),
-    Malformed(String),
+    #[error("cannot read {path}: {1}", path = .0.display())]
+    Read(PathBuf, io::Error),
+    #[error("cannot write {path}: {1}", path = .0.display())]
+    Write(PathBuf, io::Error),
+    #[error("{path} is no use: {1}; delete the folder to have it made anew", path = .0.display())]
+    Malformed(PathBuf, String),
 }
-
-impl fmt::Display for DirectoryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        match &self.problem {
-            Problem::Read(error) => write!(f, "cannot read {path}: {error}"),
-            Problem::Write(error) => write!(f, "cannot write {path}: {error}"),
-            Problem::Malformed(why) => {
-                write!(f, "{path} is no use: {why}; delete the folder to have it made anew")
-            }
-        }
-    }
-}
-
-impl core::error::Error for DirectoryError {}
 
 impl DirectoryError {
     pub(crate) fn malformed(dir: &Path, name: &str, why: impl Into<String>) -> Self {
-        Self { path: dir.join(name), problem: Problem::Malformed(why.into()) }
+        Self(Problem::Malformed(dir.join(name), why.into()))
     }
 
     fn unwritable(path: &Path, error: io::Error) -> Self {
-        Self { path: path.to_owned(), problem: Problem::Write(error) }
+        Self(Problem::Write(path.to_owned(), error))
     }
 }
 
@@ -124,7 +109,7 @@ pub(crate) fn text(dir: &Path, name: &str) -> Result<Option<String>, DirectoryEr
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(DirectoryError { path, problem: Problem::Read(error) }),
+        Err(error) => Err(DirectoryError(Problem::Read(path, error))),
     }
 }
 
@@ -142,18 +127,14 @@ pub(crate) fn line(dir: &Path, name: &str) -> Result<Option<String>, DirectoryEr
 pub(crate) fn pretty(dir: &Path, name: &str, value: &impl Serialize) -> Result<String, DirectoryError> {
     let written = serde_json::to_string_pretty(value).map(|text| text + "\n");
     // A path that is no Unicode cannot stand in JSON.
-    written.map_err(|error| DirectoryError {
-        path: dir.join(name),
-        problem: Problem::Write(io::Error::other(error)),
-    })
+    written.map_err(|error| DirectoryError::unwritable(&dir.join(name), io::Error::other(error)))
 }
 
 /// Replaces a file in one step, so that a node that is reading it sees the old or the new one.
 pub(crate) fn file(dir: &Path, name: &str, secret: Secret, text: &str) -> Result<(), DirectoryError> {
     let path = dir.join(name);
     let half = dir.join(format!("{name}.new"));
-    replace(&path, &half, secret, text)
-        .map_err(|error| DirectoryError { path, problem: Problem::Write(error) })
+    replace(&path, &half, secret, text).map_err(|error| DirectoryError::unwritable(&path, error))
 }
 
 fn replace(path: &Path, half: &Path, secret: Secret, text: &str) -> io::Result<()> {

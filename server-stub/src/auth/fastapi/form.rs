@@ -3,8 +3,8 @@
 //! Recorded: `missing`, `string_type`, `model_attributes_type`. The other kinds are *documented* by
 //! pydantic.
 
+use super::json::JsonValue;
 use super::{Body, Refusal};
-use crate::auth::python_json::Value;
 use crate::server::answer::quoted;
 
 /// What a field could not be, in pydantic's words.
@@ -24,17 +24,15 @@ impl Complaint {
 /// A body being read. Methods give a placeholder for a bad field and note the error;
 /// [`Body::form`] then lets nothing out.
 pub(crate) struct Form<'a> {
-    body: &'a Value,
+    body: &'a JsonValue,
     errors: Vec<String>,
-    /// An error quotes what cannot be written back: the service fails while refusing.
-    unwritable: bool,
 }
 
 impl Body {
     /// Reads the body's fields.
     pub(crate) fn form<T>(&self, read: impl FnOnce(&mut Form<'_>) -> T) -> Result<T, Refusal> {
         let body = match self {
-            Self::Nothing | Self::Json(Value::Null) => {
+            Self::Nothing | Self::Json(JsonValue::Null) => {
                 let missing = Complaint::new("missing", "Field required");
                 return Err(Refusal::Unprocessable(vec![error("\"body\"", &missing, "null")]));
             }
@@ -42,20 +40,14 @@ impl Body {
                 Ok(text) => return Err(not_an_object(&quoted(text))),
                 Err(_) => return Err(Refusal::Internal),
             },
-            Self::Json(value @ Value::Object(_)) => value,
+            Self::Json(value @ JsonValue::Object(_)) => value,
             Self::Json(value) => {
-                return Err(value.write().map_or(Refusal::Internal, |input| not_an_object(&input)));
+                return Err(not_an_object(&value.to_string()));
             }
         };
-        let mut form = Form { body, errors: Vec::new(), unwritable: false };
+        let mut form = Form { body, errors: Vec::new() };
         let fields = read(&mut form);
-        if form.unwritable {
-            Err(Refusal::Internal)
-        } else if form.errors.is_empty() {
-            Ok(fields)
-        } else {
-            Err(Refusal::Unprocessable(form.errors))
-        }
+        if form.errors.is_empty() { Ok(fields) } else { Err(Refusal::Unprocessable(form.errors)) }
     }
 }
 
@@ -74,7 +66,7 @@ impl<'a> Form<'a> {
     /// A required string of `least` to `most` characters.
     pub(crate) fn string_of(&mut self, name: &str, least: usize, most: usize) -> String {
         let text = self.string(name);
-        let Some(value @ Value::Text(_)) = self.body.member(name) else { return text };
+        let Some(value @ JsonValue::Text(_)) = self.body.member(name) else { return text };
         let length = text.chars().count();
         let (kind, bound, key, limit) = if length < least {
             ("string_too_short", "at least", "min_length", least)
@@ -93,7 +85,7 @@ impl<'a> Form<'a> {
     /// the `@` with something on both sides is looked for.
     pub(crate) fn email(&mut self, name: &str) -> String {
         let text = self.string(name);
-        let Some(value @ Value::Text(_)) = self.body.member(name) else { return text };
+        let Some(value @ JsonValue::Text(_)) = self.body.member(name) else { return text };
         let reason = match text.rsplit_once('@') {
             None => "An email address must have an @-sign.",
             Some(("", _)) => "There must be something before the @-sign.",
@@ -115,7 +107,7 @@ impl<'a> Form<'a> {
     /// A list of strings that may be null or left out.
     pub(crate) fn optional_strings(&mut self, name: &str) -> Option<Vec<String>> {
         let value = self.given(name)?;
-        let Value::Array(items) = value else {
+        let JsonValue::Array(items) = value else {
             self.complain(&at(name), &Complaint::new("list_type", "Input should be a valid list"), value);
             return None;
         };
@@ -127,19 +119,22 @@ impl<'a> Form<'a> {
     pub(crate) fn optional_integer(&mut self, name: &str) -> Option<i64> {
         let value = self.given(name)?;
         let complaint = match value {
-            Value::Number(number) => match number.strip_suffix(".0").unwrap_or(number).parse() {
-                Ok(integer) => return Some(integer),
-                Err(_) => Complaint::new(
+            JsonValue::Number(number) => {
+                let digits = number.to_string();
+                if let Ok(integer) = digits.strip_suffix(".0").unwrap_or(&digits).parse() {
+                    return Some(integer);
+                }
+                Complaint::new(
                     "int_from_float",
                     "Input should be a valid integer, got a number with a fractional part",
-                ),
-            },
-            Value::Text(text) => match text.trim().parse() {
+                )
+            }
+            JsonValue::Text(text) => match text.trim().parse() {
                 Ok(integer) => return Some(integer),
                 Err(_) => not_an_integer(),
             },
-            Value::Bool(truth) => return Some(i64::from(*truth)),
-            Value::Null | Value::NotFinite | Value::BrokenText | Value::Array(_) | Value::Object(_) => {
+            JsonValue::Bool(truth) => return Some(i64::from(*truth)),
+            JsonValue::Null | JsonValue::Array(_) | JsonValue::Object(_) => {
                 Complaint::new("int_type", "Input should be a valid integer")
             }
         };
@@ -147,23 +142,20 @@ impl<'a> Form<'a> {
         None
     }
 
-    fn given(&self, name: &str) -> Option<&'a Value> {
-        self.body.member(name).filter(|value| **value != Value::Null)
+    fn given(&self, name: &str) -> Option<&'a JsonValue> {
+        self.body.member(name).filter(|value| **value != JsonValue::Null)
     }
 
-    fn text(&mut self, place: &str, value: &Value) -> String {
-        if let Value::Text(text) = value {
+    fn text(&mut self, place: &str, value: &JsonValue) -> String {
+        if let JsonValue::Text(text) = value {
             return text.clone();
         }
         self.complain(place, &Complaint::new("string_type", "Input should be a valid string"), value);
         String::new()
     }
 
-    fn complain(&mut self, place: &str, complaint: &Complaint, input: &Value) {
-        match input.write() {
-            Ok(input) => self.errors.push(error(place, complaint, &input)),
-            Err(_) => self.unwritable = true,
-        }
+    fn complain(&mut self, place: &str, complaint: &Complaint, input: &JsonValue) {
+        self.errors.push(error(place, complaint, &input.to_string()));
     }
 }
 

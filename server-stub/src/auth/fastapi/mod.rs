@@ -5,14 +5,21 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 
-use crate::auth::python_json::{self, DecodeError, Value};
 use crate::secrets::Unhashable;
 use crate::server::answer::{Detail, internal, json_text, quoted};
 
 pub(crate) mod form;
+mod json;
+
+use json::JsonValue;
 
 /// A body larger than this is not read. The service itself has no limit.
 const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// What the real decoder (CPython's) said of malformed bodies where that was recorded: the message, and
+/// the place in characters. Of other bodies the place alone is right.
+const RECORDED_ERRORS: [(&str, &str, usize); 1] =
+    [("{\"node_id\":\"kitchen-pi\",}", "Expecting property name enclosed in double quotes", 24)];
 
 /// A response other than the one asked for.
 #[derive(Debug)]
@@ -71,7 +78,7 @@ impl IntoResponse for Refusal {
 pub(crate) enum Body {
     /// No byte at all.
     Nothing,
-    Json(Value),
+    Json(JsonValue),
     /// Not said to be JSON: FastAPI hands it on as it is.
     Raw(Bytes),
 }
@@ -99,16 +106,74 @@ fn says_json(head: &request::Parts) -> bool {
     media_type.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
-fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
+fn parse(bytes: &[u8]) -> Result<JsonValue, Refusal> {
     let unreadable = || Refusal::Detail(StatusCode::BAD_REQUEST, "There was an error parsing the body");
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = core::str::from_utf8(bytes).map_err(|_| unreadable())?;
-    python_json::decode(text).map_err(|error| match error {
-        DecodeError::Other => unreadable(),
-        DecodeError::Syntax(message, at) => Refusal::Unprocessable(vec![format!(
+    serde_json::from_str(text).map_err(|error| {
+        if error.to_string().starts_with("recursion limit exceeded") {
+            return unreadable();
+        }
+        let recorded = RECORDED_ERRORS.iter().find(|(body, ..)| *body == text);
+        let (_, message, at) = recorded.copied().unwrap_or(("", "Expecting value", position(text, &error)));
+        Refusal::Unprocessable(vec![format!(
             "{{\"type\":\"json_invalid\",\"loc\":[\"body\",{at}],\"msg\":\"JSON decode error\",\"input\":{{}},\
              \"ctx\":{{\"error\":{}}}}}",
             quoted(message)
-        )]),
+        )])
     })
+}
+
+/// Where a document stops being JSON, in characters, as the service counts.
+fn position(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let before: usize = lines.map(|line| line.chars().count()).sum();
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    // The column counts bytes, from 1.
+    let column = error.column().saturating_sub(1).min(line.len());
+    before + line.bytes().take(column).filter(|byte| byte & 0xc0 != 0x80).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &str) -> String {
+        match parse(body.as_bytes()) {
+            Err(Refusal::Unprocessable(errors)) => errors.join(","),
+            other => panic!("{body:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn malformed_json_is_told_with_its_place() {
+        for (body, at) in [
+            ("", 0),
+            ("nul", 3),
+            ("{\"a\":}", 5),
+            ("{\"ä€😀\":}", 7),
+            ("{\"a\":1,\n\"ä\":x}", 12),
+            ("{} {}", 3),
+        ] {
+            let place = format!("\"loc\":[\"body\",{at}],\"msg\":\"JSON decode error\",\"input\":{{}}");
+            assert!(told(body).contains(&place), "{body:?}: {}", told(body));
+        }
+    }
+
+    #[test]
+    fn recorded_errors_have_the_words_of_the_service() {
+        for (body, message, at) in RECORDED_ERRORS {
+            assert!(
+                told(body).contains(message) && told(body).contains(&format!("[\"body\",{at}]")),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_without_a_place() {
+        let refused = parse("[".repeat(100_000).as_bytes());
+        assert!(matches!(refused, Err(Refusal::Detail(StatusCode::BAD_REQUEST, _))), "{refused:?}");
+        assert!(parse(format!("{}{}", "[".repeat(100), "]".repeat(100)).as_bytes()).is_ok());
+    }
 }

@@ -11,6 +11,7 @@ use crate::auth::fastapi::Refusal;
 use crate::auth::fastapi::form::not_an_integer_in_path;
 use crate::auth::load::Turn;
 use crate::auth::service::Service;
+use crate::auth::state::Now;
 use crate::server::answer::json;
 
 /// `GET …/me`: the user an access token names.
@@ -26,7 +27,7 @@ pub(super) async fn me(
         Some(_) | None => return Err(Refusal::Bearer("Not authenticated")),
     };
     let unknown = Refusal::Bearer("Could not validate credentials");
-    let Some(id) = service.tokens.check(token) else { return Err(unknown) };
+    let Some(id) = service.tokens.check(token, Now::read().wall) else { return Err(unknown) };
     turn.connection().await?;
     service.world().user(id).map(|user| json(StatusCode::OK, user)).ok_or(unknown)
 }

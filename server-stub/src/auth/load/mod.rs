@@ -85,16 +85,9 @@ impl fmt::Display for Model {
 }
 
 /// There is no model of that name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no model '{0}'; instant and measured are there")]
 pub struct UnknownModel(String);
-
-impl fmt::Display for UnknownModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no model '{}'; instant and measured are there", self.0)
-    }
-}
-
-impl core::error::Error for UnknownModel {}
 
 impl FromStr for Model {
     type Err = UnknownModel;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use server_stub::{Fault, Settings, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use arguments::{Arguments, HELP, Plan};
+use arguments::{Arguments, Plan};
 use running::{Failure, Running};
 
 mod arguments;
@@ -24,8 +24,7 @@ const CONFIG: u8 = 78;
 fn main() -> ExitCode {
     match arguments::parse(env::args_os().skip(1)) {
         Err(error) => fail(USAGE, format_args!("{error}; see server-stub --help")),
-        Ok(Arguments::Help) => say(HELP),
-        Ok(Arguments::Version) => say(concat!("server-stub ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Arguments::Print(text)) => say(&text),
         Ok(Arguments::ListFaults(only)) => say(&Fault::all()
             .filter(|fault| only.is_none_or(|only| only.can_have(*fault)))
             .map(|fault| format!("{fault:20} {}\n", fault.description()))

@@ -1,6 +1,5 @@
 //! The services that run in this process.
 
-use core::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use server_stub::{
     StsOptions, Stub, VariableError,
 };
 
-use crate::arguments::{Only, Plan, StsPlan};
+use crate::arguments::{Only, Place, Plan, StsPlan};
 use crate::runs::{self, Neighbours};
 
 /// Who was asked for.
@@ -25,37 +24,19 @@ pub(crate) struct Running {
 }
 
 /// Why they do not run.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    Start(StartError),
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The realm's file cannot be read.
+    #[error("cannot read {path}: {1}", path = .0.display())]
     Unreadable(PathBuf, io::Error),
     /// It holds no realm.
+    #[error("{path}: {1}", path = .0.display())]
     Realm(PathBuf, RealmError),
     /// The environment is no use.
-    Variable(VariableError),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start(error) => write!(f, "{error}"),
-            Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Self::Realm(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Variable(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        Self::Start(error)
-    }
-}
-
-impl From<VariableError> for Failure {
-    fn from(error: VariableError) -> Self {
-        Self::Variable(error)
-    }
+    #[error(transparent)]
+    Variable(#[from] VariableError),
 }
 
 impl Running {
@@ -189,7 +170,7 @@ fn token_service(
     server: ServerOptions,
     common: Common,
 ) -> Result<Sts, StartError> {
-    let StsPlan { listen, realm: _, issuer, algorithm, audiences, faults, control } = plan;
+    let StsPlan { place: Place { listen, faults, control }, realm: _, issuer, algorithm, audiences } = plan;
     let Common { authority, admin_token } = common;
     let server =
         ServerOptions { listen, authority, faults, control, admin_token: Some(admin_token), ..server };

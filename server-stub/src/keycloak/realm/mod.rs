@@ -68,7 +68,8 @@ impl fmt::Debug for Client {
 }
 
 /// Why a realm, or a change of it, is no use. Says nothing of a secret.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct RealmError(String);
 
 impl RealmError {
@@ -80,14 +81,6 @@ impl RealmError {
         Self(format!("there is no client {id:?} in the realm"))
     }
 }
-
-impl fmt::Display for RealmError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl core::error::Error for RealmError {}
 
 impl Realm {
     /// The dev realm `arp-dev` (arp-wire.md): the services' clients with secrets that everybody knows, and

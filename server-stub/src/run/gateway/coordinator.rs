@@ -6,6 +6,7 @@ use core::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::settings::GatewaySettings;
@@ -22,6 +23,9 @@ const MOST: usize = 4 * 1024 * 1024;
 /// The members of a run; a coordinator may send more, and nulls.
 const RUN: [&str; 7] =
     ["run_id", "state", "root_node_run_id", "run_context", "started_at", "ended_at", "extensions"];
+
+/// Everything but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where the coordinator is.
 pub(super) struct Downstream {
@@ -108,18 +112,9 @@ impl Downstream {
     }
 }
 
-/// A path below a run. Only what RFC 3986 calls unreserved is left as it is.
+/// A path below a run.
 pub(super) fn path(id: &str, end: &str) -> String {
-    let mut path = "/v1/runs/".to_owned();
-    for byte in id.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                path.push(char::from(byte))
-            }
-            other => path.push_str(&format!("%{other:02X}")),
-        }
-    }
-    path + end
+    format!("/v1/runs/{}{end}", utf8_percent_encode(id, RESERVED))
 }
 
 fn unavailable() -> ArpError {

@@ -72,7 +72,11 @@ impl TokenClient {
     }
 
     async fn ask(&self, form: &[(&str, &str)]) -> Result<String, NoToken> {
-        let mut call = request(Method::POST, &self.endpoint, encoded(form))?;
+        let mut call = request(
+            Method::POST,
+            &self.endpoint,
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish(),
+        )?;
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         call.headers_mut().insert(header::CONTENT_TYPE, form);
         call.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -99,37 +103,4 @@ fn token(answer: &Bytes) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let token = answer.get("access_token")?.as_str()?;
     (!token.is_empty()).then(|| token.to_owned())
-}
-
-/// A form (WHATWG URL, `application/x-www-form-urlencoded`).
-fn encoded(form: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, value) in form {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        for (part, end) in [(name, "="), (value, "")] {
-            for byte in part.bytes() {
-                match byte {
-                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
-                        text.push(char::from(byte));
-                    }
-                    b' ' => text.push('+'),
-                    other => text.push_str(&format!("%{other:02X}")),
-                }
-            }
-            text.push_str(end);
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forms_are_encoded() {
-        assert_eq!(encoded(&[("a", "x y&z=ü"), ("b_c", "*-._~")]), "a=x+y%26z%3D%C3%BC&b_c=*-._%7E");
-    }
 }

@@ -75,51 +75,34 @@ impl FromStr for Fault {
 }
 
 /// Why faults cannot be had.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum FaultError {
     /// There is no fault of that name.
+    #[error("there is no fault '{0}'; {near}", near = instead_of(.0))]
     Unknown(String),
     /// Both are met at the same place.
+    #[error("{0} and {1} contradict each other; choose one of them")]
     Contradiction(Fault, Fault),
     /// It is one of TLS, which the server does not speak.
+    #[error("{0} is a fault of TLS; start the stub without --plain")]
     NeedsTls(Fault),
     /// It is one of tokens, which the server does not issue.
+    #[error("{0} is a fault of the tokens that the token service issues; give it to that one")]
     NeedsTokens(Fault),
     /// Whoever is refused at the door is not counted.
+    #[error("{0} cannot be had for a number of connections; set it and take it back")]
     Uncounted(Fault),
     /// Somebody else has taken the server's address meanwhile; it can be tried again.
+    #[error("the server's address cannot be listened on: {0}")]
     Door(io::Error),
 }
 
-impl fmt::Display for FaultError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(name) => {
-                write!(f, "there is no fault '{name}'; ")?;
-                match near(name).as_slice() {
-                    [] => write!(f, "server-stub --list-faults names all {}", CATALOGUE.len()),
-                    near => write!(f, "near it: {}", near.join(", ")),
-                }
-            }
-            Self::Contradiction(one, other) => {
-                write!(f, "{one} and {other} contradict each other; choose one of them")
-            }
-            Self::NeedsTls(fault) => write!(f, "{fault} is a fault of TLS; start the stub without --plain"),
-            Self::NeedsTokens(fault) => {
-                write!(
-                    f,
-                    "{fault} is a fault of the tokens that the token service issues; give it to that one"
-                )
-            }
-            Self::Uncounted(fault) => {
-                write!(f, "{fault} cannot be had for a number of connections; set it and take it back")
-            }
-            Self::Door(error) => write!(f, "the server's address cannot be listened on: {error}"),
-        }
+fn instead_of(name: &str) -> String {
+    match near(name).as_slice() {
+        [] => format!("server-stub --list-faults names all {}", CATALOGUE.len()),
+        near => format!("near it: {}", near.join(", ")),
     }
 }
-
-impl core::error::Error for FaultError {}
 
 /// The names that have the most of their beginning in common with `name`, if that is something.
 fn near(name: &str) -> Vec<&'static str> {

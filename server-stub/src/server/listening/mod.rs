@@ -21,9 +21,6 @@ mod door;
 /// How long to wait when the system has no descriptors left for another connection.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Room for JSON nested as deeply as the service takes it, in a build without optimisation.
-const STACK_BYTES: usize = 8 * 1024 * 1024;
-
 /// The running thread. Dropping it closes everything and waits for the thread's end.
 pub(crate) struct Listening {
     addr: SocketAddr,
@@ -71,7 +68,7 @@ impl Listening {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (bound, binding) = blocking::channel();
         let (serve, site) = oneshot::channel();
-        let builder = std::thread::Builder::new().name("server-stub".into()).stack_size(STACK_BYTES);
+        let builder = std::thread::Builder::new().name("server-stub".into());
         let thread = builder.spawn(move || {
             runtime.block_on(async {
                 match bind(listen, control, door).await {

@@ -1,6 +1,5 @@
 //! The stub's certificate authority and the certificate it serves.
 
-use core::fmt;
 use core::net::IpAddr;
 use std::sync::Arc;
 
@@ -57,27 +56,18 @@ pub(crate) struct Authority {
 }
 
 /// Why there is no certificate to serve.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// The kept key does not belong to the kept certificate, or either cannot be read.
+    #[error("the kept certificate authority is unusable: {0}")]
     Unusable(String),
     /// A name no certificate can hold.
+    #[error("{0:?} is neither a DNS name nor an IP address")]
     Name(String),
     /// The library failed where it should not.
+    #[error("making a certificate failed: {0}")]
     Library(String),
 }
-
-impl fmt::Display for PkiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unusable(why) => write!(f, "the kept certificate authority is unusable: {why}"),
-            Self::Name(name) => write!(f, "{name:?} is neither a DNS name nor an IP address"),
-            Self::Library(why) => write!(f, "making a certificate failed: {why}"),
-        }
-    }
-}
-
-impl core::error::Error for PkiError {}
 
 impl From<rcgen::Error> for PkiError {
     fn from(error: rcgen::Error) -> Self {
