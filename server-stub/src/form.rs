@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 /// The fields of a form, in order.
-pub(crate) struct Form(Vec<(String, String)>);
+pub(crate) struct FormFields(Vec<(String, String)>);
 
-impl Form {
+impl FormFields {
     /// None: not the text it should be.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(text).ok()?;
@@ -35,8 +35,8 @@ impl Form {
     }
 }
 
-impl From<Form> for Vec<(String, String)> {
-    fn from(form: Form) -> Self {
+impl From<FormFields> for Vec<(String, String)> {
+    fn from(form: FormFields) -> Self {
         form.0
     }
 }
@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn fields_are_decoded_and_found() {
-        let form =
-            Form::parse(b"grant_type=x&scope=a+b%20c&empty=&flag&scope=d&na%6De=%C3%A4").expect("a form");
+        let form = FormFields::parse(b"grant_type=x&scope=a+b%20c&empty=&flag&scope=d&na%6De=%C3%A4")
+            .expect("a form");
         assert_eq!(form.get("grant_type"), Some("x"));
         assert_eq!(form.all("scope").collect::<Vec<_>>(), ["a b c", "d"]);
         assert_eq!((form.get("empty"), form.get("flag"), form.get("other")), (Some(""), Some(""), None));
@@ -67,9 +67,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_is_refused() {
+    fn malformed_forms_are_refused() {
         for bad in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=%ff", b"a=\xff"] {
-            assert!(Form::parse(bad).is_none(), "{bad:?}");
+            assert!(FormFields::parse(bad).is_none(), "{bad:?}");
         }
     }
 }

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_refuses_is_no_mismatch() {
+    fn unhashable_secrets_are_not_a_mismatch() {
         let sealed = Sealed::new("key");
         assert_eq!(sealed.matches("k\0ey"), Err(Unhashable));
         assert_eq!(sealed.matches(&"x".repeat(5000)), Err(Unhashable));

@@ -120,7 +120,7 @@ fn of_two_faults_the_first_is_told() {
 }
 
 #[test]
-fn what_may_be_left_out_or_be_off_by_the_skew_is_taken() {
+fn optional_claims_and_times_within_the_skew_are_taken() {
     for changed in [
         json!({ "typ": null, "sub": null, "iat": null, "nbf": null }),
         json!({ "exp": NOW - 59, "iat": NOW + 60, "nbf": NOW + 60 }),
@@ -220,7 +220,7 @@ fn thumbprints_are_those_of_the_standards() {
 }
 
 #[test]
-fn keys_come_back_from_a_set_and_what_is_no_use_is_passed_over() {
+fn key_sets_round_trip_and_skip_unusable_keys() {
     let mut json = set().to_json();
     let keys = json["keys"].as_array_mut().expect("a list");
     keys.push(json!({ "kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB", "kid": "for-secrets" }));
@@ -233,7 +233,7 @@ fn keys_come_back_from_a_set_and_what_is_no_use_is_passed_over() {
 }
 
 #[test]
-fn what_is_no_public_key_for_signatures_is_refused() {
+fn unusable_jwks_are_refused() {
     let good = key(Algorithm::Es256).public().to_jwk();
     for (name, value) in [
         ("kty", json!("oct")),

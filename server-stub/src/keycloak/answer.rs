@@ -9,13 +9,13 @@ use crate::server::faults::Oauth;
 
 /// Why there is no token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoToken {
+pub(super) struct TokenRefusal {
     status: StatusCode,
     error: &'static str,
     description: String,
 }
 
-impl NoToken {
+impl TokenRefusal {
     fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
         Self { status, error, description: description.into() }
     }
@@ -41,12 +41,12 @@ impl NoToken {
     }
 
     /// 403: it may not.
-    pub(super) fn denied(description: &str) -> Self {
+    pub(super) fn access_denied(description: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 }
 
-impl IntoResponse for NoToken {
+impl IntoResponse for TokenRefusal {
     fn into_response(self) -> Response {
         let said = json!({ "error": self.error, "error_description": self.description });
         uncached(answer(self.status, &said))
@@ -56,15 +56,15 @@ impl IntoResponse for NoToken {
 /// What is said in place of a token when this is wrong.
 pub(super) fn instead(fault: Oauth) -> Response {
     let refusal = match fault {
-        Oauth::InvalidClient => NoToken::unknown_client(),
-        Oauth::UnauthorizedClient => NoToken::wrong_secret(),
-        Oauth::InvalidRequest => NoToken::bad("invalid_request", "Invalid token"),
-        Oauth::InvalidGrant => NoToken::bad("invalid_grant", "Session not active"),
-        Oauth::InvalidScope => NoToken::bad("invalid_scope", "Invalid scopes: none"),
-        Oauth::UnsupportedGrant => NoToken::bad("unsupported_grant_type", "Unsupported grant_type"),
-        Oauth::AccessDenied => NoToken::denied("Client not allowed to exchange"),
+        Oauth::InvalidClient => TokenRefusal::unknown_client(),
+        Oauth::UnauthorizedClient => TokenRefusal::wrong_secret(),
+        Oauth::InvalidRequest => TokenRefusal::bad("invalid_request", "Invalid token"),
+        Oauth::InvalidGrant => TokenRefusal::bad("invalid_grant", "Session not active"),
+        Oauth::InvalidScope => TokenRefusal::bad("invalid_scope", "Invalid scopes: none"),
+        Oauth::UnsupportedGrant => TokenRefusal::bad("unsupported_grant_type", "Unsupported grant_type"),
+        Oauth::AccessDenied => TokenRefusal::access_denied("Client not allowed to exchange"),
         Oauth::Unavailable => {
-            NoToken::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Come back later")
+            TokenRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Come back later")
         }
         Oauth::Wordless => return answer(StatusCode::BAD_REQUEST, &json!({ "error": { "code": 7 } })),
     };

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 /// Who asserted what, by client and `jti`, and until when that would be good, in seconds since 1970.
 #[derive(Default)]
-pub(super) struct Used(HashMap<(String, String), f64>);
+pub(super) struct UsedAssertions(HashMap<(String, String), f64>);
 
-impl Used {
+impl UsedAssertions {
     /// Takes note of an assertion that is good until `expiry`. False: it has been used before.
     pub(super) fn first_use(&mut self, client_id: &str, jti: &str, expiry: f64, now: f64) -> bool {
         // What has expired is refused for that.

@@ -8,26 +8,26 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::State;
-use super::answer::NoToken;
+use super::RealmState;
+use super::answer::TokenRefusal;
 use super::realm::Client;
-use crate::form::{Form, decoded};
+use crate::form::{FormFields, decoded};
 use crate::jwt::{Algorithm, Claims, Expected, Refused, Token};
 use crate::secrets::equal;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest that an assertion may be good (arp-wire.md), in seconds.
-const LONGEST: f64 = 60.0;
+const MAX_LIFE: f64 = 60.0;
 /// How far a client's clock may be off (*KC*).
 const SKEW: Duration = Duration::from_secs(15);
 
 /// The client that asks, if it has proved that it is that one.
 pub(super) fn client(
-    state: &State,
+    state: &RealmState,
     headers: &HeaderMap,
-    form: &Form,
+    form: &FormFields,
     now: SystemTime,
-) -> Result<Client, NoToken> {
+) -> Result<Client, TokenRefusal> {
     match form.get("client_assertion_type") {
         Some(ASSERTION_TYPE) => by_assertion(state, form, now),
         Some(_) => Err(bad_client(&format!("Parameter client_assertion_type must be {ASSERTION_TYPE}"))),
@@ -35,7 +35,7 @@ pub(super) fn client(
     }
 }
 
-fn by_secret(state: &State, headers: &HeaderMap, form: &Form) -> Result<Client, NoToken> {
+fn by_secret(state: &RealmState, headers: &HeaderMap, form: &FormFields) -> Result<Client, TokenRefusal> {
     let basic = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.to_str().ok()?));
     let (id, secret) = basic.map_or((None, None), |(id, secret)| (Some(id), Some(secret)));
     // What stands in the form wins (KC).
@@ -47,7 +47,7 @@ fn by_secret(state: &State, headers: &HeaderMap, form: &Form) -> Result<Client, 
     }
     match (&client.secret, secret) {
         (Some(wanted), Some(offered)) if equal(&offered, wanted) => Ok(client),
-        (Some(_) | None, Some(_) | None) => Err(NoToken::wrong_secret()),
+        (Some(_) | None, Some(_) | None) => Err(TokenRefusal::wrong_secret()),
     }
 }
 
@@ -63,12 +63,12 @@ fn basic(header: &str) -> Option<(String, String)> {
     Some((decoded(id)?, decoded(secret)?))
 }
 
-fn known(state: &State, id: &str) -> Result<Client, NoToken> {
+fn known(state: &RealmState, id: &str) -> Result<Client, TokenRefusal> {
     let client = state.realm().client(id).filter(|client| client.enabled).cloned();
-    client.ok_or_else(NoToken::unknown_client)
+    client.ok_or_else(TokenRefusal::unknown_client)
 }
 
-fn by_assertion(state: &State, form: &Form, now: SystemTime) -> Result<Client, NoToken> {
+fn by_assertion(state: &RealmState, form: &FormFields, now: SystemTime) -> Result<Client, TokenRefusal> {
     let text =
         form.get("client_assertion").ok_or_else(|| bad_client("client_assertion parameter missing"))?;
     // Only to learn whose keys to look in: whose it claims to be.
@@ -99,15 +99,15 @@ fn by_assertion(state: &State, form: &Form, now: SystemTime) -> Result<Client, N
 }
 
 /// Judges what only assertions must be: short-lived, for one audience, and new.
-fn judged(state: &State, client: &Client, claims: &Claims, now: SystemTime) -> Result<(), NoToken> {
+fn judged(state: &RealmState, client: &Client, claims: &Claims, now: SystemTime) -> Result<(), TokenRefusal> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let (Some(expiry), Some(issued)) = (claims.seconds("exp"), claims.seconds("iat")) else {
         return Err(bad_client("Token iat claim is required"));
     };
-    if expiry - issued > LONGEST {
+    if expiry - issued > MAX_LIFE {
         return Err(bad_client("Token expiration is too far in the future"));
     }
-    if now > issued + LONGEST {
+    if now > issued + MAX_LIFE {
         return Err(bad_client("Token was issued too far in the past to be used now"));
     }
     if claims.audiences().count() > 1 {
@@ -121,12 +121,12 @@ fn judged(state: &State, client: &Client, claims: &Claims, now: SystemTime) -> R
     Ok(())
 }
 
-fn bad_client(description: &str) -> NoToken {
-    NoToken::bad("invalid_client", description)
+fn bad_client(description: &str) -> TokenRefusal {
+    TokenRefusal::bad("invalid_client", description)
 }
 
 /// Why an assertion is not taken, in Keycloak's words where it has some (*KC*).
-fn refusal(why: Refused) -> NoToken {
+fn refusal(why: Refused) -> TokenRefusal {
     bad_client(&match why {
         Refused::NoExpiry => "Token exp claim is required".to_owned(),
         Refused::Expired | Refused::NotYet => "Token is not active".to_owned(),

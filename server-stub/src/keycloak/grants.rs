@@ -3,11 +3,11 @@
 use core::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use super::answer::NoToken;
-use super::issue::Order;
+use super::answer::TokenRefusal;
+use super::issue::TokenOrder;
 use super::realm::{Client, Realm};
-use super::{AudienceRule, Grant, State};
-use crate::form::Form;
+use super::{AudienceRule, Grant, RealmState};
+use crate::form::FormFields;
 use crate::jwt::{Claims, Expected, Token};
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
@@ -17,26 +17,26 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ACCOUNT: &str = "account";
 
 /// What the request asks for by. It comes before the question who asks (*KC*).
-pub(super) fn grant(form: &Form) -> Result<Grant, NoToken> {
+pub(super) fn grant(form: &FormFields) -> Result<Grant, TokenRefusal> {
     match form.get("grant_type") {
         Some(CLIENT_CREDENTIALS) => Ok(Grant::ClientCredentials),
         Some(TOKEN_EXCHANGE) => Ok(Grant::TokenExchange),
-        Some(_) => Err(NoToken::bad("unsupported_grant_type", "Unsupported grant_type")),
-        None => Err(NoToken::bad("invalid_request", "Missing form parameter: grant_type")),
+        Some(_) => Err(TokenRefusal::bad("unsupported_grant_type", "Unsupported grant_type")),
+        None => Err(TokenRefusal::bad("invalid_request", "Missing form parameter: grant_type")),
     }
 }
 
 /// The token to be made for this client.
 pub(super) fn order(
-    state: &State,
+    state: &RealmState,
     grant: Grant,
     client: &Client,
-    form: &Form,
+    form: &FormFields,
     now: SystemTime,
-) -> Result<Order, NoToken> {
+) -> Result<TokenOrder, TokenRefusal> {
     let many: &[&str] = if grant == Grant::TokenExchange { &["audience", "resource"] } else { &[] };
     if form.repeats(many) {
-        return Err(NoToken::bad("invalid_request", "duplicated parameter"));
+        return Err(TokenRefusal::bad("invalid_request", "duplicated parameter"));
     }
     let order = match grant {
         Grant::ClientCredentials => own(state, client, form)?,
@@ -50,9 +50,9 @@ pub(super) fn order(
     Ok(order)
 }
 
-fn own(state: &State, client: &Client, form: &Form) -> Result<Order, NoToken> {
+fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOrder, TokenRefusal> {
     let refused =
-        |who: &str| Err(NoToken::unauthorized_client(&format!("{who} to retrieve service account")));
+        |who: &str| Err(TokenRefusal::unauthorized_client(&format!("{who} to retrieve service account")));
     if client.bearer_only {
         return refused("Bearer-only client not allowed");
     }
@@ -72,7 +72,7 @@ fn own(state: &State, client: &Client, form: &Form) -> Result<Order, NoToken> {
         None => realm.mapped_audiences(client, form.get("scope")),
     };
     audiences.push(ACCOUNT.to_owned());
-    Ok(Order {
+    Ok(TokenOrder {
         subject: client.subject.clone(),
         username: Some(format!("service-account-{}", client.id)),
         client_id: client.id.clone(),
@@ -83,14 +83,19 @@ fn own(state: &State, client: &Client, form: &Form) -> Result<Order, NoToken> {
     })
 }
 
-fn exchanged(state: &State, client: &Client, form: &Form, now: SystemTime) -> Result<Order, NoToken> {
-    let bad = |description: String| NoToken::bad("invalid_request", description);
+fn exchanged(
+    state: &RealmState,
+    client: &Client,
+    form: &FormFields,
+    now: SystemTime,
+) -> Result<TokenOrder, TokenRefusal> {
+    let bad = |description: String| TokenRefusal::bad("invalid_request", description);
     let needed = |name: &str| {
         let missing = || bad(format!("Parameter '{name}' required for standard token exchange"));
         form.get(name).ok_or_else(missing)
     };
     if client.public {
-        return Err(NoToken::bad("invalid_client", "Public client is not allowed to exchange token"));
+        return Err(TokenRefusal::bad("invalid_client", "Public client is not allowed to exchange token"));
     }
     if !client.may_exchange {
         return Err(bad("Standard token exchange is not enabled for the requested client".to_owned()));
@@ -107,14 +112,16 @@ fn exchanged(state: &State, client: &Client, form: &Form, now: SystemTime) -> Re
     let audiences: Vec<&str> = form.all("audience").collect();
     for audience in &audiences {
         match realm.client(audience) {
-            None => return Err(NoToken::bad("invalid_client", "Audience not found")),
-            Some(client) if !client.enabled => return Err(NoToken::bad("invalid_client", "Client disabled")),
+            None => return Err(TokenRefusal::bad("invalid_client", "Audience not found")),
+            Some(client) if !client.enabled => {
+                return Err(TokenRefusal::bad("invalid_client", "Client disabled"));
+            }
             Some(_) => {}
         }
     }
     let is_holder = subject.text("azp") == Some(&client.id);
     if !is_holder && !subject.audiences().any(|audience| audience == client.id) {
-        return Err(NoToken::denied("Client is not within the token audience"));
+        return Err(TokenRefusal::access_denied("Client is not within the token audience"));
     }
     let scope = scope(&realm, form)?;
     let mapped = realm.mapped_audiences(client, form.get("scope"));
@@ -125,7 +132,7 @@ fn exchanged(state: &State, client: &Client, form: &Form, now: SystemTime) -> Re
         return Err(bad(format!("Requested audience not available: {missing}")));
     }
     let asked = audiences.iter().map(|audience| (*audience).to_owned()).collect();
-    Ok(Order {
+    Ok(TokenOrder {
         subject: subject.text("sub").unwrap_or_default().to_owned(),
         username: subject.text("preferred_username").map(str::to_owned),
         client_id: client.id.clone(),
@@ -137,7 +144,7 @@ fn exchanged(state: &State, client: &Client, form: &Form, now: SystemTime) -> Re
 }
 
 /// The subject's token, which must be one of this realm's. Whom it is for is judged by the caller.
-fn checked_subject(state: &State, text: &str, now: SystemTime) -> Result<Claims, NoToken> {
+fn checked_subject(state: &RealmState, text: &str, now: SystemTime) -> Result<Claims, TokenRefusal> {
     let keys = state.keys();
     let algorithms = [keys.newest().algorithm()];
     let expected = Expected { issuer: Some(&state.issuer), now, ..Expected::now(&algorithms) };
@@ -145,11 +152,12 @@ fn checked_subject(state: &State, text: &str, now: SystemTime) -> Result<Claims,
         let key = keys.published().find(token.kid());
         token.check(key, &expected)
     });
-    checked.map_err(|_| NoToken::bad("invalid_request", "Invalid token"))
+    checked.map_err(|_| TokenRefusal::bad("invalid_request", "Invalid token"))
 }
 
-fn scope(realm: &Realm, form: &Form) -> Result<String, NoToken> {
+fn scope(realm: &Realm, form: &FormFields) -> Result<String, TokenRefusal> {
     let asked = form.get("scope");
-    let unknown = || NoToken::bad("invalid_scope", format!("Invalid scopes: {}", asked.unwrap_or_default()));
+    let unknown =
+        || TokenRefusal::bad("invalid_scope", format!("Invalid scopes: {}", asked.unwrap_or_default()));
     realm.granted_scope(asked).ok_or_else(unknown)
 }

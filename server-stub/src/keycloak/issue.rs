@@ -8,7 +8,7 @@ use axum::response::Response;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::State;
+use super::RealmState;
 use super::answer::uncached;
 use crate::jwt::{base64url, signing_input};
 use crate::secrets::{new_key, new_uuid};
@@ -22,7 +22,7 @@ const OFF: Duration = Duration::from_secs(600);
 const LATER: u64 = 3600;
 
 /// A token to be made.
-pub(super) struct Order {
+pub(super) struct TokenOrder {
     pub(super) subject: String,
     pub(super) username: Option<String>,
     /// The client it is handed to.
@@ -63,7 +63,7 @@ pub(super) fn stamped(mut response: Response, faults: Faults) -> Response {
 }
 
 /// The answer with the token.
-pub(super) fn answered(state: &State, order: &Order, faults: Faults) -> Response {
+pub(super) fn answered(state: &RealmState, order: &TokenOrder, faults: Faults) -> Response {
     let mut said = json!({
         "access_token": token(state, order, faults),
         "expires_in": order.life.as_secs(),
@@ -106,7 +106,7 @@ fn replace(object: &mut Value, name: &str, instead: Option<Option<Value>>) {
     }
 }
 
-fn token(state: &State, order: &Order, faults: Faults) -> String {
+fn token(state: &RealmState, order: &TokenOrder, faults: Faults) -> String {
     let claims = claims(state, order, faults);
     let keys = state.keys();
     let key = keys.newest();
@@ -145,7 +145,7 @@ fn token(state: &State, order: &Order, faults: Faults) -> String {
     }
 }
 
-fn claims(state: &State, order: &Order, faults: Faults) -> Value {
+fn claims(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
     let now = since_1970(clock(faults));
     let mut claims = json!({
         "exp": now + order.life.as_secs(),

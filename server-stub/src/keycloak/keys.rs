@@ -3,14 +3,14 @@
 use crate::jwt::{Algorithm, KeyError, KeySet, SigningKey};
 
 /// What signs, and what is published.
-pub(super) struct Keys {
+pub(super) struct SigningKeys {
     /// Signs.
     newest: SigningKey,
     /// The newest and older ones.
     published: KeySet,
 }
 
-impl Keys {
+impl SigningKeys {
     pub(super) fn new(algorithm: Algorithm) -> Result<Self, KeyError> {
         let newest = SigningKey::new(algorithm)?;
         let published = KeySet::from(vec![newest.public().clone()]);

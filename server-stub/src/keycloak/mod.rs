@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::jwt::{Algorithm, KeyError, PublicKey, SigningKey};
 use crate::server::error::StartError;
 use crate::server::{About, Bound, Server, ServerOptions};
-use assertions::Used;
-use keys::Keys;
+use assertions::UsedAssertions;
+use keys::SigningKeys;
 
 mod answer;
 mod assertions;
@@ -82,17 +82,17 @@ pub enum Grant {
 /// ```
 pub struct Sts {
     server: Server,
-    state: Arc<State>,
+    state: Arc<RealmState>,
 }
 
 /// What all requests share.
-struct State {
+struct RealmState {
     issuer: String,
     /// Where the realm is found.
     url: String,
     realm: Mutex<Realm>,
-    keys: Mutex<Keys>,
-    used: Mutex<Used>,
+    keys: Mutex<SigningKeys>,
+    used: Mutex<UsedAssertions>,
     audiences: AudienceRule,
     counts: Counts,
 }
@@ -105,16 +105,16 @@ struct Counts {
     jwks: AtomicU64,
 }
 
-impl State {
+impl RealmState {
     fn realm(&self) -> MutexGuard<'_, Realm> {
         self.realm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keys(&self) -> MutexGuard<'_, Keys> {
+    fn keys(&self) -> MutexGuard<'_, SigningKeys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn used(&self) -> MutexGuard<'_, Used> {
+    fn used(&self) -> MutexGuard<'_, UsedAssertions> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -134,11 +134,11 @@ impl Sts {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: StsOptions) -> Result<Self, StartError> {
         let StsOptions { server, realm, issuer, algorithm, audiences } = options;
-        let keys = Keys::new(algorithm).map_err(|error| StartError::Certificate(error.to_string()))?;
+        let keys = SigningKeys::new(algorithm).map_err(|error| StartError::Certificate(error.to_string()))?;
         let about = About { issues: Some(|path| path.ends_with(paths::TOKEN)), ..About::NONE };
         let bound = Bound::new(server, about)?;
         let url = format!("{}/realms/{}", bound.url(), realm.name());
-        let state = Arc::new(State {
+        let state = Arc::new(RealmState {
             issuer: issuer.unwrap_or_else(|| url.clone()),
             url,
             realm: Mutex::new(realm),

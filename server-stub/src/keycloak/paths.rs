@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use serde_json::{Value, json};
 
-use super::{State, answer, authenticate, grants, issue};
-use crate::form::Form;
+use super::{RealmState, answer, authenticate, grants, issue};
+use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeySet, PublicKey};
 use crate::server::answer::{Detail, internal, json as answered};
 use crate::server::control::Admin;
@@ -26,14 +26,14 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// All that the paths need.
 #[derive(Clone)]
-struct Shared {
-    state: Arc<State>,
+struct PathState {
+    state: Arc<RealmState>,
     admin: Admin,
 }
 
-type Realm = axum::extract::State<Shared>;
+type Realm = axum::extract::State<PathState>;
 
-pub(super) fn router(state: Arc<State>, admin: Admin) -> Router {
+pub(super) fn router(state: Arc<RealmState>, admin: Admin) -> Router {
     let below = |path| format!("/realms/{{realm}}{path}");
     Router::new()
         .route(&below(TOKEN), post(token))
@@ -43,11 +43,11 @@ pub(super) fn router(state: Arc<State>, admin: Admin) -> Router {
         .route("/__stub/signing-key", post(rotate).delete(retire))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(Shared { state, admin })
+        .with_state(PathState { state, admin })
 }
 
 async fn token(
-    axum::extract::State(Shared { state, .. }): Realm,
+    axum::extract::State(PathState { state, .. }): Realm,
     Path(realm): Path<String>,
     request: Request,
 ) -> Response {
@@ -65,12 +65,12 @@ async fn token(
     issue::stamped(response, faults)
 }
 
-fn granted(state: &State, headers: &HeaderMap, body: &[u8], faults: Faults) -> Response {
+fn granted(state: &RealmState, headers: &HeaderMap, body: &[u8], faults: Faults) -> Response {
     if let Some(fault) = faults.oauth {
         return answer::instead(fault);
     }
-    let Some(form) = Form::parse(body) else {
-        return answer::NoToken::bad("invalid_request", "Malformed form").into_response();
+    let Some(form) = FormFields::parse(body) else {
+        return answer::TokenRefusal::bad("invalid_request", "Malformed form").into_response();
     };
     let now = issue::clock(faults);
     let order = grants::grant(&form).and_then(|grant| {
@@ -89,7 +89,7 @@ fn says_form(headers: &HeaderMap) -> bool {
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-async fn certs(axum::extract::State(Shared { state, .. }): Realm, Path(realm): Path<String>) -> Response {
+async fn certs(axum::extract::State(PathState { state, .. }): Realm, Path(realm): Path<String>) -> Response {
     state.counts.jwks.fetch_add(1, Ordering::Relaxed);
     if let Some(refusal) = elsewhere(&state, &realm) {
         return refusal;
@@ -99,7 +99,10 @@ async fn certs(axum::extract::State(Shared { state, .. }): Realm, Path(realm): P
     response
 }
 
-async fn discovery(axum::extract::State(Shared { state, .. }): Realm, Path(realm): Path<String>) -> Response {
+async fn discovery(
+    axum::extract::State(PathState { state, .. }): Realm,
+    Path(realm): Path<String>,
+) -> Response {
     if let Some(refusal) = elsewhere(&state, &realm) {
         return refusal;
     }
@@ -124,14 +127,14 @@ async fn discovery(axum::extract::State(Shared { state, .. }): Realm, Path(realm
 }
 
 /// What is said where there is no such realm.
-fn elsewhere(state: &State, realm: &str) -> Option<Response> {
+fn elsewhere(state: &RealmState, realm: &str) -> Option<Response> {
     let known = state.realm().name() == realm;
     (!known).then(|| answered(StatusCode::NOT_FOUND, &json!({ "error": "Realm does not exist" })))
 }
 
 /// Lets a client authenticate by further keys: a JWK, or a set of them.
 async fn register(
-    axum::extract::State(Shared { state, admin }): Realm,
+    axum::extract::State(PathState { state, admin }): Realm,
     Path(client_id): Path<String>,
     request: Request,
 ) -> Result<Response, Detail> {
@@ -157,7 +160,7 @@ async fn register(
 
 /// Signs with a new key from now on.
 async fn rotate(
-    axum::extract::State(Shared { state, admin }): Realm,
+    axum::extract::State(PathState { state, admin }): Realm,
     request: Request,
 ) -> Result<Response, Detail> {
     admin.require_here(&request)?;
@@ -170,7 +173,7 @@ async fn rotate(
 
 /// Publishes the newest key alone.
 async fn retire(
-    axum::extract::State(Shared { state, admin }): Realm,
+    axum::extract::State(PathState { state, admin }): Realm,
     request: Request,
 ) -> Result<Response, Detail> {
     admin.require_here(&request)?;

@@ -148,7 +148,7 @@ async fn log(State(control): State<Arc<Control>>, request: Request) -> Result<Re
         None => 0,
         Some(query) => query.strip_prefix("since=").and_then(|id| id.parse().ok()).ok_or(bad)?,
     };
-    Ok(json(StatusCode::OK, &control.journal.told(since)))
+    Ok(json(StatusCode::OK, &control.journal.log(since)))
 }
 
 #[cfg(test)]

@@ -37,13 +37,13 @@ pub(crate) enum Step {
 #[derive(Clone)]
 pub(crate) struct Dispatch {
     service: Router,
-    /// None: nothing is ever wrong.
-    wrong: Option<Wrong>,
+    /// None: nothing is ever faulty.
+    faulty: Option<Faulty>,
 }
 
-/// What can be wrong, and what cannot.
+/// What can be faulty, and what cannot.
 #[derive(Clone)]
-pub(crate) struct Wrong {
+pub(crate) struct Faulty {
     pub(crate) switch: Arc<Switch>,
     pub(crate) journal: Arc<Journal>,
     /// Answers on the stub's own paths.
@@ -63,32 +63,32 @@ pub(crate) struct Paths {
 }
 
 impl Dispatch {
-    pub(crate) fn new(service: Router, wrong: Wrong) -> Self {
-        Self { service, wrong: Some(wrong) }
+    pub(crate) fn new(service: Router, faulty: Faulty) -> Self {
+        Self { service, faulty: Some(faulty) }
     }
 
     /// One that nothing is ever wrong with.
     pub(crate) fn faithful(service: Router) -> Self {
-        Self { service, wrong: None }
+        Self { service, faulty: None }
     }
 
     pub(crate) async fn step(&self, mut request: Request, ends: Ends) -> Step {
         request.extensions_mut().insert(ends);
         let path = request.uri().path();
-        let Some(wrong) = &self.wrong else {
+        let Some(faulty) = &self.faulty else {
             return Step::Answer(answered(&self.service, request).await);
         };
         if control::serves(path) {
-            return Step::Answer(answered(&wrong.control, request).await);
+            return Step::Answer(answered(&faulty.control, request).await);
         }
         if path.starts_with(control::PREFIX) {
             return Step::Answer(answered(&self.service, request).await);
         }
-        let is_for_token = request.method() == Method::POST && (wrong.paths.issues)(path);
-        let spared = (wrong.paths.spares)(path);
-        let faults = if spared { Faults::NONE } else { wrong.switch.for_request(is_for_token) };
-        let (request, open) = wrong.journal.begin(request, ends.peer, faults);
-        let step = self.under(faults, request, wrong).await;
+        let is_for_token = request.method() == Method::POST && (faulty.paths.issues)(path);
+        let spared = (faulty.paths.spares)(path);
+        let faults = if spared { Faults::NONE } else { faulty.switch.for_request(is_for_token) };
+        let (request, open) = faulty.journal.begin(request, ends.peer, faults);
+        let step = self.under(faults, request, faulty).await;
         match &step {
             Step::Answer(response) | Step::Deliver(response, _) => {
                 open.ended(Ended::Answered, Some(response.status().as_u16()));
@@ -99,7 +99,7 @@ impl Dispatch {
         step
     }
 
-    async fn under(&self, faults: Faults, mut request: Request, wrong: &Wrong) -> Step {
+    async fn under(&self, faults: Faults, mut request: Request, faulty: &Faulty) -> Step {
         if faults == Faults::NONE {
             return Step::Answer(answered(&self.service, request).await);
         }
@@ -120,7 +120,7 @@ impl Dispatch {
             )
             | None => {}
         }
-        let response = self.answer(request, &wrong.elsewhere, faults).await;
+        let response = self.answer(request, &faulty.elsewhere, faults).await;
         match (faults.moment, faults.delivery) {
             (Some(Moment::CloseAfterRequest | Moment::CloseBeforeRequest), _) => Step::Close,
             (Some(Moment::ResetAfterRequest | Moment::ResetBeforeRequest), _) => Step::Reset,

@@ -9,9 +9,9 @@ use axum::Router;
 use crate::secrets;
 use connection::Site;
 use control::{Adjustable, Admin, Control};
-use dispatch::{Dispatch, Paths, Wrong};
+use dispatch::{Dispatch, Faulty, Paths};
 use error::StartError;
-use faults::switch::{Can, Switch};
+use faults::switch::{Abilities, Switch};
 use faults::{FaultError, Faults};
 use journal::Journal;
 use listening::Listening;
@@ -68,7 +68,7 @@ impl Default for ServerOptions {
 
 /// What the service behind an address is, as far as its server must know.
 pub(crate) struct About {
-    /// Paths that are answered rightly whatever is wrong, besides the stub's own.
+    /// Paths that are answered rightly whatever is faulty, besides the stub's own.
     pub(crate) spares: fn(&str) -> bool,
     /// Paths where tokens are issued. None: nowhere.
     pub(crate) issues: Option<fn(&str) -> bool>,
@@ -123,11 +123,11 @@ impl Bound {
             }
             None => None,
         };
-        let can = Can { speak_tls: identity.is_some(), issue_tokens: about.issues.is_some() };
+        let can = Abilities { speak_tls: identity.is_some(), issue_tokens: about.issues.is_some() };
         let (orders, incoming) = listening::orders();
         let switch = Arc::new(Switch::new(faults, listening::settle(&orders), can));
         switch.check(faults).map_err(StartError::Fault)?;
-        let (listening, serve) = Listening::start(listen, control, faults.door, orders, incoming)
+        let (listening, serve) = Listening::start(listen, control, faults.listener, orders, incoming)
             .map_err(|(addr, error)| StartError::Listen(addr, error))?;
         let url = url(identity.is_some(), listening.addr(), &names);
         let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
@@ -155,7 +155,7 @@ impl Bound {
         let journal = Arc::clone(&server.journal);
         let control = Arc::new(Control { switch, model, journal, admin: server.admin.clone() });
         let control = control::routes(control);
-        let wrong = Wrong {
+        let faulty = Faulty {
             switch: Arc::clone(&server.switch),
             journal: Arc::clone(&server.journal),
             control: control.clone(),
@@ -164,7 +164,7 @@ impl Bound {
         };
         let site = Site {
             tls: server.identity.clone(),
-            dispatch: Dispatch::new(service, wrong),
+            dispatch: Dispatch::new(service, faulty),
             switch: Arc::clone(&server.switch),
             journal: Arc::clone(&server.journal),
             control: Dispatch::faithful(control),
@@ -290,7 +290,7 @@ impl Server {
     /// one whose `id` is `since` (0: all), and those that are under way.
     #[must_use]
     pub fn log(&self, since: u64) -> serde_json::Value {
-        self.journal.told(since)
+        self.journal.log(since)
     }
 
     pub(crate) fn identity(&self) -> Option<&Identity> {

@@ -75,7 +75,7 @@ fn get(path: &str) -> Request {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_call_takes_half_a_second_and_fourteen_take_their_turns() {
+async fn one_call_takes_500_ms_and_fourteen_take_turns() {
     let rig = Rig::with(Model::MEASURED);
     let told = rig.at_once(1).await;
     assert!(matches!(told[..], [(490..=500, StatusCode::OK)]), "{told:?}");
@@ -116,7 +116,7 @@ async fn a_health_check_hangs_with_forty_inside() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_left_is_worked_off_and_stands_in_the_way_of_others() {
+async fn abandoned_calls_are_worked_off_and_delay_others() {
     let rig = Rig::with(Model::MEASURED);
     for _ in 0..4 {
         let asked = rig.ask(validation("kitchen-pi", "app-key"));

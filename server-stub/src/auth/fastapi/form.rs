@@ -4,7 +4,7 @@
 //! pydantic.
 
 use super::json::JsonValue;
-use super::{Body, Refusal};
+use super::{Refusal, RequestBody};
 use crate::server::answer::quoted;
 
 /// What a field could not be, in pydantic's words.
@@ -22,15 +22,15 @@ impl Complaint {
 }
 
 /// A body being read. Methods give a placeholder for a bad field and note the error;
-/// [`Body::form`] then lets nothing out.
-pub(crate) struct Form<'a> {
+/// [`RequestBody::form`] then lets nothing out.
+pub(crate) struct BodyFields<'a> {
     body: &'a JsonValue,
     errors: Vec<String>,
 }
 
-impl Body {
+impl RequestBody {
     /// Reads the body's fields.
-    pub(crate) fn form<T>(&self, read: impl FnOnce(&mut Form<'_>) -> T) -> Result<T, Refusal> {
+    pub(crate) fn form<T>(&self, read: impl FnOnce(&mut BodyFields<'_>) -> T) -> Result<T, Refusal> {
         let body = match self {
             Self::Nothing | Self::Json(JsonValue::Null) => {
                 let missing = Complaint::new("missing", "Field required");
@@ -45,13 +45,13 @@ impl Body {
                 return Err(not_an_object(&value.to_string()));
             }
         };
-        let mut form = Form { body, errors: Vec::new() };
+        let mut form = BodyFields { body, errors: Vec::new() };
         let fields = read(&mut form);
         if form.errors.is_empty() { Ok(fields) } else { Err(Refusal::Unprocessable(form.errors)) }
     }
 }
 
-impl<'a> Form<'a> {
+impl<'a> BodyFields<'a> {
     /// A required string.
     pub(crate) fn string(&mut self, name: &str) -> String {
         match self.body.member(name) {

@@ -16,8 +16,8 @@ use json::JsonValue;
 /// A body larger than this is not read. The service itself has no limit.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// What the real decoder (CPython's) said of malformed bodies where that was recorded: the message, and
-/// the place in characters. Of other bodies the place alone is right.
+/// The real decoder's (CPython's) errors for malformed bodies, as recorded: body, message, and place in
+/// characters. Other bodies get a general message and the place where serde_json stopped.
 const RECORDED_ERRORS: [(&str, &str, usize); 1] =
     [("{\"node_id\":\"kitchen-pi\",}", "Expecting property name enclosed in double quotes", 24)];
 
@@ -75,7 +75,7 @@ impl IntoResponse for Refusal {
 }
 
 /// What a request carried.
-pub(crate) enum Body {
+pub(crate) enum RequestBody {
     /// No byte at all.
     Nothing,
     Json(JsonValue),
@@ -85,16 +85,16 @@ pub(crate) enum Body {
 
 /// Reads a request to its end. This comes before any other check: malformed JSON is refused even to
 /// those who may not call.
-pub(crate) async fn read(request: Request) -> Result<(request::Parts, Body), Refusal> {
+pub(crate) async fn read(request: Request) -> Result<(request::Parts, RequestBody), Refusal> {
     let (head, body) = request.into_parts();
     let too_large = Refusal::Detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large for the stub");
     let bytes = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| too_large)?;
     let body = if bytes.is_empty() {
-        Body::Nothing
+        RequestBody::Nothing
     } else if says_json(&head) {
-        Body::Json(parse(&bytes)?)
+        RequestBody::Json(parse(&bytes)?)
     } else {
-        Body::Raw(bytes)
+        RequestBody::Raw(bytes)
     };
     Ok((head, body))
 }
@@ -149,7 +149,7 @@ mod tests {
     fn malformed_json_is_told_with_its_place() {
         for (body, at) in [
             ("", 0),
-            ("nul", 3),
+            ("nul", 2),
             ("{\"a\":}", 5),
             ("{\"ä€😀\":}", 7),
             ("{\"a\":1,\n\"ä\":x}", 12),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{calling_app, require_admin};
-use crate::auth::fastapi::form::Form;
+use crate::auth::fastapi::form::BodyFields;
 use crate::auth::fastapi::{Refusal, read};
 use crate::auth::load::Turn;
 use crate::auth::service::Service;
@@ -79,7 +79,7 @@ struct Deactivated<'a> {
     is_active: bool,
 }
 
-struct Asked {
+struct NodeFields {
     node_id: String,
     household_id: String,
     name: String,
@@ -87,8 +87,8 @@ struct Asked {
     services: Vec<String>,
 }
 
-impl Asked {
-    fn read(form: &mut Form<'_>) -> Self {
+impl NodeFields {
+    fn read(form: &mut BodyFields<'_>) -> Self {
         Self {
             node_id: form.string("node_id"),
             household_id: form.string("household_id"),
@@ -139,7 +139,7 @@ pub(super) async fn register(
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
     let (app_id, _) = calling_app(&service, &mut turn, &head.headers).await?;
-    let mut asked = body.form(Asked::read)?;
+    let mut asked = body.form(NodeFields::read)?;
     asked.services.push(app_id);
     turn.connection().await?;
     turn.check().await;
@@ -221,7 +221,7 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let (head, body) = read(request).await?;
     require_admin(&service, &mut turn, &head.headers).await?;
-    let asked = body.form(Asked::read)?;
+    let asked = body.form(NodeFields::read)?;
     turn.check().await;
     let node_key = new_key();
     let mut world = service.world();

@@ -14,7 +14,7 @@ use crate::auth::service::Service;
 use crate::auth::state::nodes::Verdict;
 use crate::server::answer::json;
 
-struct Asked {
+struct ValidateFields {
     node_id: String,
     node_key: String,
     service_id: String,
@@ -23,7 +23,7 @@ struct Asked {
 /// The answer's body. Unlike [`node_core::wire::ValidateResponse`], which cuts foreign text to what
 /// a node can keep, it holds ids and reasons of any length: the service echoes what it was sent.
 #[derive(Serialize)]
-struct Answer {
+struct ValidateAnswer {
     valid: bool,
     node_id: Option<String>,
     household_id: Option<String>,
@@ -42,28 +42,32 @@ pub(super) async fn node(
     Ok(json(StatusCode::OK, &answer?))
 }
 
-async fn judge(service: &Service, mut turn: Turn, request: Request) -> Result<Answer, Refusal> {
+async fn judge(service: &Service, mut turn: Turn, request: Request) -> Result<ValidateAnswer, Refusal> {
     let (head, body) = read(request).await?;
     calling_app(service, &mut turn, &head.headers).await?;
-    let asked = body.form(|form| Asked {
+    let asked = body.form(|form| ValidateFields {
         node_id: form.string("node_id"),
         node_key: form.string("node_key"),
         service_id: form.string("service_id"),
     })?;
-    let Asked { node_id, node_key, service_id } = &asked;
+    let ValidateFields { node_id, node_key, service_id } = &asked;
     let verdict = verdict(service, &mut turn, node_id, node_key, service_id).await?;
     let reason = verdict.reason(&asked.service_id);
     Ok(match verdict {
-        Verdict::Valid { household_id, members } => Answer {
+        Verdict::Valid { household_id, members } => ValidateAnswer {
             valid: true,
             node_id: Some(asked.node_id),
             household_id: Some(household_id),
             household_member_ids: Some(members),
             reason,
         },
-        Verdict::NotFound | Verdict::Inactive | Verdict::WrongKey | Verdict::NotGranted => {
-            Answer { valid: false, node_id: None, household_id: None, household_member_ids: None, reason }
-        }
+        Verdict::NotFound | Verdict::Inactive | Verdict::WrongKey | Verdict::NotGranted => ValidateAnswer {
+            valid: false,
+            node_id: None,
+            household_id: None,
+            household_member_ids: None,
+            reason,
+        },
     })
 }
 

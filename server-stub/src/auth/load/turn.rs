@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Pools;
 use crate::auth::fastapi::Refusal;
-use crate::server::journal::{Thing, Waits};
+use crate::server::journal::{Resource, Waits};
 
 /// A call's thread and its connections, until it is dropped. Handlers have it from their request.
 pub(crate) struct Turn {
@@ -38,7 +38,7 @@ impl Turn {
         let Some(pools) = &self.pools else { return };
         // No semaphore of these is ever closed.
         let free = Arc::clone(&pools.threads).acquire_owned();
-        self.thread = self.waits.during(Thing::Thread, free).await.ok();
+        self.thread = self.waits.during(Resource::Thread, free).await.ok();
     }
 
     /// Waits for a connection besides those that the call has.
@@ -46,7 +46,7 @@ impl Turn {
         let Some(pools) = &self.pools else { return Ok(()) };
         let free = Arc::clone(&pools.connections).acquire_owned();
         let free = timeout(pools.capacity.pool_timeout, free);
-        let permit = self.waits.during(Thing::Connection, free).await.map_err(|_| PoolTimedOut)?;
+        let permit = self.waits.during(Resource::Connection, free).await.map_err(|_| PoolTimedOut)?;
         self.connections.extend(permit.ok());
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Turn {
     /// Checks a key or a password, or seals a new one.
     pub(crate) async fn check(&mut self) {
         let Some(pools) = &self.pools else { return };
-        let _core = self.waits.during(Thing::Core, pools.cores.acquire()).await;
-        self.waits.during(Thing::Check, sleep(pools.capacity.check)).await;
+        let _core = self.waits.during(Resource::Core, pools.cores.acquire()).await;
+        self.waits.during(Resource::Check, sleep(pools.capacity.check)).await;
     }
 }

@@ -9,8 +9,8 @@ use server_stub::{
     StsOptions, Stub, VariableError,
 };
 
-use crate::arguments::{Only, Place, Plan, StsPlan};
-use crate::runs::{self, Neighbours};
+use crate::arguments::{Place, Plan, Service, StsPlan};
+use crate::runs::{self, Peers};
 
 /// Who was asked for.
 pub(crate) struct Running {
@@ -43,13 +43,13 @@ impl Running {
     pub(crate) fn start(plan: Plan) -> Result<Self, Failure> {
         // Before anything listens: a realm that is no use is soon told.
         let realm = match &plan.sts.realm {
-            Some(path) if plan.has(Only::Sts) => read(path)?,
+            Some(path) if plan.has(Service::Sts) => read(path)?,
             Some(_) | None => Realm::dev(),
         };
         let dir = plan.auth.dir.clone().unwrap_or_default();
-        let (with_auth, with_sts) = (plan.has(Only::Auth), plan.has(Only::Sts));
+        let (with_auth, with_sts) = (plan.has(Service::Auth), plan.has(Service::Sts));
         let dev_realm = plan.sts.realm.is_none();
-        let (with_gateway, with_coordinator) = (plan.has(Only::Gateway), plan.has(Only::Coordinator));
+        let (with_gateway, with_coordinator) = (plan.has(Service::Gateway), plan.has(Service::Coordinator));
         let trusted = if with_gateway || with_coordinator { trusted()? } else { Vec::new() };
         let Plan { auth, sts, gateway, coordinator, pace, .. } = plan;
         let (names, redirect_to) = (auth.names.clone(), auth.redirect_to.clone());
@@ -66,7 +66,7 @@ impl Running {
             if with_sts { Some(token_service(sts, realm, server.clone(), common.clone())?) } else { None };
         let Common { authority, admin_token } = common;
         let server = ServerOptions { authority, admin_token: Some(admin_token), ..server };
-        let mut near = Neighbours { sts: sts.as_ref(), coordinator: None, trusted };
+        let mut near = Peers { sts: sts.as_ref(), coordinator: None, trusted };
         let coordinator =
             if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
         near.coordinator = coordinator.as_ref();

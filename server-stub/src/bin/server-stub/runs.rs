@@ -14,14 +14,14 @@ use crate::arguments::Place;
 use crate::running::Failure;
 
 /// Who else runs in this process, and whom to trust besides.
-pub(crate) struct Neighbours<'a> {
+pub(crate) struct Peers<'a> {
     pub(crate) sts: Option<&'a Sts>,
     pub(crate) coordinator: Option<&'a Coordinator>,
     /// Certificate authorities in PEM.
     pub(crate) trusted: Vec<String>,
 }
 
-impl Neighbours<'_> {
+impl Peers<'_> {
     /// What a variable is taken to be that is not set.
     fn default(&self, name: &str) -> Option<String> {
         // Who names another issuer means that one's endpoint and keys, too.
@@ -63,7 +63,7 @@ fn server(place: Place, server: &ServerOptions) -> ServerOptions {
 pub(crate) fn coordinator(
     place: Place,
     common: &ServerOptions,
-    near: &Neighbours<'_>,
+    near: &Peers<'_>,
     pace: Duration,
 ) -> Result<Coordinator, Failure> {
     let inbound = InboundSettings::from_variables(|name| match name {
@@ -81,11 +81,7 @@ pub(crate) fn coordinator(
     })?)
 }
 
-pub(crate) fn gateway(
-    place: Place,
-    common: &ServerOptions,
-    near: &Neighbours<'_>,
-) -> Result<Gateway, Failure> {
+pub(crate) fn gateway(place: Place, common: &ServerOptions, near: &Peers<'_>) -> Result<Gateway, Failure> {
     let settings = GatewaySettings::from_variables(|name| match name {
         "ARP_AUTH_AUDIENCE" if near.sts.is_some() && set("ARP_AUTH_SERVICE_ID").is_none() => {
             Some(set(name).unwrap_or_else(|| "arp-run-gateway".into()))

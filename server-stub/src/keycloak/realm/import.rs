@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keycloak_writes_is_read() {
+    fn keycloak_export_is_read() {
         let audience = |key: &str, name: &str, wanted: &str| {
             json!({ "name": "a", "protocolMapper": "oidc-audience-mapper", "protocol": "openid-connect",
                     "config": { key: name, "access.token.claim": wanted, "id.token.claim": "false" } })
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_refused_without_being_shown() {
+    fn unusable_clients_are_refused_without_their_secrets() {
         let told = |client: &Value| with_client(client).expect_err("refused").to_string();
         assert!(told(&json!({ "clientId": "a", "secret": "**********" })).contains("masked"));
         let keys = |attributes: Value| json!({ "clientId": "a", "attributes": attributes });

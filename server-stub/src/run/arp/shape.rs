@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_should_be_is_passed() {
+    fn valid_values_pass() {
         for good in [
             json!({ "id": "x" }),
             json!({ "id": "x", "flag": false, "count": 1.0, "cost": 0.5, "class": "write", "ids": ["a"] }),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_error_is_named_with_its_place() {
+    fn each_error_is_named_with_its_place() {
         for (bad, kind, place) in [
             (json!([]), "dict_type", r#"["body"]"#),
             (json!({}), "missing", r#"["body","id"]"#),

@@ -18,20 +18,20 @@ pub(super) struct Run {
     node_type_ref: Value,
     input: Value,
     run_context: Option<Value>,
-    state: State,
+    state: RunState,
     started_at: OffsetDateTime,
     ended_at: Option<OffsetDateTime>,
     lines: Vec<Bytes>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum RunState {
     Running,
     Succeeded,
     Canceled,
 }
 
-impl State {
+impl RunState {
     const fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -50,7 +50,7 @@ impl Run {
             node_type_ref: request["root_node_type_ref"].clone(),
             input: request["input"].clone(),
             run_context: request.get("run_context").cloned(),
-            state: State::Running,
+            state: RunState::Running,
             started_at: now,
             ended_at: None,
             lines: Vec::new(),
@@ -65,7 +65,7 @@ impl Run {
             return false;
         }
         if self.lines.len() + 1 == EVENTS.len() {
-            self.ends(State::Succeeded, now);
+            self.ends(RunState::Succeeded, now);
         } else {
             self.happens(now);
         }
@@ -75,12 +75,12 @@ impl Run {
     /// Ends the run, unless it is over.
     pub(super) fn cancel(&mut self, now: OffsetDateTime) {
         if !self.is_over() {
-            self.ends(State::Canceled, now);
+            self.ends(RunState::Canceled, now);
         }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.state != State::Running
+        self.state != RunState::Running
     }
 
     /// Its events, a line of JSON each.
@@ -105,7 +105,7 @@ impl Run {
         json
     }
 
-    fn ends(&mut self, how: State, now: OffsetDateTime) {
+    fn ends(&mut self, how: RunState, now: OffsetDateTime) {
         self.state = how;
         self.ended_at = Some(now);
         self.tell("run_completed", now);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_run_is_over_and_a_run_that_is_over_is_not_cancelled() {
+    fn cancelling_ends_a_run_once() {
         let mut run = run();
         run.cancel(NOW);
         let ended = run.to_json();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_does_not_have_is_left_out() {
+    fn missing_members_of_a_run_are_left_out() {
         let keys: Vec<_> = run().to_json().as_object().expect("an object").keys().cloned().collect();
         assert_eq!(keys, ["root_node_run_id", "run_id", "started_at", "state"]);
     }

@@ -71,12 +71,12 @@ impl Gateway {
 }
 
 /// What all requests share.
-struct Shared {
+struct GatewayState {
     tokens: TokenClient,
     downstream: Downstream,
 }
 
-impl Shared {
+impl GatewayState {
     /// A token for the coordinator, on behalf of the caller if there is one.
     async fn token(&self, caller: &Caller) -> Result<String, ArpError> {
         let audience = self.downstream.audience();
@@ -89,7 +89,7 @@ impl Shared {
 
 /// The documented paths, not yet guarded.
 fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
-    let shared = Shared {
+    let shared = GatewayState {
         tokens: TokenClient::new(settings, outbound.clone()),
         downstream: Downstream::new(settings, outbound.clone()),
     };
@@ -105,7 +105,7 @@ fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
 }
 
 /// 200 whatever the coordinator says: the gateway itself is up.
-async fn health(State(shared): State<Arc<Shared>>) -> Response {
+async fn health(State(shared): State<Arc<GatewayState>>) -> Response {
     let (status, check) = shared.downstream.health().await;
     json_answer(StatusCode::OK, &arp::health(status, &[check]))
 }
@@ -115,7 +115,7 @@ async fn version() -> Response {
 }
 
 async fn start(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ArpError> {
@@ -127,7 +127,7 @@ async fn start(
 }
 
 async fn show(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     Extension(caller): Extension<Caller>,
     RunId(id): RunId,
 ) -> Result<Response, ArpError> {
@@ -136,7 +136,7 @@ async fn show(
 }
 
 async fn cancel(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     Extension(caller): Extension<Caller>,
     path: RunId,
 ) -> Result<Response, ArpError> {
@@ -146,7 +146,7 @@ async fn cancel(
 }
 
 async fn events(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     Extension(caller): Extension<Caller>,
     RunId(id): RunId,
 ) -> Result<Response, ArpError> {

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_and_what_is_taken_for_granted() {
+    fn required_variables_and_defaults() {
         let settings = with(&[]);
         assert_eq!(settings.coordinator_url, "http://c.test:8081");
         assert_eq!(settings.coordinator_audience, "arp-run-coordinator");

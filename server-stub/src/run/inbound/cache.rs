@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kid_has_them_fetched_at_most_every_thirty_seconds() {
+    fn unknown_kid_fetches_keys_at_most_every_30_seconds() {
         let (mut cache, start, a, b) = (KeyCache::default(), Instant::now(), key("a"), key("b"));
         cache.fetching(start);
         cache.fetched(set(&[&a]), start);

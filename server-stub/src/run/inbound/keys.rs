@@ -18,7 +18,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// Longer than any set of keys, in bytes.
 const MOST: usize = 256 * 1024;
 
-pub(super) struct Keys {
+pub(super) struct IssuerKeys {
     source: Option<KeySource>,
     outbound: Outbound,
     cache: Mutex<KeyCache>,
@@ -27,7 +27,7 @@ pub(super) struct Keys {
     fetching: tokio::sync::Mutex<Option<Instant>>,
 }
 
-impl Keys {
+impl IssuerKeys {
     pub(super) fn new(source: Option<KeySource>, outbound: Outbound) -> Self {
         Self { source, outbound, cache: Mutex::default(), fetching: tokio::sync::Mutex::default() }
     }

@@ -14,7 +14,7 @@ use crate::jwt::{Expected, Refused, Token};
 use crate::run::arp::ArpError;
 use crate::run::outbound::Outbound;
 use crate::server::error::StartError;
-use keys::Keys;
+use keys::IssuerKeys;
 
 mod cache;
 mod keys;
@@ -34,7 +34,7 @@ pub(crate) struct Caller {
 
 struct Inbound {
     settings: InboundSettings,
-    keys: Keys,
+    keys: IssuerKeys,
 }
 
 /// `router` behind the layer: all its paths, and those it does not have, but for the exempt ones. The keys
@@ -51,7 +51,7 @@ pub fn guarded(
 }
 
 pub(crate) fn behind(router: Router, settings: InboundSettings, outbound: Outbound) -> Router {
-    let keys = Keys::new(settings.keys.clone(), outbound);
+    let keys = IssuerKeys::new(settings.keys.clone(), outbound);
     router.layer(middleware::from_fn_with_state(Arc::new(Inbound { settings, keys }), pass))
 }
 

@@ -9,7 +9,7 @@ use crate::server::faults::Delivery;
 
 const TERABYTE: u64 = 1 << 40;
 /// The verdict nobody asked for, behind the one that was.
-const DENIAL: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 41\r\n\r\n\
+const REJECTION: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 41\r\n\r\n\
                         {\"valid\":false,\"reason\":\"Node not found\"}";
 
 /// An answer about to be written.
@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writing<S> {
                 self.stream.write_all(bytes).await?;
                 self.endlessly(&[0x81, 4], b"ping").await
             }
-            Delivery::TwoAnswers => self.then_close(&[&whole, DENIAL].concat()).await,
+            Delivery::TwoAnswers => self.then_close(&[&whole, REJECTION].concat()).await,
             Delivery::CloseUnsaid => self.then_close(&whole).await,
         }
     }

@@ -76,7 +76,7 @@ fn wrapped(stream: TcpStream) -> (Socket, Reset) {
 }
 
 /// How a connection goes on when the HTTP library is to have no more to do with it.
-enum Aside {
+enum Takeover {
     Deliver(Response, Delivery),
     Close,
     Reset,
@@ -98,23 +98,23 @@ where
         )
         | None => {}
     }
-    let (step_aside, mut asides) = mpsc::channel(1);
+    let (take_over, mut takeovers) = mpsc::channel(1);
     let in_request = InRequest::default();
     let stream = TokioIo::new(IdleClose::new(stream, in_request.clone()));
     let service = service_fn(move |request: hyper::Request<_>| {
         in_request.begin();
-        let (dispatch, in_request, step_aside) = (dispatch.clone(), in_request.clone(), step_aside.clone());
+        let (dispatch, in_request, take_over) = (dispatch.clone(), in_request.clone(), take_over.clone());
         async move {
-            let aside = match dispatch.step(request.map(Body::new), ends).await {
+            let takeover = match dispatch.step(request.map(Body::new), ends).await {
                 Step::Answer(response) => {
                     return Ok::<_, Infallible>(response.map(|body| in_request.until_sent(body)));
                 }
-                Step::Deliver(response, how) => Aside::Deliver(response, how),
-                Step::Close => Aside::Close,
-                Step::Reset => Aside::Reset,
+                Step::Deliver(response, how) => Takeover::Deliver(response, how),
+                Step::Close => Takeover::Close,
+                Step::Reset => Takeover::Reset,
             };
             // Whoever takes it drops this future.
-            let _ = step_aside.send(aside).await;
+            let _ = take_over.send(takeover).await;
             core::future::pending().await
         }
     });
@@ -122,16 +122,16 @@ where
     let mut connection = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
         .serve_connection(stream, service);
-    let aside = tokio::select! {
+    let takeover = tokio::select! {
         _ = &mut connection => return,
-        Some(aside) = asides.recv() => aside,
+        Some(takeover) = takeovers.recv() => takeover,
     };
     // Of this request nothing has been answered, and answers to earlier ones have long gone out: what the
     // library still holds is nothing the client should see.
     let mut stream = connection.into_parts().io.into_inner();
-    match aside {
-        Aside::Deliver(response, how) => delivery::deliver(stream, reset, response, how).await,
-        Aside::Close => drop(stream.shutdown().await),
-        Aside::Reset => reset.on_drop(),
+    match takeover {
+        Takeover::Deliver(response, how) => delivery::deliver(stream, reset, response, how).await,
+        Takeover::Close => drop(stream.shutdown().await),
+        Takeover::Reset => reset.on_drop(),
     }
 }

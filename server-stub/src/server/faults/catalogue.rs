@@ -67,7 +67,7 @@ macro_rules! catalogue {
 
 catalogue! {
     /// What is wrong with the socket that should listen.
-    door: Door {
+    listener: ListenFault {
         Refused "refused" "connecting is refused, as on a machine where nothing listens";
         BlackHole "black-hole" "connecting gets no reply: the queue is full and nobody takes from it";
     }

@@ -6,7 +6,7 @@ use super::{Content, gzip};
 use crate::server::answer::quoted;
 
 /// Nothing a node could take for itself.
-const DENIED: &str = "{\"valid\":false,\"node_id\":null,\"household_id\":null,\"household_member_ids\":null,\
+const REJECTED: &str = "{\"valid\":false,\"node_id\":null,\"household_id\":null,\"household_member_ids\":null,\
                       \"reason\":";
 const PORTAL: &str = "<!doctype html><html><head><title>Free WiFi</title></head><body><form action=\"/login\">\
                       Accept our terms to go on</form></body></html>";
@@ -53,17 +53,17 @@ pub(crate) fn altered(fault: Content, body: &[u8], asked: &[u8], headers: &mut H
             gzip::stored(body)
         }
         Content::Long => padded(&text(), &quoted(&"x".repeat(1 << 20))).into_bytes(),
-        Content::Denial => denied("Node not found"),
-        Content::LongReason => denied(&"not today, ".repeat(1000)),
+        Content::Denial => rejected("Node not found"),
+        Content::LongReason => rejected(&"not today, ".repeat(1000)),
         Content::TerminalEscapes => {
-            denied("\u{1b}[2J\u{1b}]0;owned\u{7}\r\n[jarvis_node] valid: \u{202e}\u{9b}31m\u{85}")
+            rejected("\u{1b}[2J\u{1b}]0;owned\u{7}\r\n[jarvis_node] valid: \u{202e}\u{9b}31m\u{85}")
         }
-        Content::EchoRequest => denied(&String::from_utf8_lossy(asked)),
+        Content::EchoRequest => rejected(&String::from_utf8_lossy(asked)),
     }
 }
 
-fn denied(reason: &str) -> Vec<u8> {
-    format!("{DENIED}{}}}", quoted(reason)).into_bytes()
+fn rejected(reason: &str) -> Vec<u8> {
+    format!("{REJECTED}{}}}", quoted(reason)).into_bytes()
 }
 
 /// The same about the node that is written so in JSON.

@@ -20,8 +20,8 @@ pub(crate) mod switch;
 
 pub use catalogue::Faults;
 pub(crate) use catalogue::{
-    Accepted, Content, Date, Delivery, Door, ExpiresIn, Flaw, Handshake, Moment, Oauth, RetryAfter, Status,
-    Token, TokenType,
+    Accepted, Content, Date, Delivery, ExpiresIn, Flaw, Handshake, ListenFault, Moment, Oauth, RetryAfter,
+    Status, Token, TokenType,
 };
 
 /// One thing a server can do wrong. Has a name, which is stable, and a description; both are what
@@ -150,8 +150,8 @@ impl Faults {
     }
 
     /// The fault of the door.
-    pub(crate) fn of_the_door(&self) -> Option<Fault> {
-        self.door.map(|fault| Fault(Kind::Door(fault)))
+    pub(crate) fn of_the_listener(&self) -> Option<Fault> {
+        self.listener.map(|fault| Fault(Kind::ListenFault(fault)))
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_told_by_name() {
+    fn impossible_faults_are_named() {
         let told = |names: &str| names.parse::<Faults>().expect_err("refused").to_string();
         assert_eq!(
             told("status-500,status-503"),

@@ -9,9 +9,9 @@ use super::{FaultError, Faults};
 
 /// What holds, shared by the door, the connections and whoever changes it.
 pub(crate) struct Switch {
-    held: Mutex<Held>,
+    held: Mutex<Current>,
     settle: Settle,
-    can: Can,
+    can: Abilities,
 }
 
 /// Hears how the door took the faults that hold now.
@@ -22,20 +22,20 @@ pub(crate) type Settle = Box<dyn Fn(Done) + Send + Sync>;
 
 /// What a server does, and so can do wrong.
 #[derive(Clone, Copy)]
-pub(crate) struct Can {
+pub(crate) struct Abilities {
     pub(crate) speak_tls: bool,
     pub(crate) issue_tokens: bool,
 }
 
-struct Held {
+struct Current {
     faults: Faults,
     /// For how many connections or requests yet; None: until told otherwise.
     left: Option<u32>,
 }
 
 impl Switch {
-    pub(crate) fn new(faults: Faults, settle: Settle, can: Can) -> Self {
-        Self { held: Mutex::new(Held { faults, left: None }), settle, can }
+    pub(crate) fn new(faults: Faults, settle: Settle, can: Abilities) -> Self {
+        Self { held: Mutex::new(Current { faults, left: None }), settle, can }
     }
 
     /// What holds.
@@ -60,7 +60,7 @@ impl Switch {
         if counts(&faults) {
             held.left = held.left.map(|left| left.saturating_sub(1));
             if held.left == Some(0) {
-                *held = Held { faults: Faults::NONE, left: None };
+                *held = Current { faults: Faults::NONE, left: None };
             }
         }
         faults
@@ -85,10 +85,10 @@ impl Switch {
 
     fn hold(&self, faults: Faults, left: Option<u32>) -> Result<(), FaultError> {
         self.check(faults)?;
-        match (left, faults.of_the_door()) {
+        match (left, faults.of_the_listener()) {
             (Some(_), Some(fault)) => return Err(FaultError::Uncounted(fault)),
-            (Some(0), None) => *self.held() = Held { faults: Faults::NONE, left: None },
-            (left, _) => *self.held() = Held { faults, left },
+            (Some(0), None) => *self.held() = Current { faults: Faults::NONE, left: None },
+            (left, _) => *self.held() = Current { faults, left },
         }
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Switch {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, Current> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::moment::moment;
 use crate::server::faults::Faults;
-use seen::{Head, Seen};
+use seen::{RequestHead, Seen};
 use tap::{Tap, Tapped};
 use waits::Waited;
-pub(crate) use waits::{Thing, Waits};
+pub(crate) use waits::{Resource, Waits};
 
 mod seen;
 mod tap;
@@ -29,10 +29,10 @@ const REMEMBERED: usize = 500;
 
 /// The requests of one server.
 #[derive(Default)]
-pub(crate) struct Journal(Mutex<Pages>);
+pub(crate) struct Journal(Mutex<Entries>);
 
 #[derive(Default)]
-struct Pages {
+struct Entries {
     /// The number of the last one that is over.
     last: u64,
     over: VecDeque<Entry>,
@@ -46,7 +46,7 @@ struct Begun {
     at: OffsetDateTime,
     tick: Instant,
     from: IpAddr,
-    head: Head,
+    head: RequestHead,
     body: Tap,
     faults: Faults,
     waits: Waits,
@@ -91,13 +91,13 @@ struct Entry {
 
 /// What is told of a server's requests.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Log<'a> {
     requests: Vec<&'a Entry>,
     under_way: Vec<Entry>,
 }
 
 /// A request that is being answered. Dropped before that is said, it has lost its connection.
-pub(crate) struct Open {
+pub(crate) struct OpenRequest {
     journal: Arc<Journal>,
     key: u64,
 }
@@ -109,7 +109,7 @@ impl Journal {
         request: Request,
         from: SocketAddr,
         faults: Faults,
-    ) -> (Request, Open) {
+    ) -> (Request, OpenRequest) {
         let (mut head, body) = request.into_parts();
         let (tap, waits) = (Tap::default(), Waits::default());
         head.extensions.insert(waits.clone());
@@ -117,23 +117,23 @@ impl Journal {
             at: OffsetDateTime::now_utc(),
             tick: Instant::now(),
             from: from.ip().to_canonical(),
-            head: Head::of(&head),
+            head: RequestHead::of(&head),
             body: tap.clone(),
             faults,
             waits,
         };
-        let mut pages = self.pages();
-        pages.begun += 1;
-        let key = pages.begun;
-        pages.under_way.insert(key, begun);
-        drop(pages);
+        let mut entries = self.entries();
+        entries.begun += 1;
+        let key = entries.begun;
+        entries.under_way.insert(key, begun);
+        drop(entries);
         let request = Request::from_parts(head, Body::new(Tapped::new(body, tap)));
-        (request, Open { journal: Arc::clone(self), key })
+        (request, OpenRequest { journal: Arc::clone(self), key })
     }
 
     /// Remembers a connection on which there was no request.
     pub(crate) fn without_request(&self, from: SocketAddr, faults: Faults, ended: Ended) {
-        self.pages().add(Entry {
+        self.entries().add(Entry {
             id: None,
             at: OffsetDateTime::now_utc(),
             from: from.ip().to_canonical(),
@@ -147,20 +147,20 @@ impl Journal {
     }
 
     /// Those that ended after the one of this number, oldest first, and those that are under way.
-    pub(crate) fn told(&self, since: u64) -> serde_json::Value {
-        let pages = self.pages();
-        let requests = pages.over.iter().filter(|entry| entry.id.is_some_and(|id| id > since)).collect();
-        let under_way = pages.under_way.values().map(|begun| begun.entry(Ended::UnderWay, None)).collect();
+    pub(crate) fn log(&self, since: u64) -> serde_json::Value {
+        let entries = self.entries();
+        let requests = entries.over.iter().filter(|entry| entry.id.is_some_and(|id| id > since)).collect();
+        let under_way = entries.under_way.values().map(|begun| begun.entry(Ended::UnderWay, None)).collect();
         // Cannot fail: numbers, text and lists of them.
-        serde_json::to_value(Told { requests, under_way }).unwrap_or_default()
+        serde_json::to_value(Log { requests, under_way }).unwrap_or_default()
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pages {
+impl Entries {
     fn add(&mut self, mut entry: Entry) {
         self.last += 1;
         entry.id = Some(self.last);
@@ -187,20 +187,20 @@ impl Begun {
     }
 }
 
-impl Open {
+impl OpenRequest {
     pub(crate) fn ended(self, ended: Ended, status: Option<u16>) {
         self.close(ended, status);
     }
 
     fn close(&self, ended: Ended, status: Option<u16>) {
-        let mut pages = self.journal.pages();
-        if let Some(begun) = pages.under_way.remove(&self.key) {
-            pages.add(begun.entry(ended, status));
+        let mut entries = self.journal.entries();
+        if let Some(begun) = entries.under_way.remove(&self.key) {
+            entries.add(begun.entry(ended, status));
         }
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.close(Ended::Abandoned, None);
     }

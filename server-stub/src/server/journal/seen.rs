@@ -10,7 +10,7 @@ use node_core::wire::{APP_ID_HEADER, APP_KEY_HEADER};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::form::{Form, decoded};
+use crate::form::{FormFields, decoded};
 
 /// Header fields that hold a secret and nothing else that is shown.
 const SECRET_HEADERS: [&str; 4] = [APP_KEY_HEADER, "X-Jarvis-Admin-Token", "Cookie", "Proxy-Authorization"];
@@ -39,7 +39,7 @@ const UUID: usize = 36;
 const LONGEST_PATH: usize = 256;
 
 /// What a request began with.
-pub(super) struct Head {
+pub(super) struct RequestHead {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -62,7 +62,7 @@ pub(super) struct Seen {
 #[derive(Default)]
 struct Secrets(Vec<(&'static str, String)>);
 
-impl Head {
+impl RequestHead {
     pub(super) fn of(head: &request::Parts) -> Self {
         Self { method: head.method.clone(), uri: head.uri.clone(), headers: head.headers.clone() }
     }
@@ -209,6 +209,6 @@ fn fields(body: &[u8]) -> Vec<(String, String)> {
             })
             .collect(),
         Ok(_) => Vec::new(),
-        Err(_) => Form::parse(body).map(Vec::from).unwrap_or_default(),
+        Err(_) => FormFields::parse(body).map(Vec::from).unwrap_or_default(),
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// What can be waited for.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Thing {
+pub(crate) enum Resource {
     Thread,
     Connection,
     /// For a check's turn.
@@ -20,15 +20,15 @@ pub(crate) enum Thing {
 
 /// The waits of one request, which grow while it is worked off. In its extensions.
 #[derive(Clone, Default)]
-pub(crate) struct Waits(Arc<Mutex<Option<State>>>);
+pub(crate) struct Waits(Arc<Mutex<Option<WaitTimes>>>);
 
 #[derive(Clone, Copy, Default)]
-struct State {
+struct WaitTimes {
     thread: Duration,
     connection: Duration,
     core: Duration,
     check: Duration,
-    now: Option<(Thing, Instant)>,
+    now: Option<(Resource, Instant)>,
 }
 
 /// In milliseconds.
@@ -39,42 +39,42 @@ pub(super) struct Waited {
     core: u128,
     check: u128,
     /// What it waits for now, or waited for when its client left.
-    last: Option<Thing>,
+    last: Option<Resource>,
 }
 
 impl Waits {
     /// Waits, and counts the time.
-    pub(crate) async fn during<T>(&self, thing: Thing, wait: impl Future<Output = T>) -> T {
+    pub(crate) async fn during<T>(&self, thing: Resource, wait: impl Future<Output = T>) -> T {
         self.state().get_or_insert_default().now = Some((thing, Instant::now()));
         let waited = wait.await;
         let mut state = self.state();
-        *state = state.map(|state| State { now: None, ..state.counted() });
+        *state = state.map(|state| WaitTimes { now: None, ..state.counted() });
         waited
     }
 
     /// None: nothing was ever to be waited for.
     pub(super) fn so_far(&self) -> Option<Waited> {
         self.state().map(|state| {
-            let State { thread, connection, core, check, now } = state.counted();
+            let WaitTimes { thread, connection, core, check, now } = state.counted();
             let [thread, connection, core, check] =
                 [thread, connection, core, check].map(|time| time.as_millis());
             Waited { thread, connection, core, check, last: now.map(|(thing, _)| thing) }
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<State>> {
+    fn state(&self) -> MutexGuard<'_, Option<WaitTimes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl WaitTimes {
     fn counted(mut self) -> Self {
         if let Some((thing, since)) = self.now {
             let time = match thing {
-                Thing::Thread => &mut self.thread,
-                Thing::Connection => &mut self.connection,
-                Thing::Core => &mut self.core,
-                Thing::Check => &mut self.check,
+                Resource::Thread => &mut self.thread,
+                Resource::Connection => &mut self.connection,
+                Resource::Core => &mut self.core,
+                Resource::Check => &mut self.check,
             };
             *time += since.elapsed();
         }

@@ -14,9 +14,9 @@ use super::connection::{self, Site};
 use super::ends::Ends;
 use super::faults;
 use super::faults::switch::{Done, Settle};
-use door::{Door, State};
+use listener::{Listener, ListenerState};
 
-mod door;
+mod listener;
 
 /// How long to wait when the system has no descriptors left for another connection.
 const BREATH: Duration = Duration::from_millis(50);
@@ -60,7 +60,7 @@ impl Listening {
     pub(crate) fn start(
         listen: SocketAddr,
         control: Option<SocketAddr>,
-        door: Option<faults::Door>,
+        listener: Option<faults::ListenFault>,
         orders: mpsc::UnboundedSender<Order>,
         incoming: mpsc::UnboundedReceiver<Order>,
     ) -> Result<(Self, oneshot::Sender<Site>), (SocketAddr, io::Error)> {
@@ -71,13 +71,13 @@ impl Listening {
         let builder = std::thread::Builder::new().name("server-stub".into());
         let thread = builder.spawn(move || {
             runtime.block_on(async {
-                match bind(listen, control, door).await {
-                    Ok((door, control)) => {
+                match bind(listen, control, listener).await {
+                    Ok((listener, control)) => {
                         let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
                         // Nobody waiting means nobody to serve: then no site comes either.
-                        let _ = bound.send(Ok((door.addr(), control_addr)));
+                        let _ = bound.send(Ok((listener.addr(), control_addr)));
                         if let Ok(site) = site.await {
-                            serve_site(door, control, &site, incoming).await;
+                            serve_site(listener, control, &site, incoming).await;
                         }
                     }
                     Err(error) => drop(bound.send(Err(error))),
@@ -136,28 +136,28 @@ fn ended() -> io::Error {
 async fn bind(
     listen: SocketAddr,
     control: Option<SocketAddr>,
-    fault: Option<faults::Door>,
-) -> Result<(Door, Option<TcpListener>), (SocketAddr, io::Error)> {
-    let mut door = Door::open(listen).map_err(|error| (listen, error))?;
-    door.become_as(State::under(fault)).await.map_err(|error| (listen, error))?;
+    fault: Option<faults::ListenFault>,
+) -> Result<(Listener, Option<TcpListener>), (SocketAddr, io::Error)> {
+    let mut listener = Listener::open(listen).map_err(|error| (listen, error))?;
+    listener.become_as(ListenerState::under(fault)).await.map_err(|error| (listen, error))?;
     let control = match control {
-        Some(addr) => Some(door::bind(addr).map_err(|error| (addr, error))?),
+        Some(addr) => Some(listener::bind(addr).map_err(|error| (addr, error))?),
         None => None,
     };
-    Ok((door, control))
+    Ok((listener, control))
 }
 
-fn wanted(down: bool, site: &Site) -> State {
-    if down { State::Shut } else { State::under(site.switch.now().door) }
+fn wanted(down: bool, site: &Site) -> ListenerState {
+    if down { ListenerState::Shut } else { ListenerState::under(site.switch.now().listener) }
 }
 
 async fn serve_site(
-    mut door: Door,
+    mut listener: Listener,
     control: Option<TcpListener>,
     site: &Site,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let (addr, mut down) = (door.addr(), false);
+    let (addr, mut down) = (listener.addr(), false);
     let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
     let mut connections = JoinSet::new();
     loop {
@@ -167,18 +167,18 @@ async fn serve_site(
                 Some(Order::GoDown(done)) => {
                     down = true;
                     // Shutting never fails.
-                    let _ = door.become_as(State::Shut).await;
+                    let _ = listener.become_as(ListenerState::Shut).await;
                     connections.shutdown().await;
                     let _ = done.send(());
                 }
                 Some(Order::ComeBack(done)) => {
-                    let opened = door.become_as(wanted(false, site)).await;
+                    let opened = listener.become_as(wanted(false, site)).await;
                     down &= opened.is_err();
                     let _ = done.send(opened);
                 }
-                Some(Order::Settle(done)) => done(door.become_as(wanted(down, site)).await),
+                Some(Order::Settle(done)) => done(listener.become_as(wanted(down, site)).await),
             },
-            (stream, peer) = accept(door.listener()) => {
+            (stream, peer) = accept(listener.listener()) => {
                 connections.spawn(connection::serve(stream, Ends { peer, local: addr }, site.clone()));
             }
             (stream, peer) = accept(control.as_ref()) => {
@@ -190,7 +190,7 @@ async fn serve_site(
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(door);
+    drop(listener);
     connections.shutdown().await;
 }
 

@@ -103,7 +103,7 @@ fn a_users_household_can_have_nodes() {
 }
 
 #[test]
-fn what_registration_refuses() {
+fn registration_refuses_short_passwords_and_bad_emails() {
     let stub = plain();
     let short = "{\"email\":\"a@example.com\",\"password\":\"short\"}";
     let answer = Ask::post("/auth/register", short).of(&stub);
@@ -116,7 +116,7 @@ fn what_registration_refuses() {
 }
 
 #[test]
-fn a_refresh_token_is_replaced_and_its_repetition_gives_the_same() {
+fn repeated_refresh_gives_the_same_successor() {
     let stub = plain();
     let first = register(&stub, "a@example.com").text("refresh_token");
     let second = refresh(&stub, &first);
@@ -139,7 +139,7 @@ fn logging_out_ends_the_session_and_never_complains() {
 }
 
 #[test]
-fn eight_failed_logins_lock_the_account_for_a_quarter_of_an_hour() {
+fn eight_failed_logins_lock_the_account_for_15_minutes() {
     let stub = plain();
     register(&stub, "a@example.com");
     for _ in 0..8 {

@@ -57,7 +57,7 @@ fn one_validation_takes_half_a_second() {
 }
 
 #[test]
-fn fourteen_at_once_take_their_turns_two_checks_each_on_two_cores() {
+fn fourteen_validations_at_once_take_turns() {
     let stub = started(Model::MEASURED.faster_by(5));
     let told = at_once(&stub, 14);
     assert!(told.iter().all(|(_, answer)| valid(answer)), "{told:?}");
@@ -66,7 +66,7 @@ fn fourteen_at_once_take_their_turns_two_checks_each_on_two_cores() {
 }
 
 #[test]
-fn forty_at_once_stand_still_until_the_pools_time_out_and_then_some_fail() {
+fn forty_validations_at_once_stall_then_some_fail() {
     let stub = started(Model::MEASURED.faster_by(10));
     let told = at_once(&stub, 40);
     let timeout = Duration::from_secs(3);
@@ -83,7 +83,7 @@ fn forty_at_once_stand_still_until_the_pools_time_out_and_then_some_fail() {
 }
 
 #[test]
-fn health_hangs_while_forty_are_inside_and_returns_with_a_restart() {
+fn health_hangs_with_forty_inside_until_a_restart() {
     // Slow enough that nothing but the restart can end it here.
     let stub = started(Model::MEASURED);
     let (ask, ca) = (validation(&stub), stub.ca_pem().expect("TLS"));
@@ -105,7 +105,7 @@ fn health_hangs_while_forty_are_inside_and_returns_with_a_restart() {
 }
 
 #[test]
-fn who_leaves_is_worked_off_all_the_same() {
+fn abandoned_requests_are_worked_off() {
     let stub = started(Model::MEASURED);
     let (ask, ca) = (validation(&stub), stub.ca_pem().expect("TLS"));
     for before in 0..3 {
@@ -121,7 +121,7 @@ fn who_leaves_is_worked_off_all_the_same() {
 }
 
 #[test]
-fn what_stands_in_place_of_an_answer_costs_the_service_nothing_and_what_follows_it_does() {
+fn replaced_answers_cost_nothing_altered_ones_do() {
     let stub = started(Model::MEASURED.faster_by(5));
     let check = Duration::from_millis(49);
     let faults = |names: &str| stub.set_faults(names.parse().expect("faults")).expect("it can have them");

@@ -17,7 +17,7 @@ fn validate(stub: &Stub, body: impl Into<Vec<u8>>) -> (u16, String) {
     (answer.status, answer.body)
 }
 
-fn denied(reason: &str) -> (u16, String) {
+fn rejected(reason: &str) -> (u16, String) {
     (200, format!("{{\"valid\":false,{NOTHING},\"reason\":{}}}", serde_json::Value::from(reason)))
 }
 
@@ -40,7 +40,11 @@ fn ids_that_are_not_quite_the_nodes_are_unknown() {
     let (_, key) = stub.node();
     let long = "x".repeat(10_000);
     for id in ["Kitchen-Pi", "kitchen-pi ", "", "küche", &long] {
-        assert_eq!(validate(&stub, question(id, key, "command-center")), denied("Node not found"), "{id:?}");
+        assert_eq!(
+            validate(&stub, question(id, key, "command-center")),
+            rejected("Node not found"),
+            "{id:?}"
+        );
     }
 }
 
@@ -50,7 +54,7 @@ fn keys_that_are_not_quite_the_nodes_are_wrong() {
     let (id, key) = stub.node();
     for wrong in [String::new(), format!("{key}\n"), key[..63].to_owned()] {
         let verdict = validate(&stub, question(id, &wrong, "command-center"));
-        assert_eq!(verdict, denied("Invalid node credentials"), "{wrong:?}");
+        assert_eq!(verdict, rejected("Invalid node credentials"), "{wrong:?}");
     }
 }
 
@@ -59,7 +63,7 @@ fn a_deactivated_nodes_key_is_not_looked_at() {
     let stub = plain();
     let (id, _) = stub.node();
     assert!(stub.deactivate(id));
-    assert_eq!(validate(&stub, question(id, "any", "any")), denied("Node is inactive"));
+    assert_eq!(validate(&stub, question(id, "any", "any")), rejected("Node is inactive"));
     assert!(!stub.deactivate("nobody"));
 }
 
@@ -69,7 +73,7 @@ fn a_service_that_is_not_granted_is_echoed() {
     let (id, key) = stub.node();
     let odd = format!("a \"quoted\" ü\u{1} {}", "x".repeat(1000));
     let reason = format!("Node is not authorized to access service '{odd}'");
-    assert_eq!(validate(&stub, question(id, key, &odd)), denied(&reason));
+    assert_eq!(validate(&stub, question(id, key, &odd)), rejected(&reason));
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn an_app_that_may_not_call_is_not_told_how_to_authenticate() {
 }
 
 #[test]
-fn malformed_json_comes_before_the_app_and_the_app_before_the_fields() {
+fn checks_run_in_order_json_app_fields() {
     let stub = plain();
     let nobody = |body: &'static str| Ask::post(VALIDATE, body).of(&stub).status;
     assert_eq!(nobody("{"), 422);
@@ -163,7 +167,7 @@ fn bytes_that_are_no_utf_8() {
 }
 
 #[test]
-fn what_raises_an_exception_in_the_service() {
+fn inputs_that_raise_exceptions_are_a_500() {
     let stub = plain();
     let (id, key) = stub.node();
     let long = "x".repeat(5000);
@@ -179,7 +183,7 @@ fn what_raises_an_exception_in_the_service() {
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     }
     // Where the key is not looked at, it raises nothing.
-    assert_eq!(validate(&stub, question("nobody", &long, "x")), denied("Node not found"));
+    assert_eq!(validate(&stub, question("nobody", &long, "x")), rejected("Node not found"));
 }
 
 #[test]
@@ -203,7 +207,7 @@ fn wrong_methods_are_told_the_first_right_one() {
 }
 
 #[test]
-fn a_trailing_slash_is_redirected_to_wherever_the_host_header_says() {
+fn trailing_slash_redirects_to_the_host_header() {
     let stub = plain();
     let location = |method: &str, path: &str| {
         let answer = Ask::new(method, path).header("Host", "evil.example:1").of(&stub);
@@ -243,11 +247,11 @@ fn rotation_leaves_no_overlap() {
     let (id, old) = stub.node();
     let answer = Ask::new("POST", "/admin/nodes/kitchen-pi/rotate-key").admin(&stub).of(&stub);
     let by_admin = answer.text("node_key");
-    assert_eq!(validate(&stub, question(id, old, "command-center")), denied("Invalid node credentials"));
+    assert_eq!(validate(&stub, question(id, old, "command-center")), rejected("Invalid node credentials"));
     assert_eq!(validate(&stub, question(id, &by_admin, "command-center")).0, 200);
     let by_test = stub.rotate_key(id).expect("a known node");
     let verdict = validate(&stub, question(id, &by_admin, "command-center"));
-    assert_eq!(verdict, denied("Invalid node credentials"));
+    assert_eq!(verdict, rejected("Invalid node credentials"));
     let valid = format!(
         "{{\"valid\":true,\"node_id\":\"{id}\",\"household_id\":\"{HOUSEHOLD}\",\
          \"household_member_ids\":[1],\"reason\":null}}"
@@ -290,7 +294,7 @@ fn grants_come_and_go() {
     let stub = plain();
     let key = register_node(&stub, "n", HOUSEHOLD).text("node_key");
     let ask = || validate(&stub, question("n", &key, "lights"));
-    let refused = denied("Node is not authorized to access service 'lights'");
+    let refused = rejected("Node is not authorized to access service 'lights'");
     assert_eq!(ask(), refused);
     let grant =
         || Ask::post("/internal/nodes/n/services", "{\"service_id\":\"lights\"}").app(&stub).of(&stub);
@@ -371,7 +375,7 @@ fn apps_are_made_rotated_and_revoked() {
 }
 
 #[test]
-fn the_published_table_is_served_where_the_code_has_no_such_route() {
+fn published_paths_without_a_route_are_served() {
     let stub = plain();
     let app = Ask::new("POST", "/internal/validate-app").app(&stub).of(&stub);
     assert_eq!((app.status, app.body), (200, Ask::get("/internal/app-ping").app(&stub).of(&stub).body));

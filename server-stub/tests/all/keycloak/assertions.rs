@@ -23,7 +23,7 @@ fn each_algorithm_proves_the_client_for_either_audience() {
 }
 
 #[test]
-fn what_makes_an_assertion_bad_is_told_as_keycloak_tells_it() {
+fn bad_assertions_are_refused_in_keycloaks_words() {
     let sts = start();
     let key = registered(&sts, Algorithm::Es256);
     let endpoint = sts.token_endpoint();

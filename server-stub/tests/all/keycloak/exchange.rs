@@ -9,7 +9,7 @@ use super::rig::{ACCESS_TOKEN, checked, exchange, json_of, own, post, refusal, s
 const FOR_COORDINATOR: (&str, &str) = ("audience", "arp-run-coordinator");
 
 #[test]
-fn a_callers_token_becomes_one_for_another_service_about_the_same_subject() {
+fn exchange_keeps_the_subject_and_changes_the_audience() {
     let sts = start();
     let subject = token_of(&own(&sts, &[("audience", "arp-run-gateway")]));
     let about = checked(&sts, &subject, "arp-run-gateway").expect("good");
@@ -55,7 +55,7 @@ fn only_a_good_token_of_the_realm_is_exchanged() {
 }
 
 #[test]
-fn who_may_not_exchange_is_told_why() {
+fn forbidden_exchanges_are_refused_with_the_reason() {
     let sts = start();
     let subject = sts.token(&json!({ "aud": "arp-run-gateway", "azp": "somebody" }));
     let told =
@@ -72,7 +72,7 @@ fn who_may_not_exchange_is_told_why() {
 }
 
 #[test]
-fn what_an_exchange_needs_is_named() {
+fn missing_exchange_parameters_are_named() {
     let sts = start();
     let subject = sts.token(&json!({ "aud": "arp-run-gateway" }));
     let credentials = [

@@ -118,7 +118,7 @@ fn a_clock_that_is_off_is_off_in_all_it_does() {
 }
 
 #[test]
-fn faults_of_tokens_are_met_and_counted_by_who_asks_for_one() {
+fn token_faults_meet_and_count_token_requests_only() {
     let sts = start();
     sts.server().fault_next(1, faults("token-expired")).expect("set");
     assert_eq!(ask(&sts, &Ask::get(CERTS_PATH)).status, 200);
@@ -132,7 +132,7 @@ fn faults_of_tokens_are_met_and_counted_by_who_asks_for_one() {
 }
 
 #[test]
-fn who_issues_no_tokens_cannot_have_their_faults() {
+fn token_faults_need_a_token_service() {
     let told = |refused: FaultError| refused.to_string();
     let stub = Stub::start(Options { tls: false, ..Options::default() }).expect("a stub");
     let server = Server::start(ServerOptions::default(), axum::Router::new()).expect("a server");

@@ -41,7 +41,7 @@ fn a_token_has_what_keycloaks_have() {
 }
 
 #[test]
-fn a_token_is_for_whom_it_is_asked_for_unless_only_mappers_count() {
+fn audience_is_the_requested_one_unless_mapped_only() {
     let sts = start();
     let coordinator = [("audience", "arp-run-coordinator")];
     let claims = checked(&sts, &token_of(&own(&sts, &coordinator)), "arp-run-coordinator").expect("good");
@@ -73,7 +73,7 @@ fn basic_credentials_are_encoded_before_they_are_joined() {
 }
 
 #[test]
-fn whoever_is_nobody_or_shows_the_wrong_secret_is_refused_as_keycloak_does() {
+fn unknown_clients_and_wrong_secrets_are_refused() {
     let sts = start();
     let said = "Invalid client or Invalid client credentials".to_owned();
     let attempt = |id: &str, secret: &str| {

@@ -211,7 +211,7 @@ fn exit_codes_tell_what_went_wrong() {
 }
 
 #[test]
-fn the_program_has_the_faults_it_is_told_and_says_where_to_change_them() {
+fn program_with_faults_names_its_control() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut program = Program::start_with(dir.path(), &["--fault", "refused", "--fault", "status-503"]);
     let line = program.line();
@@ -266,7 +266,7 @@ fn the_token_service_is_there_with_the_auth_server_and_alone() {
 }
 
 #[test]
-fn the_token_service_alone_makes_the_folder_it_needs_and_no_secret_is_open() {
+fn token_service_alone_writes_its_folder_owner_only() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = &dir.path().join("new");
     let mut program = Program::start_with(dir, &["--only", "sts", "--sts-algorithm", "ES256"]);
@@ -282,7 +282,7 @@ fn the_token_service_alone_makes_the_folder_it_needs_and_no_secret_is_open() {
 }
 
 #[test]
-fn a_realm_is_read_from_a_file_and_one_that_is_no_use_is_named() {
+fn realm_file_is_read_and_a_bad_one_is_named() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("realm.json");
     let realm = |text: &str| fs::write(&file, text).expect("written");

@@ -85,7 +85,7 @@ fn each_event_arrives_before_the_next_is_produced() {
 }
 
 #[test]
-fn who_comes_late_gets_all_events_and_a_cancelled_run_ends_them() {
+fn late_readers_get_all_events_and_cancelling_ends_them() {
     let rig = Rig::new();
     assert_eq!(rig.start("r").status, 200);
     assert!(rig.coordinator.step("r"));

@@ -188,7 +188,7 @@ fn row_no_keys_to_be_had() {
 
 /// Cached for 300 s: pinned in `inbound/cache.rs`, with the time as an argument.
 #[test]
-fn keys_are_fetched_once_and_again_for_a_new_kid_but_not_for_each() {
+fn keys_are_fetched_once_and_again_for_a_new_kid() {
     let sts = sts();
     let service = service(inbound(&sts, "us"));
     for _ in 0..3 {

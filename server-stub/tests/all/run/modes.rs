@@ -23,7 +23,7 @@ fn required_takes_no_anonymous_calls_and_exchanges_tokens() {
 }
 
 #[test]
-fn optional_serves_who_shows_nothing_by_a_token_of_its_own() {
+fn optional_mode_serves_anonymous_calls_by_its_own_token() {
     let rig = Rig::in_mode(AuthMode::Optional);
     assert_eq!(body(&nobody(&rig, None))["state"], "running");
     assert_eq!(rig.sts.tokens_issued(Grant::ClientCredentials), 1);

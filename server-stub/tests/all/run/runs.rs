@@ -89,7 +89,7 @@ fn a_run_that_is_not_there() {
 }
 
 #[test]
-fn bad_requests_are_refused_with_every_error_before_a_token_is_asked_for() {
+fn bad_requests_name_every_error_and_cost_no_token() {
     let rig = Rig::new();
     let extra =
         json!({ "root_node_type_ref": { "node_type_id": "t", "version": "1" }, "input": {}, "more": 1 });

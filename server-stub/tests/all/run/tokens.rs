@@ -17,7 +17,7 @@ fn anonymous(rig: &Rig) -> crate::client::Answer {
 }
 
 #[test]
-fn the_token_services_refusals_are_passed_on_without_a_challenge() {
+fn token_service_refusals_pass_without_a_challenge() {
     let rig = Rig::in_mode(AuthMode::Optional);
     rig.sts.set_secret("arp-run-gateway", "another").expect("a client");
     for (answer, code) in
@@ -74,7 +74,7 @@ fn tokens_are_asked_for_by_the_coordinators_audience() {
 }
 
 #[test]
-fn each_call_costs_one_token_and_the_callers_own_goes_no_further() {
+fn each_call_takes_one_token_never_the_callers_own() {
     let rig = Rig::new();
     for call in 1..=3 {
         assert_eq!(rig.start(&format!("r-{call}")).status, 200);

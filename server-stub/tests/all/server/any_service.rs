@@ -49,7 +49,7 @@ fn one_authority_vouches_for_all_and_each_fails_alone() {
 }
 
 #[test]
-fn faults_are_switched_on_each_servers_own_paths_by_its_administrator() {
+fn faults_over_http_need_that_servers_admin_token() {
     let options = ServerOptions { admin_token: Some("let-me".into()), ..ServerOptions::default() };
     let server = Server::start(options, greeting("hello")).expect("a server");
     let ask = |ask: Ask| Connection::plain(server.addr()).ask(&ask);

@@ -110,7 +110,7 @@ fn a_client_that_asks_for_the_end_gets_it() {
 }
 
 #[test]
-fn what_is_no_http_ends_the_connection() {
+fn non_http_bytes_end_the_connection() {
     let stub = plain();
     let mut connection = Connection::plain(stub.addr());
     connection.send(b"nonsense\r\n\r\n");
@@ -178,7 +178,7 @@ fn ipv6_is_served_where_there_is_any() {
 }
 
 #[test]
-fn a_renewed_certificate_is_shown_to_the_next_connection_under_the_same_pin() {
+fn renewal_changes_the_certificate_and_keeps_the_pin() {
     let stub = tls();
     let pin = stub.spki_pin();
     let shown = || {

@@ -58,7 +58,7 @@ fn statuses_headers_contents_and_deliveries_combine() {
 }
 
 #[test]
-fn what_stands_in_place_of_the_service_keeps_requests_from_it_and_what_follows_it_does_not() {
+fn replaced_answers_skip_the_service_altered_ones_do_not() {
     let stub = with("status-503");
     assert_eq!((validate(&stub).status, stub.validations()), (503, 0));
     let body = serde_json::json!({ "node_id": "attic-pi", "provisioning_token": stub.provisioning_token() });
@@ -166,7 +166,7 @@ fn on_control(addr: SocketAddr, ask: &Ask) -> (u16, String) {
 }
 
 #[test]
-fn they_are_switched_over_http_where_the_server_itself_cannot_be_reached() {
+fn control_port_works_while_the_server_is_unreachable() {
     let control = Some("127.0.0.1:0".parse().expect("an address"));
     let options = Options { faults: faults("black-hole"), control, ..Options::default() };
     let stub = Stub::start(options).expect("a stub");
@@ -193,7 +193,7 @@ fn they_are_switched_over_http_where_the_server_itself_cannot_be_reached() {
 }
 
 #[test]
-fn they_are_switched_on_the_servers_own_port_while_answers_go_wrong() {
+fn own_port_switches_faults_while_answers_are_faulty() {
     let stub = with("status-500,header-endless");
     let path = "/__stub/faults";
     let shown = Ask::get(path).admin(&stub).of(&stub);
@@ -216,7 +216,7 @@ fn redirects_point_where_they_are_told() {
 }
 
 #[test]
-fn command_center_hides_an_outage_of_the_auth_service_behind_a_401() {
+fn auth_outage_at_command_center_is_a_401() {
     let stub = with("auth-unavailable");
     let (id, key) = stub.node();
     let heartbeat =

@@ -27,7 +27,7 @@ struct CommandLine {
 
     /// Start this service alone, not all
     #[arg(long, value_name = "SERVICE")]
-    only: Option<Only>,
+    only: Option<Service>,
 
     /// Where the auth server listens; port 0 takes a free one, and so do then all services that are told
     /// nothing else
@@ -123,14 +123,14 @@ enum Command {
 
 /// Faults, and the service they are said to be for.
 #[derive(Clone)]
-struct FaultsOf(Option<Only>, Faults);
+struct FaultsOf(Option<Service>, Faults);
 
 /// What the command line asks for.
 pub(crate) enum Arguments {
     /// Print this text.
     Print(String),
     /// Print the faults of this service; None: all there are.
-    ListFaults(Option<Only>),
+    ListFaults(Option<Service>),
     Serve(Box<Plan>),
 }
 
@@ -138,7 +138,7 @@ pub(crate) enum Arguments {
 /// environment.
 pub(crate) struct Plan {
     /// None: all services.
-    pub(crate) only: Option<Only>,
+    pub(crate) only: Option<Service>,
     /// The auth server; its folder, names and TLS are everybody's.
     pub(crate) auth: Options,
     pub(crate) sts: StsPlan,
@@ -158,7 +158,7 @@ pub(crate) struct Place {
 
 /// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Only {
+pub(crate) enum Service {
     Auth,
     Sts,
     Gateway,
@@ -175,14 +175,14 @@ pub(crate) struct StsPlan {
     pub(crate) audiences: AudienceRule,
 }
 
-impl Only {
+impl Service {
     pub(crate) fn can_have(self, fault: Fault) -> bool {
         self == Self::Sts || !fault.is_of_tokens()
     }
 }
 
 impl Plan {
-    pub(crate) fn has(&self, service: Only) -> bool {
+    pub(crate) fn has(&self, service: Service) -> bool {
         self.only.is_none_or(|only| only == service)
     }
 }
@@ -219,12 +219,12 @@ impl CommandLine {
 
     fn plan(self) -> Result<Plan, String> {
         let (only, listen) = (self.only, self.listen);
-        let first = only.unwrap_or(Only::Auth);
-        if self.model != Model::INSTANT && first != Only::Auth {
+        let first = only.unwrap_or(Service::Auth);
+        if self.model != Model::INSTANT && first != Service::Auth {
             return Err("--model is for auth, which --only leaves out".to_owned());
         }
         let faults = self.faults_by_service(first)?;
-        let place = |service: Only, listen: SocketAddr, adjustable: bool| {
+        let place = |service: Service, listen: SocketAddr, adjustable: bool| {
             let faults = faults.iter().filter(|(other, _)| *other == service).map(|(_, fault)| *fault);
             let faults = Faults::of(&faults.collect::<Vec<_>>()).map_err(|error| error.to_string())?;
             let said = self.control.filter(|_| first == service);
@@ -236,18 +236,18 @@ impl CommandLine {
             SocketAddr::new(listen.ip(), if listen.port() == 0 { 0 } else { listen.port().wrapping_add(n) })
         };
         let gateway = SocketAddr::new(self.host.unwrap_or(listen.ip()), self.port.unwrap_or(next(2).port()));
-        let auth = place(Only::Auth, listen, self.model != Model::INSTANT)?;
+        let auth = place(Service::Auth, listen, self.model != Model::INSTANT)?;
         Ok(Plan {
             only,
             sts: StsPlan {
-                place: place(Only::Sts, self.sts_listen.unwrap_or(next(1)), false)?,
+                place: place(Service::Sts, self.sts_listen.unwrap_or(next(1)), false)?,
                 realm: self.realm,
                 issuer: self.issuer.map(|issuer| issuer.trim_end_matches('/').to_owned()),
                 algorithm: self.sts_algorithm,
                 audiences: if self.mapped_audiences { AudienceRule::Mapped } else { AudienceRule::Asked },
             },
-            gateway: place(Only::Gateway, gateway, false)?,
-            coordinator: place(Only::Coordinator, self.coordinator_listen.unwrap_or(next(3)), false)?,
+            gateway: place(Service::Gateway, gateway, false)?,
+            coordinator: place(Service::Coordinator, self.coordinator_listen.unwrap_or(next(3)), false)?,
             pace: Duration::from_millis(self.pace),
             auth: Options {
                 listen,
@@ -264,8 +264,8 @@ impl CommandLine {
     }
 
     /// Each fault with the service it is for.
-    fn faults_by_service(&self, first: Only) -> Result<Vec<(Only, Fault)>, String> {
-        let default = |fault: Fault| if fault.is_of_tokens() { Only::Sts } else { first };
+    fn faults_by_service(&self, first: Service) -> Result<Vec<(Service, Fault)>, String> {
+        let default = |fault: Fault| if fault.is_of_tokens() { Service::Sts } else { first };
         let said = self.faults.iter().flat_map(|FaultsOf(service, faults)| {
             faults.iter().map(|fault| (service.unwrap_or(default(fault)), fault)).collect::<Vec<_>>()
         });
@@ -285,7 +285,7 @@ fn faults_of(text: &str) -> Result<FaultsOf, String> {
         Some((name, names)) => {
             let unknown =
                 |_| format!("there is no service '{name}'; auth, sts, gateway and coordinator are there");
-            (Some(Only::from_str(name, false).map_err(unknown)?), names)
+            (Some(Service::from_str(name, false).map_err(unknown)?), names)
         }
         None => (None, text),
     };

@@ -14,20 +14,20 @@ fn served(arguments: &[&str]) -> Plan {
 }
 
 #[test]
-fn nothing_said_means_everything_over_tls_on_loopback() {
+fn no_arguments_start_all_services_over_tls_on_loopback() {
     let plan = served(&[]);
     assert_eq!(plan.auth.listen.to_string(), "127.0.0.1:7701");
     assert_eq!(plan.auth.dir, Some(PathBuf::from("stub")));
     assert!(plan.auth.tls && plan.auth.names.is_empty());
     assert!(plan.auth.faults == Faults::NONE && plan.auth.control.is_none());
-    assert!(plan.has(Only::Auth) && plan.has(Only::Sts));
+    assert!(plan.has(Service::Auth) && plan.has(Service::Sts));
     assert_eq!(plan.sts.place.listen.to_string(), "127.0.0.1:7702");
     assert!(plan.sts.realm.is_none() && plan.sts.issuer.is_none() && plan.sts.place.control.is_none());
     assert_eq!((plan.sts.algorithm, plan.sts.audiences), (Algorithm::Rs256, AudienceRule::Asked));
 }
 
 #[test]
-fn everything_said_is_heard() {
+fn all_options_are_read() {
     let all = "--listen [::]:0 --dir=d --plain --name a.local --name 10.0.0.1 --redirect-to http://10.0.0.2 \
                --realm realm.json --issuer https://sso.test/realms/x/ --sts-algorithm ES256 --mapped-audiences";
     let plan = served(&all.split_whitespace().collect::<Vec<_>>());
@@ -63,7 +63,7 @@ fn faults_go_to_the_service_they_are_for() {
     assert_eq!(plan.sts.place.faults.to_string(), "status-503,retry-after-60,token-expired");
     assert!(plan.auth.control.is_some() && plan.sts.place.control.is_some());
     let plan = served(&["--only", "sts", "--fault", "late", "--control", "127.0.0.1:7"]);
-    assert!(plan.has(Only::Sts) && !plan.has(Only::Auth));
+    assert!(plan.has(Service::Sts) && !plan.has(Service::Auth));
     assert_eq!((plan.auth.faults, plan.sts.place.faults.to_string()), (Faults::NONE, "late".to_owned()));
     assert_eq!((plan.auth.control, plan.sts.place.control.map(|addr| addr.port())), (None, Some(7)));
     let told = |arguments| parsed(arguments).err().expect("refused");
@@ -100,7 +100,7 @@ fn a_service_lists_the_faults_it_can_have() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused() {
+fn unknown_arguments_are_refused() {
     for bad in [
         &["--listen"][..],
         &["--listen", "7701"],
@@ -122,7 +122,7 @@ fn the_gateway_listens_where_host_and_port_say() {
     assert_eq!(plan.pace, Duration::from_millis(250));
     let said = "--only gateway --host 0.0.0.0 --port 8080 --fault status-503";
     let plan = served(&said.split_whitespace().collect::<Vec<_>>());
-    assert!(plan.has(Only::Gateway) && !plan.has(Only::Coordinator) && !plan.has(Only::Sts));
+    assert!(plan.has(Service::Gateway) && !plan.has(Service::Coordinator) && !plan.has(Service::Sts));
     assert_eq!(plan.gateway.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(plan.gateway.faults.to_string(), "status-503");
     assert!(plan.gateway.control.is_some() && plan.auth.faults == Faults::NONE);
@@ -133,7 +133,7 @@ fn the_gateway_listens_where_host_and_port_say() {
 }
 
 #[test]
-fn a_model_is_the_auth_servers_and_comes_with_a_way_to_change_it() {
+fn model_is_for_the_auth_server_and_opens_its_control() {
     assert_eq!(served(&[]).auth.model, Model::INSTANT);
     let plan = served(&["--model", "measured"]);
     assert_eq!(plan.auth.model, Model::MEASURED);

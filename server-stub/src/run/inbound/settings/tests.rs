@@ -65,7 +65,7 @@ fn profile() {
 }
 
 #[test]
-fn what_is_set_wins_over_the_profile() {
+fn variables_win_over_the_profile() {
     let dev = ("ARP_AUTH_PROFILE", "dev");
     let settings = settings(&[dev, ("ARP_AUTH_MODE", "required"), ISSUER]);
     assert_eq!((settings.mode, settings.issuer.as_deref()), (AuthMode::Required, Some(ISSUER.1)));

@@ -40,7 +40,7 @@ fn until(log: impl Fn() -> Value, is_so: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[test]
-fn a_request_is_shown_with_who_asked_and_what_became_of_it() {
+fn log_shows_the_sender_and_the_result() {
     let stub = plain();
     assert_eq!(stub.log(0), json!({ "requests": [], "under_way": [] }));
     let answer = validation(&stub, stub.node().1).of(&stub);
@@ -114,7 +114,7 @@ fn faults_are_named_and_so_is_how_a_request_ended_by_them() {
 }
 
 #[test]
-fn what_a_request_waits_for_is_shown_while_it_waits() {
+fn log_shows_the_waits_of_a_request_under_way() {
     let stub =
         Stub::start(Options { tls: false, model: Model::MEASURED, ..Options::default() }).expect("a stub");
     let key = stub.node().1;

@@ -15,24 +15,24 @@ const MOST_QUEUED: usize = 64;
 
 /// What a door should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ListenerState {
     Open,
     Shut,
     Blocked,
 }
 
-impl State {
-    pub(super) const fn under(fault: Option<faults::Door>) -> Self {
+impl ListenerState {
+    pub(super) const fn under(fault: Option<faults::ListenFault>) -> Self {
         match fault {
             None => Self::Open,
-            Some(faults::Door::Refused) => Self::Shut,
-            Some(faults::Door::BlackHole) => Self::Blocked,
+            Some(faults::ListenFault::Refused) => Self::Shut,
+            Some(faults::ListenFault::BlackHole) => Self::Blocked,
         }
     }
 }
 
 /// An address and what stands there.
-pub(super) struct Door {
+pub(super) struct Listener {
     addr: SocketAddr,
     /// Bound and never listening: so the address stays ours, and no connection somewhere else is given
     /// its port, while the socket that listens is exchanged.
@@ -50,7 +50,7 @@ enum Held {
     },
 }
 
-impl Door {
+impl Listener {
     pub(super) fn open(addr: SocketAddr) -> io::Result<Self> {
         let holder = hold(addr)?;
         let addr = holder.local_addr()?;
@@ -70,7 +70,7 @@ impl Door {
     }
 
     /// Does nothing if the door is so already. After an error it is shut.
-    pub(super) async fn become_as(&mut self, wanted: State) -> io::Result<()> {
+    pub(super) async fn become_as(&mut self, wanted: ListenerState) -> io::Result<()> {
         if self.state() == wanted {
             return Ok(());
         }
@@ -82,18 +82,18 @@ impl Door {
         }
         self.held = Held::Shut;
         self.held = match wanted {
-            State::Open => Held::Open(bind(self.addr)?),
-            State::Shut => Held::Shut,
-            State::Blocked => block(self.addr).await?,
+            ListenerState::Open => Held::Open(bind(self.addr)?),
+            ListenerState::Shut => Held::Shut,
+            ListenerState::Blocked => block(self.addr).await?,
         };
         Ok(())
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> ListenerState {
         match self.held {
-            Held::Open(_) => State::Open,
-            Held::Shut => State::Shut,
-            Held::Blocked { .. } => State::Blocked,
+            Held::Open(_) => ListenerState::Open,
+            Held::Shut => ListenerState::Shut,
+            Held::Blocked { .. } => ListenerState::Blocked,
         }
     }
 }
