@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::auth::AuthClient;
 use crate::broker::Plan;
-use crate::config::{Config, Face, Sts, Via};
+use crate::config::{Config, Indicators, Sts, Via};
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
@@ -30,7 +30,7 @@ pub struct Loaded {
     /// What the agent needs to know of it.
     pub setup: Setup,
     /// LED and status file.
-    pub face: Face,
+    pub indicators: Indicators,
     /// Asks the auth service.
     pub client: Arc<AuthClient>,
     /// Proves the node.
@@ -42,7 +42,7 @@ pub struct Loaded {
 /// What the configuration wants of the broker, which holds even if something else cannot be used: a right
 /// that was taken back is gone.
 #[derive(Clone, Debug)]
-pub struct Giving {
+pub struct BrokerSetup {
     /// How the other programs on the board get tokens; `None` for not at all.
     pub plan: Option<Plan>,
     /// Where they come from; `None` where there is no such place, or none that can be used.
@@ -61,7 +61,7 @@ pub struct TokenSource {
 
 /// What asks the server, whatever the credential.
 #[derive(Debug)]
-pub struct Asker {
+pub struct AuthContext {
     /// The configuration.
     pub config: Config,
     /// Asks the auth service.
@@ -77,7 +77,7 @@ pub struct Asker {
 pub struct Reader {
     config_file: PathBuf,
     credential_file: Option<PathBuf>,
-    giving: Option<Giving>,
+    broker_setup: Option<BrokerSetup>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
     sts: Option<(StsKey, Arc<StsClient>)>,
 }
@@ -103,7 +103,7 @@ impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
     pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, credential_file: None, giving: None, client: None, sts: None }
+        Self { config_file, credential_file: None, broker_setup: None, client: None, sts: None }
     }
 
     /// Where the configuration is.
@@ -119,8 +119,8 @@ impl Reader {
     }
 
     /// What the last reading found out about the broker, once; `None` if nothing.
-    pub const fn take_giving(&mut self) -> Option<Giving> {
-        self.giving.take()
+    pub const fn take_giving(&mut self) -> Option<BrokerSetup> {
+        self.broker_setup.take()
     }
 
     /// Reads everything and checks it.
@@ -128,15 +128,15 @@ impl Reader {
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
     pub fn read(&mut self) -> Result<Loaded, SetupError> {
-        self.giving = None;
+        self.broker_setup = None;
         let config = self.read_config()?;
-        let giving = self.giving_by(&config);
+        let broker_setup = self.broker_setup_by(&config);
         let loaded = self.read_node(config)?;
-        giving.map(|()| loaded)
+        broker_setup.map(|()| loaded)
     }
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
-        let Asker { config, client, clock_floor, state, app_key } = self.asker_by(config)?;
+        let AuthContext { config, client, clock_floor, state, app_key } = self.auth_context_by(config)?;
         if state.is_of_another_board(state_file::board_serial().as_deref()) {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
@@ -164,7 +164,7 @@ impl Reader {
         };
         Ok(Loaded {
             setup,
-            face: config.face,
+            indicators: config.indicators,
             client,
             credential: Arc::new(credential),
             state_file: config.state_file.into(),
@@ -175,9 +175,9 @@ impl Reader {
     ///
     /// # Errors
     /// The first thing found missing, unsafe or malformed.
-    pub fn read_asker(&mut self) -> Result<Asker, SetupError> {
+    pub fn read_auth_context(&mut self) -> Result<AuthContext, SetupError> {
         let config = self.read_config()?;
-        self.asker_by(config)
+        self.auth_context_by(config)
     }
 
     fn read_config(&mut self) -> Result<Config, SetupError> {
@@ -186,7 +186,7 @@ impl Reader {
         Ok(config)
     }
 
-    fn asker_by(&mut self, config: Config) -> Result<Asker, SetupError> {
+    fn auth_context_by(&mut self, config: Config) -> Result<AuthContext, SetupError> {
         let state = State::load(&config.state_file);
         let (app_key, stamp) = match &config.via {
             Via::App { app_key_file, .. } => {
@@ -196,14 +196,14 @@ impl Reader {
         };
         let client = self.client_for(config.clone(), app_key, stamp)?;
         let clock_floor = config.needs_clock().then(|| state.clock_floor());
-        Ok(Asker { config, client, clock_floor, state, app_key: stamp })
+        Ok(AuthContext { config, client, clock_floor, state, app_key: stamp })
     }
 
-    fn giving_by(&mut self, config: &Config) -> Result<(), SetupError> {
+    fn broker_setup_by(&mut self, config: &Config) -> Result<(), SetupError> {
         let tokens = self.tokens_by(config, State::load(&config.state_file).clock_floor());
         let plan = Plan::of(config, &self.config_file)?;
         let (tokens, error) = tokens.map_or_else(|error| (None, Err(error)), |tokens| (tokens, Ok(())));
-        self.giving = Some(Giving { plan, tokens });
+        self.broker_setup = Some(BrokerSetup { plan, tokens });
         error
     }
 

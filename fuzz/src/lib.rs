@@ -59,11 +59,11 @@ pub fn is_answer_fit_to_show(answer: &Answer, given: &[u8]) {
             assert!(id.len() <= 64 && !id.contains(char::is_control), "{id}");
             assert!(household.member_ids.as_ref().is_none_or(|ids| ids.as_slice().len() <= 32));
         }
-        Answer::Denied(reason) => {
+        Answer::Rejected(reason) => {
             let reason = reason.as_str();
             assert!(reason.len() <= 200 && !reason.contains(char::is_control), "{reason}");
         }
-        Answer::Open => {}
+        Answer::Reachable => {}
         Answer::Inconclusive { trouble, .. } => is_fit_to_show(trouble),
     }
     let shown = format!("{answer:?}");

@@ -12,9 +12,9 @@ pub enum Answer {
     /// `valid:true`, with our own node id.
     Valid(Household),
     /// `valid:false`, with the server's reason: the only denial there is.
-    Denied(Text<200>),
+    Rejected(Text<200>),
     /// Somebody is there. Only a knock is answered so, and it says nothing about the node.
-    Open,
+    Reachable,
     /// Anything else: says nothing about the node.
     Inconclusive {
         /// What it was.

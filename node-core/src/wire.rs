@@ -73,7 +73,7 @@ impl ValidateResponse {
     #[must_use]
     pub fn into_answer(self, ours: &NodeId) -> Answer {
         if !self.valid {
-            return Answer::Denied(self.reason.unwrap_or_else(|| Text::from("no reason given")));
+            return Answer::Rejected(self.reason.unwrap_or_else(|| Text::from("no reason given")));
         }
         if self.node_id.as_ref().is_none_or(|id| !id.is(ours.as_str())) {
             let trouble = Trouble::new(
@@ -110,7 +110,7 @@ pub struct HeartbeatRefusal {
 impl HeartbeatRefusal {
     /// Whether the auth service denies the node.
     #[must_use]
-    pub fn is_denial(&self) -> bool {
+    pub fn is_rejection(&self) -> bool {
         [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY]
             .iter()
             .any(|reason| self.detail.is(reason))

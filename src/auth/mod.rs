@@ -35,11 +35,11 @@ pub use self::delivered::Delivered;
 pub struct AuthClient {
     http: HttpClient,
     endpoint: String,
-    way: Way,
+    mode: AuthMode,
 }
 
 /// How it asks.
-enum Way {
+enum AuthMode {
     /// On behalf of an app.
     App { service_id: String, app_id: String, app_key: Zeroizing<Vec<u8>> },
     /// With nothing but the node's own credential.
@@ -73,14 +73,14 @@ impl AuthClient {
     #[must_use]
     pub fn new(config: &Config, tls: Tls, app_key: Zeroizing<Vec<u8>>) -> Self {
         let http = HttpClient::new(&config.auth_url, config.connect_timeout, config.request_timeout, tls);
-        let (endpoint, way) = match &config.via {
+        let (endpoint, mode) = match &config.via {
             Via::App { service_id, app_id, .. } => (
                 config.auth_url.validate_node(),
-                Way::App { service_id: service_id.clone(), app_id: app_id.clone(), app_key },
+                AuthMode::App { service_id: service_id.clone(), app_id: app_id.clone(), app_key },
             ),
-            Via::CommandCenter => (config.auth_url.heartbeat(), Way::CommandCenter),
+            Via::CommandCenter => (config.auth_url.heartbeat(), AuthMode::CommandCenter),
         };
-        Self { http, endpoint, way }
+        Self { http, endpoint, mode }
     }
 
     /// Asks whether the node with this credential is valid. Returns within the configured
@@ -93,17 +93,17 @@ impl AuthClient {
     /// Asks only whether the service has time. Only where nobody is there, or says nothing for long, is that
     /// told; all else is for a call to find out.
     #[must_use]
-    pub fn knock(&self) -> Reply {
+    pub fn probe(&self) -> Reply {
         self.http
-            .knock(OVERWHELMED)
-            .map_or_else(Reply::from, |()| Reply { answer: Answer::Open, server_time: None })
+            .probe(OVERWHELMED)
+            .map_or_else(Reply::from, |()| Reply { answer: Answer::Reachable, server_time: None })
     }
 
     fn conclude(&self, response: &Response, credential: &Credential) -> Reply {
         let repeats_a_key = self.repeats_a_key(&response.body, credential);
-        let answer = match &self.way {
-            Way::App { app_id, .. } => judge(response, &credential.node_id, app_id, self.http.now()),
-            Way::CommandCenter => judge_heartbeat(response, repeats_a_key, self.http.now()),
+        let answer = match &self.mode {
+            AuthMode::App { app_id, .. } => judge(response, &credential.node_id, app_id, self.http.now()),
+            AuthMode::CommandCenter => judge_heartbeat(response, repeats_a_key, self.http.now()),
         };
         Reply {
             answer: if repeats_a_key { withheld(answer) } else { answer },
@@ -116,8 +116,8 @@ impl AuthClient {
         // Checked long before: neither can hold what has no place there.
         let unfit =
             || Trouble::new(TroubleKind::RequestRefused, format_args!("the request cannot be put together"));
-        match &self.way {
-            Way::App { service_id, app_id, app_key } => {
+        match &self.mode {
+            AuthMode::App { service_id, app_id, app_key } => {
                 let request =
                     ValidateRequest { node_id: node_id.as_str(), node_key: node_key.expose(), service_id };
                 // Room for all of it at once: a buffer that grows leaves copies of the key behind.
@@ -131,7 +131,7 @@ impl AuthClient {
                     .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: &body })
                     .map_err(|e| e.trouble)
             }
-            Way::CommandCenter => {
+            AuthMode::CommandCenter => {
                 let mut key =
                     Zeroizing::new(Vec::with_capacity(node_id.as_str().len() + 1 + node_key.expose().len()));
                 for part in [node_id.as_str(), ":", node_key.expose()] {
@@ -152,9 +152,9 @@ impl AuthClient {
     fn repeats_a_key(&self, body: &[u8], credential: &Credential) -> bool {
         let unescaped = unescaped(body);
         let holds = |key: &[u8]| [body, &unescaped].iter().any(|b| b.windows(key.len()).any(|w| w == key));
-        let app_keys = match &self.way {
-            Way::App { app_key, .. } => Some(app_key.as_slice()),
-            Way::CommandCenter => None,
+        let app_keys = match &self.mode {
+            AuthMode::App { app_key, .. } => Some(app_key.as_slice()),
+            AuthMode::CommandCenter => None,
         };
         holds(credential.node_key.expose().as_bytes()) || app_keys.is_some_and(holds)
     }
@@ -189,9 +189,9 @@ fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
 /// The same answer without the text the server put into it.
 fn withheld(answer: Answer) -> Answer {
     match answer {
-        Answer::Denied(_) => Answer::Denied(Text::format(format_args!("({NOT_SHOWN})"))),
+        Answer::Rejected(_) => Answer::Rejected(Text::format(format_args!("({NOT_SHOWN})"))),
         Answer::Valid(household) => Answer::Valid(Household { id: None, ..household }),
-        told_nothing @ (Answer::Open | Answer::Inconclusive { .. }) => told_nothing,
+        told_nothing @ (Answer::Reachable | Answer::Inconclusive { .. }) => told_nothing,
     }
 }
 
@@ -222,7 +222,7 @@ fn judge_heartbeat(response: &Response, repeats_a_key: bool, now: SystemTime) ->
             Ok(_) | Err(_) => not_understood(response, now),
         },
         401 => match json::object::<HeartbeatRefusal>(&response.body) {
-            Ok(refusal) if refusal.is_denial() => Answer::Denied(refusal.detail),
+            Ok(refusal) if refusal.is_rejection() => Answer::Rejected(refusal.detail),
             Ok(refusal) if refusal.is_outage() => inconclusive(
                 response,
                 now,

@@ -36,7 +36,7 @@ fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
 fn kind(answer: &Answer) -> Option<TroubleKind> {
     match answer {
         Answer::Inconclusive { trouble, .. } => Some(trouble.kind),
-        Answer::Valid(_) | Answer::Denied(_) | Answer::Open => None,
+        Answer::Valid(_) | Answer::Rejected(_) | Answer::Reachable => None,
     }
 }
 
@@ -87,7 +87,7 @@ fn the_recorded_denials_are_denials_with_their_reason() {
         let body = format!(
             r#"{{"valid":false,"node_id":null,"household_id":null,"household_member_ids":null,"reason":"{reason}"}}"#
         );
-        assert_eq!(judged(200, &body), Answer::Denied(Text::from(reason)));
+        assert_eq!(judged(200, &body), Answer::Rejected(Text::from(reason)));
     }
 }
 
@@ -152,7 +152,7 @@ fn a_long_list_of_members_makes_no_verdict_unreadable() {
 #[test]
 fn a_reason_from_the_server_is_bounded_and_printable() {
     let body = format!(r#"{{"valid":false,"reason":"a\nb{}"}}"#, "x".repeat(1000));
-    let Answer::Denied(reason) = judged(200, &body) else { panic!("not denied") };
+    let Answer::Rejected(reason) = judged(200, &body) else { panic!("not denied") };
     assert!(reason.as_str().starts_with("a bx") && reason.as_str().len() <= 200, "{reason}");
 }
 
@@ -186,7 +186,7 @@ fn at_the_command_center_a_401_is_a_denial_only_with_the_auth_services_reason() 
         "Node is not authorized to access service 'command-center'",
     ] {
         let body = format!(r#"{{"detail":"{reason}"}}"#);
-        assert_eq!(judged_by_heartbeat(401, &body), Answer::Denied(Text::from(reason)));
+        assert_eq!(judged_by_heartbeat(401, &body), Answer::Rejected(Text::from(reason)));
         assert_eq!(kind(&judged_by_heartbeat(403, &body)), Some(TroubleKind::NotTheService));
     }
     for (status, body, expected) in [

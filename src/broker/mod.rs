@@ -113,7 +113,7 @@ impl Broker {
     pub fn follow(&mut self, plan: Plan, now: Instant) {
         if plan.rules != self.plan.rules {
             // Who waits was let in by the old ones.
-            self.send_home("the rules have changed; ask again", now);
+            self.reject_waiting("the rules have changed; ask again", now);
             self.desk.rules = plan.rules.clone();
         }
         let moved = plan.socket != self.plan.socket;
@@ -143,7 +143,7 @@ impl Broker {
     pub fn fetched(&mut self, wanted: &Wanted, result: Result<AccessToken, TokenError>, now: Instant) {
         for (id, answer) in self.desk.fetched(wanted, result, now) {
             if let Ok(index) = self.connections.binary_search_by_key(&id, |connection| connection.id) {
-                self.connections[index].hold_out(answer, now);
+                self.connections[index].queue_response(answer, now);
             }
         }
     }
@@ -299,11 +299,11 @@ impl Broker {
         }
     }
 
-    fn send_home(&mut self, why: &str, now: Instant) {
+    fn reject_waiting(&mut self, why: &str, now: Instant) {
         let answer = Arc::new(Refusal::busy(why).into());
         for connection in self.connections.iter_mut().filter(|connection| connection.is_waiting()) {
             self.desk.cache.forget(&connection.id);
-            connection.hold_out(Arc::clone(&answer), now);
+            connection.queue_response(Arc::clone(&answer), now);
         }
     }
 }

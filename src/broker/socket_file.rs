@@ -63,7 +63,7 @@ fn make_way(path: &Path) -> io::Result<()> {
         }
         Ok(_) => {}
     }
-    match knock(path) {
+    match probe(path) {
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         // Nobody is let in for now, but somebody is there.
         Err(e) if e.kind() != ErrorKind::WouldBlock => Err(e),
@@ -72,7 +72,7 @@ fn make_way(path: &Path) -> io::Result<()> {
 }
 
 /// Connects, but does not wait until there is room in the queue before the door (unix(7), `EAGAIN`).
-fn knock(path: &Path) -> io::Result<()> {
+fn probe(path: &Path) -> io::Result<()> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use self::arguments::{Command, HELP, Invocation};
 use crate::broker::client;
 use crate::commands::{check, enroll, install, keygen, request};
-use crate::config::{Config, Face};
+use crate::config::{Config, Indicators};
 use crate::daemon::{inbox, logging, process};
 use crate::files::status;
 use crate::files::status::{Record, View};
@@ -145,7 +145,7 @@ fn take_card_over(config: &Path) -> Result<(), Failure> {
 }
 
 fn tell_status(config: PathBuf, json: bool) -> Result<u8, Failure> {
-    let file = Face::glimpse(&config).status_file;
+    let file = Indicators::glimpse(&config).status_file;
     let record = Record::load(&file).map_err(|e| {
         Failure::new(
             69,
@@ -174,13 +174,15 @@ fn tell(view: &View, json: bool) -> Result<(), Failure> {
 fn show(outcome: Outcome, config: PathBuf) -> Result<u8, Failure> {
     let config = Config::load(&config).map_err(|e| Failure::new(78, e))?;
     let now = clock::instant();
-    if Record::load(&config.face.status_file).is_ok_and(|r| r.staleness(&status::boot_id(), now).is_none()) {
+    if Record::load(&config.indicators.status_file)
+        .is_ok_and(|r| r.staleness(&status::boot_id(), now).is_none())
+    {
         return Err(Failure::new(
             69,
             "the daemon runs, and the LED is its own; stop it first with `sudo systemctl stop jarvis-node`",
         ));
     }
-    let mut lamp = led_pin::open(&config.face.led)
+    let mut lamp = led_pin::open(&config.indicators.led)
         .map_err(|e| Failure::new(69, e))?
         .ok_or_else(|| Failure::new(78, "the configuration has \"led\": \"none\""))?;
     let (sender, mut inbox) = inbox::channel()?;

@@ -8,7 +8,7 @@ use node_core::outcome::Outcome;
 use node_core::trouble::Trouble;
 
 use crate::clock;
-use crate::config::Face;
+use crate::config::Indicators;
 use crate::files::status;
 use crate::files::status::{Record, View};
 use crate::setup::{Loaded, Reader};
@@ -18,7 +18,7 @@ use crate::setup::{Loaded, Reader};
 #[must_use]
 pub fn check(config_file: PathBuf) -> (Outcome, View) {
     let boot_id = status::boot_id();
-    let remembered = Record::load(&Face::glimpse(&config_file).status_file)
+    let remembered = Record::load(&Indicators::glimpse(&config_file).status_file)
         .ok()
         .and_then(|record| record.remembered(&boot_id));
     let mut reader = Reader::new(config_file);
@@ -34,7 +34,7 @@ pub fn check(config_file: PathBuf) -> (Outcome, View) {
                     next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
                 }
                 // One call needs no knock.
-                Action::Knock
+                Action::Probe
                 | Action::KeepOldSetup(_)
                 | Action::Show(_)
                 | Action::Publish

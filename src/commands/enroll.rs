@@ -74,9 +74,9 @@ pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Re
         return Err(NotEnrolled::InUse(found.credential.node_id, config.credential_file));
     }
     // Held until the credential is there: nobody is to get in between.
-    let store = Locked::lock(&config.credential_file, install::newcomer_like(&config))
+    let store = Locked::lock(&config.credential_file, install::default_owner_of(&config))
         .map_err(NotEnrolled::NoRoom)?;
-    store.rehearse().map_err(NotEnrolled::NoRoom)?;
+    store.check_writable().map_err(NotEnrolled::NoRoom)?;
     // Pins are about another server's key, unless it is the same server.
     let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
     let pins = if same_server { config.spki_pins.clone() } else { Vec::new() };

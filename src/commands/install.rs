@@ -20,7 +20,7 @@ use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
 use crate::files::state_file::State;
 use crate::files::{credential_file, credential_store, durable, state_file};
-use crate::setup::{Asker, Reader};
+use crate::setup::{AuthContext, Reader};
 
 /// What came of an installation that left the new credential in place.
 #[derive(Debug)]
@@ -59,7 +59,8 @@ pub enum NotInstalled {
 pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotInstalled> {
     let new = read_credential(input)?;
     let mut reader = Reader::new(config_file);
-    let Asker { config, client, clock_floor, .. } = reader.read_asker().map_err(NotInstalled::Setup)?;
+    let AuthContext { config, client, clock_floor, .. } =
+        reader.read_auth_context().map_err(NotInstalled::Setup)?;
     let old = match credential_store::load(&config.credential_file) {
         Ok(found) => Some(found.credential),
         Err(SetupError::Missing { .. } | SetupError::NotProvisioned { .. }) => None,
@@ -75,9 +76,9 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
     };
     let unproven = match answer {
         Answer::Valid(_) => None,
-        Answer::Denied(reason) => return Err(NotInstalled::Rejected(format!("{reason}"))),
+        Answer::Rejected(reason) => return Err(NotInstalled::Rejected(format!("{reason}"))),
         // Only knocks are answered so.
-        Answer::Open => Some(String::from("Nothing was asked.")),
+        Answer::Reachable => Some(String::from("Nothing was asked.")),
         Answer::Inconclusive { trouble, .. } => {
             let why = format!("{}. {}", trouble.reason, trouble.fix);
             if old.is_some() {
@@ -91,7 +92,7 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
         return Ok(Installed::Already(new.node_id));
     }
     let locked =
-        Locked::lock(&config.credential_file, newcomer_like(&config)).map_err(NotInstalled::Unstored)?;
+        Locked::lock(&config.credential_file, default_owner_of(&config)).map_err(NotInstalled::Unstored)?;
     store(&config, &locked, &new).map_err(NotInstalled::Unstored)?;
     Ok(match unproven {
         None => Installed::Proven(new.node_id),
@@ -118,7 +119,7 @@ fn take_card_over(config: &Config) {
 
 /// Whose a first credential is to be: the folder's owner's, or, where that is root's, that of the folder
 /// in which the daemon keeps its state. A file of root's would be closed to the daemon.
-pub(crate) fn newcomer_like(config: &Config) -> &Path {
+pub(crate) fn default_owner_of(config: &Config) -> &Path {
     let (credentials, state) =
         (durable::folder(&config.credential_file), durable::folder(&config.state_file));
     let is_roots = |folder: &Path| fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0);

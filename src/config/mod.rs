@@ -55,7 +55,7 @@ pub struct Config {
     /// How the other programs on the board get them.
     pub broker: Option<Broker>,
     /// What is also needed when the rest cannot be used.
-    pub face: Face,
+    pub indicators: Indicators,
 }
 
 /// On whose behalf it is asked whether the node is valid.
@@ -76,7 +76,7 @@ pub enum Via {
 
 /// What the node shows and where: needed even when the rest of the configuration is unusable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Face {
+pub struct Indicators {
     /// The status LED.
     pub led: Led,
     /// Where the daemon leaves its status.
@@ -248,7 +248,7 @@ impl Config {
             start_splay: secs("start_splay_secs", file.start_splay_secs, 0, 3600)?,
             connect_timeout: secs("connect_timeout_secs", file.connect_timeout_secs, 1, 300)?,
             request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
-            face: Face {
+            indicators: Indicators {
                 led: file.led.map_or(Ok(Led::default()), LedForm::check)?,
                 status_file: file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
             },
@@ -289,7 +289,7 @@ fn asked(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
     }
 }
 
-impl Face {
+impl Indicators {
     /// What can be made out of the configuration at `path`, sound or not: an unusable one must
     /// still show itself on the LED it names.
     #[must_use]

@@ -20,8 +20,8 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.connect_timeout, Duration::from_secs(5));
     assert_eq!(config.request_timeout, Duration::from_secs(30));
     assert_eq!((config.ca_file, config.spki_pins, config.client_certificate), (None, Vec::new(), None));
-    assert_eq!(config.face.led, Led::Sysfs("ACT".into()));
-    assert_eq!(config.face.status_file, Path::new("/run/jarvis-node/status.json"));
+    assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
+    assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node/status.json"));
 }
 
 #[test]
@@ -31,14 +31,14 @@ fn relative_files_are_beside_the_configuration() {
     assert_eq!(app_key_file, Path::new("/etc/jarvis-node/app.key"));
     assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
     assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
-    assert_eq!(config.face.status_file, Path::new("/etc/jarvis-node/s.json"));
+    assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node/s.json"));
 }
 
 #[test]
 fn the_example_that_is_installed_is_sound_and_says_what_the_readme_says() {
     let example = include_str!("../../systemd/config.example.json");
     let config = parse_whole(example).expect("sound");
-    assert_eq!(config.face.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(config.indicators.led, Led::Gpio { pin: 17, active_low: false });
     assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node/credential.json"));
 }
 
@@ -50,7 +50,7 @@ fn every_form_of_led_is_read() {
         (r#"{"sysfs":"ACT"}"#, Led::Sysfs("ACT".into())),
         (r#""none""#, Led::None),
     ] {
-        assert_eq!(parse(&format!(r#", "led": {form}"#)).expect(form).face.led, led);
+        assert_eq!(parse(&format!(r#", "led": {form}"#)).expect(form).indicators.led, led);
     }
 }
 
@@ -91,11 +91,11 @@ fn a_broken_configuration_still_says_which_led() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
     fs::write(&path, r#"{"led":{"gpio":17},"status_file":"/tmp/s.json","auht_url":1}"#).expect("written");
-    let face = Face::glimpse(&path);
-    assert_eq!(face.led, Led::Gpio { pin: 17, active_low: false });
-    assert_eq!(face.status_file, Path::new("/tmp/s.json"));
+    let indicators = Indicators::glimpse(&path);
+    assert_eq!(indicators.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(indicators.status_file, Path::new("/tmp/s.json"));
     fs::write(&path, "{").expect("written");
-    assert_eq!(Face::glimpse(&path).led, Led::Sysfs("ACT".into()));
+    assert_eq!(Indicators::glimpse(&path).led, Led::Sysfs("ACT".into()));
 }
 
 #[test]

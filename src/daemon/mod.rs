@@ -68,11 +68,11 @@ fn notify(notice: Notice<'_>) {
             log(&report);
         }
         Notice::Known(_) => {}
-        Notice::Asked(Step::Call) => debug!("asking"),
-        Notice::Asked(Step::Knock) => debug!("looking whether anybody is there"),
+        Notice::Asked(Step::Validate) => debug!("asking"),
+        Notice::Asked(Step::Probe) => debug!("looking whether anybody is there"),
         Notice::Answered(Answer::Valid(_)) => debug!("answered: valid"),
-        Notice::Answered(Answer::Denied(reason)) => debug!("answered: denied, {reason}"),
-        Notice::Answered(Answer::Open) => debug!("somebody is"),
+        Notice::Answered(Answer::Rejected(reason)) => debug!("answered: denied, {reason}"),
+        Notice::Answered(Answer::Reachable) => debug!("somebody is"),
         Notice::Answered(Answer::Inconclusive { trouble, .. }) => debug!("no answer: {}", trouble.reason),
         Notice::KeptOldSetup(trouble) => {
             warn!(

@@ -19,10 +19,10 @@ use super::token_worker::{TokenJob, TokenWorker};
 use super::worker::{Job, Worker};
 use crate::broker::{About, Broker};
 use crate::clock;
-use crate::config::{Face, Led};
+use crate::config::{Indicators, Led};
 use crate::files::status::Record;
 use crate::files::{credential_store, status};
-use crate::setup::{Giving, Loaded, Reader, TokenSource};
+use crate::setup::{BrokerSetup, Loaded, Reader, TokenSource};
 use crate::sts::TokenError;
 
 /// What the loop tells whoever started it.
@@ -45,7 +45,7 @@ pub struct Node<'a, P> {
     agent: Agent,
     reader: Reader,
     loaded: Option<Loaded>,
-    face: Face,
+    indicators: Indicators,
     lamp: Option<Lamp<P>>,
     open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
     notify: &'a mut dyn FnMut(Notice<'_>),
@@ -79,13 +79,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
         open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
         notify: &'a mut dyn FnMut(Notice<'_>),
     ) -> io::Result<Self> {
-        let face = Face::glimpse(reader.config_file());
+        let indicators = Indicators::glimpse(reader.config_file());
         Ok(Self {
             agent: Agent::new(seed),
-            lamp: open_lamp(&face.led),
+            lamp: open_lamp(&indicators.led),
             reader,
             loaded: None,
-            face,
+            indicators,
             open_lamp,
             notify,
             clock: &clock::now,
@@ -115,8 +115,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// # Errors
     /// When the system cannot wait any more.
     pub fn run(mut self) -> io::Result<Exit> {
-        let remembered =
-            Record::load(&self.face.status_file).ok().and_then(|record| record.remembered(&self.boot_id));
+        let remembered = Record::load(&self.indicators.status_file)
+            .ok()
+            .and_then(|record| record.remembered(&self.boot_id));
         let mut event = Some(Event::Started(remembered));
         loop {
             let now = (self.clock)();
@@ -206,13 +207,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
     }
 
-    /// Gives tokens to others, or does not, as `giving` says.
-    fn put_broker(&mut self, giving: Giving, now: Now) {
-        let Some(plan) = giving.plan else {
+    /// Gives tokens to others, or does not, as `broker_setup` says.
+    fn put_broker(&mut self, broker_setup: BrokerSetup, now: Now) {
+        let Some(plan) = broker_setup.plan else {
             self.broker = None;
             return;
         };
-        if let Some(tokens) = giving.tokens {
+        if let Some(tokens) = broker_setup.tokens {
             let same = self.tokens.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &tokens.client));
             if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
                 broker.start_over();
@@ -233,11 +234,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
         match action {
             Action::ReadSetup => Done::Happened(Event::SetupRead(self.read_setup(now))),
             Action::Validate => {
-                self.submit(Step::Call);
+                self.submit(Step::Validate);
                 Done::Nothing
             }
-            Action::Knock => {
-                self.submit(Step::Knock);
+            Action::Probe => {
+                self.submit(Step::Probe);
                 Done::Nothing
             }
             Action::Show(outcome) => {
@@ -275,14 +276,14 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
         match self.reader.take_giving() {
             // Nothing is begun with half a setup, but what it forbids is forbidden.
-            Some(giving) if read.is_ok() || self.broker.is_some() => self.put_broker(giving, now),
+            Some(broker_setup) if read.is_ok() || self.broker.is_some() => self.put_broker(broker_setup, now),
             None if self.broker.is_some() => {
                 warn!("who may have which tokens is still decided by the rules from before");
             }
             Some(_) | None => {}
         }
         let loaded = read.map_err(|error| error.to_trouble())?;
-        self.put_on(loaded.face.clone(), now);
+        self.put_on(loaded.indicators.clone(), now);
         let setup = loaded.setup.clone();
         self.loaded = Some(loaded);
         Ok(setup)
@@ -296,17 +297,17 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Another LED or status file may have been configured, and an LED that could not be had
     /// when the program was started may be there by now.
-    fn put_on(&mut self, face: Face, now: Now) {
+    fn put_on(&mut self, indicators: Indicators, now: Now) {
         let missed = self.lamp.is_none() && self.loaded.is_some();
-        if face.led != self.face.led || missed {
+        if indicators.led != self.indicators.led || missed {
             self.leave_dark();
-            self.lamp = (self.open_lamp)(&face.led);
+            self.lamp = (self.open_lamp)(&indicators.led);
             self.light(self.agent.report(now.instant).outcome, now);
         }
-        if face.status_file != self.face.status_file {
+        if indicators.status_file != self.indicators.status_file {
             self.status_file_works = true;
         }
-        self.face = face;
+        self.indicators = indicators;
     }
 
     fn light(&mut self, outcome: Outcome, now: Now) {
@@ -333,12 +334,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn publish(&mut self, now: Now, stopped: bool) {
         let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
-        match record.save(&self.face.status_file) {
+        match record.save(&self.indicators.status_file) {
             Ok(()) => self.status_file_works = true,
             Err(e) => {
                 // Said once: it is no reason not to validate.
                 if std::mem::take(&mut self.status_file_works) {
-                    warn!("no status can be left at {}: {e}", self.face.status_file.display());
+                    warn!("no status can be left at {}: {e}", self.indicators.status_file.display());
                 }
             }
         }

@@ -51,8 +51,8 @@ impl Worker {
             let mut complained = false;
             for Job { step, client, credential, state_file } in jobs {
                 let Reply { answer, server_time } = match step {
-                    Step::Call => client.validate(&credential),
-                    Step::Knock => client.knock(),
+                    Step::Validate => client.validate(&credential),
+                    Step::Probe => client.probe(),
                 };
                 let accepted = matches!(answer, Answer::Valid(_));
                 inbox.send(Message::Answered(answer));

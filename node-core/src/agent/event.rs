@@ -17,7 +17,7 @@ pub enum Event {
     Started(Option<Remembered>),
     /// Answer to [`Action::ReadSetup`].
     SetupRead(Result<Setup, Trouble>),
-    /// Answer to [`Action::Validate`] or [`Action::Knock`].
+    /// Answer to [`Action::Validate`] or [`Action::Probe`].
     Answered(Answer),
     /// The moment named by [`super::Agent::deadline`] has come.
     DeadlineReached,
@@ -37,7 +37,7 @@ pub enum Action {
     Validate,
     /// Ask the server whether it has time, and nothing else; answer with [`Event::Answered`], which holds
     /// no verdict. Under way instead of a validation, never beside one.
-    Knock,
+    Probe,
     /// The outcome has changed: put it on the LED, log it, tell the service manager.
     Show(Outcome),
     /// What [`super::Agent::report`] says has changed: write it where others read it.
@@ -53,7 +53,7 @@ pub enum Action {
 pub enum Exit {
     /// It was asked to.
     Asked,
-    /// An answer to [`Action::Validate`] or [`Action::Knock`] is overdue by its own time-outs: our own bug, and only
+    /// An answer to [`Action::Validate`] or [`Action::Probe`] is overdue by its own time-outs: our own bug, and only
     /// a fresh process mends it.
     AnswerLost,
 }
@@ -117,7 +117,7 @@ pub enum Verdict {
         household: Household,
     },
     /// The node is not.
-    Denied {
+    Rejected {
         /// When it said so.
         at: Instant,
         /// The server's reason.

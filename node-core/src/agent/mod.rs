@@ -26,7 +26,7 @@ use core::time::Duration;
 
 pub use self::event::{Action, Claim, Event, Exit, Remembered, Settings, Setup, Verdict};
 pub use self::pacing::{
-    AWAY_RETRY, Backoff, FIRST_RETRY, FIRST_WINDOW, Failure, Knocked, OVERWHELMED, PROMPT, Pacing, Pause,
+    AWAY_RETRY, Backoff, FIRST_RETRY, FIRST_WINDOW, Failure, OVERWHELMED, PROMPT, Pacing, Pause, Probed,
     QUIET, Step, exponential,
 };
 pub use self::report::{Report, Source};
@@ -117,7 +117,7 @@ impl<P: Pacing> Agent<P> {
             confirmed: false,
             obstacle: None,
             failures: 0,
-            step: Step::Call,
+            step: Step::Validate,
             pacing,
             jitter: Jitter::new(seed),
             splay_due: true,
@@ -186,11 +186,11 @@ impl<P: Pacing> Agent<P> {
     fn outcome(&self, now: Instant) -> Outcome {
         let trouble = self.obstacle.as_ref().map(|o| o.trouble.kind.outcome());
         match &self.verdict {
-            Some(Verdict::Denied { .. }) if trouble != Some(Outcome::Setup) => Outcome::NodeRejected,
+            Some(Verdict::Rejected { .. }) if trouble != Some(Outcome::Setup) => Outcome::NodeRejected,
             Some(Verdict::Valid { .. }) if self.good_until().is_some_and(|end| now < end) => {
                 if self.confirmed && trouble.is_none() { Outcome::Valid } else { Outcome::ValidCached }
             }
-            Some(Verdict::Valid { .. } | Verdict::Denied { .. }) | None => {
+            Some(Verdict::Valid { .. } | Verdict::Rejected { .. }) | None => {
                 trouble.unwrap_or(Outcome::Starting)
             }
         }
@@ -259,8 +259,8 @@ impl<P: Pacing> Agent<P> {
         let lost_at = now.instant + setup.settings.request_timeout + ANSWER_OVERDUE;
         self.activity = Activity::Calling { since: now.instant, lost_at, stale: false };
         let action = match self.step {
-            Step::Call => Action::Validate,
-            Step::Knock => Action::Knock,
+            Step::Validate => Action::Validate,
+            Step::Probe => Action::Probe,
         };
         act(actions, action);
     }
@@ -284,15 +284,15 @@ impl<P: Pacing> Agent<P> {
                 pause.wait = pause.wait.min(longest + revalidate / 10);
                 self.pause(pause, Next::Call, now);
             }
-            Answer::Denied(reason) => {
-                self.settle(Verdict::Denied { at, reason });
-                self.step = Step::Call;
+            Answer::Rejected(reason) => {
+                self.settle(Verdict::Rejected { at, reason });
+                self.step = Step::Validate;
                 self.wait_about(REJECTED_RETRY, Next::Read, now);
             }
-            Answer::Open => {
-                let pause = self.pacing.after_knock(&Knocked { at, took, grace }, &mut self.jitter);
-                if pause == Pause::call(Duration::ZERO) {
-                    self.step = Step::Call;
+            Answer::Reachable => {
+                let pause = self.pacing.after_probe(&Probed { at, took, grace }, &mut self.jitter);
+                if pause == Pause::validate(Duration::ZERO) {
+                    self.step = Step::Validate;
                     self.call(now, actions);
                 } else {
                     self.pause(pause, self.after_trouble(), now);
@@ -303,11 +303,11 @@ impl<P: Pacing> Agent<P> {
                 self.obstacle = Some(Obstacle { trouble, at });
                 self.failures = self.failures.saturating_add(1);
                 if kind == TroubleKind::AppRejected {
-                    self.step = Step::Call;
+                    self.step = Step::Validate;
                     self.wait_about(REJECTED_RETRY, Next::Read, now);
                 } else {
-                    let (in_a_row, knocked) = (self.failures, self.step == Step::Knock);
-                    let failure = Failure { kind, knocked, at, took, in_a_row, retry_after, grace };
+                    let (in_a_row, probed) = (self.failures, self.step == Step::Probe);
+                    let failure = Failure { kind, probed, at, took, in_a_row, retry_after, grace };
                     let pause = self.pacing.after_failure(&failure, &mut self.jitter);
                     self.pause(pause, self.after_trouble(), now);
                 }
@@ -317,7 +317,7 @@ impl<P: Pacing> Agent<P> {
 
     /// A rejected credential may have been replaced while the server was away.
     const fn after_trouble(&self) -> Next {
-        if matches!(self.verdict, Some(Verdict::Denied { .. })) { Next::Read } else { Next::Call }
+        if matches!(self.verdict, Some(Verdict::Rejected { .. })) { Next::Read } else { Next::Call }
     }
 
     fn settle(&mut self, verdict: Verdict) {
@@ -351,7 +351,7 @@ impl<P: Pacing> Agent<P> {
 
     fn reload(&mut self, now: Now, actions: &mut Actions) {
         self.failures = 0;
-        self.step = Step::Call;
+        self.step = Step::Validate;
         self.pacing.start_anew();
         if let Activity::Calling { stale, .. } = &mut self.activity {
             *stale = true;
@@ -381,7 +381,7 @@ impl<P: Pacing> Agent<P> {
 fn kept(verdict: Verdict, before: &Claim, after: &Claim) -> Option<Verdict> {
     let holds = match &verdict {
         Verdict::Valid { .. } => before.is_same_subject(after),
-        Verdict::Denied { .. } => before == after,
+        Verdict::Rejected { .. } => before == after,
     };
     holds.then_some(verdict)
 }

@@ -82,9 +82,9 @@ impl<P: Pacing> Agent<P> {
                     report.fix = Some("Nothing to do yet: the next answer is on its way.");
                 }
             }
-            (Outcome::NodeRejected, Some(Verdict::Denied { at, reason })) => {
+            (Outcome::NodeRejected, Some(Verdict::Rejected { at, reason })) => {
                 report.reason = Some(reason.as_str());
-                report.fix = Some(denial_fix(reason.as_str()));
+                report.fix = Some(rejection_fix(reason.as_str()));
                 report.as_of = Some(*at);
                 let fresh = self.confirmed && obstacle.is_none();
                 report.source = Some(if fresh { Source::Server } else { Source::Cache });
@@ -111,7 +111,7 @@ impl<P: Pacing> Agent<P> {
 }
 
 /// What to do about a denial, by the reasons the service gives (jarvis-auth-wire.md).
-fn denial_fix(reason: &str) -> &'static str {
+fn rejection_fix(reason: &str) -> &'static str {
     match reason {
         reasons::NOT_FOUND => {
             "Check node_id in the credential file (case counts), or register the node and install its credential."

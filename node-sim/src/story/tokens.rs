@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use jarvis_node::broker::client as broker_client;
 use jarvis_node::broker::client::{NoToken, Token};
+use jarvis_node::commands::keygen;
 use jarvis_node::commands::request;
 use jarvis_node::commands::request::{Data, Request};
 use jarvis_node::sts::Algorithm;
-use jarvis_node::commands::keygen;
 use server_stub::jwt::Algorithm as Signing;
 use server_stub::{
     Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Realm,

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use node_core::agent::{Claim, Settings, Setup};
-use node_core::trouble::Trouble;
-use node_core::credential::NodeId;
 use jarvis_node::files::state_file::{Shown, State};
 use jarvis_node::files::status::Record;
+use node_core::agent::{Claim, Settings, Setup};
+use node_core::credential::NodeId;
 use node_core::text::Text;
 use node_core::time::UnixTime;
+use node_core::trouble::Trouble;
 use serde::Deserialize;
 
 use crate::span::given;

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use node_core::answer::Answer;
-use node_core::trouble::{Trouble, TroubleKind};
-use node_core::credential::NodeId;
 use jarvis_node::auth::Delivered;
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::trouble::{Trouble, TroubleKind};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::Instant;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use node_core::outcome::Outcome;
 use jarvis_node::daemon::inbox;
 use jarvis_node::daemon::inbox::Message;
 use jarvis_node::daemon::run_loop::{Node, Notice};
 use jarvis_node::setup::Reader;
 use node_core::lamp::Lamp;
+use node_core::outcome::Outcome;
 
 use super::Complaints;
 use super::rig::PATIENCE;

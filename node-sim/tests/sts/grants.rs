@@ -1,7 +1,7 @@
 use std::process::Command;
 
-use jarvis_node::sts::Algorithm;
 use jarvis_node::commands::keygen;
+use jarvis_node::sts::Algorithm;
 use serde_json::{Value, json};
 use server_stub::Grant;
 

@@ -80,8 +80,8 @@ impl Rig {
 pub(super) fn validate(loaded: &Loaded) -> Result<(), String> {
     match loaded.client.validate(&loaded.credential).answer {
         node_core::answer::Answer::Valid(_) => Ok(()),
-        node_core::answer::Answer::Denied(reason) => Err(reason.to_string()),
-        node_core::answer::Answer::Open => Err("nobody knocked".into()),
+        node_core::answer::Answer::Rejected(reason) => Err(reason.to_string()),
+        node_core::answer::Answer::Reachable => Err("nobody knocked".into()),
         node_core::answer::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
     }
 }

@@ -118,12 +118,12 @@ impl<S: Read + Write> Connection<S> {
 
     /// Begins to send the answer.
     pub(super) fn answer(&mut self, answer: Arc<Answer>, now: Instant) {
-        self.hold_out(answer, now);
+        self.queue_response(answer, now);
         self.send();
     }
 
     /// The same, but leaves the sending to its turn.
-    pub(super) fn hold_out(&mut self, answer: Arc<Answer>, now: Instant) {
+    pub(super) fn queue_response(&mut self, answer: Arc<Answer>, now: Instant) {
         self.state = State::Answering { answer, sent: 0 };
         self.deadline = now + PATIENCE;
     }

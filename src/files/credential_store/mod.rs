@@ -84,18 +84,18 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
 #[derive(Debug)]
 pub struct Locked<'a> {
     path: &'a Path,
-    newcomer_like: &'a Path,
+    default_owner_of: &'a Path,
     _lock: File,
 }
 
 impl<'a> Locked<'a> {
     /// Locks the store at `path`. A credential that is the first there belongs to whoever owns
-    /// `newcomer_like`, where root can give it away.
+    /// `default_owner_of`, where root can give it away.
     ///
     /// # Errors
     /// When another process is at it for ten seconds, or the system refuses.
-    pub fn lock(path: &'a Path, newcomer_like: &'a Path) -> Result<Self, StoreError> {
-        Ok(Self { path, newcomer_like, _lock: lock(path)? })
+    pub fn lock(path: &'a Path, default_owner_of: &'a Path) -> Result<Self, StoreError> {
+        Ok(Self { path, default_owner_of, _lock: lock(path)? })
     }
 
     /// Replaces the credential, whole or not at all, and reads it back from the card. The one before it
@@ -106,7 +106,7 @@ impl<'a> Locked<'a> {
     /// When the old file may not be touched before a person has looked at it, or the system refuses; the
     /// old credential is then still in use.
     pub fn replace(&self, credential: &Credential) -> Result<(), StoreError> {
-        let Self { path, newcomer_like, .. } = *self;
+        let Self { path, default_owner_of, .. } = *self;
         finish(path)?;
         let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
         let standing = Standing::of(path)?;
@@ -120,7 +120,7 @@ impl<'a> Locked<'a> {
         let bytes = credential_file::render(credential, follows, written, before)
             .map_err(|e| StoreError::step("write", &new)(e.into()))?;
         durable::remove(&new).map_err(StoreError::step("remove", &new))?;
-        let like = if matches!(standing, Standing::Absent) { newcomer_like } else { path };
+        let like = if matches!(standing, Standing::Absent) { default_owner_of } else { path };
         let written = UNIX_EPOCH + Duration::from_secs(written);
         durable::create(&new, &bytes, like, Some(written)).map_err(StoreError::step("write", &new))?;
         if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
@@ -145,11 +145,11 @@ impl<'a> Locked<'a> {
     ///
     /// # Errors
     /// As [`Locked::replace`].
-    pub fn rehearse(&self) -> Result<(), StoreError> {
+    pub fn check_writable(&self) -> Result<(), StoreError> {
         Standing::of(self.path)?;
         let probe = beside(self.path, ".probe");
         durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
-        durable::create(&probe, &[0; 4096], self.newcomer_like, None)
+        durable::create(&probe, &[0; 4096], self.default_owner_of, None)
             .map_err(StoreError::step("write", &probe))?;
         durable::remove(&probe).map_err(StoreError::step("remove", &probe))
     }

@@ -18,8 +18,8 @@ fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
     Locked::lock(path, folder(path))?.replace(credential)
 }
 
-fn rehearse(path: &Path) -> Result<(), StoreError> {
-    Locked::lock(path, folder(path))?.rehearse()
+fn check_writable(path: &Path) -> Result<(), StoreError> {
+    Locked::lock(path, folder(path))?.check_writable()
 }
 
 /// A store in a folder of its own.
@@ -205,7 +205,7 @@ fn a_link_is_read_but_leads_nobody_elsewhere_who_replaces() {
     fs::write(&other, "somebody else's").expect("written");
     let store = Store::empty();
     symlink(&other, &store.path).expect("linked");
-    for refused in [replace(&store.path, &credential("k-2")), rehearse(&store.path)] {
+    for refused in [replace(&store.path, &credential("k-2")), check_writable(&store.path)] {
         assert!(matches!(refused, Err(StoreError::Link { .. })), "{refused:?}");
     }
     assert_eq!(fs::read_to_string(&other).expect("there"), "somebody else's");
@@ -224,7 +224,7 @@ fn links_beside_the_file_lead_nowhere_either() {
     for suffix in [".new", ".prev", ".probe"] {
         symlink(&other, beside(&store.path, suffix)).expect("linked");
     }
-    rehearse(&store.path).expect("could be done");
+    check_writable(&store.path).expect("could be done");
     replace(&store.path, &credential("k-2")).expect("stored");
     assert_eq!(store.key(), "k-2");
     assert_eq!(fs::read_to_string(&other).expect("there"), "somebody else's");
@@ -252,9 +252,9 @@ fn two_writers_do_not_get_in_each_others_way() {
 fn a_rehearsal_changes_nothing_and_finds_what_would_fail() {
     let store = Store::holding(&["k-1", "k-2"]);
     let before = (store.text(""), store.names());
-    rehearse(&store.path).expect("could be done");
+    check_writable(&store.path).expect("could be done");
     assert_eq!((store.text(""), store.names()), before);
-    let error = rehearse(&store.dir.path().join("nowhere/credential.json")).expect_err("no folder");
+    let error = check_writable(&store.dir.path().join("nowhere/credential.json")).expect_err("no folder");
     assert!(matches!(error, StoreError::Step { .. }), "{error}");
 }
 

@@ -207,7 +207,7 @@ impl VerdictRecord {
                 household_member_ids: members(household),
                 reason: None,
             },
-            Verdict::Denied { at, reason } => Self {
+            Verdict::Rejected { at, reason } => Self {
                 claim,
                 at_ms: at.as_millis(),
                 valid: false,
@@ -227,7 +227,7 @@ impl VerdictRecord {
             };
             Verdict::Valid { at, household }
         } else {
-            Verdict::Denied { at, reason: Text::from(self.reason.unwrap_or_default().as_str()) }
+            Verdict::Rejected { at, reason: Text::from(self.reason.unwrap_or_default().as_str()) }
         };
         Some(Remembered { claim: self.claim.into_claim()?, verdict })
     }

@@ -65,7 +65,7 @@ fn what_was_known_is_told_with_its_age() {
 
 #[test]
 fn a_verdict_is_remembered_within_its_boot_only() {
-    for answer in [yes(), Answer::Denied(Text::from("Node is inactive"))] {
+    for answer in [yes(), Answer::Rejected(Text::from("Node is inactive"))] {
         let agent = agent_told(answer);
         let report = agent.report(Instant::from_millis(10_000));
         let record = || saved_and_loaded(&Record::of(&report, "b1", true));
@@ -102,7 +102,7 @@ fn people_are_told_the_same_in_two_lines_at_most() {
     );
     assert_eq!(words.lines().count(), 1, "{words}");
 
-    let denied = agent_told(Answer::Denied(Text::from("Node not found")));
+    let denied = agent_told(Answer::Rejected(Text::from("Node not found")));
     let words = Record::of(&denied.report(Instant::from_millis(10_000)), "b", false)
         .view("b", Instant::from_millis(10_000))
         .in_words();

@@ -353,7 +353,7 @@ mod tests {
         let long = Duration::from_secs(60);
         let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
         let patience = if says.is_some() { long } else { Duration::from_millis(200) };
-        let knocked = client.knock(patience).map_err(|trouble| trouble.kind);
+        let knocked = client.probe(patience).map_err(|trouble| trouble.kind);
         server.join().expect("served");
         knocked
     }
@@ -380,6 +380,6 @@ mod tests {
         let service = ServiceUrl::parse("url", &url, false).expect("a URL");
         let long = Duration::from_secs(60);
         let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
-        assert_eq!(client.knock(long).map_err(|trouble| trouble.kind), Err(TroubleKind::Unreachable));
+        assert_eq!(client.probe(long).map_err(|trouble| trouble.kind), Err(TroubleKind::Unreachable));
     }
 }

@@ -12,7 +12,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// Nobody is there, or nothing was said in time.
-    pub(crate) fn knock(&self, patience: Duration) -> Result<(), Trouble> {
+    pub(crate) fn probe(&self, patience: Duration) -> Result<(), Trouble> {
         if !self.tls.knows_time() {
             return Ok(());
         }

@@ -52,7 +52,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             ..NextTimeout::default()
         });
         if let Err(error) = connection.complete_io(&mut socket) {
-            return Err(HandshakeFailed::wrap(parting_words(&mut connection, &mut socket, error)));
+            return Err(HandshakeFailed::wrap(pending_alert(&mut connection, &mut socket, error)));
         }
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
@@ -68,7 +68,7 @@ pub(crate) struct TlsTransport {
 
 /// Why sending failed: what the server said before it hung up tells more than that it did. Our certificate is
 /// judged while we still send, and in TLS 1.3 even while we send the request.
-fn parting_words(
+fn pending_alert(
     connection: &mut ClientConnection,
     socket: &mut TransportAdapter,
     error: io::Error,
@@ -93,7 +93,7 @@ impl Transport for TlsTransport {
         self.stream.sock.set_timeout(timeout);
         let StreamOwned { conn, sock } = &mut self.stream;
         let sent = rustls::Stream::new(conn, sock).write_all(&self.buffers.output()[..amount]);
-        sent.map_err(|error| parting_words(conn, sock, error).into())
+        sent.map_err(|error| pending_alert(conn, sock, error).into())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -106,7 +106,7 @@ impl Transport for TlsTransport {
         // Reading sends first what could not be sent before.
         let StreamOwned { conn, sock } = &mut self.stream;
         let read = rustls::Stream::new(conn, sock).read(buffer);
-        let amount = read.map_err(|error| CutOff::wrap(parting_words(conn, sock, error)))?;
+        let amount = read.map_err(|error| CutOff::wrap(pending_alert(conn, sock, error)))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }

@@ -27,7 +27,7 @@ pub trait Pacing {
     fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause;
 
     /// What to do after a knock that was answered. A rule that never knocks calls.
-    fn after_knock(&mut self, knocked: &Knocked, jitter: &mut Jitter) -> Pause;
+    fn after_probe(&mut self, probed: &Probed, jitter: &mut Jitter) -> Pause;
 
     /// What to do after a good verdict that took `took` to come; `regular` is what is configured.
     fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause;
@@ -41,9 +41,9 @@ pub trait Pacing {
 pub enum Step {
     /// Ask it about the node.
     #[default]
-    Call,
+    Validate,
     /// Ask it only whether it has time.
-    Knock,
+    Probe,
 }
 
 /// What comes next, and after how long.
@@ -58,14 +58,14 @@ pub struct Pause {
 impl Pause {
     /// Call after this.
     #[must_use]
-    pub const fn call(wait: Duration) -> Self {
-        Self { wait, then: Step::Call }
+    pub const fn validate(wait: Duration) -> Self {
+        Self { wait, then: Step::Validate }
     }
 
     /// Knock after this.
     #[must_use]
-    pub const fn knock(wait: Duration) -> Self {
-        Self { wait, then: Step::Knock }
+    pub const fn probe(wait: Duration) -> Self {
+        Self { wait, then: Step::Probe }
     }
 }
 
@@ -75,7 +75,7 @@ pub struct Failure {
     /// What stood in the way.
     pub kind: TroubleKind,
     /// Whether it was only a knock.
-    pub knocked: bool,
+    pub probed: bool,
     /// When it failed.
     pub at: Instant,
     /// How long the attempt took.
@@ -104,7 +104,7 @@ impl Failure {
 
 /// A knock that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Knocked {
+pub struct Probed {
     /// When.
     pub at: Instant,
     /// How long that took.

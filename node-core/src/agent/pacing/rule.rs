@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Failure, Knocked, Pacing, Pause, exponential};
+use super::{Failure, Pacing, Pause, Probed, exponential};
 use crate::jitter::{Jitter, RETRY_CAP};
 use crate::time::Instant;
 
@@ -66,7 +66,7 @@ impl Backoff {
 
     fn knock_after(&mut self, wait: Duration) -> Pause {
         self.waits = wait;
-        Pause::knock(wait)
+        Pause::probe(wait)
     }
 
     /// The server could not cope: the window grows, though not by more than four times the time since this
@@ -107,19 +107,19 @@ impl Pacing for Backoff {
             let wait = jitter.up_to(self.interval() + wearied);
             // Nothing of the window passes while nobody is there.
             self.waits = Duration::ZERO;
-            return Pause::knock(wait);
+            return Pause::probe(wait);
         }
         if failure.is_of_somebody_overwhelmed() {
-            if self.overwhelmed && failure.knocked {
+            if self.overwhelmed && failure.probed {
                 self.left = self.left.max(QUIET);
             } else {
                 self.grow(failure.at, failure.grace, jitter);
             }
-            if failure.knocked {
+            if failure.probed {
                 let unheard = *self.unheard.get_or_insert(failure.at);
                 if failure.at.since(unheard) >= UNHEARD {
                     self.unheard = None;
-                    return Pause::call(jitter.up_to(UNHEARD / 4));
+                    return Pause::validate(jitter.up_to(UNHEARD / 4));
                 }
             }
             let asked = failure.retry_after.map_or(Duration::ZERO, |asked| asked.min(RETRY_CAP));
@@ -128,29 +128,29 @@ impl Pacing for Backoff {
             return Pause { wait: pause.wait.max(asked), ..pause };
         }
         self.refusals = self.refusals.saturating_add(1);
-        Pause::call(jitter.retry(exponential(self.refusals).max(self.window), failure.retry_after))
+        Pause::validate(jitter.retry(exponential(self.refusals).max(self.window), failure.retry_after))
     }
 
     /// Who answers promptly is called, by this node when its time has come. Who answers late is as good as
     /// overwhelmed; but where that is always so, behind a slow line, say, it is called all the same.
-    fn after_knock(&mut self, knocked: &Knocked, jitter: &mut Jitter) -> Pause {
+    fn after_probe(&mut self, probed: &Probed, jitter: &mut Jitter) -> Pause {
         self.unheard = None;
         let passed = core::mem::take(&mut self.waits);
         self.left = self.left.saturating_sub(passed);
-        if knocked.took < PROMPT {
+        if probed.took < PROMPT {
             (self.overwhelmed, self.unanswered) = (false, 0);
             let interval = self.interval();
             if self.left <= interval {
-                return Pause::call(Duration::ZERO);
+                return Pause::validate(Duration::ZERO);
             }
             // Half of it, and up to as much again as it is.
             let wait = interval / 2 + jitter.up_to(interval);
             return self.knock_after(wait);
         }
         if !self.overwhelmed {
-            self.grow(knocked.at, knocked.grace, jitter);
+            self.grow(probed.at, probed.grace, jitter);
         } else if self.left.is_zero() {
-            return Pause::call(jitter.up_to(OVERWHELMED));
+            return Pause::validate(jitter.up_to(OVERWHELMED));
         }
         self.unanswered = self.unanswered.min(3);
         self.knock_later(jitter)
@@ -165,7 +165,7 @@ impl Pacing for Backoff {
         (self.unheard, self.refusals) = (None, 0);
         let between = regular.max(self.window * 2);
         let wait = jitter.around(between);
-        let pause = if between > regular { Pause::knock(wait) } else { Pause::call(wait) };
+        let pause = if between > regular { Pause::probe(wait) } else { Pause::validate(wait) };
         if took < AT_EASE {
             self.window -= self.window / if between > regular { 64 } else { 16 };
         }

@@ -5,7 +5,7 @@ use crate::agent::{FIRST_WINDOW, OVERWHELMED, PROMPT, QUIET};
 
 /// The call or knock under way stalls.
 fn stall(scenario: &mut Scenario) {
-    let patience = if scenario.wants(&Action::Knock) { OVERWHELMED } else { secs(30) };
+    let patience = if scenario.wants(&Action::Probe) { OVERWHELMED } else { secs(30) };
     scenario.later(patience).answered(inconclusive(TroubleKind::Stalled));
 }
 
@@ -33,7 +33,7 @@ fn while_nobody_is_there_it_knocks_about_every_second_and_after_a_day_still_ever
         while scenario.now.instant.since(start) < secs(1800) {
             scenario.answered(inconclusive(kind));
             longest = longest.max(scenario.until_turn());
-            assert!(scenario.wants(&Action::Knock));
+            assert!(scenario.wants(&Action::Probe));
         }
         assert!((secs(1)..=Duration::from_millis(1250)).contains(&longest), "{longest:?}");
         while scenario.now.instant.since(start) < secs(86_400) {
@@ -42,7 +42,7 @@ fn while_nobody_is_there_it_knocks_about_every_second_and_after_a_day_still_ever
         }
         assert!((secs(4)..secs(8)).contains(&longest), "{longest:?}");
         // Whoever is back is called at once.
-        assert!(scenario.answered(Answer::Open).wants(&Action::Validate));
+        assert!(scenario.answered(Answer::Reachable).wants(&Action::Validate));
     }
 }
 
@@ -60,7 +60,7 @@ fn a_stall_makes_the_window_grow_once_however_many_knocks_it_swallows() {
         let mut scenario = stalled(seed);
         for _ in 0..5 {
             scenario.until_turn();
-            assert!(scenario.wants(&Action::Knock));
+            assert!(scenario.wants(&Action::Probe));
             stall(&mut scenario);
         }
         scenario
@@ -77,7 +77,7 @@ fn each_further_stall_makes_the_window_three_times_as_long_but_not_longer_than_t
         let start = scenario.now.instant;
         while scenario.now.instant.since(start) < secs(20) {
             scenario.until_turn();
-            scenario.answered(Answer::Open);
+            scenario.answered(Answer::Reachable);
         }
         scenario.until_turn();
         stall(&mut scenario);
@@ -90,7 +90,7 @@ fn each_further_stall_makes_the_window_three_times_as_long_but_not_longer_than_t
         let mut scenario = again(seed);
         scenario.later(secs(300));
         scenario.until_turn();
-        scenario.answered(Answer::Open);
+        scenario.answered(Answer::Reachable);
         scenario.until_turn();
         stall(&mut scenario);
         scenario
@@ -107,12 +107,12 @@ fn who_answers_knocks_late_is_not_called_but_a_slow_line_does_not_cut_a_node_off
     scenario.answered(inconclusive(TroubleKind::Unreachable));
     let start = scenario.now.instant;
     scenario.until_turn();
-    scenario.later(PROMPT).answered(Answer::Open);
+    scenario.later(PROMPT).answered(Answer::Reachable);
     assert!(!scenario.wants(&Action::Validate), "it may be overwhelmed");
     while !scenario.wants(&Action::Validate) {
         scenario.until_turn();
-        if scenario.wants(&Action::Knock) {
-            scenario.later(PROMPT).answered(Answer::Open);
+        if scenario.wants(&Action::Probe) {
+            scenario.later(PROMPT).answered(Answer::Reachable);
         }
     }
     let took = scenario.now.instant.since(start);
@@ -171,7 +171,7 @@ fn a_knock_under_way_when_a_reload_comes_tells_nothing() {
     let mut scenario = stalled(1);
     scenario.until_turn();
     assert!(!scenario.happens(Event::ReloadRequested).wants(&Action::ReadSetup), "not before it is answered");
-    scenario.answered(Answer::Open);
+    scenario.answered(Answer::Reachable);
     assert!(scenario.wants(&Action::ReadSetup));
     assert!(scenario.reads(setup()).wants(&Action::Validate));
 }
@@ -183,7 +183,7 @@ fn who_never_answers_a_knock_is_called_all_the_same_within_hours() {
     let start = scenario.now.instant;
     while !scenario.wants(&Action::Validate) {
         scenario.until_turn();
-        if scenario.wants(&Action::Knock) {
+        if scenario.wants(&Action::Probe) {
             stall(&mut scenario);
         }
     }
@@ -192,7 +192,7 @@ fn who_never_answers_a_knock_is_called_all_the_same_within_hours() {
     // And if the call is as idle, it goes on knocking.
     stall(&mut scenario);
     scenario.until_turn();
-    assert!(scenario.wants(&Action::Knock));
+    assert!(scenario.wants(&Action::Probe));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_long_outage_does_not_count_against_a_server_that_is_back_and_broken_for_a_m
         scenario.answered(inconclusive(TroubleKind::Unreachable));
         scenario.until_turn();
     }
-    assert!(scenario.answered(Answer::Open).wants(&Action::Validate));
+    assert!(scenario.answered(Answer::Reachable).wants(&Action::Validate));
     scenario.answered(inconclusive(TroubleKind::Busy));
     assert!(scenario.until_turn() <= secs(2));
 }

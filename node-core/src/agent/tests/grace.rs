@@ -14,7 +14,7 @@ fn cut_off() -> Scenario {
 fn fails_until(scenario: &mut Scenario, outcome: Outcome) -> Duration {
     let start = scenario.now.instant;
     for _ in 0..100_000 {
-        if scenario.wants(&Action::Validate) || scenario.wants(&Action::Knock) {
+        if scenario.wants(&Action::Validate) || scenario.wants(&Action::Probe) {
             scenario.answered(inconclusive(TroubleKind::Unreachable));
         }
         if scenario.wants(&Action::Show(outcome)) {
@@ -102,7 +102,7 @@ fn a_good_verdict_survives_a_restart_with_its_age() {
 
 #[test]
 fn a_denial_survives_a_restart_while_its_files_are_the_same() {
-    let verdict = Verdict::Denied { at: Instant::from_millis(1), reason: Text::from("Node is inactive") };
+    let verdict = Verdict::Rejected { at: Instant::from_millis(1), reason: Text::from("Node is inactive") };
     let mut scenario = Scenario::restarted(remembered(verdict.clone()));
     scenario.reads(setup()).answered(inconclusive(TroubleKind::Unreachable));
     scenario.shows(Outcome::NodeRejected);

@@ -53,7 +53,7 @@ fn good() -> Answer {
 }
 
 fn denied() -> Answer {
-    Answer::Denied(Text::from("Invalid node credentials"))
+    Answer::Rejected(Text::from("Invalid node credentials"))
 }
 
 fn inconclusive(kind: TroubleKind) -> Answer {
@@ -126,8 +126,8 @@ impl Scenario {
             if self.wants(&Action::Validate) {
                 return self.now.instant.since(start);
             }
-            if self.wants(&Action::Knock) {
-                self.answered(Answer::Open);
+            if self.wants(&Action::Probe) {
+                self.answered(Answer::Reachable);
             } else if self.wants(&Action::ReadSetup) {
                 self.reads(setup());
             } else {
@@ -140,7 +140,7 @@ impl Scenario {
     /// Waits for the next call or knock.
     fn until_turn(&mut self) -> Duration {
         let start = self.now.instant;
-        while !self.wants(&Action::Validate) && !self.wants(&Action::Knock) {
+        while !self.wants(&Action::Validate) && !self.wants(&Action::Probe) {
             if self.wants(&Action::ReadSetup) {
                 self.reads(setup());
             } else {

@@ -44,7 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => read().prop_map(|setup| Event::SetupRead(Ok(setup))),
         1 => Just(Event::SetupRead(Err(broken()))),
         4 => Just(Event::Answered(good())),
-        2 => Just(Event::Answered(Answer::Open)),
+        2 => Just(Event::Answered(Answer::Reachable)),
         1 => Just(Event::Answered(denied())),
         4 => inconclusive,
         1 => Just(Event::ReloadRequested),
@@ -104,8 +104,8 @@ impl Known {
                 let claim = self.setup.as_ref().expect("none is asked about without").claim.clone();
                 match answer {
                     Answer::Valid(_) => self.verdict = Some((true, claim, now)),
-                    Answer::Denied(_) => self.verdict = Some((false, claim, now)),
-                    Answer::Open => return,
+                    Answer::Rejected(_) => self.verdict = Some((false, claim, now)),
+                    Answer::Reachable => return,
                     Answer::Inconclusive { .. } => {}
                 }
                 self.undisturbed = !matches!(answer, Answer::Inconclusive { .. });
@@ -154,7 +154,7 @@ fn live(
         if scenario.actions.iter().any(|action| matches!(action, Action::Exit(_))) {
             return Ok(());
         }
-        let turns = scenario.wants(&Action::Validate) || scenario.wants(&Action::Knock);
+        let turns = scenario.wants(&Action::Validate) || scenario.wants(&Action::Probe);
         prop_assert!(!(known.calling && turns), "two calls at once");
         known.calling |= turns;
         known.reading |= scenario.wants(&Action::ReadSetup);
@@ -207,7 +207,7 @@ proptest! {
         live(happenings, |scenario, known| {
             let (now, deadline) = (scenario.now.instant, scenario.agent.deadline());
             prop_assert!(deadline.since(now) <= LONGEST_WAIT, "nothing for {:?}", deadline.since(now));
-            let at_work = [Action::Validate, Action::Knock, Action::ReadSetup];
+            let at_work = [Action::Validate, Action::Probe, Action::ReadSetup];
             let idle = !at_work.iter().any(|action| scenario.wants(action));
             prop_assert!(!known.woken || !idle || deadline > now, "woken for nothing");
             Ok(())
