@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 pub(crate) struct FormFields(Vec<(String, String)>);
 
 impl FormFields {
-    /// None: not the text it should be.
+    /// None: it is malformed.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(text).ok()?;
         let fields = text.split('&').filter(|field| !field.is_empty());
@@ -29,7 +29,7 @@ impl FormFields {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether a field is there more than once, other than these.
+    /// Whether a field occurs more than once, except for these.
     pub(crate) fn repeats(&self, but: &[&str]) -> bool {
         self.0.iter().any(|(name, _)| !but.contains(&name.as_str()) && self.all(name).count() > 1)
     }
@@ -41,10 +41,9 @@ impl From<FormFields> for Vec<(String, String)> {
     }
 }
 
-/// Undoes the encoding of a name or a value (URL Standard, section 5.1). None: it is not so encoded, or
-/// not of text.
+/// Undoes the encoding of a name or a value (URL Standard, section 5.1). None: it is malformed or not UTF-8.
 pub(crate) fn decoded(text: &str) -> Option<String> {
-    // The library takes a percent sign without two digits for a percent sign.
+    // The library accepts a percent sign without two digits.
     let is_encoded = |rest: &str| rest.len() > 1 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
     let spaced = text.replace('+', " ");
     let well_formed = spaced.split('%').skip(1).all(is_encoded);

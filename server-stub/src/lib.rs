@@ -1,6 +1,6 @@
 //! The servers that a Jarvis node meets, for tests and laptops: an auth server with the paths of
-//! command-center that a node uses, a token service (STS), and a Run Gateway with its Run Coordinator.
-//! They answer as the real ones do, over TLS or plain HTTP, and as they do not, where a fault is asked for.
+//! command-center that a node uses, a token service (STS), and a Run Gateway with its Run Coordinator. They
+//! answer like the real ones, over TLS or plain HTTP, except for the faults they are given.
 //!
 //! - [`Stub`] (`stub/`): the auth server (`auth/`) with command-center's paths (`command_center/`);
 //! - [`Sts`] (`keycloak/`): the token service;
@@ -8,8 +8,8 @@
 //! - [`Server`] (`server/`): an address with any service behind it, its faults and its identity;
 //! - [`jwt`]: signs and checks JSON Web Tokens.
 //!
-//! In comments, *documented* marks what a service or its libraries publish but nobody recorded,
-//! *assumption* what neither says, and *KC* what Keycloak's source says.
+//! In comments, *documented* marks behaviour that a service or its libraries publish and that was not
+//! recorded, *assumption* behaviour without a source, and *KC* behaviour taken from Keycloak's source.
 
 mod auth;
 mod command_center;

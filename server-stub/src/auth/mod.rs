@@ -1,5 +1,5 @@
-//! The auth service: its paths and answers (`http`), how it reads and refuses requests (`fastapi`),
-//! what it knows (`state`), and how slow it is (`load`).
+//! The auth service: its paths and answers (`http`), reading and refusing requests (`fastapi`), its data
+//! (`state`), and its speed (`load`).
 
 pub(crate) mod fastapi;
 pub(crate) mod http;

@@ -1,4 +1,4 @@
-//! The service behind the paths: the world, and the secrets that open its doors.
+//! The state of the auth service: its data, tokens, load and counters.
 
 use core::convert::Infallible;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::auth::state::World;
 use crate::auth::tokens::Tokens;
 use crate::server::control::Admin;
 
-/// What all requests share.
+/// The state that all requests share.
 pub(crate) struct Service {
     world: Mutex<World>,
     pub(crate) tokens: Tokens,
@@ -39,9 +39,9 @@ impl Service {
         }
     }
 
-    /// The world, for as long as a request looks at it. Never held across an await.
+    /// The data, locked. Never held across an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A handler that panicked left at worst half a change; other requests can go on.
+        // After a panic of a handler at worst half a change is left; other requests can go on.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

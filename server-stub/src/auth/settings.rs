@@ -40,8 +40,8 @@ pub enum TokenAlgorithm {
     Hs512,
 }
 
-/// A variable of the environment that cannot be used.
-// Never the value: two of the variables are secrets.
+/// An environment variable with an unusable value.
+// The value is not shown, because two of the variables are secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} must be {wanted}; unset it to have the default")]
 pub struct SettingsError {
@@ -53,7 +53,7 @@ impl Settings {
     /// Reads the settings through `variable`, usually [`std::env::var_os`].
     ///
     /// # Errors
-    /// A variable that is set but cannot be used: there is no silent default for a bad value.
+    /// A variable that is set has an unusable value.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
         let text = |name: &'static str, wanted: &'static str| match variable(name) {
             None => Ok(None),

@@ -61,7 +61,7 @@ impl Tokens {
         format!("{signed}.{signature}")
     }
 
-    /// The id of the user whom a token names, if it is ours and has not expired.
+    /// The id of the user in a token, if the signature is right and it has not expired.
     pub(crate) fn check(&self, token: &str, now: OffsetDateTime) -> Option<i64> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;

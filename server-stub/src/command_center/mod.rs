@@ -1,6 +1,6 @@
-//! What command-center offers a node, so that one stub can stand in for both services: a validation
-//! without an app key, and enrolment. All of it is *documented* (wire document, "How nodes are used
-//! around it"), none of it recorded.
+//! Command-center's paths for a node: a validation without an app key, and enrolment. One stub can so replace
+//! both services. All of it is *documented* (docs/wire/jarvis-auth.md, "How nodes are used around it"), none
+//! of it recorded.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::moment::written;
 use crate::secrets::new_key;
 use crate::server::answer::json;
 
-/// Where an administrator has a token made.
+/// The path where an administrator gets a token.
 pub(crate) const PROVISIONING_TOKENS: &str = "/api/v0/provisioning-tokens";
 const API_KEY_HEADER: &str = "X-API-Key";
 
@@ -38,7 +38,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
 struct Enrolled<'a> {
     node_id: &'a str,
     node_key: &'a str,
-    /// *Assumption*: what is documented after the key is an ellipsis.
+    /// *Assumption*: after the key, the documentation has an ellipsis.
     room: Option<&'a str>,
 }
 
@@ -59,9 +59,9 @@ impl From<NotEnrolled> for Refusal {
     }
 }
 
-/// `POST /api/v0/admin/nodes/heartbeat`: the node shows its key, command-center asks the auth service,
-/// and a denial is a 401 with the reason. That the real one keeps an answer for 60 s is not modelled:
-/// here a change shows at once.
+/// `POST /api/v0/admin/nodes/heartbeat`: the node sends its key, command-center asks the auth service, and a
+/// rejection is a 401 with the reason. The real one caches an answer for 60 s; here a change takes effect at
+/// once.
 async fn heartbeat(
     State(service): State<Arc<Service>>,
     turn: Turn,
@@ -81,13 +81,13 @@ async fn admit_node(service: &Service, mut turn: Turn, request: Request) -> Resu
             None => Ok(()),
             Some(reason) => Err(Refusal::Sentence(StatusCode::UNAUTHORIZED, reason)),
         },
-        // The auth service answers 500, and its caller takes that for a refusal.
+        // The auth service answers 500, which command-center treats as a refusal.
         Err(_) => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Auth service error: 500")),
     }
 }
 
-/// What the auth service says to command-center, which shows it the key of an app: as much work as a
-/// node's own validation.
+/// The auth service's verdict for command-center, which calls as an app. It costs as much as a node's own
+/// validation.
 async fn asked(
     service: &Service,
     turn: &mut Turn,
@@ -105,7 +105,7 @@ async fn as_an_app(turn: &mut Turn) -> Result<(), PoolTimedOut> {
     Ok(())
 }
 
-/// Id and key, split at the first `:`. *Assumption*: the refusals' sentences.
+/// Id and key, split at the first `:`. *Assumption*: the sentences of the refusals.
 fn shown(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
     match text(headers, API_KEY_HEADER) {
         "" => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Missing API key")),
@@ -115,8 +115,8 @@ fn shown(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
     }
 }
 
-/// `POST /api/v0/nodes/register`: a node's own credential for a provisioning token, which command-center
-/// has the auth service register. *Assumption*: 500 if that fails.
+/// `POST /api/v0/nodes/register`: returns a node's credential for a provisioning token. Command-center
+/// registers the node at the auth service. *Assumption*: 500 if that fails.
 async fn enrol(
     State(service): State<Arc<Service>>,
     mut turn: Turn,
@@ -135,8 +135,8 @@ async fn enrol(
     Ok(json(StatusCode::CREATED, &enrolled))
 }
 
-/// `POST /api/v0/provisioning-tokens`. *Assumption*, path and answer: people get tokens from an app, and
-/// how that asks for them is documented nowhere. Costs nothing, so that there is always one to begin with.
+/// `POST /api/v0/provisioning-tokens`. *Assumption*: path and answer. People get tokens from an app, and its
+/// request is not documented. The call takes no resources, so that a token is always available.
 async fn provision(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, Refusal> {
     service.admin.require(&headers)?;
     let now = Now::read();

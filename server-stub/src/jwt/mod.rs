@@ -1,6 +1,6 @@
-//! JSON Web Tokens: keys that sign them, sets of public keys, and the one place where tokens are
-//! checked. The token service checks callers' tokens and clients' assertions by it, and the inbound
-//! layer checks bearers.
+//! JSON Web Tokens: signing keys, sets of public keys, and the only verification of signed tokens. The token
+//! service verifies subject tokens and clients' assertions with it, and the inbound layer verifies bearer
+//! tokens.
 //!
 //! ```
 //! use server_stub::jwt::{Algorithm, Expected, KeySet, SigningKey, Token};
@@ -30,8 +30,8 @@ pub use public::{KeySet, PublicKey};
 pub use signing::SigningKey;
 pub(crate) use signing::signing_input;
 
-/// How a token is signed (RFC 7518, section 3.1; RFC 8037, section 3.1). There is neither `none` nor
-/// HMAC: who checks a token here never holds what could make one.
+/// A signature algorithm (RFC 7518, section 3.1; RFC 8037, section 3.1). `none` and HMAC are missing on
+/// purpose: a verifier never holds a key that could sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -40,7 +40,7 @@ pub enum Algorithm {
     Ps256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
-    /// EdDSA, of its curves Ed25519 only.
+    /// EdDSA on Ed25519.
     EdDsa,
 }
 
@@ -75,16 +75,17 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Why something is no use as a key. Says nothing of what is in it.
+/// The reason why a key cannot be used. It does not contain any part of the key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the key is no use: {0}")]
+#[error("the key is unusable: {0}")]
 pub struct KeyError(&'static str);
 
 pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Without padding and with no bit to spare (RFC 7515, section 2): one text for each value.
+/// Decodes Base64url without padding and without stray bits (RFC 7515, section 2), so each value has one
+/// text.
 fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

@@ -19,8 +19,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::{Algorithm, KeyError, PublicKey, base64url};
 
-/// RSA keys of 2048 bits, as Keycloak's are. ring makes none, and to find one takes seconds, so they come
-/// with the source, and anybody can know them: good enough for a server that is made for tests.
+/// RSA keys of 2048 bits, like Keycloak's. ring cannot generate them and generation takes seconds, so they
+/// are part of the source. Everybody can know them, which is acceptable for a test server.
 const RSA_TEST_KEYS: [&[u8]; 6] = [
     include_bytes!("test-keys/rsa-2048-1.pem"),
     include_bytes!("test-keys/rsa-2048-2.pem"),
@@ -30,10 +30,10 @@ const RSA_TEST_KEYS: [&[u8]; 6] = [
     include_bytes!("test-keys/rsa-2048-6.pem"),
 ];
 
-/// The RSA key that is handed out next.
+/// The index of the next RSA key.
 static NEXT_RSA_KEY: AtomicUsize = AtomicUsize::new(0);
 
-/// A private key with the algorithm it is used by and the name (`kid`) it goes by.
+/// A private key with its algorithm and its name (`kid`).
 pub struct SigningKey {
     algorithm: Algorithm,
     signer: Signer,
@@ -54,8 +54,8 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A key, named by its thumbprint (RFC 7638). It is new unless it is an RSA key: of those there are six,
-    /// which are handed out in turn.
+    /// A key, named by its thumbprint (RFC 7638). It is new, except for RSA keys: six of them are used in
+    /// turn.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -106,7 +106,7 @@ impl SigningKey {
         Ok(Self { algorithm, signer, public, pkcs8 })
     }
 
-    /// The same key under another name.
+    /// This key under another name.
     #[must_use]
     pub fn named(mut self, kid: &str) -> Self {
         self.public = self.public.named(kid);
@@ -119,13 +119,13 @@ impl SigningKey {
         self.public.kid()
     }
 
-    /// How it signs.
+    /// Its algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// What checks its signatures.
+    /// The public key that verifies its signatures.
     #[must_use]
     pub fn public(&self) -> &PublicKey {
         &self.public
@@ -137,20 +137,20 @@ impl SigningKey {
         pem("PRIVATE KEY", &self.pkcs8)
     }
 
-    /// The public key in PEM (SubjectPublicKeyInfo): what a careless checker takes for a shared secret.
+    /// The public key in PEM (SubjectPublicKeyInfo). A careless verifier treats it as a shared secret.
     #[must_use]
     pub fn public_pem(&self) -> String {
         let info = KeyPair::try_from(self.pkcs8.as_slice()).map(|pair| pair.subject_public_key_info());
         pem("PUBLIC KEY", &info.unwrap_or_default())
     }
 
-    /// A token with these claims, under a header of algorithm, type and name.
+    /// A token with these claims and a header of algorithm, type and name.
     #[must_use]
     pub fn token(&self, claims: &impl Serialize) -> String {
         self.token_under(&json!({ "alg": self.algorithm.name(), "typ": "JWT", "kid": self.kid() }), claims)
     }
 
-    /// A token with these claims under any header, true or not.
+    /// A token with these claims and any header, correct or not.
     #[must_use]
     pub fn token_under(&self, header: &Value, claims: &impl Serialize) -> String {
         let signed = signing_input(header, claims);
@@ -170,14 +170,14 @@ impl SigningKey {
             Signer::Ecdsa(key) => key.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
             Signer::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
         };
-        // Of a system without random bytes there would have been no key either.
+        // Without random bytes the key could not have been made either.
         made.unwrap_or_default()
     }
 }
 
-/// What is signed: header and claims (RFC 7515, section 5.1).
+/// The signing input: header and claims (RFC 7515, section 5.1).
 pub(crate) fn signing_input(header: &Value, claims: &impl Serialize) -> String {
-    // What cannot be written as JSON makes an empty part, which no checker takes.
+    // Claims that cannot be written as JSON become an empty part, which no verifier accepts.
     let claims = serde_json::to_vec(claims).unwrap_or_default();
     format!("{}.{}", base64url(header.to_string()), base64url(claims))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::server::answer::json as answer;
 use crate::server::faults::Oauth;
 
-/// Why there is no token.
+/// A refusal of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TokenRefusal {
     status: StatusCode,
@@ -25,12 +25,12 @@ impl TokenRefusal {
         Self::new(StatusCode::BAD_REQUEST, error, description)
     }
 
-    /// 401: no such client, or a disabled one. Which of them is not told.
+    /// 401: the client is unknown or disabled. The answer does not tell which.
     pub(super) fn unknown_client() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid client or Invalid client credentials")
     }
 
-    /// 401: the client is known, but did not prove itself, or may not have what it asks for.
+    /// 401: the client is known, but not authenticated or not permitted.
     pub(super) fn unauthorized_client(description: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized_client", description)
     }
@@ -40,7 +40,7 @@ impl TokenRefusal {
         Self::unauthorized_client("Invalid client or Invalid client credentials")
     }
 
-    /// 403: it may not.
+    /// 403: the client is not permitted.
     pub(super) fn access_denied(description: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
@@ -53,7 +53,7 @@ impl IntoResponse for TokenRefusal {
     }
 }
 
-/// What is said in place of a token when this is wrong.
+/// The answer of a fault, in place of a token.
 pub(super) fn instead(fault: Oauth) -> Response {
     let refusal = match fault {
         Oauth::InvalidClient => TokenRefusal::unknown_client(),
@@ -71,7 +71,7 @@ pub(super) fn instead(fault: Oauth) -> Response {
     refusal.into_response()
 }
 
-/// An answer that is never kept (RFC 6749, section 5.1).
+/// An answer that must not be cached (RFC 6749, section 5.1).
 pub(super) fn uncached(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

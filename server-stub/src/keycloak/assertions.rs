@@ -1,15 +1,15 @@
-//! Assertions that have been used: each is good once.
+//! Used assertions: each is accepted once.
 
 use std::collections::HashMap;
 
-/// Who asserted what, by client and `jti`, and until when that would be good, in seconds since 1970.
+/// The expiry of each used assertion by client and `jti`, in seconds since 1970.
 #[derive(Default)]
 pub(super) struct UsedAssertions(HashMap<(String, String), f64>);
 
 impl UsedAssertions {
-    /// Takes note of an assertion that is good until `expiry`. False: it has been used before.
+    /// Records an assertion that is valid until `expiry`. False: it has been used before.
     pub(super) fn first_use(&mut self, client_id: &str, jti: &str, expiry: f64, now: f64) -> bool {
-        // What has expired is refused for that.
+        // Expired assertions are refused anyway.
         self.0.retain(|_, expiry| *expiry > now);
         self.0.insert((client_id.to_owned(), jti.to_owned()), expiry).is_none()
     }

@@ -1,5 +1,5 @@
-//! Who asks: a client by its secret (client_secret_post, client_secret_basic) or by an assertion that it
-//! signed (private_key_jwt, RFC 7523).
+//! Client authentication: by a secret (client_secret_post, client_secret_basic) or by a signed assertion
+//! (private_key_jwt, RFC 7523).
 
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,12 +16,12 @@ use crate::jwt::{Algorithm, Claims, Expected, Refused, Token};
 use crate::secrets::equal;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The longest that an assertion may be good (arp-wire.md), in seconds.
+/// The longest lifetime of an assertion, in seconds (docs/wire/arp.md).
 const MAX_LIFE: f64 = 60.0;
-/// How far a client's clock may be off (*KC*).
+/// The accepted error of a client's clock (*KC*).
 const SKEW: Duration = Duration::from_secs(15);
 
-/// The client that asks, if it has proved that it is that one.
+/// The authenticated client.
 pub(super) fn client(
     state: &RealmState,
     headers: &HeaderMap,
@@ -38,7 +38,7 @@ pub(super) fn client(
 fn by_secret(state: &RealmState, headers: &HeaderMap, form: &FormFields) -> Result<Client, TokenRefusal> {
     let basic = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.to_str().ok()?));
     let (id, secret) = basic.map_or((None, None), |(id, secret)| (Some(id), Some(secret)));
-    // What stands in the form wins (KC).
+    // The fields of the form take precedence (KC).
     let id = form.get("client_id").map(str::to_owned).or(id);
     let secret = form.get("client_secret").map(str::to_owned).or(secret);
     let client = known(state, &id.ok_or_else(|| bad_client("Missing client_id parameter"))?)?;
@@ -51,8 +51,8 @@ fn by_secret(state: &RealmState, headers: &HeaderMap, form: &FormFields) -> Resu
     }
 }
 
-/// Id and secret of a header. Both were encoded as in a form before they were joined (RFC 6749, section
-/// 2.3.1): a colon or a plus in them means something else otherwise.
+/// Id and secret of a header. Both are form-encoded before they are joined (RFC 6749, section 2.3.1), because
+/// they can contain a colon or a plus.
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, credentials) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
@@ -71,7 +71,7 @@ fn known(state: &RealmState, id: &str) -> Result<Client, TokenRefusal> {
 fn by_assertion(state: &RealmState, form: &FormFields, now: SystemTime) -> Result<Client, TokenRefusal> {
     let text =
         form.get("client_assertion").ok_or_else(|| bad_client("client_assertion parameter missing"))?;
-    // Only to learn whose keys to look in: whose it claims to be.
+    // The unverified claims only tell the client whose keys apply.
     let any = Expected { now, ..Expected::now(&Algorithm::ALL) };
     let unproved = Token::read(text, &any).map_err(refusal)?;
     let id =
@@ -98,7 +98,7 @@ fn by_assertion(state: &RealmState, form: &FormFields, now: SystemTime) -> Resul
     Ok(client)
 }
 
-/// Judges what only assertions must be: short-lived, for one audience, and new.
+/// Checks the requirements on assertions only: short-lived, for one audience, and new.
 fn judged(state: &RealmState, client: &Client, claims: &Claims, now: SystemTime) -> Result<(), TokenRefusal> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let (Some(expiry), Some(issued)) = (claims.seconds("exp"), claims.seconds("iat")) else {
@@ -125,7 +125,7 @@ fn bad_client(description: &str) -> TokenRefusal {
     TokenRefusal::bad("invalid_client", description)
 }
 
-/// Why an assertion is not taken, in Keycloak's words where it has some (*KC*).
+/// The refusal of an assertion, in Keycloak's words where they are known (*KC*).
 fn refusal(why: Refused) -> TokenRefusal {
     bad_client(&match why {
         Refused::NoExpiry => "Token exp claim is required".to_owned(),

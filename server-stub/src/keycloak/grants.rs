@@ -1,4 +1,4 @@
-//! What a client may have: a token of its own, or one for somebody else's.
+//! The grants: a client's own token, or a token in exchange for another.
 
 use core::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -13,10 +13,10 @@ use crate::jwt::{Claims, Expected, Token};
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// What Keycloak's service accounts may see without asking: the account console.
+/// The audience of the account console, which Keycloak's service accounts always have.
 const ACCOUNT: &str = "account";
 
-/// What the request asks for by. It comes before the question who asks (*KC*).
+/// The grant of a request. It is checked before the client (*KC*).
 pub(super) fn grant(form: &FormFields) -> Result<Grant, TokenRefusal> {
     match form.get("grant_type") {
         Some(CLIENT_CREDENTIALS) => Ok(Grant::ClientCredentials),
@@ -26,7 +26,7 @@ pub(super) fn grant(form: &FormFields) -> Result<Grant, TokenRefusal> {
     }
 }
 
-/// The token to be made for this client.
+/// The token to issue for this client.
 pub(super) fn order(
     state: &RealmState,
     grant: Grant,
@@ -64,7 +64,7 @@ fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOr
     }
     let realm = state.realm();
     let scope = scope(&realm, form)?;
-    // One that is no client is not minded, as Keycloak minds none: who asked looks what it got.
+    // An audience that is not a client is ignored, as in Keycloak.
     let asked = form.get("audience").filter(|_| state.audiences == AudienceRule::Asked);
     let asked = asked.filter(|id| realm.client(id).is_some_and(|client| client.enabled));
     let mut audiences = match asked {
@@ -143,7 +143,7 @@ fn exchanged(
     })
 }
 
-/// The subject's token, which must be one of this realm's. Whom it is for is judged by the caller.
+/// Verifies the subject token, which must be of this realm. The caller checks its audience.
 fn checked_subject(state: &RealmState, text: &str, now: SystemTime) -> Result<Claims, TokenRefusal> {
     let keys = state.keys();
     let algorithms = [keys.newest().algorithm()];

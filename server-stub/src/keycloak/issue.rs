@@ -1,4 +1,4 @@
-//! Tokens, made as ordered, or with something wrong.
+//! Issued tokens and their faults.
 
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,16 +16,16 @@ use crate::server::answer::json as answer;
 use crate::server::faults::{ExpiresIn, Faults, Token, TokenType};
 
 const ISSUED_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// How far a clock is off that is: beyond any skew that services put up with.
+/// The error of a faulty clock: beyond any accepted skew.
 const OFF: Duration = Duration::from_secs(600);
-/// For tokens that are good later, in seconds.
+/// The distance of the times in tokens that are expired or not valid yet, in seconds.
 const LATER: u64 = 3600;
 
-/// A token to be made.
+/// The content of a token.
 pub(super) struct TokenOrder {
     pub(super) subject: String,
     pub(super) username: Option<String>,
-    /// The client it is handed to.
+    /// The client that gets it.
     pub(super) client_id: String,
     pub(super) audiences: Vec<String>,
     pub(super) scope: String,
@@ -42,7 +42,7 @@ fn since_1970(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// What time it is by the service's own clock.
+/// The time of the service's own clock, which faults can change.
 pub(super) fn clock(faults: Faults) -> SystemTime {
     let now = SystemTime::now();
     match faults.token {
@@ -52,7 +52,7 @@ pub(super) fn clock(faults: Faults) -> SystemTime {
     }
 }
 
-/// The same in an answer, where it is not the right time.
+/// The answer with the `Date` of a faulty clock.
 pub(super) fn stamped(mut response: Response, faults: Faults) -> Response {
     if matches!(faults.token, Some(Token::ClockAhead | Token::ClockBehind))
         && let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(clock(faults)))
@@ -97,7 +97,7 @@ pub(super) fn answered(state: &RealmState, order: &TokenOrder, faults: Faults) -
     uncached(answer(StatusCode::OK, &said))
 }
 
-/// Puts something in a member's place, if there is to be something, or takes the member away.
+/// Replaces a member, removes it, or leaves it as it is.
 fn replace(object: &mut Value, name: &str, instead: Option<Option<Value>>) {
     match instead {
         None => {}

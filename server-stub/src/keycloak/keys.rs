@@ -1,8 +1,8 @@
-//! The keys it signs with, one after the other.
+//! The signing keys.
 
 use crate::jwt::{Algorithm, KeyError, KeySet, SigningKey};
 
-/// What signs, and what is published.
+/// The newest key, which signs, and the published keys.
 pub(super) struct SigningKeys {
     /// Signs.
     newest: SigningKey,
@@ -17,24 +17,24 @@ impl SigningKeys {
         Ok(Self { newest, published })
     }
 
-    /// What signs now.
+    /// The key that signs.
     pub(super) fn newest(&self) -> &SigningKey {
         &self.newest
     }
 
-    /// What checks.
+    /// The published keys.
     pub(super) fn published(&self) -> &KeySet {
         &self.published
     }
 
-    /// Signs with a new key, and publishes it beside the others. Gives its name.
+    /// Replaces the signing key, publishes it beside the others, and returns its name.
     pub(super) fn rotate(&mut self) -> Result<String, KeyError> {
         self.newest = self.unpublished()?;
         self.published.put_first(self.newest.public().clone());
         Ok(self.newest.kid().to_owned())
     }
 
-    /// A key that is not published; of RSA keys, which are few, one that was published longest ago if all are.
+    /// A key that is not published. If all RSA keys are published, one of them.
     pub(super) fn unpublished(&self) -> Result<SigningKey, KeyError> {
         let mut key = SigningKey::new(self.newest.algorithm())?;
         for _ in self.published.kids() {
@@ -46,7 +46,7 @@ impl SigningKeys {
         Ok(key)
     }
 
-    /// Publishes the newest alone.
+    /// Publishes the newest key only.
     pub(super) fn retire(&mut self) {
         self.published = KeySet::from(vec![self.newest.public().clone()]);
     }

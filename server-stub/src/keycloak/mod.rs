@@ -1,7 +1,7 @@
-//! A token service (STS) that answers as Keycloak does: realm `arp-dev` of arp-wire.md, or one that was
-//! imported. Client credentials by shared secret or by private key, and token exchange (RFC 8693).
+//! A token service (STS) that answers like Keycloak: with the realm `arp-dev` (docs/wire/arp.md) or an
+//! imported one. Client credentials by shared secret or by private key, and token exchange (RFC 8693).
 //!
-//! *KC* marks what Keycloak's source says and the wire document does not.
+//! *KC* marks behaviour taken from Keycloak's source.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,15 +27,15 @@ pub use realm::{Realm, RealmError};
 
 /// How to start a token service.
 pub struct StsOptions {
-    /// Where it listens, and as whom.
+    /// Its address and identity.
     pub server: ServerOptions,
     /// Its clients.
     pub realm: Realm,
-    /// What its tokens say who issued them, without a slash at the end. None: where the realm is found.
+    /// The issuer of its tokens, without a slash at the end. None: the realm's URL.
     pub issuer: Option<String>,
-    /// How it signs.
+    /// The algorithm of its tokens.
     pub algorithm: Algorithm,
-    /// Whom its tokens can be for.
+    /// The rule for the audiences of its tokens.
     pub audiences: AudienceRule,
 }
 
@@ -52,22 +52,22 @@ impl Default for StsOptions {
     }
 }
 
-/// Whom a token can be for.
+/// The rule for the audience of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudienceRule {
-    /// For whom it is asked, if that is a client of the realm, and else for whom the client's mappers say.
+    /// The requested audience, if it is a client of the realm; else those of the client's mappers.
     Asked,
-    /// For whom the client's mappers say, and nobody else: client credentials do not mind what is asked
-    /// for, and an exchange is refused (*KC*).
+    /// The audiences of the client's mappers only. A requested one is ignored with client credentials and
+    /// refused in an exchange (*KC*).
     Mapped,
 }
 
-/// What a token was asked for with.
+/// The grant of a token request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// The client's own credentials (RFC 6749, section 4.4).
     ClientCredentials,
-    /// Somebody else's token (RFC 8693).
+    /// Another token (RFC 8693).
     TokenExchange,
 }
 
@@ -85,10 +85,10 @@ pub struct Sts {
     state: Arc<RealmState>,
 }
 
-/// What all requests share.
+/// The state that all requests share.
 struct RealmState {
     issuer: String,
-    /// Where the realm is found.
+    /// The realm's URL.
     url: String,
     realm: Mutex<Realm>,
     keys: Mutex<SigningKeys>,
@@ -151,32 +151,32 @@ impl Sts {
         Ok(Self { server: bound.serve(service), state })
     }
 
-    /// Its address, its faults and whether it is there.
+    /// Its server, for the address and the faults.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Who its tokens say issued them, without a slash at the end.
+    /// The issuer of its tokens, without a slash at the end.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.state.issuer
     }
 
-    /// Where tokens are asked for.
+    /// The URL of the token endpoint.
     #[must_use]
     pub fn token_endpoint(&self) -> String {
         self.state.token_endpoint()
     }
 
-    /// Where the keys are that check its tokens.
+    /// The URL of its public keys.
     #[must_use]
     pub fn jwks_uri(&self) -> String {
         self.state.jwks_uri()
     }
 
-    /// Signs with a new key from now on. The JWKS has the old ones, too, until
-    /// [`Sts::retire_old_keys`]. Gives the new key's name.
+    /// Replaces the signing key and returns the new key's name. The JWKS keeps the old keys until
+    /// [`Sts::retire_old_keys`].
     ///
     /// # Errors
     /// No key could be made.
@@ -184,16 +184,16 @@ impl Sts {
         self.state.keys().rotate()
     }
 
-    /// Takes all keys but the newest out of the JWKS: tokens signed by them are good no more.
+    /// Removes all keys but the newest from the JWKS, so that tokens of the old keys become invalid.
     pub fn retire_old_keys(&self) {
         self.state.keys().retire();
     }
 
-    /// Lets a client authenticate by this key, too (private_key_jwt). Gives the key's name. The same
-    /// over HTTP: `PUT /__stub/clients/{id}/keys` with the JWK and the admin token.
+    /// Registers a further key of a client (private_key_jwt) and returns the key's name. Over HTTP: `PUT
+    /// /__stub/clients/{id}/keys` with the JWK and the admin token.
     ///
     /// # Errors
-    /// There is no such client, or the JWK is no public key for signatures.
+    /// There is no such client, or the JWK is not a public key for signatures.
     pub fn register_key(&self, client_id: &str, jwk: &Value) -> Result<String, RealmError> {
         let key = PublicKey::from_jwk(jwk).map_err(|error| RealmError::new(error.to_string()))?;
         let kid = key.kid().to_owned();
@@ -217,8 +217,7 @@ impl Sts {
         self.state.realm().set_secret(client_id, secret)
     }
 
-    /// A token as it issues it, with these claims changed; null takes one away. Whoever it is for takes
-    /// it as far as the claims are right.
+    /// A signed token like those it issues, with these claims changed; null removes a claim.
     #[must_use]
     pub fn token(&self, changed: &Value) -> String {
         let now = issue::now();
@@ -236,18 +235,18 @@ impl Sts {
         self.state.keys().newest().token(&claims)
     }
 
-    /// The key it signs with now, for tokens that it would never issue.
+    /// Calls `look` with the signing key, for tokens that the service would not issue.
     pub fn with_signing_key<T>(&self, look: impl FnOnce(&SigningKey) -> T) -> T {
         look(self.state.keys().newest())
     }
 
-    /// How many requests came to the token endpoint, refused ones among them.
+    /// The number of requests to the token endpoint, including refused ones.
     #[must_use]
     pub fn token_requests(&self) -> u64 {
         self.state.counts.token_requests.load(Ordering::Relaxed)
     }
 
-    /// How many of them got a token for this grant.
+    /// The number of tokens issued for this grant.
     #[must_use]
     pub fn tokens_issued(&self, grant: Grant) -> u64 {
         match grant {
@@ -256,7 +255,7 @@ impl Sts {
         }
     }
 
-    /// How often its JWKS was fetched.
+    /// The number of requests for its JWKS.
     #[must_use]
     pub fn jwks_requests(&self) -> u64 {
         self.state.counts.jwks.load(Ordering::Relaxed)

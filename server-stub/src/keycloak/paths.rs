@@ -1,4 +1,4 @@
-//! Where a realm is found, and the stub's own paths that change it.
+//! The paths of a realm, and the stub's own paths that change it.
 
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::server::answer::{Detail, internal, json as answered};
 use crate::server::control::Admin;
 use crate::server::faults::Faults;
 
-/// Below the realm.
+/// The path of the token endpoint below the realm.
 pub(super) const TOKEN: &str = "/protocol/openid-connect/token";
 pub(super) const CERTS: &str = "/protocol/openid-connect/certs";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
-/// No token request is longer.
+/// The longest token request.
 const MAX_BODY: usize = 256 * 1024;
 
-/// All that the paths need.
+/// The state of the paths.
 #[derive(Clone)]
 struct PathState {
     state: Arc<RealmState>,
@@ -126,13 +126,13 @@ async fn discovery(
     )
 }
 
-/// What is said where there is no such realm.
+/// The answer for an unknown realm. None: the realm is known.
 fn elsewhere(state: &RealmState, realm: &str) -> Option<Response> {
     let known = state.realm().name() == realm;
     (!known).then(|| answered(StatusCode::NOT_FOUND, &json!({ "error": "Realm does not exist" })))
 }
 
-/// Lets a client authenticate by further keys: a JWK, or a set of them.
+/// Registers further keys of a client: a JWK or a set of them.
 async fn register(
     axum::extract::State(PathState { state, admin }): Realm,
     Path(client_id): Path<String>,
@@ -158,7 +158,7 @@ async fn register(
     Ok(answered(StatusCode::OK, &json!({ "kids": kids })))
 }
 
-/// Signs with a new key from now on.
+/// Replaces the signing key.
 async fn rotate(
     axum::extract::State(PathState { state, admin }): Realm,
     request: Request,
@@ -171,7 +171,7 @@ async fn rotate(
     Ok(published(keys.published()))
 }
 
-/// Publishes the newest key alone.
+/// Publishes the newest key only.
 async fn retire(
     axum::extract::State(PathState { state, admin }): Realm,
     request: Request,
@@ -195,7 +195,7 @@ async fn method_not_allowed() -> Response {
     http_error(StatusCode::METHOD_NOT_ALLOWED)
 }
 
-/// What Keycloak says where it is not OAuth's business.
+/// Keycloak's answer to errors outside OAuth.
 fn http_error(status: StatusCode) -> Response {
     answered(status, &json!({ "error": format!("HTTP {status}") }))
 }

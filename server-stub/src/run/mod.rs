@@ -1,6 +1,6 @@
-//! The services that runs go through: the Run Gateway (`gateway`), the Run Coordinator behind it
-//! (`coordinator`), what both have in common (`arp`), and who may call them (`inbound`). Their calls to
-//! others are in `outbound`, their environment in `variables`.
+//! The services for runs: the Run Gateway (`gateway`), the Run Coordinator behind it (`coordinator`), their
+//! common answers (`arp`), and the check of their callers (`inbound`). Their calls to others are in
+//! `outbound`, their environment in `variables`.
 
 mod arp;
 pub(crate) mod coordinator;

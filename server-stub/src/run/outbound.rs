@@ -1,5 +1,5 @@
-//! Calls from one service to another: HTTP/1.1, over TLS where the URL says so, one connection a call,
-//! no redirects.
+//! Calls from one service to another: HTTP/1.1, over TLS for https, one connection for each call, no
+//! redirects.
 
 use core::error::Error;
 use core::time::Duration;
@@ -22,15 +22,15 @@ use crate::server::error::StartError;
 #[derive(Clone)]
 pub(crate) struct Outbound(Client<HttpsConnector<HttpConnector>, Body>);
 
-/// Why a call had no answer.
+/// The reason why a call had no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
     #[error("its URL cannot be called")]
     Url,
-    /// No connection, or it broke.
+    /// The connection failed or broke.
     #[error("{0}")]
     Io(io::Error),
-    /// What came is not HTTP, or was cut off, or is too long.
+    /// The answer is not HTTP, truncated, or too long.
     #[error("its answer is not one in HTTP")]
     Http,
     #[error("it did not answer in time")]
@@ -56,12 +56,12 @@ pub(crate) fn is_url(text: &str) -> bool {
     parsed.is_ok_and(|uri| is_callable(&uri) && uri.query().is_none()) && !text.contains('#')
 }
 
-/// A call being put together.
+/// A new call.
 pub(crate) fn request(method: Method, url: &str, body: impl Into<Body>) -> Result<Request<Body>, CallError> {
     Request::builder().method(method).uri(url).body(body.into()).map_err(|_| CallError::Url)
 }
 
-/// Gives a call a bearer.
+/// Adds a bearer token to a call.
 pub(crate) fn authorize(call: &mut Request<Body>, token: &str) -> Result<(), CallError> {
     let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| CallError::Http)?;
     bearer.set_sensitive(true);
@@ -73,7 +73,7 @@ impl Outbound {
     /// Trusts the certificate authorities in these PEM texts, and no others.
     pub(crate) fn new(own: Option<&str>, authorities: &[String]) -> Result<Self, StartError> {
         let unusable = |error: &dyn core::fmt::Display| {
-            StartError::Certificate(format!("a certificate authority to trust is no use: {error}"))
+            StartError::Certificate(format!("a certificate authority to trust is unusable: {error}"))
         };
         let mut roots = RootCertStore::empty();
         for pem in own.into_iter().chain(authorities.iter().map(String::as_str)) {
@@ -99,7 +99,7 @@ impl Outbound {
         Ok(Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
-    /// The answer, whose head must be there in time; its body comes as it is produced.
+    /// The answer. The time limit is for its head; the body is streamed.
     pub(crate) async fn call(
         &self,
         call: Request<Body>,
@@ -108,7 +108,7 @@ impl Outbound {
         tokio::time::timeout(within, self.send(call)).await.map_err(|_| CallError::TimedOut)?
     }
 
-    /// The answer with its whole body, of at most `most` bytes, in time.
+    /// The answer with its whole body of at most `most` bytes, within the time limit.
     pub(crate) async fn call_whole(
         &self,
         call: Request<Body>,
@@ -131,7 +131,7 @@ impl Outbound {
     }
 }
 
-/// Whether a URI is http or https, and names nobody's credentials.
+/// Whether a URI is http or https and contains no credentials.
 fn is_callable(uri: &Uri) -> bool {
     let is_web = uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
     is_web && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))

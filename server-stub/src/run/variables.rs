@@ -1,9 +1,10 @@
-//! Settings from the environment, as the ARP services take them: values are trimmed, and blank is unset.
+//! Settings from environment variables, as the ARP services read them: values are trimmed, and a blank value
+//! counts as unset.
 
 use std::ffi::OsString;
 
-/// A variable of the environment that cannot be used, or that is missing.
-// Never the value: some of the variables are secrets.
+/// An environment variable that is missing or has an unusable value.
+// The value is not shown, because some of the variables are secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} must be {wanted}")]
 pub struct VariableError {
@@ -12,7 +13,7 @@ pub struct VariableError {
 }
 
 impl VariableError {
-    /// `wanted` goes on from "must be".
+    /// `wanted` continues the sentence after "must be".
     pub(crate) const fn new(variable: &'static str, wanted: &'static str) -> Self {
         Self { variable, wanted }
     }
@@ -24,11 +25,11 @@ impl VariableError {
     }
 }
 
-/// Where variables are read.
+/// The source of variables.
 pub(crate) struct Variables<F>(pub(crate) F);
 
 impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
-    /// A variable's text. None: it is not set, or blank.
+    /// A variable's text. None: it is unset or blank.
     pub(crate) fn text(&self, name: &'static str) -> Result<Option<String>, VariableError> {
         let Some(value) = (self.0)(name) else { return Ok(None) };
         let value = value.into_string().map_err(|_| VariableError::new(name, "UTF-8"))?;
@@ -36,7 +37,7 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
         Ok((!value.is_empty()).then(|| value.to_owned()))
     }
 
-    /// The first that is set.
+    /// The first of two variables that is set.
     pub(crate) fn either(
         &self,
         name: &'static str,
@@ -45,14 +46,14 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
         self.text(name)?.map_or_else(|| self.text(or), |value| Ok(Some(value)))
     }
 
-    /// What stands between commas. None: nothing does.
+    /// The parts between commas. None: there are none.
     pub(crate) fn list(&self, name: &'static str) -> Result<Option<Vec<String>>, VariableError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         Ok(Some(parts.map(str::to_owned).collect::<Vec<_>>()).filter(|parts| !parts.is_empty()))
     }
 
-    /// An address that [`crate::run::outbound`] can call.
+    /// A URL that [`crate::run::outbound`] can call.
     pub(crate) fn url(&self, name: &'static str) -> Result<Option<String>, VariableError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         match crate::run::outbound::is_url(&text) {

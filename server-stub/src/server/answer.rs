@@ -40,7 +40,7 @@ pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// 500, as a service answers that raised an exception.
+/// 500, as after an exception in the service.
 pub(crate) fn internal() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
 }

@@ -1,4 +1,4 @@
-//! What the services of one folder have in common.
+//! The parts that all services of one folder share.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use super::error::StartError;
 use super::pki::CertificateAuthority;
 use crate::secrets::new_key;
 
-/// What the services of one folder have in common, for those that start without the auth server.
+/// The parts that all services of one folder share, for services that start without the auth server.
 #[derive(Clone)]
 pub struct Common {
-    /// Who vouches for them. None: plain HTTP.
+    /// The authority that signs their certificates. None: plain HTTP.
     pub authority: Option<CertificateAuthority>,
-    /// What opens their `/__stub/*`.
+    /// The administrator's token, required at their `/__stub/*`.
     pub admin_token: String,
 }
 
 impl Common {
-    /// Reads from `dir` what an earlier start of whatever service left there, and writes what is new.
-    /// `admin_token` goes before the folder's.
+    /// Reads the files of an earlier start of any service from `dir`, and writes those that are missing.
+    /// `admin_token` takes precedence over the folder's.
     ///
     /// # Errors
     /// The folder cannot be used, or no certificate can be made.

@@ -1,5 +1,5 @@
-//! The stub's own paths, which no real service has: its faults and its model, switched while it runs, and
-//! what it was asked lately.
+//! The stub's own paths, which no real service has: the faults and the model, changed while the server runs,
+//! and the log.
 
 use std::sync::Arc;
 
@@ -16,30 +16,30 @@ use super::faults::{Fault, FaultError, Faults};
 use super::journal::Journal;
 use crate::secrets::equal;
 
-/// Where the stub's own paths begin.
+/// The prefix of the stub's own paths.
 pub(crate) const PREFIX: &str = "/__stub/";
-/// Where the faults are.
+/// The path of the faults.
 const FAULTS: &str = "/__stub/faults";
-/// Where the model is.
+/// The path of the model.
 const MODEL: &str = "/__stub/model";
-/// Where the last requests are.
+/// The path of the log.
 const LOG: &str = "/__stub/log";
 const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
-/// A list of names is shorter.
+/// More than a list of all faults needs.
 const MAX_BODY: usize = 64 * 1024;
 
 const NO_MODEL: Detail = Detail::new(StatusCode::NOT_FOUND, "Only the auth service has a model");
 
-/// How slow a service is, shown and set from outside.
+/// A service whose speed can be shown and set.
 pub(crate) trait Adjustable: Send + Sync {
-    /// In JSON: the model's name, and what is taken of what there is.
+    /// The model's name and the resources in use, as JSON.
     fn shown(&self) -> String;
 
-    /// Has another model from now on. An error says which there are.
+    /// Sets the model of this name. An error names the models.
     fn set_named(&self, name: &str) -> Result<(), String>;
 }
 
-/// What the paths need.
+/// The state of the control paths.
 pub(crate) struct Control {
     pub(crate) switch: Arc<Switch>,
     /// None: the service has no model.
@@ -48,12 +48,12 @@ pub(crate) struct Control {
     pub(crate) admin: Admin,
 }
 
-/// Whoever shows the token of the administrator.
+/// Checks the administrator's token.
 #[derive(Clone)]
 pub(crate) struct Admin(pub(crate) Arc<str>);
 
 impl Admin {
-    /// Lets nobody else pass.
+    /// Refuses a request without the administrator's token.
     pub(crate) fn require(&self, headers: &HeaderMap) -> Result<(), Detail> {
         let offered = headers.get(ADMIN_TOKEN_HEADER).and_then(|value| value.to_str().ok());
         if equal(offered.unwrap_or_default(), &self.0) {
@@ -62,7 +62,7 @@ impl Admin {
         Err(Detail::new(StatusCode::UNAUTHORIZED, "Unauthorized"))
     }
 
-    /// Lets the administrator pass, from this machine only.
+    /// Refuses a request without the administrator's token, or from another machine.
     pub(crate) fn require_here(&self, request: &Request) -> Result<(), Detail> {
         let peer = request.extensions().get::<Ends>().map(|ends| ends.peer.ip().to_canonical());
         if !peer.is_some_and(|ip| ip.is_loopback()) {
@@ -72,7 +72,7 @@ impl Admin {
     }
 }
 
-/// Whether a path is answered here, whatever is wrong.
+/// Whether a path is answered here, whatever the faults are.
 pub(crate) fn serves(path: &str) -> bool {
     matches!(path, FAULTS | MODEL | LOG)
 }

@@ -24,7 +24,7 @@ enum Problem {
     Read(PathBuf, io::Error),
     #[error("cannot write {path}: {1}", path = .0.display())]
     Write(PathBuf, io::Error),
-    #[error("{path} is no use: {1}; delete the folder to have it made anew", path = .0.display())]
+    #[error("{path} is unusable: {1}; delete the folder to have it made again", path = .0.display())]
     Malformed(PathBuf, String),
 }
 
@@ -38,7 +38,7 @@ impl DirectoryError {
     }
 }
 
-/// What an earlier start left behind. Files that are not there are none.
+/// The files of an earlier start. A missing file is none.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) authority: Option<CertificateAuthority>,
@@ -54,7 +54,7 @@ impl Kept {
                     .map_err(|error| DirectoryError::malformed(dir, CA, error.to_string()))?
                     .into(),
             ),
-            // Half an authority signs nothing: a new one, which clients will have to be given.
+            // Half an authority cannot sign. A new one is made, and clients need its certificate.
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
         };
         let server_key = text(dir, SERVER_KEY)?.map(|pem| ServerKey::from_pem(&pem)).transpose();
@@ -68,7 +68,7 @@ impl Kept {
     }
 }
 
-/// Makes the folder, if need be.
+/// Makes the folder if it does not exist.
 pub(crate) fn make(dir: &Path) -> Result<(), DirectoryError> {
     fs::create_dir_all(dir).map_err(|error| DirectoryError::unwritable(dir, error))
 }
@@ -103,7 +103,7 @@ pub(crate) enum Secret {
     No,
 }
 
-/// A file's text. None: it is not there.
+/// The text of a file. None: the file does not exist.
 pub(crate) fn text(dir: &Path, name: &str) -> Result<Option<String>, DirectoryError> {
     let path = dir.join(name);
     match fs::read_to_string(&path) {
@@ -113,7 +113,7 @@ pub(crate) fn text(dir: &Path, name: &str) -> Result<Option<String>, DirectoryEr
     }
 }
 
-/// A file's only line. None: it is not there.
+/// The only line of a file. None: the file does not exist.
 pub(crate) fn line(dir: &Path, name: &str) -> Result<Option<String>, DirectoryError> {
     match text(dir, name)?.map(|text| text.trim_end_matches('\n').to_owned()) {
         Some(line) if line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_graphic()) => {
@@ -123,14 +123,14 @@ pub(crate) fn line(dir: &Path, name: &str) -> Result<Option<String>, DirectoryEr
     }
 }
 
-/// A value as the JSON that stands in the file of this name.
+/// A value as the JSON text for the file of this name.
 pub(crate) fn pretty(dir: &Path, name: &str, value: &impl Serialize) -> Result<String, DirectoryError> {
     let written = serde_json::to_string_pretty(value).map(|text| text + "\n");
-    // A path that is no Unicode cannot stand in JSON.
+    // JSON cannot contain a path that is not Unicode.
     written.map_err(|error| DirectoryError::unwritable(&dir.join(name), io::Error::other(error)))
 }
 
-/// Replaces a file in one step, so that a node that is reading it sees the old or the new one.
+/// Replaces a file in one step, so that a node that reads it meanwhile sees the old or the new file.
 pub(crate) fn file(dir: &Path, name: &str, secret: Secret, text: &str) -> Result<(), DirectoryError> {
     let path = dir.join(name);
     let half = dir.join(format!("{name}.new"));
@@ -138,7 +138,7 @@ pub(crate) fn file(dir: &Path, name: &str, secret: Secret, text: &str) -> Result
 }
 
 fn replace(path: &Path, half: &Path, secret: Secret, text: &str) -> io::Result<()> {
-    // One left behind by a start that was cut short may have another mode.
+    // A file left by an interrupted start can have another mode.
     match fs::remove_file(half) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

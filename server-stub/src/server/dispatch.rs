@@ -1,4 +1,4 @@
-//! What becomes of a request when something is wrong with the server.
+//! Answers requests, with the server's faults.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -17,31 +17,31 @@ use super::faults::switch::Switch;
 use super::faults::{Delivery, Faults, Moment, content, status};
 use super::journal::{Ended, Journal};
 
-/// How long an overloaded service stalls before it fails (wire document, "Load").
+/// How long an overloaded service stalls before it fails (docs/wire/jarvis-auth.md, "Load").
 const OVERLOADED: Duration = Duration::from_secs(30);
 const LATE: Duration = Duration::from_secs(2);
-/// More than this of a request is not kept for an answer that repeats it.
+/// The longest body that is kept for an answer that repeats it.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
 
-/// What to do about a request.
+/// How the connection goes on after a request.
 pub(crate) enum Step {
     /// Answer it.
     Answer(Response),
-    /// Answer it, but with the bytes going out this way.
+    /// Answer it, with this fault in the delivery of the bytes.
     Deliver(Response, Delivery),
     Close,
     Reset,
 }
 
-/// Answers requests, or does what is wrong instead.
+/// Answers requests, with faults where the server has some.
 #[derive(Clone)]
 pub(crate) struct Dispatch {
     service: Router,
-    /// None: nothing is ever faulty.
+    /// None: the server never has faults.
     faulty: Option<Faulty>,
 }
 
-/// What can be faulty, and what cannot.
+/// The parts that faults need.
 #[derive(Clone)]
 pub(crate) struct Faulty {
     pub(crate) switch: Arc<Switch>,
@@ -49,16 +49,16 @@ pub(crate) struct Faulty {
     /// Answers on the stub's own paths.
     pub(crate) control: Router,
     pub(crate) paths: Paths,
-    /// Where redirects point: a URL without a path and without a slash at the end.
+    /// The target of redirects: a URL without a path and without a slash at the end.
     pub(crate) elsewhere: Arc<str>,
 }
 
-/// Paths of a service that are not like the others.
+/// Paths of a service that are special to faults.
 #[derive(Clone, Copy)]
 pub(crate) struct Paths {
-    /// Answered rightly in any case.
+    /// Paths that never have faults.
     pub(crate) spares: fn(&str) -> bool,
-    /// Where tokens are issued.
+    /// Paths that issue tokens.
     pub(crate) issues: fn(&str) -> bool,
 }
 
@@ -67,7 +67,7 @@ impl Dispatch {
         Self { service, faulty: Some(faulty) }
     }
 
-    /// One that nothing is ever wrong with.
+    /// A dispatcher without faults.
     pub(crate) fn faithful(service: Router) -> Self {
         Self { service, faulty: None }
     }
@@ -106,7 +106,7 @@ impl Dispatch {
         request.extensions_mut().insert(faults);
         match faults.moment {
             Some(Moment::Stall) => {
-                // What it was asked is read all the same, though only for the log.
+                // The body is read for the log only.
                 let _ = axum::body::to_bytes(request.into_body(), MAX_REQUEST).await;
                 return core::future::pending().await;
             }
@@ -133,8 +133,7 @@ impl Dispatch {
         }
     }
 
-    /// The answer, as wrong as it should be. What stands in place of the service's own keeps the request
-    /// from it.
+    /// The answer with its faults. A fault that replaces the answer keeps the request from the service.
     async fn answer(&self, request: Request, elsewhere: &str, faults: Faults) -> Response {
         let (head, body) = request.into_parts();
         let Ok(asked) = axum::body::to_bytes(body, MAX_REQUEST).await else {
@@ -150,7 +149,7 @@ impl Dispatch {
             }
         };
         let mut response = altered(response, faults, &asked).await;
-        // It is of the body as it was; how long it is now is for those to say who send it.
+        // The header has the length of the original body. The sending code writes a new one.
         response.headers_mut().remove(header::CONTENT_LENGTH);
         status::stamped(response, faults)
     }

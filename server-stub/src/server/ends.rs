@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-/// The two ends of a connection; stands in the extensions of each request.
+/// The addresses of both ends of a connection. Stored in the extensions of each request.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
     pub(crate) peer: SocketAddr,

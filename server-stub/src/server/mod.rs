@@ -1,4 +1,4 @@
-//! One address with a service behind it: what every service of the stub has, whatever it answers.
+//! An address with a service behind it: the parts that all services share. Nothing here depends on a service.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io;
@@ -35,19 +35,19 @@ pub(crate) mod pki;
 pub struct ServerOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who vouches for it. None: plain HTTP.
+    /// The authority that signs its certificate. None: plain HTTP.
     pub authority: Option<CertificateAuthority>,
-    /// Further names (DNS names or IP addresses) the certificate is good for. `localhost`,
-    /// 127.0.0.1, ::1 and the address listened on always are.
+    /// Further names (DNS names or IP addresses) in the certificate. It always contains `localhost`,
+    /// 127.0.0.1, ::1 and the listening address.
     pub names: Vec<String>,
-    /// What is wrong with the server from the start.
+    /// The faults from the start.
     pub faults: Faults,
-    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and for the log
+    /// A further address, in plain HTTP, for changes of the faults (`/__stub/faults`) and for the log
     /// (`/__stub/log`).
     pub control: Option<SocketAddr>,
-    /// Where redirects to another host point: a URL without a path.
+    /// The target of redirects to another host: a URL without a path.
     pub redirect_to: String,
-    /// What opens `/__stub/*`. None: a random one.
+    /// The administrator's token, required at `/__stub/*`. None: a random one.
     pub admin_token: Option<String>,
 }
 
@@ -66,24 +66,24 @@ impl Default for ServerOptions {
     }
 }
 
-/// What the service behind an address is, as far as its server must know.
+/// The properties of a service that its server needs.
 pub(crate) struct About {
-    /// Paths that are answered rightly whatever is faulty, besides the stub's own.
+    /// Paths that never have faults, besides the stub's own.
     pub(crate) spares: fn(&str) -> bool,
-    /// Paths where tokens are issued. None: nowhere.
+    /// Paths that issue tokens. None: the service issues none.
     pub(crate) issues: Option<fn(&str) -> bool>,
     /// The key of its certificate. None: a new one.
     pub(crate) key: Option<ServerKey>,
-    /// How slow it is. None: that cannot be chosen.
+    /// Its model of speed. None: it has no model.
     pub(crate) model: Option<Arc<dyn Adjustable>>,
 }
 
 impl About {
-    /// Nothing about it is special.
+    /// A service without special properties.
     pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None, model: None };
 }
 
-/// A server that runs, with a service of whatever kind behind it. Stops when dropped.
+/// A running server with any service behind it. Stops when dropped.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -102,8 +102,8 @@ pub struct Server {
     journal: Arc<Journal>,
 }
 
-/// A server that has its address, so that the service can know it, and serves nothing yet: whoever
-/// connects waits.
+/// A server that has its address and does not serve yet, so that the service can be told the address.
+/// Connections wait.
 pub(crate) struct Bound {
     server: Server,
     serve: tokio::sync::oneshot::Sender<Site>,
@@ -148,7 +148,7 @@ impl Bound {
         self.server.ca_pem()
     }
 
-    /// Serves.
+    /// Starts serving.
     pub(crate) fn serve(self, service: Router) -> Server {
         let Self { server, serve, paths, model, redirect_to } = self;
         let switch = Arc::clone(&server.switch);
@@ -169,15 +169,15 @@ impl Bound {
             journal: Arc::clone(&server.journal),
             control: Dispatch::faithful(control),
         };
-        // An error says that its thread has ended, as whoever connects will find.
+        // An error means that the thread has ended. Clients then cannot connect.
         let _ = serve.send(site);
         server
     }
 }
 
 impl Server {
-    /// Starts a server on a thread of its own and returns when it listens. Needs no async runtime and
-    /// minds none. The paths below `/__stub/` are the server's own.
+    /// Starts a server on a thread of its own and returns when it listens. It works with and without an async
+    /// runtime. The paths below `/__stub/` are the server's own.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
@@ -185,13 +185,13 @@ impl Server {
         Ok(Bound::new(options, About::NONE)?.serve(service))
     }
 
-    /// Where clients find it, without a slash at the end.
+    /// Its URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The address it listens on, or did before [`Server::go_down`].
+    /// The address it listens on, or listened on before [`Server::go_down`].
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.listening.addr()
@@ -203,7 +203,7 @@ impl Server {
         self.identity.as_ref().map(|identity| identity.authority().pem())
     }
 
-    /// Who vouches for it, for further servers. None: plain HTTP.
+    /// The authority that signs its certificate, for further servers. None: plain HTTP.
     #[must_use]
     pub fn authority(&self) -> Option<CertificateAuthority> {
         self.identity.as_ref().map(|identity| identity.authority().clone())
@@ -216,78 +216,76 @@ impl Server {
         self.identity.as_ref().map(|identity| identity.pin())
     }
 
-    /// Gives the server a new certificate over the key it has, as a renewal does. Connections that are
-    /// open keep the old one. Does nothing without TLS.
+    /// Renews the certificate for the same key. Open connections keep the old certificate. Does nothing
+    /// without TLS.
     ///
     /// # Errors
-    /// [`StartError::Certificate`]: none could be made.
+    /// [`StartError::Certificate`]: no certificate could be made.
     pub fn renew_certificate(&self) -> Result<(), StartError> {
         self.identity.as_ref().map_or(Ok(()), |identity| identity.renew()).map_err(StartError::from)
     }
 
-    /// Gives the server a new key and a certificate over it; [`Server::spki_pin`] changes. Does nothing
-    /// without TLS.
+    /// Replaces the key and its certificate; [`Server::spki_pin`] changes. Does nothing without TLS.
     ///
     /// # Errors
-    /// [`StartError::Certificate`]: none could be made.
+    /// [`StartError::Certificate`]: no certificate could be made.
     pub fn replace_key(&self) -> Result<(), StartError> {
         self.identity.as_ref().map_or(Ok(()), |identity| identity.replace_key()).map_err(StartError::from)
     }
 
-    /// What opens `/__stub/*`.
+    /// The administrator's token, required at `/__stub/*`.
     #[must_use]
     pub fn admin_token(&self) -> &str {
         &self.admin.0
     }
 
-    /// The server is gone: listener and open connections are closed, connecting is refused. Returns
-    /// when that is so. What the service knows is kept.
+    /// Closes the listening socket and all connections, and returns when that is done. Connecting is then
+    /// refused. The service keeps its state.
     pub fn go_down(&self) {
         self.listening.go_down();
     }
 
-    /// The server is back, on the same address. Does nothing when it was not down.
+    /// Listens again on the same address. Does nothing if the server is not down.
     ///
     /// # Errors
-    /// Somebody else has taken the address meanwhile; it can be tried again.
+    /// Another process has taken the address meanwhile; the call can be repeated.
     pub fn come_back(&self) -> io::Result<()> {
         self.listening.come_back()
     }
 
-    /// The server has these faults from now on, and no others; what they are and when they hold stands
-    /// in [`Faults`]. Returns when the door is so.
+    /// Replaces the server's faults; see [`Faults`]. Returns when the listening socket is in line with them.
     ///
     /// # Errors
-    /// The server cannot have them, and has those it had.
+    /// The server cannot have them, and keeps its previous faults.
     pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
         self.switch.set(faults, None)
     }
 
-    /// The server has these faults for the next `count` connections, if one of them is met before a
-    /// request is read, else for the next `count` requests; and then none.
+    /// Sets faults for the next `count` connections if one of them is met before a request is read, else for
+    /// the next `count` requests. After that the server has no faults.
     ///
     /// # Errors
-    /// As [`Server::set_faults`]; and a fault of the door, where nobody is counted.
+    /// As [`Server::set_faults`]; and a fault of the listening socket, since refused connections are not
+    /// counted.
     pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
         self.switch.set(faults, Some(count))
     }
 
-    /// The faults that the server has now.
+    /// The faults in effect.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.switch.now()
     }
 
-    /// Where faults are switched by HTTP whatever becomes of [`Server::url`]; see
-    /// [`ServerOptions::control`].
+    /// The URL for changes of the faults that works whatever the faults are; see [`ServerOptions::control`].
     #[must_use]
     pub fn control_url(&self) -> Option<String> {
         self.listening.control().map(|addr| format!("http://{addr}/__stub/faults"))
     }
 
-    /// What the server was asked lately and what became of it, without the secrets: the object that
-    /// `GET /__stub/log?since=…` shows, with the last 500 requests that are over, of these those after the
-    /// one whose `id` is `since` (0: all), and those that are under way.
+    /// The log of the last 500 finished requests and of those under way, without secrets: the body of `GET
+    /// /__stub/log?since=…`. Of the finished requests it contains those after the one with the id `since` (0:
+    /// all).
     #[must_use]
     pub fn log(&self, since: u64) -> serde_json::Value {
         self.journal.log(since)
@@ -319,7 +317,7 @@ fn subject_names(listen: IpAddr, names: &[String]) -> Result<Vec<SubjectName>, P
     Ok(distinct)
 }
 
-/// A server on every address is best found by the first name it was given.
+/// For a server on every address, the URL contains its first name.
 fn url(tls: bool, addr: SocketAddr, names: &[String]) -> String {
     let scheme = if tls { "https" } else { "http" };
     let host = match (addr.ip(), names.first()) {

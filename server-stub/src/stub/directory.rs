@@ -1,4 +1,4 @@
-//! What the auth server keeps in the folder between starts, and hands to a node.
+//! The files that the auth server keeps between starts, and those for a node.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(crate) struct Credential {
     pub(crate) node_key: String,
 }
 
-/// What an earlier start left behind. Files that are not there are none.
+/// The files of an earlier start. A missing file is none.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) server: directory::Kept,
@@ -32,7 +32,7 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) fn load(dir: &Path) -> Result<Self, DirectoryError> {
         let credential = text(dir, CREDENTIAL)?.map(|text| {
-            // Not the parser's message: it could quote the key.
+            // The parser's message could quote the key.
             serde_json::from_str(&text)
                 .map_err(|_| DirectoryError::malformed(dir, CREDENTIAL, "it is no node's credential"))
         });
@@ -44,7 +44,7 @@ impl Kept {
     }
 }
 
-/// What goes into a folder.
+/// The contents of a folder.
 pub(crate) struct Contents<'a> {
     /// None: plain HTTP.
     pub(crate) identity: Option<&'a Identity>,
@@ -54,7 +54,7 @@ pub(crate) struct Contents<'a> {
     pub(crate) admin_token: &'a str,
 }
 
-/// jarvis-node's configuration, as far as a stub has something to say about it.
+/// The part of jarvis-node's configuration that a stub determines.
 #[derive(Serialize)]
 struct Config<'a> {
     auth_url: &'a str,
@@ -70,10 +70,10 @@ struct Config<'a> {
 }
 
 impl Contents<'_> {
-    /// Writes the folder, making it if need be, and gives the path of its `config.json`.
+    /// Writes the folder, which is made if it does not exist, and returns the path of `config.json`.
     pub(crate) fn write(&self, dir: &Path) -> Result<PathBuf, DirectoryError> {
         directory::make(dir)?;
-        // Absolute, so that the configuration works from wherever the node is started.
+        // The paths are absolute, so that the node can be started from any folder.
         let dir = &directory::absolute(dir)?;
         if let Some(identity) = self.identity {
             directory::write_identity(dir, identity)?;

@@ -1,4 +1,4 @@
-//! The mechanism, behind the real paths and in time that passes when everybody waits.
+//! The load of the auth service, tested through the real paths and in virtual time.
 
 use axum::Router;
 use axum::body::Body;
@@ -26,7 +26,7 @@ struct Rig {
     router: Router,
 }
 
-/// After how many milliseconds which status was answered.
+/// The time in milliseconds and the status of an answer.
 type Told = (u128, StatusCode);
 
 impl Rig {
@@ -46,7 +46,7 @@ impl Rig {
         }
     }
 
-    /// So many validations that are sent at once.
+    /// Sends this many validations at once.
     async fn at_once(&self, calls: usize) -> Vec<Told> {
         let asked = (0..calls).map(|_| self.ask(validation("kitchen-pi", "app-key")));
         JoinSet::from_iter(asked).join_all().await
@@ -124,7 +124,7 @@ async fn abandoned_calls_are_worked_off_and_delay_others() {
     }
     assert_eq!(rig.service.validations(), 0);
     let (at, _) = rig.ask(validation("kitchen-pi", "app-key")).await;
-    // Five in turn, of which the first began 200 ms ago.
+    // Five calls in turn; the first began 200 ms ago.
     assert!((1000..1300).contains(&at), "{at}");
     assert_eq!(rig.service.validations(), 5);
 }
@@ -146,7 +146,7 @@ async fn a_restart_loses_the_pile() {
     assert_eq!(rig.at_once(1).await, [(0, StatusCode::OK)]);
 }
 
-/// In checks, each of 245 ms.
+/// Prices are numbers of checks, each of 245 ms.
 #[tokio::test(start_paused = true)]
 async fn each_path_has_its_price() {
     let rig = Rig::with(Model::MEASURED);
@@ -184,7 +184,7 @@ async fn each_path_has_its_price() {
     }
 }
 
-/// Command-center takes the auth service's failure for a refusal, and its client cannot tell.
+/// Command-center treats a failure of the auth service as a refusal, and its client cannot tell them apart.
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_in_a_stall_is_a_401() {
     let rig = Rig::with(Model::MEASURED);

@@ -26,7 +26,7 @@ mod options;
 
 pub use options::Options;
 
-/// The node every stub starts with.
+/// The first node.
 const NODE_ID: &str = "kitchen-pi";
 
 /// A running auth server. Stops when dropped.
@@ -47,8 +47,8 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Starts a server on a thread of its own and returns when it listens. Needs no async runtime and
-    /// minds none.
+    /// Starts a server on a thread of its own and returns when it listens. It works with and without an async
+    /// runtime.
     ///
     /// The server knows one household with one member, one app ([`Stub::app_id`]) and one active node
     /// ([`Stub::node`]) that is granted `command-center`.
@@ -99,13 +99,13 @@ impl Stub {
         Ok(stub)
     }
 
-    /// Where a node finds the server, without a slash at the end.
+    /// The server's URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// The address it listens on, or did before [`Stub::go_down`].
+    /// The address it listens on, or listened on before [`Stub::go_down`].
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
@@ -117,7 +117,7 @@ impl Stub {
         self.server.ca_pem()
     }
 
-    /// Who vouches for it, for the other services of the same household. None: plain HTTP.
+    /// The authority that signs its certificate, for the other services of the household. None: plain HTTP.
     #[must_use]
     pub fn authority(&self) -> Option<CertificateAuthority> {
         self.server.authority()
@@ -130,20 +130,20 @@ impl Stub {
         self.server.spki_pin()
     }
 
-    /// Gives the server a new certificate over the key it has, as a renewal does. Connections that are
-    /// open keep the old one. Does nothing without TLS.
+    /// Renews the certificate for the same key. Open connections keep the old certificate. Does nothing
+    /// without TLS.
     ///
     /// # Errors
-    /// [`StartError::Certificate`]: none could be made.
+    /// [`StartError::Certificate`]: no certificate could be made.
     pub fn renew_certificate(&self) -> Result<(), StartError> {
         self.server.renew_certificate()
     }
 
-    /// Gives the server a new key and a certificate over it; [`Stub::spki_pin`] changes. A folder keeps
-    /// the old key until [`Stub::write_dir`]. Does nothing without TLS.
+    /// Replaces the key and its certificate; [`Stub::spki_pin`] changes. A folder keeps the old key until
+    /// [`Stub::write_dir`]. Does nothing without TLS.
     ///
     /// # Errors
-    /// [`StartError::Certificate`]: none could be made.
+    /// [`StartError::Certificate`]: no certificate could be made.
     pub fn replace_key(&self) -> Result<(), StartError> {
         self.server.replace_key()
     }
@@ -154,27 +154,27 @@ impl Stub {
         APP_ID
     }
 
-    /// The key of [`Stub::app_id`], as it was at the start.
+    /// The key of [`Stub::app_id`] at the start.
     #[must_use]
     pub fn app_key(&self) -> &str {
         &self.app_key
     }
 
-    /// What opens `/admin/*`.
+    /// The administrator's token, required at `/admin/*`.
     #[must_use]
     pub fn admin_token(&self) -> &str {
         self.server.admin_token()
     }
 
-    /// Id and key of the first node, as they were at the start.
+    /// Id and key of the first node at the start.
     #[must_use]
     pub fn node(&self) -> (&str, &str) {
         (&self.credential.node_id, &self.credential.node_key)
     }
 
-    /// Writes what a node needs into `dir`: `config.json`, `credential.json`, `app.key`, `ca.pem`; and
-    /// what the next start needs: `ca.key`, `server.key`, `admin.token`. Secrets can be read by their owner only.
-    /// Gives the path of `config.json`.
+    /// Writes the files for a node into `dir`: `config.json`, `credential.json`, `app.key`, `ca.pem`; and
+    /// those for the next start: `ca.key`, `server.key`, `admin.token`. Only the owner can read the secrets.
+    /// Returns the path of `config.json`.
     ///
     /// # Errors
     /// The folder cannot be made or written.
@@ -189,83 +189,82 @@ impl Stub {
         contents.write(dir)
     }
 
-    /// The server is gone: listener and open connections are closed, connecting is refused. Returns
-    /// when that is so. What the server knows is kept; what it was working off is not.
+    /// Closes the listening socket and all connections, and returns when that is done. Connecting is then
+    /// refused. The server keeps its state and drops the calls it was processing.
     pub fn go_down(&self) {
         self.server.go_down();
         self.service.load.restart();
     }
 
-    /// The server is back, on the same address. Does nothing when it was not down.
+    /// Listens again on the same address. Does nothing if the server is not down.
     ///
     /// # Errors
-    /// Somebody else has taken the address meanwhile; it can be tried again.
+    /// Another process has taken the address meanwhile; the call can be repeated.
     pub fn come_back(&self) -> io::Result<()> {
         self.server.come_back()
     }
 
-    /// The server has these faults from now on, and no others; what they are and when they hold stands
-    /// in [`Faults`]. Returns when the door is so.
+    /// Replaces the server's faults; see [`Faults`]. Returns when the listening socket is in line with them.
     ///
     /// # Errors
-    /// The server cannot have them, and has those it had.
+    /// The server cannot have them, and keeps its previous faults.
     pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
         self.server.set_faults(faults)
     }
 
-    /// The server has these faults for the next `count` connections, if one of them is met before a
-    /// request is read, else for the next `count` requests; and then none.
+    /// Sets faults for the next `count` connections if one of them is met before a request is read, else for
+    /// the next `count` requests. After that the server has no faults.
     ///
     /// # Errors
-    /// As [`Stub::set_faults`]; and a fault of the door, where nobody is counted.
+    /// As [`Stub::set_faults`]; and a fault of the listening socket, since refused connections are not
+    /// counted.
     pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
         self.server.fault_next(count, faults)
     }
 
-    /// The faults that the server has now.
+    /// The faults in effect.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.server.faults()
     }
 
-    /// Who calls from now on meets this model.
+    /// Sets the model for future calls.
     pub fn set_model(&self, model: Model) {
         self.service.load.set(model);
     }
 
-    /// How much the server does at once now, and how long that takes.
+    /// The model in effect.
     #[must_use]
     pub fn model(&self) -> Model {
         self.service.load.model()
     }
 
-    /// What the server was asked lately and what became of it, as `GET /__stub/log?since=…` shows it: see
-    /// [`Server::log`].
+    /// The log, as `GET /__stub/log?since=…` shows it: see [`Server::log`].
     #[must_use]
     pub fn log(&self, since: u64) -> serde_json::Value {
         self.server.log(since)
     }
 
-    /// Where faults are switched by HTTP whatever becomes of [`Stub::url`]; see [`Options::control`].
+    /// The URL for changes of the faults that works whatever the faults are; see [`Options::control`].
     #[must_use]
     pub fn control_url(&self) -> Option<String> {
         self.server.control_url()
     }
 
-    /// Replaces a node's key, as an administrator would, and gives the new one. The old one fails from
-    /// now on. None: no such node.
+    /// Replaces a node's key, as an administrator would, and returns the new one. The old key fails from now
+    /// on. None: no such node.
     #[must_use = "the new key is shown only once"]
     pub fn rotate_key(&self, node_id: &str) -> Option<String> {
         self.service.world().rotate_node_key(node_id, Now::read())
     }
 
-    /// Deactivates a node; nothing reactivates one. False: no such node.
+    /// Deactivates a node. It cannot be reactivated. False: no such node.
     pub fn deactivate(&self, node_id: &str) -> bool {
         self.service.world().deactivate_node(node_id, Now::read())
     }
 
-    /// Registers another node in the household of the first, as an administrator would, and grants it the
-    /// same; gives its key. None: there is one of that name.
+    /// Registers another node in the household of the first, as an administrator would, with the same grant,
+    /// and returns its key. None: a node of that name exists.
     #[must_use = "the key is shown only once"]
     pub fn register(&self, node_id: &str) -> Option<String> {
         self.service.world().register_like_first(node_id, Now::read())
@@ -277,20 +276,20 @@ impl Stub {
         self.service.world().provisioning_token(Now::read())
     }
 
-    /// How many calls of `POST /api/v0/admin/nodes/heartbeat` were answered, refusals among them.
+    /// The number of answered calls of `POST /api/v0/admin/nodes/heartbeat`, including refusals.
     #[must_use]
     pub fn heartbeats(&self) -> u64 {
         self.service.heartbeats()
     }
 
-    /// How many calls of `POST /internal/validate-node` were answered, refusals among them.
+    /// The number of answered calls of `POST /internal/validate-node`, including refusals.
     #[must_use]
     pub fn validations(&self) -> u64 {
         self.service.validations()
     }
 }
 
-/// Whether a path is answered rightly whatever is wrong.
+/// Whether a path never has faults.
 fn is_spared(path: &str) -> bool {
     http::is_for_administrators(path) || path == command_center::PROVISIONING_TOKENS
 }

@@ -1,4 +1,4 @@
-//! What a stub is started with.
+//! The options of a stub.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,30 +12,30 @@ use crate::server::faults::Faults;
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// A folder that keeps the certificate authority, the app key and the node's credential from one
-    /// start to the next, and where a ready `config.json` for jarvis-node is written.
+    /// A folder that keeps the certificate authority, the app key and the node's credential between starts. A
+    /// ready `config.json` for jarvis-node is written there, too.
     pub dir: Option<PathBuf>,
     /// Whether to speak TLS. The real service speaks plain HTTP behind a proxy that does.
     pub tls: bool,
-    /// Further names (DNS names or IP addresses) the certificate is good for. `localhost`,
-    /// 127.0.0.1, ::1 and the address listened on always are.
+    /// Further names (DNS names or IP addresses) in the certificate. It always contains `localhost`,
+    /// 127.0.0.1, ::1 and the listening address.
     pub names: Vec<String>,
-    /// What is wrong with the server from the start.
+    /// The faults from the start.
     pub faults: Faults,
-    /// How much it does at once, and how long that takes, from the start.
+    /// How slow it is from the start.
     pub model: Model,
-    /// Where else to listen, in plain HTTP, for changes of the faults (`/__stub/faults`) and of the model
-    /// (`/__stub/model`) and for the log (`/__stub/log`), since the server itself cannot be asked where it
-    /// refuses connections, say. Answers only this machine.
+    /// A further address, in plain HTTP, for changes of the faults (`/__stub/faults`) and of the model
+    /// (`/__stub/model`) and for the log (`/__stub/log`). It works also while the server refuses connections.
+    /// It answers requests from this machine only.
     pub control: Option<SocketAddr>,
-    /// Where redirects to another host point: a URL without a path.
+    /// The target of redirects to another host: a URL without a path.
     pub redirect_to: String,
     /// The service's own settings.
     pub settings: Settings,
 }
 
 impl Default for Options {
-    /// TLS on a free port of 127.0.0.1, no folder, no fault, and all at once.
+    /// TLS on a free port of 127.0.0.1, without a folder, faults or delays.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

@@ -1,5 +1,5 @@
-//! A client of the tests' own that sees what is really on the wire: raw bytes out, and the status
-//! line, header names as sent, and exact body back.
+//! A client that shows the bytes on the wire: it sends raw bytes and returns the status, the header names as
+//! sent, and the exact body.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use server_stub::{Options, Stub};
 
-/// Far beyond anything the stub may take, far below a hung test run.
+/// Far longer than any answer of the stub takes, far shorter than a hung test run.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A plain stub on a free port.
@@ -39,7 +39,7 @@ impl Answer {
     }
 }
 
-/// A request being put together.
+/// A request under construction.
 pub(crate) struct Ask {
     method: String,
     path: String,
@@ -116,7 +116,7 @@ impl Connection<TcpStream> {
 }
 
 impl Connection<StreamOwned<ClientConnection, TcpStream>> {
-    /// Over TLS, trusting `ca_pem` only, as a client who wants to talk to `name`.
+    /// Connects over TLS to `name`, trusting `ca_pem` only.
     pub(crate) fn tls(addr: SocketAddr, ca_pem: &str, name: &str) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("a certificate")).expect("a root");

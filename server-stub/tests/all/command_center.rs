@@ -35,12 +35,12 @@ fn a_denial_is_a_401_with_the_reason() {
     let stub = plain();
     let (id, key) = stub.node();
     assert_eq!(heartbeat(&stub, &format!("{id}:wrong")), detail("Invalid node credentials"));
-    // Split at the first colon: what follows is all key.
+    // The header is split at the first colon; the rest is the key.
     assert_eq!(heartbeat(&stub, &format!("{id}:{key}:")), detail("Invalid node credentials"));
     assert_eq!(heartbeat(&stub, &format!("nobody:{key}")), detail("Node not found"));
     assert_eq!(heartbeat(&stub, id), detail("Invalid API key format"));
     assert_eq!(heartbeat(&stub, ""), detail("Missing API key"));
-    // What the auth service chokes on is a refusal here, though nobody has judged the node.
+    // An exception in the auth service is a refusal here, although the node was not checked.
     let endless = format!("{id}:{}", "x".repeat(5000));
     assert_eq!(heartbeat(&stub, &endless), detail("Auth service error: 500"));
     assert!(stub.deactivate(id));

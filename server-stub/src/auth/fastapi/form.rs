@@ -1,4 +1,4 @@
-//! Fields of a JSON body, checked as pydantic checks them. Every bad field is named, in order.
+//! Fields of a JSON body, checked as pydantic checks them. Errors name every bad field, in order.
 //!
 //! Recorded: `missing`, `string_type`, `model_attributes_type`. The other kinds are *documented* by
 //! pydantic.
@@ -7,7 +7,7 @@ use super::json::JsonValue;
 use super::{Refusal, RequestBody};
 use crate::server::answer::quoted;
 
-/// What a field could not be, in pydantic's words.
+/// An error of a field, in pydantic's words.
 struct Complaint {
     kind: &'static str,
     message: String,
@@ -21,8 +21,8 @@ impl Complaint {
     }
 }
 
-/// A body being read. Methods give a placeholder for a bad field and note the error;
-/// [`RequestBody::form`] then lets nothing out.
+/// The fields of a body. For a bad field, methods record an error and return a placeholder, and
+/// [`RequestBody::form`] then returns the errors only.
 pub(crate) struct BodyFields<'a> {
     body: &'a JsonValue,
     errors: Vec<String>,
@@ -81,8 +81,8 @@ impl<'a> BodyFields<'a> {
         text
     }
 
-    /// A required e-mail address. *Assumption*: of the many things the service's checker knows, only
-    /// the `@` with something on both sides is looked for.
+    /// A required e-mail address. *Assumption*: of the service's checks, only the `@` with text on both sides
+    /// is made.
     pub(crate) fn email(&mut self, name: &str) -> String {
         let text = self.string(name);
         let Some(value @ JsonValue::Text(_)) = self.body.member(name) else { return text };
@@ -159,7 +159,7 @@ impl<'a> BodyFields<'a> {
     }
 }
 
-/// The refusal of a path's segment that should have been an integer.
+/// The refusal of a path segment that is not an integer.
 pub(crate) fn not_an_integer_in_path(name: &str, segment: &str) -> Refusal {
     let place = format!("\"path\",{}", quoted(name));
     Refusal::Unprocessable(vec![error(&place, &not_an_integer(), &quoted(segment))])
@@ -170,7 +170,7 @@ fn not_an_integer() -> Complaint {
     Complaint::new("int_parsing", message)
 }
 
-/// The whole input comes back in the answer, whatever secrets it holds (wire document).
+/// The answer repeats the whole input, including secrets (docs/wire/jarvis-auth.md).
 fn not_an_object(input: &str) -> Refusal {
     let complaint = Complaint::new(
         "model_attributes_type",

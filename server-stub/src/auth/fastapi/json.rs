@@ -1,4 +1,4 @@
-//! JSON values whose members keep their order, since the service repeats what it was sent.
+//! JSON values whose members keep their order, because the service repeats its input in errors.
 
 use core::fmt;
 
@@ -13,7 +13,7 @@ pub(crate) enum JsonValue {
     Number(Number),
     Text(String),
     Array(Vec<Self>),
-    /// In order of first appearance; of equal names the last value.
+    /// In order of first appearance. Of equal names the last value counts.
     Object(Vec<(String, Self)>),
 }
 

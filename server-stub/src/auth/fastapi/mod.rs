@@ -1,4 +1,4 @@
-//! Requests and refusals as FastAPI handles them: how a body is read, and what is said of a bad one.
+//! Requests and refusals as FastAPI handles them: reading a body, and the errors of a bad one.
 
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -13,7 +13,7 @@ mod json;
 
 use json::JsonValue;
 
-/// A body larger than this is not read. The service itself has no limit.
+/// The largest body that is read. The real service has no limit.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The real decoder's (CPython's) errors for malformed bodies, as recorded: body, message, and place in
@@ -26,11 +26,11 @@ const RECORDED_ERRORS: [(&str, &str, usize); 1] =
 pub(crate) enum Refusal {
     /// A status and a sentence.
     Detail(StatusCode, &'static str),
-    /// The same, with a sentence that depends on the request.
+    /// A status and a sentence that depends on the request.
     Sentence(StatusCode, String),
-    /// 401 for a user, which unlike an app is told how to authenticate.
+    /// 401 for a user. Unlike an app, a user gets a `WWW-Authenticate` header.
     Bearer(&'static str),
-    /// 429, and after how many seconds to come back.
+    /// 429, with the seconds to wait.
     TooMany(u32),
     /// 422 with these errors, each a JSON object.
     Unprocessable(Vec<String>),
@@ -60,7 +60,7 @@ impl IntoResponse for Refusal {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 (challenge, json_text(StatusCode::UNAUTHORIZED, detail(text))).into_response()
             }
-            // *Assumption*: the sentence; the wire document records status and header only.
+            // *Assumption*: the sentence. Only status and header are recorded.
             Self::TooMany(seconds) => {
                 let wait = [(header::RETRY_AFTER, seconds.to_string())];
                 let text = detail("Too many requests. Please try again later.");
@@ -74,17 +74,17 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What a request carried.
+/// The body of a request.
 pub(crate) enum RequestBody {
-    /// No byte at all.
+    /// It is empty.
     Nothing,
     Json(JsonValue),
-    /// Not said to be JSON: FastAPI hands it on as it is.
+    /// Its type is not JSON: FastAPI passes it on unparsed.
     Raw(Bytes),
 }
 
-/// Reads a request to its end. This comes before any other check: malformed JSON is refused even to
-/// those who may not call.
+/// Reads a request to its end. This comes before any other check, so malformed JSON is refused even for
+/// unauthorized callers.
 pub(crate) async fn read(request: Request) -> Result<(request::Parts, RequestBody), Refusal> {
     let (head, body) = request.into_parts();
     let too_large = Refusal::Detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large for the stub");
@@ -124,7 +124,7 @@ fn parse(bytes: &[u8]) -> Result<JsonValue, Refusal> {
     })
 }
 
-/// Where a document stops being JSON, in characters, as the service counts.
+/// The place of an error in characters, as the service counts.
 fn position(text: &str, error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     let before: usize = lines.map(|line| line.chars().count()).sum();

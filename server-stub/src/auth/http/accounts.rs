@@ -1,4 +1,4 @@
-//! Signing up, in, on and out: `/auth/*` and `/api/v0/auth/*`.
+//! Registration, login, refresh and logout: `/auth/*` and `/api/v0/auth/*`.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl From<NoRefresh> for Refusal {
     }
 }
 
-/// `POST …/register`: a user, a household of their own, and tokens at once.
+/// `POST …/register`: makes a user with a household and returns tokens.
 pub(super) async fn register(
     State(service): State<Arc<Service>>,
     mut turn: Turn,
@@ -74,7 +74,7 @@ pub(super) async fn register(
     if [&email, &password].into_iter().chain(&username).any(|text| text.contains('\0')) {
         return Err(Refusal::Internal);
     }
-    // Without a name, what stands before the @ (*documented*).
+    // Without a name, the part before the @ is the name (*documented*).
     let username = username.filter(|name| !name.is_empty());
     let username = username.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
     turn.connection().await?;

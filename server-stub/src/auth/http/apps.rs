@@ -1,4 +1,4 @@
-//! Apps: who is calling, and their administration.
+//! Apps: their identity, and their administration.
 
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ struct Revoked<'a> {
 
 /// `GET /internal/app-ping`, and `POST /internal/validate-app`.
 ///
-/// *Assumption*: the latter is published without an answer, and what took its place is the former; so
-/// it answers alike. Its body, if any, is not looked at. Other methods there give the recorded 404.
+/// *Assumption*: `validate-app` is published without an answer and was replaced by `app-ping`, so both answer
+/// alike. A body is ignored. Other methods get the recorded 404.
 pub(super) async fn validate(
     State(service): State<Arc<Service>>,
     mut turn: Turn,

@@ -1,4 +1,4 @@
-//! The paths, and what all answers have in common.
+//! The paths, and the parts that all answers share.
 
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ mod nodes;
 mod users;
 pub(crate) mod validate;
 
-/// Answers requests.
+/// The service's router behind its load.
 #[derive(Clone)]
 pub(crate) struct Http {
     router: Router,
@@ -33,7 +33,7 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// The service's own paths, and `more` beside them.
+    /// Serves the service's own paths and `more`.
     pub(crate) fn new(more: Router<Arc<Service>>, service: Arc<Service>) -> Self {
         let load = service.load.clone();
         let router = routes()
@@ -43,7 +43,7 @@ impl Http {
         Self { router: router.with_state(service), load }
     }
 
-    /// As what a server serves.
+    /// The router for a server.
     pub(crate) fn into_router(self) -> Router {
         let answer = |State(http): State<Self>, request: Request| async move {
             let load = http.load.clone();
@@ -52,10 +52,10 @@ impl Http {
         Router::new().fallback(answer).with_state(self)
     }
 
-    /// Answers one request as the real service would. Never fails: a refusal is an answer.
+    /// Answers one request as the real service would. A refusal is an answer, too.
     async fn answer(&self, mut request: Request) -> Response {
         if *request.method() == Method::HEAD {
-            // FastAPI's GET routes do not answer HEAD, axum's would.
+            // FastAPI's GET routes do not answer HEAD; axum's do.
             *request.method_mut() = unrouted();
         }
         let mut response = match self.redirect(request.uri(), request.headers(), local(&request)).await {
@@ -65,7 +65,7 @@ impl Http {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             name_first_method(response.headers_mut());
         } else {
-            // axum adds it to the 404 of a path that has its own, too.
+            // axum adds the header also to a path's own 404.
             response.headers_mut().remove(header::ALLOW);
         }
         response.headers_mut().insert(header::SERVER, HeaderValue::from_static("uvicorn"));
@@ -79,9 +79,9 @@ impl Http {
         }
     }
 
-    /// A trailing slash behind a path that exists is redirected, whatever the method, to where the
-    /// request itself says the server is. Always to `http`: the service does not know about the
-    /// proxy that speaks TLS for it.
+    /// A trailing slash after an existing path is redirected, for any method, to the host that the request
+    /// names. The scheme is always `http`, because the service does not know about the TLS proxy in front of
+    /// it.
     async fn redirect(&self, uri: &Uri, headers: &HeaderMap, local: SocketAddr) -> Option<Response> {
         let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
         let probe = Request::builder().method(unrouted()).uri(path).body(Body::empty()).ok()?;
@@ -125,18 +125,18 @@ fn routes() -> Router<Arc<Service>> {
     router
 }
 
-/// Liveness only: the real service says this with its database down, too.
+/// Liveness only: the real service answers this also while its database is down.
 async fn health(mut turn: Turn) -> Response {
     turn.thread().await;
     json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
-/// A method that no path has.
+/// A method without a route.
 fn unrouted() -> Method {
     Method::CONNECT
 }
 
-/// FastAPI keeps a route for each method of a path, and names the first one's.
+/// FastAPI has a route for each method of a path and names the first route's method only.
 fn name_first_method(headers: &mut HeaderMap) {
     let allowed = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok());
     let first = allowed.and_then(|allow| allow.split(',').next()).and_then(|first| first.parse().ok());
@@ -149,8 +149,8 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The id and name of the app that calls. Takes a thread, and checks the key over a connection that the
-/// call keeps.
+/// The id and name of the calling app. Takes a thread, and checks the key over a connection that the call
+/// keeps.
 async fn calling_app(
     service: &Service,
     turn: &mut Turn,
@@ -164,27 +164,27 @@ async fn calling_app(
     turn.connection().await?;
     let refusal = Refusal::Detail(StatusCode::UNAUTHORIZED, "Invalid app credentials");
     let known = service.world().app(app_id, key)?.map(|app| (app.app_id.clone(), app.name.clone()));
-    // There is nothing to check the key of an app against that is not there.
+    // The key of an unknown app is not checked.
     if service.world().has_app(app_id) {
         turn.check().await;
     }
     known.ok_or(refusal)
 }
 
-/// Lets nobody but an administrator pass, with a thread and a connection.
+/// Refuses everyone but an administrator. Takes a thread and a connection.
 async fn require_admin(service: &Service, turn: &mut Turn, headers: &HeaderMap) -> Result<(), Refusal> {
     turn.thread().await;
     service.admin.require(headers)?;
     Ok(turn.connection().await?)
 }
 
-/// Lets no address pass more often than the service does. *Assumption*: like the checks of apps and
-/// administrators this comes after malformed JSON and before missing fields.
+/// Refuses an address that exceeds the service's rate limit. *Assumption*: like the checks of apps and
+/// administrators, this comes after malformed JSON and before missing fields.
 fn admit(service: &Service, peer: IpAddr) -> Result<(), Refusal> {
     if service.world().admits(peer, Now::read()) { Ok(()) } else { Err(Refusal::TooMany(60)) }
 }
 
-/// Whether a path is one of administrators.
+/// Whether a path is for administrators.
 pub(crate) fn is_for_administrators(path: &str) -> bool {
     path.starts_with("/admin/")
 }

@@ -40,7 +40,7 @@ struct Created<'a> {
     services: Vec<&'a str>,
 }
 
-/// A node in the list, which unlike the node alone names its services only (*documented*).
+/// A node in the list, which contains only the names of its services (*documented*).
 #[derive(Serialize)]
 struct Listed<'a> {
     node_id: &'a str,
@@ -213,7 +213,7 @@ fn deactivate(service: &Service, node_id: &str) -> Result<Response, Refusal> {
     }
 }
 
-/// `POST /admin/nodes`. Nothing is granted but what is asked for.
+/// `POST /admin/nodes`. Only the requested services are granted.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     mut turn: Turn,

@@ -1,4 +1,4 @@
-//! Users: oneself by a token, anybody by an app.
+//! Users: their own account by a token, any account by an app.
 
 use std::sync::Arc;
 
@@ -34,9 +34,8 @@ pub(super) async fn me(
 
 /// `GET /api/v0/users/{user_id}`.
 ///
-/// *Assumption*: published without an answer, and the July 2026 code has no such route. Services would
-/// ask it about the members a verdict names, so it takes an app's credentials and shows a user as
-/// `/auth/me` does.
+/// *Assumption*: the path is published without an answer, and the July 2026 code has no such route. Services
+/// would use it for the members in a verdict, so it takes an app's credentials and answers like `/auth/me`.
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
     mut turn: Turn,

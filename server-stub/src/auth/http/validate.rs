@@ -20,8 +20,8 @@ struct ValidateFields {
     service_id: String,
 }
 
-/// The answer's body. Unlike [`node_core::wire::ValidateResponse`], which cuts foreign text to what
-/// a node can keep, it holds ids and reasons of any length: the service echoes what it was sent.
+/// The answer's body. Unlike [`node_core::wire::ValidateResponse`], which cuts text to a node's limits, it
+/// holds ids and reasons of any length, because the service repeats its input.
 #[derive(Serialize)]
 struct ValidateAnswer {
     valid: bool,
@@ -31,7 +31,7 @@ struct ValidateAnswer {
     reason: Option<String>,
 }
 
-/// Answers a validation request. A denial is a 200, too.
+/// Answers a validation request. A rejection is a 200, too.
 pub(super) async fn node(
     State(service): State<Arc<Service>>,
     turn: Turn,
@@ -71,7 +71,7 @@ async fn judge(service: &Service, mut turn: Turn, request: Request) -> Result<Va
     })
 }
 
-/// What is said of a credential, over a connection besides the one that the caller was checked with.
+/// The verdict on a credential. It takes a connection besides the one for the check of the app.
 pub(crate) async fn verdict(
     service: &Service,
     turn: &mut Turn,

@@ -1,17 +1,16 @@
-//! How much the auth service does at once, and how long that takes: what makes it slow, and what makes it
-//! stand still.
+//! The load of the auth service: the resources that limit it and make it slow.
 //!
-//! It is a mechanism, and no rule in it says "stall". A call takes one of 40 threads; what it reads needs
-//! one of 15 connections to the database, kept until it is answered; and a key or a password is checked
-//! for 245 ms on one of two cores. Who has checked an app and then goes on to what the app asked for wants
-//! a second connection and keeps the first: so 14 validations at once take their turns, four a second, and
-//! 15 wait for each other until the pool's time-out of 30 s, when some are answered 500. A call is worked
-//! off though its client has left (wire document, "Load"; these numbers give what was measured).
+//! The stall is not coded but follows from the resources. A call takes one of 40 threads. A database query
+//! takes one of 15 connections, which is held until the answer. A check of a key or password takes 245 ms on
+//! one of two cores. A call that has checked its app needs a second connection for the rest and keeps the
+//! first. So 14 validations at once take turns, four a second, and 15 block each other until the pool's
+//! time-out of 30 s, when some get a 500. A call is processed even if its client has left. These numbers
+//! reproduce the measurements (docs/wire/jarvis-auth.md, "Load").
 //!
-//! Nothing is really computed: a core is a permit that is held for the time. What a call does, its handler
-//! says ([`Turn`]). *Estimate*, since only validations were measured: that whatever an app may do is done
-//! over a second connection; that passwords and new keys cost as much as a check; that administrators'
-//! and refresh tokens cost none; and that `/health`, which hangs with 40 inside, takes a thread and no more.
+//! Nothing is computed: a core is a permit that is held for the time of a check. Handlers take resources
+//! through [`Turn`]. Only validations were measured. *Estimate*: every call of an app uses a second
+//! connection; passwords and new keys cost as much as a check; administrators' and refresh tokens cost
+//! nothing; `/health`, which hangs with 40 calls in progress, takes only a thread.
 
 use core::fmt;
 use core::str::FromStr;
@@ -31,7 +30,7 @@ mod turn;
 
 pub(crate) use turn::{PoolTimedOut, Turn};
 
-/// How much a service does at once, and how long that takes.
+/// A model of how slow the service is.
 ///
 /// ```
 /// use server_stub::{Model, Options, Stub};
@@ -47,17 +46,17 @@ struct Capacity {
     threads: usize,
     connections: usize,
     cores: usize,
-    /// A check's time on a core.
+    /// The time of a check on a core.
     check: Duration,
     /// How long a call waits for a connection.
     pool_timeout: Duration,
 }
 
 impl Model {
-    /// As much as is asked, at once.
+    /// Without limits and delays.
     pub const INSTANT: Self = Self(None);
 
-    /// As the service was measured, on two cores.
+    /// The service as measured, on two cores.
     pub const MEASURED: Self = Self(Some(Capacity {
         threads: 40,
         connections: 15,
@@ -66,7 +65,7 @@ impl Model {
         pool_timeout: Duration::from_secs(30),
     }));
 
-    /// The same in a fraction of the time, check and time-out alike; by 0 is by 1.
+    /// This model with check and time-out divided by `factor`; 0 counts as 1.
     #[must_use]
     pub fn faster_by(self, factor: u32) -> Self {
         let factor = factor.max(1);
@@ -101,19 +100,19 @@ impl FromStr for Model {
     }
 }
 
-/// What a service's calls share. Clones are of the same one.
+/// The state that all calls share. Clones share it, too.
 #[derive(Clone)]
 pub(crate) struct Load(Arc<Mutex<Held>>);
 
 struct Held {
     model: Model,
-    /// None: there is as much of everything as anybody wants.
+    /// None: there are no limits.
     pools: Option<Arc<Pools>>,
-    /// Every call that is worked off, whether its client waits or not.
+    /// Every call in progress, whether its client waits or not.
     calls: JoinSet<()>,
 }
 
-/// What there is a limited number of.
+/// The limited resources.
 struct Pools {
     threads: Arc<Semaphore>,
     connections: Arc<Semaphore>,
@@ -131,7 +130,7 @@ impl Pools {
     }
 }
 
-/// What is taken, and of how much. All connections and no core: a deadlock.
+/// The resources in use, and their limits. All connections and no core in use mean a deadlock.
 #[derive(Serialize)]
 struct Shown {
     model: String,
@@ -150,7 +149,7 @@ struct Amounts {
 
 impl Adjustable for Load {
     fn shown(&self) -> String {
-        // Cannot fail: numbers and text.
+        // Numbers and text can always be serialised.
         serde_json::to_string(&self.state()).unwrap_or_default()
     }
 
@@ -165,7 +164,7 @@ impl Load {
         Self(Arc::new(Mutex::new(Held { model, pools: Pools::of(model), calls: JoinSet::new() })))
     }
 
-    /// Calls that come from now on meet this model. Those inside go on as they began.
+    /// Sets the model for future calls. Calls in progress keep theirs.
     pub(crate) fn set(&self, model: Model) {
         let mut held = self.held();
         if held.model != model {
@@ -178,7 +177,7 @@ impl Load {
         self.held().model
     }
 
-    /// Forgets whatever is being worked off, as a restart of the service does.
+    /// Drops all calls in progress, as a restart of the service does.
     pub(crate) fn restart(&self) {
         let mut held = self.held();
         held.calls = JoinSet::new();
@@ -201,8 +200,8 @@ impl Load {
         Shown { model: held.model.to_string(), busy, of }
     }
 
-    /// The answer that comes of `work`, which goes on if nobody waits for the answer any more. Without
-    /// a model it takes no time that anybody could leave in, and is left undone then.
+    /// The answer of `work`. With a model, the work goes on if the client leaves. Without one it takes no
+    /// time, and is dropped with its client.
     pub(crate) async fn worked_off(&self, work: impl Future<Output = Response> + Send + 'static) -> Response {
         if self.model() == Model::INSTANT {
             return work.await;
@@ -213,11 +212,11 @@ impl Load {
             while calls.try_join_next().is_some() {}
             calls.spawn(async move { drop(answer.send(work.await)) });
         }
-        // No answer: the handler panicked, or the service was restarted.
+        // Without an answer, the handler panicked or the service was restarted.
         waiting.await.unwrap_or_else(|_| internal())
     }
 
-    /// What a call takes, of which the waits are told.
+    /// A call's resources; `waits` records the time it waits for them.
     pub(crate) fn turn(&self, waits: Waits) -> Turn {
         Turn::new(self.held().pools.clone(), waits)
     }

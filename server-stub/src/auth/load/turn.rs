@@ -1,4 +1,4 @@
-//! What one call takes from the service while it is worked off.
+//! The resources that one call holds while it is processed.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::Pools;
 use crate::auth::fastapi::Refusal;
 use crate::server::journal::{Resource, Waits};
 
-/// A call's thread and its connections, until it is dropped. Handlers have it from their request.
+/// A call's thread and connections, until it is dropped. Handlers extract it from their request.
 pub(crate) struct Turn {
-    /// None: nothing has to be waited for.
+    /// None: there are no limits.
     pools: Option<Arc<Pools>>,
     waits: Waits,
     thread: Option<OwnedSemaphorePermit>,
     connections: Vec<OwnedSemaphorePermit>,
 }
 
-/// No connection came free in time.
+/// No connection became free in time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PoolTimedOut;
 
@@ -33,15 +33,15 @@ impl Turn {
         Self { pools, waits, thread: None, connections: Vec::new() }
     }
 
-    /// Waits for a thread, as every call does whose body can be read.
+    /// Waits for a thread. Every call with a readable body needs one.
     pub(crate) async fn thread(&mut self) {
         let Some(pools) = &self.pools else { return };
-        // No semaphore of these is ever closed.
+        // These semaphores are never closed.
         let free = Arc::clone(&pools.threads).acquire_owned();
         self.thread = self.waits.during(Resource::Thread, free).await.ok();
     }
 
-    /// Waits for a connection besides those that the call has.
+    /// Waits for a further connection.
     pub(crate) async fn connection(&mut self) -> Result<(), PoolTimedOut> {
         let Some(pools) = &self.pools else { return Ok(()) };
         let free = Arc::clone(&pools.connections).acquire_owned();

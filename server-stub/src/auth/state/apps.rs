@@ -28,7 +28,7 @@ pub(crate) struct App {
 }
 
 impl Apps {
-    /// Adds an app whose key is known already.
+    /// Adds an app with a given key.
     pub(crate) fn insert(&mut self, app_id: &str, name: &str, key: &str, now: Now) {
         let app = App {
             app_id: app_id.to_owned(),
@@ -41,7 +41,7 @@ impl Apps {
         self.0.insert(app_id.to_owned(), app);
     }
 
-    /// Adds an app and gives its key, shown only once. None: the id is taken.
+    /// Adds an app and returns its key, which is shown only once. None: the id is taken.
     pub(crate) fn create(&mut self, app_id: &str, name: &str, now: Now) -> Option<(String, &App)> {
         if self.0.contains_key(app_id) {
             return None;
@@ -51,7 +51,7 @@ impl Apps {
         self.0.get(app_id).map(|app| (key, app))
     }
 
-    /// The app that shows this id and key. None: unknown, revoked, or another key.
+    /// The app with this id and key. None: unknown, revoked, or another key.
     pub(super) fn calling(&self, app_id: &str, key: &str) -> Result<Option<&App>, Unhashable> {
         let Some(app) = self.0.get(app_id).filter(|app| app.is_active) else { return Ok(None) };
         Ok(app.key.matches(key)?.then_some(app))
@@ -62,7 +62,7 @@ impl Apps {
         self.0.get(app_id).is_some_and(|app| app.is_active)
     }
 
-    /// Replaces an app's key; a revoked app is active again (*documented*). None: unknown.
+    /// Replaces an app's key and reactivates a revoked app (*documented*). None: unknown.
     pub(crate) fn rotate(&mut self, app_id: &str, now: Now) -> Option<String> {
         let app = self.0.get_mut(app_id)?;
         let key = new_key();
@@ -72,7 +72,7 @@ impl Apps {
         Some(key)
     }
 
-    /// Takes an app's access away. False: unknown.
+    /// Revokes an app's access. False: unknown.
     pub(crate) fn revoke(&mut self, app_id: &str) -> bool {
         self.0.get_mut(app_id).map(|app| app.is_active = false).is_some()
     }

@@ -1,4 +1,4 @@
-//! Provisioning tokens, and the nodes that are registered for them.
+//! Provisioning tokens, and the nodes that are enrolled with them.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -8,14 +8,14 @@ use super::nodes::{NewNode, NotRegistered};
 use super::{HOUSEHOLD, Now, SERVICE_ID, World};
 use crate::secrets::{fingerprint, new_key};
 
-/// How long a token can be used (*documented*).
+/// The lifetime of a token (*documented*).
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(600);
 
-/// Tokens that were not used yet: when each was given, by its fingerprint.
+/// The unused tokens: the time each was issued, by its fingerprint.
 #[derive(Default)]
 pub(crate) struct Tokens(HashMap<[u8; 32], Instant>);
 
-/// Why a node was not enrolled.
+/// The reason why a node was not enrolled.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotEnrolled {
     /// Unknown, used or expired.
@@ -24,7 +24,7 @@ pub(crate) enum NotEnrolled {
 }
 
 impl World {
-    /// A new token, good for one enrolment.
+    /// A new token for one enrolment.
     pub(crate) fn provisioning_token(&mut self, now: Now) -> String {
         let token = format!("prov_{}", new_key());
         self.tokens.0.retain(|_, given| now.tick.saturating_duration_since(*given) < TOKEN_LIFE);
@@ -34,8 +34,8 @@ impl World {
 
     /// Registers a node of the first household, granted [`SERVICE_ID`].
     ///
-    /// *Assumption*: the token is looked at before the node's name, and only a registration that
-    /// succeeds uses it up.
+    /// *Assumption*: the token is checked before the node's name, and only a successful registration uses it
+    /// up.
     pub(crate) fn enrol(
         &mut self,
         node_id: &str,

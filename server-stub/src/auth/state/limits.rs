@@ -1,19 +1,19 @@
-//! Protection against guessing, on login, register and refresh only.
+//! Limits against guessing, for login, register and refresh only.
 
 use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-/// Requests an address may send in [`MINUTE`].
+/// The requests that an address may send in [`MINUTE`].
 const REQUESTS: usize = 30;
 const MINUTE: Duration = Duration::from_secs(60);
-/// Failed logins after which an address is locked out of an account until they are [`LOCKOUT`] old.
+/// After this many failed logins an address is locked out of an account until they are [`LOCKOUT`] old.
 const FAILURES: usize = 8;
 const LOCKOUT: Duration = Duration::from_secs(900);
 
-/// Sliding windows: of requests per address, and of failed logins per account and address
-/// (*documented*: the service keys the second one by both, so that nobody can lock others out).
+/// Sliding windows: of requests per address, and of failed logins per account and address (*documented*: the
+/// second window is per account and address, so that nobody can lock others out).
 #[derive(Default)]
 pub(crate) struct Limits {
     requests: HashMap<IpAddr, VecDeque<Instant>>,
@@ -21,7 +21,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Counts a request and says whether it may be answered. One that may not is not counted.
+    /// Counts a request and returns whether it is admitted. A refused request is not counted.
     pub(crate) fn admits(&mut self, peer: IpAddr, now: Instant) -> bool {
         let window = self.requests.entry(peer).or_default();
         forget(window, MINUTE, now);
@@ -45,7 +45,7 @@ impl Limits {
         self.failures.entry(account(email, peer)).or_default().push_back(now);
     }
 
-    /// A login that succeeded forgives those that failed.
+    /// A successful login clears the failed ones.
     pub(crate) fn succeeded(&mut self, email: &str, peer: IpAddr) {
         self.failures.remove(&account(email, peer));
     }

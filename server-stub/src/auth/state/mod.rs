@@ -1,5 +1,5 @@
-//! What the server knows: households and their members, users and their sessions, nodes and their
-//! grants, apps. In memory only, and without a clock: each change is told what time it is.
+//! The data of the service: households and their members, users and their sessions, nodes and their grants,
+//! apps. It is in memory only and has no clock: each change gets the time as an argument.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -16,20 +16,20 @@ pub(crate) mod nodes;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
-/// The household every stub starts with.
+/// The first household.
 pub(crate) const HOUSEHOLD: &str = "11111111-2222-4333-8444-555555555555";
-/// The app every stub starts with.
+/// The first app.
 pub(crate) const APP_ID: &str = "jarvis-node-agent";
 const APP_NAME: &str = "Jarvis Node Agent";
-/// The service the first node is granted.
+/// The service that the first node is granted.
 pub(crate) const SERVICE_ID: &str = "command-center";
 
 /// A moment, on both clocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Now {
-    /// What is written into answers.
+    /// The time in answers.
     pub(crate) wall: OffsetDateTime,
-    /// What limits and lives are measured by, so that a stepped clock changes none.
+    /// The time for limits and lifetimes, which a change of the clock does not affect.
     pub(crate) tick: Instant,
 }
 
@@ -39,7 +39,7 @@ impl Now {
     }
 }
 
-/// Everything the server knows.
+/// All data of the service.
 pub(crate) struct World {
     households: BTreeMap<String, Vec<i64>>,
     users: users::Users,
@@ -50,7 +50,7 @@ pub(crate) struct World {
     tokens: enrolment::Tokens,
 }
 
-/// The node and app a stub starts with.
+/// The first node and the key of the first app.
 pub(crate) struct First<'a> {
     pub(crate) node_id: &'a str,
     pub(crate) node_key: &'a str,
@@ -69,7 +69,7 @@ impl World {
             limits: limits::Limits::default(),
             tokens: enrolment::Tokens::default(),
         };
-        // Nobody knows the password: the member is there to be named in verdicts.
+        // The member only appears in verdicts. The password is random and not kept.
         let member = world.users.add("member@example.com", "member", &new_key(), HOUSEHOLD);
         world.households.insert(HOUSEHOLD.to_owned(), vec![member]);
         world.apps.insert(APP_ID, APP_NAME, first.app_key, now);
@@ -95,22 +95,22 @@ impl World {
         id
     }
 
-    /// The app that shows this id and key, if it may call.
+    /// The app with this id and key, if it may call.
     pub(crate) fn app(&self, app_id: &str, key: &str) -> Result<Option<&apps::App>, Unhashable> {
         self.apps.calling(app_id, key)
     }
 
-    /// Whether an app of this id may call at all.
+    /// Whether an app of this id exists and is active.
     pub(crate) fn has_app(&self, app_id: &str) -> bool {
         self.apps.is_active(app_id)
     }
 
-    /// The apps, to be changed by an administrator.
+    /// The apps, for changes by an administrator.
     pub(crate) fn apps(&mut self) -> &mut apps::Apps {
         &mut self.apps
     }
 
-    /// Whether one more request of the limited kind may come from `peer` now.
+    /// Whether the rate limit admits another request of `peer`.
     pub(crate) fn admits(&mut self, peer: IpAddr, now: Now) -> bool {
         self.limits.admits(peer, now.tick)
     }

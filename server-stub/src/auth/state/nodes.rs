@@ -1,4 +1,4 @@
-//! Nodes, their keys and what they are granted.
+//! Nodes, their keys and grants.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub(crate) struct Grant {
     granted_by: Option<i64>,
 }
 
-/// What a node is made from.
+/// The properties of a new node.
 pub(crate) struct NewNode<'a> {
     pub(crate) node_id: &'a str,
     pub(crate) node_key: &'a str,
@@ -52,21 +52,21 @@ pub(crate) struct NewNode<'a> {
     pub(crate) services: &'a [String],
 }
 
-/// Why a node was not registered.
+/// The reason why a node was not registered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotRegistered {
     Exists,
     NoHousehold,
 }
 
-/// Why nothing was granted.
+/// The reason why a service was not granted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotGranted {
     NoNode,
     Already,
 }
 
-/// What the service says of a node's credential.
+/// The service's verdict on a node's credential.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Valid { household_id: String, members: Vec<i64> },
@@ -77,7 +77,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the key was looked at.
+    /// Whether the key was checked.
     pub(crate) const fn took_a_check(&self) -> bool {
         match self {
             Self::Valid { .. } | Self::WrongKey | Self::NotGranted => true,
@@ -85,7 +85,7 @@ impl Verdict {
         }
     }
 
-    /// Why not, in the service's words; None: it is valid.
+    /// The reason of a rejection, in the service's words. None: the credential is valid.
     pub(crate) fn reason(&self, service: &str) -> Option<String> {
         match self {
             Self::Valid { .. } => None,
@@ -124,8 +124,8 @@ impl Nodes {
 }
 
 impl World {
-    /// Checks a node's credential, in the service's order: an unknown or inactive node's key is not
-    /// looked at.
+    /// Checks a node's credential, in the service's order: the key of an unknown or inactive node is not
+    /// checked.
     pub(crate) fn validate(
         &self,
         node_id: &str,
@@ -133,7 +133,7 @@ impl World {
         service: &str,
     ) -> Result<Verdict, Unhashable> {
         let unstorable = |text: &str| text.contains('\0');
-        // The database takes no NUL, and is asked for the node first.
+        // The database refuses a NUL, and the node is looked up first.
         if unstorable(node_id) {
             return Err(Unhashable);
         }
@@ -187,8 +187,8 @@ impl World {
         Some(key)
     }
 
-    /// Adds a node to the first household, for the service that the first node is granted, and gives its
-    /// key. None: there is one of that name.
+    /// Adds a node to the first household, with the grant of the first node, and returns its key. None: a
+    /// node of that name exists.
     pub(crate) fn register_like_first(&mut self, node_id: &str, now: Now) -> Option<String> {
         let key = new_key();
         let new = NewNode {
@@ -210,7 +210,7 @@ impl World {
         true
     }
 
-    /// Lets a node use a service.
+    /// Grants a service to a node.
     pub(crate) fn grant(&mut self, node_id: &str, service: &str, now: Now) -> Result<(), NotGranted> {
         let node = self.nodes.0.get_mut(node_id).ok_or(NotGranted::NoNode)?;
         if node.services.iter().any(|grant| grant.service_id == service) {
@@ -221,7 +221,7 @@ impl World {
         Ok(())
     }
 
-    /// Takes a service away from a node. False: it was not granted, or there is no such node.
+    /// Revokes a node's grant. False: it was not granted, or there is no such node.
     pub(crate) fn revoke(&mut self, node_id: &str, service: &str) -> bool {
         let Some(node) = self.nodes.0.get_mut(node_id) else { return false };
         let before = node.services.len();

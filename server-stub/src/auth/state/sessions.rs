@@ -1,4 +1,4 @@
-//! Refresh tokens: opaque, one after the other.
+//! Refresh tokens: opaque, and replaced at each use.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -7,8 +7,8 @@ use std::time::Instant;
 use super::{Now, World};
 use crate::secrets::{fingerprint, new_key};
 
-/// How long a token that was just replaced still gives its successor: a client whose answer was lost
-/// may ask again (wire document).
+/// How long a replaced token still returns its successor, so that a client that lost the answer can ask again
+/// (docs/wire/jarvis-auth.md, "User auth").
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Refresh tokens by their fingerprints.
@@ -19,11 +19,11 @@ struct Session {
     user_id: i64,
     expires: Instant,
     revoked: bool,
-    /// When it was used, and the token given for it.
+    /// The time of its use, and its successor.
     replaced: Option<(Instant, String)>,
 }
 
-/// Why there is no new token.
+/// The reason why there is no new token.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoRefresh {
     Invalid,
@@ -31,7 +31,7 @@ pub(crate) enum NoRefresh {
 }
 
 impl World {
-    /// A first refresh token for a user, good for `life`.
+    /// A first refresh token for a user, valid for `life`.
     pub(crate) fn open_session(&mut self, user_id: i64, life: Duration, now: Now) -> String {
         let token = new_key();
         let session = Session { user_id, expires: now.tick + life, revoked: false, replaced: None };
@@ -39,7 +39,7 @@ impl World {
         token
     }
 
-    /// The user a refresh token belongs to, and the token that replaces it, good for `life`.
+    /// The user of a refresh token, and the token that replaces it, valid for `life`.
     pub(crate) fn refresh(
         &mut self,
         token: &str,
@@ -65,7 +65,7 @@ impl World {
         Ok((user_id, successor))
     }
 
-    /// Ends a refresh token, if there is such a one.
+    /// Ends a refresh token, if it exists.
     pub(crate) fn close_session(&mut self, token: &str) {
         if let Some(session) = self.sessions.0.get_mut(&fingerprint(token)) {
             session.revoked = true;

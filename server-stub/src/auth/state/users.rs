@@ -26,7 +26,7 @@ pub(crate) struct User {
     password: Sealed,
 }
 
-/// Why a login failed.
+/// The reason why a login failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoLogin {
     Wrong,
@@ -67,7 +67,7 @@ impl World {
         self.users.0.get(&id)
     }
 
-    /// Adds a user with a household of their own. None: the address is taken.
+    /// Adds a user with a new household. None: the address is taken.
     pub(crate) fn register_user(&mut self, email: &str, username: &str, password: &str) -> Option<&User> {
         if self.users.by_email(email).is_some() {
             return None;
@@ -79,7 +79,7 @@ impl World {
         Some(user)
     }
 
-    /// The user that `email` and `password` belong to.
+    /// The user with this `email` and `password`.
     pub(crate) fn log_in(
         &mut self,
         email: &str,

@@ -45,7 +45,7 @@ fn serve(plan: Plan) -> ExitCode {
         Err(error) => return fail(SOFTWARE, error),
     };
     runtime.block_on(async {
-        // Before anybody can know that we run, and so send one.
+        // Signals are caught before the program announces itself.
         let (mut term, mut int) = match signals() {
             Ok(signals) => signals,
             Err(error) => return fail(SOFTWARE, error),
@@ -81,7 +81,7 @@ fn exit_code(failure: &Failure) -> u8 {
     }
 }
 
-/// One line of JSON for programs, and what to type next for people.
+/// Prints a line of JSON for programs, and commands to type next for people.
 fn announce(running: &Running) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", running.line())?;
@@ -97,7 +97,7 @@ fn say(text: &str) -> ExitCode {
 }
 
 fn fail(code: u8, why: impl Display) -> ExitCode {
-    // If nobody reads standard error, the exit code still tells.
+    // If standard error is closed, the exit code still tells.
     let _ = writeln!(io::stderr(), "server-stub: {why}");
     ExitCode::from(code)
 }

@@ -12,18 +12,18 @@ use server_stub::{
 use crate::arguments::{Place, Plan, Service, StsPlan};
 use crate::runs::{self, Peers};
 
-/// Who was asked for.
+/// The running services.
 pub(crate) struct Running {
     dir: PathBuf,
     auth: Option<Stub>,
     sts: Option<Sts>,
     coordinator: Option<Coordinator>,
     gateway: Option<Gateway>,
-    /// Whether everybody knows the secrets of the realm's clients.
+    /// Whether the secrets of the realm's clients are well known.
     dev_realm: bool,
 }
 
-/// Why they do not run.
+/// The reason why the services do not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -31,17 +31,17 @@ pub(crate) enum Failure {
     /// The realm's file cannot be read.
     #[error("cannot read {path}: {1}", path = .0.display())]
     Unreadable(PathBuf, io::Error),
-    /// It holds no realm.
+    /// The file contains no realm.
     #[error("{path}: {1}", path = .0.display())]
     Realm(PathBuf, RealmError),
-    /// The environment is no use.
+    /// An environment variable is unusable.
     #[error(transparent)]
     Variable(#[from] VariableError),
 }
 
 impl Running {
     pub(crate) fn start(plan: Plan) -> Result<Self, Failure> {
-        // Before anything listens: a realm that is no use is soon told.
+        // A bad realm is reported before anything listens.
         let realm = match &plan.sts.realm {
             Some(path) if plan.has(Service::Sts) => read(path)?,
             Some(_) | None => Realm::dev(),
@@ -74,7 +74,7 @@ impl Running {
         Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm })
     }
 
-    /// What programs are told.
+    /// The line of JSON for programs.
     pub(crate) fn line(&self) -> serde_json::Value {
         let mut line = serde_json::json!({ "dir": self.dir });
         if let Some(auth) = &self.auth {
@@ -104,7 +104,7 @@ impl Running {
         gateway.into_iter().chain(coordinator)
     }
 
-    /// What people are told: what to type next.
+    /// The text for people: commands to type next.
     pub(crate) fn explain(&self, err: &mut impl Write) -> io::Result<()> {
         let dir = self.dir.display();
         let (mut is_open, mut is_plain) = (false, false);
@@ -154,7 +154,7 @@ fn read(path: &Path) -> Result<Realm, Failure> {
     Realm::from_json(&text).map_err(|error| Failure::Realm(path.to_owned(), error))
 }
 
-/// What `SSL_CERT_FILE` says to trust, as OpenSSL takes it.
+/// The certificates in `SSL_CERT_FILE`, as in OpenSSL.
 fn trusted() -> Result<Vec<String>, Failure> {
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
         return Ok(Vec::new());

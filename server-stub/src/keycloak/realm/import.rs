@@ -1,5 +1,5 @@
-//! Keycloak's realm JSON, as far as it says something that the stub does. What else is in it is passed
-//! over, since exports are full of it.
+//! Keycloak's realm JSON. The members that the stub supports are read; the many others of an export are
+//! ignored.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Client, LIFE, Realm, RealmError};
 use crate::jwt::{Algorithm, KeySet};
 
-/// How an export without secrets shows them.
+/// The character that an export without secrets shows in their place.
 const MASK: char = '*';
 
 #[derive(Deserialize)]
@@ -62,13 +62,13 @@ struct MapperJson {
     config: Texts,
 }
 
-/// Keycloak's free-form settings: strings, for truths and numbers, too.
+/// Keycloak's free-form settings. Booleans and numbers are strings, too.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
 struct Texts(BTreeMap<String, Value>);
 
 impl Texts {
-    /// None: it is not there, or says nothing.
+    /// None: it is missing or empty.
     fn text(&self, name: &str) -> Option<String> {
         let text = match self.0.get(name)? {
             Value::String(text) => text.trim().to_owned(),
@@ -89,9 +89,9 @@ impl Realm {
     /// Reads a realm as Keycloak exports and imports it.
     ///
     /// # Errors
-    /// No such JSON; a client whose keys or secret cannot be had from it.
+    /// The JSON is malformed, or does not contain a client's keys or secret.
     pub fn from_json(text: &str) -> Result<Self, RealmError> {
-        // Not the parser's message: it could quote a secret.
+        // The parser's message could quote a secret.
         let read: RealmJson = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             RealmError::new(format!(
@@ -159,11 +159,12 @@ impl ClientJson {
     }
 }
 
-/// Whom access tokens are for because of these mappers.
+/// The audiences of access tokens from these mappers.
 fn audiences(mappers: &[MapperJson]) -> Vec<String> {
     let mappers = mappers.iter().filter(|mapper| mapper.protocol_mapper == "oidc-audience-mapper");
     let named = |mapper: &MapperJson| {
-        // For access tokens unless it says otherwise; a client comes before any other name (KC).
+        // A mapper applies to access tokens by default, and a client takes precedence over a custom name
+        // (KC).
         let unwanted = mapper.config.text("access.token.claim").is_some_and(|text| text == "false");
         let client = mapper.config.text("included.client.audience");
         client.or_else(|| mapper.config.text("included.custom.audience")).filter(|_| !unwanted)

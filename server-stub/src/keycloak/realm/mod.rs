@@ -1,5 +1,5 @@
-//! A realm: the clients that may ask for tokens, and whom these are for. Read from JSON of the form that
-//! Keycloak exports and imports.
+//! A realm: its clients, and the audiences of their tokens. Read from JSON in Keycloak's format for exports
+//! and imports.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,9 +10,9 @@ use crate::secrets::new_uuid;
 
 mod import;
 
-/// Keycloak's default, and the wire document's.
+/// Keycloak's default lifetime of an access token.
 const LIFE: Duration = Duration::from_secs(300);
-/// Scopes that every realm has (*KC*); of some of them a token says so without being asked.
+/// Scopes that every realm has (*KC*).
 const BUILT_IN: [&str; 10] = [
     "openid",
     "profile",
@@ -33,11 +33,11 @@ pub struct Realm {
     name: String,
     life: Duration,
     clients: BTreeMap<String, Client>,
-    /// Further scopes, and for whom a token is because of them.
+    /// Further scopes, and the audiences that they add.
     scopes: BTreeMap<String, Vec<String>>,
 }
 
-/// Somebody who may ask for tokens.
+/// A client of the realm.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) id: String,
@@ -46,17 +46,17 @@ pub(super) struct Client {
     pub(super) bearer_only: bool,
     pub(super) service_account: bool,
     pub(super) may_exchange: bool,
-    /// None: no secret is right.
+    /// None: no secret is accepted.
     pub(super) secret: Option<String>,
     pub(super) keys: KeySet,
-    /// The one it must sign assertions by.
+    /// The algorithm that its assertions must use.
     pub(super) algorithm: Option<Algorithm>,
-    /// Of its access tokens, in place of the realm's.
+    /// The lifetime of its access tokens, in place of the realm's.
     pub(super) life: Option<Duration>,
-    /// For whom its tokens are by its own mappers.
+    /// The audiences of its own mappers.
     audiences: Vec<String>,
     default_scopes: Vec<String>,
-    /// The user that the client is: the subject of its tokens.
+    /// The subject of its tokens: the user of its service account.
     pub(super) subject: String,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Why a realm, or a change of it, is no use. Says nothing of a secret.
+/// The reason why a realm, or a change of it, is refused. It does not contain secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RealmError(String);
@@ -83,8 +83,8 @@ impl RealmError {
 }
 
 impl Realm {
-    /// The dev realm `arp-dev` (arp-wire.md): the services' clients with secrets that everybody knows, and
-    /// a client for the node, `jarvis-node`, whose tokens are for the Run Gateway, too.
+    /// The dev realm `arp-dev` (docs/wire/arp.md): the services' clients with well-known secrets, and a
+    /// client for the node, `jarvis-node`, whose tokens have also the Run Gateway as audience.
     #[must_use]
     pub fn dev() -> Self {
         let client = |id: &str, audiences: &[&str]| {
@@ -102,13 +102,13 @@ impl Realm {
         Self { name: "arp-dev".to_owned(), life: LIFE, clients, scopes: BTreeMap::new() }
     }
 
-    /// The same realm with access tokens of this life, of whole seconds, where a client has no other.
+    /// The realm with this lifetime of access tokens, in whole seconds, for clients without their own.
     #[must_use]
     pub fn with_life(self, life: Duration) -> Self {
         Self { life, ..self }
     }
 
-    /// Its name, as it stands in URLs.
+    /// Its name, as in URLs.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -118,12 +118,12 @@ impl Realm {
         self.clients.get(id)
     }
 
-    /// How long an access token of this client lives.
+    /// The lifetime of this client's access tokens.
     pub(super) fn life_for(&self, client: &Client) -> Duration {
         client.life.unwrap_or(self.life)
     }
 
-    /// Whom a token of this client is for by mappers, those of the scopes included.
+    /// The audiences of this client's mappers, including those of its scopes.
     pub(super) fn mapped_audiences(&self, client: &Client, scope: Option<&str>) -> Vec<String> {
         let asked = scope.unwrap_or_default().split_whitespace();
         let scopes = client.default_scopes.iter().map(String::as_str).chain(asked);
@@ -137,7 +137,7 @@ impl Realm {
         all
     }
 
-    /// What a token says of its scope when this one is asked for. None: there is no such scope.
+    /// The scope of a token for this requested scope. None: there is no such scope.
     pub(super) fn granted_scope(&self, scope: Option<&str>) -> Option<String> {
         let mut granted = ALWAYS_SAID.to_owned();
         for scope in scope.unwrap_or_default().split_whitespace() {
@@ -172,7 +172,7 @@ impl Realm {
 }
 
 impl Client {
-    /// One that is enabled and may nothing.
+    /// An enabled client without permissions.
     fn named(id: &str) -> Self {
         Self {
             id: id.to_owned(),

@@ -8,10 +8,10 @@ use super::ArpError;
 use super::request::RUN_START;
 use super::shape::error;
 
-/// More is not read, in bytes. The published services have no limit.
+/// The largest body that is read, in bytes. The published services have no limit.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// A request to start a run that the schema takes: as it was sent, and read.
+/// A valid request to start a run: its bytes and its value.
 pub(crate) struct RunStart {
     pub(crate) sent: Bytes,
     pub(crate) request: Value,
@@ -20,7 +20,7 @@ pub(crate) struct RunStart {
 /// Reads a request to start a run.
 ///
 /// # Errors
-/// 413: it is too long. 400 `invalid_request`: everything that is wrong with it.
+/// 413: it is too long. 400 `invalid_request`, with every error in it.
 pub(crate) async fn run_start(headers: &HeaderMap, body: Body) -> Result<RunStart, ArpError> {
     let too_large =
         || ArpError::new(StatusCode::PAYLOAD_TOO_LARGE, "http_error", "Request body too large for the stub");
@@ -39,7 +39,7 @@ pub(crate) async fn run_start(headers: &HeaderMap, body: Body) -> Result<RunStar
     if errors.is_empty() { Ok(RunStart { sent, request }) } else { Err(ArpError::invalid_request(errors)) }
 }
 
-/// A body of no type at all is taken for JSON, as FastAPI does.
+/// A body without a type counts as JSON, as in FastAPI.
 fn says_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return true };
     let media_type = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();

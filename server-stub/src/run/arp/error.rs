@@ -1,4 +1,4 @@
-//! Refusals: a status and `{"error":{"code","message"}}`, with `details` only where those are documented.
+//! Refusals: a status and `{"error":{"code","message"}}`, with `details` only where documented.
 
 use std::borrow::Cow;
 
@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 
 use super::json_answer;
 
-/// What an ARP service answers instead of what it was asked for.
+/// A refusal of an ARP service.
 #[derive(Debug, PartialEq)]
 pub(crate) struct ArpError {
     status: StatusCode,
     code: Cow<'static, str>,
     message: Cow<'static, str>,
     details: Option<Value>,
-    /// The kind of error (RFC 6750, section 3.1) that the caller's token has; only this service's own
-    /// refusals of a caller's token carry one.
+    /// The error code of the challenge (RFC 6750, section 3.1). Only this service's own refusals of a
+    /// caller's token have one.
     challenge: Option<&'static str>,
 }
 
 impl ArpError {
-    /// The service's own fault.
+    /// An internal error.
     pub(crate) const INTERNAL: Self = Self {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: Cow::Borrowed("internal_error"),
@@ -38,13 +38,13 @@ impl ArpError {
         Self { status, code: code.into(), message: message.into(), details: None, challenge: None }
     }
 
-    /// The caller's token, or how it was sent, is not good.
+    /// The caller's token is missing, malformed or invalid.
     pub(crate) fn unauthorized(challenge: &'static str, message: &'static str) -> Self {
         let refusal = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
         Self { challenge: Some(challenge), ..refusal }
     }
 
-    /// The body is not what was asked for; each error is `{"type","loc","msg"}`.
+    /// The body is invalid; each error is `{"type","loc","msg"}`.
     pub(crate) fn invalid_request(errors: Vec<Value>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", "Request validation failed")
             .with_details(Some(json!({ "errors": errors })))
@@ -64,7 +64,7 @@ impl IntoResponse for ArpError {
         let mut response = json_answer(self.status, &json!({ "error": error }));
         if let Some(challenge) = self.challenge {
             let challenge = format!("Bearer error=\"{challenge}\", error_description=\"{}\"", self.message);
-            // Both are sentences of ours, without a character that a header could not carry.
+            // Both texts are constants with characters that a header can contain.
             if let Ok(value) = HeaderValue::from_str(&challenge) {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
             }

@@ -1,5 +1,5 @@
-//! What the ARP services have in common: health, version, and how they refuse (arp-wire.md, "Run
-//! Gateway"). None of their answers holds a null or a key that the published schemas do not know.
+//! The parts that the ARP services share: health, version, and refusals (docs/wire/arp.md, "Run Gateway").
+//! Their answers contain no null and no key outside the published schemas.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
@@ -30,7 +30,7 @@ pub(crate) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response
     }
 }
 
-/// `GET /v1/health`. What it depends on is told in `checks`, of which none means that it needs nobody.
+/// `GET /v1/health`. `checks` contains the services that it depends on; without any it is left out.
 pub(crate) fn health(status: &str, checks: &[Value]) -> Value {
     let mut health = json!({ "status": status, "time": written(OffsetDateTime::now_utc()) });
     if !checks.is_empty() {
@@ -48,17 +48,17 @@ pub(crate) fn version(service_name: &str) -> Value {
     })
 }
 
-/// A path that there is not.
+/// The answer for an unknown path.
 pub(crate) async fn not_found() -> ArpError {
     ArpError::new(StatusCode::NOT_FOUND, "http_error", "Not Found")
 }
 
-/// A path that there is, for other methods.
+/// The answer for a wrong method.
 pub(crate) async fn method_not_allowed() -> ArpError {
     ArpError::new(StatusCode::METHOD_NOT_ALLOWED, "http_error", "Method Not Allowed")
 }
 
-/// The run a path names, percent-decoded.
+/// The run id of a path, percent-decoded.
 pub(crate) struct RunId(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for RunId {
@@ -66,14 +66,14 @@ impl<S: Send + Sync> FromRequestParts<S> for RunId {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ArpError> {
         let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
-        // The only way to fail is to be no UTF-8, and no run has such an id.
+        // Extraction fails only for invalid UTF-8, which no run id contains.
         path.map(|Path(id)| Self(id))
             .map_err(|_| ArpError::new(StatusCode::NOT_FOUND, "http_error", "Not Found"))
     }
 }
 
 impl RunId {
-    /// The run that is to be cancelled, where the path ends in `:cancel`; `%3A` has become `:` by now.
+    /// The id of the run to cancel, if the path ends in `:cancel`. A `%3A` is already decoded.
     pub(crate) fn cancelled(self) -> Result<Self, ArpError> {
         match self.0.strip_suffix(":cancel") {
             Some(id) if !id.is_empty() => Ok(Self(id.to_owned())),

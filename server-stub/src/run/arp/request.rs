@@ -9,7 +9,7 @@ const EXTENSIONS: Member = optional("extensions", Extensions);
 
 /// `RunStartRequest`.
 pub(super) const RUN_START: Shape = Object(&[
-    // The schema takes an empty id, too; no path could ever name that run.
+    // The schema accepts an empty id, too, but no path could name that run.
     optional("run_id", Name),
     needed("root_node_type_ref", NODE_TYPE_REF),
     needed("input", Anything),

@@ -1,29 +1,28 @@
-//! What JSON should look like, and every place where it does not: as much of JSON Schema as the
-//! published schemas of requests use. Errors have the words of the published services (pydantic's); what
-//! was sent is not repeated in them.
+//! The part of JSON Schema that the published schemas of requests use. Errors have the published services'
+//! words (pydantic's) and do not repeat the input.
 
 use serde_json::{Map, Value, json};
 
-/// What a value should be.
+/// The schema of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     Text,
     /// A string that is not empty.
     Name,
     Flag,
-    /// A whole number, not below this.
+    /// A whole number of at least this value.
     Integer(u8),
-    /// A number not below nought.
+    /// A number of at least 0.
     Number,
     OneOf(&'static [&'static str]),
     List(&'static Shape),
-    /// These members and no others.
+    /// An object with these members and no others.
     Object(&'static [Member]),
     /// Any object.
     Anything,
     /// An object whose members are all strings.
     Strings,
-    /// Any members whose names are `<who>.<what>`.
+    /// An object whose members are named `<who>.<what>`.
     Extensions,
 }
 
@@ -43,7 +42,7 @@ pub(super) const fn optional(name: &'static str, shape: Shape) -> Member {
 }
 
 impl Shape {
-    /// Everything that is wrong with `value`, which is found at `place`.
+    /// Every error in `value`, which is at `place`.
     pub(super) fn errors(self, value: &Value, place: &[Value]) -> Vec<Value> {
         let mut errors = Vec::new();
         self.look(value, place, &mut errors);
@@ -58,7 +57,7 @@ impl Shape {
             (Self::Name, Value::String(_)) => {
                 errors.push(error("string_too_short", place, "String should have at least 1 character"));
             }
-            // A whole number may be written with a fraction of nought (JSON Schema, section 4.2.3).
+            // A whole number may have a fraction of 0 (JSON Schema, section 4.2.3).
             (Self::Integer(least), Value::Number(number)) if number.as_f64().is_some_and(is_whole) => {
                 if number.as_f64().is_none_or(|number| number < f64::from(least)) {
                     let message = format!("Input should be greater than or equal to {least}");
@@ -103,7 +102,7 @@ impl Shape {
         }
     }
 
-    /// What is said of a value of another type.
+    /// The error for a value of another type.
     const fn not_so(self) -> (&'static str, &'static str) {
         match self {
             Self::Text | Self::Name | Self::OneOf(_) => ("string_type", "Input should be a valid string"),
@@ -150,7 +149,7 @@ fn is_whole(number: f64) -> bool {
 fn is_namespaced(name: &str) -> bool {
     let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    // A dot that is neither first nor last.
+    // The dot must be neither first nor last.
     letters && begins && name.get(1..name.len() - 1).is_some_and(|inside| inside.contains('.'))
 }
 

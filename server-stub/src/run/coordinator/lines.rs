@@ -1,4 +1,4 @@
-//! A response's body whose lines come in one by one.
+//! A response body whose lines arrive one by one.
 
 use core::convert::Infallible;
 use core::pin::Pin;

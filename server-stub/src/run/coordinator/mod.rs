@@ -1,5 +1,5 @@
-//! The Run Coordinator behind the gateway: it keeps runs, in memory, and lets each go through a run's
-//! events. Nothing is really executed; a run's output is its input.
+//! The Run Coordinator behind the gateway: it keeps runs in memory and produces their events. Nothing is
+//! executed; a run's output is its input.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -27,29 +27,29 @@ use run::Run;
 mod lines;
 mod run;
 
-/// What `GET /v1/version` calls it.
+/// Its name in `GET /v1/version`.
 const SERVICE_NAME: &str = "arp-run-coordinator";
-/// Events on their way to a reader who is slower than the run.
+/// The number of events that wait for a slow reader.
 const AHEAD: usize = 1;
 
-/// When the events of a run come about.
+/// The times of a run's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// One after this time, each.
+    /// One event after each interval.
     Every(Duration),
-    /// Whenever it is stepped on.
+    /// One event for each [`Coordinator::step`].
     ByHand,
 }
 
 /// How to start a Run Coordinator.
 pub struct CoordinatorOptions {
-    /// Where it listens, and as whom.
+    /// Its address and identity.
     pub server: ServerOptions,
-    /// Which callers it takes.
+    /// The rules for callers.
     pub inbound: InboundSettings,
     /// Certificate authorities to trust besides its own, in PEM: the token service's.
     pub authorities: Vec<String>,
-    /// How fast runs go on.
+    /// The times of the events.
     pub pace: Pace,
 }
 
@@ -87,30 +87,30 @@ impl Coordinator {
         Ok(Self { server: bound.serve(service), runs })
     }
 
-    /// Its address, its faults and whether it is there.
+    /// Its server, for the address and the faults.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Where the gateway finds it, without a slash at the end.
+    /// Its URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// A run's next event comes about, whatever the pace. False: there is no such run, or it is over.
+    /// Produces a run's next event, whatever the pace. False: there is no such run, or it is over.
     pub fn step(&self, run_id: &str) -> bool {
         self.runs.step(run_id)
     }
 
-    /// How many events a run has had.
+    /// The number of a run's events so far.
     #[must_use]
     pub fn events(&self, run_id: &str) -> usize {
         self.runs.events(run_id)
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     #[must_use]
     pub fn runs(&self) -> usize {
         self.runs.count()
@@ -121,7 +121,7 @@ impl Coordinator {
 struct Runs {
     pace: Pace,
     runs: Mutex<BTreeMap<String, Run>>,
-    /// Told whenever a run has a new event. One for all runs: who waits looks at its own.
+    /// Notified of each new event. All runs share it; each reader looks at its own run.
     news: watch::Sender<()>,
 }
 
@@ -130,25 +130,25 @@ impl Runs {
         Arc::new(Self { pace, runs: Mutex::default(), news: watch::Sender::new(()) })
     }
 
-    /// The run's next event comes about. False: there is no such run, or it is over.
+    /// Produces the run's next event. False: there is no such run, or it is over.
     fn step(&self, id: &str) -> bool {
         let stepped = self.runs().get_mut(id).is_some_and(|run| run.step(OffsetDateTime::now_utc()));
         self.news.send_replace(());
         stepped
     }
 
-    /// How many events a run has had.
+    /// The number of a run's events so far.
     fn events(&self, id: &str) -> usize {
         self.runs().get(id).map_or(0, |run| run.lines().len())
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     fn count(&self) -> usize {
         self.runs().len()
     }
 
     fn runs(&self) -> MutexGuard<'_, BTreeMap<String, Run>> {
-        // A handler that panicked left at worst half a change; other requests can go on.
+        // After a panic of a handler at worst half a change is left; other requests can go on.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,7 +172,7 @@ impl Runs {
     }
 }
 
-/// The documented paths, not yet guarded.
+/// The documented paths, without the inbound layer.
 fn routes(runs: Arc<Runs>) -> Router {
     Router::new()
         .route("/v1/health", get(health))
@@ -198,7 +198,7 @@ async fn start(State(runs): State<Arc<Runs>>, request: Request) -> Result<Respon
     let asked = arp::body::run_start(&head.headers, body).await?;
     let (id, run) = runs.start(&asked.request)?;
     if let Pace::Every(pace) = runs.pace {
-        // Goes on whoever looks, and while the door is shut.
+        // The run goes on without readers, and while the server is down.
         tokio::spawn(async move {
             tokio::time::sleep(pace).await;
             while runs.step(&id) {
@@ -224,7 +224,7 @@ async fn cancel(State(runs): State<Arc<Runs>>, path: RunId) -> Result<Response, 
     Ok(json_answer(StatusCode::OK, &run))
 }
 
-/// All events from the first, each line as soon as there is one, until the run is over.
+/// All events from the first, each line as soon as it exists, until the run is over.
 async fn events(State(runs): State<Arc<Runs>>, RunId(id): RunId) -> Result<Response, ArpError> {
     runs.with(&id, |_| ())?;
     let (lines, reading) = mpsc::channel(AHEAD);
@@ -247,7 +247,7 @@ async fn tell(runs: Arc<Runs>, id: String, to: mpsc::Sender<Bytes>) {
             }
             None if over => return,
             None => tokio::select! {
-                // Neither fails while we hold the runs.
+                // The sender lives as long as the runs, so `changed` does not fail.
                 _ = news.changed() => {}
                 () = to.closed() => return,
             },

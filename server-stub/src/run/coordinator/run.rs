@@ -1,4 +1,4 @@
-//! One run. It is told what time it is.
+//! A run. The time is an argument.
 
 use axum::body::Bytes;
 use serde_json::{Value, json};
@@ -7,11 +7,11 @@ use time::OffsetDateTime;
 use crate::moment::written;
 use crate::secrets::new_uuid;
 
-/// What happens in a run, in order; the first when it starts.
+/// The events of a run, in order. The first is produced at the start.
 const EVENTS: [&str; 5] =
     ["run_started", "node_run_assigned", "atomic_executed", "node_evaluated", "run_completed"];
 
-/// A run, as it is now, and what has happened in it.
+/// The state of a run and its events so far.
 pub(super) struct Run {
     id: String,
     root_node_run_id: String,
@@ -42,7 +42,7 @@ impl RunState {
 }
 
 impl Run {
-    /// A run of a request that the schema takes.
+    /// Starts a run for a valid request.
     pub(super) fn start(id: &str, request: &Value, now: OffsetDateTime) -> Self {
         let mut run = Self {
             id: id.to_owned(),
@@ -59,7 +59,7 @@ impl Run {
         run
     }
 
-    /// The next event. False: the run is over.
+    /// Produces the next event. False: the run is over.
     pub(super) fn step(&mut self, now: OffsetDateTime) -> bool {
         if self.is_over() {
             return false;
@@ -88,7 +88,7 @@ impl Run {
         &self.lines
     }
 
-    /// The run as its schema has it: what there is not is left out.
+    /// The run by its schema. Missing members are left out.
     pub(super) fn to_json(&self) -> Value {
         let mut json = json!({
             "run_id": self.id,

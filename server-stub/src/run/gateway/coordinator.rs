@@ -1,5 +1,4 @@
-//! The coordinator as the gateway sees it: calls with a token of their own, and answers made fit to be
-//! passed on.
+//! The gateway's client of the coordinator: calls with their own token, and answers cleaned for the caller.
 
 use core::time::Duration;
 
@@ -13,21 +12,21 @@ use super::settings::GatewaySettings;
 use crate::run::arp::{ArpError, NDJSON, json_answer};
 use crate::run::outbound::{CallError, Outbound, authorize, request};
 
-/// How long the coordinator may take to answer; events may then come for as long as they do.
+/// The time limit for an answer. Events have none after that.
 const WITHIN: Duration = Duration::from_secs(10);
-/// How long it may take to say how it is.
+/// The time limit for a health check.
 const HEALTH_WITHIN: Duration = Duration::from_secs(2);
-/// Longer than any run, in bytes.
+/// The longest answer, in bytes.
 const MOST: usize = 4 * 1024 * 1024;
 
-/// The members of a run; a coordinator may send more, and nulls.
+/// The members of a run. A coordinator can send more, and nulls.
 const RUN: [&str; 7] =
     ["run_id", "state", "root_node_run_id", "run_context", "started_at", "ended_at", "extensions"];
 
-/// Everything but what RFC 3986 calls unreserved.
+/// All characters except the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where the coordinator is.
+/// The coordinator's address and audience.
 pub(super) struct Downstream {
     outbound: Outbound,
     url: String,
@@ -40,13 +39,12 @@ impl Downstream {
         Self { outbound, url, audience }
     }
 
-    /// What tokens for it are asked for.
+    /// The audience of tokens for it.
     pub(super) fn audience(&self) -> &str {
         &self.audience
     }
 
-    /// How it is, and so the gateway, as a check of the gateway's own health. That path takes no token, so
-    /// none is asked for.
+    /// The coordinator's health, and the gateway's resulting status and check. The path needs no token.
     pub(super) async fn health(&self) -> (&'static str, Value) {
         let (status, message) = match self.ask_health().await {
             Ok(status) => return (status, json!({ "name": "run_coordinator", "status": status })),
@@ -67,7 +65,7 @@ impl Downstream {
         }
     }
 
-    /// A call that is answered by a run.
+    /// A call whose answer is a run.
     pub(super) async fn run(
         &self,
         method: Method,
@@ -85,7 +83,7 @@ impl Downstream {
         run(&body).map(|run| json_answer(StatusCode::OK, &run)).ok_or_else(unavailable)
     }
 
-    /// Events, byte for byte and as they come.
+    /// Passes events on, byte for byte and as they arrive.
     pub(super) async fn events(&self, path: &str, token: &str) -> Result<Response, ArpError> {
         let answer = self.call(Method::GET, path, Body::empty(), token).await.map_err(|_| unavailable())?;
         let (mut head, body) = answer.into_parts();
@@ -112,7 +110,7 @@ impl Downstream {
     }
 }
 
-/// A path below a run.
+/// The path of a run.
 pub(super) fn path(id: &str, end: &str) -> String {
     format!("/v1/runs/{}{end}", utf8_percent_encode(id, RESERVED))
 }
@@ -121,8 +119,8 @@ fn unavailable() -> ArpError {
     ArpError::new(StatusCode::BAD_GATEWAY, "run_coordinator_unavailable", "Run Coordinator request failed")
 }
 
-/// The coordinator's refusal as the gateway's, if it is one; without its headers, so a 401 carries no
-/// `WWW-Authenticate`: it is about the gateway's token, not the caller's.
+/// The coordinator's refusal as the gateway's, without its headers: a 401 has no `WWW-Authenticate`, because
+/// it concerns the gateway's token, not the caller's.
 fn passed_on(status: StatusCode, body: &Bytes) -> ArpError {
     let refusal: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &refusal["error"];
@@ -135,7 +133,7 @@ fn passed_on(status: StatusCode, body: &Bytes) -> ArpError {
     }
 }
 
-/// A run as its schema has it. None: it is no run.
+/// A run by its schema. None: it is not a run.
 fn run(body: &Bytes) -> Option<Value> {
     let mut run: Map<String, Value> = serde_json::from_slice(body).ok()?;
     run.retain(|name, value| RUN.contains(&name.as_str()) && !value.is_null());

@@ -1,5 +1,5 @@
-//! The Run Gateway: takes callers' tokens, changes them for tokens for the coordinator, and passes calls
-//! on (arp-wire.md, "Run Gateway"). Keeps nothing, neither runs nor tokens.
+//! The Run Gateway: it exchanges callers' tokens for tokens for the coordinator and passes calls on
+//! (docs/wire/arp.md, "Run Gateway"). It stores neither runs nor tokens.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ mod sts;
 
 pub use settings::GatewaySettings;
 
-/// What `GET /v1/version` calls it.
+/// Its name in `GET /v1/version`.
 const SERVICE_NAME: &str = "arp-run-gateway";
 
 /// How to start a Run Gateway.
 pub struct GatewayOptions {
-    /// Where it listens, and as whom.
+    /// Its address and identity.
     pub server: ServerOptions,
-    /// Where it finds the others.
+    /// The addresses of the other services, and its client.
     pub settings: GatewaySettings,
     /// Certificate authorities to trust besides its own, in PEM: the token service's and the
     /// coordinator's.
@@ -57,20 +57,20 @@ impl Gateway {
         Ok(Self { server: bound.serve(service) })
     }
 
-    /// Its address, its faults and whether it is there.
+    /// Its server, for the address and the faults.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Where callers find it, without a slash at the end.
+    /// Its URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         self.server.url()
     }
 }
 
-/// What all requests share.
+/// The state that all requests share.
 struct GatewayState {
     tokens: TokenClient,
     downstream: Downstream,
@@ -87,7 +87,7 @@ impl GatewayState {
     }
 }
 
-/// The documented paths, not yet guarded.
+/// The documented paths, without the inbound layer.
 fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
     let shared = GatewayState {
         tokens: TokenClient::new(settings, outbound.clone()),
@@ -104,7 +104,7 @@ fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
         .with_state(Arc::new(shared))
 }
 
-/// 200 whatever the coordinator says: the gateway itself is up.
+/// 200 for any health of the coordinator, because the gateway itself is up.
 async fn health(State(shared): State<Arc<GatewayState>>) -> Response {
     let (status, check) = shared.downstream.health().await;
     json_answer(StatusCode::OK, &arp::health(status, &[check]))
@@ -120,7 +120,7 @@ async fn start(
     request: Request,
 ) -> Result<Response, ArpError> {
     let (head, body) = request.into_parts();
-    // Before a token is asked for.
+    // Validation comes before the token request.
     let asked = arp::body::run_start(&head.headers, body).await?;
     let token = shared.token(&caller).await?;
     shared.downstream.run(Method::POST, "/v1/runs", asked.sent.into(), &token).await

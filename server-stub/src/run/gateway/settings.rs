@@ -7,16 +7,16 @@ use std::ffi::OsString;
 use crate::run::inbound::InboundSettings;
 use crate::run::variables::{VariableError, Variables};
 
-/// How long the token service may take, unless it is said.
+/// The default time limit for the token service.
 const STS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Where the gateway finds the others, and how it proves itself to them.
+/// The addresses of the services behind the gateway, and its client credentials.
 #[derive(Clone)]
 pub struct GatewaySettings {
     /// `JARVIS_RUN_COORDINATOR_URL`, without a slash or `/v1` at the end.
     pub coordinator_url: String,
-    /// `JARVIS_RUN_COORDINATOR_AUDIENCE`: what tokens for the coordinator are asked for;
-    /// `arp-run-coordinator` by default.
+    /// `JARVIS_RUN_COORDINATOR_AUDIENCE`: the audience of tokens for the coordinator; `arp-run-coordinator`
+    /// by default.
     pub coordinator_audience: String,
     /// `ARP_AUTH_TOKEN_ENDPOINT`, else the one of `ARP_AUTH_ISSUER`, else that of `KEYCLOAK_URL` and
     /// `KEYCLOAK_REALM`.
@@ -25,9 +25,9 @@ pub struct GatewaySettings {
     pub client_id: String,
     /// `ARP_AUTH_CLIENT_SECRET`, else `AGENT_CLIENT_SECRET`.
     pub client_secret: String,
-    /// `ARP_AUTH_TIMEOUT_SECS`: how long the token service may take; 10 s by default.
+    /// `ARP_AUTH_TIMEOUT_SECS`: the time limit for the token service; 10 s by default.
     pub sts_within: Duration,
-    /// Which callers it takes.
+    /// The rules for callers.
     pub inbound: InboundSettings,
 }
 
@@ -61,8 +61,7 @@ impl GatewaySettings {
     /// Reads the settings through `variable`, usually [`std::env::var_os`].
     ///
     /// # Errors
-    /// A variable that cannot be used, or that is missing: without a coordinator, or without a client of
-    /// the token service, there is no gateway.
+    /// A variable is missing or unusable. A gateway needs a coordinator and a client of the token service.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
         let variables = Variables(&variable);
         let coordinator_url = variables.url("JARVIS_RUN_COORDINATOR_URL")?.ok_or_else(|| {
@@ -139,7 +138,7 @@ fn base_url(url: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// All that is needed.
+    /// The required variables.
     const GOOD: [(&str, &str); 4] = [
         ("JARVIS_RUN_COORDINATOR_URL", "http://c.test:8081"),
         ("ARP_AUTH_ISSUER", "http://sts.test/realms/arp-dev/"),

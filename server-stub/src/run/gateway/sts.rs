@@ -1,4 +1,4 @@
-//! Tokens for the coordinator: one request a call, nothing kept, as the published gateway does it.
+//! Tokens for the coordinator: one request for each call, without a cache, as in the published gateway.
 
 use core::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::run::outbound::{CallError, Outbound, request};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// Longer than any answer with a token, in bytes.
+/// The longest answer, in bytes.
 const MOST: usize = 256 * 1024;
 
-/// Asks the token service, as one client of it.
+/// A client of the token service.
 pub(super) struct TokenClient {
     outbound: Outbound,
     endpoint: String,
@@ -24,7 +24,7 @@ pub(super) struct TokenClient {
     within: Duration,
 }
 
-/// Why there is no token: the token service's refusal, or none of its answers.
+/// The status of the token service's refusal. None: it gave no usable answer.
 struct NoToken(Option<StatusCode>);
 
 impl From<CallError> for NoToken {
@@ -44,7 +44,7 @@ impl TokenClient {
         }
     }
 
-    /// A token on behalf of whom `subject` is about (RFC 8693).
+    /// A token in exchange for `subject` (RFC 8693).
     pub(super) async fn exchange(&self, subject: &str, audience: &str) -> Result<String, ArpError> {
         let form = [
             ("grant_type", EXCHANGE),
@@ -59,7 +59,7 @@ impl TokenClient {
         self.ask(&form).await.map_err(failed)
     }
 
-    /// A token of the gateway's own.
+    /// The gateway's own token.
     pub(super) async fn own(&self, audience: &str) -> Result<String, ArpError> {
         let form = [
             ("grant_type", "client_credentials"),
@@ -91,8 +91,8 @@ impl TokenClient {
 }
 
 impl NoToken {
-    /// With the token service's own status, if that is a refusal; and never as if it were about the
-    /// caller's token (`WWW-Authenticate`).
+    /// The error for the caller, with the token service's status if it is a refusal. It has no
+    /// `WWW-Authenticate`, because it does not concern the caller's token.
     fn told(self, code: &'static str, message: &'static str) -> ArpError {
         let refusal = self.0.filter(|status| status.is_client_error() || status.is_server_error());
         ArpError::new(refusal.unwrap_or(StatusCode::BAD_GATEWAY), code, message)

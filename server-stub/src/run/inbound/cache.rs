@@ -1,29 +1,29 @@
-//! How long keys are believed, and when they are fetched again. It is told what time it is, by a clock
-//! that nobody sets.
+//! The cache of the issuer's keys, and the rules for fetching them again. The time is an argument, from a
+//! monotonic clock.
 
 use core::time::Duration;
 use std::time::Instant;
 
 use crate::jwt::{KeySet, PublicKey};
 
-/// How long a set of keys is believed.
+/// The lifetime of a set of keys.
 const LIFE: Duration = Duration::from_secs(300);
-/// How long after a fetch for an unknown kid there is no other.
+/// The shortest time between two fetches for unknown kids.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 
-/// The keys as they were last fetched.
+/// The last fetched keys.
 #[derive(Default)]
 pub(super) struct KeyCache {
     held: Option<(KeySet, Instant)>,
-    /// When an unknown kid last had them fetched again.
+    /// The time of the last fetch for an unknown kid.
     asked_again: Option<Instant>,
 }
 
-/// What is known of a kid.
+/// The result of looking up a kid.
 #[derive(Debug, PartialEq)]
 pub(super) enum Look {
     Found(PublicKey),
-    /// Only a fetch can tell.
+    /// The keys must be fetched.
     Fetch,
     Unknown,
 }
@@ -40,14 +40,14 @@ impl KeyCache {
         }
     }
 
-    /// A fetch begins that [`KeyCache::look`] asked for.
+    /// Records the beginning of a fetch that [`KeyCache::look`] asked for.
     pub(super) fn fetching(&mut self, now: Instant) {
         if self.fresh(now).is_some() {
             self.asked_again = Some(now);
         }
     }
 
-    /// The keys have been fetched.
+    /// Stores fetched keys.
     pub(super) fn fetched(&mut self, keys: KeySet, now: Instant) {
         self.held = Some((keys, now));
     }
@@ -90,12 +90,12 @@ mod tests {
         let (mut cache, start, a, b) = (KeyCache::default(), Instant::now(), key("a"), key("b"));
         cache.fetching(start);
         cache.fetched(set(&[&a]), start);
-        // A key that is new since then is found at once,
+        // A new key is found at once,
         assert_eq!(cache.look("b", after(start, 1)), Look::Fetch);
         cache.fetching(after(start, 1));
         cache.fetched(set(&[&a, &b]), after(start, 1));
         assert_eq!(cache.look("b", after(start, 1)), Look::Found(b));
-        // and who makes kids up is not served again so soon, while others are.
+        // and made-up kids cause no further fetch, while known ones are found.
         assert_eq!(cache.look("c", after(start, 30)), Look::Unknown);
         assert_eq!(cache.look("a", after(start, 30)), Look::Found(a));
         assert_eq!(cache.look("c", after(start, 31)), Look::Fetch);
@@ -109,7 +109,7 @@ mod tests {
         cache.fetching(after(start, 100));
         assert_eq!(cache.look("c", after(start, 129)), Look::Unknown);
         assert_eq!(cache.look("c", after(start, 130)), Look::Fetch);
-        // It does not keep keys that are too old from being fetched.
+        // The cool-down does not apply to expired keys.
         cache.fetching(after(start, 290));
         assert_eq!(cache.look("a", after(start, 300)), Look::Fetch);
     }

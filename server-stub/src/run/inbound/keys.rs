@@ -1,4 +1,4 @@
-//! The issuer's keys: fetched when they are needed, by one call at a time.
+//! The issuer's keys: fetched on demand, by one call at a time.
 
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,17 +13,17 @@ use super::settings::KeySource;
 use crate::jwt::{KeySet, PublicKey};
 use crate::run::outbound::{Outbound, request};
 
-/// How long a fetch may take, as in the published services.
+/// The time limit of a fetch, as in the published services.
 const WITHIN: Duration = Duration::from_secs(5);
-/// Longer than any set of keys, in bytes.
+/// The longest set of keys, in bytes.
 const MOST: usize = 256 * 1024;
 
 pub(super) struct IssuerKeys {
     source: Option<KeySource>,
     outbound: Outbound,
     cache: Mutex<KeyCache>,
-    /// Held while keys are fetched. When the last fetch that failed ended: who had been waiting for it
-    /// does not try again.
+    /// Locked while keys are fetched. The value is the end of the last failed fetch: calls that waited for it
+    /// do not try again.
     fetching: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -32,7 +32,7 @@ impl IssuerKeys {
         Self { source, outbound, cache: Mutex::default(), fetching: tokio::sync::Mutex::default() }
     }
 
-    /// The key of this name. None: there is none, or the keys could not be fetched.
+    /// The key of this name. None: it is unknown, or the keys could not be fetched.
     pub(super) async fn find(&self, kid: &str) -> Option<PublicKey> {
         let asked = Instant::now();
         match self.cache().look(kid, asked) {
@@ -44,7 +44,7 @@ impl IssuerKeys {
         if failed.is_some_and(|failed| failed >= asked) {
             return None;
         }
-        // Somebody else may have fetched them meanwhile.
+        // Another call may have fetched them meanwhile.
         let now = Instant::now();
         let look = self.cache().look(kid, now);
         match look {

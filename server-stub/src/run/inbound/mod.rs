@@ -1,5 +1,5 @@
-//! Who may call: a layer for any service that checks callers' tokens as the published services do, and
-//! more strictly where arp-wire.md wants that ("Inbound validation").
+//! Inbound validation: a layer for any service that checks callers' tokens like the published services, and
+//! more strictly in some points (docs/wire/arp.md, "Inbound validation").
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,10 +25,10 @@ pub use settings::{AuthMode, InboundSettings, KeySource};
 const INVALID_REQUEST: &str = "invalid_request";
 const INVALID_TOKEN: &str = "invalid_token";
 
-/// Whose call a request is; stands in its extensions behind the layer.
+/// The caller of a request. Stored in its extensions by the layer.
 #[derive(Clone)]
 pub(crate) struct Caller {
-    /// The token it came with. None: nobody's, where that is allowed.
+    /// The caller's token. None: an anonymous call, where allowed.
     pub(crate) token: Option<Arc<str>>,
 }
 
@@ -37,11 +37,11 @@ struct Inbound {
     keys: IssuerKeys,
 }
 
-/// `router` behind the layer: all its paths, and those it does not have, but for the exempt ones. The keys
-/// are fetched from sites whose certificates these authorities vouch for, in PEM, or over plain HTTP.
+/// `router` behind the layer, which covers all paths, including unknown ones, except the exempt ones. Keys
+/// are fetched over plain HTTP, or over TLS with certificates of these authorities in PEM.
 ///
 /// # Errors
-/// One of the authorities is no use.
+/// One of the authorities is unusable.
 pub fn guarded(
     router: Router,
     settings: InboundSettings,
@@ -56,7 +56,7 @@ pub(crate) fn behind(router: Router, settings: InboundSettings, outbound: Outbou
 }
 
 async fn pass(State(inbound): State<Arc<Inbound>>, mut request: Request, next: Next) -> Response {
-    // To the letter: what is merely another way to write the same path is not exempt.
+    // Paths are compared exactly: another spelling of an exempt path is not exempt.
     if !inbound.settings.exempt_paths.iter().any(|path| path == request.uri().path()) {
         match inbound.caller(request.headers()).await {
             Ok(caller) => drop(request.extensions_mut().insert(caller)),
@@ -70,10 +70,10 @@ impl Inbound {
     async fn caller(&self, headers: &HeaderMap) -> Result<Caller, ArpError> {
         let mut sent = headers.get_all(header::AUTHORIZATION).iter();
         let bearer = sent.next().map(|header| header.to_str().ok().and_then(bearer));
-        // Of two headers nobody knows which one is meant.
+        // Two headers are ambiguous.
         let bearer = if sent.next().is_some() { Some(None) } else { bearer };
         let token = match (self.settings.mode, bearer) {
-            // Nobody looks at it; but what can be exchanged is.
+            // The token is not checked, but it can be exchanged.
             (AuthMode::Disabled, token) => return Ok(Caller { token: token.flatten().map(Arc::from) }),
             (AuthMode::Optional, None) => return Ok(Caller { token: None }),
             (AuthMode::Required, None) => {
@@ -105,7 +105,7 @@ impl Inbound {
     }
 }
 
-/// The token of a bearer's header: two words, the first of them `bearer` in any case.
+/// The token of a bearer header: two words, the first of them `bearer` in upper or lower case.
 fn bearer(header: &str) -> Option<&str> {
     let mut words = header.split_ascii_whitespace();
     let (scheme, token) = (words.next()?, words.next()?);

@@ -1,4 +1,4 @@
-//! Answers written byte by byte, past the HTTP library, which would not let them out.
+//! Answers that the HTTP library would not write, written byte by byte.
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -8,7 +8,7 @@ use super::socket::{DRIP, Reset, wait_for_the_end};
 use crate::server::faults::Delivery;
 
 const TERABYTE: u64 = 1 << 40;
-/// The verdict nobody asked for, behind the one that was.
+/// A second verdict, after the requested one.
 const REJECTION: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 41\r\n\r\n\
                         {\"valid\":false,\"reason\":\"Node not found\"}";
 
@@ -27,10 +27,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (head, body) = response.into_parts();
-    // An answer of the stub's own making, which is in memory.
+    // The stub's own answers are in memory.
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default().to_vec();
     let writing = Writing { stream, reset, status: head.status, headers: head.headers, body };
-    // How the client takes it is the client's business.
+    // The stub does not depend on how the client reacts.
     let _ = writing.out(how).await;
 }
 
@@ -89,7 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writing<S> {
                 let head = self.head("HTTP/1.1", "connection: close\r\n");
                 let bytes = [head, self.body.clone()].concat();
                 self.stream.write_all(&bytes).await?;
-                // Dropped without the close_notify that would tell the end from a cut.
+                // Dropping the stream sends no close_notify, so the client cannot tell the end from a
+                // truncation.
                 self.stream.flush().await
             }
             Delivery::LengthShort => self.framed(&sized(length.saturating_sub(10))).await,
@@ -145,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writing<S> {
         head
     }
 
-    /// The whole head; `framing` are the header lines that tell where the body ends.
+    /// The whole head; `framing` contains the header lines that define the end of the body.
     fn head(&self, version: &str, framing: &str) -> Vec<u8> {
         [&self.begun_in(version), framing.as_bytes(), b"\r\n"].concat()
     }

@@ -1,4 +1,4 @@
-//! Connections that go wrong before anything is asked.
+//! Faults of a connection before a request.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
@@ -8,31 +8,30 @@ use super::socket::{HOLD, Socket, Valve, wait_for_the_end};
 use crate::server::faults::{Accepted, Faults, Handshake};
 use crate::server::pki::Identity;
 
-/// How much of its side of the handshake a server sends that stalls in it: the ServerHello, and not all
-/// of the certificate.
+/// The bytes that a stalling server sends of its handshake: the ServerHello and part of the certificate.
 const PART: usize = 200;
 
-/// What a mail server says first, say.
+/// The greeting of a mail server, for example.
 const BANNER: &[u8] = b"220 mail.example.com ESMTP\r\n";
 /// Alert, TLS 1.2 on the record layer, two bytes: fatal, handshake_failure (RFC 8446, section 6).
 const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Deals with a connection that has just been accepted.
+/// Applies a fault to a connection that has just been accepted.
 pub(crate) async fn accept(mut socket: Socket, fault: Accepted) {
     match fault {
         Accepted::Silent => wait_for_the_end(&mut socket).await,
         Accepted::Close => {}
         Accepted::Reset => socket.reset().on_drop(),
         Accepted::Banner => {
-            // How the client takes it is the client's business, here and below.
+            // The stub does not depend on how the client reacts, here and below.
             let _ = socket.write_all(BANNER).await;
             wait_for_the_end(&mut socket).await;
         }
     }
 }
 
-/// Speaks TLS, with what is wrong with that. None: there is nothing more to say on this connection.
+/// Does the TLS handshake, with its faults. None: the connection is over.
 pub(crate) async fn tls(
     mut socket: Socket,
     identity: &Identity,
@@ -55,14 +54,14 @@ pub(crate) async fn tls(
     }
     let config = match faults.certificate {
         None => identity.config(),
-        // A certificate that cannot be made ends the connection, which the client then complains of.
+        // If the certificate cannot be made, the connection ends, which the client reports.
         Some(flaw) => identity.flawed(flaw).ok()?,
     };
-    // A failed handshake has told the client what it needs; the stub has nothing to add.
+    // TLS has told the client why the handshake failed.
     tokio::time::timeout(HOLD, TlsAcceptor::from(config).accept(socket)).await.ok()?.ok()
 }
 
-/// Reads the greeting and says something that is no TLS.
+/// Reads the ClientHello and answers with something other than a TLS handshake.
 async fn misspeak(mut socket: Socket, fault: Handshake) {
     if socket.read(&mut [0; 4096]).await.is_err() {
         return;
@@ -82,7 +81,7 @@ async fn misspeak(mut socket: Socket, fault: Handshake) {
     }
 }
 
-/// A ServerHello of 16 MB, in records of 16 KiB, over and over.
+/// Sends a ServerHello of 16 MB in records of 16 KiB, again and again.
 async fn drone_on(mut socket: Socket) {
     let mut record = vec![0; 5 + 0x4000];
     record[..5].copy_from_slice(&[22, 3, 3, 0x40, 0]);

@@ -1,5 +1,5 @@
-//! The service's keep-alive: a connection is closed 5.00 s after a response, unless a byte of the
-//! next request has come by then. Nothing else has a time limit (wire document).
+//! The service's keep-alive: a connection is closed 5.00 s after a response, unless a byte of the next
+//! request has arrived. Nothing else has a time limit (docs/wire/jarvis-auth.md, "Every response").
 
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
@@ -22,8 +22,8 @@ pub(crate) struct InRequest(Arc<Mutex<Progress>>);
 #[derive(Default)]
 struct Progress {
     busy: bool,
-    /// Whoever waits for the next request. hyper begins to wait before it has sent the last answer,
-    /// so it must be told when the time of idleness begins.
+    /// The task that waits for the next request. hyper begins to wait before it has sent the last answer, so
+    /// it must be woken when the idle time begins.
     reader: Option<Waker>,
 }
 
@@ -33,7 +33,7 @@ impl InRequest {
         self.progress().busy = true;
     }
 
-    /// `body`, which ends the request when it has been sent, or dropped.
+    /// `body`, which ends the request when it has been sent or dropped.
     pub(crate) fn until_sent(&self, body: Body) -> Body {
         Body::new(Sending { body, request: self.clone() })
     }
@@ -55,7 +55,7 @@ impl InRequest {
     }
 }
 
-/// A stream that reads as ended once it has been idle for [`KEEP_ALIVE`].
+/// A stream that ends once it has been idle for [`KEEP_ALIVE`].
 pub(crate) struct IdleClose<S> {
     stream: S,
     request: InRequest,

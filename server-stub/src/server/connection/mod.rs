@@ -1,4 +1,4 @@
-//! One connection: TLS, requests and answers, and what goes wrong with them.
+//! One connection: TLS, requests, answers, and their faults.
 
 use core::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ mod handshake;
 mod idle;
 mod socket;
 
-/// What is served on each connection.
+/// The service and its faults, as each connection needs them.
 #[derive(Clone)]
 pub(crate) struct Site {
     /// None: plain HTTP.
@@ -33,11 +33,11 @@ pub(crate) struct Site {
     pub(crate) dispatch: Dispatch,
     pub(crate) switch: Arc<Switch>,
     pub(crate) journal: Arc<Journal>,
-    /// Who answers where faults are changed whatever they are.
+    /// Answers at the control address.
     pub(crate) control: Dispatch,
 }
 
-/// Serves a connection to its end, with what is wrong with the server now.
+/// Serves a connection to its end, with the faults in effect.
 pub(crate) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
     let faults = site.switch.for_connection();
     let (socket, reset) = wrapped(stream);
@@ -61,21 +61,21 @@ pub(crate) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
     }
 }
 
-/// Serves a connection in plain HTTP, with nothing wrong with it.
+/// Serves a connection in plain HTTP, without faults.
 pub(crate) async fn serve_plainly(stream: TcpStream, ends: Ends, dispatch: Dispatch) {
     let (socket, reset) = wrapped(stream);
     exchange(socket, reset, ends, dispatch, None).await;
 }
 
 fn wrapped(stream: TcpStream) -> (Socket, Reset) {
-    // Small answers must not wait for acknowledgements. A socket that refuses this still works.
+    // Small answers must not wait for acknowledgements. A socket without this option still works.
     let _ = stream.set_nodelay(true);
     let socket = Socket::new(stream);
     let reset = socket.reset();
     (socket, reset)
 }
 
-/// How a connection goes on when the HTTP library is to have no more to do with it.
+/// How a connection goes on after it is taken over from the HTTP library.
 enum Takeover {
     Deliver(Response, Delivery),
     Close,
@@ -113,12 +113,12 @@ where
                 Step::Close => Takeover::Close,
                 Step::Reset => Takeover::Reset,
             };
-            // Whoever takes it drops this future.
+            // The receiver drops this future.
             let _ = take_over.send(takeover).await;
             core::future::pending().await
         }
     });
-    // No read timeouts: the service has none. How a connection ends is the client's business.
+    // No read time-outs, because the service has none.
     let mut connection = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
         .serve_connection(stream, service);
@@ -126,8 +126,8 @@ where
         _ = &mut connection => return,
         Some(takeover) = takeovers.recv() => takeover,
     };
-    // Of this request nothing has been answered, and answers to earlier ones have long gone out: what the
-    // library still holds is nothing the client should see.
+    // Nothing of this request's answer has been sent, and earlier answers have gone out. The library's
+    // buffers can be dropped.
     let mut stream = connection.into_parts().io.into_inner();
     match takeover {
         Takeover::Deliver(response, how) => delivery::deliver(stream, reset, response, how).await,

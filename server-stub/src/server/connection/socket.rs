@@ -1,4 +1,4 @@
-//! A TCP stream that can be ended by a reset, and whose writing can be held back.
+//! A TCP stream that can end in a reset and whose writing can be throttled.
 
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +11,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// Between two bytes of what is sent slowly.
+/// The time between two bytes of a slow answer.
 pub(super) const DRIP: Duration = Duration::from_millis(100);
-/// How long a connection is kept that leads nowhere: longer than any client waits.
+/// How long a stalled connection is kept: longer than any client waits.
 pub(super) const HOLD: Duration = Duration::from_secs(900);
 
-/// Has a connection end by RST instead of FIN when it is dropped.
+/// Makes a connection end with RST instead of FIN when it is dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Reset(Arc<AtomicBool>);
 
@@ -26,7 +26,7 @@ impl Reset {
     }
 }
 
-/// How much may be written.
+/// The limit on writing.
 pub(crate) enum Valve {
     Open,
     /// A byte every [`DRIP`].
@@ -41,7 +41,7 @@ impl Valve {
     }
 }
 
-/// The stream under everything else.
+/// The stream at the bottom of each connection.
 pub(crate) struct Socket {
     stream: TcpStream,
     valve: Valve,
@@ -65,13 +65,13 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.reset.0.load(Ordering::Relaxed) {
-            // Where the system refuses, the connection ends the usual way.
+            // If the system refuses, the connection ends in the usual way.
             let _ = self.stream.set_zero_linger();
         }
     }
 }
 
-/// Reads and forgets until the client has had enough.
+/// Reads and discards until the client closes.
 pub(super) async fn wait_for_the_end(stream: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = [0; 1024];
     let reading = async { while matches!(stream.read(&mut bytes).await, Ok(1..)) {} };
@@ -98,7 +98,7 @@ impl AsyncWrite for Socket {
                 this.valve = Valve::drip();
                 buf.len().min(1)
             }
-            // Whoever throttled it sees to it that the connection ends.
+            // The code that throttled the stream ends the connection by a time-out.
             Valve::Left(0) => return Poll::Pending,
             Valve::Left(left) => {
                 let most = buf.len().min(*left);

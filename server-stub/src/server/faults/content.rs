@@ -1,18 +1,18 @@
-//! What an answer says instead of what it should.
+//! Faults in the content of an answer.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::{Content, gzip};
 use crate::server::answer::quoted;
 
-/// Nothing a node could take for itself.
+/// The start of a rejection that names no node.
 const REJECTED: &str = "{\"valid\":false,\"node_id\":null,\"household_id\":null,\"household_member_ids\":null,\
                       \"reason\":";
 const PORTAL: &str = "<!doctype html><html><head><title>Free WiFi</title></head><body><form action=\"/login\">\
                       Accept our terms to go on</form></body></html>";
 
-/// `body` with this fault in it. What is said of `valid` and `node_id` goes wrong only where the
-/// service's compact JSON has them.
+/// `body` with this fault in it. The faults in `valid` and `node_id` apply only where the service's compact
+/// JSON has these members.
 pub(crate) fn altered(fault: Content, body: &[u8], asked: &[u8], headers: &mut HeaderMap) -> Vec<u8> {
     let text = || String::from_utf8_lossy(body).into_owned();
     let says = |yes: &str, no: &str| {
@@ -66,7 +66,7 @@ fn rejected(reason: &str) -> Vec<u8> {
     format!("{REJECTED}{}}}", quoted(reason)).into_bytes()
 }
 
-/// The same about the node that is written so in JSON.
+/// The answer with this JSON in place of the node's id.
 fn about(text: &str, node: &str) -> String {
     const KEY: &str = "\"node_id\":\"";
     let Some((before, rest)) = text.split_once(KEY) else { return text.to_owned() };
@@ -78,12 +78,12 @@ fn nested(depth: usize) -> String {
     "[".repeat(depth) + &"]".repeat(depth)
 }
 
-/// An object with one more member in front.
+/// The object with one more member in front.
 fn padded(text: &str, padding: &str) -> String {
     text.replacen('{', &format!("{{\"padding\":{padding},"), 1)
 }
 
-/// With a byte that no UTF-8 holds at the beginning of each string that is a value.
+/// The body with an invalid UTF-8 byte at the beginning of each string value.
 fn spoilt(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 16);
     for byte in body {

@@ -1,4 +1,4 @@
-//! gzip without compression (RFC 1952): enough to be one.
+//! A minimal gzip file (RFC 1952), without compression.
 
 /// `bytes` as a gzip file, in one stored block (RFC 1951, section 3.2.4), so at most 65535 of them.
 pub(super) fn stored(bytes: &[u8]) -> Vec<u8> {
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_the_one_everybody_uses() {
-        // The check value that catalogues of CRCs give for this one.
+        // The check value of CRC-32/ISO-HDLC in catalogues of CRCs.
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     }
 

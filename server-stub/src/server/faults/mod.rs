@@ -1,8 +1,7 @@
-//! What a server can do wrong, by name: the ways the field has seen, and worse.
+//! The faults a server can have, by name: those seen in the field, and worse ones.
 //!
-//! How they combine and when they hold stands at [`Faults`]. How slow the service itself is, and how many
-//! at once are too many for it, is no fault: see `load`. What stands in place of its answer keeps a
-//! request from it, and costs it nothing.
+//! [`Faults`] describes how they combine and when they are in effect. The speed of the service and its limits
+//! are not faults. A fault that replaces an answer keeps the request from the service and costs it nothing.
 
 use core::fmt;
 use core::str::FromStr;
@@ -24,13 +23,12 @@ pub(crate) use catalogue::{
     Status, Token, TokenType,
 };
 
-/// One thing a server can do wrong. Has a name, which is stable, and a description; both are what
-/// `server-stub --list-faults` prints.
+/// One fault. It has a stable name and a description; `server-stub --list-faults` prints both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault(Kind);
 
 impl Fault {
-    /// Every fault there is, in the order of the places where they are met.
+    /// Every fault, in the order of the stages.
     pub fn all() -> impl Iterator<Item = Self> {
         CATALOGUE.iter().map(|(fault, ..)| *fault)
     }
@@ -47,7 +45,7 @@ impl Fault {
         self.entry().1
     }
 
-    /// Whether it is one of what a token service says when it is asked for a token. Others cannot have it.
+    /// Whether it affects the answer to a token request. Only a token service can have such a fault.
     #[must_use]
     pub fn is_of_tokens(self) -> bool {
         matches!(self.0, Kind::Oauth(_) | Kind::Token(_) | Kind::ExpiresIn(_) | Kind::TokenType(_))
@@ -74,25 +72,25 @@ impl FromStr for Fault {
     }
 }
 
-/// Why faults cannot be had.
+/// Why a server cannot have these faults.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultError {
     /// There is no fault of that name.
     #[error("there is no fault '{0}'; {near}", near = instead_of(.0))]
     Unknown(String),
-    /// Both are met at the same place.
+    /// Both belong to the same stage.
     #[error("{0} and {1} contradict each other; choose one of them")]
     Contradiction(Fault, Fault),
-    /// It is one of TLS, which the server does not speak.
+    /// It needs TLS, which the server does not speak.
     #[error("{0} is a fault of TLS; start the stub without --plain")]
     NeedsTls(Fault),
-    /// It is one of tokens, which the server does not issue.
+    /// It needs tokens, which the server does not issue.
     #[error("{0} is a fault of the tokens that the token service issues; give it to that one")]
     NeedsTokens(Fault),
-    /// Whoever is refused at the door is not counted.
+    /// It refuses connections, which are not counted.
     #[error("{0} cannot be had for a number of connections; set it and take it back")]
     Uncounted(Fault),
-    /// Somebody else has taken the server's address meanwhile; it can be tried again.
+    /// Another process has taken the server's address meanwhile; the call can be repeated.
     #[error("the server's address cannot be listened on: {0}")]
     Door(io::Error),
 }
@@ -104,7 +102,7 @@ fn instead_of(name: &str) -> String {
     }
 }
 
-/// The names that have the most of their beginning in common with `name`, if that is something.
+/// The names that share the longest prefix with `name`; none if no name shares a character.
 fn near(name: &str) -> Vec<&'static str> {
     let common = |known: &str| known.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
     let most = CATALOGUE.iter().map(|(_, known, _)| common(known)).max().unwrap_or_default();
@@ -113,7 +111,7 @@ fn near(name: &str) -> Vec<&'static str> {
 }
 
 impl Faults {
-    /// These faults together.
+    /// The set of these faults.
     ///
     /// # Errors
     /// [`FaultError::Contradiction`].
@@ -125,7 +123,7 @@ impl Faults {
         Ok(all)
     }
 
-    /// Whether what is wrong is wrong before a request is read.
+    /// Whether one of them is met before a request is read.
     pub(crate) fn is_before_requests(&self) -> bool {
         self.accepted.is_some()
             || self.handshake.is_some()
@@ -133,23 +131,23 @@ impl Faults {
             || self.moment.is_some_and(Moment::is_before_requests)
     }
 
-    /// The first fault that is one of TLS.
+    /// The first fault that needs TLS.
     pub(crate) fn of_tls(&self) -> Option<Fault> {
         let handshake = self.handshake.map(|fault| Fault(Kind::Handshake(fault)));
         handshake.or(self.certificate.map(|flaw| Fault(Kind::Flaw(flaw))))
     }
 
-    /// The first fault that is one of tokens.
+    /// The first fault that needs tokens.
     pub(crate) fn of_tokens(&self) -> Option<Fault> {
         self.iter().find(|fault| fault.is_of_tokens())
     }
 
-    /// Whether only who asks for a token meets one of them.
+    /// Whether only token requests meet them.
     pub(crate) fn are_of_tokens(&self) -> bool {
         self.iter().all(Fault::is_of_tokens)
     }
 
-    /// The fault of the door.
+    /// The fault of the listening socket.
     pub(crate) fn of_the_listener(&self) -> Option<Fault> {
         self.listener.map(|fault| Fault(Kind::ListenFault(fault)))
     }
@@ -158,7 +156,7 @@ impl Faults {
 impl FromStr for Faults {
     type Err = FaultError;
 
-    /// Names with commas between them; nothing at all is no fault.
+    /// Reads names with commas between them; an empty text is no fault.
     fn from_str(names: &str) -> Result<Self, FaultError> {
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
         Self::of(&names.map(str::parse).collect::<Result<Vec<Fault>, _>>()?)

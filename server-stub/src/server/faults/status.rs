@@ -1,4 +1,4 @@
-//! Answers that stand in place of the service's own, and headers on any answer.
+//! Faults of the status and of headers.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::{Date, Faults, RetryAfter, Status};
 use crate::server::answer::{Detail, internal, json_text, quoted};
 
-/// What is answered in place of the service. None: the service is asked all the same.
+/// The answer in place of the service's own. None: the service is asked.
 pub(crate) fn instead(
     status: Status,
     head: &request::Parts,
@@ -48,7 +48,7 @@ pub(crate) fn instead(
         Status::S502 => page(StatusCode::BAD_GATEWAY),
         Status::S503 => page(StatusCode::SERVICE_UNAVAILABLE),
         Status::S504 => page(StatusCode::GATEWAY_TIMEOUT),
-        // Said only to who shows a node's key (wire document). *Assumption*: what follows the colon.
+        // Only calls with a node's key get this answer. *Assumption*: the text after the colon.
         Status::AuthUnavailable | Status::AuthError if !head.headers.contains_key("X-API-Key") => {
             return None;
         }
@@ -63,7 +63,7 @@ fn detail(status: StatusCode, text: &'static str) -> Response {
     Detail::new(status, text).into_response()
 }
 
-/// What a proxy says for itself.
+/// A proxy's own error page.
 fn page(status: StatusCode) -> Response {
     let said = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\r\n");
     (status, [(header::CONTENT_TYPE, "text/html")], said).into_response()
@@ -74,7 +74,7 @@ fn redirect(status: StatusCode, head: &request::Parts, elsewhere: &str) -> Respo
     (status, [(header::LOCATION, format!("{elsewhere}{path}"))]).into_response()
 }
 
-/// With the status and headers that do not stand in place of an answer, but on it.
+/// The answer with the changed status and headers.
 pub(crate) fn stamped(mut response: Response, faults: Faults) -> Response {
     if faults.status == Some(Status::S201) {
         *response.status_mut() = StatusCode::CREATED;

@@ -1,4 +1,4 @@
-//! Which faults hold now, and for how long.
+//! The faults in effect, and for how long.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc as blocking};
@@ -7,20 +7,20 @@ use tokio::sync::oneshot;
 
 use super::{FaultError, Faults};
 
-/// What holds, shared by the door, the connections and whoever changes it.
+/// The faults in effect, shared by the listening socket, the connections and the control paths.
 pub(crate) struct Switch {
     held: Mutex<Current>,
     settle: Settle,
     can: Abilities,
 }
 
-/// Hears how the door took the faults that hold now.
+/// Receives the result of applying the faults to the listening socket.
 pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
-/// Has the door take the faults that hold now. What it is given is dropped if there is no door.
+/// Applies the faults in effect to the listening socket. If there is none, the callback is dropped.
 pub(crate) type Settle = Box<dyn Fn(Done) + Send + Sync>;
 
-/// What a server does, and so can do wrong.
+/// The abilities of a server, which decide the faults it can have.
 #[derive(Clone, Copy)]
 pub(crate) struct Abilities {
     pub(crate) speak_tls: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Abilities {
 
 struct Current {
     faults: Faults,
-    /// For how many connections or requests yet; None: until told otherwise.
+    /// The connections or requests left. None: until changed.
     left: Option<u32>,
 }
 
@@ -38,18 +38,17 @@ impl Switch {
         Self { held: Mutex::new(Current { faults, left: None }), settle, can }
     }
 
-    /// What holds.
+    /// The faults in effect.
     pub(crate) fn now(&self) -> Faults {
         self.held().faults
     }
 
-    /// What holds for a new connection, which is counted if anything is wrong with it.
+    /// The faults for a new connection. It counts if one of them is met before a request.
     pub(crate) fn for_connection(&self) -> Faults {
         self.taken(Faults::is_before_requests)
     }
 
-    /// What holds for a request, which is counted if nothing was wrong with its connection, and if what
-    /// is wrong can be met by it.
+    /// The faults for a request. It counts if none was met before it and if it can meet one of them.
     pub(crate) fn for_request(&self, is_for_token: bool) -> Faults {
         self.taken(|faults| !faults.is_before_requests() && (is_for_token || !faults.are_of_tokens()))
     }
@@ -66,16 +65,16 @@ impl Switch {
         faults
     }
 
-    /// Changes what holds, and returns when the door is so.
+    /// Changes the faults, and returns when the listening socket is in line with them.
     pub(crate) fn set(&self, faults: Faults, left: Option<u32>) -> Result<(), FaultError> {
         self.hold(faults, left)?;
         let (done, waiting) = blocking::channel();
         (self.settle)(Box::new(move |settled| drop(done.send(settled))));
-        // An error says that the thread has ended: then there is no door.
+        // An error means that the thread has ended, so there is no listening socket.
         waiting.recv().unwrap_or(Ok(())).map_err(FaultError::Door)
     }
 
-    /// The same, for a request's handler.
+    /// [`Switch::set`] for asynchronous callers.
     pub(crate) async fn set_meanwhile(&self, faults: Faults) -> Result<(), FaultError> {
         self.hold(faults, None)?;
         let (done, waiting) = oneshot::channel();

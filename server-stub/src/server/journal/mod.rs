@@ -1,7 +1,7 @@
-//! What a server was asked lately and what became of it, without the secrets: `GET /__stub/log`.
+//! The log of a server's last requests and their results, without secrets: `GET /__stub/log`.
 //!
-//! Nothing is shown of a request but what is known to be no secret (see `seen`): of headers and bodies
-//! the ids of who asks, of a key or a token that it was there and how long it was.
+//! Of a request only those parts are shown that are known not to be secret (see `seen`): the ids in headers
+//! and bodies. Of a key or token only its presence and length are shown.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,7 +24,7 @@ mod seen;
 mod tap;
 mod waits;
 
-/// How many requests are remembered.
+/// The number of finished requests that are kept.
 const REMEMBERED: usize = 500;
 
 /// The requests of one server.
@@ -33,15 +33,15 @@ pub(crate) struct Journal(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// The number of the last one that is over.
+    /// The id of the last finished request.
     last: u64,
     over: VecDeque<Entry>,
     begun: u64,
-    /// By the order in which they began.
+    /// Keyed by the order in which they began.
     under_way: BTreeMap<u64, Begun>,
 }
 
-/// A request that is not over.
+/// A request that has not finished.
 struct Begun {
     at: OffsetDateTime,
     tick: Instant,
@@ -52,11 +52,11 @@ struct Begun {
     waits: Waits,
 }
 
-/// How it ended.
+/// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Ended {
-    /// With this status, or with bytes that a fault made of such an answer.
+    /// It was answered, perhaps with bytes that a fault has changed.
     Answered,
     /// Closed without an answer, by a fault.
     Closed,
@@ -68,7 +68,7 @@ pub(crate) enum Ended {
     NoHandshake,
     /// There was no request: a fault came before it.
     NoRequest,
-    /// It has not.
+    /// It has not ended.
     UnderWay,
 }
 
@@ -85,25 +85,26 @@ struct Entry {
     ended: Ended,
     latency_ms: u128,
     faults: Faults,
-    /// None: nothing had to be waited for, since the service has no model.
+    /// None: the service has no model.
     waited_ms: Option<Waited>,
 }
 
-/// What is told of a server's requests.
+/// The body of `GET /__stub/log`.
 #[derive(Serialize)]
 struct Log<'a> {
     requests: Vec<&'a Entry>,
     under_way: Vec<Entry>,
 }
 
-/// A request that is being answered. Dropped before that is said, it has lost its connection.
+/// A request that is being answered. If this is dropped before [`OpenRequest::ended`], the connection was
+/// lost.
 pub(crate) struct OpenRequest {
     journal: Arc<Journal>,
     key: u64,
 }
 
 impl Journal {
-    /// Remembers that a request has come; what is known of it later, too, is read as it passes.
+    /// Records the beginning of a request. Its body is read as it passes.
     pub(crate) fn begin(
         self: &Arc<Self>,
         request: Request,
@@ -131,7 +132,7 @@ impl Journal {
         (request, OpenRequest { journal: Arc::clone(self), key })
     }
 
-    /// Remembers a connection on which there was no request.
+    /// Records a connection without a request.
     pub(crate) fn without_request(&self, from: SocketAddr, faults: Faults, ended: Ended) {
         self.entries().add(Entry {
             id: None,
@@ -146,12 +147,12 @@ impl Journal {
         });
     }
 
-    /// Those that ended after the one of this number, oldest first, and those that are under way.
+    /// The requests that ended after the one with this id, oldest first, and those under way.
     pub(crate) fn log(&self, since: u64) -> serde_json::Value {
         let entries = self.entries();
         let requests = entries.over.iter().filter(|entry| entry.id.is_some_and(|id| id > since)).collect();
         let under_way = entries.under_way.values().map(|begun| begun.entry(Ended::UnderWay, None)).collect();
-        // Cannot fail: numbers, text and lists of them.
+        // Numbers, text and lists of them can always be serialised.
         serde_json::to_value(Log { requests, under_way }).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! What may be seen of a request: who asks for what. Whatever is not known to be harmless is not shown.
+//! The parts of a request that the log may show. A part is shown only if it is known to be harmless.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::form::{FormFields, decoded};
 
-/// Header fields that hold a secret and nothing else that is shown.
+/// Header fields with a secret and nothing that is shown.
 const SECRET_HEADERS: [&str; 4] = [APP_KEY_HEADER, "X-Jarvis-Admin-Token", "Cookie", "Proxy-Authorization"];
 const NODE_HEADER: &str = "X-API-Key";
-/// Fields of bodies that hold one.
+/// Body fields with a secret.
 const SECRET_FIELDS: [&str; 12] = [
     "node_key",
     "provisioning_token",
@@ -32,33 +32,33 @@ const SECRET_FIELDS: [&str; 12] = [
 ];
 /// The longest id that is shown, in bytes; keys have 64.
 const LONGEST_ID: usize = 48;
-/// The longest word of a path that is shown, unless it is a UUID.
+/// The longest segment of a path that is shown, unless it is a UUID.
 const LONGEST_WORD: usize = 24;
 const UUID: usize = 36;
-/// The longest path that is looked at word by word.
+/// The longest path that is examined segment by segment.
 const LONGEST_PATH: usize = 256;
 
-/// What a request began with.
+/// The head of a request.
 pub(super) struct RequestHead {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 }
 
-/// What is shown.
+/// The parts that are shown.
 #[derive(Default, Serialize)]
 pub(super) struct Seen {
     method: Option<&'static str>,
     path: Option<String>,
     app_id: Option<String>,
     node_id: Option<String>,
-    /// As the request says; nobody has looked whether that is so.
+    /// As the request claims; it is not verified.
     client_id: Option<String>,
-    /// Where there were secrets, and how long they were.
+    /// The places of secrets, and their lengths.
     secrets: BTreeMap<&'static str, String>,
 }
 
-/// The secrets of a request, and where they stood.
+/// The secrets of a request and their places.
 #[derive(Default)]
 struct Secrets(Vec<(&'static str, String)>);
 
@@ -67,7 +67,7 @@ impl RequestHead {
         Self { method: head.method.clone(), uri: head.uri.clone(), headers: head.headers.clone() }
     }
 
-    /// What is seen of it with as much of its body as there is.
+    /// The parts to show, given the body so far.
     pub(super) fn seen_with(&self, body: &[u8]) -> Seen {
         let mut secrets = Secrets::default();
         for name in SECRET_HEADERS {
@@ -138,7 +138,7 @@ impl Secrets {
             path.split('/').map(|word| self.word(word)).collect::<Vec<_>>().join("/")
         };
         if let Some(query) = uri.query() {
-            // Cannot fail: writing to a String never does.
+            // Writing to a String cannot fail.
             let _ = write!(shown, "?{}", mask(query));
         }
         shown
@@ -146,7 +146,7 @@ impl Secrets {
 
     fn word(&self, word: &str) -> String {
         let short = word.len() <= LONGEST_WORD || is_uuid(word);
-        // A secret with a slash in it is several words.
+        // A secret that contains a slash is spread over several segments.
         let part = word.len() > 2 && self.0.iter().any(|(_, secret)| secret.contains(word));
         let harmless = short && is_plain(word) && !part && !word.starts_with("prov_") && !self.is_in(word);
         if harmless { word.to_owned() } else { mask(word) }
@@ -157,12 +157,12 @@ impl Secrets {
     }
 }
 
-/// That there is something, and how long it is in bytes.
+/// A placeholder with the length in bytes.
 fn mask(secret: &str) -> String {
     format!("*** ({})", secret.len())
 }
 
-/// Nothing that could hide a secret by encoding it, and nothing that could do something to a terminal.
+/// Excludes characters that could hide an encoded secret or control a terminal.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte))
 }
@@ -172,7 +172,7 @@ fn is_uuid(text: &str) -> bool {
     text.len() == UUID && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(digits)
 }
 
-/// A client may send anything as a method.
+/// A client can send any text as the method.
 fn known(method: &Method) -> &'static str {
     ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"]
         .into_iter()
@@ -180,7 +180,7 @@ fn known(method: &Method) -> &'static str {
         .unwrap_or("***")
 }
 
-/// Id and secret of HTTP's Basic, as a token service takes them.
+/// Id and secret of HTTP Basic authentication, as a token service reads them.
 fn basic(value: &str) -> Option<(String, String)> {
     let (scheme, credentials) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
@@ -191,14 +191,14 @@ fn basic(value: &str) -> Option<(String, String)> {
     Some((decoded(id)?, decoded(secret)?))
 }
 
-/// What a JWT says of somebody.
+/// A claim of a JWT, not verified.
 fn claimed(token: &str, claim: &str) -> Option<String> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     claims.get(claim)?.as_str().map(str::to_owned)
 }
 
-/// What is text in a body of JSON, on its first level, or of a form.
+/// The text members of a JSON object, first level only, or the fields of a form.
 fn fields(body: &[u8]) -> Vec<(String, String)> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => members

@@ -1,4 +1,4 @@
-//! A body that is read as it passes, so that nothing waits for it that would not.
+//! A body that is copied as it passes, so that the log delays no request.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// More than this of a body is not kept: who asks stands in a short one.
+/// Only this much of a body is kept. Bodies with the ids of callers are shorter.
 const KEPT: usize = 64 * 1024;
 
-/// What has passed so far.
+/// The bytes that have passed so far.
 #[derive(Clone, Default)]
 pub(super) struct Tap(Arc<Mutex<Vec<u8>>>);
 

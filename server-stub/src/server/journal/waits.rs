@@ -1,4 +1,4 @@
-//! What a request had to wait for, by its service's model.
+//! How long a request waited, and for which resource.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// What can be waited for.
+/// A resource that a request can wait for.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Resource {
     Thread,
     Connection,
-    /// For a check's turn.
+    /// A turn for a check.
     Core,
-    /// For a check's end.
+    /// The end of a check.
     Check,
 }
 
-/// The waits of one request, which grow while it is worked off. In its extensions.
+/// The waits of one request, updated while it is processed. Stored in its extensions.
 #[derive(Clone, Default)]
 pub(crate) struct Waits(Arc<Mutex<Option<WaitTimes>>>);
 
@@ -38,12 +38,12 @@ pub(super) struct Waited {
     connection: u128,
     core: u128,
     check: u128,
-    /// What it waits for now, or waited for when its client left.
+    /// The resource it waits for now, or waited for when its client left.
     last: Option<Resource>,
 }
 
 impl Waits {
-    /// Waits, and counts the time.
+    /// Waits and measures the time.
     pub(crate) async fn during<T>(&self, thing: Resource, wait: impl Future<Output = T>) -> T {
         self.state().get_or_insert_default().now = Some((thing, Instant::now()));
         let waited = wait.await;
@@ -52,7 +52,7 @@ impl Waits {
         waited
     }
 
-    /// None: nothing was ever to be waited for.
+    /// None: the service has no model.
     pub(super) fn so_far(&self) -> Option<Waited> {
         self.state().map(|state| {
             let WaitTimes { thread, connection, core, check, now } = state.counted();

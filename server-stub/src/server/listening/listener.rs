@@ -1,4 +1,4 @@
-//! The address that is listened on, open, shut or blocked.
+//! The listening socket of an address: open, closed or blocked.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -8,12 +8,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::server::faults;
 
-/// A queue that is not full takes a connection from the same machine well within this.
+/// A queue that is not full accepts a connection from the same machine within this time.
 const TAKEN_WITHIN: Duration = Duration::from_millis(250);
-/// More connections than the shortest queue of any system holds.
+/// The shortest queue of any system holds fewer connections than this.
 const MOST_QUEUED: usize = 64;
 
-/// What a door should be.
+/// The states of a listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListenerState {
     Open,
@@ -31,11 +31,11 @@ impl ListenerState {
     }
 }
 
-/// An address and what stands there.
+/// An address and its listening socket.
 pub(super) struct Listener {
     addr: SocketAddr,
-    /// Bound and never listening: so the address stays ours, and no connection somewhere else is given
-    /// its port, while the socket that listens is exchanged.
+    /// This socket is bound and never listens. It keeps the address reserved while the listening socket is
+    /// replaced; otherwise the system could give the port to an outgoing connection.
     _holder: TcpSocket,
     held: Held,
 }
@@ -43,7 +43,7 @@ pub(super) struct Listener {
 enum Held {
     Open(TcpListener),
     Shut,
-    /// A queue that is full and that nobody takes from.
+    /// The queue is full and no connection is accepted.
     Blocked {
         listener: TcpListener,
         _queued: Vec<TcpStream>,
@@ -61,7 +61,7 @@ impl Listener {
         self.addr
     }
 
-    /// Where connections come in; none while the door is not open.
+    /// The socket that accepts connections. None: the state is not open.
     pub(super) fn listener(&self) -> Option<&TcpListener> {
         match &self.held {
             Held::Open(listener) => Some(listener),
@@ -69,15 +69,15 @@ impl Listener {
         }
     }
 
-    /// Does nothing if the door is so already. After an error it is shut.
+    /// Changes the state, unless it is already this one. After an error the state is closed.
     pub(super) async fn become_as(&mut self, wanted: ListenerState) -> io::Result<()> {
         if self.state() == wanted {
             return Ok(());
         }
-        // Two sockets cannot listen on one address; and to close one is not enough while a process that is
-        // just being started has a copy of it.
+        // Two sockets cannot listen on one address. Closing one is not enough while a process that is being
+        // started holds a copy of the descriptor.
         if let Held::Open(listener) | Held::Blocked { listener, .. } = &self.held {
-            // A system that cannot do this has the socket until it is dropped.
+            // A system without this call keeps the socket until it is dropped.
             let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         self.held = Held::Shut;
@@ -98,11 +98,11 @@ impl Listener {
     }
 }
 
-/// A socket that merely holds an address: connecting to it is refused.
+/// A socket that is bound and does not listen: connecting to it is refused.
 fn hold(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Or the connections of the last start, lingering in TIME_WAIT, would keep the address; and two sockets
-    // could not hold it, of which one does not listen.
+    // Otherwise connections of the last start in TIME_WAIT would block the address, and two sockets could not
+    // be bound to it.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)
@@ -112,7 +112,8 @@ pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     hold(addr)?.listen(1024)
 }
 
-/// Listens with the shortest queue there is and fills it: then the system drops what else asks.
+/// Listens with the shortest possible queue and fills it, so that the system drops further connection
+/// requests.
 async fn block(addr: SocketAddr) -> io::Result<Held> {
     let listener = hold(addr)?.listen(1)?;
     let mut reachable = addr;

@@ -1,4 +1,4 @@
-//! The stub's own thread: a door that can be shut and opened, and the connections through it.
+//! The server's own thread: a listening socket that can be closed and reopened, and its connections.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -29,34 +29,34 @@ pub(crate) struct Listening {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread can be told to do.
+/// Orders that the thread takes.
 pub(crate) enum Order {
     GoDown(blocking::Sender<()>),
     ComeBack(blocking::Sender<io::Result<()>>),
-    /// Faults have changed: bring the door up to date.
+    /// The faults have changed: bring the listening socket up to date.
     Settle(Done),
 }
 
-/// A way to give orders, and what they come out of.
+/// The channel for orders.
 pub(crate) fn orders() -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<Order>) {
     mpsc::unbounded_channel()
 }
 
-/// Has the door follow the faults. Holds the orders weakly, since the thread that serves holds this, and
-/// ends when nobody can give it orders.
+/// Brings the listening socket in line with the faults. The sender is weak because the serving thread holds
+/// this closure and ends when the last sender is dropped.
 pub(crate) fn settle(orders: &mpsc::UnboundedSender<Order>) -> Settle {
     let orders = orders.downgrade();
     Box::new(move |done| {
         if let Some(orders) = orders.upgrade() {
-            // Dropped with the order if nobody takes it, which tells whoever waits.
+            // If the order is not taken, the callback is dropped with it, which ends the caller's wait.
             let _ = orders.send(Order::Settle(done));
         }
     })
 }
 
 impl Listening {
-    /// Binds `listen`, and `control` in plain HTTP, from a thread of its own. It serves the site that it
-    /// is sent; if there will be none it ends. An error names the address.
+    /// Binds `listen`, and `control` in plain HTTP, from a thread of its own. It serves the site that it is
+    /// sent; if no site is sent, it ends. An error names the address.
     pub(crate) fn start(
         listen: SocketAddr,
         control: Option<SocketAddr>,
@@ -74,7 +74,7 @@ impl Listening {
                 match bind(listen, control, listener).await {
                     Ok((listener, control)) => {
                         let control_addr = control.as_ref().and_then(|listener| listener.local_addr().ok());
-                        // Nobody waiting means nobody to serve: then no site comes either.
+                        // If the caller has gone, no site is sent either.
                         let _ = bound.send(Ok((listener.addr(), control_addr)));
                         if let Ok(site) = site.await {
                             serve_site(listener, control, &site, incoming).await;
@@ -89,12 +89,12 @@ impl Listening {
         Ok((Self { addr, control, orders: Some(orders), thread: Some(thread) }, serve))
     }
 
-    /// Where it listens, or listened.
+    /// The address it listens on, or listened on.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Where faults can be changed whatever they are.
+    /// The address of the control paths.
     pub(crate) fn control(&self) -> Option<SocketAddr> {
         self.control
     }
@@ -103,7 +103,7 @@ impl Listening {
     pub(crate) fn go_down(&self) {
         let (done, waiting) = blocking::channel();
         if self.order(Order::GoDown(done)) {
-            // An error says that the thread has ended: then nothing is open either.
+            // An error means that the thread has ended, so nothing is open.
             let _ = waiting.recv();
         }
     }
@@ -166,7 +166,7 @@ async fn serve_site(
                 None => break,
                 Some(Order::GoDown(done)) => {
                     down = true;
-                    // Shutting never fails.
+                    // Closing never fails.
                     let _ = listener.become_as(ListenerState::Shut).await;
                     connections.shutdown().await;
                     let _ = done.send(());

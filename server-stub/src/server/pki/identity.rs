@@ -1,4 +1,4 @@
-//! What a server proves itself with: its key, and a certificate over it that can be made anew.
+//! A server's identity: its key, and a certificate for it that can be renewed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,9 +20,9 @@ impl ServerKey {
         Ok(Self(KeyPair::generate()?))
     }
 
-    /// The key of an earlier start.
+    /// Reads the key of an earlier start.
     pub(crate) fn from_pem(pem: &str) -> Result<Self, PkiError> {
-        // Not the library's message: it could quote the key.
+        // The library's message could quote the key.
         KeyPair::from_pem(pem)
             .map(Self)
             .map_err(|_| PkiError::Unusable("the server's key cannot be read".into()))
@@ -34,7 +34,8 @@ impl ServerKey {
     }
 }
 
-/// A server's identity: the authority that vouches for it, the names it goes by, and what it shows now.
+/// A server's identity: the authority that signs its certificate, its names, and the key and certificate in
+/// use.
 pub(crate) struct Identity {
     authority: CertificateAuthority,
     names: Vec<SubjectName>,

@@ -17,8 +17,7 @@ mod identity;
 
 pub(crate) use identity::{Identity, ServerKey};
 
-/// A certificate authority on P-256, of the kind a household's own would be. Clones are the same one:
-/// whoever trusts it trusts all servers it vouches for.
+/// A certificate authority on P-256, like a household's own. Clones share the same key and certificate.
 #[derive(Clone)]
 pub struct CertificateAuthority(Arc<Authority>);
 
@@ -26,7 +25,7 @@ impl CertificateAuthority {
     /// A new authority.
     ///
     /// # Errors
-    /// The system gave no random bytes, for one.
+    /// For example, the system gave no random bytes.
     pub fn new() -> Result<Self, PkiError> {
         Authority::new().map(Self::from)
     }
@@ -49,7 +48,7 @@ impl From<Authority> for CertificateAuthority {
     }
 }
 
-/// What is behind [`CertificateAuthority`].
+/// The key and certificate of a [`CertificateAuthority`].
 pub(crate) struct Authority {
     key: KeyPair,
     pem: String,
@@ -61,10 +60,10 @@ pub enum PkiError {
     /// The kept key does not belong to the kept certificate, or either cannot be read.
     #[error("the kept certificate authority is unusable: {0}")]
     Unusable(String),
-    /// A name no certificate can hold.
+    /// A certificate cannot contain this name.
     #[error("{0:?} is neither a DNS name nor an IP address")]
     Name(String),
-    /// The library failed where it should not.
+    /// The library failed unexpectedly.
     #[error("making a certificate failed: {0}")]
     Library(String),
 }
@@ -89,7 +88,7 @@ impl Authority {
         Ok(Self { key, pem })
     }
 
-    /// The authority of an earlier start.
+    /// Reads the authority of an earlier start.
     pub(crate) fn from_pem(pem: String, key_pem: &str) -> Result<Self, PkiError> {
         let unreadable = |what: &str| PkiError::Unusable(format!("{what} cannot be read"));
         let key = KeyPair::from_pem(key_pem).map_err(|_| unreadable("its key"))?;
@@ -112,8 +111,8 @@ impl Authority {
         self.key.serialize_pem()
     }
 
-    /// A server's TLS settings with a new certificate over `key`, good for `names`. Of the flaws only
-    /// those of the dates are made here.
+    /// A server's TLS settings with a new certificate for `key` and `names`. Only the flaws in dates are made
+    /// here.
     fn server_config(
         &self,
         key: &ServerKey,
@@ -146,7 +145,7 @@ impl Authority {
     }
 }
 
-/// A name a certificate can be good for.
+/// A name that a certificate can contain.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SubjectName(SanType);
 
@@ -168,8 +167,8 @@ impl From<IpAddr> for SubjectName {
     }
 }
 
-/// The same for every authority: with the key they give the issuer's name and key identifier, so
-/// that a kept key suffices to go on signing.
+/// Every authority has the same parameters. With the key they determine the issuer's name and key identifier,
+/// so a kept key is enough to sign further certificates.
 fn authority_params() -> CertificateParams {
     let mut params = dated(CertificateParams::default());
     params.distinguished_name.push(DnType::CommonName, "jarvis-auth stub CA");
@@ -178,9 +177,9 @@ fn authority_params() -> CertificateParams {
     params
 }
 
-/// From well before this program was written, since a board without a clock battery starts at the
-/// build time of its image or of jarvis-node; to the last year that a certificate of the older time
-/// format can name. Only a clock that is plainly wrong falls outside.
+/// The validity begins before this program was written, because a board without a clock battery starts at the
+/// build time of its image or of jarvis-node. It ends in the last year that the certificate's older time
+/// format can hold.
 fn dated(mut params: CertificateParams) -> CertificateParams {
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(2049, 12, 31);

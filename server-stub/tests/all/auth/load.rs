@@ -1,5 +1,5 @@
-//! The measured service's load, met over TLS by real clients. What exactly it does is tested in virtual
-//! time, in `src/load/tests.rs`.
+//! The load of the measured service, with real clients over TLS. Exact times are tested in virtual time, in
+//! `src/stub/load_tests.rs`.
 
 use core::time::Duration;
 use std::sync::Barrier;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::client::{Answer, Ask, Connection};
 use server_stub::{Faults, Model, Options, Stub};
 
-/// Beyond this nothing here may take, on a machine as busy as it may be.
+/// The time limit for anything here, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn started(model: Model) -> Stub {
@@ -23,7 +23,7 @@ fn validation(stub: &Stub) -> Ask {
     Ask::post("/internal/validate-node", body.to_string()).app(stub)
 }
 
-/// What so many clients are answered who ask at once, and after how long each.
+/// The answers to this many simultaneous clients, and the time of each.
 fn at_once(stub: &Stub, clients: usize) -> Vec<(Duration, Answer)> {
     let (ask, ca) = (validation(stub), stub.ca_pem().expect("TLS"));
     let ready = Barrier::new(clients);
@@ -70,7 +70,7 @@ fn forty_validations_at_once_stall_then_some_fail() {
     let stub = started(Model::MEASURED.faster_by(10));
     let told = at_once(&stub, 40);
     let timeout = Duration::from_secs(3);
-    // A few may be through before the others have come.
+    // A few calls may finish before the others arrive.
     assert!(told.iter().filter(|(took, _)| *took >= timeout).count() >= 20, "{told:?}");
     let (good, bad): (Vec<_>, Vec<_>) = told.iter().partition(|(_, answer)| valid(answer));
     assert!(!good.is_empty() && !bad.is_empty(), "{told:?}");
@@ -84,11 +84,11 @@ fn forty_validations_at_once_stall_then_some_fail() {
 
 #[test]
 fn health_hangs_with_forty_inside_until_a_restart() {
-    // Slow enough that nothing but the restart can end it here.
+    // The model is slow enough that only the restart can end the stall.
     let stub = started(Model::MEASURED);
     let (ask, ca) = (validation(&stub), stub.ca_pem().expect("TLS"));
     let connected = || Connection::tls(stub.addr(), ca, "localhost").expect("a connection");
-    // More than forty, since the first may be through before the last has come.
+    // More than forty, because the first may finish before the last arrives.
     let mut inside: Vec<_> = (0..60).map(|_| connected()).collect();
     for connection in &mut inside {
         connection.send(&ask.bytes());
@@ -111,10 +111,10 @@ fn abandoned_requests_are_worked_off() {
     for before in 0..3 {
         let mut connection = Connection::tls(stub.addr(), ca, "localhost").expect("a connection");
         connection.send(&ask.bytes());
-        // It is inside for half a second; a machine too busy to see that sees it done.
+        // It is in progress for half a second. A busy machine may miss that and see it finished.
         until(&stub, |busy| busy["threads"] == 1 || stub.validations() > before);
         drop(connection);
-        // Nobody waits for it any more, and it goes on.
+        // The client has left, and the call goes on.
         until(&stub, |busy| busy["threads"] == 0);
     }
     assert_eq!(stub.validations(), 3);

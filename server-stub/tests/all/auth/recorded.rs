@@ -13,7 +13,7 @@ use server_stub::Stub;
 const RECORDED_KEY: &str = "Zq3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvBwxxxxxxxxxxxxxxxxxxxx";
 /// The Host header of the recordings.
 const RECORDED_HOST: &str = "127.0.0.1:7701";
-/// Headers that are compared; the others differ from one answer of the service to the next.
+/// The compared headers. The others differ between two answers of the service.
 const COMPARED: [&str; 6] =
     ["server", "content-type", "allow", "location", "www-authenticate", "retry-after"];
 
@@ -44,7 +44,7 @@ struct Response {
     body: String,
 }
 
-/// What the recordings' placeholders stand for in this run.
+/// The values of the recordings' placeholders.
 struct Replay {
     stub: Stub,
     node_keys: HashMap<String, String>,
@@ -52,7 +52,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// A stub that knows the nodes the recordings speak of.
+    /// A stub with the nodes of the recordings.
     fn new() -> Self {
         let stub = plain();
         let (kitchen, key) = stub.node();
@@ -86,7 +86,7 @@ impl Replay {
         ask.body(body.replace(RECORDED_KEY, key).replace("<opaque>", &self.refresh_token))
     }
 
-    /// Keeps what later exchanges need.
+    /// Keeps values for later exchanges.
     fn learn(&mut self, answer: &Answer) {
         if answer.body.contains("\"refresh_token\"") {
             self.refresh_token = answer.text("refresh_token");
@@ -94,7 +94,7 @@ impl Replay {
     }
 }
 
-/// The body with every value that is random by nature replaced by its kind, if it has its shape.
+/// The body with every random value replaced by its kind, after a check of its format.
 fn normalised(body: &str) -> String {
     let mut text = body.to_owned();
     for (key, kind) in [
@@ -153,7 +153,7 @@ fn replace_strings(text: &str, key: &str, kind: Kind) -> String {
     for part in parts {
         let (value, rest) = part.split_once('"').unwrap();
         assert!(kind.fits(value), "{key} {value:?} is no {kind:?} in {text}");
-        // The household every stub starts with is not random.
+        // The id of the first household is fixed.
         let value = if value.starts_with("11111111-") { value.to_owned() } else { format!("<{kind:?}>") };
         out.push_str(&format!("{opening}{value}\"{rest}"));
     }
@@ -180,7 +180,7 @@ fn every_recorded_exchange_is_answered_alike() {
             .body
             .as_ref()
             .and_then(|body| replay.node_keys.iter().find(|(node, _)| body.contains(&format!("\"{node}\""))));
-        // Where the service echoes the body, it echoes the key.
+        // An echoed body contains the key.
         let sent = node
             .map_or_else(|| answer.body.clone(), |(_, key)| answer.body.replace(key.as_str(), RECORDED_KEY));
         assert_eq!(normalised(&sent), normalised(&response.body), "{name}");

@@ -1,4 +1,4 @@
-//! The rows of the wire document that have no recording, over a socket.
+//! The behaviour in docs/wire/jarvis-auth.md that has no recording, over a socket.
 
 use crate::client::{Ask, Connection, plain};
 use server_stub::Stub;
@@ -182,7 +182,7 @@ fn inputs_that_raise_exceptions_are_a_500() {
         assert_eq!((answer.status, answer.body.as_str()), (500, "Internal Server Error"));
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     }
-    // Where the key is not looked at, it raises nothing.
+    // A key that is not checked raises no exception.
     assert_eq!(validate(&stub, question("nobody", &long, "x")), rejected("Node not found"));
 }
 

@@ -1,4 +1,4 @@
-//! private_key_jwt: each algorithm, and each way in which an assertion is no good.
+//! private_key_jwt: each algorithm, and each defect of an assertion.
 
 use serde_json::{Value, json};
 use server_stub::jwt::{Algorithm, SigningKey};
@@ -52,7 +52,7 @@ fn bad_assertions_are_refused_in_keycloaks_words() {
         let refused = refusal(&by_assertion(&sts, &key.token(&claims)));
         assert_eq!(refused, (400, "invalid_client".into(), told.into()), "{changed}");
     }
-    // Just within what clocks may be off.
+    // Just within the accepted skew.
     let early = json!({ "iat": now() + 10, "exp": now() + 60 });
     assert_eq!(by_assertion(&sts, &key.token(&assertion_claims(&sts, "early", &early))).status, 200);
 }
@@ -65,7 +65,7 @@ fn an_assertion_is_good_once() {
     assert_eq!(by_assertion(&sts, &key.token(&claims)).status, 200);
     let again = refusal(&by_assertion(&sts, &key.token(&claims)));
     assert_eq!(again, (400, "invalid_client".into(), "Token reuse detected".into()));
-    // Others may use the same: it is a client's own.
+    // Another client may use the same `jti`.
     let gateway = json!({ "iss": "arp-run-gateway", "sub": "arp-run-gateway" });
     sts.register_key("arp-run-gateway", &key.public().to_jwk()).expect("there");
     assert_eq!(by_assertion(&sts, &key.token(&assertion_claims(&sts, "once", &gateway))).status, 200);
@@ -109,7 +109,7 @@ fn an_assertion_is_by_a_key_of_the_client_that_it_speaks_for() {
     assert!(named(&[grant, ("client_assertion_type", kind)]).contains("missing"));
 }
 
-/// A client whose keys and algorithm are in the imported realm, and that has no secret.
+/// A client without a secret, whose keys and algorithm are in the imported realm.
 #[test]
 fn an_imported_client_is_held_to_its_algorithm() {
     let keys = [Algorithm::Es256, Algorithm::EdDsa].map(|one| SigningKey::new(one).expect("a key"));

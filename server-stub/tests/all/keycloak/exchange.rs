@@ -22,7 +22,7 @@ fn exchange_keeps_the_subject_and_changes_the_audience() {
     assert_eq!(claims.text("sub"), about.text("sub"));
     assert_eq!(claims.text("azp"), Some("arp-run-gateway"));
     assert_eq!((sts.tokens_issued(Grant::TokenExchange), sts.token_requests()), (1, 2));
-    // The holder may, too; and who names no audience gets what is mapped.
+    // The holder may exchange, too. Without a requested audience the mapped ones apply.
     let held = token_of(&exchange(&sts, "jarvis-node", &subject, &[("requested_token_type", ACCESS_TOKEN)]));
     assert!(checked(&sts, &held, "jarvis-node").is_ok());
 }
@@ -92,7 +92,7 @@ fn missing_exchange_parameters_are_named() {
     let good = [("subject_token", subject.as_str()), ("subject_token_type", ACCESS_TOKEN)];
     assert!(told(&[&good[..], &[("requested_token_type", "urn:saml")]].concat()).contains("unsupported"));
     assert!(told(&[&good[..], &good[..1]].concat()).contains("duplicated"));
-    // Audiences may be many (RFC 8693, section 2.1).
+    // Several audiences are allowed (RFC 8693, section 2.1).
     let two = [FOR_COORDINATOR, ("audience", "jarvis-node")];
     let claims =
         checked(&sts, &token_of(&post(&sts, &[&credentials, &good[..], &two].concat())), "jarvis-node");

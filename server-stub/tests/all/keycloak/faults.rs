@@ -1,4 +1,4 @@
-//! What a token service can do wrong, and what those who check find.
+//! The faults of a token service, and their effect on a verifier.
 
 use core::time::Duration;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use super::rig::{CERTS_PATH, DISCOVERY_PATH, ask, checked, exchange, faults, jso
 use super::rig::{start, start_with, token_of};
 use crate::client::{Ask, Connection};
 
-/// What a service finds that a faulty token is shown to. The clock is another test's.
+/// A verifier's finding for each faulty token. Another test covers the clock.
 #[test]
 fn each_fault_of_a_token_is_found_by_who_checks_it() {
     let sts = start();
@@ -44,7 +44,7 @@ fn each_fault_of_a_token_is_found_by_who_checks_it() {
     assert!(checked(&sts, &token_of(&own(&sts, &[])), "arp-run-gateway").is_ok());
 }
 
-/// The rows above and below are all there are.
+/// Every fault of tokens has a row above or below.
 #[test]
 fn every_fault_of_tokens_is_tried_here() {
     let here = include_str!("faults.rs");
@@ -99,7 +99,7 @@ fn each_oauth_error_can_be_had() {
     assert!(wordless.status == 400 && json_of(&wordless)["error"].is_object());
 }
 
-/// So that a client can see whose clock is off: what it says, dates and expects is all of one clock.
+/// Tokens, `Date` and expectations follow the same clock, so that a client can tell which clock is wrong.
 #[test]
 fn a_clock_that_is_off_is_off_in_all_it_does() {
     let sts = start();
@@ -111,7 +111,7 @@ fn a_clock_that_is_off_is_off_in_all_it_does() {
         let date = date.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
         let ahead = date - std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs_f64();
         assert!((ahead - off).abs() < 60.0, "{fault}: {ahead}");
-        // A good token is from the future, or has expired, by that clock.
+        // By that clock a valid token is from the future or has expired.
         let refused = refusal(&exchange(&sts, "arp-run-gateway", &token, &[]));
         assert_eq!(refused.2, "Invalid token", "{fault}");
     }
@@ -125,7 +125,7 @@ fn token_faults_meet_and_count_token_requests_only() {
     let token = token_of(&own(&sts, &[]));
     assert_eq!(checked(&sts, &token, "arp-run-gateway").err(), Some(Refused::Expired));
     assert!(checked(&sts, &token_of(&own(&sts, &[])), "arp-run-gateway").is_ok());
-    // The others hold for whoever asks for anything.
+    // The other faults affect every request.
     sts.server().fault_next(1, faults("status-503,token-expired")).expect("set");
     assert_eq!(ask(&sts, &Ask::get(CERTS_PATH)).status, 503);
     assert_eq!(own(&sts, &[]).status, 200);
@@ -143,7 +143,7 @@ fn token_faults_need_a_token_service() {
     assert!(Stub::start(options).is_err());
 }
 
-/// Every fault there is can be had by a token service, and leaves it fit for the next request.
+/// After each fault a token service still works.
 #[test]
 fn no_fault_is_for_good() {
     let authority = CertificateAuthority::new().expect("an authority");
@@ -152,7 +152,7 @@ fn no_fault_is_for_good() {
     let addr = sts.server().addr();
     for fault in Fault::all() {
         sts.server().set_faults(Faults::of(&[fault]).expect("one")).expect("set");
-        // Goes away in the middle of whatever comes of it.
+        // The client closes at once, in the middle of the fault.
         drop(TcpStream::connect_timeout(&addr, Duration::from_millis(100)));
         sts.server().set_faults(Faults::NONE).expect("set");
         let mut way = Connection::tls(addr, authority.pem(), "localhost")

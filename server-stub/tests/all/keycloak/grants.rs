@@ -1,4 +1,4 @@
-//! Client credentials, by shared secret; and every way to be refused.
+//! Client credentials by shared secret, and refusals.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,7 @@ fn audience_is_the_requested_one_unless_mapped_only() {
     let coordinator = [("audience", "arp-run-coordinator")];
     let claims = checked(&sts, &token_of(&own(&sts, &coordinator)), "arp-run-coordinator").expect("good");
     assert_eq!(claims.audiences().collect::<Vec<_>>(), ["arp-run-coordinator", "account"]);
-    // Nobody of that name: not minded.
+    // An unknown audience is ignored.
     assert!(checked(&sts, &token_of(&own(&sts, &[("audience", "nobody")])), "jarvis-node").is_ok());
 
     let mapped = start_with(StsOptions { audiences: AudienceRule::Mapped, ..StsOptions::default() });
@@ -65,7 +65,7 @@ fn basic_credentials_are_encoded_before_they_are_joined() {
     };
     assert_eq!(request(basic("jarvis-node", secret)).status, 200);
     let unencoded = format!("Basic {}", STANDARD.encode(format!("jarvis-node:{secret}")));
-    // What cannot be decoded is no credential at all.
+    // A malformed header counts as no credential.
     assert_eq!(refusal(&request(unencoded)).1, "invalid_client");
     let plus = format!("Basic {}", STANDARD.encode("jarvis-node:a%3Ab+c%20d%25%2F%C3%A4"));
     let wrong = refusal(&request(plus));

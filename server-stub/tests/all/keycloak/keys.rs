@@ -1,4 +1,4 @@
-//! Discovery, the JWKS, and keys that change while it runs.
+//! Discovery, the JWKS, and changes of keys while it runs.
 
 use server_stub::jwt::{Algorithm, KeySet, Refused};
 use server_stub::{CertificateAuthority, ServerOptions, Sts, StsOptions};
@@ -56,7 +56,7 @@ fn keys_are_rotated_over_http_by_the_administrator() {
     assert_eq!((told("POST", "guessed").status, told("DELETE", "").status), (401, 401));
     let kids = |answer| json_of(&answer)["kids"].as_array().expect("a list").len();
     assert_eq!(kids(told("POST", admin)), 2);
-    // Whatever is wrong otherwise.
+    // The path works whatever the faults are.
     sts.server().set_faults("status-503".parse().expect("a fault")).expect("set");
     assert_eq!(kids(told("DELETE", admin)), 1);
 }

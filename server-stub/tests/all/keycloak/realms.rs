@@ -1,4 +1,4 @@
-//! Realms other than the dev realm, and lives other than five minutes.
+//! Realms other than the dev realm, and lifetimes other than five minutes.
 
 use core::time::Duration;
 

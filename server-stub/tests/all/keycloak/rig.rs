@@ -1,4 +1,4 @@
-//! A token service and what a client does with it.
+//! A token service and its clients.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ pub(crate) const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:
 /// A form's fields.
 pub(crate) type Fields<'a> = &'a [(&'a str, &'a str)];
 
-/// One whose keys are made fast.
+/// A token service with an EC key.
 pub(crate) fn start() -> Sts {
     start_with(StsOptions::default())
 }
@@ -35,7 +35,7 @@ pub(crate) fn ask(sts: &Sts, ask: &Ask) -> Answer {
     Connection::plain(sts.server().addr()).ask(ask)
 }
 
-/// As in a form, all but the plainest characters encoded.
+/// Form-encodes all but unreserved characters.
 pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -98,7 +98,7 @@ pub(crate) fn refusal(answer: &Answer) -> (u16, String, String) {
     (answer.status, answer.text("error"), answer.text("error_description"))
 }
 
-/// What a service that looks the keys up finds in a token.
+/// The claims of a token, verified by the published keys.
 pub(crate) fn checked(sts: &Sts, token: &str, audience: &str) -> Result<Claims, Refused> {
     let keys = KeySet::from_json(ask(sts, &Ask::get(CERTS_PATH)).body.as_bytes()).expect("a JWKS");
     let (issuer, audiences) = (sts.issuer(), [audience]);
@@ -114,7 +114,7 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-/// The claims of a good assertion of the node's client, changed; null takes a claim away.
+/// The claims of a valid assertion of the node's client, changed; null removes a claim.
 pub(crate) fn assertion_claims(sts: &Sts, jti: &str, changed: &Value) -> Value {
     let mut claims = json!({
         "iss": "jarvis-node", "sub": "jarvis-node", "aud": sts.token_endpoint(),

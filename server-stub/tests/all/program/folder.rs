@@ -1,4 +1,4 @@
-//! The folder a stub keeps, and the program around it.
+//! The folder of a stub, and the program.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -77,7 +77,7 @@ fn the_same_folder_makes_the_same_server_again() {
     };
     let before = kept(&first);
     drop(first);
-    // Even where somebody opened it up meanwhile.
+    // Also if its mode was changed meanwhile.
     fs::set_permissions(dir.path().join("app.key"), fs::Permissions::from_mode(0o644)).expect("a mode");
     let second = started(dir.path(), true);
     assert_eq!(kept(&second), before);
@@ -104,7 +104,7 @@ fn a_folder_that_is_no_use_is_named_and_left_alone() {
     }
 }
 
-/// The program, ended with the test however that ends.
+/// The program, which is killed at the end of the test.
 struct Program(Child);
 
 impl Program {
@@ -233,7 +233,7 @@ fn program_with_faults_names_its_control() {
     assert_eq!(program.0.wait().expect("an end").code(), Some(0));
 }
 
-/// All services of a program are in one folder's trust, and each can be had alone.
+/// All services of a folder share its authority, and each can run alone.
 #[test]
 fn the_token_service_is_there_with_the_auth_server_and_alone() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The program's Run Gateway and Run Coordinator: with everything else, and alone by their variables.
+//! The program's Run Gateway and Run Coordinator: with all services, and alone with environment variables.
 
 use core::net::SocketAddr;
 
@@ -20,7 +20,7 @@ fn command(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Comman
     command
 }
 
-/// The program, ended with the test however that ends, and the line it prints.
+/// The program, which is killed at the end of the test, and the line it prints.
 struct Program(Child, serde_json::Value);
 
 impl Program {
@@ -76,7 +76,7 @@ fn a_run_goes_through_all_services_of_one_process() {
     let token = token(dir.path(), all.url("sts"));
     let answer = started(dir.path(), all.url("gateway"), &token);
     assert_eq!((answer.status, answer.text("state").as_str()), (200, "running"), "{}", answer.body);
-    // That token is for the gateway, not for who stands behind it.
+    // The token is for the gateway, not for the coordinator.
     assert_eq!(started(dir.path(), all.url("coordinator"), &token).status, 401);
     assert_eq!(asked(dir.path(), all.url("gateway"), &Ask::post("/v1/runs", RUN)).status, 401);
 }

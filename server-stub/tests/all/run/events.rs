@@ -68,7 +68,7 @@ fn each_event_arrives_before_the_next_is_produced() {
     assert!(head.contains("content-type: application/x-ndjson"), "{head}");
     let mut kinds = Vec::new();
     for seq in 1..=5 {
-        // The coordinator makes the next one only after this one has come through.
+        // The coordinator produces the next event only after this one has arrived.
         assert_eq!(rig.coordinator.events("r"), seq);
         let line = String::from_utf8(chunk(&mut connection.stream)).expect("text");
         assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line}");
@@ -101,9 +101,9 @@ fn late_readers_get_all_events_and_cancelling_ends_them() {
     assert_eq!(read_all(&mut listening(&rig, "r").stream).lines().count(), 3);
 }
 
-/// As the published coordinator's are: a string in JSON, and no line at all.
+/// Like the published coordinator's: a JSON string instead of lines.
 #[test]
-fn what_the_events_are_is_nobodys_business() {
+fn events_are_passed_on_as_opaque_bytes() {
     const ODD: &[u8] = b"\"{\\\"seq\\\":1}\\n\"\xff\0";
     let odd = Router::new().route("/v1/runs/{id}/events", get(|| async { ODD }));
     let odd = Server::start(ServerOptions::default(), odd).expect("a server");

@@ -1,4 +1,4 @@
-//! The table of 401s in arp-wire.md, row by row, and where its keys come from.
+//! The table of 401s in docs/wire/arp.md, row by row, and the source of keys.
 
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use server_stub::{InboundSettings, KeySource, Server, ServerOptions, Sts, StsOpt
 use super::rig::{asked, inbound, sts};
 use crate::client::{Answer, Ask};
 
-/// A service of somebody else's behind the layer.
+/// Another service behind the layer.
 fn service(settings: InboundSettings) -> Server {
     let router = Router::new().route("/v1/health", get(|| async { "up" })).route("/", get(|| async { "in" }));
     let guarded = guarded(router, settings, &[]).expect("a layer");
@@ -48,7 +48,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-/// A token of the issuer's for us, but for these claims; null takes one away.
+/// A token of the issuer with these claims changed; null removes one.
 fn token(sts: &Sts, changed: &Value) -> String {
     let mut claims = json!({ "aud": ["account", "us"] });
     for (name, value) in changed.as_object().expect("an object") {
@@ -62,7 +62,7 @@ fn row_no_header() {
     let sts = sts();
     let service = service(inbound(&sts, "us"));
     refused(&asked(&service, &Ask::get("/")), "invalid_request", "Missing Authorization header");
-    // Nor does the layer say which paths there are.
+    // The layer does not reveal which paths exist.
     refused(&asked(&service, &Ask::get("/nowhere")), "invalid_request", "Missing Authorization header");
     refused(&asked(&service, &Ask::post("/", "{}")), "invalid_request", "Missing Authorization header");
 }
@@ -82,7 +82,7 @@ fn row_basic_empty_two_tokens() {
     served(&with_header(&service, &format!("bearer  {good}")));
 }
 
-/// By an RSA key, which the confusion with HMAC needs, and the published default algorithm.
+/// With an RSA key, which the confusion with HMAC needs, and the default algorithm.
 #[test]
 fn row_invalid_token_signature() {
     let sts = Sts::start(StsOptions::default()).expect("a token service");
@@ -103,7 +103,7 @@ fn row_invalid_token_signature() {
     let stranger = SigningKey::new(Algorithm::Rs256).expect("a key").named(&kid);
     let forged = stranger.token(&json!({ "iss": sts.issuer(), "aud": "us", "exp": now() + 60 }));
     let cut = &good[..good.len() - 8];
-    // Good signatures, but by an algorithm that is not on the list (ARP_AUTH_ALGORITHMS).
+    // The signature is valid, but its algorithm is not on the list (ARP_AUTH_ALGORITHMS).
     let other = SigningKey::new(Algorithm::Es256).expect("a key").named(&kid);
     let other = other.token(&json!({ "iss": sts.issuer(), "aud": "us", "exp": now() + 60 }));
     for bad in ["garbage", "a.b.c", &none, &confused, &forged, cut, &other] {
@@ -122,7 +122,7 @@ fn row_invalid_token_claims() {
         json!({ "aud": null }),
         json!({ "iss": null }),
         json!({ "sub": 7 }),
-        // The published services take these.
+        // The published services accept these.
         json!({ "exp": null }),
         json!({ "typ": "ID" }),
     ] {
@@ -186,7 +186,7 @@ fn row_no_keys_to_be_had() {
     served(&with_token(&service, &good));
 }
 
-/// Cached for 300 s: pinned in `inbound/cache.rs`, with the time as an argument.
+/// The lifetime of 300 s is tested in `src/run/inbound/cache.rs`.
 #[test]
 fn keys_are_fetched_once_and_again_for_a_new_kid() {
     let sts = sts();
@@ -237,7 +237,7 @@ fn keys_come_from_a_jwks_uri_or_a_discovery_document() {
     for source in [KeySource::Jwks(sts.jwks_uri()), KeySource::Discovery(discovery.clone())] {
         served(&with_token(&service(InboundSettings { keys: Some(source), ..inbound(&sts, "us") }), &good));
     }
-    // Neither is the other.
+    // Two services behind the layer do not share their state.
     for source in [KeySource::Discovery(sts.jwks_uri()), KeySource::Jwks(discovery)] {
         let service = service(InboundSettings { keys: Some(source), ..inbound(&sts, "us") });
         refused(&with_token(&service, &good), "invalid_token", "Unable to fetch JWKS");

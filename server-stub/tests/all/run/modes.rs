@@ -1,4 +1,4 @@
-//! What the modes let pass, and as whom the gateway then goes on.
+//! The callers that each mode accepts, and the gateway's token for them.
 
 use server_stub::{AuthMode, Grant};
 
@@ -47,6 +47,6 @@ fn disabled_looks_at_nothing() {
     let rig = Rig::in_mode(AuthMode::Disabled);
     assert_eq!(nobody(&rig, Some("Basic dTpw")).status, 200);
     assert_eq!(rig.sts.tokens_issued(Grant::ClientCredentials), 1);
-    // But what can be exchanged is; whether it is any good is then for the token service to say.
+    // The token is exchanged without a check, and the token service refuses it.
     assert_eq!(refusal(&nobody(&rig, Some("Bearer garbage"))), (400, "token_exchange_failed".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! A token service, a coordinator whose runs are stepped by hand, and a gateway, in plain HTTP.
+//! A token service, a coordinator whose runs are stepped by the test, and a gateway, over plain HTTP.
 
 use serde_json::{Value, json};
 use server_stub::jwt::Algorithm;
@@ -9,7 +9,7 @@ use server_stub::{
 
 use crate::client::{Answer, Ask, Connection};
 
-/// Quick to make keys for, unlike RSA.
+/// Its keys are generated, unlike RSA keys.
 pub(crate) const ALGORITHM: Algorithm = Algorithm::Es256;
 
 pub(crate) struct Rig {
@@ -80,7 +80,7 @@ pub(crate) fn run(run_id: &str) -> String {
     json!({ "run_id": run_id, "root_node_type_ref": reference, "input": { "say": "hello" } }).to_string()
 }
 
-/// A body that is JSON and holds no null anywhere.
+/// A JSON body, which contains no null.
 pub(crate) fn body(answer: &Answer) -> Value {
     let body: Value = serde_json::from_str(&answer.body).expect("a JSON body");
     assert!(!answer.body.contains("null"), "{}", answer.body);
@@ -88,7 +88,7 @@ pub(crate) fn body(answer: &Answer) -> Value {
     body
 }
 
-/// Status and code of a refusal, which is an `{"error":{"code","message"}}` and nothing else.
+/// Status and code of a refusal, whose body is exactly `{"error":{"code","message"}}`.
 pub(crate) fn refusal(answer: &Answer) -> (u16, String) {
     let body = body(answer);
     let error = body["error"].as_object().expect("an error");

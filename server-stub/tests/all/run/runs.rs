@@ -1,4 +1,4 @@
-//! Runs through the gateway, and the refusals that come with them.
+//! Runs through the gateway, and refusals.
 
 use serde_json::json;
 use server_stub::{Coordinator, CoordinatorOptions, Pace, Sts, StsOptions};
@@ -41,7 +41,7 @@ fn a_run_is_started_shown_and_cancelled() {
     assert_eq!((&started["run_id"], &started["state"]), (&json!("r-1"), &json!("running")));
     assert!(started["root_node_run_id"].is_string() && started["started_at"].is_string());
     assert_eq!(body(&rig.get("/v1/runs/r-1")), started);
-    // Both ways to write it, and again without effect.
+    // Both spellings work, and repeating it has no effect.
     let cancelled = body(&rig.ask(Ask::new("POST", "/v1/runs/r-1:cancel")));
     assert_eq!((&cancelled["state"], cancelled["ended_at"].is_string()), (&json!("canceled"), true));
     assert_eq!(body(&rig.ask(Ask::new("POST", "/v1/runs/r-1%3Acancel"))), cancelled);
@@ -66,7 +66,7 @@ fn a_run_without_an_id_is_given_one_and_odd_ids_are_kept() {
 #[test]
 fn a_retry_by_the_same_id_starts_no_second_run() {
     let rig = Rig::new();
-    // The gateway has passed the call on, and the caller never hears of it.
+    // The gateway has passed the call on, but its answer is lost.
     rig.gateway.server().fault_next(1, "close-after-request".parse().expect("a fault")).expect("set");
     let bearer = format!("Bearer {}", rig.token());
     let mut lost = crate::client::Connection::plain(rig.gateway.server().addr());
@@ -134,7 +134,7 @@ fn paths_and_methods_that_there_are_not() {
     }
 }
 
-/// By the pace of the binary, and over TLS to the token service's keys.
+/// With the pace of the program, and keys fetched over TLS.
 #[test]
 fn runs_go_on_by_themselves_where_a_pace_is_set() {
     let authority = server_stub::CertificateAuthority::new().expect("an authority");
@@ -156,7 +156,7 @@ fn runs_go_on_by_themselves_where_a_pace_is_set() {
         connection.expect("a connection").ask(&ask.header("Authorization", &bearer))
     };
     assert_eq!(ask(Ask::post("/v1/runs", run("r"))).status, 200);
-    // Its events end with it.
+    // Cancelling ends its events.
     let mut connection =
         crate::client::Connection::tls(coordinator.server().addr(), &ca, "localhost").expect("a connection");
     connection.send(&Ask::get("/v1/runs/r/events").header("Authorization", &bearer).bytes());

@@ -1,4 +1,4 @@
-//! The gateway's own tokens, and what callers hear when it gets none.
+//! The gateway's own tokens, and its answers when it gets none.
 
 use core::time::Duration;
 
@@ -23,7 +23,7 @@ fn token_service_refusals_pass_without_a_challenge() {
     for (answer, code) in
         [(rig.start("r"), "token_exchange_failed"), (anonymous(&rig), "token_request_failed")]
     {
-        // Keycloak's status for a wrong secret; it is not about the caller's token.
+        // Keycloak's status for a wrong secret. It does not concern the caller's token.
         assert_eq!(refusal(&answer), (401, code.to_owned()));
         assert_eq!(answer.header("www-authenticate"), None);
     }
@@ -33,7 +33,7 @@ fn token_service_refusals_pass_without_a_challenge() {
 #[test]
 fn a_token_service_in_trouble_is_told_apart_by_its_status() {
     let rig = Rig::in_mode(AuthMode::Optional);
-    // Its keys are known before it is in trouble.
+    // Its keys are fetched before it fails.
     assert_eq!(rig.start("first").status, 200);
     for (fault, status) in
         [("status-503", 503), ("status-500", 500), ("status-429", 429), ("html", 502), ("empty-body", 502)]
@@ -64,7 +64,7 @@ fn a_token_service_that_hangs_is_a_502() {
 #[test]
 fn tokens_are_asked_for_by_the_coordinators_audience() {
     let rig = Rig::with(|settings| settings.coordinator_audience = "arp-run-gateway".to_owned());
-    // The coordinator hears of it, and refuses the gateway: that is passed on, and no challenge with it.
+    // The coordinator refuses the gateway's token. The refusal is passed on without a challenge.
     let answer = rig.start("r");
     assert_eq!(refusal(&answer), (401, "unauthorized".to_owned()));
     assert!(answer.body.contains("Invalid token audience"), "{}", answer.body);
@@ -80,7 +80,7 @@ fn each_call_takes_one_token_never_the_callers_own() {
         assert_eq!(rig.start(&format!("r-{call}")).status, 200);
         assert_eq!(rig.sts.tokens_issued(Grant::TokenExchange), call);
     }
-    // The coordinator takes none that was not exchanged.
+    // The coordinator accepts only exchanged tokens.
     let direct = Ask::get("/v1/runs/r-1").header("Authorization", &format!("Bearer {}", rig.token()));
     assert_eq!(asked(rig.coordinator.server(), &direct).status, 401);
 }

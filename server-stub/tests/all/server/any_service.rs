@@ -1,5 +1,5 @@
-//! Servers with any service behind them: several in one process, each with its own faults, vouched for
-//! by one authority.
+//! Servers with any service behind them: several in one process, each with its own faults and a certificate
+//! of the same authority.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -67,7 +67,7 @@ fn faults_over_http_need_that_servers_admin_token() {
     assert!(Server::start(taken, Router::new()).is_err(), "its address is taken");
 }
 
-/// What a service produces goes out at once, not when it has ended.
+/// The body is sent while it is produced, not at its end.
 #[test]
 fn an_answer_is_streamed_while_it_is_produced() {
     let (lines, produced) = mpsc::unbounded_channel::<&'static str>();
@@ -90,14 +90,14 @@ fn an_answer_is_streamed_while_it_is_produced() {
     };
     lines.send("first\n").expect("somebody reads");
     read_until("first\n");
-    // Only now is there a second.
+    // The second line is produced only now.
     lines.send("second\n").expect("somebody reads");
     read_until("second\n");
     drop(lines);
     read_until("0\r\n\r\n");
 }
 
-/// A body of lines as they come.
+/// A body of lines that arrive one by one.
 struct Lines(mpsc::UnboundedReceiver<&'static str>);
 
 impl axum::body::HttpBody for Lines {

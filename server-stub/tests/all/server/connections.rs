@@ -1,4 +1,4 @@
-//! Connections: TLS, keep-alive and its end, the server taken away and put back.
+//! Connections: TLS, keep-alive and its end, and the server going down and coming back.
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -78,7 +78,7 @@ fn the_end_of_an_idle_connection_is_the_same_over_tls() {
     let mut connection = Connection::tls(stub.addr(), ca(&stub), "localhost").expect("a trusted server");
     assert_eq!(connection.ask(&Ask::get("/health")).status, 200);
     let idle = Instant::now();
-    // A clean end: without close_notify this would be an error, and `ended` false.
+    // Without close_notify the read would be an error, and `ended` false.
     assert!(connection.ended());
     assert!(idle.elapsed() >= Duration::from_millis(4900), "{:?}", idle.elapsed());
 }
@@ -93,7 +93,7 @@ fn only_a_connection_that_was_answered_can_be_idle() {
     let next = Ask::get("/health").bytes();
     slow.send(&next[..1]);
     assert_eq!(answered.ask(&Ask::get("/health")).status, 200);
-    // Its end tells that the others have outlived their five seconds.
+    // Its end shows that five seconds have passed for the others, too.
     assert!(answered.ended());
     assert_eq!(silent.ask(&Ask::get("/health")).status, 200);
     slow.send(&next[1..]);
@@ -150,8 +150,8 @@ fn a_dropped_stub_leaves_nothing_open() {
     assert_eq!(idle.ask(&Ask::get("/health")).status, 200);
     let dropped = Instant::now();
     drop(stub);
-    // Not by the five seconds of an idle connection. (That connecting is refused cannot be tested: the
-    // free port may be another test's by now.)
+    // It did not end by the five seconds of an idle connection. That connecting is refused cannot be tested,
+    // because another test may have the port by now.
     assert!(idle.answer(false).is_err());
     assert!(dropped.elapsed() < Duration::from_secs(4), "{:?}", dropped.elapsed());
 }

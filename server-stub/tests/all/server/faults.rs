@@ -1,5 +1,5 @@
-//! Faults: had, combined, switched while the stub runs, and spared where they would be in the way. What
-//! a node makes of each is in node-sim's tests.
+//! Faults: their combination, changes while the stub runs, and the paths without faults. node-sim's tests
+//! cover a node's reaction to each.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -30,7 +30,7 @@ fn validate(stub: &Stub) -> crate::client::Answer {
     Ask::post("/internal/validate-node", body.to_string()).app(stub).of(stub)
 }
 
-/// All that comes back for a question, byte for byte, up to the connection's end.
+/// All bytes of the answer, up to the connection's end.
 fn raw(stub: &Stub) -> Vec<u8> {
     let mut connection = Connection::plain(stub.addr());
     connection.send(&Ask::get("/health").bytes());
@@ -68,7 +68,7 @@ fn replaced_answers_skip_the_service_altered_ones_do_not() {
     connection.send(&enrol.bytes());
     let error = connection.answer(false).expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    // The answer is lost, and with it the key; the node is registered all the same.
+    // The answer and its key are lost, but the node is registered.
     stub.set_faults(Faults::NONE).expect("set");
     assert_eq!(enrol.of(&stub).status, 401);
     assert_eq!(Ask::get("/admin/nodes/attic-pi").admin(&stub).of(&stub).status, 200);
@@ -106,7 +106,7 @@ fn a_door_is_shut_blocked_and_opened_again() {
     for _ in 0..3 {
         assert_eq!(kind(), Some(ErrorKind::TimedOut));
     }
-    // Being down is more than a fault, and outlasts it.
+    // A server that is down stays down when its faults are removed.
     stub.go_down();
     assert_eq!(kind(), Some(ErrorKind::ConnectionRefused));
     stub.set_faults(Faults::NONE).expect("set");
@@ -187,7 +187,7 @@ fn control_port_works_while_the_server_is_unreachable() {
     assert_eq!(stub.faults(), faults("refused"), "what cannot be had changes nothing");
     assert_eq!(on_control(addr, &Ask::new("DELETE", path).admin(&stub)), (200, "[]".into()));
     assert!(Connection::tls(stub.addr(), stub.ca_pem().expect("TLS"), "localhost").is_ok());
-    // The service itself is not to be had there.
+    // The service itself is not available there.
     assert_eq!(on_control(addr, &Ask::get("/health")).0, 404);
     assert_eq!(on_control(addr, &Ask::get("/admin/nodes").admin(&stub)).0, 404);
 }
@@ -224,13 +224,13 @@ fn auth_outage_at_command_center_is_a_401() {
     let answer = heartbeat.of(&stub);
     assert_eq!(answer.status, 401);
     assert!(answer.text("detail").starts_with("Auth service unavailable: "), "{}", answer.body);
-    // The auth service itself never says that.
+    // The auth service itself never answers like this.
     assert_eq!(validate(&stub).status, 200);
     stub.set_faults(faults("auth-error-500")).expect("set");
     assert_eq!(heartbeat.of(&stub).text("detail"), "Auth service error: 500");
 }
 
-/// Every fault that a request can meet can be had, and leaves the stub fit for the next.
+/// After each fault that a request can meet, the stub still works.
 #[test]
 fn no_fault_is_for_good() {
     let stub = Stub::start(Options::default()).expect("a stub");
@@ -238,7 +238,7 @@ fn no_fault_is_for_good() {
     for fault in Fault::all().filter(|fault| !fault.is_of_tokens()) {
         stub.set_faults(Faults::of(&[fault]).expect("one")).expect("set");
         if let Ok(socket) = TcpStream::connect_timeout(&stub.addr(), Duration::from_millis(100)) {
-            // Goes away in the middle of whatever comes of it.
+            // The client closes at once, in the middle of the fault.
             drop(socket);
         }
         stub.set_faults(Faults::NONE).expect("set");

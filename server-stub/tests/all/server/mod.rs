@@ -1,4 +1,4 @@
-//! What every server of the stub has, whatever service is behind it.
+//! Servers, whatever service is behind them.
 
 mod any_service;
 mod connections;

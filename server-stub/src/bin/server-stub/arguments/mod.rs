@@ -10,8 +10,8 @@ use clap_complete::Shell;
 use server_stub::jwt::Algorithm;
 use server_stub::{AudienceRule, Fault, Faults, Model, Options};
 
-/// A Jarvis auth server that answers as the real one does, a token service that answers as Keycloak does,
-/// and a Run Gateway with its Run Coordinator, for tests and laptops.
+/// A Jarvis auth server that answers like the real one, a token service that answers like Keycloak, and a Run
+/// Gateway with its Run Coordinator, for tests and laptops.
 #[derive(Parser)]
 #[command(
     name = "server-stub",
@@ -29,13 +29,13 @@ struct CommandLine {
     #[arg(long, value_name = "SERVICE")]
     only: Option<Service>,
 
-    /// Where the auth server listens; port 0 takes a free one, and so do then all services that are told
-    /// nothing else
+    /// Where the auth server listens; port 0 takes a free one, also for all services without their own
+    /// address
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7701")]
     listen: SocketAddr,
 
-    /// Where the certificate authority, keys and a ready config.json for jarvis-node are kept; made if it
-    /// is not there
+    /// The folder for the certificate authority, keys and a ready config.json for jarvis-node; made if it
+    /// does not exist
     #[arg(long, default_value = "stub")]
     dir: PathBuf,
 
@@ -43,19 +43,19 @@ struct CommandLine {
     #[arg(long)]
     plain: bool,
 
-    /// A further DNS name or IP address the certificates are good for; may be repeated
+    /// A further DNS name or IP address in the certificates; may be repeated
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
 
-    /// Faults from the start, of the auth server or the only service; may be repeated. With SERVICE: those
-    /// of that service. Faults of tokens are the token service's anyway
+    /// Faults from the start, of the auth server or the only service; may be repeated. SERVICE: selects
+    /// another service. Faults of tokens always belong to the token service
     #[arg(long = "fault", value_name = "[SERVICE:]NAME,NAME", value_parser = faults_of)]
     faults: Vec<FaultsOf>,
 
-    /// How slow the auth server is: instant, or measured, as the real one was on two cores. That is half a
-    /// second a validation, four answers a second, 40 requests and 15 database connections at once: 15
-    /// validations at once block each other for 30 s, then some fail. A request is worked off even if its
-    /// client has left
+    /// How slow the auth server is: instant, or as measured with the real one on two cores. A validation then
+    /// takes half a second, four are answered a second, and 40 requests and 15 database connections are
+    /// possible at once, so that 15 validations at once block each other for 30 s, then some fail. A request
+    /// is processed even if its client has left
     #[arg(long, value_name = "instant|measured", default_value = "instant")]
     model: Model,
 
@@ -68,7 +68,7 @@ struct CommandLine {
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: Option<SocketAddr>,
 
-    /// Where redirects to another host point
+    /// The target of redirects to another host
     #[arg(long, value_name = "URL", default_value = "https://elsewhere.invalid")]
     redirect_to: String,
 
@@ -88,8 +88,8 @@ struct CommandLine {
     #[arg(long, value_name = "NAME", default_value = "RS256", help_heading = "The token service")]
     sts_algorithm: Algorithm,
 
-    /// Issue tokens for the audiences of the client's mappers only, as Keycloak does, not for any client
-    /// that is asked for
+    /// Issue tokens only for the audiences of the client's mappers, as Keycloak does, not for any requested
+    /// client
     #[arg(long, help_heading = "The token service")]
     mapped_audiences: bool,
 
@@ -121,11 +121,11 @@ enum Command {
     Completions { shell: Shell },
 }
 
-/// Faults, and the service they are said to be for.
+/// Faults, and the service they are given to.
 #[derive(Clone)]
 struct FaultsOf(Option<Service>, Faults);
 
-/// What the command line asks for.
+/// A parsed command line.
 pub(crate) enum Arguments {
     /// Print this text.
     Print(String),
@@ -134,17 +134,16 @@ pub(crate) enum Arguments {
     Serve(Box<Plan>),
 }
 
-/// What is to be started. The default settings are yet to be replaced, since they come from the
-/// environment.
+/// The services to start. The settings are still the defaults; they come from the environment.
 pub(crate) struct Plan {
     /// None: all services.
     pub(crate) only: Option<Service>,
-    /// The auth server; its folder, names and TLS are everybody's.
+    /// The auth server. Its folder, names and TLS apply to all services.
     pub(crate) auth: Options,
     pub(crate) sts: StsPlan,
     pub(crate) gateway: Place,
     pub(crate) coordinator: Place,
-    /// From one event of a run to the next.
+    /// The time from one event of a run to the next.
     pub(crate) pace: Duration,
 }
 
@@ -228,7 +227,7 @@ impl CommandLine {
             let faults = faults.iter().filter(|(other, _)| *other == service).map(|(_, fault)| *fault);
             let faults = Faults::of(&faults.collect::<Vec<_>>()).map_err(|error| error.to_string())?;
             let said = self.control.filter(|_| first == service);
-            // Where there is a fault there is a way to change it.
+            // A service with a fault has a control, so that the fault can be changed.
             let control = said.or((adjustable || faults != Faults::NONE).then_some(LOOPBACK));
             Ok::<_, String>(Place { listen, faults, control })
         };

@@ -6,59 +6,59 @@ use std::ffi::OsString;
 use crate::jwt::Algorithm;
 use crate::run::variables::{VariableError, Variables};
 
-/// Where the development realm is by default.
+/// The default issuer of the development realm.
 const DEV_ISSUER: &str = "http://localhost:8080/realms/arp-dev";
 
 /// Whether callers need a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMode {
-    /// Always.
+    /// A valid token is required.
     Required,
-    /// None is fine, a bad one is not.
+    /// A call without a token is accepted, with an invalid one it is refused.
     Optional,
-    /// Nobody looks.
+    /// Tokens are not checked.
     Disabled,
 }
 
-/// Where the issuer's public keys are.
+/// The source of the issuer's public keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// Here.
+    /// The URL of a JWKS.
     Jwks(String),
-    /// Where this OpenID discovery document says.
+    /// The URL of an OpenID discovery document.
     Discovery(String),
 }
 
 impl KeySource {
-    /// As an issuer's own discovery document says.
+    /// The discovery document of an issuer.
     #[must_use]
     pub fn of_issuer(issuer: &str) -> Self {
         Self::Discovery(format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')))
     }
 }
 
-/// Which callers a service takes.
+/// The rules for a service's callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboundSettings {
-    /// `ARP_AUTH_MODE`, else what `ARP_AUTH_PROFILE` says, else required.
+    /// `ARP_AUTH_MODE`, else the mode of `ARP_AUTH_PROFILE`, else required.
     pub mode: AuthMode,
-    /// `ARP_AUTH_ISSUER`, to the letter. None: anybody whose key is known.
+    /// `ARP_AUTH_ISSUER`, compared exactly. None: any issuer whose key is known.
     pub issuer: Option<String>,
-    /// `ARP_AUTH_AUDIENCE`, else `ARP_AUTH_SERVICE_ID`. None: tokens for anybody.
+    /// `ARP_AUTH_AUDIENCE`, else `ARP_AUTH_SERVICE_ID`. None: tokens for any audience.
     pub audience: Option<String>,
     /// `ARP_AUTH_JWKS_URI`, else `ARP_AUTH_OIDC_DISCOVERY_URL`, else discovery under the issuer. None: no
-    /// token is good, which is of use only where nobody looks at them.
+    /// token is valid, which makes sense only in mode disabled.
     pub keys: Option<KeySource>,
-    /// `ARP_AUTH_ALGORITHMS`: how tokens may be signed; RS256 by default.
+    /// `ARP_AUTH_ALGORITHMS`: the accepted algorithms; RS256 by default.
     pub algorithms: Vec<Algorithm>,
-    /// `ARP_AUTH_CLOCK_SKEW_SECONDS`: how far clocks may be apart; 60 s by default.
+    /// `ARP_AUTH_CLOCK_SKEW_SECONDS`: the accepted difference of clocks; 60 s by default.
     pub clock_skew: Duration,
-    /// `ARP_AUTH_EXEMPT_PATHS`: what is open to everybody; `/v1/health` and `/v1/version` by default.
+    /// `ARP_AUTH_EXEMPT_PATHS`: the paths without a check; `/v1/health` and `/v1/version` by default.
     pub exempt_paths: Vec<String>,
 }
 
 impl InboundSettings {
-    /// Takes tokens of this issuer for this audience, and nothing else.
+    /// Accepts only tokens of this issuer for this audience.
     #[must_use]
     pub fn required(issuer: &str, audience: &str) -> Self {
         Self {
@@ -75,8 +75,7 @@ impl InboundSettings {
     /// Reads the settings through `variable`, usually [`std::env::var_os`].
     ///
     /// # Errors
-    /// A variable that cannot be used, or that is missing: a service that is to look at tokens does not
-    /// start without a way to.
+    /// A variable is missing or unusable. A service that checks tokens needs a source of keys.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
         let variables = Variables(variable);
         let profile = variables.text("ARP_AUTH_PROFILE")?.map(|name| Profile::named(&name)).transpose()?;
@@ -122,7 +121,7 @@ impl InboundSettings {
 fn algorithms(
     variables: &Variables<impl Fn(&str) -> Option<OsString>>,
 ) -> Result<Vec<Algorithm>, VariableError> {
-    // Shared secrets are refused here, not only at the first token.
+    // HMAC algorithms are refused at the start, not only at the first token.
     let bad =
         || VariableError::new("ARP_AUTH_ALGORITHMS", "some of RS256, PS256, ES256 and EdDSA, with commas");
     let Some(names) = variables.list("ARP_AUTH_ALGORITHMS")? else { return Ok(vec![Algorithm::Rs256]) };
@@ -139,7 +138,7 @@ fn clock_skew(variables: &Variables<impl Fn(&str) -> Option<OsString>>) -> Resul
     Ok(Duration::from_secs(seconds))
 }
 
-/// Settings that go together.
+/// A named group of settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Profile {
     DevInsecure,

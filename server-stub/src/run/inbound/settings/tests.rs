@@ -49,7 +49,7 @@ fn profile() {
         let settings = settings(&[profile, ("ARP_AUTH_SERVICE_ID", "arp-run-gateway")]);
         assert_eq!(settings.mode, AuthMode::Required, "{name}");
         assert_eq!(settings.issuer.as_deref(), Some("http://localhost:8080/realms/arp-dev"), "{name}");
-        // Without an audience it would take everybody's tokens.
+        // Without an audience it would accept tokens for any audience.
         assert!(refused(&[profile]).starts_with("ARP_AUTH_AUDIENCE must be set"), "{name}");
         assert!(read(&[profile, ("ARP_AUTH_MODE", "disabled")]).is_ok(), "{name}");
     }
@@ -73,7 +73,7 @@ fn variables_win_over_the_profile() {
     let settings =
         self::settings(&[keycloak, ISSUER, ("ARP_AUTH_AUDIENCE", "a"), ("ARP_AUTH_MODE", "optional")]);
     assert_eq!((settings.mode, settings.issuer.as_deref()), (AuthMode::Optional, Some(ISSUER.1)));
-    // Blank is unset.
+    // A blank value counts as unset.
     assert_eq!(self::settings(&[dev, ("ARP_AUTH_MODE", "  ")]).mode, AuthMode::Disabled);
 }
 
@@ -113,7 +113,7 @@ fn jwks_uri_before_discovery_url_before_issuer() {
     assert_eq!(keys(&[ISSUER, jwks, discovery]), KeySource::Jwks(jwks.1.to_owned()));
     assert_eq!(keys(&[ISSUER, discovery]), KeySource::Discovery(discovery.1.to_owned()));
     assert_eq!(keys(&[ISSUER]), KeySource::of_issuer(ISSUER.1));
-    // Without an issuer: tokens of anybody whose key is there.
+    // Without an issuer, tokens of any issuer with a known key are accepted.
     assert_eq!(settings(&[jwks]).issuer, None);
     assert!(refused(&[("ARP_AUTH_JWKS_URI", "keys")]).starts_with("ARP_AUTH_JWKS_URI must be"));
     assert!(

@@ -1,4 +1,4 @@
-//! `GET /__stub/log`: what a server was asked lately and what became of it.
+//! `GET /__stub/log`: the last requests and their results.
 
 mod secrets;
 
@@ -14,7 +14,7 @@ use server_stub::{
     Options, Server, ServerOptions, Sts, StsOptions, Stub,
 };
 
-/// Beyond this nothing here may take, on a machine as busy as it may be.
+/// The time limit for anything here, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn validation(stub: &Stub, node_key: &str) -> Ask {
@@ -22,7 +22,7 @@ pub(crate) fn validation(stub: &Stub, node_key: &str) -> Ask {
     Ask::post("/internal/validate-node", body.to_string()).app(stub)
 }
 
-/// The requests that are over.
+/// The finished requests.
 fn over(log: &Value) -> &[Value] {
     log["requests"].as_array().expect("a list")
 }
@@ -92,7 +92,7 @@ fn faults_are_named_and_so_is_how_a_request_ended_by_them() {
         if let Ok(mut connection) = Connection::tls(stub.addr(), &ca, "localhost") {
             let patience = if fault == "stall" { Duration::from_millis(300) } else { PATIENCE };
             connection.stream.sock.set_read_timeout(Some(patience)).expect("a timeout");
-            // Some are closed before they can be sent anything.
+            // Some connections are closed before anything can be sent.
             let _ = std::io::Write::write_all(&mut connection.stream, &validation(&stub, "key").bytes());
             let _ = connection.answer(false);
         }
@@ -105,7 +105,7 @@ fn faults_are_named_and_so_is_how_a_request_ended_by_them() {
         }
         ids = entry["id"].as_u64().expect("a number");
     }
-    // Who does not trust the server is seen, too, though nothing is wrong with it.
+    // A client that does not trust the server is logged, too, without a fault.
     stub.set_faults("".parse().expect("none")).expect("set");
     let other = server_stub::CertificateAuthority::new().expect("an authority");
     assert!(Connection::tls(stub.addr(), other.pem(), "localhost").is_err());
@@ -162,8 +162,8 @@ fn shown(server: &Server, at: SocketAddr, path: &str) -> (u16, String) {
     (answer.status, answer.body)
 }
 
-/// Services that call each other: what each was asked stands in its own log, at its own port and its
-/// control's, for the administrator alone.
+/// Services that call each other: each has its own log, at its own port and its control, for the
+/// administrator only.
 #[test]
 fn every_service_has_its_own() {
     let server = || ServerOptions { control: Some(([127, 0, 0, 1], 0).into()), ..ServerOptions::default() };

@@ -1,4 +1,4 @@
-//! No piece of a secret is in the log, wherever and however it was sent.
+//! The log contains no part of a secret, wherever and in whatever encoding it was sent.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Ask, plain};
 
-/// So many bytes of a secret in a row are a piece of it. What is shown besides has no such run in common
-/// with a random one.
+/// This many consecutive bytes of a secret count as a part of it. The other text of the log shares no such
+/// sequence with a random secret.
 const PIECE: usize = 6;
 
 const FIELDS: [&str; 8] = [
@@ -32,18 +32,18 @@ const HEADERS: [&str; 6] = [
     "X-A-Header-Of-Tomorrow",
 ];
 
-/// Every byte, as in a URL or a form.
+/// Percent-encodes every byte.
 fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
-/// All but the plainest, likewise.
+/// Percent-encodes all but unreserved bytes.
 fn half_percent(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric();
     text.bytes().map(|b| if plain(b) { char::from(b).into() } else { format!("%{b:02X}") }).collect()
 }
 
-/// Every character, as JSON allows it.
+/// Escapes every character as in JSON.
 fn escaped(text: &str) -> String {
     text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
 }
@@ -52,7 +52,7 @@ fn form(path: &str, body: String) -> Ask {
     Ask::new("POST", path).header("Content-Type", "application/x-www-form-urlencoded").body(body)
 }
 
-/// Every request that a secret can be in, with what else of it must not be shown.
+/// Every request that can contain a secret, with further texts that must not be shown.
 fn requests(secret: &str) -> Vec<(Ask, Vec<String>)> {
     const JSON: &str = "/internal/validate-node";
     const TOKEN: &str = "/realms/arp-dev/protocol/openid-connect/token";
@@ -73,7 +73,7 @@ fn requests(secret: &str) -> Vec<(Ask, Vec<String>)> {
             add(Ask::get(&format!("/health?{field}={}", encode(secret))));
         }
     }
-    // Where an id should be, by mistake.
+    // In place of an id, by mistake.
     for field in ["node_id", "client_id", "service_id"] {
         let mut body = json!({ "node_key": secret });
         body[field] = secret.into();
@@ -105,20 +105,20 @@ fn requests(secret: &str) -> Vec<(Ask, Vec<String>)> {
     all
 }
 
-/// Sends all of it, and looks at all that is shown then.
+/// Sends all requests and checks the whole log.
 #[track_caller]
 fn assert_hidden(secret: &str, requests: Vec<(Ask, Vec<String>)>) {
     let stub = plain();
     let mut hidden = vec![secret.to_owned(), percent(secret), half_percent(secret), escaped(secret)];
     let sent = requests.len();
     for (ask, parts) in requests {
-        // A connection each: some are closed after what they sent.
+        // Each request has its own connection, because some are closed after it.
         ask.of(&stub);
         hidden.extend(parts);
     }
     let log = stub.log(0);
     assert_eq!(log["requests"].as_array().map(Vec::len), Some(sent));
-    // As the values are, and as they are written.
+    // Both the values and their encodings.
     for shown in [format!("{log:?}"), log.to_string()] {
         let shown: HashSet<&[u8]> = shown.as_bytes().windows(PIECE).collect();
         for hidden in &hidden {
@@ -135,7 +135,7 @@ proptest! {
     #[test]
     fn no_piece_of_a_key_is_shown(key in "[A-Za-z0-9]{64}") {
         let mut all = requests(&key);
-        // Without any encoding, too.
+        // Also without any encoding.
         all.extend([
             Ask::get(&format!("/{key}")),
             Ask::get(&format!("/realms/{key}/protocol")),
@@ -148,7 +148,7 @@ proptest! {
         assert_hidden(&key, all);
     }
 
-    /// Of characters that an id could have, and no longer than one.
+    /// Secrets with the characters and length of an id.
     #[test]
     fn no_piece_of_a_clients_secret_is_shown(secret in "[A-Za-z0-9]{25,40}") {
         assert_hidden(&secret, requests(&secret));
