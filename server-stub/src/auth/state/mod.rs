@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 use crate::secrets::{Unhashable, new_key, new_uuid};
 
 pub(crate) mod apps;
-pub(crate) mod enrolment;
 pub(crate) mod limits;
 pub(crate) mod nodes;
 pub(crate) mod sessions;
@@ -47,7 +46,6 @@ pub(crate) struct World {
     nodes: nodes::Nodes,
     apps: apps::Apps,
     limits: limits::Limits,
-    tokens: enrolment::Tokens,
 }
 
 /// The first node and the key of the first app.
@@ -67,7 +65,6 @@ impl World {
             nodes: nodes::Nodes::default(),
             apps: apps::Apps::default(),
             limits: limits::Limits::default(),
-            tokens: enrolment::Tokens::default(),
         };
         // The member only appears in verdicts. The password is random and not kept.
         let member = world.users.add("member@example.com", "member", &new_key(), HOUSEHOLD);

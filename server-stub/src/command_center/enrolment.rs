@@ -4,31 +4,31 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::nodes::{NewNode, NotRegistered};
-use super::{HOUSEHOLD, Now, SERVICE_ID, World};
+use crate::auth::state::nodes::{NewNode, NotRegistered};
+use crate::auth::state::{HOUSEHOLD, Now, SERVICE_ID, World};
 use crate::secrets::{fingerprint, new_key};
 
 /// The lifetime of a token (*documented*).
-pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(600);
+pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(600);
 
 /// The unused tokens: the time each was issued, by its fingerprint.
 #[derive(Default)]
-pub(crate) struct Tokens(HashMap<[u8; 32], Instant>);
+pub(super) struct ProvisioningTokens(HashMap<[u8; 32], Instant>);
 
 /// The reason why a node was not enrolled.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NotEnrolled {
+pub(super) enum NotEnrolled {
     /// Unknown, used or expired.
     Token,
     Exists,
 }
 
-impl World {
+impl ProvisioningTokens {
     /// A new token for one enrolment.
-    pub(crate) fn provisioning_token(&mut self, now: Now) -> String {
+    pub(super) fn issue(&mut self, now: Now) -> String {
         let token = format!("prov_{}", new_key());
-        self.tokens.0.retain(|_, given| now.tick.saturating_duration_since(*given) < TOKEN_LIFE);
-        self.tokens.0.insert(fingerprint(&token), now.tick);
+        self.0.retain(|_, given| now.tick.saturating_duration_since(*given) < TOKEN_LIFE);
+        self.0.insert(fingerprint(&token), now.tick);
         token
     }
 
@@ -36,8 +36,9 @@ impl World {
     ///
     /// *Assumption*: the token is checked before the node's name, and only a successful registration uses it
     /// up.
-    pub(crate) fn enrol(
+    pub(super) fn enrol(
         &mut self,
+        world: &mut World,
         node_id: &str,
         node_key: &str,
         token: &str,
@@ -45,7 +46,7 @@ impl World {
         now: Now,
     ) -> Result<(), NotEnrolled> {
         let fingerprint = fingerprint(token);
-        let given = self.tokens.0.get(&fingerprint).ok_or(NotEnrolled::Token)?;
+        let given = self.0.get(&fingerprint).ok_or(NotEnrolled::Token)?;
         if now.tick.saturating_duration_since(*given) >= TOKEN_LIFE {
             return Err(NotEnrolled::Token);
         }
@@ -57,10 +58,10 @@ impl World {
             registered_by: None,
             services: &[SERVICE_ID.to_owned()],
         };
-        self.register_node(new, now).map_err(|why| match why {
+        world.register_node(new, now).map_err(|why| match why {
             NotRegistered::Exists | NotRegistered::NoHousehold => NotEnrolled::Exists,
         })?;
-        self.tokens.0.remove(&fingerprint);
+        self.0.remove(&fingerprint);
         Ok(())
     }
 }
@@ -71,36 +72,43 @@ mod tests {
     use crate::auth::state::First;
     use crate::auth::state::nodes::Verdict;
 
-    fn world(now: Now) -> World {
-        World::with(&First { node_id: "kitchen-pi", node_key: "key", app_key: "app" }, now)
+    fn world(now: Now) -> (World, ProvisioningTokens) {
+        let first = First { node_id: "kitchen-pi", node_key: "key", app_key: "app" };
+        (World::with(&first, now), ProvisioningTokens::default())
     }
 
     #[test]
     fn a_token_enrols_one_node_and_no_second() {
         let now = Now::read();
-        let mut world = world(now);
-        let token = world.provisioning_token(now);
-        assert_eq!(world.enrol("attic-pi", "its-key", &token, Some("Attic"), now), Ok(()));
+        let (mut world, mut tokens) = world(now);
+        let token = tokens.issue(now);
+        assert_eq!(tokens.enrol(&mut world, "attic-pi", "its-key", &token, Some("Attic"), now), Ok(()));
         assert!(matches!(world.validate("attic-pi", "its-key", SERVICE_ID), Ok(Verdict::Valid { .. })));
-        assert_eq!(world.enrol("cellar-pi", "its-key", &token, None, now), Err(NotEnrolled::Token));
+        assert_eq!(
+            tokens.enrol(&mut world, "cellar-pi", "its-key", &token, None, now),
+            Err(NotEnrolled::Token)
+        );
     }
 
     #[test]
     fn a_name_that_is_taken_leaves_the_token_good() {
         let now = Now::read();
-        let mut world = world(now);
-        let token = world.provisioning_token(now);
-        assert_eq!(world.enrol("kitchen-pi", "k", &token, None, now), Err(NotEnrolled::Exists));
-        assert_eq!(world.enrol("attic-pi", "k", &token, None, now), Ok(()));
+        let (mut world, mut tokens) = world(now);
+        let token = tokens.issue(now);
+        assert_eq!(tokens.enrol(&mut world, "kitchen-pi", "k", &token, None, now), Err(NotEnrolled::Exists));
+        assert_eq!(tokens.enrol(&mut world, "attic-pi", "k", &token, None, now), Ok(()));
     }
 
     #[test]
     fn a_token_lives_for_ten_minutes() {
         let now = Now::read();
-        let mut world = world(now);
-        let token = world.provisioning_token(now);
+        let (mut world, mut tokens) = world(now);
+        let token = tokens.issue(now);
         let after = |secs| Now { tick: now.tick + Duration::from_secs(secs), ..now };
-        assert_eq!(world.enrol("late-pi", "k", &token, None, after(600)), Err(NotEnrolled::Token));
-        assert_eq!(world.enrol("late-pi", "k", &token, None, after(599)), Ok(()));
+        assert_eq!(
+            tokens.enrol(&mut world, "late-pi", "k", &token, None, after(600)),
+            Err(NotEnrolled::Token)
+        );
+        assert_eq!(tokens.enrol(&mut world, "late-pi", "k", &token, None, after(599)), Ok(()));
     }
 }
