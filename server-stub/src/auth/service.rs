@@ -44,7 +44,7 @@ impl Service {
     }
 
     /// Counts an answer to a validation request.
-    pub(crate) fn count_validation(&self) {
+    pub(super) fn count_validation(&self) {
         self.validations.fetch_add(1, Ordering::Relaxed);
     }
 

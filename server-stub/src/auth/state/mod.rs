@@ -12,8 +12,8 @@ use crate::secrets::{Unhashable, new_key, new_uuid};
 pub(crate) mod apps;
 pub(crate) mod limits;
 pub(crate) mod nodes;
-pub(crate) mod sessions;
-pub(crate) mod users;
+pub(super) mod sessions;
+pub(super) mod users;
 
 /// The first household.
 pub(crate) const HOUSEHOLD: &str = "11111111-2222-4333-8444-555555555555";
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Whether an app of this id exists and is active.
-    pub(crate) fn has_app(&self, app_id: &str) -> bool {
+    pub(super) fn has_app(&self, app_id: &str) -> bool {
         self.apps.is_active(app_id)
     }
 
@@ -108,7 +108,7 @@ impl World {
     }
 
     /// Whether the rate limit admits another request of `peer`.
-    pub(crate) fn admits(&mut self, peer: IpAddr, now: Now) -> bool {
+    pub(super) fn admits(&mut self, peer: IpAddr, now: Now) -> bool {
         self.limits.admits(peer, now.tick)
     }
 }
