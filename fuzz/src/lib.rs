@@ -127,7 +127,7 @@ pub const BY_APP: &str = r#""service_id":"command-center","app_id":"fuzz","app_k
 #[must_use]
 pub fn client(url: &str, whom: &str) -> AuthClient {
     let config = config(url, whom);
-    let tls = Tls::new(&config).expect("TLS");
+    let tls = Tls::new(&config.tls).expect("TLS");
     AuthClient::new(&config, tls, APP_KEY.as_bytes().to_vec().into())
 }
 

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use jarvis_node::clock;
-use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use jarvis_node::fuzzing::parse_serial;
 use jarvis_node_fuzz::*;
@@ -22,21 +22,21 @@ fuzz_target!(|input: &[u8]| {
             .as_ref()
             .is_none_or(|s| (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_graphic()))
     );
-    state_file(&State::load(&SCRATCH.put("state.json", state)), serial.as_deref());
+    state_file(&NodeState::load(&SCRATCH.put("state.json", state)), serial.as_deref());
     status_file(record);
 });
 
-fn state_file(state: &State, serial: Option<&str>) {
+fn state_file(state: &NodeState, serial: Option<&str>) {
     assert!(state.clock_floor() >= clock::build_time());
     for (server, wall) in [(Some(NOON), NOON + 9), (None, NOON), (Some(u64::MAX), u64::MAX), (Some(0), 0)] {
-        let shown = Shown { accepted: true, server_time: server.map(UnixTime), wall: UnixTime(wall) };
+        let shown = Observed { accepted: true, server_time: server.map(UnixTime), wall: UnixTime(wall) };
         let Some(next) = state.after(shown, serial) else { continue };
         assert_ne!(&next, state, "written for nothing");
         assert!(next.passed >= state.passed, "time went back: {state:?} {next:?}");
         assert!(next.passed == state.passed || next.passed <= Some(wall));
         assert!(state.board.is_none() || next.board == state.board, "the board was replaced");
         next.save(&SCRATCH.path("next.json")).expect("saved");
-        assert_eq!(State::load(&SCRATCH.path("next.json")), next);
+        assert_eq!(NodeState::load(&SCRATCH.path("next.json")), next);
     }
 }
 

@@ -4,16 +4,15 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use jarvis_node::config::Config;
-use jarvis_node::net::tls::{ClientCertificate, Tls};
+use jarvis_node::net::tls::{ClientCertificate, Tls, TlsSettings};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
 static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);
-static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+static SETTINGS: LazyLock<TlsSettings> = LazyLock::new(|| {
     let file = |name: &str| -> Option<PathBuf> { Some(SCRATCH.path(name)) };
     let client = ClientCertificate::parse(file("cert.pem"), file("key.pem"), true).expect("both");
-    Config { ca_file: file("ca.pem"), client_certificate: client, ..config("https://auth.home", BY_APP) }
+    TlsSettings { ca_file: file("ca.pem"), client_certificate: client, spki_pins: Vec::new() }
 });
 
 fuzz_target!(|input: &[u8]| {
@@ -21,17 +20,17 @@ fuzz_target!(|input: &[u8]| {
     SCRATCH.put("ca.pem", ca);
     SCRATCH.put("cert.pem", cert);
     SCRATCH.put("key.pem", key);
-    judge(&CONFIG, [ca, cert, key]);
+    judge(&SETTINGS, [ca, cert, key]);
     // The node without a client certificate.
-    let config = Config { client_certificate: None, ..CONFIG.clone() };
-    judge(&config, [ca, ca, ca]);
+    let without = TlsSettings { client_certificate: None, ..SETTINGS.clone() };
+    judge(&without, [ca, ca, ca]);
 });
 
-fn judge(config: &Config, files: [&[u8]; 3]) {
-    match Tls::new(config) {
+fn judge(settings: &TlsSettings, files: [&[u8]; 3]) {
+    match Tls::new(settings) {
         Ok(_) => {
             assert!(files[..2].iter().all(|pem| holds(pem, b"-----BEGIN CERTIFICATE-----")));
-            assert!(config.client_certificate.is_none() || holds(files[2], b"PRIVATE KEY-----"));
+            assert!(settings.client_certificate.is_none() || holds(files[2], b"PRIVATE KEY-----"));
         }
         Err(error) => {
             is_error_fit_to_show(&error, &error.to_trouble());
