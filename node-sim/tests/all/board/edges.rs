@@ -1,0 +1,100 @@
+//! The edges that are streamed are those that the pin got, all of them, in order.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use test_support::waiting::until;
+
+use super::rig::{Board, Watch};
+
+/// What the pin was set to from this line of its own account on, the levels that were only confirmed left out.
+fn of_the_pin(board: &Board, from_line: usize) -> Vec<(u64, bool)> {
+    let text = fs::read_to_string(board.dir.path().join("pin.log")).unwrap();
+    let levels = text.lines().skip(from_line).map(|line| {
+        let (at, level) = line.split_once(' ').unwrap();
+        (at.parse().unwrap(), level == "1")
+    });
+    let mut edges: Vec<(u64, bool)> = Vec::new();
+    for (at, lit) in levels {
+        if edges.last().is_none_or(|(_, was)| *was != lit) {
+            edges.push((at, lit));
+        }
+    }
+    edges
+}
+
+/// How many lines that account has.
+fn lines(board: &Board) -> usize {
+    fs::read_to_string(board.dir.path().join("pin.log")).unwrap().lines().count()
+}
+
+fn at_least(watch: &mut Watch, edges: usize) {
+    while watch.edges().len() < edges {
+        watch.until("an edge", |event| event.kind == "edge");
+    }
+}
+
+#[test]
+fn streamed_edges_are_the_pins() {
+    let board = Board::start();
+    // From the first: nothing has been forgotten yet.
+    let (mut one, mut other) = (board.watch(), board.watch());
+    one.comes_to("valid");
+    let starting = one.edges().len();
+    assert!(starting >= 1);
+    for faults in [json!(["status-503"]), json!(["status-401"]), json!(["cert-wrong-name"])] {
+        board.set("fault", faults);
+        board.set("reload", Value::Null);
+        let so_far = one.edges().len();
+        at_least(&mut one, so_far + 14);
+    }
+    board.set("fault", json!([]));
+    board.set("reload", Value::Null);
+    one.comes_to("valid");
+    let (first, end) = (pulled(&board, &mut one, 0), lines(&board));
+    assert!(first.len() >= starting + 42);
+    board.set("power", "on");
+    one.until("on", |event| event.data["node"]["powered"] == true);
+    one.comes_to("valid");
+    let second = pulled(&board, &mut one, end);
+    assert_eq!(one.edges(), [first, second].concat());
+    assert!(one.edges().windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 != pair[1].1));
+    at_least(&mut other, one.edges().len());
+    assert_eq!(one.edges(), other.edges(), "both see the same");
+}
+
+/// The pin's edges from a line of its account on and to the end of its power, which is pulled while it is lit
+/// steadily, so that no edge comes just then.
+fn pulled(board: &Board, watch: &mut Watch, from_line: usize) -> Vec<(u64, bool)> {
+    board.set("power", "pull");
+    watch.until("off", |event| event.data["node"]["powered"] == false);
+    let mut edges = of_the_pin(board, from_line);
+    assert!(edges.last().unwrap().1, "lit: {edges:?}");
+    // Without power there is no light, of which the pin itself knows nothing.
+    let dark = *watch.edges().last().unwrap();
+    assert!(!dark.1 && dark.0 >= edges.last().unwrap().0);
+    edges.push(dark);
+    edges
+}
+
+#[test]
+fn a_newcomer_knows_a_light_that_never_changes() {
+    let board = Board::start();
+    board.watch().comes_to("valid");
+    let mut newcomer = board.watch();
+    let first = newcomer.next().unwrap();
+    assert_eq!((first.kind.as_str(), &first.data["node"]["outcome"]), ("state", &json!("valid")));
+    newcomer.until("an edge", |event| event.kind == "edge");
+    newcomer.until("the next state", |event| event.kind == "state");
+    assert_eq!(newcomer.edges().last().map(|(_, lit)| *lit), Some(true));
+}
+
+#[test]
+fn the_led_is_dark_at_the_end() {
+    let mut board = Board::start();
+    board.watch().comes_to("valid");
+    board.signal("INT");
+    assert_eq!(board.wait().code(), Some(0));
+    until("dark", || of_the_pin(&board, 0).last().is_some_and(|(_, lit)| !lit));
+}

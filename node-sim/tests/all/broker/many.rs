@@ -1,0 +1,92 @@
+//! Many callers, and a token service that hangs.
+
+use std::collections::HashSet;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use test_support::waiting::{undisturbed, until};
+
+use super::caller::{Answer, Caller, request};
+use super::rig::{COORDINATOR, GATEWAY, Rig};
+
+/// Allows this process `count` descriptors more than the other tests in it can need.
+fn allow_descriptors(count: u64) {
+    const OTHERS: u64 = 2000;
+    let mut limit = getrlimit(Resource::Nofile);
+    let hard = limit.maximum.unwrap_or(u64::MAX);
+    assert!(hard >= count, "this needs {count} descriptors, and `ulimit -Hn` says {hard}");
+    limit.current = limit.current.map(|current| current.max((count + OTHERS).min(hard)));
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+#[test]
+fn a_thousand_who_want_the_same_at_once_cost_one_request() {
+    let _undisturbed = undisturbed();
+    allow_descriptors(1200);
+    let rig = Rig::new();
+    let _daemon = rig.daemon();
+    // Late, so that all of them come before the answer does.
+    rig.fault("late");
+    let callers: Vec<_> = (0..1000).map(|_| rig.asking(GATEWAY)).collect();
+    let tokens: HashSet<_> = callers.into_iter().map(|caller| caller.answer().token().to_owned()).collect();
+    assert_eq!((tokens.len(), rig.sts.token_requests()), (1, 1));
+}
+
+#[test]
+fn what_is_held_is_answered_at_once_while_the_token_service_hangs() {
+    let rig = Rig::new();
+    rig.node.configure("request_timeout_secs", 600);
+    let _daemon = rig.daemon();
+    let held = rig.get(GATEWAY).token().to_owned();
+    rig.fault("body-stall");
+    let waiting = rig.asking(COORDINATOR);
+    rig.requests(2);
+    for _ in 0..100 {
+        assert_eq!(rig.get(GATEWAY).token(), held);
+        assert_eq!(rig.get("/v1/health").status, 200);
+    }
+    assert!(!waiting.is_answered());
+    assert_eq!(rig.sts.token_requests(), 2);
+}
+
+#[test]
+fn who_waits_for_a_token_service_that_hangs_is_told_in_time_and_the_next_one_at_once() {
+    let rig = Rig::new();
+    rig.node.configure("request_timeout_secs", 1);
+    let _daemon = rig.daemon();
+    rig.fault("body-stall");
+    let waiting = [GATEWAY, GATEWAY, COORDINATOR].map(|target| rig.asking(target));
+    for caller in waiting {
+        let answer = caller.answer();
+        assert_eq!(answer.brief(), (504, "sts_timeout"));
+        assert!(answer.field("retry-after").is_some(), "{answer:?}");
+    }
+    assert_eq!(rig.get("/v1/health").body["token_trouble"], "sts_timeout");
+    rig.fault("");
+    // Nobody needs to ask for long: it is tried again for those who do.
+    until("a token comes", || rig.get(GATEWAY).status == 200);
+    assert_eq!(rig.get("/v1/health").body["token_trouble"], serde_json::Value::Null);
+}
+
+#[test]
+fn one_user_has_so_many_connections_and_no_more_until_some_end() {
+    let _undisturbed = undisturbed();
+    allow_descriptors(1300);
+    let rig = Rig::new();
+    rig.node.configure("request_timeout_secs", 600);
+    let _daemon = rig.daemon();
+    rig.fault("body-stall");
+    // They wait, and so stay.
+    let mut waiting: Vec<_> = (0..1024).map(|_| rig.asking(GATEWAY)).collect();
+    // Refused before it has said anything, perhaps.
+    let one_more = || {
+        let mut caller = rig.caller();
+        caller.says(&request("GET", "/v1/health"));
+        Answer::read(&caller.hears_before_it_is_cut_off())
+    };
+    let refused = one_more();
+    assert_eq!(refused.brief(), (503, "busy"), "{refused:?}");
+    assert_eq!(refused.field("retry-after"), Some("1"));
+    waiting.truncate(1000);
+    until("there is room again", || one_more().status == 200);
+    assert!(!waiting.iter().any(Caller::is_answered));
+}
