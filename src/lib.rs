@@ -1,25 +1,18 @@
-//! The agent of a Jarvis node: proves who the node is to the auth service, keeps proving it,
-//! and shows on one LED how that goes.
-//!
-//! One half decides and one half does. The deciding half — [`agent`] and what it is made of,
-//! [`credential`], [`wire`], [`time`], [`text`], [`led`] and [`lamp`] — is `no_std` and needs no
-//! allocator: [`agent::Agent::handle`] takes an [`agent::Event`] and the time and returns the
-//! [`agent::Action`]s to carry out, and [`agent::Agent::deadline`] says when it next wants to be
-//! woken. The doing half, `host`, carries them out with real files, sockets, clocks and GPIO;
-//! the simulator carries the same actions out in virtual time.
-#![no_std]
+//! The half of a Jarvis node that acts: files, sockets, clocks, signals and GPIO. What to do is decided by
+//! [`node_core::agent::Agent`].
 
-#[cfg(feature = "host")]
-extern crate alloc;
-#[cfg(any(feature = "host", test))]
-extern crate std;
-
-pub mod agent;
-pub mod credential;
-#[cfg(feature = "host")]
-pub mod host;
-pub mod lamp;
-pub mod led;
-pub mod text;
-pub mod time;
-pub mod wire;
+pub mod auth;
+pub mod broker;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod daemon;
+pub mod error;
+pub mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+pub mod led_pin;
+pub mod net;
+pub mod setup;
+pub mod sts;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use jarvis_node::host::cli;
+use jarvis_node::cli;
 
 /// Our own bugs, by sysexits(3).
 const DEFECT: i32 = 70;

@@ -8,12 +8,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use jarvis_node::agent::{Answer, Trouble};
-use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::auth_client::{AuthClient, Reply};
-use jarvis_node::host::config::Config;
-use jarvis_node::host::fuzzing::{self, Answered};
-use jarvis_node::host::tls::Tls;
+use node_core::answer::Answer;
+use node_core::trouble::Trouble;
+use jarvis_node::files::credential::{Credential, NodeKey};
+use node_core::credential::NodeId;
+use jarvis_node::auth::{AuthClient, Reply};
+use jarvis_node::config::Config;
+use jarvis_node::fuzzing;
+use jarvis_node::fuzzing::Answered;
+use jarvis_node::net::tls::Tls;
 use tempfile::TempDir;
 
 /// The node's key. In the dictionaries too, so that it comes back in what is mutated.
@@ -56,11 +59,11 @@ pub fn is_answer_fit_to_show(answer: &Answer, given: &[u8]) {
             assert!(id.len() <= 64 && !id.contains(char::is_control), "{id}");
             assert!(household.member_ids.as_ref().is_none_or(|ids| ids.as_slice().len() <= 32));
         }
-        Answer::Denied(reason) => {
+        Answer::Rejected(reason) => {
             let reason = reason.as_str();
             assert!(reason.len() <= 200 && !reason.contains(char::is_control), "{reason}");
         }
-        Answer::Open => {}
+        Answer::Reachable => {}
         Answer::Inconclusive { trouble, .. } => is_fit_to_show(trouble),
     }
     let shown = format!("{answer:?}");

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use jarvis_node::host::fuzzing::parse_arguments;
+use jarvis_node::fuzzing::parse_arguments;
 use jarvis_node_fuzz::{KEY, holds};
 use libfuzzer_sys::fuzz_target;
 

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use jarvis_node::host::fuzzing::endpoints;
-use jarvis_node::host::service_url::ServiceUrl;
+use jarvis_node::fuzzing::endpoints;
+use jarvis_node::net::service_url::ServiceUrl;
 use libfuzzer_sys::fuzz_target;
 use ureq::http::Uri;
 

@@ -2,7 +2,7 @@
 //! nothing that a terminal would obey is shown.
 #![no_main]
 
-use jarvis_node::host::fuzzing::read_broker_answer;
+use jarvis_node::fuzzing::read_broker_answer;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| match read_broker_answer(input) {

@@ -1,7 +1,7 @@
 //! A request to the broker: the same is made of it in one piece and in many, and no refusal repeats a token.
 #![no_main]
 
-use jarvis_node::host::fuzzing::broker::{Read, read_request};
+use jarvis_node::fuzzing::broker::{Read, read_request};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

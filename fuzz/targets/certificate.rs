@@ -5,8 +5,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use jarvis_node::host::fuzzing::tls::Rules;
-use jarvis_node::host::tls::{Pin, Tls};
+use jarvis_node::fuzzing::tls::Rules;
+use jarvis_node::net::tls::{Pin, Tls};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 use rustls::RootCertStore;

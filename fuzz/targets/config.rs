@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use jarvis_node::host::config::{Config, Face, Led, Via};
+use jarvis_node::config::{Config, Indicators, Led, Via};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
@@ -12,8 +12,8 @@ static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);
 
 fuzz_target!(|input: &[u8]| {
     let path = SCRATCH.put("config.json", input);
-    let face = Face::glimpse(&path);
-    if let Led::Sysfs(name) = &face.led {
+    let indicators = Indicators::glimpse(&path);
+    if let Led::Sysfs(name) = &indicators.led {
         assert!(!name.is_empty() && !name.contains('/') && name != "..", "{name}");
     }
     let config = match Config::load(&path) {
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     secs(config.start_splay, 0, 3600);
     secs(config.connect_timeout, 1, 300);
     secs(config.request_timeout, 1, 600);
-    assert_eq!(config.face, face, "a sound configuration shows itself elsewhere");
+    assert_eq!(config.indicators, indicators, "a sound configuration shows itself elsewhere");
     let _ = object(input);
     let https = config.auth_url.is_https();
     assert!(https || (config.spki_pins.is_empty() && config.client_certificate.is_none()));

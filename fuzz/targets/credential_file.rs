@@ -1,9 +1,10 @@
 //! The credential file, and what is written in its place.
 #![no_main]
 
-use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::error::SetupError;
-use jarvis_node::host::fuzzing::{parse_credential, render_credential};
+use jarvis_node::files::credential::{Credential, NodeKey};
+use node_core::credential::NodeId;
+use jarvis_node::error::SetupError;
+use jarvis_node::fuzzing::{parse_credential, render_credential};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;

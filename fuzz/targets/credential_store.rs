@@ -6,10 +6,10 @@ use std::fs::{self, File};
 use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use jarvis_node::credential::{Credential, NodeKey};
-use jarvis_node::host::credential_store::{Locked, load};
-use jarvis_node::host::durable::folder;
-use jarvis_node::host::fuzzing::parse_credential;
+use jarvis_node::files::credential::{Credential, NodeKey};
+use jarvis_node::files::credential_store::{Locked, load};
+use jarvis_node::files::durable::folder;
+use jarvis_node::fuzzing::parse_credential;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
@@ -75,6 +75,6 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn is_shipped(bytes: &[u8]) -> bool {
-    use jarvis_node::host::error::SetupError;
+    use jarvis_node::error::SetupError;
     matches!(parse_credential(bytes, Some(WRITTEN)), Err(SetupError::NotProvisioned { .. }))
 }

@@ -3,8 +3,9 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::credential::{NodeId, NodeKey, PLACEHOLDERS};
-use jarvis_node::host::fuzzing::load_app_key;
+use node_core::credential::{NodeId, PLACEHOLDERS};
+use jarvis_node::files::credential::NodeKey;
+use jarvis_node::fuzzing::load_app_key;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

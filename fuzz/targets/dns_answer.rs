@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use jarvis_node::host::fuzzing::resolver::{addresses, is_answer, is_truncated, question, usable};
+use jarvis_node::fuzzing::resolver::{addresses, is_answer, is_truncated, question, usable};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use jarvis_node::credential::NodeId;
-use jarvis_node::host::fuzzing::{enrolled, read_token};
+use node_core::credential::NodeId;
+use jarvis_node::fuzzing::{enrolled, read_token};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::{Answer, Outcome};
-use jarvis_node::host::auth_client::AuthClient;
-use jarvis_node::host::fuzzing::{Answered, conclude};
-use jarvis_node::wire::reasons;
+use node_core::answer::Answer;
+use node_core::outcome::Outcome;
+use jarvis_node::auth::AuthClient;
+use jarvis_node::fuzzing::{Answered, conclude};
+use node_core::wire::reasons;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
     let reply = conclude(&CLIENT, &given, &us);
     is_answer_fit_to_show(&reply.answer, given.body);
     match &reply.answer {
-        Answer::Denied(_) => {
+        Answer::Rejected(_) => {
             assert_eq!(given.status, 401, "a denial from {given:?}");
             if let Some(body) = object(given.body) {
                 let detail = body["detail"].as_str().expect("a reason");
@@ -31,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(given.status, 200, "a yes from {given:?}");
             assert!(object(given.body).is_none_or(|body| body["status"] == "ok"), "a yes from {given:?}");
         }
-        Answer::Open => panic!("nobody knocked"),
+        Answer::Reachable => panic!("nobody knocked"),
         Answer::Inconclusive { trouble, .. } => {
             assert!(matches!(trouble.kind.outcome(), Outcome::Server), "{trouble:?}");
         }

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::Answer;
-use jarvis_node::host::auth_client::AuthClient;
+use node_core::answer::Answer;
+use jarvis_node::auth::AuthClient;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
@@ -15,9 +15,9 @@ fuzz_target!(|input: &[u8]| {
     is_answer_fit_to_show(&reply.answer, b"");
     assert_eq!(reply.server_time, None, "nobody proved who this is");
     let verdict = match &reply.answer {
-        Answer::Denied(_) => "false",
+        Answer::Rejected(_) => "false",
         Answer::Valid(_) => "true",
-        Answer::Open | Answer::Inconclusive { .. } => return,
+        Answer::Reachable | Answer::Inconclusive { .. } => return,
     };
     assert!(input.starts_with(b"HTTP/1.") && holds(input, b" 200"), "a verdict from what is no answer");
     let chunked = input.to_ascii_lowercase();

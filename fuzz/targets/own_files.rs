@@ -3,11 +3,11 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::host::clock;
-use jarvis_node::host::fuzzing::parse_serial;
-use jarvis_node::host::state_file::{Shown, State};
-use jarvis_node::host::status::Record;
-use jarvis_node::time::{Instant, UnixTime};
+use jarvis_node::clock;
+use jarvis_node::fuzzing::parse_serial;
+use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::status::Record;
+use node_core::time::{Instant, UnixTime};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use jarvis_node::host::config::Config;
-use jarvis_node::host::tls::{ClientCertificate, Tls};
+use jarvis_node::config::Config;
+use jarvis_node::net::tls::{ClientCertificate, Tls};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

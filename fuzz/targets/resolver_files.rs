@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use jarvis_node::host::fuzzing::resolver::{candidates, hosts, multicast, question, resolv_conf};
+use jarvis_node::fuzzing::resolver::{candidates, hosts, multicast, question, resolv_conf};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

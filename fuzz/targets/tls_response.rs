@@ -3,8 +3,9 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::{Answer, Outcome};
-use jarvis_node::host::auth_client::AuthClient;
+use node_core::answer::Answer;
+use node_core::outcome::Outcome;
+use jarvis_node::auth::AuthClient;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

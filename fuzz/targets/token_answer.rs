@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use jarvis_node::host::fuzzing::sts::read_answer;
-use jarvis_node::host::sts::{Expected, Grant, TokenError};
-use jarvis_node::time::{Instant, UnixTime};
+use jarvis_node::fuzzing::sts::read_answer;
+use jarvis_node::sts::{Expected, Grant, TokenError};
+use node_core::time::{Instant, UnixTime};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,10 +3,12 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::agent::{Answer, Jitter, RETRY_CAP, exponential};
-use jarvis_node::host::auth_client::AuthClient;
-use jarvis_node::host::fuzzing::{Answered, conclude};
-use jarvis_node::text::Text;
+use node_core::answer::Answer;
+use node_core::jitter::{Jitter, RETRY_CAP};
+use node_core::agent::exponential;
+use jarvis_node::auth::AuthClient;
+use jarvis_node::fuzzing::{Answered, conclude};
+use node_core::text::Text;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -19,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let reply = conclude(&CLIENT, &given, &us);
     is_answer_fit_to_show(&reply.answer, given.body);
     match &reply.answer {
-        Answer::Denied(_) => {
+        Answer::Rejected(_) => {
             assert_eq!(given.status, 200, "a denial from {given:?}");
             if let Some(body) = object(given.body) {
                 assert_eq!(body["valid"], false, "a denial from {given:?}");
@@ -33,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
                 assert!(household.id.is_none() || body["household_id"].is_string());
             }
         }
-        Answer::Open => panic!("nobody knocked"),
+        Answer::Reachable => panic!("nobody knocked"),
         Answer::Inconclusive { retry_after, .. } => {
             let delay = Jitter::new(input.len() as u64).retry(exponential(3), *retry_after);
             assert!(delay <= RETRY_CAP + RETRY_CAP / 10, "{delay:?}");
@@ -55,7 +57,7 @@ fuzz_target!(|input: &[u8]| {
         let text = serde_json::to_string(reason).expect("JSON");
         let body = format!(r#"{{"valid":false,"node_id":null,"household_id":null,"reason":{text}}}"#);
         let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };
-        let Answer::Denied(shown) = conclude(&CLIENT, &said, &us).answer else { panic!("no denial: {body}") };
+        let Answer::Rejected(shown) = conclude(&CLIENT, &said, &us).answer else { panic!("no denial: {body}") };
         assert!(shown == Text::from(reason) || shown.as_str().starts_with("(not shown"), "{shown}");
         let body = format!(r#"{{"valid":false,"reason":"{}{}"}}"#, &text[1..text.len() - 1], escaped(KEY));
         let said = Answered { status: 200, headers: Vec::new(), body: body.as_bytes() };

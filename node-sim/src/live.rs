@@ -8,12 +8,14 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::agent::{Exit, Outcome};
-use jarvis_node::host::config::Led;
-use jarvis_node::host::inbox::{self, Message, Sender};
-use jarvis_node::host::run::{Node, Notice};
-use jarvis_node::host::setup::Reader;
-use jarvis_node::lamp::Lamp;
+use jarvis_node::config::Led;
+use jarvis_node::daemon::inbox;
+use jarvis_node::daemon::inbox::{Message, Sender};
+use jarvis_node::daemon::run_loop::{Node, Notice};
+use jarvis_node::setup::Reader;
+use node_core::agent::Exit;
+use node_core::lamp::Lamp;
+use node_core::outcome::Outcome;
 
 use crate::screen::{DrawnLed, Screen};
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use jarvis_node::agent::Settings;
+use node_core::agent::Settings;
 
 use crate::world::{History, World};
 

@@ -55,7 +55,7 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     /// In as few units as say it exactly.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut ms = jarvis_node::time::millis(self.0);
+        let mut ms = node_core::time::millis(self.0);
         if ms == 0 {
             return f.write_str("0s");
         }

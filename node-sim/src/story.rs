@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
-use jarvis_node::agent::Outcome;
-use jarvis_node::led::Pattern;
+use node_core::led::Pattern;
+use node_core::outcome::Outcome;
 use server_stub::{Options, Stub};
 
 use crate::live::LiveNode;

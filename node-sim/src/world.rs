@@ -12,11 +12,14 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::agent::{Action, Actions, Agent, Answer, Event, Exit, Jitter, Outcome};
-use jarvis_node::host::state_file::{Shown, State};
-use jarvis_node::host::status::Record;
-use jarvis_node::lamp::Lamp;
-use jarvis_node::time::{Instant, Now, UnixTime};
+use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::status::Record;
+use node_core::agent::{Action, Actions, Agent, Event, Exit};
+use node_core::answer::Answer;
+use node_core::jitter::Jitter;
+use node_core::lamp::Lamp;
+use node_core::outcome::Outcome;
+use node_core::time::{Instant, Now, UnixTime};
 
 pub use self::board::{Board, Files, FilesChange, Via};
 pub use self::fault::{Fault, Wrong};
@@ -314,10 +317,10 @@ impl World {
                 self.history.note(at, What::Read(told));
                 Some(Event::SetupRead(read))
             }
-            Action::Knock => {
-                let (after, answer) = self.server.knock(&self.board, &mut self.chance);
+            Action::Probe => {
+                let (after, answer) = self.server.probe(&self.board, &mut self.chance);
                 self.in_flight = Some((at + after, answer, None));
-                self.history.note(at, What::Knocked);
+                self.history.note(at, What::Probed);
                 None
             }
             Action::Validate => {

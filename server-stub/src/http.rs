@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use jarvis_node::wire::{APP_ID_HEADER, APP_KEY_HEADER, VALIDATE_NODE_PATH};
+use node_core::wire::{APP_ID_HEADER, APP_KEY_HEADER, VALIDATE_NODE_PATH};
 use tower::ServiceExt as _;
 
 use crate::fastapi::Refusal;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jarvis_node::host::config::Config;
+use jarvis_node::config::Config;
 use serde_json::Value;
 use server_stub::{CertificateAuthority, Options, Stub};
 use tempfile::TempDir;

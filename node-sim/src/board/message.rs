@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use jarvis_node::host::clock;
-use jarvis_node::time::Now;
+use jarvis_node::clock;
+use node_core::time::Now;
 use serde::{Deserialize, Serialize};
 
 /// What the board tells its node to do.
@@ -103,7 +103,7 @@ pub(super) fn now_ms() -> u64 {
 /// Both clocks, the wall clock so many seconds off.
 pub(super) fn clocks(wall_offset_secs: i64) -> Now {
     let Now { instant, wall } = clock::now();
-    Now { instant, wall: jarvis_node::time::UnixTime(wall.0.saturating_add_signed(wall_offset_secs)) }
+    Now { instant, wall: node_core::time::UnixTime(wall.0.saturating_add_signed(wall_offset_secs)) }
 }
 
 /// Writes one message, in one piece.

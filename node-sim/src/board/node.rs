@@ -14,15 +14,18 @@ use std::sync::Arc;
 use std::thread;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use jarvis_node::agent::{Answer, Exit, Report};
-use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::config::Led;
-use jarvis_node::host::credential_store::Locked;
-use jarvis_node::host::inbox::{self, Message, Sender};
-use jarvis_node::host::run::{Node, Notice};
-use jarvis_node::host::setup::Reader;
-use jarvis_node::lamp::Lamp;
+use jarvis_node::config::Led;
+use jarvis_node::daemon::inbox;
+use jarvis_node::daemon::inbox::{Message, Sender};
+use jarvis_node::daemon::run_loop::{Node, Notice};
+use jarvis_node::files::credential::{Credential, NodeKey};
+use jarvis_node::files::credential_store::Locked;
+use jarvis_node::setup::Reader;
 use lexopt::prelude::*;
+use node_core::agent::{Exit, Report};
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::lamp::Lamp;
 
 use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};
 use crate::story::in_words;
@@ -159,8 +162,8 @@ fn known(report: &Report<'_>) -> Known {
 fn verdict(answer: &Answer) -> (Option<bool>, String) {
     match answer {
         Answer::Valid(_) => (Some(true), "valid".into()),
-        Answer::Denied(reason) => (Some(false), format!("denied: {reason}")),
-        Answer::Open => (None, "the server is there".into()),
+        Answer::Rejected(reason) => (Some(false), format!("denied: {reason}")),
+        Answer::Reachable => (None, "the server is there".into()),
         Answer::Inconclusive { trouble, .. } => (None, trouble.reason.to_string()),
     }
 }

@@ -32,9 +32,9 @@ pub(super) enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Turn {
     /// It asks about itself.
-    Call,
+    Validate,
     /// It asks whether anybody is in.
-    Knock,
+    Probe,
 }
 
 /// What a node is answered.
@@ -42,7 +42,7 @@ pub(super) enum Turn {
 pub(super) enum Status {
     Good,
     /// Somebody is in.
-    Open,
+    Reachable,
     Failed,
     /// The connection could not be made in time.
     NotAccepted,
@@ -214,8 +214,8 @@ mod tests {
     use core::time::Duration;
     use std::collections::BinaryHeap;
 
-    use jarvis_node::agent::Jitter;
-    use jarvis_node::time::millis;
+    use node_core::jitter::Jitter;
+    use node_core::time::millis;
 
     use super::*;
 
@@ -229,7 +229,7 @@ mod tests {
             3 => Item::Answered(call, Status::Good),
             4 => Item::Answered(call, Status::Cut),
             5 => Item::GivenUp(call),
-            _ => Item::Woken(call.node, Turn::Call),
+            _ => Item::Woken(call.node, Turn::Validate),
         }
     }
 
@@ -275,8 +275,8 @@ mod tests {
     fn what_was_taken_out_leaves_its_room_to_what_comes() {
         let mut agenda = Agenda::default();
         for at in 1..100_000 {
-            agenda.add(at * 10, Item::Woken(1, Turn::Call));
-            assert_eq!(agenda.next_before(u64::MAX), Some((at * 10, Item::Woken(1, Turn::Call))));
+            agenda.add(at * 10, Item::Woken(1, Turn::Validate));
+            assert_eq!(agenda.next_before(u64::MAX), Some((at * 10, Item::Woken(1, Turn::Validate))));
         }
         assert_eq!(agenda.entries.len(), 1);
     }

@@ -6,13 +6,17 @@ use core::time::Duration;
 use std::panic::resume_unwind;
 use std::thread;
 
-use jarvis_node::agent::{
-    Action, Agent, Answer, Claim, Event, Household, Jitter, OVERWHELMED, Outcome, Pacing, Remembered,
-    Settings, Setup, Trouble, TroubleKind, Verdict,
+use node_core::agent::{
+    Action, Agent, Claim, Event, OVERWHELMED, Pacing, Remembered, Settings, Setup, Verdict,
 };
-use jarvis_node::credential::NodeId;
-use jarvis_node::text::Text;
-use jarvis_node::time::{Instant, Now, UnixTime, millis};
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::household::Household;
+use node_core::jitter::Jitter;
+use node_core::outcome::Outcome;
+use node_core::text::Text;
+use node_core::time::{Instant, Now, UnixTime, millis};
+use node_core::trouble::{Trouble, TroubleKind};
 
 use super::agenda::{Agenda, Call, Item, Status, Turn};
 use super::server::Server;
@@ -76,7 +80,7 @@ impl Told {
             Self::SetupRead => return Event::SetupRead(Ok(setup.clone())),
             Self::DeadlineReached => return Event::DeadlineReached,
             Self::Answered(Status::Good) => return Event::Answered(Answer::Valid(Household::default())),
-            Self::Answered(Status::Open) => return Event::Answered(Answer::Open),
+            Self::Answered(Status::Reachable) => return Event::Answered(Answer::Reachable),
             Self::Answered(Status::Failed) => TroubleKind::Busy,
             Self::Answered(Status::NotAccepted) | Self::Refused => TroubleKind::Unreachable,
             Self::Answered(Status::Cut) => TroubleKind::ClosedEarly,
@@ -129,8 +133,8 @@ impl Alone {
             for action in &agent.handle(next.into_event(&self.setup), clocks) {
                 match action {
                     Action::ReadSetup => reads = true,
-                    Action::Validate => turns = Some(Turn::Call),
-                    Action::Knock => turns = Some(Turn::Knock),
+                    Action::Validate => turns = Some(Turn::Validate),
+                    Action::Probe => turns = Some(Turn::Probe),
                     Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
                     | Action::Publish
                     | Action::KeepOldSetup(_)
@@ -307,7 +311,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     }
 
     fn call(&mut self, node: u32, turn: Turn, now: u64) {
-        let knocks = turn == Turn::Knock;
+        let knocks = turn == Turn::Probe;
         let (serial, awaits) = &mut self.serials[node as usize];
         *serial = serial.wrapping_add(1);
         *awaits = true;

@@ -2,9 +2,8 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{
-    Backoff, FIRST_RETRY, Failure, Jitter, Knocked, Pacing, Pause, RETRY_CAP, exponential,
-};
+use node_core::agent::{Backoff, FIRST_RETRY, Failure, Pacing, Pause, Probed, exponential};
+use node_core::jitter::{Jitter, RETRY_CAP};
 
 use super::{Plan, Tally, nodes};
 
@@ -71,7 +70,7 @@ enum Published {
 impl Pacing for Published {
     fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause {
         let ceiling = exponential(failure.in_a_row);
-        Pause::call(match self {
+        Pause::validate(match self {
             Self::None => NO_BACKOFF,
             Self::Exponential => ceiling,
             Self::EqualJitter => ceiling / 2 + jitter.up_to(ceiling / 2),
@@ -84,12 +83,12 @@ impl Pacing for Published {
         })
     }
 
-    fn after_knock(&mut self, _knocked: &Knocked, _jitter: &mut Jitter) -> Pause {
-        Pause::call(Duration::ZERO)
+    fn after_probe(&mut self, _knocked: &Probed, _jitter: &mut Jitter) -> Pause {
+        Pause::validate(Duration::ZERO)
     }
 
     fn after_success(&mut self, _took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause {
-        Pause::call(jitter.around(regular))
+        Pause::validate(jitter.around(regular))
     }
 
     fn start_anew(&mut self) {}

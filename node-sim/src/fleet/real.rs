@@ -9,14 +9,19 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use jarvis_node::agent::{Action, Agent, Answer, Claim, Event, Jitter, Outcome, Settings, Setup, Step};
-use jarvis_node::credential::{Credential, NodeId, NodeKey};
-use jarvis_node::host::auth_client::AuthClient;
-use jarvis_node::host::config::Via;
-use jarvis_node::host::setup::{Asker, Reader};
-use jarvis_node::host::{clock, credential_store};
-use jarvis_node::text::Text;
-use jarvis_node::time::{Instant, millis};
+use jarvis_node::auth::AuthClient;
+use jarvis_node::clock;
+use jarvis_node::config::Via;
+use jarvis_node::files::credential::{Credential, NodeKey};
+use jarvis_node::files::credential_store;
+use jarvis_node::setup::{AuthContext, Reader};
+use node_core::agent::{Action, Agent, Claim, Event, Settings, Setup, Step};
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::jitter::Jitter;
+use node_core::outcome::Outcome;
+use node_core::text::Text;
+use node_core::time::{Instant, millis};
 use serde_json::Value as Json;
 
 use super::{Plan, Tally};
@@ -79,8 +84,8 @@ pub(super) fn run(target: &Target, plan: &Plan) -> Result<Tally, String> {
     Fleet::start(nodes, plan)?.run(target.until_valid)
 }
 
-fn asker(config: &Path) -> Result<Asker, String> {
-    Reader::new(config.into()).read_asker().map_err(|e| e.to_string())
+fn asker(config: &Path) -> Result<AuthContext, String> {
+    Reader::new(config.into()).read_auth_context().map_err(|e| e.to_string())
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -120,7 +125,7 @@ struct Node {
 
 impl Node {
     fn new(seed: u64, config: &Path, credential: Arc<Credential>) -> Result<Self, String> {
-        let Asker { config, client, clock_floor, .. } = asker(config)?;
+        let AuthContext { config, client, clock_floor, .. } = asker(config)?;
         let claim = Claim {
             node_id: credential.node_id.clone(),
             service_id: match &config.via {
@@ -174,8 +179,8 @@ impl Fleet {
             let work = move || {
                 while let Some(Job { step, node, client, credential }) = next(&to_do) {
                     let reply = match step {
-                        Step::Call => client.validate(&credential),
-                        Step::Knock => client.knock(),
+                        Step::Validate => client.validate(&credential),
+                        Step::Probe => client.probe(),
                     };
                     if answered.send((node, step, reply.answer)).is_err() {
                         return;
@@ -243,7 +248,7 @@ impl Fleet {
     fn is_answered(&mut self, node: u32, step: Step, answer: Answer) {
         let now = clock::instant();
         // A knock is answered whether or not any work gets done.
-        if step == Step::Call {
+        if step == Step::Validate {
             self.hears_something(now);
             self.under_way -= 1;
             let good = matches!(answer, Answer::Valid(_));
@@ -267,8 +272,8 @@ impl Fleet {
             for action in &at.agent.handle(event, now) {
                 match action {
                     Action::ReadSetup => next = Some(Event::SetupRead(Ok(at.setup.clone()))),
-                    Action::Validate => asks = Some(Step::Call),
-                    Action::Knock => asks = Some(Step::Knock),
+                    Action::Validate => asks = Some(Step::Validate),
+                    Action::Probe => asks = Some(Step::Probe),
                     Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
                     | Action::Publish
                     | Action::KeepOldSetup(_)
@@ -284,8 +289,8 @@ impl Fleet {
 
     fn asks(&mut self, node: u32, step: Step, now: Instant) {
         match step {
-            Step::Knock => self.tally.knocks += 1,
-            Step::Call => {
+            Step::Probe => self.tally.knocks += 1,
+            Step::Validate => {
                 if self.under_way == 0 {
                     self.silent_since = now;
                 }

@@ -105,7 +105,7 @@ impl Ideal {
         while self.serving.is_none() {
             let Some(call) = self.waiting.pop_front() else { return };
             if call.knocks {
-                agenda.add(now + WAY, Item::Answered(call, Status::Open));
+                agenda.add(now + WAY, Item::Answered(call, Status::Reachable));
             } else if awaited(call) {
                 self.serving = Some(call);
                 agenda.add(now + self.service, Item::Checked(0));
@@ -214,7 +214,7 @@ impl Measured {
         while self.threads > 0 {
             let Some(call) = self.waiting.pop_front() else { return };
             if call.knocks {
-                agenda.add(now + WAY, Item::Answered(call, Status::Open));
+                agenda.add(now + WAY, Item::Answered(call, Status::Reachable));
                 continue;
             }
             self.threads -= 1;
@@ -358,7 +358,7 @@ mod tests {
     fn with_forty_inside_nobody_opens_the_door_for_half_a_minute() {
         let opened = |calls| {
             let (answers, _) = at_once(calls, 1);
-            answers.iter().find(|(_, _, status)| *status == Status::Open).map(|(at, _, _)| *at)
+            answers.iter().find(|(_, _, status)| *status == Status::Reachable).map(|(at, _, _)| *at)
         };
         assert!(opened(39).is_some_and(|at| at < 1100), "{:?}", opened(39));
         assert!(opened(40).is_some_and(|at| at > 28_000), "{:?}", opened(40));

@@ -1,6 +1,6 @@
 //! A story's file, key by key; `node-sim/scenarios/README.md` says what each means. Unknown keys are errors.
 
-use jarvis_node::agent::Outcome;
+use node_core::outcome::Outcome;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 

@@ -5,7 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use jarvis_node::agent::Jitter;
+use node_core::jitter::Jitter;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 

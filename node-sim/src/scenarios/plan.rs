@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::Jitter;
+use node_core::jitter::Jitter;
 
 use super::form::EventForm;
 use super::moment::{Between, Moment, Named};

@@ -3,7 +3,10 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{ANSWER_OVERDUE, Outcome, REJECTED_RETRY, RETRY_CAP, Settings, TroubleKind};
+use node_core::agent::{ANSWER_OVERDUE, REJECTED_RETRY, Settings};
+use node_core::jitter::RETRY_CAP;
+use node_core::outcome::Outcome;
+use node_core::trouble::TroubleKind;
 
 use super::expectation::Failure;
 use crate::world::{Board, Entry, Happening, History, Said, What};
@@ -90,7 +93,7 @@ impl Account {
                 self.files = Some(files.clone());
             }
             What::Read(Err(_)) => self.broken = true,
-            What::Knocked => return self.knock(),
+            What::Probed => return self.probe(),
             What::Asked { wall } => return self.ask(entry.at, wall.0 < Board::BUILT.0),
             What::Answered(said) => self.hear(entry.at, said),
             What::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
@@ -134,7 +137,7 @@ impl Account {
     }
 
     /// It costs nobody anything, but there must not be another under way.
-    fn knock(&mut self) -> Option<String> {
+    fn probe(&mut self) -> Option<String> {
         core::mem::replace(&mut self.calling, true).then(|| "a call and a knock at once".into())
     }
 

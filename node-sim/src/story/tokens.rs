@@ -8,9 +8,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use jarvis_node::host::broker_client::{self, NoToken, Token};
-use jarvis_node::host::request::{self, Data, Request};
-use jarvis_node::host::sts::{Algorithm, keygen};
+use jarvis_node::broker::client as broker_client;
+use jarvis_node::broker::client::{NoToken, Token};
+use jarvis_node::commands::keygen;
+use jarvis_node::commands::request;
+use jarvis_node::commands::request::{Data, Request};
+use jarvis_node::sts::Algorithm;
 use server_stub::jwt::Algorithm as Signing;
 use server_stub::{
     Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Realm,

@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Claim, Settings, Setup, Trouble};
-use jarvis_node::credential::NodeId;
-use jarvis_node::host::state_file::{Shown, State};
-use jarvis_node::host::status::Record;
-use jarvis_node::text::Text;
-use jarvis_node::time::UnixTime;
+use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::status::Record;
+use node_core::agent::{Claim, Settings, Setup};
+use node_core::credential::NodeId;
+use node_core::text::Text;
+use node_core::time::UnixTime;
+use node_core::trouble::Trouble;
 use serde::Deserialize;
 
 use crate::span::given;

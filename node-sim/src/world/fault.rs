@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Answer, Trouble, TroubleKind};
-use jarvis_node::credential::NodeId;
-use jarvis_node::host::auth_client::Delivered;
+use jarvis_node::auth::Delivered;
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::trouble::{Trouble, TroubleKind};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;

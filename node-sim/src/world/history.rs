@@ -4,8 +4,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use jarvis_node::agent::{Answer, Exit, Outcome, Settings, TroubleKind};
-use jarvis_node::time::{Instant, UnixTime, millis};
+use node_core::agent::{Exit, Settings};
+use node_core::answer::Answer;
+use node_core::outcome::Outcome;
+use node_core::time::{Instant, UnixTime, millis};
+use node_core::trouble::TroubleKind;
 
 use super::Happening;
 use super::pin::Sight;
@@ -56,7 +59,7 @@ pub enum What {
         wall: UnixTime,
     },
     /// It was asked whether it has time.
-    Knocked,
+    Probed,
     /// It answered.
     Answered(Said),
     /// The setup before stays in use, for this reason.
@@ -114,8 +117,8 @@ impl From<&Answer> for Said {
     fn from(answer: &Answer) -> Self {
         match answer {
             Answer::Valid(_) => Self::Yes,
-            Answer::Denied(reason) => Self::No(reason.to_string()),
-            Answer::Open => Self::Open,
+            Answer::Rejected(reason) => Self::No(reason.to_string()),
+            Answer::Reachable => Self::Open,
             Answer::Inconclusive { trouble, retry_after } => {
                 Self::Nothing { kind: trouble.kind, retry_after: *retry_after }
             }
@@ -204,7 +207,7 @@ impl fmt::Display for Entry {
             What::Read(Ok((node_id, _))) => writeln!(f, "{at}  reads its files: {node_id}"),
             What::Read(Err(reason)) => writeln!(f, "{at}  reads its files: {reason}"),
             What::Asked { .. } => writeln!(f, "{at}  asks the server"),
-            What::Knocked => writeln!(f, "{at}  knock"),
+            What::Probed => writeln!(f, "{at}  knock"),
             What::Answered(said) => writeln!(f, "{at}  answer {said}"),
             What::KeptOldSetup(reason) => writeln!(f, "{at}  keeps the setup before: {reason}"),
             What::Shown { outcome, reason, age } => {

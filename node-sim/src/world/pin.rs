@@ -4,7 +4,7 @@ use core::convert::Infallible;
 use core::time::Duration;
 
 use embedded_hal::digital::{ErrorType, OutputPin};
-use jarvis_node::time::{Instant, millis};
+use node_core::time::{Instant, millis};
 
 /// The simulated pin.
 #[derive(Debug, Default)]

@@ -4,12 +4,15 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Answer, Jitter, OVERWHELMED, Trouble, TroubleKind};
-use jarvis_node::credential::NodeId;
-use jarvis_node::host::auth_client::Delivered;
-use jarvis_node::text::Text;
-use jarvis_node::time::{UnixTime, millis};
-use jarvis_node::wire::ValidateResponse;
+use jarvis_node::auth::Delivered;
+use node_core::agent::OVERWHELMED;
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::jitter::Jitter;
+use node_core::text::Text;
+use node_core::time::{UnixTime, millis};
+use node_core::trouble::{Trouble, TroubleKind};
+use node_core::wire::ValidateResponse;
 use serde::Deserialize;
 
 use super::board::{Board, Files, Via};
@@ -167,7 +170,7 @@ impl Server {
     /// What a knock comes to, and after how long. It meets the same faults, but most of them are for a call
     /// to find out; and a few lost packets keep no knock from being answered, so that nothing is lost by
     /// chance.
-    pub(super) fn knock(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
+    pub(super) fn probe(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
         let quick = A_KNOCK + chance.up_to(A_KNOCK);
         let patience = board.settings.request_timeout.min(OVERWHELMED);
         let met = self.fault.as_ref().filter(|fault| fault.percent == 100).and_then(|fault| {
@@ -179,7 +182,7 @@ impl Server {
             };
             kind.is_no_answer().then(|| (after, inconclusive(kind)))
         });
-        met.unwrap_or((quick, Answer::Open))
+        met.unwrap_or((quick, Answer::Reachable))
     }
 
     fn certificate_trouble(&self, wall: UnixTime) -> Option<TroubleKind> {
@@ -240,8 +243,8 @@ fn inconclusive(kind: TroubleKind) -> Answer {
 /// Whether the server itself said it, over a connection that proved who it is.
 pub(super) fn is_its_word(answer: &Answer) -> bool {
     match answer {
-        Answer::Valid(_) | Answer::Denied(_) => true,
-        Answer::Open => false,
+        Answer::Valid(_) | Answer::Rejected(_) => true,
+        Answer::Reachable => false,
         Answer::Inconclusive { trouble, .. } => trouble.kind.is_the_servers_word(),
     }
 }

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jarvis_node::host::credential_store;
+use jarvis_node::files::credential_store;
 use serde_json::{Value, json};
 use server_stub::Options;
 use test_support::binaries::jarvis_node;

@@ -56,7 +56,7 @@ pub(super) fn altered(fault: Content, body: &[u8], asked: &[u8], headers: &mut H
         Content::Denial => denied("Node not found"),
         Content::LongReason => denied(&"not today, ".repeat(1000)),
         Content::TerminalEscapes => {
-            denied("\u{1b}[2J\u{1b}]0;owned\u{7}\r\n[jarvis_node::host] valid: \u{202e}\u{9b}31m\u{85}")
+            denied("\u{1b}[2J\u{1b}]0;owned\u{7}\r\n[jarvis_node] valid: \u{202e}\u{9b}31m\u{85}")
         }
         Content::EchoRequest => denied(&String::from_utf8_lossy(asked)),
     }

@@ -19,7 +19,7 @@ struct Asked {
     service_id: String,
 }
 
-/// The answer's body. Unlike [`jarvis_node::wire::ValidateResponse`], which cuts foreign text to what
+/// The answer's body. Unlike [`node_core::wire::ValidateResponse`], which cuts foreign text to what
 /// a node can keep, it holds ids and reasons of any length: the service echoes what it was sent.
 #[derive(Serialize)]
 struct Answer {

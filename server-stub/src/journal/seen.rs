@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header, request};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jarvis_node::wire::{APP_ID_HEADER, APP_KEY_HEADER};
+use node_core::wire::{APP_ID_HEADER, APP_KEY_HEADER};
 use serde::Serialize;
 use serde_json::Value;
 

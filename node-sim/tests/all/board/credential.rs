@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Instant;
 
-use jarvis_node::host::credential_store;
+use jarvis_node::files::credential_store;
 use serde_json::Value;
 
 use super::rig::Board;

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use jarvis_node::host::sts::{Algorithm, keygen};
+use jarvis_node::commands::keygen;
+use jarvis_node::sts::Algorithm;
 use serde_json::{Value, json};
 use test_support::daemon::Daemon;
 use test_support::waiting::until;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use jarvis_node::agent::Outcome;
-use jarvis_node::host::run::Notice;
+use node_core::outcome::Outcome;
+use jarvis_node::daemon::run_loop::Notice;
 use test_support::pin::RecordingPin;
 use test_support::run_loop::RunLoop;
 use test_support::waiting::PATIENCE;

@@ -3,8 +3,10 @@
 
 use core::time::Duration;
 
-use jarvis_node::agent::{Jitter, Outcome, TroubleKind};
-use jarvis_node::time::millis;
+use node_core::jitter::Jitter;
+use node_core::outcome::Outcome;
+use node_core::time::millis;
+use node_core::trouble::TroubleKind;
 use node_sim::scenarios::broken_rule;
 use node_sim::span::Span;
 use node_sim::world::{Clock, Fault, FilesChange, Happening, History, ServerChange, What, World, Wrong};
@@ -148,7 +150,7 @@ fn a_week_of_mishaps_breaks_no_rule_and_ends_well() {
                 What::Befell { .. } => happened += 1,
                 What::Began
                 | What::Read(_)
-                | What::Knocked
+                | What::Probed
                 | What::Answered(_)
                 | What::KeptOldSetup(_)
                 | What::Household(_)

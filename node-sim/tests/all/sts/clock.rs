@@ -1,4 +1,5 @@
-use jarvis_node::host::sts::{Algorithm, keygen};
+use jarvis_node::commands::keygen;
+use jarvis_node::sts::Algorithm;
 use serde_json::json;
 
 use super::rig::{Rig, brief, wanted};

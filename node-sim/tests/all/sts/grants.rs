@@ -1,6 +1,7 @@
 use std::process::Command;
 
-use jarvis_node::host::sts::{Algorithm, keygen};
+use jarvis_node::commands::keygen;
+use jarvis_node::sts::Algorithm;
 use serde_json::{Value, json};
 use server_stub::Grant;
 
@@ -107,7 +108,7 @@ fn refusals_say_what_they_are_about() {
     }
     let client = rig.usual();
     let scoped =
-        jarvis_node::host::sts::Wanted { scope: Some("no-such-scope".into()), ..wanted("arp-run-gateway") };
+        jarvis_node::sts::Wanted { scope: Some("no-such-scope".into()), ..wanted("arp-run-gateway") };
     assert_eq!(brief(&client.fetch(&scoped)), "refused: 400 invalid_scope");
     rig.sts.enable_client("jarvis-node", false).unwrap();
     assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "refused: 401 invalid_client");

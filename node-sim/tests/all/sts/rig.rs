@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use jarvis_node::host::config::Config;
-use jarvis_node::host::sts::{AccessToken, StsClient, SubjectToken, TokenError, Wanted};
-use jarvis_node::time::UnixTime;
+use jarvis_node::config::Config;
+use jarvis_node::sts::{AccessToken, StsClient, SubjectToken, TokenError, Wanted};
+use node_core::time::UnixTime;
 use serde_json::{Value, json};
 use server_stub::{CertificateAuthority, ServerOptions, Sts, StsOptions};
 use tempfile::TempDir;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use jarvis_node::host::setup::{Loaded, Reader};
+use jarvis_node::setup::{Loaded, Reader};
 use serde_json::Value;
 
 use super::pki::Identity;
@@ -75,9 +75,9 @@ impl TlsRig for Rig {
 /// One validation in this process; true if it was good, else the trouble's reason.
 pub(super) fn validate(loaded: &Loaded) -> Result<(), String> {
     match loaded.client.validate(&loaded.credential).answer {
-        jarvis_node::agent::Answer::Valid(_) => Ok(()),
-        jarvis_node::agent::Answer::Denied(reason) => Err(reason.to_string()),
-        jarvis_node::agent::Answer::Open => Err("nobody knocked".into()),
-        jarvis_node::agent::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
+        node_core::answer::Answer::Valid(_) => Ok(()),
+        node_core::answer::Answer::Rejected(reason) => Err(reason.to_string()),
+        node_core::answer::Answer::Reachable => Err("nobody knocked".into()),
+        node_core::answer::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
     }
 }

@@ -1,0 +1,392 @@
+//! The half that decides. Never reads a clock, a socket or a file: whoever runs it hands in
+//! what happened and the time, and carries out what comes back.
+//!
+//! ```text
+//!                      Started
+//!                         │ ReadSetup
+//!        ReloadRequested  ▼
+//!       ┌───────────► Reading ◄──────────────┐
+//!       │                 │ SetupRead        │
+//!       │     Err ┌───────┴────────┐ Ok      │ after a rejection, or
+//!       │         ▼                ▼         │ while the setup is bad
+//!       │      Waiting ─────────► Waiting ───┘
+//!       │    (to read)            (to call)
+//!       │         ▲                │ deadline; the clock is set
+//!       │         │ denied, 401    ▼ Knock, Validate
+//!       └─────────┴──────────── Calling ──► Waiting (to call): valid, or trouble and backoff
+//! ```
+
+mod event;
+mod pacing;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+pub use self::event::{Action, Claim, Event, Exit, Remembered, Settings, Setup, Verdict};
+pub use self::pacing::{
+    AWAY_RETRY, Backoff, FIRST_RETRY, FIRST_WINDOW, Failure, OVERWHELMED, PROMPT, Pacing, Pause, Probed,
+    QUIET, Step, exponential,
+};
+pub use self::report::{Report, Source};
+use crate::answer::Answer;
+use crate::jitter::Jitter;
+use crate::outcome::Outcome;
+use crate::time::{Instant, Now};
+use crate::trouble::{Trouble, TroubleKind};
+
+/// How often a setup that could not be used is read again.
+pub const SETUP_RECHECK: Duration = Duration::from_secs(30);
+/// How often a clock that is not set is looked at again.
+pub const CLOCK_RECHECK: Duration = Duration::from_secs(5);
+/// How long a rejected node or app waits before it reads its files and asks again.
+pub const REJECTED_RETRY: Duration = Duration::from_secs(600);
+/// How long past its own time-outs an answer may be before it counts as lost.
+pub const ANSWER_OVERDUE: Duration = Duration::from_secs(60);
+
+/// What is to be done about one event, in order.
+pub type Actions = heapless::Vec<Action, 4>;
+
+/// What the agent is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    /// Nothing has happened yet.
+    Unstarted,
+    /// `ReadSetup` was asked for.
+    Reading { since: Instant },
+    /// Nothing to do before `until`.
+    Waiting { until: Instant, then: Next },
+    /// `Knock` or `Validate` was asked for. With `stale`, the setup may have changed since: the answer is
+    /// about the old one and counts for nothing.
+    Calling { since: Instant, lost_at: Instant, stale: bool },
+    /// The end was asked for.
+    Ended,
+}
+
+/// What comes after a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Read,
+    Call,
+}
+
+/// What stood in the way of a verdict, and when.
+#[derive(Clone, Debug)]
+struct Obstacle {
+    trouble: Trouble,
+    at: Instant,
+}
+
+/// The agent of one node, which asks the server again by the rule `P`.
+#[derive(Debug)]
+pub struct Agent<P = Backoff> {
+    activity: Activity,
+    setup: Option<Setup>,
+    remembered: Option<Remembered>,
+    verdict: Option<Verdict>,
+    /// Whether the verdict is of this run, not remembered from an earlier one.
+    confirmed: bool,
+    obstacle: Option<Obstacle>,
+    failures: u32,
+    /// How the server is turned to next, or is now.
+    step: Step,
+    pacing: P,
+    jitter: Jitter,
+    splay_due: bool,
+    shown: Option<Outcome>,
+}
+
+impl Agent {
+    /// An agent to which nothing has happened yet; `seed` decides its random delays.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::with_pacing(seed, Backoff::default())
+    }
+}
+
+impl<P: Pacing> Agent<P> {
+    /// The same with another rule for when the server is asked again.
+    #[must_use]
+    pub fn with_pacing(seed: u64, pacing: P) -> Self {
+        Self {
+            activity: Activity::Unstarted,
+            setup: None,
+            remembered: None,
+            verdict: None,
+            confirmed: false,
+            obstacle: None,
+            failures: 0,
+            step: Step::Validate,
+            pacing,
+            jitter: Jitter::new(seed),
+            splay_due: true,
+            shown: None,
+        }
+    }
+
+    /// When [`Event::DeadlineReached`] is due. There always is such a moment.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let activity = match self.activity {
+            Activity::Unstarted => Instant::default(),
+            Activity::Reading { since } => since + ANSWER_OVERDUE,
+            Activity::Waiting { until, .. } => until,
+            Activity::Calling { lost_at, .. } => lost_at,
+            Activity::Ended => return Instant::from_millis(u64::MAX),
+        };
+        match self.good_until() {
+            // Once past, the end of the grace changes nothing more.
+            Some(end) if self.shown == Some(Outcome::ValidCached) => activity.min(end),
+            _ => activity,
+        }
+    }
+
+    /// Takes in what happened and returns what is to be done about it.
+    pub fn handle(&mut self, event: Event, now: Now) -> Actions {
+        let mut actions = Actions::new();
+        if self.activity == Activity::Ended {
+            return actions;
+        }
+        let before = self.activity;
+        match event {
+            Event::Started(remembered) => {
+                self.remembered = remembered;
+                self.read_setup(now, &mut actions);
+            }
+            Event::SetupRead(read) => match (self.activity, read) {
+                (Activity::Reading { .. }, Ok(setup)) => self.use_setup(setup, now, &mut actions),
+                (Activity::Reading { .. }, Err(trouble)) => self.do_without_setup(trouble, now, &mut actions),
+                // Nobody asked: to act on it could put a second call beside one under way.
+                _ => {}
+            },
+            Event::Answered(answer) => self.learn(answer, now, &mut actions),
+            Event::DeadlineReached => self.proceed(now, &mut actions),
+            Event::ReloadRequested => self.reload(now, &mut actions),
+            Event::StopRequested => {
+                self.activity = Activity::Ended;
+                act(&mut actions, Action::Exit(Exit::Asked));
+                return actions;
+            }
+        }
+        let outcome = self.outcome(now.instant);
+        if self.shown != Some(outcome) {
+            self.shown = Some(outcome);
+            // First what must survive, then what is seen.
+            act(&mut actions, Action::Publish);
+            act(&mut actions, Action::Show(outcome));
+        } else if self.activity != before {
+            act(&mut actions, Action::Publish);
+        }
+        actions
+    }
+
+    /// What is shown follows from what is known: nothing but a denial or the end of the grace
+    /// takes a good verdict away, and only the server's own word in this run is `Valid`.
+    fn outcome(&self, now: Instant) -> Outcome {
+        let trouble = self.obstacle.as_ref().map(|o| o.trouble.kind.outcome());
+        match &self.verdict {
+            Some(Verdict::Rejected { .. }) if trouble != Some(Outcome::Setup) => Outcome::NodeRejected,
+            Some(Verdict::Valid { .. }) if self.good_until().is_some_and(|end| now < end) => {
+                if self.confirmed && trouble.is_none() { Outcome::Valid } else { Outcome::ValidCached }
+            }
+            Some(Verdict::Valid { .. } | Verdict::Rejected { .. }) | None => {
+                trouble.unwrap_or(Outcome::Starting)
+            }
+        }
+    }
+
+    /// When the good verdict, if there is one, stops counting. Between two validations it
+    /// counts even with no grace at all.
+    fn good_until(&self) -> Option<Instant> {
+        let Some(Verdict::Valid { at, .. }) = self.verdict else { return None };
+        let settings = self.setup.as_ref()?.settings;
+        let undisturbed = self.confirmed && self.obstacle.is_none();
+        let between =
+            settings.revalidate + settings.revalidate / 10 + settings.request_timeout + ANSWER_OVERDUE;
+        let grace = if undisturbed { settings.offline_grace.max(between) } else { settings.offline_grace };
+        Some(at + grace)
+    }
+
+    fn has_good_verdict(&self, now: Now) -> bool {
+        self.good_until().is_some_and(|end| now.instant < end)
+    }
+
+    fn read_setup(&mut self, now: Now, actions: &mut Actions) {
+        self.activity = Activity::Reading { since: now.instant };
+        act(actions, Action::ReadSetup);
+    }
+
+    fn use_setup(&mut self, setup: Setup, now: Now, actions: &mut Actions) {
+        if let Some(Remembered { claim, verdict }) = self.remembered.take() {
+            self.verdict = kept(verdict, &claim, &setup.claim);
+            self.confirmed = false;
+        } else if let Some(before) = &self.setup {
+            self.verdict = self.verdict.take().and_then(|v| kept(v, &before.claim, &setup.claim));
+        }
+        if self.obstacle.as_ref().is_some_and(|o| o.trouble.kind == TroubleKind::Setup) {
+            self.obstacle = None;
+        }
+        let splay = setup.settings.start_splay;
+        self.setup = Some(setup);
+        if core::mem::take(&mut self.splay_due) && !splay.is_zero() {
+            let until = now.instant + self.jitter.up_to(splay);
+            self.activity = Activity::Waiting { until, then: Next::Call };
+        } else {
+            self.call(now, actions);
+        }
+    }
+
+    fn do_without_setup(&mut self, trouble: Trouble, now: Now, actions: &mut Actions) {
+        self.splay_due = false;
+        if self.has_good_verdict(now) {
+            act(actions, Action::KeepOldSetup(trouble));
+            self.call(now, actions);
+        } else {
+            // A yes past its grace may count again by the next setup, but not as the server's last word.
+            self.confirmed &= !matches!(self.verdict, Some(Verdict::Valid { .. }));
+            self.obstacle = Some(Obstacle { trouble, at: now.instant });
+            self.wait(SETUP_RECHECK, Next::Read, now);
+        }
+    }
+
+    fn call(&mut self, now: Now, actions: &mut Actions) {
+        let Some(setup) = &self.setup else { return self.read_setup(now, actions) };
+        if setup.settings.clock_floor.is_some_and(|floor| now.wall < floor) {
+            self.obstacle = Some(Obstacle { trouble: Trouble::clock(), at: now.instant });
+            return self.wait(CLOCK_RECHECK, Next::Call, now);
+        }
+        let lost_at = now.instant + setup.settings.request_timeout + ANSWER_OVERDUE;
+        self.activity = Activity::Calling { since: now.instant, lost_at, stale: false };
+        let action = match self.step {
+            Step::Validate => Action::Validate,
+            Step::Probe => Action::Probe,
+        };
+        act(actions, action);
+    }
+
+    fn learn(&mut self, answer: Answer, now: Now, actions: &mut Actions) {
+        let Activity::Calling { since, stale, .. } = self.activity else { return };
+        if stale {
+            return self.read_setup(now, actions);
+        }
+        let at = now.instant;
+        let took = at.since(since);
+        let settings = self.setup.as_ref().map(|setup| setup.settings);
+        let grace = settings.map_or(Duration::ZERO, |settings| settings.offline_grace);
+        match answer {
+            Answer::Valid(household) => {
+                self.settle(Verdict::Valid { at, household });
+                let revalidate = settings.map_or(SETUP_RECHECK, |settings| settings.revalidate);
+                let mut pause = self.pacing.after_success(took, revalidate, &mut self.jitter);
+                // However many there are: the verdict is not to end before the next.
+                let longest = revalidate.max(grace / 4 * 3);
+                pause.wait = pause.wait.min(longest + revalidate / 10);
+                self.pause(pause, Next::Call, now);
+            }
+            Answer::Rejected(reason) => {
+                self.settle(Verdict::Rejected { at, reason });
+                self.step = Step::Validate;
+                self.wait_about(REJECTED_RETRY, Next::Read, now);
+            }
+            Answer::Reachable => {
+                let pause = self.pacing.after_probe(&Probed { at, took, grace }, &mut self.jitter);
+                if pause == Pause::validate(Duration::ZERO) {
+                    self.step = Step::Validate;
+                    self.call(now, actions);
+                } else {
+                    self.pause(pause, self.after_trouble(), now);
+                }
+            }
+            Answer::Inconclusive { trouble, retry_after } => {
+                let kind = trouble.kind;
+                self.obstacle = Some(Obstacle { trouble, at });
+                self.failures = self.failures.saturating_add(1);
+                if kind == TroubleKind::AppRejected {
+                    self.step = Step::Validate;
+                    self.wait_about(REJECTED_RETRY, Next::Read, now);
+                } else {
+                    let (in_a_row, probed) = (self.failures, self.step == Step::Probe);
+                    let failure = Failure { kind, probed, at, took, in_a_row, retry_after, grace };
+                    let pause = self.pacing.after_failure(&failure, &mut self.jitter);
+                    self.pause(pause, self.after_trouble(), now);
+                }
+            }
+        }
+    }
+
+    /// A rejected credential may have been replaced while the server was away.
+    const fn after_trouble(&self) -> Next {
+        if matches!(self.verdict, Some(Verdict::Rejected { .. })) { Next::Read } else { Next::Call }
+    }
+
+    fn settle(&mut self, verdict: Verdict) {
+        self.verdict = Some(verdict);
+        self.confirmed = true;
+        self.obstacle = None;
+        self.failures = 0;
+    }
+
+    fn proceed(&mut self, now: Now, actions: &mut Actions) {
+        match self.activity {
+            Activity::Waiting { until, then } if until <= now.instant => match then {
+                Next::Read => self.read_setup(now, actions),
+                Next::Call => self.call(now, actions),
+            },
+            Activity::Calling { lost_at, .. } if lost_at <= now.instant => {
+                self.activity = Activity::Ended;
+                act(actions, Action::Exit(Exit::AnswerLost));
+            }
+            Activity::Unstarted => self.read_setup(now, actions),
+            Activity::Reading { since } if since + ANSWER_OVERDUE <= now.instant => {
+                self.read_setup(now, actions);
+            }
+            // Woken for the end of the grace, or early: the outcome is looked at all the same.
+            Activity::Waiting { .. }
+            | Activity::Calling { .. }
+            | Activity::Reading { .. }
+            | Activity::Ended => {}
+        }
+    }
+
+    fn reload(&mut self, now: Now, actions: &mut Actions) {
+        self.failures = 0;
+        self.step = Step::Validate;
+        self.pacing.start_anew();
+        if let Activity::Calling { stale, .. } = &mut self.activity {
+            *stale = true;
+        } else {
+            self.splay_due = false;
+            self.read_setup(now, actions);
+        }
+    }
+
+    fn pause(&mut self, pause: Pause, then: Next, now: Now) {
+        self.step = pause.then;
+        self.wait(pause.wait, then, now);
+    }
+
+    fn wait(&mut self, delay: Duration, then: Next, now: Now) {
+        self.activity = Activity::Waiting { until: now.instant + delay, then };
+    }
+
+    fn wait_about(&mut self, delay: Duration, then: Next, now: Now) {
+        let delay = self.jitter.around(delay);
+        self.wait(delay, then, now);
+    }
+}
+
+/// What is left of a verdict on `before` once the claim is `after`: a good one is about the
+/// node, a denial also about the key it showed.
+fn kept(verdict: Verdict, before: &Claim, after: &Claim) -> Option<Verdict> {
+    let holds = match &verdict {
+        Verdict::Valid { .. } => before.is_same_subject(after),
+        Verdict::Rejected { .. } => before == after,
+    };
+    holds.then_some(verdict)
+}
+
+fn act(actions: &mut Actions, action: Action) {
+    let full = actions.push(action).is_err();
+    debug_assert!(!full, "an event leads to at most four actions");
+}

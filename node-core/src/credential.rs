@@ -1,0 +1,118 @@
+//! Who the node is and how it proves it: checked on the way in, so that nothing the auth
+//! service trips over is ever sent (jarvis-auth-wire.md, "POST /internal/validate-node").
+
+use core::fmt;
+
+/// What Jarvis installations ship in place of a node id and a key: "not provisioned".
+pub const PLACEHOLDERS: [&str; 3] = ["your-node-id", "your_api_key_here", ""];
+
+/// A node's name: 1 to 128 bytes, no `:` (services split `node_id:node_key` there), no control
+/// characters, no white space at either end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NodeId(heapless::String<{ Self::MAX_LEN }>);
+
+/// Why a text cannot be a node id or a node key. Never holds the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// Longer than this many bytes.
+    TooLong(usize),
+    /// Empty, or what Jarvis installations ship before a node is registered.
+    Placeholder,
+    /// Holds a character that has no place there.
+    Forbidden(&'static str),
+}
+
+impl NodeId {
+    /// The longest node id, in bytes.
+    pub const MAX_LEN: usize = 128;
+
+    /// Checks `text`, less one trailing newline.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let text = checked_length(text, Self::MAX_LEN)?;
+        if text.contains(':') {
+            return Err(Malformed::Forbidden("a colon, where services split id and key"));
+        }
+        if text.contains(char::is_control) {
+            return Err(Malformed::Forbidden("a control character"));
+        }
+        if text.trim() != text {
+            return Err(Malformed::Forbidden("white space at its start or end"));
+        }
+        heapless::String::try_from(text).map(Self).map_err(|_| Malformed::TooLong(Self::MAX_LEN))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `text` less one trailing newline, if it may be a node id or a key of at most `max` bytes.
+///
+/// # Errors
+/// When it is a placeholder or too long.
+pub fn checked_length(text: &str, max: usize) -> Result<&str, Malformed> {
+    let text = text.strip_suffix('\n').map_or(text, |t| t.strip_suffix('\r').unwrap_or(t));
+    if PLACEHOLDERS.contains(&text) {
+        return Err(Malformed::Placeholder);
+    }
+    if text.len() > max { Err(Malformed::TooLong(max)) } else { Ok(text) }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(max) => write!(f, "is longer than {max} bytes"),
+            Self::Placeholder => f.write_str("is empty or still the placeholder"),
+            Self::Forbidden(what) => write!(f, "holds {what}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_id_of_a_real_node_is_accepted() {
+        assert_eq!(NodeId::parse("kitchen-pi").map(|id| id.0.len()), Ok(10));
+        assert!(NodeId::parse("Küche 2").is_ok());
+    }
+
+    #[test]
+    fn node_id_with_one_trailing_newline_is_stripped() {
+        assert_eq!(NodeId::parse("pi\n"), NodeId::parse("pi"));
+    }
+
+    #[test]
+    fn node_id_that_breaks_the_service_is_refused() {
+        for id in ["a:b", "a\0b", "pi ", " pi", "a\tb"] {
+            assert!(matches!(NodeId::parse(id), Err(Malformed::Forbidden(_))), "{id:?}");
+        }
+        let long = core::str::from_utf8(&[b'x'; 257]).expect("ASCII");
+        assert_eq!(NodeId::parse(&long[..129]), Err(Malformed::TooLong(128)));
+    }
+
+    #[test]
+    fn node_id_of_a_placeholder_is_refused() {
+        for text in ["", "\n", "your-node-id", "your_api_key_here"] {
+            assert_eq!(NodeId::parse(text), Err(Malformed::Placeholder), "{text:?}");
+        }
+    }
+}

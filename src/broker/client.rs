@@ -1,0 +1,238 @@
+//! The other side of the broker: how this program's own commands ask the daemon for a token.
+
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, fs, io};
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::files::{json, secret_file};
+use crate::sts::form::encode;
+
+/// Where the broker is when nothing else is said.
+pub const DEFAULT_SOCKET: &str = "/run/jarvis-node/node.sock";
+/// Longer than the daemon keeps anybody waiting.
+const PATIENCE: Duration = Duration::from_secs(1300);
+/// No token is longer, head and all.
+const MAX_ANSWER: u64 = 64 * 1024;
+
+/// A token, as the broker hands it out.
+pub struct Token {
+    text: Zeroizing<String>,
+    fingerprint: String,
+}
+
+impl Token {
+    /// The token itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells it from others without showing it.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({} bytes)", self.text.len())
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub enum NoToken {
+    /// Nobody answers at the socket.
+    NoBroker {
+        /// Where it should be.
+        socket: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The broker says no.
+    Refused {
+        /// Its status.
+        status: u16,
+        /// What it says.
+        message: String,
+    },
+    /// What answers is no broker.
+    NotUnderstood {
+        /// Where it is.
+        socket: PathBuf,
+    },
+}
+
+impl NoToken {
+    /// For the process's end, by sysexits(3).
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoBroker { .. } => 69,
+            Self::Refused { status: 403, .. } => 77,
+            Self::Refused { status: 400..=499, .. } => 64,
+            Self::Refused { .. } => 75,
+            Self::NotUnderstood { .. } => 76,
+        }
+    }
+}
+
+impl fmt::Display for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBroker { socket, why } => write!(
+                f,
+                "nobody gives out tokens at {} ({why}); does the daemon run, and does its configuration have `broker`?",
+                socket.display()
+            ),
+            Self::Refused { message, .. } => f.write_str(message),
+            Self::NotUnderstood { socket } => {
+                write!(f, "what answers at {} is no jarvis-node", socket.display())
+            }
+        }
+    }
+}
+
+/// Where the broker is: by `said`, `$JARVIS_NODE_SOCKET`, the configuration at `config`, or as usual.
+#[must_use]
+pub fn socket(said: Option<PathBuf>, config: &Path) -> PathBuf {
+    let configured = || {
+        let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(config).ok()?).ok()?;
+        let socket = json.get("broker")?.get("socket")?.as_str()?;
+        Some(secret_file::locate(Path::new(socket), config))
+    };
+    said.or_else(|| std::env::var_os("JARVIS_NODE_SOCKET").map(PathBuf::from))
+        .or_else(configured)
+        .unwrap_or_else(|| DEFAULT_SOCKET.into())
+}
+
+/// Asks the broker at `socket` for a token for `audience`; for another one than the one with the fingerprint
+/// `refused`, if there is any.
+///
+/// # Errors
+/// Why there is none.
+pub fn token(
+    socket: &Path,
+    audience: &str,
+    scope: Option<&str>,
+    refused: Option<&str>,
+) -> Result<Token, NoToken> {
+    let mut target = String::from("/v1/token");
+    let parameters = [("?audience=", Some(audience)), ("&scope=", scope), ("&refused=", refused)];
+    for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        target += name;
+        encode(value, &mut target);
+    }
+    let answer = exchange(socket, &target).map_err(|why| NoToken::NoBroker { socket: socket.into(), why })?;
+    read(&answer).ok_or_else(|| NoToken::NotUnderstood { socket: socket.into() })?
+}
+
+fn exchange(socket: &Path, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    converse(stream, target)
+}
+
+/// Who is not let in is told so and hung up on without being listened to.
+fn converse(mut stream: UnixStream, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let sent = stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: jarvis-node\r\n\r\n").as_bytes());
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut answer = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_ANSWER).unwrap_or_default()));
+    match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
+        Err(e) if answer.is_empty() || e.kind() != ErrorKind::ConnectionReset => Err(e),
+        Ok(_) if answer.is_empty() => sent.map(|()| answer),
+        Ok(_) | Err(_) => Ok(answer),
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer<'a> {
+    #[serde(borrow)]
+    access_token: Cow<'a, str>,
+    fingerprint: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: ErrorText,
+}
+
+#[derive(Deserialize)]
+struct ErrorText {
+    message: String,
+}
+
+/// `None` for what no broker says.
+pub(crate) fn read(answer: &[u8]) -> Option<Result<Token, NoToken>> {
+    let mut fields = [httparse::EMPTY_HEADER; 16];
+    let mut head = httparse::Response::new(&mut fields);
+    let httparse::Status::Complete(len) = head.parse(answer).ok()? else { return None };
+    let status = head.code?;
+    let body = &answer[len..];
+    if status == 200 {
+        let TokenAnswer { access_token, fingerprint } = json::object(body).ok()?;
+        // It is to stand in a header.
+        let sound = !access_token.is_empty() && access_token.bytes().all(|b| b.is_ascii_graphic());
+        let text = Zeroizing::new(access_token.into_owned());
+        return sound.then_some(Ok(Token { text, fingerprint }));
+    }
+    let ErrorAnswer { error } = json::object(body).ok()?;
+    // Whoever answers may not be who we think, and a terminal obeys more than text.
+    let message = error.message.replace(char::is_control, " ").to_string();
+    Some(Err(NoToken::Refused { status, message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_broker_says_is_understood_and_nothing_else() {
+        let ok = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"access_token\":\"a.b.c\",\"fingerprint\":\"00ff\"}";
+        let token = read(ok).expect("understood").expect("a token");
+        assert_eq!((token.expose(), token.fingerprint()), ("a.b.c", "00ff"));
+        assert_eq!(format!("{token:?}"), "Token(5 bytes)");
+        for (status, code) in [(403, 77), (400, 64), (502, 75), (503, 75), (504, 75)] {
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\n\r\n{{\"error\":{{\"code\":\"c\",\"message\":\"no\\u001b[2J\"}}}}"
+            );
+            let refused = read(answer.as_bytes()).expect("understood").expect_err("no token");
+            assert_eq!((refused.exit_code(), refused.to_string().as_str()), (code, "no [2J"));
+        }
+        for odd in [
+            "",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\n\r\n{\"access_token\":\"a\\r\\nX: y\",\"fingerprint\":\"\"}",
+            "HTTP/1.1 200 OK\r\n\r\n{\"access_token\":\"\",\"fingerprint\":\"\"}",
+            "HTTP/1.1 500 Oh\r\n\r\nno",
+            "220 smtp.example\r\n",
+        ] {
+            assert!(read(odd.as_bytes()).is_none(), "{odd}");
+        }
+    }
+    #[test]
+    fn who_is_refused_before_it_has_asked_hears_it() {
+        let busy = "HTTP/1.1 503 X\r\n\r\n{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}";
+        // Also when something was said that the broker did not listen to, which the system calls a reset.
+        for unheard in ["", "x"] {
+            let (mut own, mut other) = UnixStream::pair().expect("a pair");
+            own.write_all(unheard.as_bytes()).expect("taken");
+            other.write_all(busy.as_bytes()).expect("taken");
+            drop(other);
+            let answer = converse(own, "/v1/token").expect("heard");
+            let refused = read(&answer).expect("understood").expect_err("no token");
+            assert_eq!((refused.exit_code(), refused.to_string().as_str()), (75, "later"));
+        }
+        let (own, other) = UnixStream::pair().expect("a pair");
+        drop(other);
+        converse(own, "/v1/token").expect_err("nobody is there");
+    }
+}

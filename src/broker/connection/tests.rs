@@ -1,0 +1,172 @@
+use std::collections::VecDeque;
+use std::io;
+
+use super::*;
+
+/// What the other end does, in order; then it would block.
+#[derive(Default)]
+struct Script {
+    reads: VecDeque<io::Result<Vec<u8>>>,
+    /// How much may be written at each attempt.
+    writes: VecDeque<io::Result<usize>>,
+    written: Vec<u8>,
+}
+
+impl Read for Script {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut bytes = self.reads.pop_front().unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))?;
+        let len = bytes.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&bytes[..len]);
+        if len < bytes.len() {
+            self.reads.push_front(Ok(bytes.split_off(len)));
+        }
+        Ok(len)
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = self.writes.pop_front().unwrap_or(Ok(usize::MAX))?.min(bytes.len());
+        self.written.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const START: Instant = Instant::from_millis(1000);
+const ROOM: usize = 64 * 1024;
+
+fn caller_that_sends(parts: &[&str]) -> Connection<Script> {
+    let reads = parts.iter().map(|part| Ok(part.as_bytes().to_vec())).collect();
+    Connection::new(Id(1), Caller { uid: 1, gid: 1 }, Script { reads, ..Script::default() }, START)
+}
+
+fn sent(connection: &Connection<Script>) -> String {
+    String::from_utf8(connection.stream.written.clone()).expect("text")
+}
+
+fn health() -> Arc<Answer> {
+    Arc::new(Answer::ok(&"fine"))
+}
+
+#[test]
+fn a_request_is_answered_whole_however_it_comes_and_however_the_answer_goes() {
+    for parts in [
+        &["GET /v1/health HTTP/1.1\r\n\r\n"][..],
+        &["G", "ET /v1/health HT", "TP/1.1\r", "\n\r", "\n"],
+        &["GET /v1/health HTTP/1.1\r\n\r\nGET /v1/status HTTP/1.1\r\n\r\n"],
+    ] {
+        let mut connection = caller_that_sends(parts);
+        connection.stream.writes = [Ok(3), Err(ErrorKind::Interrupted.into()), Ok(1)].into();
+        assert_eq!(connection.turn(ROOM, START), Some(Request::Health), "{parts:?}");
+        connection.answer(health(), START);
+        assert!(connection.is_over());
+        assert_eq!(sent(&connection).as_bytes(), health().bytes());
+    }
+}
+
+#[test]
+fn a_caller_that_takes_its_time_with_the_answer_is_waited_for_and_in_vain_only_so_long() {
+    let mut connection = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n\r\n"]);
+    assert_eq!(connection.turn(ROOM, START), Some(Request::Health));
+    connection.stream.writes = [Ok(10), Err(ErrorKind::WouldBlock.into())].into();
+    let later = START + Duration::from_secs(60);
+    connection.answer(health(), later);
+    assert!(!connection.is_over());
+    assert_eq!((connection.interest(), connection.deadline()), (PollFlags::OUT, later + PATIENCE));
+    connection.stream.writes = [Ok(10), Err(ErrorKind::WouldBlock.into())].into();
+    assert_eq!(connection.turn(ROOM, later), None);
+    assert_eq!(connection.deadline(), later + PATIENCE, "no time is won by taking a little");
+    connection.time_is_up(later + PATIENCE);
+    assert!(connection.is_over());
+    assert_eq!(sent(&connection).len(), 20);
+}
+
+#[test]
+fn a_request_that_does_not_arrive_is_given_up() {
+    let mut silent = caller_that_sends(&[]);
+    assert_eq!((silent.turn(ROOM, START), silent.deadline()), (None, START + PATIENCE));
+    silent.time_is_up(START + PATIENCE);
+    assert!(silent.is_over() && sent(&silent).is_empty());
+
+    let mut slow = caller_that_sends(&["GET /v1/he"]);
+    assert_eq!(slow.turn(ROOM, START + Duration::from_secs(4)), None);
+    assert_eq!((slow.deadline(), slow.held()), (START + PATIENCE, 10), "no time is won by sending a little");
+    slow.time_is_up(START + PATIENCE);
+    assert!(slow.is_over() && sent(&slow).starts_with("HTTP/1.1 408 "), "{}", sent(&slow));
+}
+
+#[test]
+fn who_hangs_up_is_forgotten_and_who_closes_only_its_half_hears_why() {
+    let mut gone = caller_that_sends(&[""]);
+    assert_eq!(gone.turn(ROOM, START), None);
+    assert!(gone.is_over() && sent(&gone).is_empty());
+
+    let mut half_closed = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n", ""]);
+    assert_eq!(half_closed.turn(ROOM, START), None);
+    assert!(half_closed.is_over());
+    assert!(sent(&half_closed).starts_with("HTTP/1.1 400 "), "{}", sent(&half_closed));
+
+    let mut broken = caller_that_sends(&["GET"]);
+    broken.stream.reads.push_back(Err(ErrorKind::ConnectionReset.into()));
+    assert_eq!(broken.turn(ROOM, START), None);
+    assert!(broken.is_over() && sent(&broken).is_empty());
+
+    let mut waits = caller_that_sends(&["GET /v1/token?audience=a HTTP/1.1\r\n\r\n"]);
+    assert!(matches!(waits.turn(ROOM, START), Some(Request::Token { .. })));
+    waits.wait(None, START + Duration::from_secs(30));
+    assert!(waits.is_waiting());
+    assert_eq!((waits.held(), waits.interest()), (0, PollFlags::empty()), "nothing is kept of the request");
+    // Ready without anything to be ready for: the other end is gone.
+    assert_eq!(waits.turn(ROOM, START), None);
+    assert!(waits.is_over() && sent(&waits).is_empty());
+}
+
+#[test]
+fn who_waits_hears_in_the_end_that_nothing_came() {
+    let mut waits = caller_that_sends(&["GET /v1/token?audience=a HTTP/1.1\r\n\r\n"]);
+    assert!(waits.turn(ROOM, START).is_some());
+    waits.wait(None, START + Duration::from_secs(30));
+    waits.time_is_up(START + Duration::from_secs(30));
+    assert!(sent(&waits).starts_with("HTTP/1.1 504 ") && sent(&waits).contains("sts_timeout"));
+}
+
+#[test]
+fn no_more_is_kept_than_there_is_room_for() {
+    let mut connection = caller_that_sends(&["GET /v1/health HTT", "P/1.1\r\n"]);
+    assert_eq!(connection.turn(25, START), None);
+    assert_eq!(connection.held(), 25);
+    connection.stream.reads.push_back(Ok(b"X".to_vec()));
+    assert_eq!(connection.turn(25, START), None);
+    assert!(connection.is_over());
+    let mut too_many = caller_that_sends(&["GET /v1/health HTT"]);
+    assert_eq!(too_many.turn(17, START), None);
+    assert!(too_many.is_over());
+    assert!(sent(&too_many).starts_with("HTTP/1.1 503 ") && sent(&too_many).contains("Retry-After: 1\r\n"));
+    // A whole request needs none.
+    let mut whole = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n\r\n"]);
+    assert_eq!(whole.turn(0, START), Some(Request::Health));
+}
+
+#[test]
+fn a_body_is_asked_for_once_and_what_is_too_long_is_not_read_to_its_end() {
+    let head = "POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 15\r\nExpect: 100-continue\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+    let mut connection = caller_that_sends(&[head]);
+    assert_eq!(connection.turn(ROOM, START), None);
+    assert_eq!(sent(&connection), "HTTP/1.1 100 Continue\r\n\r\n");
+    connection.stream.reads.push_back(Ok(b"subject_token=a".to_vec()));
+    assert!(matches!(connection.turn(ROOM, START), Some(Request::Exchange { .. })));
+    assert_eq!(sent(&connection), "HTTP/1.1 100 Continue\r\n\r\n");
+
+    let mut endless = caller_that_sends(&[]);
+    endless.stream.reads = (0..100).map(|_| Ok(vec![b'x'; CHUNK])).collect();
+    while !endless.is_over() {
+        assert_eq!(endless.turn(ROOM, START), None);
+    }
+    assert!(sent(&endless).starts_with("HTTP/1.1 431 "), "{}", sent(&endless));
+    assert!(endless.stream.reads.len() > 80, "{}", endless.stream.reads.len());
+}

@@ -1,0 +1,103 @@
+//! `name=value&name=value`, as a query and as a form (URL Standard, "application/x-www-form-urlencoded").
+
+use zeroize::Zeroizing;
+
+/// The value of each of `names` in `text`; wiped when dropped, since a form may hold a token.
+///
+/// # Errors
+/// A sentence: a name that is none of those, one that comes twice, or a value that is no text.
+pub(super) fn read<const N: usize>(
+    text: &[u8],
+    names: [&str; N],
+) -> Result<[Option<Zeroizing<String>>; N], String> {
+    let mut values = [const { None }; N];
+    for pair in text.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |b| *b == b'=');
+        let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+        let name = decode(name).ok_or("the name of a parameter is no text")?;
+        // Not repeated here: it may be a value that lost its name.
+        let index = names
+            .iter()
+            .position(|known| *known == name.as_str())
+            .ok_or_else(|| std::format!("there is a parameter that is none of {}", names.join(", ")))?;
+        let value = decode(value).ok_or_else(|| std::format!("{} is not properly encoded", names[index]))?;
+        if values[index].replace(value).is_some() {
+            return Err(std::format!("{} is there twice", names[index]));
+        }
+    }
+    Ok(values)
+}
+
+fn decode(text: &[u8]) -> Option<Zeroizing<String>> {
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.iter().copied();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => nibble(rest.next()?)? << 4 | nibble(rest.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).ok()
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sts::form::encode;
+
+    fn told(text: &str) -> Result<[Option<String>; 2], String> {
+        let plain = |value: Option<Zeroizing<String>>| value.map(|text| (*text).clone());
+        read(text.as_bytes(), ["audience", "scope"]).map(|values| values.map(plain))
+    }
+
+    #[test]
+    fn values_are_decoded_and_may_be_missing_or_empty() {
+        let some = |text: &str| Some(String::from(text));
+        for (text, audience, scope) in [
+            ("", None, None),
+            ("audience=arp-run-gateway", some("arp-run-gateway"), None),
+            ("scope=a+b%20c&audience=x%3D%26%c3%A4", some("x=&ä"), some("a b c")),
+            ("&&audience=&scope", some(""), some("")),
+            ("audience=a=b", some("a=b"), None),
+            ("%61udience=a", some("a"), None),
+        ] {
+            assert_eq!(told(text), Ok([audience, scope]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_twice_or_no_text_is_refused_and_not_repeated() {
+        for (text, why) in [
+            ("audience=a&audience=b", "audience is there twice"),
+            ("audeince=s3cret", "there is a parameter that is none of audience, scope"),
+            ("s3cret", "there is a parameter that is none of audience, scope"),
+            ("scope=%", "scope is not properly encoded"),
+            ("scope=%0", "scope is not properly encoded"),
+            ("scope=%zz", "scope is not properly encoded"),
+            ("scope=%+1", "scope is not properly encoded"),
+            ("scope=%ff", "scope is not properly encoded"),
+            ("%ff=a", "the name of a parameter is no text"),
+        ] {
+            assert_eq!(told(text), Err(why.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_encoded_reads_the_same() {
+        let odd = "a b+c&d=e%f/ä~-._*\n\0";
+        let mut pair = String::from("audience=");
+        encode(odd, &mut pair);
+        assert_eq!(told(&pair), Ok([Some(odd.into()), None]));
+    }
+}

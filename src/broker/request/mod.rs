@@ -1,0 +1,224 @@
+//! What callers ask for: one HTTP/1.1 request a connection, read out of the bytes that are there so far.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::answer::Refusal;
+use super::form;
+use crate::files::json;
+
+/// The longest request line and header fields, in bytes.
+pub(super) const MAX_HEAD: usize = 8 * 1024;
+/// The longest body, in bytes.
+pub(super) const MAX_BODY: usize = 16 * 1024;
+/// The most header fields.
+const MAX_FIELDS: usize = 64;
+
+/// A request that can be answered.
+#[cfg_attr(any(test, fuzzing), derive(Clone, Debug, PartialEq, Eq))]
+pub(super) enum Request {
+    /// `GET /v1/health`.
+    Health,
+    /// `GET /v1/version`.
+    Version,
+    /// `GET /v1/status`.
+    Status,
+    /// `GET /v1/token`.
+    Token {
+        audience: Option<Zeroizing<String>>,
+        scope: Option<Zeroizing<String>>,
+        /// The fingerprint of a token that a service has refused.
+        refused: Option<Zeroizing<String>>,
+    },
+    /// `POST /v1/token/exchange`.
+    Exchange {
+        audience: Option<Zeroizing<String>>,
+        scope: Option<Zeroizing<String>>,
+        subject: Zeroizing<String>,
+    },
+}
+
+impl Request {
+    /// What tells the exchange that is asked for from others, without being a copy of the token.
+    pub(super) fn exchange(&self) -> Option<u64> {
+        let Self::Exchange { audience, scope, subject } = self else { return None };
+        let mut hasher = DefaultHasher::new();
+        (audience.as_deref(), scope.as_deref(), subject.as_str()).hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}
+
+/// How far a request is.
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq, Eq))]
+pub(super) enum Progress {
+    /// More of it is needed; whether its sender waits to be told to go on (RFC 9110, 10.1.1).
+    Incomplete { wants_go_ahead: bool },
+    /// It is all there.
+    Whole(Request),
+}
+
+/// Reads what is there of a request.
+///
+/// # Errors
+/// As soon as it is known that nothing will come of it.
+pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut head = httparse::Request::new(&mut fields);
+    let too_large =
+        || Refusal::new(431, "headers_too_large", format!("the head is longer than {MAX_HEAD} bytes"));
+    let head_len = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
+        Ok(httparse::Status::Partial) if bytes.len() <= MAX_HEAD => {
+            return Ok(Progress::Incomplete { wants_go_ahead: false });
+        }
+        Ok(_) => return Err(too_large()),
+        Err(httparse::Error::TooManyHeaders) => return Err(too_large()),
+        Err(e) => return Err(Refusal::bad_request(format!("this is not HTTP/1.1: {e}"))),
+    };
+    let head = Head { method: head.method.unwrap_or_default(), fields: head.headers, target: head.path };
+    let body = match head.route()? {
+        Route::Ready(request) => return Ok(Progress::Whole(request)),
+        Route::Exchange => head.body_len()?,
+    };
+    let arrived = &bytes[head_len..];
+    match arrived.get(..body) {
+        Some(body) => head.exchange(body).map(Progress::Whole),
+        None => Ok(Progress::Incomplete {
+            wants_go_ahead: arrived.is_empty()
+                && head.one("expect")?.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
+        }),
+    }
+}
+
+struct Head<'h, 'b> {
+    method: &'b str,
+    target: Option<&'b str>,
+    fields: &'h [httparse::Header<'b>],
+}
+
+/// What has a body, and what is complete without.
+enum Route {
+    Ready(Request),
+    Exchange,
+}
+
+impl<'b> Head<'_, 'b> {
+    fn route(&self) -> Result<Route, Refusal> {
+        // A browser's doing, on behalf of some page: nothing here is for pages.
+        if self.one("origin")?.is_some() {
+            return Err(Refusal::new(403, "origin_refused", "requests with an Origin are refused"));
+        }
+        let target = self.target.unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let method = match path {
+            "/v1/health" | "/v1/version" | "/v1/status" | "/v1/token" => "GET",
+            "/v1/token/exchange" => "POST",
+            _ => {
+                return Err(Refusal::new(
+                    404,
+                    "not_found",
+                    "there are /v1/health, /v1/version, /v1/status, /v1/token and /v1/token/exchange",
+                ));
+            }
+        };
+        if self.method != method {
+            let why = format!("{path} is asked for with {method}");
+            return Err(Refusal::new(405, "method_not_allowed", why));
+        }
+        Ok(match path {
+            "/v1/health" => Route::Ready(Request::Health),
+            "/v1/version" => Route::Ready(Request::Version),
+            "/v1/status" => Route::Ready(Request::Status),
+            "/v1/token" => {
+                let [audience, scope, refused] =
+                    form::read(query.as_bytes(), ["audience", "scope", "refused"])
+                        .map_err(Refusal::bad_request)?;
+                Route::Ready(Request::Token { audience, scope, refused })
+            }
+            _ => Route::Exchange,
+        })
+    }
+
+    /// The only value of a field, if it is there.
+    fn one(&self, name: &str) -> Result<Option<&'b str>, Refusal> {
+        let mut values = self.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Refusal::bad_request(format!("the field {name} is there twice")));
+        }
+        first
+            .map(|field| std::str::from_utf8(field.value).map(str::trim))
+            .transpose()
+            .map_err(|_| Refusal::bad_request(format!("the field {name} is no text")))
+    }
+
+    fn body_len(&self) -> Result<usize, Refusal> {
+        let without = || Refusal::new(411, "length_required", "send the body with a Content-Length");
+        if self.one("transfer-encoding")?.is_some() {
+            return Err(without());
+        }
+        let length = self.one("content-length")?.ok_or_else(without)?;
+        // Nothing but digits: `parse` would take a sign.
+        if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Refusal::bad_request("Content-Length is not a number"));
+        }
+        length.parse().ok().filter(|length| *length <= MAX_BODY).ok_or_else(|| {
+            Refusal::new(413, "body_too_large", format!("the body is longer than {MAX_BODY} bytes"))
+        })
+    }
+
+    fn exchange(&self, body: &[u8]) -> Result<Request, Refusal> {
+        let kind = self.one("content-type")?.unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let (audience, scope, subject) = if kind.eq_ignore_ascii_case("application/json") {
+            // What serde says could quote a token.
+            let ExchangeForm { audience, scope, subject_token } = json::object(body).map_err(|e| {
+                Refusal::bad_request(format!(
+                    "the body is not an object of subject_token, audience and scope as text (see column {})",
+                    e.column()
+                ))
+            })?;
+            (audience.map(Text::keep), scope.map(Text::keep), subject_token.map(Text::keep))
+        } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let [audience, scope, subject] =
+                form::read(body, ["audience", "scope", "subject_token"]).map_err(Refusal::bad_request)?;
+            (audience, scope, subject)
+        } else {
+            return Err(Refusal::new(
+                415,
+                "unsupported_media_type",
+                "send application/json or application/x-www-form-urlencoded",
+            ));
+        };
+        let subject = subject.ok_or_else(|| Refusal::bad_request("subject_token is missing"))?;
+        Ok(Request::Exchange { audience, scope, subject })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExchangeForm<'a> {
+    #[serde(borrow)]
+    audience: Option<Text<'a>>,
+    #[serde(borrow)]
+    scope: Option<Text<'a>>,
+    #[serde(borrow)]
+    subject_token: Option<Text<'a>>,
+}
+
+/// Borrowed from the request wherever it can be: serde would leave a copy of a token behind.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    fn keep(self) -> Zeroizing<String> {
+        Zeroizing::new(self.0.into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests;

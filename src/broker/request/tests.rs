@@ -1,0 +1,151 @@
+use super::*;
+
+fn text(text: &str) -> Option<Zeroizing<String>> {
+    Some(Zeroizing::new(text.into()))
+}
+
+/// What comes of all of it at once; it must be the same, or not known yet, however it is cut.
+fn read_whole(request: &str) -> Result<Progress, Refusal> {
+    let whole = read(request.as_bytes());
+    for len in 0..request.len() {
+        match read(&request.as_bytes()[..len]) {
+            Ok(Progress::Incomplete { .. }) => {}
+            early => assert_eq!(early, whole, "after {len} bytes of {request}"),
+        }
+    }
+    whole
+}
+
+fn refused(request: &str) -> (u16, &'static str) {
+    let refusal = read_whole(request).expect_err(request);
+    assert!(!refusal.message.contains("s3cret"), "{refusal:?}");
+    (refusal.status, refusal.code)
+}
+
+fn post(fields: &str, body: &str) -> String {
+    let len = body.len();
+    format!("POST /v1/token/exchange HTTP/1.1\r\nHost: x\r\nContent-Length: {len}\r\n{fields}\r\n{body}")
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+const JSON: &str = "content-type:Application/JSON; charset=utf-8\r\n";
+
+#[test]
+fn each_question_is_understood_as_curl_and_others_send_it() {
+    for (request, meant) in [
+        (
+            "GET /v1/health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
+            Request::Health,
+        ),
+        ("GET /v1/version HTTP/1.0\r\n\r\n", Request::Version),
+        // Whatever host, and bare line feeds.
+        ("GET /v1/status?x HTTP/1.1\nHost: any.example:80\n\n", Request::Status),
+        (
+            "GET /v1/token?audience=arp-run-gateway HTTP/1.1\r\nHost: node\r\n\r\n",
+            Request::Token { audience: text("arp-run-gateway"), scope: None, refused: None },
+        ),
+        (
+            "GET /v1/token?refused=0011223344556677&scope=a%20b HTTP/1.1\r\n\r\n",
+            Request::Token { audience: None, scope: text("a b"), refused: text("0011223344556677") },
+        ),
+    ] {
+        assert_eq!(read_whole(request), Ok(Progress::Whole(meant)), "{request}");
+    }
+}
+
+#[test]
+fn an_exchange_is_understood_as_a_form_and_as_json() {
+    let meant = Request::Exchange {
+        audience: text("arp-run-gateway"),
+        scope: None,
+        subject: Zeroizing::new("s3cret/t".into()),
+    };
+    for request in [
+        post(FORM, "subject_token=s3cret%2Ft&audience=arp-run-gateway"),
+        post(JSON, r#"{"audience": "arp-run-gateway", "subject_token": "s3cret\/t"}"#),
+    ] {
+        assert_eq!(read_whole(&request), Ok(Progress::Whole(meant.clone())), "{request}");
+    }
+}
+
+#[test]
+fn what_is_more_than_was_announced_is_not_looked_at() {
+    let request = post(FORM, "subject_token=a") + "&subject_token=b";
+    let Ok(Progress::Whole(Request::Exchange { subject, .. })) = read(request.as_bytes()) else {
+        panic!("not understood")
+    };
+    assert_eq!(*subject, "a");
+}
+
+#[test]
+fn who_waits_to_be_told_to_go_on_is_told_once_the_head_is_there() {
+    let request = post("Expect: 100-Continue\r\nContent-Type: application/json\r\n", "{}");
+    let head = request.len() - 2;
+    let after = |len| read(&request.as_bytes()[..len]);
+    assert_eq!(after(head - 1), Ok(Progress::Incomplete { wants_go_ahead: false }));
+    assert_eq!(after(head), Ok(Progress::Incomplete { wants_go_ahead: true }));
+    assert_eq!(after(head + 1), Ok(Progress::Incomplete { wants_go_ahead: false }));
+}
+
+#[test]
+fn what_cannot_be_answered_is_refused_as_soon_as_that_is_clear() {
+    let get = |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+    for (request, refusal) in [
+        (get("/", ""), (404, "not_found")),
+        (get("/v1/token/", ""), (404, "not_found")),
+        (get("/V1/TOKEN", ""), (404, "not_found")),
+        (get("/v1/%74oken", ""), (404, "not_found")),
+        (get("http://localhost/v1/health", ""), (404, "not_found")),
+        (get("/v1/token/exchange", ""), (405, "method_not_allowed")),
+        (get("/v1/token?audience=a&audience=b", ""), (400, "invalid_request")),
+        (get("/v1/token?s3cret", ""), (400, "invalid_request")),
+        (get("/v1/health", "Origin: https://evil.example\r\n"), (403, "origin_refused")),
+        (get("/v1/health", "ORIGIN:\r\n"), (403, "origin_refused")),
+        ("POST /v1/token HTTP/1.1\r\n\r\n".into(), (405, "method_not_allowed")),
+        ("OPTIONS * HTTP/1.1\r\n\r\n".into(), (404, "not_found")),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), (400, "invalid_request")),
+        ("\u{16}\u{3}\u{1}".into(), (400, "invalid_request")),
+        ("GET /v1/health HTTP/1.1\r\nno colon\r\n\r\n".into(), (400, "invalid_request")),
+        ("POST /v1/token/exchange HTTP/1.1\r\n\r\n".into(), (411, "length_required")),
+        (
+            "POST /v1/token/exchange HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
+                .into(),
+            (411, "length_required"),
+        ),
+        (post("Content-Length: 2\r\n", "{}"), (400, "invalid_request")),
+        ("POST /v1/token/exchange HTTP/1.1\r\nContent-Length: +2\r\n\r\n".into(), (400, "invalid_request")),
+        ("POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 16385\r\n\r\n".into(), (413, "body_too_large")),
+        (
+            "POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n".into(),
+            (413, "body_too_large"),
+        ),
+        (post("", "subject_token=s3cret"), (415, "unsupported_media_type")),
+        (post("Content-Type: text/plain\r\n", "subject_token=s3cret"), (415, "unsupported_media_type")),
+        (post(FORM, "audience=a"), (400, "invalid_request")),
+        (post(FORM, "s3cret"), (400, "invalid_request")),
+        (post(JSON, r#"["s3cret"]"#), (400, "invalid_request")),
+        (post(JSON, r#"{"subject_token": 5}"#), (400, "invalid_request")),
+        (post(JSON, r#"{"subject_token": "s3cret", "s3cret": 1}"#), (400, "invalid_request")),
+        (post(JSON, r#"{"subject_token": "s3cret"#), (400, "invalid_request")),
+    ] {
+        assert_eq!(refused(&request), refusal, "{request}");
+    }
+}
+
+#[test]
+fn no_head_is_too_long_up_to_its_limit() {
+    let with = |len: usize| {
+        let mut head = String::from("GET /v1/health HTTP/1.1\r\nX: ");
+        let filling = len - head.len() - 4;
+        head.extend(std::iter::repeat_n('x', filling));
+        head + "\r\n\r\n"
+    };
+    assert_eq!(read(with(MAX_HEAD).as_bytes()), Ok(Progress::Whole(Request::Health)));
+    let too_long = read(with(MAX_HEAD + 1).as_bytes()).expect_err("too long");
+    assert_eq!(too_long.status, 431);
+    // Nor is it waited for when it never ends.
+    let endless: Vec<u8> = std::iter::repeat_n(b'x', MAX_HEAD + 1).collect();
+    assert_eq!(read(&endless).expect_err("too long").status, 431);
+    let many = format!("GET /v1/health HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(65));
+    assert_eq!(read(many.as_bytes()).expect_err("too many").status, 431);
+}

@@ -1,0 +1,191 @@
+//! What the configuration lets whom have.
+
+use super::answer::Refusal;
+use super::callers::{Allowed, Caller, Strangers, not_allowed};
+use crate::sts::{SubjectToken, Wanted};
+
+/// The longest scope that is asked for, in bytes.
+const MAX_SCOPE: usize = 512;
+
+/// The rules of all audiences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) rules: Vec<Rule>,
+    /// For callers that name none.
+    pub(super) default_audience: Option<Box<str>>,
+    pub(super) strangers: Strangers,
+}
+
+/// The rule of one audience.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub(super) audience: Box<str>,
+    /// What is asked for unless the caller wants less; `None` for what the STS gives unasked.
+    pub(super) scope: Option<Box<str>>,
+    /// Whether callers' own tokens may be exchanged for ones for it.
+    pub(super) exchange: bool,
+    pub(super) allowed: Allowed,
+}
+
+impl Rules {
+    /// What `caller` wants, if it may have it.
+    ///
+    /// # Errors
+    /// Which rule is in the way.
+    pub(super) fn wanted(
+        &self,
+        caller: Caller,
+        audience: Option<&str>,
+        scope: Option<&str>,
+        subject: Option<&str>,
+    ) -> Result<Wanted, Refusal> {
+        let audience = audience
+            .filter(|audience| !audience.is_empty())
+            .or(self.default_audience.as_deref())
+            .ok_or_else(|| Refusal::bad_request("audience is missing, and no default is configured"))?;
+        let rule = self.rules.iter().find(|rule| &*rule.audience == audience).ok_or_else(|| {
+            Refusal::new(
+                403,
+                "audience_not_configured",
+                "there is no such audience in sts.audiences of the node's configuration",
+            )
+        })?;
+        if !rule.allowed.admits(caller, self.strangers) {
+            let why = not_allowed(&rule.audience, caller, &rule.allowed, self.strangers);
+            return Err(Refusal::new(403, "not_allowed", why));
+        }
+        if subject.is_some() && !rule.exchange {
+            let why = format!("tokens for {audience} are not exchanged; set \"exchange\": true in its rule");
+            return Err(Refusal::new(403, "exchange_not_allowed", why));
+        }
+        let subject = subject.map(SubjectToken::parse).transpose();
+        Ok(Wanted {
+            audience: rule.audience.clone(),
+            scope: rule.scope(scope.unwrap_or_default())?,
+            subject: subject.map_err(|why| Refusal::bad_request(format!("subject_token {why}")))?,
+        })
+    }
+}
+
+impl Rule {
+    /// The words of `asked`, if they are all among those of the rule; the rule's own order, so that the same
+    /// words are the same token.
+    fn scope(&self, asked: &str) -> Result<Option<Box<str>>, Refusal> {
+        if asked.len() > MAX_SCOPE {
+            return Err(Refusal::bad_request(format!("scope is longer than {MAX_SCOPE} bytes")));
+        }
+        let allowed = || self.scope.as_deref().unwrap_or_default().split_ascii_whitespace();
+        if !asked.split(' ').filter(|word| !word.is_empty()).all(|word| allowed().any(|known| known == word))
+        {
+            let what =
+                self.scope.as_deref().map_or_else(|| "has none".into(), |scope| format!("is \"{scope}\""));
+            let why = format!("the scope of the rule for {} {what}, and no more can be had", self.audience);
+            return Err(Refusal::new(403, "scope_not_allowed", why));
+        }
+        let all = asked.split(' ').all(str::is_empty);
+        let words: Vec<_> =
+            allowed().filter(|known| all || asked.split(' ').any(|word| word == *known)).collect();
+        Ok((!words.is_empty()).then(|| words.join(" ").into_boxed_str()))
+    }
+}
+
+/// How a rule's callers are put into words: `user pi, user 1000, group jarvis`, or `root`.
+pub(super) fn in_words(users: &[String], groups: &[String]) -> String {
+    let users = users.iter().map(|user| format!("user {user}"));
+    let all: Vec<_> = users.chain(groups.iter().map(|group| format!("group {group}"))).collect();
+    if all.is_empty() { "root".into() } else { all.join(", ") }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const PI: Caller = Caller { uid: 1000, gid: 1000 };
+
+    /// Two audiences: `gateway` for user 1000 with scope `runs:read runs:write` and exchange, `archive` for root.
+    pub(crate) fn rules() -> Rules {
+        let allowed = |uids: &[u32], words: &str| Allowed {
+            uids: uids.into(),
+            gids: Vec::new(),
+            described: words.into(),
+        };
+        Rules {
+            rules: Vec::from([
+                Rule {
+                    audience: "gateway".into(),
+                    scope: Some("runs:read runs:write".into()),
+                    exchange: true,
+                    allowed: allowed(&[1000], "user pi"),
+                },
+                Rule {
+                    audience: "archive".into(),
+                    scope: None,
+                    exchange: false,
+                    allowed: allowed(&[], "root"),
+                },
+            ]),
+            default_audience: None,
+            strangers: Strangers::NONE,
+        }
+    }
+
+    fn code(refused: Result<Wanted, Refusal>) -> (u16, &'static str, String) {
+        let Refusal { status, code, message, .. } = refused.expect_err("refused");
+        (status, code, message)
+    }
+
+    #[test]
+    fn a_refusal_says_which_rule() {
+        let rules = rules();
+        let asked = |audience, scope| code(rules.wanted(PI, audience, scope, None));
+        assert_eq!(asked(Some("nobody"), None).1, "audience_not_configured");
+        assert_eq!(asked(Some("Gateway"), None).1, "audience_not_configured");
+        assert_eq!(asked(None, None).1, "invalid_request");
+        let (status, name, message) = asked(Some("archive"), None);
+        assert_eq!((status, name), (403, "not_allowed"));
+        assert_eq!(message, "tokens for archive are for root; you are uid 1000, gid 1000");
+        let (_, name, message) = asked(Some("gateway"), Some("runs:delete"));
+        assert_eq!(name, "scope_not_allowed");
+        assert!(message.contains("runs:read runs:write"), "{message}");
+        let root = Caller { uid: 0, gid: 0 };
+        assert_eq!(code(rules.wanted(root, Some("archive"), Some("x"), None)).1, "scope_not_allowed");
+        assert_eq!(code(rules.wanted(root, Some("archive"), None, Some("s3cret"))).1, "exchange_not_allowed");
+        let (_, name, message) = code(rules.wanted(PI, Some("gateway"), None, Some("s3 cret")));
+        assert!(name == "invalid_request" && !message.contains("cret"), "{message}");
+    }
+
+    #[test]
+    fn the_rules_scope_is_the_default_and_the_most_and_order_makes_no_other_token() {
+        let rules = rules();
+        for (asked, scope) in [
+            (None, "runs:read runs:write"),
+            (Some(""), "runs:read runs:write"),
+            (Some("runs:write"), "runs:write"),
+            (Some("runs:write  runs:read runs:write"), "runs:read runs:write"),
+        ] {
+            let wanted = rules.wanted(PI, Some("gateway"), asked, None).expect("allowed");
+            assert_eq!(wanted.scope.as_deref(), Some(scope), "{asked:?}");
+        }
+        let root = Caller { uid: 0, gid: 0 };
+        assert_eq!(rules.wanted(root, Some("archive"), None, None).expect("allowed").scope, None);
+    }
+
+    #[test]
+    fn the_default_audience_is_under_its_rule_like_any_other() {
+        let mut rules = rules();
+        rules.default_audience = Some("gateway".into());
+        assert_eq!(&*rules.wanted(PI, None, None, None).expect("allowed").audience, "gateway");
+        assert_eq!(&*rules.wanted(PI, Some(""), None, None).expect("allowed").audience, "gateway");
+        rules.default_audience = Some("archive".into());
+        assert_eq!(code(rules.wanted(PI, None, None, None)).1, "not_allowed");
+    }
+
+    #[test]
+    fn callers_are_put_into_words() {
+        assert_eq!(
+            in_words(&["pi".into(), "1000".into()], &["jarvis".into()]),
+            "user pi, user 1000, group jarvis"
+        );
+        assert_eq!(in_words(&[], &[]), "root");
+    }
+}

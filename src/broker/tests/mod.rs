@@ -1,0 +1,218 @@
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use node_core::outcome::Outcome;
+use node_core::time::UnixTime;
+use rustix::event::{Timespec, poll};
+use tempfile::TempDir;
+
+use super::connection::PATIENCE;
+use super::desk::tests::view;
+use super::rules::Rules;
+use super::rules::tests::rules;
+use super::*;
+use crate::sts::token::tests::token;
+
+mod crowd;
+
+const GATEWAY: &str = "GET /v1/token?audience=gateway HTTP/1.1\r\n\r\n";
+const HEALTH: &str = "GET /v1/health HTTP/1.1\r\n\r\n";
+/// How long callers wait for a token.
+const WAIT: Duration = Duration::from_secs(30);
+
+fn at(secs: u64) -> Now {
+    Now { instant: Instant::from_millis(secs * 1000), wall: UnixTime(0) }
+}
+
+/// Rules by which whoever runs this may have tokens for the gateway.
+fn own_rules() -> Rules {
+    let mut rules = rules();
+    rules.rules[0].allowed.uids.push(rustix::process::geteuid().as_raw());
+    rules
+}
+
+fn plan(socket: &Path) -> Plan {
+    Plan { socket: socket.into(), rules: own_rules(), patience: WAIT }
+}
+
+/// A broker in a folder of its own.
+fn broker() -> (Broker, TempDir) {
+    let dir = tempfile::tempdir().expect("a folder");
+    (Broker::new(plan(&dir.path().join("s")), 1, at(0).instant), dir)
+}
+
+fn caller(broker: &Broker, says: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(&broker.plan.socket).expect("let in");
+    stream.write_all(says.as_bytes()).expect("taken");
+    stream
+}
+
+/// One turn, with whatever is ready.
+fn turn(broker: &mut Broker, now: Now) {
+    let mut sources = broker.sources();
+    poll(&mut sources, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).expect("polled");
+    let ready = sources.iter().enumerate().filter(|(_, source)| !source.revents().is_empty());
+    let ready: Vec<_> = ready.map(|(place, _)| place).collect();
+    broker.turn(&ready, &About { outcome: Outcome::Valid, view: &view }, now);
+}
+
+/// All that was answered, when the connection is over.
+fn heard(mut stream: UnixStream) -> String {
+    stream.set_nonblocking(true).expect("set");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer and its end");
+    text
+}
+
+#[test]
+fn in_one_turn_a_few_are_served_and_in_the_next_those_who_were_not() {
+    let (mut broker, _dir) = broker();
+    let mut callers: Vec<_> = (0..40).map(|_| caller(&broker, "")).collect();
+    while broker.connections.len() < callers.len() {
+        let before = broker.connections.len();
+        turn(&mut broker, at(0));
+        assert!(broker.connections.len() - before <= TURN);
+    }
+    for caller in &mut callers {
+        caller.write_all(b"GET ").expect("taken");
+    }
+    let served = |broker: &Broker| broker.connections.iter().filter(|one| one.held() > 0).count();
+    let counts = [16, 32, 40].map(|_| {
+        // The first ones have always more to say.
+        for caller in &mut callers[..16] {
+            caller.write_all(b"/").expect("taken");
+        }
+        turn(&mut broker, at(0));
+        served(&broker)
+    });
+    assert_eq!(counts, [16, 32, 40]);
+}
+
+#[test]
+fn who_waits_is_answered_in_a_turn_and_who_left_is_not_fetched_for() {
+    let (mut broker, _dir) = broker();
+    let (stays, leaves) = (caller(&broker, GATEWAY), caller(&broker, GATEWAY));
+    turn(&mut broker, at(0));
+    assert_eq!(broker.connections.iter().filter(|one| one.is_waiting()).count(), 2);
+    drop(leaves);
+    turn(&mut broker, at(0));
+    assert_eq!(broker.connections.len(), 1);
+    let wanted = broker.next_request(at(0).instant).expect("one is left");
+    broker.fetched(&wanted, Ok(token(1, at(0).instant, WAIT)), at(1).instant);
+    turn(&mut broker, at(1));
+    assert!(heard(stays).starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(broker.connections.is_empty());
+
+    let (mut broker, _dir) = self::broker();
+    let leaves = caller(&broker, GATEWAY);
+    turn(&mut broker, at(0));
+    drop(leaves);
+    turn(&mut broker, at(0));
+    assert_eq!((broker.next_request(at(0).instant), broker.deadline()), (None, None));
+}
+
+#[test]
+fn there_is_nothing_to_wake_up_for_but_what_takes_too_long() {
+    let (mut broker, _dir) = broker();
+    assert_eq!(broker.deadline(), None);
+    let (silent, waits) = (caller(&broker, ""), caller(&broker, GATEWAY));
+    turn(&mut broker, at(10));
+    let wanted = broker.next_request(at(10).instant).expect("to be fetched");
+    assert_eq!(broker.deadline(), Some(at(10).instant + PATIENCE));
+    turn(&mut broker, at(15));
+    assert_eq!(heard(silent), "");
+    assert_eq!(broker.deadline(), Some(at(10).instant + WAIT));
+    turn(&mut broker, at(40));
+    assert!(heard(waits).starts_with("HTTP/1.1 504 "));
+    turn(&mut broker, at(40));
+    assert_eq!(broker.deadline(), None);
+    // What comes after all is kept for the next one.
+    broker.fetched(&wanted, Ok(token(1, at(39).instant, WAIT)), at(41).instant);
+    let next = caller(&broker, GATEWAY);
+    turn(&mut broker, at(41));
+    assert!(heard(next).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_and_makes_no_trouble() {
+    let (mut broker, _dir) = broker();
+    broker.max_connections = 3;
+    let waiting: Vec<_> = (0..3).map(|_| caller(&broker, GATEWAY)).collect();
+    let one_more = caller(&broker, HEALTH);
+    turn(&mut broker, at(0));
+    let answer = heard(one_more);
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: 1\r\n"), "{answer}");
+    assert_eq!(broker.connections.len(), 3);
+    drop(waiting);
+    let next = caller(&broker, HEALTH);
+    turn(&mut broker, at(0));
+    turn(&mut broker, at(0));
+    assert!(heard(next).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn unfinished_requests_take_only_so_much_memory_and_the_next_ones_are_refused() {
+    let (mut broker, _dir) = broker();
+    let long = String::from("GET /v1/health HTTP/1.1\r\nX: ") + &"x".repeat(8000);
+    let count = MAX_HELD_OF_ONE / long.len() + 10;
+    let callers: Vec<_> = (0..count).map(|_| caller(&broker, &long)).collect();
+    for _ in 0..count {
+        turn(&mut broker, at(0));
+    }
+    let held: usize = broker.connections.iter().map(Connection::held).sum();
+    assert!((MAX_HELD_OF_ONE - long.len()..=MAX_HELD_OF_ONE).contains(&held), "{held}");
+    let refused = count - broker.connections.len();
+    assert!(refused >= 10, "{refused}");
+    assert!(heard(callers.into_iter().next_back().expect("one")).starts_with("HTTP/1.1 503 "));
+    let short = caller(&broker, HEALTH);
+    turn(&mut broker, at(0));
+    assert!(heard(short).starts_with("HTTP/1.1 200 "), "what is whole at once needs no memory");
+}
+
+#[test]
+fn other_rules_send_those_home_who_wait_and_the_same_ones_do_not() {
+    let (mut broker, dir) = broker();
+    let waits = caller(&broker, GATEWAY);
+    turn(&mut broker, at(0));
+    let same = plan(&dir.path().join("s"));
+    broker.follow(same.clone(), at(1).instant);
+    assert!(broker.connections[0].is_waiting());
+    broker.follow(Plan { rules: rules(), ..same }, at(1).instant);
+    turn(&mut broker, at(1));
+    assert!(heard(waits).starts_with("HTTP/1.1 503 "));
+    assert_eq!(broker.next_request(at(1).instant), None);
+}
+
+#[test]
+fn the_socket_follows_the_plan_and_is_made_again_when_it_is_gone() {
+    let (mut broker, dir) = broker();
+    let (old, new) = (dir.path().join("s"), dir.path().join("t"));
+    broker.follow(plan(&new), at(1).instant);
+    assert!(!old.exists() && new.exists());
+    fs::remove_file(&new).expect("removed by somebody");
+    broker.follow(plan(&new), at(2).instant);
+    let answered = caller(&broker, HEALTH);
+    turn(&mut broker, at(2));
+    assert!(heard(answered).starts_with("HTTP/1.1 200 "));
+    drop(broker);
+    assert!(!new.exists());
+}
+
+#[test]
+fn a_socket_that_cannot_be_had_is_tried_for_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("run");
+    let mut broker = Broker::new(plan(&folder.join("s")), 1, at(0).instant);
+    assert_eq!(broker.deadline(), Some(at(0).instant + TRY_AGAIN));
+    assert!(broker.sources().is_empty());
+    turn(&mut broker, at(30));
+    assert_eq!(broker.deadline(), Some(at(30).instant + TRY_AGAIN));
+    fs::create_dir(&folder).expect("made");
+    turn(&mut broker, at(60));
+    assert_eq!(broker.deadline(), None);
+    let answered = caller(&broker, HEALTH);
+    turn(&mut broker, at(60));
+    assert!(heard(answered).starts_with("HTTP/1.1 200 "));
+}

@@ -1,0 +1,60 @@
+//! `jarvis-node check`: one validation by the daemon's own agent, without its loop.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use node_core::agent::{Action, Agent, Event, Setup};
+use node_core::outcome::Outcome;
+use node_core::trouble::Trouble;
+
+use crate::clock;
+use crate::config::Indicators;
+use crate::files::status;
+use crate::files::status::{Record, View};
+use crate::setup::{Loaded, Reader};
+
+/// Validates once and returns what came of it. A daemon's last verdict on this boot counts as
+/// it does for the daemon; nothing is written anywhere.
+#[must_use]
+pub fn check(config_file: PathBuf) -> (Outcome, View) {
+    let boot_id = status::boot_id();
+    let remembered = Record::load(&Indicators::glimpse(&config_file).status_file)
+        .ok()
+        .and_then(|record| record.remembered(&boot_id));
+    let mut reader = Reader::new(config_file);
+    let mut loaded: Option<Loaded> = None;
+    // One call has no retries to spread.
+    let mut agent = Agent::new(0);
+    let mut next = Some(Event::Started(remembered));
+    while let Some(event) = next.take() {
+        for action in agent.handle(event, clock::now()) {
+            match action {
+                Action::ReadSetup => next = Some(Event::SetupRead(read(&mut reader, &mut loaded))),
+                Action::Validate => {
+                    next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
+                }
+                // One call needs no knock.
+                Action::Probe
+                | Action::KeepOldSetup(_)
+                | Action::Show(_)
+                | Action::Publish
+                | Action::Exit(_) => {}
+            }
+        }
+    }
+    let now = clock::instant();
+    let report = agent.report(now);
+    let mut view = Record::of(&report, &boot_id, false).view(&boot_id, now);
+    // Nothing goes on after this.
+    view.next_check_secs = None;
+    (report.outcome, view)
+}
+
+fn read(reader: &mut Reader, loaded: &mut Option<Loaded>) -> Result<Setup, Trouble> {
+    let mut read = reader.read().map_err(|error| error.to_trouble())?;
+    // Somebody waits for the answer.
+    read.setup.settings.start_splay = Duration::ZERO;
+    let setup = read.setup.clone();
+    *loaded = Some(read);
+    Ok(setup)
+}

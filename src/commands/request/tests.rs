@@ -1,0 +1,142 @@
+use std::fs;
+
+use super::*;
+
+fn asked(method: &str, url: &str) -> Request {
+    Request {
+        method: method.into(),
+        url: url.into(),
+        audience: "gw".into(),
+        scope: None,
+        data: None,
+        content_type: None,
+        // Nobody is asked for a token before all else is in order.
+        socket: Some("/nowhere/node.sock".into()),
+        ca_file: None,
+    }
+}
+
+fn configuration(dir: &Path) -> PathBuf {
+    let path = dir.join("config.json");
+    let config = r#"{"auth_url": "https://auth.home:7701/jarvis", "service_id": "s", "app_id": "a",
+        "app_key_file": "a.key", "credential_file": "c.json", "state_file": "state.json"}"#;
+    fs::write(&path, config).expect("written");
+    path
+}
+
+fn told(request: &Request, config: &Path) -> (u8, String) {
+    let mut out = Vec::new();
+    let error = super::request(request, config, io::empty(), &mut |_| (), &mut out).expect_err("not done");
+    assert!(out.is_empty());
+    (error.exit_code(), error.to_string())
+}
+
+#[test]
+fn a_token_goes_neither_to_the_auth_service_nor_in_the_clear() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = configuration(dir.path());
+    for (url, why) in [
+        ("https://auth.home:7701/v1/runs?x=1", "no token may go to"),
+        ("https://AUTH.home.:7701", "no token may go to"),
+        ("http://gw.home/v1/runs", "plain HTTP"),
+        ("http://192.0.2.1/", "plain HTTP"),
+        ("http://127.0.0.1.evil.example/", "plain HTTP"),
+        ("https://user:pw@gw.home/", "must not hold a user name"),
+        ("ftp://gw.home/", "must begin with https://"),
+        ("gw.home", "must begin with https://"),
+        ("/v1/runs", "the address"),
+        ("https://gw.home/a b", "URL"),
+    ] {
+        let (code, told) = told(&asked("GET", url), &config);
+        assert_eq!(code, 64, "{url}: {told}");
+        assert!(told.contains(why), "{url}: {told}");
+    }
+    // Another port is another service: now it is the token that is missing.
+    for url in ["https://auth.home/v1/runs", "http://localhost:7701/", "http://[::1]/"] {
+        let (code, told) = told(&asked("GET", url), &config);
+        assert_eq!(code, 69, "{url}: {told}");
+        assert!(told.contains("nobody gives out tokens at /nowhere/node.sock"), "{told}");
+    }
+}
+
+#[test]
+fn without_a_configuration_somebody_has_to_vouch_for_the_service() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let missing = dir.path().join("config.json");
+    let mut request = asked("GET", "https://gw.home/");
+    let (code, text) = told(&request, &missing);
+    assert_eq!(code, 78, "{text}");
+    assert!(text.contains("--ca FILE"), "{text}");
+    request.ca_file = Some(dir.path().join("ca.pem"));
+    let (code, text) = told(&request, &missing);
+    assert_eq!(code, 78, "{text}");
+    assert!(text.contains("ca.pem"), "{text}");
+}
+
+#[test]
+fn before_a_moment_that_has_passed_no_certificate_is_judged() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = configuration(dir.path());
+    let state = dir.path().join("state.json");
+    fs::write(state, r#"{"passed": 99999999999}"#).expect("written");
+    let (code, text) = told(&asked("GET", "https://gw.home/"), &config);
+    assert_eq!(code, 75, "{text}");
+    assert!(text.contains("clock is not set"), "{text}");
+    assert_eq!(told(&asked("GET", "http://localhost/"), &config).0, 69);
+}
+
+#[test]
+fn methods_that_mirror_or_tunnel_are_refused_and_some_have_no_body() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = configuration(dir.path());
+    for method in ["TRACE", "CONNECT", "get", "", "GET\r\nX: y"] {
+        assert_eq!(told(&asked(method, "http://localhost/"), &config).0, 64, "{method}");
+    }
+    for (method, code) in [("GET", 64), ("HEAD", 64), ("POST", 69), ("DELETE", 69)] {
+        let request = Request { data: Some(Data::Text("x".into())), ..asked(method, "http://localhost/") };
+        assert_eq!(told(&request, &config).0, code, "{method}");
+    }
+    let request = Request { content_type: Some("a\r\nb: c".into()), ..asked("POST", "http://localhost/") };
+    assert_eq!(told(&request, &config).0, 64);
+}
+
+#[test]
+fn every_status_has_its_exit_code() {
+    for (statuses, code) in [
+        (&[200, 204, 299][..], 0),
+        (&[301, 302, 304, 307, 399, 100, 199, 600, 999], 76),
+        (&[401, 403], 77),
+        (&[429, 500, 502, 503, 599], 75),
+        (&[400, 402, 404, 409, 499], 65),
+    ] {
+        for status in statuses {
+            assert_eq!(Done { status: *status, advice: None }.exit_code(), code, "{status}");
+        }
+    }
+}
+
+#[test]
+fn only_a_refusal_of_our_own_token_is_worth_another_one() {
+    let about = |challenge: Option<&str>, body: &str| {
+        let refusal = Refusal { body: body.as_bytes().into(), challenge: challenge.map(Into::into) };
+        (refusal.is_about_the_token(), refusal.is_for_want_of_keys())
+    };
+    let unauthorized =
+        |message: &str| format!(r#"{{"error":{{"code":"unauthorized","message":"{message}"}}}}"#);
+    let bearer = r#"Bearer error="invalid_token", error_description="Token expired""#;
+    assert_eq!(about(Some(bearer), &unauthorized("Token expired")), (true, false));
+    assert_eq!(about(Some(bearer), "<html>"), (true, false));
+    assert_eq!(about(None, &unauthorized("Token expired")), (true, false));
+    let no_keys = r#"Bearer error="invalid_token", error_description="Unable to fetch JWKS""#;
+    assert_eq!(about(Some(no_keys), "{}"), (false, true));
+    assert_eq!(about(Some(bearer), &unauthorized("Unable to fetch JWKS")), (false, true));
+    for foreign in [
+        r#"{"error":{"code":"token_exchange_failed","message":"unauthorized"}}"#,
+        r#"{"error":"unauthorized"}"#,
+        r#"[["unauthorized","x"]]"#,
+        r#"{"error":{"code":7}}"#,
+        "",
+    ] {
+        assert_eq!(about(None, foreign), (false, false), "{foreign}");
+    }
+}

@@ -1,0 +1,329 @@
+//! The configuration file. Every key is described in the README.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts};
+use crate::error::SetupError;
+use crate::files::{json, secret_file};
+use crate::net::service_url::ServiceUrl;
+use crate::net::tls::{ClientCertificate, Pin};
+
+mod sts;
+
+/// Where the configuration is when nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
+/// What is kept from boot to boot when nothing else is said.
+pub const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node/state.json";
+/// Where the daemon's status is when nothing else is said: in memory, never on the SD card.
+pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
+
+/// A checked configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The service that is asked.
+    pub auth_url: ServiceUrl,
+    /// How.
+    pub via: Via,
+    /// Whether services may be spoken to without TLS.
+    pub allow_http: bool,
+    /// Where the node's credential is.
+    pub credential_file: PathBuf,
+    /// Where the node remembers what it must from boot to boot.
+    pub state_file: PathBuf,
+    /// CA certificates to trust instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
+    /// The server's key must be one of these, if there are any.
+    pub spki_pins: Vec<Pin>,
+    /// The node's own certificate, for a server that asks for one.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Time between validations.
+    pub revalidate: Duration,
+    /// How long a good verdict outlives the server.
+    pub offline_grace: Duration,
+    /// Within how long of the start the first validation comes.
+    pub start_splay: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a whole validation may take.
+    pub request_timeout: Duration,
+    /// Where tokens for other services come from.
+    pub sts: Option<Sts>,
+    /// How the other programs on the board get them.
+    pub broker: Option<Broker>,
+    /// What is also needed when the rest cannot be used.
+    pub indicators: Indicators,
+}
+
+/// On whose behalf it is asked whether the node is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// An app's, at the auth service.
+    App {
+        /// The service the node wants to use.
+        service_id: String,
+        /// The app client.
+        app_id: String,
+        /// Where its key is.
+        app_key_file: PathBuf,
+    },
+    /// Nobody's: the command center asks for it.
+    CommandCenter,
+}
+
+/// What the node shows and where: needed even when the rest of the configuration is unusable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indicators {
+    /// The status LED.
+    pub led: Led,
+    /// Where the daemon leaves its status.
+    pub status_file: PathBuf,
+}
+
+/// Which LED, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Led {
+    /// No LED.
+    None,
+    /// One on a GPIO pin, by BCM number.
+    Gpio {
+        /// BCM number.
+        pin: u8,
+        /// Lit while the pin is low.
+        active_low: bool,
+    },
+    /// One the kernel drives, by its name in `/sys/class/leds`.
+    Sysfs(String),
+}
+
+impl Default for Led {
+    /// The green LED every Raspberry Pi has.
+    fn default() -> Self {
+        Self::Sysfs("ACT".into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    auth_url: Option<String>,
+    service_id: Option<String>,
+    app_id: Option<String>,
+    app_key_file: Option<PathBuf>,
+    via: Option<ViaForm>,
+    credential_file: PathBuf,
+    state_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    spki_pins: Option<Vec<String>>,
+    client_cert_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
+    #[serde(default)]
+    allow_http: bool,
+    led: Option<LedForm>,
+    #[serde(default = "five_minutes")]
+    revalidate_secs: u64,
+    #[serde(default = "a_day")]
+    offline_grace_secs: u64,
+    #[serde(default = "five")]
+    start_splay_secs: u64,
+    #[serde(default = "five")]
+    connect_timeout_secs: u64,
+    #[serde(default = "thirty")]
+    request_timeout_secs: u64,
+    status_file: Option<PathBuf>,
+    sts: Option<sts::Form>,
+    broker: Option<sts::BrokerForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ViaForm {
+    command_center: String,
+}
+
+const fn five_minutes() -> u64 {
+    300
+}
+
+const fn a_day() -> u64 {
+    86_400
+}
+
+const fn five() -> u64 {
+    5
+}
+
+const fn thirty() -> u64 {
+    30
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = r#"led must be {"gpio": 17}, {"gpio": 17, "active_low": true}, {"sysfs": "ACT"} or "none""#
+)]
+enum LedForm {
+    Word(String),
+    Gpio(GpioForm),
+    Sysfs(SysfsForm),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GpioForm {
+    gpio: u8,
+    #[serde(default)]
+    active_low: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SysfsForm {
+    sysfs: String,
+}
+
+impl LedForm {
+    fn check(self) -> Result<Led, String> {
+        match self {
+            Self::Word(word) if word == "none" => Ok(Led::None),
+            Self::Word(word) => Err(format!("led cannot be \"{word}\"; as a word it can only be \"none\"")),
+            Self::Gpio(GpioForm { gpio: pin, active_low }) if pin <= 53 => Ok(Led::Gpio { pin, active_low }),
+            Self::Gpio(GpioForm { gpio, .. }) => {
+                Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
+            }
+            Self::Sysfs(SysfsForm { sysfs: name }) => {
+                if name.is_empty() || name.contains('/') || name.starts_with('.') {
+                    return Err(format!("led: \"{name}\" is not the name of a folder in /sys/class/leds"));
+                }
+                Ok(Led::Sysfs(name))
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the configuration at `path`.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the key or line.
+    pub fn load(path: &Path) -> Result<Self, SetupError> {
+        let text = fs::read_to_string(path).map_err(|why| SetupError::reading("configuration", path, why))?;
+        Self::parse(&text, path, &|name| std::env::var(name).ok())
+            .map_err(|why| SetupError::Config { path: path.into(), why })
+    }
+
+    /// `variable` gives the environment's.
+    fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
+        let file: File = json::object(text.as_bytes()).map_err(|e| e.to_string())?;
+        let found = |file: &Path| secret_file::locate(file, path);
+        let (auth_url, via) = asked(&file, path)?;
+        let ca_file = file.ca_file.as_deref().map(found);
+        let main =
+            sts::Main { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
+        let sts = match file.sts {
+            Some(form) => Some(form.check(&main, &found)?),
+            None => Sts::from_variables(variable, &main)?,
+        };
+        let broker = file.broker.map(|form| form.check(sts.as_ref(), &found)).transpose()?;
+        Ok(Self {
+            spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
+            client_certificate: ClientCertificate::parse(
+                file.client_cert_file.as_deref().map(found),
+                file.client_key_file.as_deref().map(found),
+                auth_url.is_https(),
+            )?,
+            auth_url,
+            via,
+            allow_http: file.allow_http,
+            credential_file: found(&file.credential_file),
+            state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
+            ca_file,
+            sts,
+            broker,
+            revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
+            offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,
+            start_splay: secs("start_splay_secs", file.start_splay_secs, 0, 3600)?,
+            connect_timeout: secs("connect_timeout_secs", file.connect_timeout_secs, 1, 300)?,
+            request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
+            indicators: Indicators {
+                led: file.led.map_or(Ok(Led::default()), LedForm::check)?,
+                status_file: file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
+            },
+        })
+    }
+}
+
+impl Config {
+    /// Whether certificates are judged by the board's own clock: not without TLS, and not when the server,
+    /// proved by a pinned key, tells the time.
+    #[must_use]
+    pub fn needs_clock(&self) -> bool {
+        self.auth_url.is_https() && self.spki_pins.is_empty()
+    }
+}
+
+/// Whom to ask, and how.
+fn asked(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
+    let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
+    match (via, auth_url, service_id, app_id, app_key_file) {
+        (Some(ViaForm { command_center }), None, None, None, None) => {
+            Ok((ServiceUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
+        }
+        (Some(_), ..) => {
+            Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"
+                .into())
+        }
+        (None, Some(auth_url), Some(service_id), Some(app_id), Some(app_key_file)) => {
+            let app_key_file = secret_file::locate(app_key_file, path);
+            let (service_id, app_id) = (name("service_id", service_id)?, name("app_id", app_id)?);
+            let auth_url = ServiceUrl::parse("auth_url", auth_url, *allow_http)?;
+            Ok((auth_url, Via::App { service_id, app_id, app_key_file }))
+        }
+        (None, None, ..) => Err("missing field `auth_url`".into()),
+        (None, _, None, ..) => Err("missing field `service_id`".into()),
+        (None, _, _, None, _) => Err("missing field `app_id`".into()),
+        (None, .., None) => Err("missing field `app_key_file`".into()),
+    }
+}
+
+impl Indicators {
+    /// What can be made out of the configuration at `path`, sound or not: an unusable one must
+    /// still show itself on the LED it names.
+    #[must_use]
+    pub fn glimpse(path: &Path) -> Self {
+        let json: serde_json::Value = fs::read_to_string(path)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let led = json.get("led").and_then(|led| LedForm::deserialize(led).ok()?.check().ok());
+        let status_file = json.get("status_file").and_then(|file| file.as_str());
+        Self {
+            led: led.unwrap_or_default(),
+            status_file: status_file.map_or_else(
+                || DEFAULT_STATUS_FILE.into(),
+                |file| secret_file::locate(Path::new(file), path),
+            ),
+        }
+    }
+}
+
+fn name(key: &str, text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 100 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("{key} must be 1 to 100 visible ASCII characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn secs(key: &str, value: u64, least: u64, most: u64) -> Result<Duration, String> {
+    if (least..=most).contains(&value) {
+        Ok(Duration::from_secs(value))
+    } else {
+        Err(format!("{key} must be from {least} to {most}, not {value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,334 @@
+//! Where tokens for other services come from, and who on this board may have them: the objects `sts` and
+//! `broker`, or in place of `sts` the variables of the ARP services (arp-wire.md, "Token requests").
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::net::service_url::ServiceUrl;
+
+/// What stands between an issuer and its token endpoint, as Keycloak has it.
+const TOKEN_PATH: &str = "/protocol/openid-connect/token";
+
+/// Gives a variable of the environment.
+pub(super) type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// The security token service, and this node as its client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sts {
+    /// What its tokens must name as their issuer, to the letter.
+    pub issuer: String,
+    /// Where it is asked.
+    pub token_endpoint: ServiceUrl,
+    /// The node's name there.
+    pub client_id: String,
+    /// How the node proves that it is that client.
+    pub authentication: Authentication,
+    /// CA certificates to trust instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
+    /// The services that tokens are given out for, and to whom.
+    pub audiences: BTreeMap<Box<str>, AudienceRule>,
+    /// The one that is meant when none is named.
+    pub default_audience: Option<Box<str>>,
+    /// Whether all this is from variables.
+    pub from_variables: bool,
+}
+
+/// How a client proves itself at the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// client_secret_post: the secret in the body.
+    SecretPost(Secret),
+    /// client_secret_basic: in the header.
+    SecretBasic(Secret),
+    /// private_key_jwt: no secret at all, the private key in this file signs.
+    PrivateKey(PathBuf),
+}
+
+impl Authentication {
+    /// The file that it is by, if it is by one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::SecretPost(Secret::File(path))
+            | Self::SecretBasic(Secret::File(path))
+            | Self::PrivateKey(path) => Some(path),
+            Self::SecretPost(Secret::Variable(_)) | Self::SecretBasic(Secret::Variable(_)) => None,
+        }
+    }
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// In a file.
+    File(PathBuf),
+    /// In the variable of this name.
+    Variable(&'static str),
+}
+
+/// Who may have tokens for an audience, and which. Root always may.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AudienceRule {
+    /// These users may.
+    pub users: Vec<Principal>,
+    /// Members of these groups may.
+    pub groups: Vec<Principal>,
+    /// What is asked for when callers name no scope.
+    pub scope: Option<Box<str>>,
+    /// Whether tokens of callers may be exchanged for ones of this audience.
+    pub exchange: bool,
+    /// The clients that its tokens may be issued to; any if there are none.
+    pub azp: Vec<Box<str>>,
+}
+
+/// A user or a group.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "users and groups are names or numbers, as in [\"pi\", 1000]")]
+pub enum Principal {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(String),
+}
+
+/// Where other programs on the board ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// The Unix socket.
+    pub socket: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Form {
+    issuer: Option<String>,
+    token_endpoint: Option<String>,
+    client_id: Option<String>,
+    client_secret_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
+    auth_method: Option<String>,
+    ca_file: Option<PathBuf>,
+    audiences: Option<BTreeMap<Box<str>, RuleForm>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleForm {
+    #[serde(default)]
+    users: Vec<Principal>,
+    #[serde(default)]
+    groups: Vec<Principal>,
+    scope: Option<String>,
+    #[serde(default)]
+    exchange: bool,
+    #[serde(default)]
+    azp: Vec<Box<str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BrokerForm {
+    socket: PathBuf,
+}
+
+/// What of the rest of the configuration matters here.
+pub(super) struct Main<'a> {
+    pub(super) auth_url: &'a ServiceUrl,
+    pub(super) allow_http: bool,
+    pub(super) ca_file: Option<&'a Path>,
+}
+
+impl Form {
+    pub(super) fn check(self, main: &Main<'_>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Sts, String> {
+        let issuer = needed("issuer", self.issuer)?;
+        let client_id = needed("client_id", self.client_id)?;
+        let secret = self.client_secret_file.map(|file| Secret::File(found(&file)));
+        let authentication = match (self.auth_method.as_deref(), secret, self.client_key_file) {
+            (_, Some(_), Some(_)) => {
+                return Err("sts has both client_secret_file and client_key_file: leave one out".into());
+            }
+            (None | Some("client_secret_post"), Some(secret), None) => Authentication::SecretPost(secret),
+            (Some("client_secret_basic"), Some(secret), None) => Authentication::SecretBasic(secret),
+            (None | Some("private_key_jwt"), None, Some(key)) => Authentication::PrivateKey(found(&key)),
+            (Some("client_secret_post" | "client_secret_basic"), None, _) => {
+                return Err("sts lacks client_secret_file, which its auth_method needs".into());
+            }
+            (Some("private_key_jwt"), _, None) => {
+                return Err(
+                    "sts lacks client_key_file, which private_key_jwt needs; `jarvis-node keygen` makes one"
+                        .into(),
+                );
+            }
+            (None, None, None) => {
+                return Err(
+                    "sts lacks client_secret_file or client_key_file; `jarvis-node keygen` makes a key"
+                        .into(),
+                );
+            }
+            (Some(other), ..) => {
+                return Err(format!(
+                    "sts.auth_method cannot be \"{other}\"; it is client_secret_post, client_secret_basic or \
+                     private_key_jwt"
+                ));
+            }
+        };
+        let audiences = self.audiences.filter(|audiences| !audiences.is_empty());
+        let audiences = audiences.ok_or("sts lacks audiences, which says who may have tokens for what")?;
+        let audiences = audiences.into_iter().map(|(audience, rule)| {
+            name("a name in sts.audiences", &audience)?;
+            Ok((audience, rule.check()?))
+        });
+        let audiences = audiences.collect::<Result<BTreeMap<_, _>, String>>()?;
+        let only = audiences.keys().next().filter(|_| audiences.len() == 1);
+        let mut sts = sts("sts.", issuer, self.token_endpoint, client_id, authentication, main)?;
+        sts.default_audience = only.cloned();
+        sts.audiences = audiences;
+        if let Some(ca_file) = self.ca_file {
+            sts.ca_file = Some(found(&ca_file));
+        }
+        Ok(sts)
+    }
+}
+
+impl RuleForm {
+    fn check(self) -> Result<AudienceRule, String> {
+        let Self { users, groups, scope, exchange, azp } = self;
+        if let Some(scope) = &scope
+            && (scope.trim().is_empty()
+                || scope.len() > 500
+                || !scope.bytes().all(|b| b == b' ' || b.is_ascii_graphic()))
+        {
+            return Err(
+                "scope in sts.audiences must be words of visible ASCII with spaces between them".into()
+            );
+        }
+        azp.iter().try_for_each(|azp| name("azp in sts.audiences", azp))?;
+        Ok(AudienceRule { users, groups, scope: scope.map(String::into_boxed_str), exchange, azp })
+    }
+}
+
+impl BrokerForm {
+    pub(super) fn check(self, sts: Option<&Sts>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Broker, String> {
+        match sts {
+            None => Err("broker needs sts beside it: without that there is no token to give out".into()),
+            // An object `sts` has some.
+            Some(sts) if sts.audiences.is_empty() => Err(
+                "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
+                    .into(),
+            ),
+            Some(_) => Ok(Broker { socket: found(&self.socket) }),
+        }
+    }
+}
+
+impl Sts {
+    /// The one that the variables describe. They count only where the file has no `sts`: never a part of
+    /// each. Tokens by them are for their one audience and for root.
+    pub(super) fn from_variables(variable: &Variables<'_>, main: &Main<'_>) -> Result<Option<Self>, String> {
+        let set = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let audience = set("ARP_AUTH_AUDIENCE").or_else(|| set("ARP_AUTH_SERVICE_ID"));
+        let is_set = |names: &[&str]| names.iter().any(|name| set(name).is_some());
+        let arp =
+            ["ARP_AUTH_ISSUER", "ARP_AUTH_CLIENT_ID", "ARP_AUTH_CLIENT_SECRET", "ARP_AUTH_TOKEN_ENDPOINT"];
+        let keycloak = ["KEYCLOAK_URL", "KEYCLOAK_REALM", "AGENT_CLIENT_ID", "AGENT_CLIENT_SECRET"];
+        let lacks = |names: &[&str]| {
+            let missing: Vec<_> = names.iter().copied().filter(|name| set(name).is_none()).collect();
+            if missing.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("not set, though others of its kind are: {}", missing.join(", ")))
+            }
+        };
+        let value = |name| set(name).unwrap_or_default();
+        let mut found = match (is_set(&arp), is_set(&keycloak)) {
+            (false, false) if audience.is_none() => return Ok(None),
+            (true, true) => {
+                return Err(
+                    "ARP_AUTH_… and KEYCLOAK_…/AGENT_… variables are both set: unset those of one kind"
+                        .into(),
+                );
+            }
+            (false, true) => {
+                lacks(&keycloak)?;
+                let issuer = format!(
+                    "{}/realms/{}",
+                    value("KEYCLOAK_URL").trim_end_matches('/'),
+                    value("KEYCLOAK_REALM")
+                );
+                let secret = Authentication::SecretPost(Secret::Variable("AGENT_CLIENT_SECRET"));
+                sts("KEYCLOAK_URL: ", issuer, None, value("AGENT_CLIENT_ID"), secret, main)?
+            }
+            (true | false, false) => {
+                lacks(&arp[..3])?;
+                let secret = Authentication::SecretPost(Secret::Variable("ARP_AUTH_CLIENT_SECRET"));
+                let endpoint = set("ARP_AUTH_TOKEN_ENDPOINT");
+                sts(
+                    "ARP_AUTH: ",
+                    value("ARP_AUTH_ISSUER"),
+                    endpoint,
+                    value("ARP_AUTH_CLIENT_ID"),
+                    secret,
+                    main,
+                )?
+            }
+        };
+        if let Some(audience) = audience {
+            name("ARP_AUTH_AUDIENCE", &audience)?;
+            let audience = audience.into_boxed_str();
+            found.audiences.insert(audience.clone(), AudienceRule::default());
+            found.default_audience = Some(audience);
+        }
+        found.from_variables = true;
+        Ok(Some(found))
+    }
+}
+
+fn sts(
+    of: &str,
+    issuer: String,
+    token_endpoint: Option<String>,
+    client_id: String,
+    authentication: Authentication,
+    main: &Main<'_>,
+) -> Result<Sts, String> {
+    name(&format!("{of}client_id"), &client_id)?;
+    // Only a name where the endpoint is told apart from it.
+    let allow_http = main.allow_http || token_endpoint.is_some();
+    ServiceUrl::parse(&format!("{of}issuer"), &issuer, allow_http)?;
+    let endpoint = token_endpoint.unwrap_or_else(|| format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')));
+    let token_endpoint = ServiceUrl::parse(&format!("{of}token_endpoint"), &endpoint, main.allow_http)?;
+    if token_endpoint.has_origin_of(main.auth_url) {
+        return Err(format!(
+            "{of}token_endpoint is on the same host and port as {}: tokens and the node's credential never go \
+             to each other's servers",
+            main.auth_url.as_str()
+        ));
+    }
+    Ok(Sts {
+        issuer,
+        token_endpoint,
+        client_id,
+        authentication,
+        ca_file: main.ca_file.map(Path::to_path_buf),
+        audiences: BTreeMap::new(),
+        default_audience: None,
+        from_variables: false,
+    })
+}
+
+fn needed(key: &str, value: Option<String>) -> Result<String, String> {
+    value.ok_or_else(|| format!("sts lacks {key}"))
+}
+
+/// As long as what a token says can be compared with it.
+fn name(key: &str, text: &str) -> Result<(), String> {
+    if text.is_empty() || text.len() > 128 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("{key} must be 1 to 128 visible ASCII characters"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

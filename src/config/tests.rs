@@ -1,0 +1,125 @@
+use super::*;
+
+const LEAST: &str = r#""auth_url": "https://auth.home:7701", "service_id": "command-center",
+    "app_id": "jarvis-node-agent", "app_key_file": "app.key", "credential_file": "/var/lib/c.json""#;
+
+fn parse(more: &str) -> Result<Config, String> {
+    parse_whole(&format!("{{{LEAST}{more}}}"))
+}
+
+fn parse_whole(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("/etc/jarvis-node/config.json"), &|_| None)
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = parse("").expect("sound");
+    assert_eq!(config.revalidate, Duration::from_secs(300));
+    assert_eq!(config.offline_grace, Duration::from_secs(86_400));
+    assert_eq!(config.start_splay, Duration::from_secs(5));
+    assert_eq!(config.connect_timeout, Duration::from_secs(5));
+    assert_eq!(config.request_timeout, Duration::from_secs(30));
+    assert_eq!((config.ca_file, config.spki_pins, config.client_certificate), (None, Vec::new(), None));
+    assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
+    assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node/status.json"));
+}
+
+#[test]
+fn relative_files_are_beside_the_configuration() {
+    let config = parse(r#", "ca_file": "ca.pem", "status_file": "s.json""#).expect("sound");
+    let Via::App { app_key_file, .. } = config.via else { panic!("no app") };
+    assert_eq!(app_key_file, Path::new("/etc/jarvis-node/app.key"));
+    assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
+    assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
+    assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node/s.json"));
+}
+
+#[test]
+fn the_example_that_is_installed_is_sound_and_says_what_the_readme_says() {
+    let example = include_str!("../../systemd/config.example.json");
+    let config = parse_whole(example).expect("sound");
+    assert_eq!(config.indicators.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node/credential.json"));
+}
+
+#[test]
+fn every_form_of_led_is_read() {
+    for (form, led) in [
+        (r#"{"gpio":17}"#, Led::Gpio { pin: 17, active_low: false }),
+        (r#"{"gpio":17,"active_low":true}"#, Led::Gpio { pin: 17, active_low: true }),
+        (r#"{"sysfs":"ACT"}"#, Led::Sysfs("ACT".into())),
+        (r#""none""#, Led::None),
+    ] {
+        assert_eq!(parse(&format!(r#", "led": {form}"#)).expect(form).indicators.led, led);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (more, says) in [
+        (r#", "revalidate_sec": 3"#, "unknown field `revalidate_sec`"),
+        (r#", "revalidate_secs": 0"#, "revalidate_secs must be from 1 to 604800, not 0"),
+        (r#", "request_timeout_secs": 9999"#, "request_timeout_secs must be"),
+        (r#", "request_timeout_secs": -1"#, "line 2"),
+        (r#", "led": "off""#, r#"led cannot be "off""#),
+        (r#", "led": {"gpio": 54}"#, "no GPIO 54"),
+        (r#", "led": {"gpio": 17, "colour": "red"}"#, "led must be"),
+        (r#", "led": {"sysfs": "../gpio"}"#, "is not the name of a folder"),
+        (r#", "app_id": "again""#, "duplicate field `app_id`"),
+    ] {
+        let error = parse(more).expect_err(more);
+        assert!(error.contains(says), "{more}: {error}");
+    }
+    for (text, missing) in [("{}", "credential_file"), (r#"{"credential_file": "c"}"#, "auth_url")] {
+        let error = parse_whole(text).expect_err(text);
+        assert!(error.contains(&format!("missing field `{missing}`")), "{error}");
+    }
+}
+
+#[test]
+fn the_clock_is_needed_unless_the_server_tells_the_time() {
+    let pins = r#", "spki_pins": ["sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]"#;
+    assert!(parse("").expect("sound").needs_clock());
+    assert!(!parse(pins).expect("sound").needs_clock());
+    let plain = LEAST.replace("https://auth.home:7701", "http://127.0.0.1:7701");
+    let plain = parse_whole(&format!("{{{plain}}}")).expect("sound");
+    assert!(!plain.needs_clock());
+}
+
+#[test]
+fn a_broken_configuration_still_says_which_led() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("config.json");
+    fs::write(&path, r#"{"led":{"gpio":17},"status_file":"/tmp/s.json","auht_url":1}"#).expect("written");
+    let indicators = Indicators::glimpse(&path);
+    assert_eq!(indicators.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(indicators.status_file, Path::new("/tmp/s.json"));
+    fs::write(&path, "{").expect("written");
+    assert_eq!(Indicators::glimpse(&path).led, Led::Sysfs("ACT".into()));
+}
+
+#[test]
+fn a_command_center_takes_the_place_of_everything_about_the_app() {
+    let parse = parse_whole;
+    let config = parse(r#"{"via": {"command_center": "https://cc.home:7703"}, "credential_file": "c.json"}"#);
+    let config = config.expect("sound");
+    assert_eq!((config.via, config.auth_url.as_str()), (Via::CommandCenter, "https://cc.home:7703"));
+    for (text, says) in [
+        (
+            r#"{"via": {"command_center": "https://cc"}, "app_id": "x", "credential_file": "c"}"#,
+            "leave those out",
+        ),
+        (
+            r#"{"via": {"command_center": "http://cc"}, "credential_file": "c"}"#,
+            "via.command_center is plain HTTP",
+        ),
+        (r#"{"via": {"url": "https://cc"}, "credential_file": "c"}"#, "unknown field `url`"),
+        (
+            r#"{"auth_url": "https://a", "service_id": "s", "app_id": "a", "credential_file": "c"}"#,
+            "`app_key_file`",
+        ),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}

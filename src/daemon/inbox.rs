@@ -1,0 +1,148 @@
+//! Where the run loop waits: for what the worker, signals and other threads have to say, or for
+//! a moment. One thread, one `poll`, no wake-up without a cause.
+
+use std::io;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use node_core::answer::Answer;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::watch::Watch;
+use crate::sts::{AccessToken, TokenError, Wanted};
+
+/// What reaches the run loop from outside it.
+#[derive(Debug)]
+pub enum Message {
+    /// The worker has come back.
+    Answered(Answer),
+    /// The STS was asked for this, and this came of it.
+    TokenFetched {
+        /// What for.
+        wanted: Wanted,
+        /// The token, or why there is none.
+        result: Result<AccessToken, TokenError>,
+        /// That of the job.
+        number: u64,
+    },
+    /// Somebody changed configuration or credential and wants them read (SIGHUP).
+    Reload,
+    /// The file that [`Inbox::follow`] named was put in place or written to.
+    FileChanged,
+    /// The program is to end (SIGTERM, SIGINT).
+    Stop,
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub struct Inbox {
+    messages: mpsc::Receiver<Message>,
+    bell: UnixStream,
+    signals: Signals,
+    /// None where the system has none to give.
+    watch: Option<Watch>,
+}
+
+/// A sending end, for other threads.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    messages: mpsc::Sender<Message>,
+    bell: Arc<UnixStream>,
+}
+
+#[derive(Debug, Default)]
+struct Signals {
+    reload: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+}
+
+/// An inbox and a way into it.
+///
+/// # Errors
+/// When the system has no socket pair to give.
+pub fn channel() -> io::Result<(Sender, Inbox)> {
+    let (bell, ear) = UnixStream::pair()?;
+    bell.set_nonblocking(true)?;
+    ear.set_nonblocking(true)?;
+    let (sender, messages) = mpsc::channel();
+    let inbox = Inbox { messages, bell: ear, signals: Signals::default(), watch: Watch::new().ok() };
+    Ok((Sender { messages: sender, bell: Arc::new(bell) }, inbox))
+}
+
+impl Sender {
+    /// Leaves a message and wakes the run loop; does nothing once that has ended.
+    pub fn send(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            // A full socket has rung already.
+            let _ = (&*self.bell).write(&[0]);
+        }
+    }
+
+    /// Makes SIGHUP, SIGTERM and SIGINT arrive in `inbox`.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    #[cfg(unix)]
+    pub fn catch_signals(&self, inbox: &Inbox) -> io::Result<()> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for (signal, flag) in
+            [(SIGHUP, &inbox.signals.reload), (SIGTERM, &inbox.signals.stop), (SIGINT, &inbox.signals.stop)]
+        {
+            // The flag first: whoever hears the bell must find it set.
+            signal_hook::flag::register(signal, Arc::clone(flag))?;
+            signal_hook::low_level::pipe::register(signal, self.bell.try_clone()?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inbox {
+    /// The next message, without waiting. An end that was asked for comes before all else.
+    pub fn try_next(&mut self) -> Option<Message> {
+        if self.signals.stop.swap(false, Ordering::Relaxed) {
+            return Some(Message::Stop);
+        }
+        if self.signals.reload.swap(false, Ordering::Relaxed) {
+            return Some(Message::Reload);
+        }
+        if self.watch.as_mut().is_some_and(Watch::has_changed) {
+            return Some(Message::FileChanged);
+        }
+        self.messages.try_recv().ok()
+    }
+
+    /// Makes changes of the file at `path`, and of no other, arrive here, where the system can tell of them.
+    /// Where it cannot, they are found when the file is next read.
+    pub fn follow(&mut self, path: &Path) {
+        if let Some(watch) = &mut self.watch {
+            watch.follow(path);
+        }
+    }
+
+    /// Waits until there may be a message or one of `others` is ready, or for `limit`. Returns the places of
+    /// those that are.
+    ///
+    /// # Errors
+    /// When the system cannot wait.
+    pub fn wait<'a>(&'a self, limit: Duration, others: Vec<PollFd<'a>>) -> io::Result<Vec<usize>> {
+        let timeout = Timespec::try_from(limit).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
+        let known = others.len();
+        let mut sources = others;
+        sources.push(PollFd::new(&self.bell, PollFlags::IN));
+        let watch = self.watch.as_ref().and_then(Watch::as_fd);
+        sources.extend(watch.map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
+        match poll(&mut sources, Some(&timeout)) {
+            // A signal: its flag is set and its byte is in the socket.
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let mut bytes = [0; 64];
+        while matches!((&self.bell).read(&mut bytes), Ok(n) if n > 0) {}
+        let ready = sources[..known].iter().enumerate().filter(|(_, source)| !source.revents().is_empty());
+        Ok(ready.map(|(place, _)| place).collect())
+    }
+}

@@ -1,0 +1,91 @@
+//! The node's credential in memory: its key lives on the heap and is wiped when dropped.
+
+use std::fmt;
+
+use node_core::credential::{Malformed, NodeId, checked_length};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A node's secret: 1 to 256 visible ASCII characters, since it also travels in a header.
+/// Shows only its length, and is wiped when dropped. Lives on the heap, where moving it about leaves
+/// no copies behind; the deciding half has no use for it.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct NodeKey(Box<str>);
+
+/// What a node proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The node's name.
+    pub node_id: NodeId,
+    /// The node's secret.
+    pub node_key: NodeKey,
+}
+
+impl NodeKey {
+    /// The longest node key, in bytes. Real ones have 64; the service answers 500 to 5000.
+    pub const MAX_LEN: usize = 256;
+
+    /// Checks `text`, less one trailing newline.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, without repeating any of it.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let text = checked_length(text, Self::MAX_LEN)?;
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Malformed::Forbidden("a character that is not visible ASCII"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The secret itself: only for the request that proves it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeKey({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_key_of_a_real_node_is_accepted() {
+        let key = "-q3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvBwxxxxxxxxxxxxxxxxxxxx";
+        assert_eq!(NodeKey::parse(key).map(|k| k.0.len()), Ok(64));
+    }
+
+    #[test]
+    fn node_key_with_one_trailing_newline_is_stripped() {
+        assert_eq!(NodeKey::parse("secret\n"), NodeKey::parse("secret"));
+        assert_eq!(NodeKey::parse("secret\r\n"), NodeKey::parse("secret"));
+        assert!(NodeKey::parse("secret\n\n").is_err());
+    }
+
+    #[test]
+    fn node_key_that_breaks_the_service_is_refused() {
+        for key in ["a\0b", "a b", "schlüssel", "a\u{7f}"] {
+            assert!(matches!(NodeKey::parse(key), Err(Malformed::Forbidden(_))), "{key:?}");
+        }
+        let long = "x".repeat(257);
+        assert_eq!(NodeKey::parse(&long), Err(Malformed::TooLong(256)));
+        assert!(NodeKey::parse(&long[..256]).is_ok());
+    }
+
+    #[test]
+    fn node_key_of_a_placeholder_is_refused() {
+        for text in ["", "\n", "your-node-id", "your_api_key_here"] {
+            assert_eq!(NodeKey::parse(text), Err(Malformed::Placeholder), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn node_key_in_debug_shows_only_its_length() {
+        let key = NodeKey::parse("very-secret").expect("a key");
+        assert_eq!(format!("{key:?}"), "NodeKey(11 bytes)");
+    }
+}

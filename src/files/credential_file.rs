@@ -1,0 +1,373 @@
+//! The credential file: `{"node_id":…,"node_key":…}`, or an existing Jarvis `config.json`,
+//! which calls the key `api_key` and holds unrelated keys besides.
+//!
+//! One that this program wrote also holds `credential_store`: a checksum, the checksum of the
+//! credential it was to replace, and the modification time the file was given. Where the checksum is
+//! wrong, that time tells a card that forgets from a person or a program that changed the file.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use node_core::credential::{Malformed, NodeId};
+use ring::digest;
+use ring::digest::SHA256;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, de};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::json;
+use crate::error::SetupError;
+use crate::files::credential::{Credential, NodeKey};
+
+/// When a file was last written to: seconds since 1970, and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Modified(pub(crate) i64, pub(crate) i64);
+
+impl Modified {
+    /// A whole second, which nothing that is written to by others comes to have by chance.
+    fn at(secs: u64) -> Self {
+        Self(i64::try_from(secs).unwrap_or_default(), 0)
+    }
+}
+
+/// What a credential file holds.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) credential: Credential,
+    pub(crate) checksum: Checksum,
+    /// Of the credential that this one was to replace.
+    pub(crate) follows: Option<Checksum>,
+}
+
+/// FIPS 180-4, in bytes.
+const SHA256_BLOCK_LEN: usize = 64;
+
+/// `sha256:` and the hexadecimal SHA-256 of a credential and of what it follows. Found beside the
+/// key itself and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checksum(String);
+
+impl Checksum {
+    pub(crate) fn of(credential: &Credential, follows: Option<&Self>) -> Self {
+        let follows = follows.map_or("", |follows| follows.0.as_str());
+        // A digest keeps its input's last, incomplete block on the stack, where nothing wipes it. So all
+        // of it at once, and the key a whole block away from the end.
+        let mut input = Zeroizing::new(Vec::with_capacity(1024));
+        input.extend_from_slice(credential.node_key.expose().as_bytes());
+        input.extend_from_slice(&[b'\n'; SHA256_BLOCK_LEN]);
+        for part in [credential.node_id.as_str(), "\n", follows] {
+            input.extend_from_slice(part.as_bytes());
+        }
+        let mut text = String::from("sha256:");
+        for byte in digest::digest(&SHA256, &input).as_ref() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+}
+
+/// Reads and checks the credential in `bytes`, the content of the file at `path`, last written to at
+/// `modified` if that is known.
+///
+/// # Errors
+/// When it is not JSON, lacks an id or a key, holds placeholders or what the service cannot take, or
+/// is not what its checksum says. No error repeats what the file holds.
+pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Result<Contents, SetupError> {
+    let misshapen = |why| SetupError::CredentialForm { path: path.into(), why };
+    // serde_json's own message could quote the text, so only its place and kind are told.
+    let raw: Raw = json::object(bytes).map_err(|e| {
+        misshapen(match e.classify() {
+            serde_json::error::Category::Data => format!(
+                "does not have text for node_id and node_key (line {}, column {})",
+                e.line(),
+                e.column()
+            ),
+            serde_json::error::Category::Eof if bytes.is_empty() => "is empty".into(),
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => {
+                format!("is not JSON (line {}, column {})", e.line(), e.column())
+            }
+        })
+    })?;
+    let node_id = checked(path, "node_id", raw.node_id)?;
+    let node_key = match raw.node_key {
+        Some(key) => checked(path, "node_key", Some(key))?,
+        None => checked(path, "node_key", raw.api_key)?,
+    };
+    let credential = Credential { node_id, node_key };
+    if let Some(kept) = raw.credential_store {
+        let follows = kept.follows.map(Checksum);
+        let checksum = Checksum::of(&credential, follows.as_ref());
+        if checksum.0 == kept.checksum {
+            return Ok(Contents { credential, checksum, follows });
+        }
+        if modified == Some(Modified::at(kept.written)) {
+            return Err(misshapen("is not what its checksum says: the card has damaged it".into()));
+        }
+    }
+    // Written by hand or by another program.
+    let checksum = Checksum::of(&credential, None);
+    Ok(Contents { credential, checksum, follows: None })
+}
+
+/// The content of a file that holds `credential` in place of the one in `before`, of which everything
+/// else is kept as it is written there, and that is given `written` (seconds since 1970) as the time it
+/// was last written to. What is no JSON object counts as an empty one.
+pub(crate) fn render(
+    credential: &Credential,
+    follows: Option<&Checksum>,
+    written: u64,
+    before: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+    // Nothing but UTF-8 can be written as JSON; what is not, in another program's text, must not cost its keys.
+    let before = Zeroizing::new(String::from_utf8_lossy(before).into_owned());
+    let fields = serde_json::from_str(&before).unwrap_or(Fields(Vec::new()));
+    let has = |name: &str| fields.0.iter().any(|(key, _)| key == name);
+    let store = Store {
+        checksum: Checksum::of(credential, follows).0,
+        follows: follows.map(|follows| follows.0.clone()),
+        written,
+    };
+    // Room for all of it at once: a buffer that grows leaves copies of the key behind.
+    let mut out = Object(Zeroizing::new(Vec::with_capacity(before.len() + 2048)));
+    out.field("node_id", credential.node_id.as_str())?;
+    if has("node_key") || !has("api_key") {
+        out.field("node_key", credential.node_key.expose())?;
+    }
+    if has("api_key") {
+        out.field("api_key", credential.node_key.expose())?;
+    }
+    for (key, value) in &fields.0 {
+        if !["node_id", "node_key", "api_key", "credential_store"].contains(&key.as_str()) {
+            out.field(key, value)?;
+        }
+    }
+    out.field("credential_store", &store)?;
+    Ok(out.end())
+}
+
+/// A JSON object as it is written, a field a line.
+struct Object(Zeroizing<Vec<u8>>);
+
+impl Object {
+    fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+        let before: &[u8] = if self.0.is_empty() { b"{\n  " } else { b",\n  " };
+        self.0.extend_from_slice(before);
+        serde_json::to_writer(&mut *self.0, key)?;
+        self.0.extend_from_slice(b": ");
+        serde_json::to_writer(&mut *self.0, value)
+    }
+
+    fn end(mut self) -> Zeroizing<Vec<u8>> {
+        self.0.extend_from_slice(b"\n}\n");
+        self.0
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    node_id: Option<Parsed<NodeId>>,
+    node_key: Option<Parsed<NodeKey>>,
+    api_key: Option<Parsed<NodeKey>>,
+    credential_store: Option<Store>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Store {
+    checksum: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follows: Option<String>,
+    written: u64,
+}
+
+/// All fields of an object, their values as they are written.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsWritten;
+        impl<'de> Visitor<'de> for AsWritten {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(AsWritten)
+    }
+}
+
+/// Parsed where it stands in the file's bytes, so that no unwiped copy of it is made (but for a
+/// key with JSON escapes, which serde_json unescapes elsewhere; issued keys have none).
+struct Parsed<T>(Result<T, Malformed>);
+
+fn checked<T>(path: &Path, key: &'static str, found: Option<Parsed<T>>) -> Result<T, SetupError> {
+    match found {
+        None => Err(SetupError::CredentialForm { path: path.into(), why: format!("has no {key}") }),
+        Some(Parsed(Ok(value))) => Ok(value),
+        Some(Parsed(Err(Malformed::Placeholder))) => {
+            Err(SetupError::NotProvisioned { path: path.into(), key })
+        }
+        Some(Parsed(Err(why))) => Err(SetupError::Value { path: path.into(), key, why }),
+    }
+}
+
+trait Parse: Sized {
+    fn parse_text(text: &str) -> Result<Self, Malformed>;
+}
+
+impl Parse for NodeId {
+    fn parse_text(text: &str) -> Result<Self, Malformed> {
+        Self::parse(text)
+    }
+}
+
+impl Parse for NodeKey {
+    fn parse_text(text: &str) -> Result<Self, Malformed> {
+        Self::parse(text)
+    }
+}
+
+impl<'de, T: Parse> Deserialize<'de> for Parsed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InPlace<T>(std::marker::PhantomData<T>);
+        impl<T: Parse> Visitor<'_> for InPlace<T> {
+            type Value = Parsed<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Parsed<T>, E> {
+                Ok(Parsed(T::parse_text(text)))
+            }
+        }
+        deserializer.deserialize_str(InPlace(std::marker::PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    fn loaded(text: &str) -> Result<Credential, SetupError> {
+        parse(text.as_bytes(), Path::new("credential.json"), None).map(|contents| contents.credential)
+    }
+
+    fn credential(node_id: &str, node_key: &str) -> Credential {
+        Credential {
+            node_id: NodeId::parse(node_id).expect("an id"),
+            node_key: NodeKey::parse(node_key).expect("a key"),
+        }
+    }
+
+    #[test]
+    fn what_is_rendered_is_read_back() {
+        let old = Checksum::of(&credential("kitchen-pi", "k-1"), None);
+        for follows in [None, Some(&old)] {
+            let new = credential("kitchen-pi", "-k\"2");
+            let text = render(&new, follows, 42, b"").expect("rendered");
+            let read = parse(&text, Path::new("c"), Some(Modified(42, 0))).expect("sound");
+            assert_eq!((&read.credential, read.follows.as_ref()), (&new, follows));
+            assert_eq!(read.checksum, Checksum::of(&new, follows));
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_damage_unless_somebody_wrote_to_the_file() {
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, b"").expect("rendered");
+        let text = std::str::from_utf8(&text).expect("text");
+        for (from, to) in [("k-1", "k-2"), ("kitchen-pi", "kitchem-pi"), ("sha256:", "sha256:0")] {
+            let changed = text.replacen(from, to, 1);
+            let read = |modified| parse(changed.as_bytes(), Path::new("c"), modified);
+            let error = read(Some(Modified(42, 0))).expect_err(to);
+            assert!(error.to_string().contains("is not what its checksum says"), "{error}");
+            for modified in [Some(Modified(42, 7)), Some(Modified(44, 0)), None] {
+                let by_hand = read(modified).expect("taken as it stands");
+                assert_eq!(by_hand.checksum, Checksum::of(&by_hand.credential, None));
+            }
+        }
+    }
+
+    #[test]
+    fn what_another_program_keeps_in_the_same_file_stays_as_it_is_written() {
+        let before = r#"{"room": "küche", "node_id":"your-node-id", "mqtt":{"port":1883, "x": 1.10},
+            "api_key":"", "big": 123456789012345678901234567890}"#;
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, before.as_bytes()).expect("rendered");
+        let text = std::str::from_utf8(&text).expect("text");
+        for kept in [r#""room": "küche""#, r#"{"port":1883, "x": 1.10}"#, "123456789012345678901234567890"] {
+            assert!(text.contains(kept), "{text}");
+        }
+        assert!(text.contains(r#""api_key": "k-1""#) && !text.contains("node_key"), "{text}");
+        assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+    }
+
+    #[test]
+    fn another_programs_keys_stay_even_where_its_text_is_not_utf_8() {
+        let before = b"{\"node_id\":\"kitchen-pi\",\"api_key\":\"k-0\",\"room\":\"k\xfcche\",\"port\":1883}";
+        parse(before, Path::new("c"), None).expect("a credential");
+        let text = render(&credential("kitchen-pi", "k-1"), None, 42, before).expect("rendered");
+        let text = std::str::from_utf8(&text).expect("text");
+        assert!(text.contains("\"room\": \"k\u{fffd}che\"") && text.contains("\"port\": 1883"), "{text}");
+        assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+    }
+
+    #[test]
+    fn our_own_form_and_the_existing_one_are_read() {
+        for text in [
+            r#"{"node_id":"kitchen-pi","node_key":"k-1"}"#,
+            "{\"node_id\":\"kitchen-pi\",\"node_key\":\"k-1\\n\"}\n",
+            r#"{"room":"kitchen","node_id":"kitchen-pi","api_key":"k-1","mqtt":{"port":1883}}"#,
+        ] {
+            let credential = loaded(text).expect("sound");
+            assert_eq!(credential.node_id.as_str(), "kitchen-pi", "{text}");
+            assert_eq!(credential.node_key.expose(), "k-1", "{text}");
+        }
+    }
+
+    #[test]
+    fn placeholders_mean_not_provisioned() {
+        for text in [
+            r#"{"node_id":"your-node-id","api_key":"k-1"}"#,
+            r#"{"node_id":"kitchen-pi","api_key":"your_api_key_here"}"#,
+            r#"{"node_id":"kitchen-pi","api_key":""}"#,
+        ] {
+            assert!(matches!(loaded(text), Err(SetupError::NotProvisioned { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_without_repeating_it() {
+        for (text, says) in [
+            ("", "is empty"),
+            ("{}", "has no node_id"),
+            (r#"{"node_id":"p"}"#, "has no node_key"),
+            (r#"{"node_id":"p","node_key":"s3cret"#, "is not JSON (line 1, column"),
+            (r#""s3cret""#, "does not have text for node_id and node_key"),
+            (r#"["s3cret"]"#, "does not have text"),
+            (r#"["kitchen-pi","s3cret",null,null]"#, "does not have text"),
+            (r#"{"node_id":"p","node_key":["s3cret"]}"#, "does not have text"),
+            (r#"{"node_id":"p","node_key":"s3cret","node_key":"s3cret"}"#, "does not have text"),
+            (r#"{"node_id":"p","node_key":"s3cret\u0000"}"#, "node_key in"),
+            (r#"{"node_id":"p:q","node_key":"s3cret"}"#, "holds a colon"),
+        ] {
+            let error = loaded(text).expect_err(text);
+            let told = std::format!("{error} {error:?} {:?}", error.to_trouble());
+            assert!(error.to_string().contains(says), "{text}: {error}");
+            assert!(!told.contains("s3cret"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use node_core::credential::NodeId;
+use tempfile::TempDir;
+
+use super::*;
+use crate::files::credential::NodeKey;
+
+fn credential(node_key: &str) -> Credential {
+    Credential {
+        node_id: NodeId::parse("kitchen-pi").expect("an id"),
+        node_key: NodeKey::parse(node_key).expect("a key"),
+    }
+}
+
+fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
+    Locked::lock(path, folder(path))?.replace(credential)
+}
+
+fn check_writable(path: &Path) -> Result<(), StoreError> {
+    Locked::lock(path, folder(path))?.check_writable()
+}
+
+/// A store in a folder of its own.
+struct Store {
+    dir: TempDir,
+    path: PathBuf,
+}
+
+impl Store {
+    fn empty() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("credential.json");
+        Self { dir, path }
+    }
+
+    /// One that has held these keys, the last of them now.
+    fn holding(keys: &[&str]) -> Self {
+        let store = Self::empty();
+        for key in keys {
+            replace(&store.path, &credential(key)).expect("stored");
+        }
+        store
+    }
+
+    fn put(&self, suffix: &str, text: impl AsRef<[u8]>) {
+        let path = beside(&self.path, suffix);
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode set");
+    }
+
+    fn key(&self) -> String {
+        load(&self.path).expect("a credential").credential.node_key.expose().into()
+    }
+
+    fn text(&self, suffix: &str) -> String {
+        fs::read_to_string(beside(&self.path, suffix)).expect("there")
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.dir).expect("a folder");
+        let mut names: Vec<_> =
+            entries.map(|e| e.expect("an entry").file_name().into_string().expect("a name")).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_replaced_credential_is_kept_with_the_one_before_it() {
+    let store = Store::holding(&["k-1"]);
+    assert_eq!(store.names(), ["credential.json"]);
+    for (new, old) in [("k-2", "k-1"), ("k-3", "k-2")] {
+        replace(&store.path, &credential(new)).expect("stored");
+        assert_eq!(store.key(), new);
+        assert!(store.text(".prev").contains(old));
+        assert_eq!(store.names(), ["credential.json", "credential.json.prev"]);
+    }
+    let mode = fs::metadata(&store.path).expect("there").mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_or_missing_file_is_made_up_for_by_the_one_before_it() {
+    let whole = Store::holding(&["k-1", "k-2"]).text("");
+    let torn: Vec<&[u8]> = (0..whole.len() - 2).map(|len| &whole.as_bytes()[..len]).collect();
+    for text in torn.into_iter().chain([b"{}".as_slice(), &[0; 512], b"\xff\xfe", b"[]"]) {
+        let store = Store::holding(&["k-1", "k-2"]);
+        store.put("", text);
+        assert_eq!(store.key(), "k-1");
+        assert_eq!(fs::read(&store.path).expect("there"), text, "reading writes nothing");
+    }
+    let store = Store::holding(&["k-1", "k-2"]);
+    fs::remove_file(&store.path).expect("removed");
+    assert_eq!(store.key(), "k-1");
+}
+
+#[test]
+fn what_a_person_decided_or_has_to_is_not_made_up_for() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    store.put("", r#"{"node_id":"your-node-id","api_key":"your_api_key_here"}"#);
+    assert!(matches!(load(&store.path), Err(SetupError::NotProvisioned { .. })));
+    let store = Store::holding(&["k-1", "k-2"]);
+    fs::set_permissions(&store.path, fs::Permissions::from_mode(0o644)).expect("mode set");
+    assert!(matches!(load(&store.path), Err(SetupError::Open { .. })));
+    assert!(matches!(replace(&store.path, &credential("k-3")), Err(StoreError::Untouchable(_))));
+    assert!(store.text("").contains("k-2"));
+}
+
+#[test]
+fn a_whole_replacement_that_was_not_renamed_is_taken_up_and_then_finished() {
+    let store = Store::holding(&["k-1"]);
+    let next = Store::holding(&["k-1", "k-2"]).text("");
+    store.put(".new", &next);
+    assert_eq!(store.key(), "k-2");
+    assert!(store.text("").contains("k-1"), "reading writes nothing");
+    replace(&store.path, &credential("k-3")).expect("stored");
+    assert_eq!(store.key(), "k-3");
+    assert!(store.text(".prev").contains("k-2"));
+}
+
+#[test]
+fn half_a_replacement_counts_for_nothing() {
+    let next = Store::holding(&["k-1", "k-2"]).text("");
+    // Without its closing brace it is half; without the newline after that it is whole.
+    for len in 0..next.len() - 2 {
+        let store = Store::holding(&["k-1"]);
+        store.put(".new", &next[..len]);
+        assert_eq!(store.key(), "k-1", "{len}");
+        replace(&store.path, &credential("k-3")).expect("stored");
+        assert_eq!(store.key(), "k-3");
+    }
+}
+
+#[test]
+fn the_first_credential_survives_beside_the_placeholder_it_was_to_replace() {
+    let store = Store::empty();
+    store.put("", r#"{"node_id":"your-node-id","api_key":"","room":"kitchen"}"#);
+    store.put(".new", Store::holding(&["k-1"]).text(""));
+    assert_eq!(store.key(), "k-1");
+    replace(&store.path, &credential("k-2")).expect("stored");
+    assert_eq!(store.key(), "k-2");
+    assert!(store.text(".prev").contains("k-1"));
+}
+
+#[test]
+fn what_was_another_nodes_is_not_kept() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    let other = Credential { node_id: NodeId::parse("attic-pi").expect("an id"), ..credential("k-3") };
+    replace(&store.path, &other).expect("stored");
+    assert_eq!(store.names(), ["credential.json"]);
+}
+
+#[test]
+fn a_file_put_in_place_by_hand_has_nothing_after_it() {
+    let store = Store::holding(&["k-1"]);
+    store.put(".new", Store::holding(&["k-1", "k-2"]).text(""));
+    store.put("", r#"{"node_id":"kitchen-pi","node_key":"by-hand"}"#);
+    assert_eq!(store.key(), "by-hand");
+}
+
+#[test]
+fn the_first_credential_of_all_survives_before_it_has_its_name() {
+    let store = Store::empty();
+    store.put(".new", Store::holding(&["k-1"]).text(""));
+    assert_eq!(store.key(), "k-1");
+    replace(&store.path, &credential("k-2")).expect("stored");
+    assert!(store.text("").contains("k-2") && store.text(".prev").contains("k-1"));
+}
+
+#[test]
+fn what_cannot_be_read_is_moved_aside_and_never_written_over() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    for (aside, text) in [(".damaged", "{\"node_"), (".damaged-2", "more of it")] {
+        store.put("", text);
+        replace(&store.path, &credential("k-3")).expect("stored");
+        assert_eq!(store.key(), "k-3");
+        assert_eq!(store.text(aside), text);
+        assert!(store.text(".prev").contains("k-1"), "the last whole one is still there");
+    }
+}
+
+#[test]
+fn another_programs_file_keeps_its_keys_and_its_owner() {
+    let store = Store::empty();
+    store.put("", r#"{"node_id":"your-node-id","api_key":"","mqtt":{"port":1883}}"#);
+    // Only root can give files away.
+    let owner = if rustix::process::geteuid().is_root() { 12_345 } else { 0 };
+    if owner != 0 {
+        std::os::unix::fs::chown(&store.path, None, Some(owner)).expect("given away");
+    }
+    replace(&store.path, &credential("k-1")).expect("stored");
+    assert_eq!(store.key(), "k-1");
+    assert!(store.text("").contains(r#""mqtt": {"port":1883}"#), "{}", store.text(""));
+    if owner != 0 {
+        assert_eq!(fs::metadata(&store.path).expect("there").gid(), owner);
+    }
+}
+
+#[test]
+fn a_link_is_read_but_leads_nobody_elsewhere_who_replaces() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let other = elsewhere.path().join("other.json");
+    fs::write(&other, "somebody else's").expect("written");
+    let store = Store::empty();
+    symlink(&other, &store.path).expect("linked");
+    for refused in [replace(&store.path, &credential("k-2")), check_writable(&store.path)] {
+        assert!(matches!(refused, Err(StoreError::Link { .. })), "{refused:?}");
+    }
+    assert_eq!(fs::read_to_string(&other).expect("there"), "somebody else's");
+    let kept = Store::holding(&["k-1"]);
+    let link = elsewhere.path().join("link.json");
+    symlink(&kept.path, &link).expect("linked");
+    assert_eq!(load(&link).expect("a credential").credential, credential("k-1"));
+}
+
+#[test]
+fn links_beside_the_file_lead_nowhere_either() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let other = elsewhere.path().join("other.json");
+    fs::write(&other, "somebody else's").expect("written");
+    let store = Store::holding(&["k-1"]);
+    for suffix in [".new", ".prev", ".probe"] {
+        symlink(&other, beside(&store.path, suffix)).expect("linked");
+    }
+    check_writable(&store.path).expect("could be done");
+    replace(&store.path, &credential("k-2")).expect("stored");
+    assert_eq!(store.key(), "k-2");
+    assert_eq!(fs::read_to_string(&other).expect("there"), "somebody else's");
+}
+
+#[test]
+fn two_writers_do_not_get_in_each_others_way() {
+    let store = Store::holding(&["k-0"]);
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let path = &store.path;
+            scope.spawn(move || {
+                for n in 0..10 {
+                    replace(path, &credential(&format!("w{writer}-{n}"))).expect("stored");
+                    load(path).expect("whole at any moment");
+                }
+            });
+        }
+    });
+    assert!(store.key().ends_with("-9"));
+    assert_eq!(store.names(), ["credential.json", "credential.json.prev"]);
+}
+
+#[test]
+fn a_rehearsal_changes_nothing_and_finds_what_would_fail() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    let before = (store.text(""), store.names());
+    check_writable(&store.path).expect("could be done");
+    assert_eq!((store.text(""), store.names()), before);
+    let error = check_writable(&store.dir.path().join("nowhere/credential.json")).expect_err("no folder");
+    assert!(matches!(error, StoreError::Step { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_would_grow_too_large_to_be_read_is_not_replaced() {
+    let store = Store::empty();
+    let before = format!(r#"{{"node_id":"kitchen-pi","api_key":"k-1","map":"{}"}}"#, "x".repeat(262_000));
+    store.put("", &before);
+    let error = replace(&store.path, &credential("k-2")).expect_err("too large");
+    assert!(format!("{error}").contains("far too large"), "{error}");
+    assert_eq!((store.key().as_str(), store.text("")), ("k-1", before));
+}

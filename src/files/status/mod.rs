@@ -1,0 +1,269 @@
+//! What the daemon leaves for others to read, and for itself after a restart: one JSON file in
+//! /run, which is memory, so that the SD card is never written to. Moments are kept as the time
+//! since boot, with the boot's id, so that no stepping of the wall clock ages a verdict.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{fs, io};
+
+use node_core::agent::{Claim, Remembered, Report, Source, Verdict};
+use node_core::credential::NodeId;
+use node_core::household::{Household, MemberIds};
+use node_core::outcome::Outcome;
+use node_core::text::Text;
+use node_core::time::{Instant, millis};
+use serde::{Deserialize, Serialize};
+
+use super::durable;
+
+/// The file's content.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record {
+    boot_id: String,
+    stopped: bool,
+    outcome: String,
+    node_id: Option<String>,
+    household_id: Option<String>,
+    household_member_ids: Option<Vec<i64>>,
+    reason: Option<String>,
+    fix: Option<String>,
+    source: Option<String>,
+    as_of_ms: Option<u64>,
+    next_check_ms: Option<u64>,
+    due_ms: u64,
+    verdict: Option<VerdictRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ClaimRecord {
+    node_id: String,
+    service_id: String,
+    auth_url: String,
+    secrets_stamp: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct VerdictRecord {
+    claim: ClaimRecord,
+    at_ms: u64,
+    valid: bool,
+    household_id: Option<String>,
+    household_member_ids: Option<Vec<i64>>,
+    reason: Option<String>,
+}
+
+/// What `check --json` and `status --json` print.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The outcome's name.
+    pub outcome: String,
+    /// The node's name, if it could be read.
+    pub node_id: Option<String>,
+    /// The household's UUID, while valid.
+    pub household_id: Option<String>,
+    /// The household's members' user ids, while valid.
+    pub household_member_ids: Option<Vec<i64>>,
+    /// Why not simply valid.
+    pub reason: Option<String>,
+    /// What a person can do about it; null when valid.
+    pub fix: Option<String>,
+    /// `server` or `cache`; null when neither said anything.
+    pub source: Option<String>,
+    /// How old this is, in seconds.
+    pub age_secs: Option<u64>,
+    /// In how many seconds the server or the setup is next looked at.
+    pub next_check_secs: Option<u64>,
+}
+
+/// This boot's id; empty where the system gives none.
+#[must_use]
+pub fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+impl Record {
+    /// What `report` says, for boot `boot_id`.
+    #[must_use]
+    pub fn of(report: &Report<'_>, boot_id: &str, stopped: bool) -> Self {
+        let household = report.household;
+        Self {
+            boot_id: boot_id.to_owned(),
+            stopped,
+            outcome: report.outcome.to_string(),
+            node_id: report.claim.map(|claim| claim.node_id.as_str().to_owned()),
+            household_id: household.and_then(|h| h.id.as_ref()).map(ToString::to_string),
+            household_member_ids: household.and_then(members),
+            reason: report.reason.map(ToOwned::to_owned),
+            fix: report.fix.map(ToOwned::to_owned),
+            source: report.source.map(|source| {
+                match source {
+                    Source::Server => "server",
+                    Source::Cache => "cache",
+                }
+                .to_owned()
+            }),
+            as_of_ms: report.as_of.map(Instant::as_millis),
+            next_check_ms: report.next_check.map(Instant::as_millis),
+            due_ms: report.due.as_millis(),
+            verdict: report.verdict.map(|(claim, verdict)| VerdictRecord::of(claim, verdict)),
+        }
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read or is not such a file.
+    pub fn load(path: &Path) -> io::Result<Self> {
+        durable::read_json(path)
+    }
+
+    /// Writes the file at `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// When its folder is missing or cannot be written to.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let beside = path.with_extension("new");
+        fs::write(&beside, serde_json::to_vec(self)?)?;
+        // For everyone to read, whatever the umask: nothing in it is secret.
+        fs::set_permissions(&beside, Permissions::from_mode(0o644))?;
+        fs::rename(&beside, path)
+    }
+
+    /// The verdict in it, if it is of this boot.
+    #[must_use]
+    pub fn remembered(self, boot_id: &str) -> Option<Remembered> {
+        if self.boot_id != boot_id {
+            return None;
+        }
+        self.verdict.and_then(VerdictRecord::into_remembered)
+    }
+
+    /// What there is to tell of it at `now`; ages are unknown when it is of an earlier boot.
+    #[must_use]
+    pub fn view(&self, boot_id: &str, now: Instant) -> View {
+        let same_boot = self.boot_id == boot_id;
+        let secs = |d: std::time::Duration| millis(d).saturating_add(500) / 1000;
+        View {
+            outcome: self.outcome.clone(),
+            node_id: self.node_id.clone(),
+            household_id: self.household_id.clone(),
+            household_member_ids: self.household_member_ids.clone(),
+            reason: self.reason.clone(),
+            fix: self.fix.clone(),
+            source: self.source.clone(),
+            age_secs: self.as_of_ms.filter(|_| same_boot).map(|at| secs(now.since(Instant::from_millis(at)))),
+            next_check_secs: self
+                .next_check_ms
+                .filter(|_| same_boot && !self.stopped)
+                .map(|at| secs(Instant::from_millis(at).since(now))),
+        }
+    }
+
+    /// A sentence about the daemon itself when what it left must not be taken for news.
+    #[must_use]
+    pub fn staleness(&self, boot_id: &str, now: Instant) -> Option<&'static str> {
+        // A busy board may be late.
+        const LATE: std::time::Duration = std::time::Duration::from_secs(60);
+        if self.stopped {
+            Some("The daemon was stopped; start it with `sudo systemctl start jarvis-node`.")
+        } else if self.boot_id != boot_id || now > Instant::from_millis(self.due_ms) + LATE {
+            Some("The daemon has left no news for a while; look at `systemctl status jarvis-node`.")
+        } else {
+            None
+        }
+    }
+}
+
+impl ClaimRecord {
+    fn of(claim: &Claim) -> Self {
+        Self {
+            node_id: claim.node_id.as_str().to_owned(),
+            service_id: claim.service_id.as_str().to_owned(),
+            auth_url: claim.auth_url.as_str().to_owned(),
+            secrets_stamp: claim.secrets_stamp,
+        }
+    }
+
+    fn into_claim(self) -> Option<Claim> {
+        Some(Claim {
+            node_id: NodeId::parse(&self.node_id).ok()?,
+            service_id: Text::from(self.service_id.as_str()),
+            auth_url: Text::from(self.auth_url.as_str()),
+            secrets_stamp: self.secrets_stamp,
+        })
+    }
+}
+
+impl VerdictRecord {
+    fn of(claim: &Claim, verdict: &Verdict) -> Self {
+        let claim = ClaimRecord::of(claim);
+        match verdict {
+            Verdict::Valid { at, household } => Self {
+                claim,
+                at_ms: at.as_millis(),
+                valid: true,
+                household_id: household.id.as_ref().map(ToString::to_string),
+                household_member_ids: members(household),
+                reason: None,
+            },
+            Verdict::Rejected { at, reason } => Self {
+                claim,
+                at_ms: at.as_millis(),
+                valid: false,
+                household_id: None,
+                household_member_ids: None,
+                reason: Some(reason.to_string()),
+            },
+        }
+    }
+
+    fn into_remembered(self) -> Option<Remembered> {
+        let at = Instant::from_millis(self.at_ms);
+        let verdict = if self.valid {
+            let household = Household {
+                id: self.household_id.as_deref().map(Text::from),
+                member_ids: self.household_member_ids.map(MemberIds::from_iter),
+            };
+            Verdict::Valid { at, household }
+        } else {
+            Verdict::Rejected { at, reason: Text::from(self.reason.unwrap_or_default().as_str()) }
+        };
+        Some(Remembered { claim: self.claim.into_claim()?, verdict })
+    }
+}
+
+fn members(household: &Household) -> Option<Vec<i64>> {
+    household.member_ids.as_ref().map(|ids| ids.as_slice().to_vec())
+}
+
+impl View {
+    /// The same for people, in at most two lines.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        // The file is the daemon's, but who reads it may be root at a terminal.
+        let plain = |text: &String| text.replace(char::is_control, " ");
+        let words = Outcome::from_name(&self.outcome).map_or("", Outcome::words);
+        let mut text = format!("{}: {words}", plain(&self.outcome));
+        if let Some(node_id) = self.node_id.as_ref().map(plain) {
+            text = format!("{text}; node {node_id}");
+        }
+        if let Some(id) = self.household_id.as_ref().map(plain) {
+            text = format!("{text}, household {id}");
+        }
+        if let Some(age) = self.age_secs.filter(|age| *age > 0) {
+            text = format!("{text}, {age} s ago");
+        }
+        if let Some(secs) = self.next_check_secs {
+            text = format!("{text}, next check in {secs} s");
+        }
+        match (self.reason.as_ref().map(plain), self.fix.as_ref().map(plain)) {
+            (Some(reason), Some(fix)) => format!("{text}\n{reason}. {fix}"),
+            (Some(only), None) | (None, Some(only)) => format!("{text}\n{only}"),
+            (None, None) => text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use super::*;
+use crate::net::service_url::ServiceUrl;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A service at `auth.home`, and the hosts file that knows where that is.
+struct Home {
+    dir: tempfile::TempDir,
+    listener: TcpListener,
+    reach: Reach,
+}
+
+impl Home {
+    fn new(scheme: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let url = std::format!("{scheme}://auth.home:{port}");
+        let url = ServiceUrl::parse("auth_url", &url, true).expect("a URL");
+        let mut reach = Reach::new(&url, SOON);
+        reach.names = Names::from_files(dir.path().join("hosts"), PathBuf::new());
+        let home = Self { dir, listener, reach };
+        home.name_is_known(true);
+        home
+    }
+
+    fn name_is_known(&self, known: bool) {
+        let text = if known { "127.0.0.1 auth.home" } else { "" };
+        fs::write(self.dir.path().join("hosts"), text).expect("written");
+    }
+
+    fn connect(&self) -> Result<Reached, Trouble> {
+        self.reach.connect(Instant::now() + SOON)
+    }
+}
+
+#[test]
+fn the_last_good_address_serves_while_the_name_has_none() {
+    let home = Home::new("https");
+    let reached = home.connect().expect("a connection");
+    assert_eq!(reached.name_trouble, None);
+    home.name_is_known(false);
+    assert_eq!(home.connect().expect_err("nothing proven yet").kind, TroubleKind::NameUnknown);
+    home.reach.remember(reached.stream.peer_addr().expect("an address"));
+    let reached = home.connect().expect("a connection");
+    assert_eq!(reached.stream.peer_addr().ok(), home.listener.local_addr().ok());
+    assert_eq!(reached.name_trouble.expect("the name's").kind, TroubleKind::NameUnknown);
+    // Nobody there any more: the name is still what needs mending.
+    drop(home.listener);
+    let trouble = home.reach.connect(Instant::now() + SOON).expect_err("nobody listens");
+    assert_eq!(trouble.kind, TroubleKind::NameUnknown);
+    assert!(trouble.reason.as_str().ends_with("no name server answers"), "{trouble:?}");
+}
+
+#[test]
+fn a_name_that_is_known_again_counts_more_than_what_is_remembered() {
+    let home = Home::new("https");
+    home.reach.remember("192.0.2.1:1".parse().expect("an address"));
+    let reached = home.connect().expect("a connection");
+    assert_eq!(reached.stream.peer_addr().ok(), home.listener.local_addr().ok());
+}
+
+#[test]
+fn plain_http_remembers_nothing() {
+    let home = Home::new("http");
+    let reached = home.connect().expect("a connection");
+    home.reach.remember(reached.stream.peer_addr().expect("an address"));
+    home.name_is_known(false);
+    assert_eq!(home.connect().expect_err("no name").kind, TroubleKind::NameUnknown);
+}
+
+#[test]
+fn what_stands_in_the_way_is_told() {
+    let Home { listener, reach, dir } = Home::new("https");
+    drop(listener);
+    let trouble = reach.connect(Instant::now() + SOON).expect_err("nobody listens");
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.reason.as_str().ends_with(": connection refused"), "{trouble:?}");
+    drop(dir);
+    let trouble = reach.unreachable(&ErrorKind::TimedOut.into());
+    assert!(trouble.reason.as_str().ends_with(" does not answer"), "{trouble:?}");
+}

@@ -1,0 +1,149 @@
+//! DNS packets, as far as asking for a host's addresses goes (RFC 1035, section 4).
+//!
+//! Our own, and short: names in an answer are stepped over and never followed, so that no packet
+//! can make the reader loop, grow or leave its buffer. (dns-protocol 0.1.2, tried first, follows
+//! compression pointers without a bound: a packet of 18 bytes made it panic or hang.)
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An answer over UDP without EDNS has at most 512 bytes (RFC 1035, 4.2.1).
+pub(super) const MAX_LEN: usize = 512;
+
+const HEADER: usize = 12;
+const CLASS_IN: u16 = 1;
+/// In the header's fourth byte.
+const NO_ERROR: u8 = 0;
+const NO_SUCH_NAME: u8 = 3;
+
+/// The kinds of address that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    A = 1,
+    Aaaa = 28,
+}
+
+/// A question as it is sent.
+#[derive(Debug)]
+pub(super) struct Question(Vec<u8>);
+
+impl Question {
+    /// Asks for `name`; `None` for what cannot be a host's name: labels of 1 to 63 ASCII bytes,
+    /// 253 in all (RFC 1035, 2.3.4).
+    pub(super) fn new(id: u16, name: &str, kind: Kind) -> Option<Self> {
+        if name.len() > 253 || !name.is_ascii() {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(HEADER + name.len() + 6);
+        bytes.extend(id.to_be_bytes());
+        // Recursion desired; one question, nothing else.
+        bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        for label in name.split('.') {
+            let len = u8::try_from(label.len()).ok().filter(|len| (1..=63).contains(len))?;
+            bytes.push(len);
+            bytes.extend(label.bytes());
+        }
+        bytes.push(0);
+        bytes.extend((kind as u16).to_be_bytes());
+        bytes.extend(CLASS_IN.to_be_bytes());
+        Some(Self(bytes))
+    }
+
+    /// The same to neighbours instead of a name server: recursion is not desired (RFC 6762, 18.6).
+    pub(super) fn for_neighbours(mut self) -> Self {
+        self.0[2] = 0;
+        self
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether `packet` is an answer to this very question: its id, and the question repeated
+    /// byte for byte but for the case of letters.
+    pub(super) fn is_answered_by(&self, packet: &[u8]) -> bool {
+        let (ours, asked) = self.0.split_at(HEADER);
+        packet.len() >= self.0.len()
+            && packet[..2] == ours[..2]
+            && packet[2] & 0x80 != 0
+            && packet[4..6] == ours[4..6]
+            && packet[HEADER..self.0.len()].eq_ignore_ascii_case(asked)
+    }
+}
+
+/// Whether the answer is longer than what came of it (RFC 1035, 4.1.1: TC).
+pub(super) fn is_truncated(packet: &[u8]) -> bool {
+    packet.get(2).is_some_and(|flags| flags & 0x02 != 0)
+}
+
+/// The addresses in an answer, those of aliases included, as a name server gives them in one go.
+/// `None` when it could not say (SERVFAIL, REFUSED and the like). Of a damaged or truncated
+/// packet, those that stand before the damage.
+pub(super) fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
+    let mut rest = Reader(packet);
+    let header = rest.take(HEADER)?;
+    match header[3] & 0x0f {
+        NO_ERROR => {}
+        NO_SUCH_NAME => return Some(Vec::new()),
+        _ => return None,
+    }
+    let questions = u16::from_be_bytes([header[4], header[5]]);
+    let records = u16::from_be_bytes([header[6], header[7]]);
+    let mut found = Vec::new();
+    for _ in 0..questions {
+        if rest.skip_name().and_then(|()| rest.take(4)).is_none() {
+            return Some(found);
+        }
+    }
+    for _ in 0..records {
+        let Some((kind, class, data)) = rest.record() else { break };
+        if class != CLASS_IN {
+            continue;
+        }
+        if kind == Kind::A as u16
+            && let Ok(octets) = <[u8; 4]>::try_from(data)
+        {
+            found.push(Ipv4Addr::from(octets).into());
+        } else if kind == Kind::Aaaa as u16
+            && let Ok(octets) = <[u8; 16]>::try_from(data)
+        {
+            found.push(Ipv6Addr::from(octets).into());
+        }
+    }
+    Some(found)
+}
+
+/// What is left of a packet. Only ever moves forward.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u16> {
+        self.take(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
+    /// A name is labels up to an empty one or up to a pointer, which ends it (RFC 1035, 4.1.4).
+    fn skip_name(&mut self) -> Option<()> {
+        loop {
+            match self.take(1)?[0] {
+                0 => return Some(()),
+                len @ 1..=63 => self.take(len.into())?,
+                192.. => return self.take(1).map(|_| ()),
+                64..=191 => return None,
+            };
+        }
+    }
+
+    /// Type, class and data of the next record.
+    fn record(&mut self) -> Option<(u16, u16, &'a [u8])> {
+        self.skip_name()?;
+        let (kind, class) = (self.number()?, self.number()?);
+        let _time_to_live = self.take(4)?;
+        let len = self.number()?;
+        Some((kind, class, self.take(len.into())?))
+    }
+}

@@ -1,0 +1,201 @@
+use node_core::time::{Instant, UnixTime};
+
+use super::*;
+use crate::sts::error::Concern;
+use crate::sts::jwt::tests::jwt;
+
+const BOUNDS: Bounds = Bounds {
+    sent: Instant::from_millis(1_000_000),
+    expires_in: None,
+    now: Some(UnixTime(10_000)),
+    date: None,
+    subject_expires: None,
+};
+
+fn read_as(grant: Grant, status: u16, body: &str) -> Result<AccessToken, TokenError> {
+    let secrets = ["s3cret", ""];
+    let answer = Answer { grant, status, body: body.as_bytes(), retry_after: None, secrets: &secrets };
+    answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS)
+}
+
+fn read(status: u16, body: &str) -> Result<AccessToken, TokenError> {
+    read_as(Grant::ClientCredentials, status, body)
+}
+
+fn token() -> String {
+    jwt(r#"{"alg":"RS256"}"#, r#"{"exp":10300,"iat":10000,"iss":"i","aud":"a"}"#)
+}
+
+fn life(more: &str) -> Result<u64, TokenError> {
+    read(200, &format!(r#"{{"access_token":"{}"{more}}}"#, token())).map(|token| token.life().as_secs())
+}
+
+#[test]
+fn what_keycloak_answers_is_a_token() {
+    let more =
+        r#","expires_in":300,"refresh_expires_in":0,"token_type":"Bearer","not-before-policy":0,"scope":"x""#;
+    assert_eq!(life(more), Ok(300));
+    let exchanged = format!(
+        r#"{{"access_token":"{}","expires_in":60,"token_type":"bearer",
+            "issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}}"#,
+        token()
+    );
+    assert!(read_as(Grant::Exchange, 200, &exchanged).is_ok_and(|token| token.life().as_secs() == 60));
+}
+
+#[test]
+fn expires_in_comes_as_a_number_as_digits_or_not_at_all() {
+    for (more, wanted) in [
+        (r#","expires_in":60"#, 60),
+        (r#","expires_in":"60""#, 60),
+        (r#","expires_in":60.7"#, 60),
+        ("", 300),
+        (r#","expires_in":null"#, 300),
+        (r#","expires_in":1e300"#, 300),
+        (r#","expires_in":99999999999999999999"#, 300),
+    ] {
+        assert_eq!(life(more), Ok(wanted), "{more}");
+    }
+    for none in ["-5", "0", r#""0""#] {
+        let refused = life(&format!(r#","expires_in":{none}"#));
+        assert!(matches!(refused, Err(TokenError::Unusable { flaw: Flaw::Expired, .. })), "{none}");
+    }
+    for odd in ["true", r#""soon""#, r#""-5""#, "[60]"] {
+        let refused = life(&format!(r#","expires_in":{odd}"#));
+        assert!(matches!(refused, Err(TokenError::Failed { status: 200, .. })), "{odd}");
+    }
+}
+
+#[test]
+fn only_bearers_tokens_and_only_access_tokens_are_taken() {
+    for kind in ["Bearer", "bearer", "BEARER"] {
+        assert_eq!(life(&format!(r#","token_type":"{kind}""#)), Ok(300));
+    }
+    let flaw = |more: &str| match life(more) {
+        Err(TokenError::Unusable { flaw, .. }) => flaw,
+        other => panic!("{other:?}"),
+    };
+    for kind in ["DPoP", "mac", "N_A", ""] {
+        assert_eq!(flaw(&format!(r#","token_type":"{kind}""#)), Flaw::Kind(Text::from(kind)));
+    }
+    let refresh = r#","issued_token_type":"urn:ietf:params:oauth:token-type:refresh_token""#;
+    assert_eq!(flaw(refresh), Flaw::NotAnAccessToken(Text::from("refresh_token")));
+}
+
+#[test]
+fn refusals_are_what_they_are_whoever_words_them() {
+    use Concern::{Client, Sts, Wanted};
+    use Grant::{ClientCredentials, Exchange};
+    for (grant, status, error, description, concern, permanent) in [
+        (
+            ClientCredentials,
+            401,
+            "invalid_client",
+            "Invalid client or Invalid client credentials",
+            Client,
+            true,
+        ),
+        (ClientCredentials, 401, "unauthorized_client", "Invalid client secret", Concern::Grant, true),
+        (ClientCredentials, 400, "unauthorized_client", "Client not enabled", Wanted, true),
+        (ClientCredentials, 400, "unsupported_grant_type", "Unsupported grant_type", Wanted, false),
+        (ClientCredentials, 400, "invalid_scope", "Invalid scopes: x", Wanted, false),
+        (ClientCredentials, 400, "invalid_request", "Missing form parameter: grant_type", Wanted, false),
+        (ClientCredentials, 400, "invalid_grant", "", Wanted, false),
+        (Exchange, 400, "invalid_request", "Invalid token", Wanted, false),
+        (Exchange, 400, "invalid_client", "Audience not found", Wanted, true),
+        (Exchange, 403, "access_denied", "Client not allowed to exchange", Wanted, false),
+    ] {
+        let body = format!(r#"{{"error":"{error}","error_description":"{description}"}}"#);
+        let refused = read_as(grant, status, &body).expect_err(error);
+        assert_eq!((refused.concern(), refused.is_permanent()), (concern, permanent), "{body}");
+        assert_eq!(refused.status(), Some(status));
+        let told = refused.to_string();
+        assert!(told.contains(error) && told.contains(description), "{told}");
+        let code = if grant == Exchange { "token_exchange_failed" } else { "token_request_failed" };
+        assert_eq!(refused.code(), code);
+        assert!(concern != Sts);
+    }
+}
+
+#[test]
+fn what_is_not_of_an_sts_is_waited_out() {
+    for (status, body) in [
+        (200, "<html>log in</html>"),
+        (200, "[]"),
+        (200, "{}"),
+        (200, r#"{"access_token":1}"#),
+        (200, r#"{"access_token":null,"token_type":"Bearer"}"#),
+        (204, ""),
+        (302, ""),
+        (401, "<html>"),
+        (401, r#"{"detail":"x"}"#),
+        (404, "Not Found"),
+        (429, r#"{"error":"slow_down"}"#),
+        (500, r#"{"error":"invalid_client"}"#),
+        (503, ""),
+    ] {
+        let failed = read(status, body).expect_err(body);
+        assert!(matches!(failed, TokenError::Failed { .. }), "{status} {body}: {failed:?}");
+        assert_eq!((failed.concern(), failed.is_permanent()), (Concern::Sts, false));
+    }
+    // But not for everybody because of one caller's token.
+    for (status, body) in [(500, ""), (413, "<html>"), (431, ""), (429, ""), (200, "[]")] {
+        let failed = read_as(Grant::Exchange, status, body).expect_err("failed");
+        assert_eq!(failed.concern(), Concern::Wanted, "{status}");
+    }
+}
+
+#[test]
+fn what_befalls_one_exchange_on_its_way_is_of_nobody_else_but_an_sts_that_is_away_is_of_all() {
+    use node_core::trouble::{Trouble, TroubleKind};
+    for (kind, concern) in [
+        (TroubleKind::Stalled, Concern::Wanted),
+        (TroubleKind::ClosedEarly, Concern::Wanted),
+        (TroubleKind::NotUnderstood, Concern::Wanted),
+        (TroubleKind::NameUnknown, Concern::Sts),
+        (TroubleKind::Unreachable, Concern::Sts),
+        (TroubleKind::HandshakeCut, Concern::Sts),
+        (TroubleKind::Clock, Concern::Sts),
+    ] {
+        let unanswered =
+            |grant| TokenError::Unanswered { grant, trouble: Trouble::new(kind, format_args!("x")) };
+        assert_eq!(unanswered(Grant::Exchange).concern(), concern, "{kind:?}");
+        assert_eq!(unanswered(Grant::ClientCredentials).concern(), Concern::Sts, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_sent_back_is_not_shown() {
+    for body in [
+        r#"{"error":"invalid_client","error_description":"no client has s3cret"}"#,
+        r#"{"error":"s3cret","error_description":"\u00733cret"}"#,
+    ] {
+        let refused = read(401, body).expect_err(body);
+        assert!(!format!("{refused} {refused:?}").contains("s3cret"), "{refused}");
+    }
+}
+
+#[test]
+fn nor_is_one_that_is_sent_back_as_it_was_sent() {
+    let secret = "p:q+r s?>~";
+    for echo in ["p%3Aq%2Br+s%3F%3E%7E", "cDpxK3Igcz8+fg", "cDpxK3Igcz8-fg==", secret] {
+        let body = format!(r#"{{"error":"invalid_client","error_description":"not {echo}"}}"#);
+        let secrets = ["", secret];
+        let answer = Answer {
+            grant: Grant::ClientCredentials,
+            status: 401,
+            body: body.as_bytes(),
+            retry_after: None,
+            secrets: &secrets,
+        };
+        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS);
+        let Err(TokenError::Refused { description, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(description.as_str(), "", "{echo}");
+    }
+}
+
+#[test]
+fn control_characters_of_a_refusal_do_not_reach_the_log() {
+    let refused = read(400, r#"{"error":"x\n\u001b[0m","error_description":"y\r"}"#).expect_err("refused");
+    assert!(!refused.to_string().contains(char::is_control));
+}

@@ -1,0 +1,226 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_core::jitter::RETRY_CAP;
+use node_core::text::Text;
+use node_core::trouble::{Trouble, TroubleKind};
+use proptest::prelude::*;
+
+use super::*;
+use crate::sts::error::Grant;
+use crate::sts::token::tests::token;
+use crate::sts::wanted::SubjectToken;
+
+mod failures;
+mod properties;
+mod room;
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+const GRANT: Grant = Grant::ClientCredentials;
+
+fn at(secs: u64) -> Instant {
+    Instant::from_millis(secs * 1000)
+}
+
+fn plain(audience: &str) -> Wanted {
+    Wanted { audience: audience.into(), scope: None, subject: None }
+}
+
+fn exchange(audience: &str, subject: &str) -> Wanted {
+    Wanted { subject: Some(SubjectToken::parse(subject).expect("a subject")), ..plain(audience) }
+}
+
+fn away() -> TokenError {
+    TokenError::Unanswered {
+        grant: GRANT,
+        trouble: Trouble::new(TroubleKind::Unreachable, format_args!("x")),
+    }
+}
+
+fn failed(status: u16, retry_after: Option<Duration>) -> TokenError {
+    TokenError::Failed { grant: GRANT, status, retry_after }
+}
+
+fn refused(status: u16, error: &str) -> TokenError {
+    let error = Text::from(error);
+    let description = Text::new();
+    TokenError::Refused { grant: GRANT, status, error, description, retry_after: None, undated: false }
+}
+
+/// A cache in which `wanted` was fetched at `now` for somebody, to live for `life`.
+fn with(cache: &mut TokenCache<u32>, wanted: &Wanted, serial: u64, life: Duration, now: Instant) {
+    assert_eq!(cache.ask(wanted, 0, now), Asked::Waiting);
+    fetch(cache, wanted, Ok(token(serial, now, life)), now);
+}
+
+fn fetch(
+    cache: &mut TokenCache<u32>,
+    wanted: &Wanted,
+    result: Result<AccessToken, TokenError>,
+    now: Instant,
+) -> Vec<(u32, Asked)> {
+    assert_eq!(cache.next_request(now).as_ref(), Some(wanted));
+    cache.fetched(wanted, result, now)
+}
+
+fn fingerprint(asked: &Asked) -> &str {
+    let Asked::Held(token) = asked else { panic!("no token: {asked:?}") };
+    token.fingerprint()
+}
+
+fn retry_in(asked: &Asked) -> Option<Duration> {
+    let Asked::Failed { retry_in, .. } = asked else { panic!("no failure: {asked:?}") };
+    *retry_in
+}
+
+#[test]
+fn however_many_ask_it_is_fetched_once_and_all_are_told() {
+    let (mut cache, a) = (TokenCache::new(1), plain("a"));
+    for waiter in 0..1000 {
+        assert_eq!(cache.ask(&a, waiter, at(1)), Asked::Waiting);
+    }
+    assert_eq!(cache.deadline(), Some(at(1)));
+    assert_eq!(cache.next_request(at(1)), Some(a.clone()));
+    assert_eq!((cache.next_request(at(2)), cache.deadline()), (None, None));
+    assert_eq!(cache.ask(&a, 1000, at(2)), Asked::Waiting);
+    let told = cache.fetched(&a, Ok(token(1, at(1), S(300))), at(3));
+    assert_eq!(told.len(), 1001);
+    for (waiter, (told, asked)) in (0..).zip(&told) {
+        assert_eq!((*told, fingerprint(asked)), (waiter, token(1, at(1), S(300)).fingerprint()));
+    }
+    assert!(matches!(cache.ask(&a, 0, at(3)), Asked::Held(_)));
+    // Nobody is told twice.
+    assert_eq!(cache.fetched(&a, Ok(token(2, at(3), S(300))), at(3)), vec![]);
+}
+
+#[test]
+fn what_is_in_use_is_renewed_before_its_end_while_the_old_one_is_handed_out() {
+    let (mut cache, a) = (TokenCache::new(2), plain("a"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    assert_eq!(cache.deadline(), None, "nobody has asked since");
+    cache.ask(&a, 0, at(100));
+    let due = cache.deadline().expect("in use");
+    assert!(due >= at(270) && due <= at(276), "{due:?}");
+    assert_eq!(cache.next_request(at(269)), None);
+    assert_eq!(cache.next_request(due), Some(a.clone()));
+    let old = cache.ask(&a, 0, at(299));
+    assert_eq!(fingerprint(&old), token(1, at(0), S(300)).fingerprint());
+    assert_eq!(cache.ask(&a, 7, at(300)), Asked::Waiting, "never handed out at its end");
+    let told = cache.fetched(&a, Ok(token(2, due, S(300))), at(301));
+    assert_eq!(told.len(), 1);
+    assert_ne!(fingerprint(&told[0].1), fingerprint(&old));
+}
+
+#[test]
+fn one_asked_for_late_is_renewed_at_once_and_one_not_asked_for_lapses() {
+    let (mut cache, a) = (TokenCache::new(3), plain("a"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    assert!(matches!(cache.ask(&a, 0, at(290)), Asked::Held(_)));
+    assert_eq!(fetch(&mut cache, &a, Ok(token(2, at(290), S(300))), at(290)), vec![]);
+    assert_eq!((cache.deadline(), cache.next_request(at(10_000))), (None, None));
+}
+
+#[test]
+fn short_lives_are_renewed_after_three_quarters() {
+    for (life, earliest, latest) in [(40, 30_000, 32_000), (100, 75_000, 80_000), (120, 90_000, 96_000)] {
+        let (mut cache, a) = (TokenCache::new(life), plain("a"));
+        with(&mut cache, &a, 1, S(life), at(0));
+        cache.ask(&a, 0, at(1));
+        let due = cache.deadline().expect("in use").as_millis();
+        assert!((earliest..=latest).contains(&due), "{life}: {due}");
+    }
+}
+
+#[test]
+fn a_refused_token_is_fetched_anew_for_those_who_say_so_and_only_now_and_then() {
+    let (mut cache, a) = (TokenCache::new(9), plain("a"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    let old = cache.ask(&a, 0, at(1));
+    let old = fingerprint(&old);
+    assert_eq!(cache.ask_again(&a, old, 1, at(2)), Asked::Waiting);
+    assert_eq!(cache.ask_again(&a, old, 2, at(2)), Asked::Waiting, "for the same one");
+    assert_eq!(fingerprint(&cache.ask(&a, 3, at(2))), old, "others are not kept waiting");
+    assert_eq!(cache.next_request(at(2)), Some(a.clone()));
+    assert_eq!(cache.ask_again(&a, old, 4, at(3)), Asked::Waiting);
+    let told = cache.fetched(&a, Ok(token(2, at(2), S(300))), at(3));
+    assert_eq!(told.iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [1, 2, 4]);
+    let new = fingerprint(&told[0].1);
+    assert_ne!(new, old);
+    assert_eq!(fingerprint(&cache.ask_again(&a, old, 5, at(4))), new, "there is a new one by now");
+    assert_eq!(fingerprint(&cache.ask_again(&a, new, 5, at(31))), new, "too soon");
+    assert_eq!(cache.next_request(at(31)), None);
+    assert_eq!(cache.ask_again(&a, new, 5, at(32)), Asked::Waiting);
+    // When there is no new one, whoever wanted it hears so, and the old one stays for others.
+    let told = fetch(&mut cache, &a, Err(away()), at(32));
+    assert!(matches!(told[..], [(5, Asked::Failed { .. })]), "{told:?}");
+    assert_eq!(fingerprint(&cache.ask(&a, 6, at(33))), new);
+}
+
+#[test]
+fn a_refused_token_that_was_not_asked_for_anew_may_be_at_the_next_chance() {
+    let (mut cache, a, b) = (TokenCache::new(9), plain("a"), plain("b"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    let old = cache.ask(&a, 0, at(1));
+    let old = fingerprint(&old);
+    // Nothing can be asked for at the moment.
+    cache.ask(&b, 1, at(2));
+    fetch(&mut cache, &b, Err(failed(503, Some(S(10)))), at(2));
+    assert!(matches!(cache.ask_again(&a, old, 2, at(3)), Asked::Failed { .. }));
+    // And then whoever asked left before it was.
+    assert_eq!(cache.ask_again(&a, old, 3, at(14)), Asked::Waiting);
+    cache.forget(&3);
+    assert_eq!(cache.ask_again(&a, old, 4, at(15)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(15)), Some(a));
+}
+
+#[test]
+fn what_ends_with_its_subject_is_not_renewed() {
+    let (mut cache, x) = (TokenCache::new(10), exchange("a", "subject"));
+    cache.ask(&x, 0, at(0));
+    let bounded = crate::sts::token::tests::ending_with_its_subject(at(0), S(100));
+    assert_eq!(fetch(&mut cache, &x, Ok(bounded), at(0)).len(), 1);
+    assert!(matches!(cache.ask(&x, 0, at(99)), Asked::Held(_)));
+    assert_eq!(cache.deadline(), None);
+    assert_eq!(cache.ask(&x, 0, at(100)), Asked::Waiting);
+}
+
+#[test]
+fn a_token_that_came_too_late_is_a_failure_and_not_asked_for_over_and_over() {
+    let (mut cache, a) = (TokenCache::new(11), plain("a"));
+    cache.ask(&a, 1, at(0));
+    assert_eq!(cache.next_request(at(0)), Some(a.clone()));
+    let told = cache.fetched(&a, Ok(token(1, at(0), S(20))), at(20));
+    assert!(
+        matches!(&told[..], [(1, Asked::Failed { error, .. })] if error.code() == "token_request_failed")
+    );
+    assert_eq!(cache.next_request(at(20)), None);
+}
+
+#[test]
+fn those_who_left_are_neither_fetched_for_nor_told() {
+    let (mut cache, a) = (TokenCache::new(12), plain("a"));
+    cache.ask(&a, 1, at(0));
+    cache.forget(&1);
+    assert_eq!((cache.deadline(), cache.next_request(at(0))), (None, None));
+    cache.ask(&a, 1, at(1));
+    cache.ask(&a, 2, at(1));
+    cache.next_request(at(1));
+    cache.forget(&1);
+    let told = cache.fetched(&a, Ok(token(1, at(1), S(300))), at(2));
+    assert!(matches!(told[..], [(2, Asked::Held(_))]), "{told:?}");
+}
+
+#[test]
+fn after_a_new_configuration_nothing_of_the_old_one_is_handed_out() {
+    let (mut cache, a, b) = (TokenCache::new(13), plain("a"), plain("b"));
+    with(&mut cache, &a, 1, S(300), at(0));
+    cache.ask(&b, 1, at(1));
+    assert_eq!(cache.next_request(at(1)), Some(b.clone()));
+    cache.start_over();
+    assert_eq!(cache.ask(&a, 2, at(2)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(2)), None, "one at a time, though it is of the old one");
+    assert_eq!(cache.fetched(&b, Ok(token(2, at(1), S(300))), at(3)), vec![]);
+    assert_eq!(cache.next_request(at(3)), Some(b.clone()));
+    let told = cache.fetched(&b, Ok(token(3, at(3), S(300))), at(4));
+    assert!(matches!(told[..], [(1, Asked::Held(_))]), "{told:?}");
+    assert_eq!(cache.next_request(at(4)), Some(a));
+}

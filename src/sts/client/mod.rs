@@ -1,0 +1,286 @@
+//! Asks the STS: one token, by one request.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use log::info;
+use node_core::credential::Malformed;
+use node_core::time::UnixTime;
+use node_core::trouble::{Trouble, TroubleKind};
+use ureq::http::HeaderValue;
+use ureq::http::header::AUTHORIZATION;
+use zeroize::Zeroizing;
+
+use super::answer::Answer;
+use super::error::TokenError;
+use super::form;
+use super::form::Form;
+use super::key::{KeyError, SigningKey};
+use super::token::{AccessToken, Bounds, Expected};
+use super::wanted::Wanted;
+use crate::auth::retry_after;
+use crate::clock;
+use crate::config::{Authentication, Config, Secret, Sts};
+use crate::error::SetupError;
+use crate::files::secret_file;
+use crate::net::http::{HttpClient, Post, Response};
+use crate::net::tls::Tls;
+
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// RFC 7617, 2.
+const BASIC: &str = "Basic ";
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// A server whose clock is further from ours than this, in seconds, may refuse an assertion because of it.
+const SKEW: u64 = 5;
+/// How far back assertions are dated, in seconds: services refuse what is of the future (Keycloak: by more than
+/// 15 s), and few mind what is a little old.
+const BACK: u64 = 15;
+
+/// Gets tokens for one client of one STS.
+pub struct StsClient {
+    http: HttpClient,
+    endpoint: String,
+    issuer: String,
+    client_id: String,
+    proof: Proof,
+    /// The holders that tokens may have, by audience.
+    azp: BTreeMap<Box<str>, Vec<Box<str>>>,
+    /// Before this the clock is not set; `None` where that does not matter.
+    clock_floor: Option<UnixTime>,
+    /// How far the STS's clock was ahead of ours when it last refused an assertion for that, in seconds.
+    offset: Mutex<i64>,
+}
+
+/// How a client proves itself.
+enum Proof {
+    Post(Zeroizing<String>),
+    Basic(Zeroizing<String>),
+    Key(SigningKey),
+}
+
+/// What is sent.
+struct Request {
+    form: Form,
+    authorization: Option<(&'static str, HeaderValue)>,
+}
+
+impl fmt::Debug for StsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StsClient").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl StsClient {
+    /// The client that `sts`, a part of `config`, describes. Nothing is asked over TLS, and nothing is signed,
+    /// before `clock_floor`.
+    ///
+    /// # Errors
+    /// When a file that it names cannot be used.
+    pub fn load(sts: &Sts, config: &Config, clock_floor: UnixTime) -> Result<Self, SetupError> {
+        let proof = Proof::load(&sts.authentication)?;
+        let tls = Tls::trusting(sts.ca_file.as_deref())?;
+        let needs_clock = sts.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
+        Ok(Self {
+            http: HttpClient::new(&sts.token_endpoint, config.connect_timeout, config.request_timeout, tls),
+            endpoint: sts.token_endpoint.whole().to_string(),
+            issuer: sts.issuer.clone(),
+            client_id: sts.client_id.clone(),
+            proof,
+            azp: sts.audiences.iter().map(|(name, rule)| (name.clone(), rule.azp.clone())).collect(),
+            clock_floor: needs_clock.then_some(clock_floor),
+            offset: Mutex::new(0),
+        })
+    }
+
+    /// Asks for `wanted`. Returns within twice the configured time-out, whatever the network does.
+    ///
+    /// # Errors
+    /// Why there is no token.
+    pub fn fetch(&self, wanted: &Wanted) -> Result<AccessToken, TokenError> {
+        let grant = wanted.grant();
+        if self.clock_floor.is_some_and(|floor| clock::now().wall < floor) {
+            return Err(TokenError::Unanswered { grant, trouble: Trouble::clock() });
+        }
+        let (result, mut server_time) = self.ask(wanted)?;
+        let Err(mut refused) = result else { return result };
+        if refused.is_permanent() && server_time.is_some_and(|time| self.learns_offset(time)) {
+            let (again, time) = self.ask(wanted)?;
+            let Err(again) = again else { return again };
+            (refused, server_time) = (again, time);
+        }
+        // Where it may have been for the date of our proof, it is not for good: clocks are set sooner or later.
+        let dated = matches!(self.proof, Proof::Key(_));
+        let in_doubt = dated && server_time.is_none_or(|time| self.is_off(time).is_some());
+        Err(if in_doubt { refused.for_its_date() } else { refused })
+    }
+
+    /// One request. Besides what came of it, the time of the server that was proved over TLS.
+    fn ask(
+        &self,
+        wanted: &Wanted,
+    ) -> Result<(Result<AccessToken, TokenError>, Option<UnixTime>), TokenError> {
+        let grant = wanted.grant();
+        let unanswered = |trouble| TokenError::Unanswered { grant, trouble };
+        let Request { form, authorization } = self.request(wanted).map_err(|why| {
+            unanswered(Trouble::new(TroubleKind::Setup, format_args!("the request cannot be made: {why}")))
+        })?;
+        // Before it is sent: a token is never thought younger than it is.
+        let sent = clock::instant();
+        let post = Post {
+            url: &self.endpoint,
+            headers: authorization.as_slice(),
+            content_type: form::CONTENT_TYPE,
+            body: form.as_bytes(),
+        };
+        let Response { status, headers, body } =
+            self.http.post(&post).map_err(|unsent| unanswered(unsent.trouble))?;
+        let response = Response { status, headers, body: Vec::new() };
+        let body = Zeroizing::new(body);
+        let server_time = self.http.proven_time(&response);
+        let subject = wanted.subject.as_ref();
+        let bounds = Bounds {
+            sent,
+            expires_in: None,
+            now: server_time.or_else(|| Some(clock::now().wall).filter(|now| *now >= clock::build_time())),
+            date: HttpClient::told_time(&response),
+            subject_expires: subject.and_then(|subject| subject.expires()),
+        };
+        let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();
+        let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp };
+        // The header of basic authentication holds the secret in a form of its own.
+        let header = authorization.as_ref().and_then(|(_, value)| value.to_str().ok());
+        let secrets = [
+            self.proof.secret(),
+            subject.map(|subject| subject.expose()).unwrap_or_default(),
+            header.and_then(|header| header.strip_prefix(BASIC)).unwrap_or_default(),
+        ];
+        let answer = Answer {
+            grant,
+            status,
+            body: &body,
+            retry_after: retry_after(&response.headers, self.http.now()),
+            secrets: &secrets,
+        };
+        Ok((answer.read(&expected, bounds), server_time))
+    }
+
+    fn request(&self, wanted: &Wanted) -> Result<Request, KeyError> {
+        let subject = wanted.subject.as_ref().map(|subject| subject.expose());
+        let scope = wanted.scope.as_deref().unwrap_or_default();
+        let texts =
+            [self.proof.secret(), subject.unwrap_or_default(), scope, &self.client_id, &wanted.audience];
+        let len: usize = texts.iter().map(|text| form::longest(text.len())).sum();
+        // And what is the same in all of them, with room for an assertion.
+        let mut form = Form::with_capacity(len + 4096);
+        form.add("grant_type", if subject.is_some() { TOKEN_EXCHANGE } else { "client_credentials" });
+        let mut authorization = None;
+        match &self.proof {
+            Proof::Post(secret) => {
+                form.add("client_id", &self.client_id);
+                form.add("client_secret", secret);
+            }
+            Proof::Basic(secret) => authorization = basic(&self.client_id, secret),
+            Proof::Key(key) => {
+                form.add("client_id", &self.client_id);
+                form.add("client_assertion_type", ASSERTION);
+                let now = self.offset().saturating_add_unsigned(clock::now().wall.0);
+                let now = UnixTime(u64::try_from(now).unwrap_or_default().saturating_sub(BACK));
+                form.add("client_assertion", &key.assertion(&self.client_id, &self.issuer, now)?);
+            }
+        }
+        if let Some(subject) = subject {
+            form.add("subject_token", subject);
+            form.add("subject_token_type", ACCESS_TOKEN);
+            form.add("requested_token_type", ACCESS_TOKEN);
+        }
+        if !scope.is_empty() {
+            form.add("scope", scope);
+        }
+        form.add("audience", &wanted.audience);
+        Ok(Request { form, authorization })
+    }
+
+    fn offset(&self) -> i64 {
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether our assertions were dated so wrongly, by the server's clock, that they may have been refused for
+    /// that. From then on they are dated by that clock.
+    fn learns_offset(&self, server: UnixTime) -> bool {
+        let Proof::Key(_) = self.proof else { return false };
+        let Some(ahead) = self.is_off(server) else { return false };
+        info!("the STS's clock is {ahead} s ahead of this board's: assertions are dated by it");
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        true
+    }
+
+    /// How far the server's clock is ahead of ours, in seconds, if that is not what assertions are dated by.
+    fn is_off(&self, server: UnixTime) -> Option<i64> {
+        let ours = clock::now().wall;
+        let ahead = i64::try_from(i128::from(server.0) - i128::from(ours.0)).unwrap_or_default();
+        (ahead.abs_diff(self.offset()) > SKEW).then_some(ahead)
+    }
+}
+
+impl Proof {
+    fn load(authentication: &Authentication) -> Result<Self, SetupError> {
+        match authentication {
+            Authentication::SecretPost(secret) => load_secret(secret).map(Self::Post),
+            Authentication::SecretBasic(secret) => load_secret(secret).map(Self::Basic),
+            Authentication::PrivateKey(path) => SigningKey::load(path).map(Self::Key),
+        }
+    }
+
+    /// What must never be shown of it; nothing of a key is ever sent.
+    fn secret(&self) -> &str {
+        match self {
+            Self::Post(secret) | Self::Basic(secret) => secret,
+            Self::Key(_) => "",
+        }
+    }
+}
+
+/// The secret, less line ends and white space around it; it may hold any other character.
+fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
+    let (bytes, path) = match secret {
+        Secret::File(path) => (secret_file::read("client secret file", path)?.0, path.clone()),
+        Secret::Variable(name) => {
+            let value = std::env::var(name).unwrap_or_default();
+            (Zeroizing::new(value.into_bytes()), std::format!("${name}").into())
+        }
+    };
+    let wrong = |why| SetupError::Value { path: path.clone(), key: "client secret", why };
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(Malformed::Forbidden("what is not text")))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(wrong(Malformed::Placeholder));
+    }
+    if text.len() > 512 {
+        return Err(wrong(Malformed::TooLong(512)));
+    }
+    if text.contains(char::is_control) {
+        return Err(wrong(Malformed::Forbidden("a control character")));
+    }
+    Ok(Zeroizing::new(text.into()))
+}
+
+/// client_secret_basic: both halves as in a form, so that colons in them do no harm (RFC 6749, 2.3.1).
+fn basic(client_id: &str, secret: &str) -> Option<(&'static str, HeaderValue)> {
+    let mut both = Zeroizing::new(String::with_capacity(form::longest(client_id.len() + secret.len()) + 1));
+    form::encode(client_id, &mut both);
+    both.push(':');
+    form::encode(secret, &mut both);
+    let mut header = Zeroizing::new(String::with_capacity(both.len() * 2 + 8));
+    header.push_str(BASIC);
+    STANDARD.encode_string(both.as_bytes(), &mut header);
+    let mut header = HeaderValue::from_str(&header).ok()?;
+    header.set_sensitive(true);
+    Some((AUTHORIZATION.as_str(), header))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! Doors for the fuzz targets: see `host::fuzzing`.
+
+use std::time::Duration;
+
+use node_core::time::{Instant, UnixTime};
+
+use super::answer::Answer;
+use super::error::{Grant, TokenError};
+use super::token::{AccessToken, Bounds, Expected};
+
+/// What is made of a token endpoint's answer to a request of `grant`, sent at `sent` with `secret`, by a board
+/// whose clock says `now`.
+///
+/// # Errors
+/// As the client has them.
+pub fn read_answer(
+    (grant, status, body): (Grant, u16, &[u8]),
+    secret: &str,
+    expected: &Expected<'_>,
+    (sent, now, subject_expires): (Instant, UnixTime, Option<UnixTime>),
+) -> Result<AccessToken, TokenError> {
+    let secrets = [secret];
+    let answer = Answer { grant, status, body, retry_after: Some(Duration::from_secs(1)), secrets: &secrets };
+    answer.read(expected, Bounds { sent, expires_in: None, now: Some(now), date: None, subject_expires })
+}

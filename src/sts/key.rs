@@ -1,0 +1,336 @@
+//! The node's own key pair for private_key_jwt (RFC 7523): made on the board, and never leaving it.
+
+use std::fmt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use node_core::time::UnixTime;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use zeroize::Zeroizing;
+
+use crate::error::SetupError;
+use crate::files::secret_file;
+
+/// How long an assertion is good, in seconds: servers take 60 at most. It is dated back by a third of it.
+const ASSERTION_LIFE: u64 = 45;
+
+/// What a key signs by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSA, PKCS #1 v1.5, with SHA-256.
+    Rs256,
+}
+
+/// A key pair that signs assertions.
+pub struct SigningKey {
+    pair: Pair,
+    kid: String,
+}
+
+enum Pair {
+    Es256(EcdsaKeyPair),
+    EdDsa(Ed25519KeyPair),
+    Rs256(RsaKeyPair),
+}
+
+/// Why there is no key or no signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The bytes are no private key.
+    NotAKey,
+    /// A key that cannot be used here.
+    Kind,
+    /// This program cannot make keys of that kind.
+    Unmakable,
+    /// The system has no random numbers to give.
+    Random,
+}
+
+impl Algorithm {
+    /// The algorithm of that name (RFC 7518, 3.1).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "ES256" => Some(Self::Es256),
+            "EdDSA" => Some(Self::EdDsa),
+            "RS256" => Some(Self::Rs256),
+            _ => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+}
+
+/// A new private key, as the text of a PEM file (PKCS #8).
+///
+/// # Errors
+/// For RSA, and when the system has no random numbers.
+pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
+    let random = SystemRandom::new();
+    let made = match algorithm {
+        Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
+        Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
+        Algorithm::Rs256 => return Err(KeyError::Unmakable),
+    };
+    let made = made.map_err(|_| KeyError::Random)?;
+    let base64 = Zeroizing::new(STANDARD.encode(made.as_ref()));
+    let mut pem = Zeroizing::new(String::with_capacity(400));
+    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    Ok(pem)
+}
+
+impl SigningKey {
+    /// The key in the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is open to others, or holds no key that can be used.
+    pub fn load(path: &Path) -> Result<Self, SetupError> {
+        let (pem, _) = secret_file::read("client_key_file", path)?;
+        Self::from_pem(&pem).map_err(|why| SetupError::StsKey { path: path.into(), why: why.to_string() })
+    }
+
+    /// The key in a PEM file of these bytes.
+    ///
+    /// # Errors
+    /// When it is none that can be used.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        let der = PrivateKeyDer::from_pem_slice(pem).map(Zeroizing::new).map_err(|_| KeyError::NotAKey)?;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
+        let pair = match &*der {
+            PrivateKeyDer::Pkcs8(der) => Pair::from_pkcs8(der.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rs256),
+            _ => None,
+        };
+        let pair = pair.ok_or(KeyError::Kind)?;
+        let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.thumbprint_form().as_bytes()));
+        Ok(Self { pair, kid })
+    }
+
+    /// How it signs.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.pair {
+            Pair::Es256(_) => Algorithm::Es256,
+            Pair::EdDsa(_) => Algorithm::EdDsa,
+            Pair::Rs256(_) => Algorithm::Rs256,
+        }
+    }
+
+    /// The public half, as a JWK (RFC 7517) to register at the STS; its `kid` is its thumbprint (RFC 7638).
+    #[must_use]
+    pub fn public_jwk(&self) -> String {
+        let members = self.pair.thumbprint_form();
+        let members = members.trim_end_matches('}');
+        format!(r#"{members},"use":"sig","alg":"{}","kid":"{}"}}"#, self.algorithm().name(), self.kid)
+    }
+
+    /// A new assertion that its bearer is `client_id`, for `audience`, made at `now`.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn assertion(
+        &self,
+        client_id: &str,
+        audience: &str,
+        now: UnixTime,
+    ) -> Result<Zeroizing<String>, KeyError> {
+        let random = SystemRandom::new();
+        let mut id = [0; 16];
+        random.fill(&mut id).map_err(|_| KeyError::Random)?;
+        let (alg, kid) = (self.algorithm().name(), &self.kid);
+        let header = format!(r#"{{"alg":"{alg}","typ":"JWT","kid":"{kid}"}}"#);
+        let claims = format!(
+            r#"{{"iss":{client},"sub":{client},"aud":{audience},"jti":"{}","iat":{},"exp":{}}}"#,
+            URL_SAFE_NO_PAD.encode(id),
+            now.0,
+            now.0.saturating_add(ASSERTION_LIFE),
+            client = serde_json::Value::from(client_id),
+            audience = serde_json::Value::from(audience),
+        );
+        let mut token = Zeroizing::new(String::with_capacity(1024));
+        URL_SAFE_NO_PAD.encode_string(header, &mut token);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.pair.sign(token.as_bytes(), &random)?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+}
+
+impl Pair {
+    fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        let random = SystemRandom::new();
+        if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random) {
+            return Some(Self::Es256(pair));
+        }
+        // OpenSSL leaves the public half out, so that there is nothing to compare it with.
+        if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+            return Some(Self::EdDsa(pair));
+        }
+        RsaKeyPair::from_pkcs8(der).ok().map(Self::Rs256)
+    }
+
+    /// The members that name a key, in the order and form that its thumbprint is made of (RFC 7638, 3.2).
+    fn thumbprint_form(&self) -> String {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self {
+            Self::Es256(pair) => {
+                // 4, then both coordinates: an uncompressed point (SEC 1, 2.3.3).
+                let point = pair.public_key().as_ref();
+                let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
+                format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, encode(x), encode(y))
+            }
+            Self::EdDsa(pair) => {
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(pair.public_key().as_ref()))
+            }
+            Self::Rs256(pair) => {
+                let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(pair.public());
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(&e), encode(&n))
+            }
+        }
+    }
+
+    fn sign(&self, message: &[u8], random: &SystemRandom) -> Result<Vec<u8>, KeyError> {
+        match self {
+            Self::Es256(pair) => {
+                pair.sign(random, message).map(|s| s.as_ref().to_vec()).map_err(|_| KeyError::Random)
+            }
+            Self::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Self::Rs256(pair) => {
+                let mut signature = std::vec![0; pair.public().modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, random, message, &mut signature)
+                    .map(|()| signature)
+                    .map_err(|_| KeyError::Random)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({} {})", self.algorithm().name(), self.kid)
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAKey => "holds no private key in PEM form that is not encrypted",
+            Self::Kind => {
+                "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
+                 form (openssl pkcs8 -topk8 -nocrypt)"
+            }
+            Self::Unmakable => {
+                "RSA keys are not made here; make one with `openssl genpkey -algorithm RSA -pkeyopt \
+                 rsa_keygen_bits:2048 -out FILE`, see its public half with `jarvis-node keygen --show --out FILE`"
+            }
+            Self::Random => "the system has no random numbers to give",
+        })
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn part(token: &str, n: usize) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(token.split('.').nth(n).expect("a part")).expect("base64")
+    }
+
+    fn json(token: &str, n: usize) -> Value {
+        serde_json::from_slice(&part(token, n)).expect("JSON")
+    }
+
+    #[test]
+    fn an_assertion_says_who_asks_whom_once_and_not_for_long() {
+        let key = SigningKey::from_pem(generate(Algorithm::Es256).expect("made").as_bytes()).expect("a key");
+        let make = || key.assertion("node \"1\"", "https://sts.home/r", UnixTime(1000)).expect("signed");
+        let (one, two) = (make(), make());
+        let header = json(&one, 0);
+        assert_eq!((header["alg"].as_str(), header["kid"].as_str()), (Some("ES256"), Some(key.kid.as_str())));
+        let claims = json(&one, 1);
+        assert_eq!(
+            (claims["iss"].as_str(), claims["sub"].as_str()),
+            (Some("node \"1\""), Some("node \"1\""))
+        );
+        assert_eq!(claims["aud"], "https://sts.home/r");
+        assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(1000), Some(1045)));
+        assert_ne!(claims["jti"], json(&two, 1)["jti"]);
+    }
+
+    #[test]
+    fn what_is_made_signs_and_its_public_half_proves_it() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let key = SigningKey::from_pem(generate(algorithm).expect("made").as_bytes()).expect("a key");
+            assert_eq!(key.algorithm(), algorithm);
+            let jwk: Value = serde_json::from_str(&key.public_jwk()).expect("JSON");
+            let member =
+                |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().expect(name)).expect("base64");
+            let token = key.assertion("c", "a", UnixTime(0)).expect("signed");
+            let signed = token.rsplit_once('.').expect("parts").0.as_bytes();
+            let verified = if algorithm == Algorithm::Es256 {
+                let point = [&[4][..], &member("x"), &member("y")].concat();
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, &part(&token, 2))
+            } else {
+                UnparsedPublicKey::new(&ED25519, member("x")).verify(signed, &part(&token, 2))
+            };
+            assert!(verified.is_ok(), "{algorithm:?}");
+            assert_eq!((jwk["use"].as_str(), jwk["alg"].as_str()), (Some("sig"), Some(algorithm.name())));
+            assert!(jwk.get("d").is_none());
+        }
+    }
+
+    #[test]
+    fn a_key_is_named_by_its_thumbprint() {
+        // The key of RFC 8037, appendix A.1, whose thumbprint A.3 gives.
+        let pem = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+        let key = SigningKey::from_pem(pem).expect("a key");
+        assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert!(key.public_jwk().contains(r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#));
+    }
+
+    #[test]
+    fn no_rsa_key_is_made_and_no_other_bytes_are_one() {
+        assert_eq!(generate(Algorithm::Rs256).err(), Some(KeyError::Unmakable));
+        for (text, why) in [
+            ("", KeyError::NotAKey),
+            ("s3cret", KeyError::NotAKey),
+            ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", KeyError::Kind),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", KeyError::Kind),
+        ] {
+            assert_eq!(SigningKey::from_pem(text.as_bytes()).err(), Some(why), "{text}");
+        }
+    }
+}
