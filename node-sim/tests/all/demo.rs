@@ -5,7 +5,7 @@ use test_support::process::run_to_end;
 use crate::node_sim;
 
 #[test]
-fn it_tells_the_story_to_its_end() {
+fn demo_runs_to_its_end() {
     let (code, out, err) = run_to_end(&mut node_sim(&[]));
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     assert!(!out.contains('\u{1b}') && !out.contains('\r'), "plain lines: {out:?}");

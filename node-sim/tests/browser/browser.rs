@@ -7,16 +7,16 @@ use std::panic::resume_unwind;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use fantoccini::elements::Element;
-use fantoccini::key::Key;
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt as _;
 use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use url::{ParseError, Url};
+use test_support::browser::fantoccini::elements::Element;
+use test_support::browser::fantoccini::key::Key;
+use test_support::browser::fantoccini::wd::WebDriverCompatibleCommand;
+use test_support::browser::fantoccini::{Client, ClientBuilder, Locator};
+use test_support::browser::url::{ParseError, Url};
 
 /// Long enough for a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

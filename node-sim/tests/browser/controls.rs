@@ -1,14 +1,15 @@
 //! Each control leads to its outcome, as the page shows it.
 
-use fantoccini::Locator;
 use serde_json::json;
+use test_support::browser::fantoccini::Locator;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DESK, with_browser};
+use test_support::board::Board;
 
 /// A page on which the node is valid.
 async fn valid(browser: &Browser, board: &Board) {
-    browser.open(&board.url).await;
+    browser.open(&board.url()).await;
     browser.comes_to("valid").await;
 }
 
@@ -28,7 +29,7 @@ async fn newest_outcome(browser: &Browser) -> String {
 #[ignore = "needs chromium and chromedriver"]
 fn the_server_goes_and_comes_back() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         assert!(is_on(browser, "server").await);
         assert_eq!(browser.text("led-words").await, "steadily on");
@@ -57,9 +58,9 @@ fn the_server_goes_and_comes_back() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn a_fault_is_found_had_and_ended() {
+fn fault_is_searched_for_set_and_ended() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         valid(browser, &board).await;
         browser.find("l-fault").await.click().await.unwrap();
         browser.find("fault-search").await.send_keys("status maintenance").await.unwrap();
@@ -101,7 +102,7 @@ fn a_fault_is_found_had_and_ended() {
 #[ignore = "needs chromium and chromedriver"]
 fn a_slow_answer_is_seen_while_it_is_waited_for() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         browser.find("l-fault").await.click().await.unwrap();
         browser.find("fault-late").await.click().await.unwrap();
@@ -126,7 +127,7 @@ fn a_slow_answer_is_seen_while_it_is_waited_for() {
 #[ignore = "needs chromium and chromedriver"]
 fn a_key_is_rotated_and_the_new_one_installed() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         browser.click("rotate").await;
         browser.click("reload").await;
@@ -142,7 +143,7 @@ fn a_key_is_rotated_and_the_new_one_installed() {
 #[ignore = "needs chromium and chromedriver"]
 fn a_node_is_deactivated_and_another_registered() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         let before = browser.text("node-id").await;
         browser.click("deactivate").await;
@@ -160,9 +161,9 @@ fn a_node_is_deactivated_and_another_registered() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn another_ca_and_the_right_one() {
+fn wrong_ca_and_the_right_one_are_followed() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         valid(browser, &board).await;
         browser.click("wrong_ca").await;
         browser.comes_to("tls").await;
@@ -175,9 +176,9 @@ fn another_ca_and_the_right_one() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn to_1970_and_back() {
+fn clock_goes_to_1970_and_back() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         valid(browser, &board).await;
         browser.click("clock").await;
         browser.comes_to("clock").await;
@@ -194,7 +195,7 @@ fn to_1970_and_back() {
 #[ignore = "needs chromium and chromedriver"]
 fn the_power_is_pulled_and_comes_back() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         browser.until("it is lit", "return document.getElementById('led').dataset.lit === 'true'").await;
         browser
@@ -219,9 +220,9 @@ fn the_power_is_pulled_and_comes_back() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn nothing_is_asked_of_others_and_nothing_is_complained_about() {
+fn page_asks_no_other_host_and_logs_no_error() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         for control in ["rotate", "reload", "install", "clock", "clock", "power", "power"] {
             browser.click(control).await;
@@ -238,7 +239,7 @@ fn nothing_is_asked_of_others_and_nothing_is_complained_about() {
                 asked.push(message["params"]["request"]["url"].as_str().unwrap().to_owned());
             }
         }
-        let own = format!("{}/", board.url);
+        let own = format!("{}/", board.url());
         assert!(asked.contains(&own) && asked.contains(&format!("{own}events")), "{asked:?}");
         assert!(asked.iter().all(|url| url.starts_with(&own) || url.starts_with("data:")), "{asked:?}");
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DESK, with_browser};
+use test_support::board::Board;
 
 /// Notes when the drawn LED changes, and to what, beside what the page says it has shown.
 const NOTE_CHANGES: &str = "
@@ -21,7 +22,7 @@ async fn edges_of_the_page(browser: &Browser) -> Vec<(u64, bool)> {
 
 /// Waits until the page has shown the last edge that there is, when there will be no more.
 async fn shown_to_the_end(browser: &Browser, board: &Board) -> Vec<(u64, bool)> {
-    let last = *board.edges_of_the_pin().last().unwrap();
+    let last = *board.pin_edges(0).last().unwrap();
     let script = format!("return window.jarvisBoard.edges.some(edge => edge.at_ms === {})", last.0);
     browser.until("the last edge", &script).await;
     edges_of_the_page(browser).await
@@ -29,10 +30,10 @@ async fn shown_to_the_end(browser: &Browser, board: &Board) -> Vec<(u64, bool)> 
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn what_is_seen_is_what_the_pin_got() {
+fn page_shows_every_edge_of_the_pin() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
-        browser.open(&board.url).await;
+        let board = board::graceless();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.ask(NOTE_CHANGES, Vec::new()).await;
         browser.click("rotate").await;
@@ -45,7 +46,7 @@ fn what_is_seen_is_what_the_pin_got() {
 
         // Same levels, same times, same order: none is missing, none is of the page's own making.
         let seen = shown_to_the_end(browser, &board).await;
-        let pin = board.edges_of_the_pin();
+        let pin = board.pin_edges(0);
         assert!(seen.len() > 20, "{seen:?}");
         assert_eq!(seen, pin[pin.len() - seen.len()..], "the pin's: {pin:?}");
 
@@ -80,29 +81,29 @@ fn what_is_seen_is_what_the_pin_got() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn who_comes_late_sees_a_steady_light_all_the_same() {
+fn late_page_sees_a_steady_led() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         shown_to_the_end(browser, &board).await;
         browser.client.refresh().await.unwrap();
         browser.until("lit", "return document.getElementById('led').dataset.lit === 'true'").await;
         let seen = shown_to_the_end(browser, &board).await;
-        let pin = board.edges_of_the_pin();
+        let pin = board.pin_edges(0);
         assert_eq!(seen, pin[pin.len() - seen.len()..]);
     });
 }
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn one_with_little_patience_for_motion_still_sees_the_light() {
+fn reduced_motion_still_shows_the_led() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         let features =
             serde_json::json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
         browser.devtools("Emulation.setEmulatedMedia", features).await;
-        browser.open(&board.url).await;
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         // As while a call lasts.
         let still = "document.getElementById('link').classList.add('asking');

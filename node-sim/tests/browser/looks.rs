@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DARK, DESK, PHONE, with_browser};
 
 /// How many texts can be seen, which of them are too faint, and how light the ground is. Colours are painted
@@ -54,8 +54,8 @@ async fn is_legible(browser: &Browser) -> f64 {
 #[ignore = "needs chromium and chromedriver"]
 fn every_word_is_legible_by_day_and_by_night() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.find("show-log").await.click().await.unwrap();
         browser.find("l-fault").await.click().await.unwrap();
@@ -104,10 +104,10 @@ async fn fits(browser: &Browser) {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn a_phone_is_wide_enough() {
+fn page_fits_a_phone() {
     with_browser(PHONE, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         fits(browser).await;
         browser.find("l-fault").await.click().await.unwrap();

@@ -7,10 +7,12 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use color_quant::NeuQuant;
-use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transformations};
+use test_support::browser::color_quant::NeuQuant;
+use test_support::browser::png::{
+    BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transformations,
+};
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DARK, DESK, PHONE, View, with_browser};
 
 /// A repository is no picture album.
@@ -56,10 +58,10 @@ fn packed(picture: &[u8], view: View) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn the_pictures_of_the_documentation() {
+fn pictures_of_the_documentation_are_taken() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.click("server").await;
         browser.click("reload").await;

@@ -166,7 +166,7 @@ fn after_the_lock(calls: Vec<(String, u32)>) -> Vec<(String, u32)> {
 
 #[test]
 #[ignore = "needs strace"]
-fn killed_at_any_system_call_the_old_credential_or_the_new_one_is_there() {
+fn credential_killed_at_any_system_call_is_old_or_new() {
     let strace = Command::new("strace").arg("--version").output();
     assert!(strace.is_ok(), "strace is missing: sudo apt-get install strace");
     let board = Board::new();

@@ -54,7 +54,7 @@ fn a_family_without_any_route_costs_nothing() {
 
 #[test]
 #[ignore = "needs root, network namespaces and dnsmasq"]
-fn what_stands_in_the_way_is_told() {
+fn failure_to_connect_names_its_cause() {
     let mut house = with_dead_routes();
     let _dnsmasq = house.dnsmasq(&[
         "--host-record=auth.home,10.7.0.2,fd07::2",
@@ -72,7 +72,7 @@ fn what_stands_in_the_way_is_told() {
 
 #[test]
 #[ignore = "needs root, network namespaces, dnsmasq and iptables"]
-fn a_link_that_loses_a_third_of_everything_is_still_one() {
+fn link_that_loses_a_third_still_works() {
     let house = House::new();
     let _dnsmasq = dnsmasq(&house.server, &["--host-record=auth.home,10.7.0.2,fd07::2"]);
     house.node.write("resolv.conf", "nameserver 10.7.0.2\n");

@@ -75,7 +75,7 @@ fn flood(socket: &UdpSocket, question: &[u8], from: SocketAddr) {
 
 #[test]
 #[ignore = "needs root, network namespaces and avahi-daemon"]
-fn a_neighbour_that_floods_does_not_drown_the_one_that_knows() {
+fn flooding_neighbour_does_not_hide_the_right_answer() {
     let house = House::new();
     let _avahi = avahi(&house.server, "auth", "");
     answer_badly(&house.lan.plug_in(&["10.7.0.3/24"]), 5353);
@@ -86,7 +86,7 @@ fn a_neighbour_that_floods_does_not_drown_the_one_that_knows() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
-fn a_neighbour_that_floods_takes_no_more_time_than_one_that_is_silent() {
+fn flooding_neighbour_takes_no_longer_than_a_silent_one() {
     let house = House::new();
     let hostile = house.lan.plug_in(&["10.7.0.3/24"]);
     answer_badly(&hostile, 5353);
@@ -96,7 +96,7 @@ fn a_neighbour_that_floods_takes_no_more_time_than_one_that_is_silent() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
-fn a_name_server_that_floods_is_one_that_fails() {
+fn flooding_name_server_counts_as_failed() {
     let house = House::new();
     let hostile = house.lan.plug_in(&["10.7.0.3/24"]);
     answer_badly(&hostile, 53);

@@ -47,7 +47,7 @@ fn has_a_new_verdict(house: &House) {
 
 #[test]
 #[ignore = "needs root, network namespaces and dnsmasq"]
-fn the_last_good_address_serves_while_the_name_server_is_away() {
+fn last_good_address_serves_without_the_name_server() {
     let mut house = House::new();
     house.look_for("auth.home");
     let records = ["--host-record=auth.home,10.7.0.2"];
@@ -88,7 +88,7 @@ fn a_service_that_moves_is_found_by_its_name() {
 
 #[test]
 #[ignore = "needs root, network namespaces and dnsmasq"]
-fn in_plain_http_no_key_goes_to_an_address_remembered() {
+fn plain_http_uses_no_remembered_address() {
     let mut house = House::new();
     house.open_service(&["--plain"]);
     house.configure("allow_http", true);

@@ -50,7 +50,7 @@ fn neighbours_are_asked_on_every_link() {
 
 #[test]
 #[ignore = "needs root, network namespaces and avahi-daemon"]
-fn the_one_that_takes_the_connection_is_the_right_one_of_two() {
+fn device_that_takes_the_connection_wins_of_two() {
     let house = House::new();
     let twin = house.lan.plug_in(&["10.7.0.3/24", "fd07::3/64"]);
     // They do not hear each other, so that neither gives the name up.

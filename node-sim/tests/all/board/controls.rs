@@ -2,18 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::rig::{Board, Watch};
+use super::rig;
+use test_support::board::{Board, Event, Watch};
 
 /// A board whose node is valid, and what happens on it.
 fn valid_board() -> (Board, Watch) {
-    let board = Board::start();
+    let board = rig::start();
     let mut watch = board.watch();
     watch.comes_to("valid");
     (board, watch)
 }
 
 #[test]
-fn a_server_that_goes_and_comes() {
+fn server_goes_and_comes_back() {
     let (board, mut watch) = valid_board();
     board.set("server", false);
     board.set("reload", Value::Null);
@@ -29,8 +30,8 @@ fn a_server_that_goes_and_comes() {
 }
 
 #[test]
-fn a_verdict_outlives_the_server_for_its_grace() {
-    let board = Board::with(&["--grace", "3"]);
+fn verdict_outlives_the_server_for_the_grace_period() {
+    let board = rig::with(&["--grace", "3"]);
     let mut watch = board.watch();
     assert_eq!(watch.comes_to("valid")["settings"]["offline_grace_secs"], 3);
     board.set("server", false);
@@ -40,7 +41,7 @@ fn a_verdict_outlives_the_server_for_its_grace() {
 }
 
 #[test]
-fn faults_come_and_go_by_their_names() {
+fn faults_are_set_and_cleared_by_name() {
     let (board, mut watch) = valid_board();
     let known: Vec<Value> = serde_json::from_str(&board.get("/faults").body).unwrap();
     assert!(known.len() > 50, "{}", known.len());
@@ -69,7 +70,7 @@ fn faults_come_and_go_by_their_names() {
 }
 
 #[test]
-fn a_new_key_on_the_server_and_then_on_the_node() {
+fn rotated_key_is_rejected_until_installed() {
     let (board, mut watch) = valid_board();
     board.set("rotate", Value::Null);
     board.set("reload", Value::Null);
@@ -80,7 +81,7 @@ fn a_new_key_on_the_server_and_then_on_the_node() {
 }
 
 #[test]
-fn a_deactivated_node_comes_back_under_another_name() {
+fn deactivated_node_returns_under_another_name() {
     let (board, mut watch) = valid_board();
     let before = board.state()["node"]["node_id"].clone();
     for _ in 0..2 {
@@ -101,7 +102,7 @@ fn a_deactivated_node_comes_back_under_another_name() {
 }
 
 #[test]
-fn another_ca_and_the_right_one() {
+fn wrong_ca_and_the_right_one_are_followed() {
     let (board, mut watch) = valid_board();
     board.set("wrong_ca", true);
     assert_eq!(watch.comes_to("tls")["node"]["wrong_ca"], true);
@@ -110,7 +111,7 @@ fn another_ca_and_the_right_one() {
 }
 
 #[test]
-fn the_clock_in_1970_and_back() {
+fn clock_set_to_1970_and_back_is_followed() {
     let (board, mut watch) = valid_board();
     board.set("clock", "1970");
     let state = watch.comes_to("clock");
@@ -130,7 +131,7 @@ fn the_clock_in_1970_and_back() {
 }
 
 #[test]
-fn the_power_pulled_and_back() {
+fn power_pulled_and_back_restarts_the_node() {
     let (board, mut watch) = valid_board();
     let process = board.node_pid();
     board.set("power", "pull");
@@ -154,9 +155,9 @@ fn the_power_pulled_and_back() {
 }
 
 #[test]
-fn what_was_proved_is_forgotten_with_the_power() {
+fn verdict_is_forgotten_with_the_power() {
     // As on a board, where it is kept in memory: a grace that is not over counts for nothing then.
-    let board = Board::with(&["--grace", "3600"]);
+    let board = rig::with(&["--grace", "3600"]);
     let mut watch = board.watch();
     watch.comes_to("valid");
     board.set("server", false);
@@ -168,11 +169,11 @@ fn what_was_proved_is_forgotten_with_the_power() {
 }
 
 #[test]
-fn calls_and_their_answers_stand_on_the_time_line() {
+fn calls_and_answers_appear_on_the_time_line() {
     let (board, mut watch) = valid_board();
     board.set("fault", json!(["late"]));
     board.set("reload", Value::Null);
-    let of = |kind: &'static str| move |event: &super::rig::Event| event.data["kind"] == kind;
+    let of = |kind: &'static str| move |event: &Event| event.data["kind"] == kind;
     watch.until("a control", of("control"));
     watch.until("a call", of("call"));
     watch.until("the call under way", |event| event.data["node"]["calling_since_ms"].is_u64());
@@ -188,8 +189,8 @@ fn calls_and_their_answers_stand_on_the_time_line() {
 }
 
 #[test]
-fn what_is_no_control_is_refused() {
-    let board = Board::start();
+fn unknown_control_is_refused() {
+    let board = rig::start();
     for (control, value) in [
         ("nothing", Value::Null),
         ("server", json!("up")),

@@ -6,14 +6,14 @@ use std::time::Instant;
 use jarvis_node::files::credential_store;
 use serde_json::Value;
 
-use super::rig::Board;
+use super::rig;
 
 /// How many points of it are tried.
 const TURNS: u32 = 12;
 
 #[test]
 fn a_credential_is_whole_whenever_the_power_goes() {
-    let board = Board::start();
+    let board = rig::start();
     let mut watch = board.watch();
     watch.comes_to("valid");
     let file = board.files().join("credential.json");

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::rig::Board;
+use super::rig;
 use crate::node_sim;
 
 #[test]
-fn no_page_from_elsewhere_drives_it() {
-    let board = Board::start();
+fn foreign_origin_or_host_is_refused() {
+    let board = rig::start();
     let port = board.host.split_once(':').unwrap().1.to_owned();
     let command = json!({"control": "power", "value": "pull"}).to_string();
     for host in
@@ -44,8 +44,8 @@ fn no_page_from_elsewhere_drives_it() {
 }
 
 #[test]
-fn its_own_names_are_good() {
-    let board = Board::start();
+fn own_host_names_are_accepted() {
+    let board = rig::start();
     let port = board.host.split_once(':').unwrap().1.to_owned();
     for host in [format!("localhost:{port}"), format!("[::1]:{port}")] {
         let head = format!(
@@ -56,8 +56,8 @@ fn its_own_names_are_good() {
 }
 
 #[test]
-fn every_answer_says_what_a_browser_may_do_with_it() {
-    let board = Board::start();
+fn every_answer_carries_the_security_headers() {
+    let board = rig::start();
     for (path, status) in [("/", 200), ("/state", 200), ("/faults", 200), ("/none", 404)] {
         let answer = board.get(path);
         assert_eq!(answer.status, status, "{path}");
@@ -78,13 +78,13 @@ fn every_answer_says_what_a_browser_may_do_with_it() {
 }
 
 #[test]
-fn it_listens_to_this_machine_only() {
+fn board_listens_on_loopback_only() {
     for listen in ["0.0.0.0:0", "192.0.2.1:7799", "[::]:0", "[2001:db8::1]:0"] {
         let output = node_sim(&["board", "--no-open", "--listen", listen]).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{listen}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("this machine only"), "{listen}");
     }
-    let board = Board::run(&["--listen", "127.0.0.2:0"]);
+    let board = rig::run(&["--listen", "127.0.0.2:0"]);
     assert!(board.host.starts_with("127.0.0.2:"), "{}", board.host);
     assert_eq!(board.get("/state").status, 200);
 }

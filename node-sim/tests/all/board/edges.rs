@@ -1,33 +1,11 @@
 //! The edges that are streamed are those that the pin got, all of them, in order.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use test_support::waiting::until;
 
-use super::rig::{Board, Watch};
-
-/// What the pin was set to from this line of its own account on, the levels that were only confirmed left out.
-fn of_the_pin(board: &Board, from_line: usize) -> Vec<(u64, bool)> {
-    let text = fs::read_to_string(board.dir.path().join("pin.log")).unwrap();
-    let levels = text.lines().skip(from_line).map(|line| {
-        let (at, level) = line.split_once(' ').unwrap();
-        (at.parse().unwrap(), level == "1")
-    });
-    let mut edges: Vec<(u64, bool)> = Vec::new();
-    for (at, lit) in levels {
-        if edges.last().is_none_or(|(_, was)| *was != lit) {
-            edges.push((at, lit));
-        }
-    }
-    edges
-}
-
-/// How many lines that account has.
-fn lines(board: &Board) -> usize {
-    fs::read_to_string(board.dir.path().join("pin.log")).unwrap().lines().count()
-}
+use super::rig;
+use test_support::board::{Board, Watch};
 
 fn at_least(watch: &mut Watch, edges: usize) {
     while watch.edges().len() < edges {
@@ -37,7 +15,7 @@ fn at_least(watch: &mut Watch, edges: usize) {
 
 #[test]
 fn streamed_edges_are_the_pins() {
-    let board = Board::start();
+    let board = rig::start();
     // From the first: nothing has been forgotten yet.
     let (mut one, mut other) = (board.watch(), board.watch());
     one.comes_to("valid");
@@ -52,7 +30,7 @@ fn streamed_edges_are_the_pins() {
     board.set("fault", json!([]));
     board.set("reload", Value::Null);
     one.comes_to("valid");
-    let (first, end) = (pulled(&board, &mut one, 0), lines(&board));
+    let (first, end) = (pulled(&board, &mut one, 0), board.pin_lines());
     assert!(first.len() >= starting + 42);
     board.set("power", "on");
     one.until("on", |event| event.data["node"]["powered"] == true);
@@ -69,7 +47,7 @@ fn streamed_edges_are_the_pins() {
 fn pulled(board: &Board, watch: &mut Watch, from_line: usize) -> Vec<(u64, bool)> {
     board.set("power", "pull");
     watch.until("off", |event| event.data["node"]["powered"] == false);
-    let mut edges = of_the_pin(board, from_line);
+    let mut edges = board.pin_edges(from_line);
     assert!(edges.last().unwrap().1, "lit: {edges:?}");
     // Without power there is no light, of which the pin itself knows nothing.
     let dark = *watch.edges().last().unwrap();
@@ -79,8 +57,8 @@ fn pulled(board: &Board, watch: &mut Watch, from_line: usize) -> Vec<(u64, bool)
 }
 
 #[test]
-fn a_newcomer_knows_a_light_that_never_changes() {
-    let board = Board::start();
+fn new_stream_knows_a_steady_led() {
+    let board = rig::start();
     board.watch().comes_to("valid");
     let mut newcomer = board.watch();
     let first = newcomer.next().unwrap();
@@ -92,9 +70,9 @@ fn a_newcomer_knows_a_light_that_never_changes() {
 
 #[test]
 fn the_led_is_dark_at_the_end() {
-    let mut board = Board::start();
+    let mut board = rig::start();
     board.watch().comes_to("valid");
     board.signal("INT");
     assert_eq!(board.wait().code(), Some(0));
-    until("dark", || of_the_pin(&board, 0).last().is_some_and(|(_, lit)| !lit));
+    until("dark", || board.pin_edges(0).last().is_some_and(|(_, lit)| !lit));
 }

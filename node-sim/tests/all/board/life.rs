@@ -8,13 +8,13 @@ use std::process::Stdio;
 use test_support::process::signal;
 use test_support::waiting::until;
 
-use super::rig::Board;
+use super::rig;
 use crate::node_sim;
 
 #[test]
-fn it_ends_with_everything_it_started() {
+fn board_signalled_ends_with_its_node() {
     for signal in ["INT", "TERM", "HUP"] {
-        let mut board = Board::start();
+        let mut board = rig::start();
         let mut watch = board.watch();
         watch.comes_to("valid");
         let node = board.node_pid();
@@ -32,8 +32,8 @@ fn it_ends_with_everything_it_started() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn killed_it_leaves_no_node_behind() {
-    let mut board = Board::start();
+fn board_killed_leaves_no_node_behind() {
+    let mut board = rig::start();
     board.watch().comes_to("valid");
     let node = board.node_pid().unwrap();
     board.signal("KILL");
@@ -45,8 +45,8 @@ fn killed_it_leaves_no_node_behind() {
 }
 
 #[test]
-fn a_node_that_ends_by_itself_is_told_and_can_be_started_again() {
-    let board = Board::start();
+fn node_ending_by_itself_is_reported_and_restarts() {
+    let board = rig::start();
     let mut watch = board.watch();
     watch.comes_to("valid");
     let Some(node) = board.node_pid() else { return };
@@ -59,7 +59,7 @@ fn a_node_that_ends_by_itself_is_told_and_can_be_started_again() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_if_it_was_asked_for() {
+fn named_port_taken_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     let output = node_sim(&["board", "--no-open", "--listen", &addr]).stdin(Stdio::null()).output().unwrap();
@@ -68,10 +68,10 @@ fn a_port_that_is_taken_is_told_if_it_was_asked_for() {
 }
 
 #[test]
-fn without_a_wish_another_port_takes_the_place_of_one_that_is_taken() {
+fn default_port_taken_uses_another_port() {
     // If this does not succeed somebody else has it, which is as good.
     let _taken = TcpListener::bind("127.0.0.1:7799");
-    let board = Board::run(&[]);
+    let board = rig::run(&[]);
     assert!(board.host.starts_with("127.0.0.1:") && !board.host.ends_with(":7799"), "{}", board.host);
     assert_eq!(board.get("/").status, 200);
 }

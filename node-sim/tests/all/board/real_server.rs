@@ -5,10 +5,10 @@ use std::fs;
 use serde_json::{Value, json};
 use server_stub::{Options, Stub};
 
-use super::rig::Board;
+use super::rig;
 
 #[test]
-fn a_real_servers_node_on_the_board() {
+fn node_of_a_real_server_runs_on_the_board() {
     let dir = tempfile::tempdir().unwrap();
     let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() }).unwrap();
     let config = dir.path().join("config.json");
@@ -19,7 +19,7 @@ fn a_real_servers_node_on_the_board() {
     fs::write(&config, json.to_string()).unwrap();
     let before = contents(dir.path());
 
-    let board = Board::with(&["--server", stub.url(), "--config", config.to_str().unwrap()]);
+    let board = rig::with(&["--server", stub.url(), "--config", config.to_str().unwrap()]);
     let mut watch = board.watch();
     let state = watch.comes_to("valid");
     assert_eq!((&state["server"]["kind"], &state["server"]["url"]), (&json!("real"), &json!(stub.url())));
@@ -60,7 +60,7 @@ fn a_clock_that_the_node_does_not_ask_cannot_be_set() {
     let options = Options { dir: Some(dir.path().into()), tls: false, ..Options::default() };
     let _stub = Stub::start(options).unwrap();
     let config = dir.path().join("config.json");
-    let board = Board::with(&["--config", config.to_str().unwrap()]);
+    let board = rig::with(&["--config", config.to_str().unwrap()]);
     let state = board.watch().comes_to("valid");
     assert_eq!(state["controls"]["clock"]["enabled"], false);
     assert_eq!(board.put("clock", "1970").0, 409);

@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::rig::Board;
+use super::rig;
+use test_support::board::Board;
 
 /// Everything in the node's folder that is to stay there: file contents, and the keys in them.
 fn secrets(board: &Board) -> Vec<String> {
@@ -21,7 +22,7 @@ fn secrets(board: &Board) -> Vec<String> {
 
 #[test]
 fn keys_are_in_no_event_page_or_answer() {
-    let board = Board::start();
+    let board = rig::start();
     let mut watch = board.watch();
     watch.comes_to("valid");
     let mut secrets_of_its_life = secrets(&board);

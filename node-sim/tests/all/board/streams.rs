@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use test_support::waiting::{PATIENCE, until};
 
-use super::rig::{Board, Event};
+use super::rig;
+use test_support::board::Event;
 
 /// Without the states, of which only the latest counts.
 fn kept(events: &[Event]) -> Vec<Event> {
@@ -15,8 +16,8 @@ fn kept(events: &[Event]) -> Vec<Event> {
 }
 
 #[test]
-fn whoever_comes_back_misses_nothing_and_gets_nothing_twice() {
-    let board = Board::start();
+fn resumed_stream_misses_and_repeats_nothing() {
+    let board = rig::start();
     let mut stays = board.watch();
     stays.comes_to("valid");
     let mut leaves = board.watch();
@@ -46,8 +47,8 @@ fn whoever_comes_back_misses_nothing_and_gets_nothing_twice() {
 }
 
 #[test]
-fn an_id_of_another_run_or_of_nobody_makes_a_newcomer() {
-    let board = Board::start();
+fn unknown_event_id_starts_the_stream_anew() {
+    let board = rig::start();
     let mut first = board.watch();
     first.comes_to("valid");
     for id in ["1-2", "zz-1", "", "-", "1", "ffffffffffffffff-0"] {
@@ -57,8 +58,8 @@ fn an_id_of_another_run_or_of_nobody_makes_a_newcomer() {
 }
 
 #[test]
-fn two_browsers_and_one_that_leaves() {
-    let board = Board::start();
+fn two_browsers_survive_one_that_leaves() {
+    let board = rig::start();
     let (mut one, mut other) = (board.watch(), board.watch());
     one.comes_to("valid");
     other.comes_to("valid");
@@ -78,8 +79,8 @@ fn two_browsers_and_one_that_leaves() {
 }
 
 #[test]
-fn there_is_an_end_to_how_many_may_look() {
-    let board = Board::start();
+fn sixty_fifth_stream_is_refused() {
+    let board = rig::start();
     let looking: Vec<_> = (0..64).map(|_| board.watch()).collect();
     assert_eq!(board.get("/events").status, 503);
     drop(looking);
@@ -88,8 +89,8 @@ fn there_is_an_end_to_how_many_may_look() {
 }
 
 #[test]
-fn who_does_not_read_is_cut_off() {
-    let board = Board::start();
+fn client_that_does_not_read_is_cut_off() {
+    let board = rig::start();
     let mut reads_nothing = board.watch();
     let mut stays = board.watch();
     // Megabytes: more than the system keeps for a connection, and then more than the board does.

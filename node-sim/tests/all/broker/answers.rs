@@ -10,7 +10,7 @@ use super::caller::{Answer, request};
 use super::rig::{COORDINATOR, GATEWAY, Rig, skipped, uid};
 
 #[test]
-fn health_version_and_status_are_told() {
+fn health_version_and_status_are_answered() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
@@ -42,7 +42,7 @@ fn health_version_and_status_are_told() {
 }
 
 #[test]
-fn a_token_is_fetched_once_kept_and_handed_out_with_what_is_left_of_its_life() {
+fn token_fetched_once_is_served_with_its_remaining_life() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     let first = rig.get(GATEWAY);
@@ -66,7 +66,7 @@ fn a_token_is_fetched_once_kept_and_handed_out_with_what_is_left_of_its_life() {
 }
 
 #[test]
-fn a_token_that_a_service_refuses_is_fetched_anew_once() {
+fn token_refused_by_a_service_is_fetched_anew_once() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     let first = rig.get(GATEWAY);
@@ -81,7 +81,7 @@ fn a_token_that_a_service_refuses_is_fetched_anew_once() {
 }
 
 #[test]
-fn a_callers_token_is_exchanged_as_form_and_as_json() {
+fn callers_token_is_exchanged_from_form_and_json() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     let subject = rig.sts.token(&json!({"aud": "jarvis-node"}));
@@ -101,7 +101,7 @@ fn a_callers_token_is_exchanged_as_form_and_as_json() {
 }
 
 #[test]
-fn what_is_not_to_be_had_is_refused_and_the_answer_says_why() {
+fn forbidden_request_is_refused_with_the_reason() {
     let rig = Rig::new();
     let me = [uid()];
     rig.rules(&json!({
@@ -133,7 +133,7 @@ fn what_is_not_to_be_had_is_refused_and_the_answer_says_why() {
 }
 
 #[test]
-fn wrong_paths_and_methods_and_whatever_has_an_origin_are_refused() {
+fn wrong_path_method_or_any_origin_is_refused() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     for path in
@@ -161,7 +161,7 @@ fn wrong_paths_and_methods_and_whatever_has_an_origin_are_refused() {
 }
 
 #[test]
-fn the_command_prints_the_token_alone_or_as_a_header_and_says_why_not() {
+fn token_command_prints_token_or_header_or_reason() {
     let rig = Rig::new();
     rig.rules(&json!({"arp-run-gateway": {"users": [uid()]}}));
     let daemon = rig.daemon();
@@ -182,7 +182,7 @@ fn the_command_prints_the_token_alone_or_as_a_header_and_says_why_not() {
 
 #[test]
 #[ignore = "needs root"]
-fn other_users_get_what_the_rules_give_them_and_hear_which_rule_is_in_the_way() {
+fn other_users_get_what_rules_allow_and_are_told_the_rule() {
     assert_eq!(uid(), 0, "only root can be somebody else");
     let rig = Rig::new();
     rig.rules(&json!({
@@ -218,7 +218,7 @@ fn other_users_get_what_the_rules_give_them_and_hear_which_rule_is_in_the_way() 
 }
 
 #[test]
-fn who_is_in_no_rule_gets_nothing() {
+fn user_in_no_rule_is_refused() {
     if uid() == 0 {
         return skipped("root always may; what other users get is another test's, which needs root");
     }

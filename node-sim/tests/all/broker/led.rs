@@ -14,7 +14,7 @@ use super::caller::{Caller, request};
 use super::rig::{COORDINATOR, GATEWAY, Rig};
 
 #[test]
-fn it_blinks_on_while_hundreds_wait_and_others_ask_without_end() {
+fn led_under_a_crowd_of_callers_keeps_its_rhythm() {
     let _undisturbed = undisturbed();
     let rig = Rig::new();
     // No verdict ever: even blinking.

@@ -14,7 +14,7 @@ use super::caller::{Caller, request};
 use super::rig::{COORDINATOR, GATEWAY, Rig, uid};
 
 #[test]
-fn the_socket_is_for_anyone_to_knock_at_and_gone_at_the_end() {
+fn socket_is_open_to_anyone_and_removed_at_the_end() {
     let rig = Rig::new();
     let daemon = rig.daemon();
     let file = fs::metadata(rig.socket()).unwrap();
@@ -30,7 +30,7 @@ fn the_socket_is_for_anyone_to_knock_at_and_gone_at_the_end() {
 }
 
 #[test]
-fn what_a_killed_daemon_left_is_replaced() {
+fn socket_of_a_killed_daemon_is_replaced() {
     let rig = Rig::new();
     rig.daemon().kill();
     assert!(rig.socket().exists());
@@ -40,7 +40,7 @@ fn what_a_killed_daemon_left_is_replaced() {
 }
 
 #[test]
-fn a_socket_that_another_listens_on_is_left_to_it_until_it_ends() {
+fn socket_of_another_program_is_left_until_that_ends() {
     let rig = Rig::new();
     let other = UnixListener::bind(rig.socket()).unwrap();
     let mut daemon = Daemon::start(&mut rig.command("run"));
@@ -57,7 +57,7 @@ fn a_socket_that_another_listens_on_is_left_to_it_until_it_ends() {
 }
 
 #[test]
-fn a_reload_changes_who_may_have_what_and_a_broken_one_changes_nothing() {
+fn reload_changes_rules_and_a_broken_one_changes_nothing() {
     let rig = Rig::new();
     rig.rules(&json!({"arp-run-gateway": {"users": [uid()]}}));
     let mut daemon = rig.daemon();
@@ -80,7 +80,7 @@ fn a_reload_changes_who_may_have_what_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
-fn a_right_is_taken_back_even_if_something_else_is_unsound() {
+fn right_taken_back_ends_despite_other_broken_files() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
@@ -106,7 +106,7 @@ fn a_right_is_taken_back_even_if_something_else_is_unsound() {
 }
 
 #[test]
-fn who_waits_when_the_rules_change_is_sent_home() {
+fn caller_waiting_when_rules_change_is_rejected() {
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 600);
     let mut daemon = rig.daemon();
@@ -122,7 +122,7 @@ fn who_waits_when_the_rules_change_is_sent_home() {
 }
 
 #[test]
-fn a_reload_moves_the_socket_and_takes_it_away() {
+fn reload_moves_and_removes_the_socket() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
@@ -143,7 +143,7 @@ fn a_reload_moves_the_socket_and_takes_it_away() {
 }
 
 #[test]
-fn a_refused_client_is_not_tried_again_before_its_secret_changes() {
+fn refused_client_is_not_retried_before_its_secret_changes() {
     let rig = Rig::new();
     rig.secret("wrong");
     let mut daemon = rig.daemon();
@@ -161,7 +161,7 @@ fn a_refused_client_is_not_tried_again_before_its_secret_changes() {
 }
 
 #[test]
-fn a_refused_client_is_tried_again_after_a_reload_when_it_was_mended_over_there() {
+fn refused_client_fixed_at_the_sts_is_retried_after_reload() {
     let rig = Rig::new();
     rig.sts.enable_client("jarvis-node", false).unwrap();
     let mut daemon = rig.daemon();
@@ -177,7 +177,7 @@ fn a_refused_client_is_tried_again_after_a_reload_when_it_was_mended_over_there(
 }
 
 #[test]
-fn variables_stand_in_for_the_configuration_for_root_alone_and_the_log_says_so() {
+fn environment_replaces_sts_configuration_for_root_only() {
     let rig = Rig::new();
     rig.node.configure("sts", Value::Null);
     let mut command = rig.command("run");
@@ -191,7 +191,7 @@ fn variables_stand_in_for_the_configuration_for_root_alone_and_the_log_says_so()
 }
 
 #[test]
-fn a_key_made_on_the_board_proves_the_node_through_the_broker() {
+fn key_from_keygen_proves_the_node_through_the_broker() {
     let rig = Rig::new();
     let jwk = keygen::make(Algorithm::Es256, &rig.node.dir.path().join("sts.key")).unwrap();
     rig.node.configure(

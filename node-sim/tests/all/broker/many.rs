@@ -19,7 +19,7 @@ fn allow_descriptors(count: u64) {
 }
 
 #[test]
-fn a_thousand_who_want_the_same_at_once_cost_one_request() {
+fn thousand_callers_of_one_token_cost_one_request() {
     let _undisturbed = undisturbed();
     allow_descriptors(1200);
     let rig = Rig::new();
@@ -32,7 +32,7 @@ fn a_thousand_who_want_the_same_at_once_cost_one_request() {
 }
 
 #[test]
-fn what_is_held_is_answered_at_once_while_the_token_service_hangs() {
+fn cached_token_is_served_while_the_sts_hangs() {
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 600);
     let _daemon = rig.daemon();
@@ -49,7 +49,7 @@ fn what_is_held_is_answered_at_once_while_the_token_service_hangs() {
 }
 
 #[test]
-fn who_waits_for_a_token_service_that_hangs_is_told_in_time_and_the_next_one_at_once() {
+fn caller_of_a_hanging_sts_gets_504_in_time() {
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 1);
     let _daemon = rig.daemon();
@@ -68,7 +68,7 @@ fn who_waits_for_a_token_service_that_hangs_is_told_in_time_and_the_next_one_at_
 }
 
 #[test]
-fn one_user_has_so_many_connections_and_no_more_until_some_end() {
+fn user_at_the_connection_limit_is_refused_until_some_end() {
     let _undisturbed = undisturbed();
     allow_descriptors(1300);
     let rig = Rig::new();

@@ -39,7 +39,7 @@ fn python(rig: &Rig, program: &str) -> Option<(bool, String, String)> {
 }
 
 #[test]
-fn the_python_client_gets_tokens_and_says_why_there_are_none() {
+fn python_client_gets_tokens_and_reports_refusals() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
@@ -60,7 +60,7 @@ token('elsewhere')
 }
 
 #[test]
-fn the_configuration_is_one() {
+fn configuration_in_the_readme_works() {
     let rig = Rig::new();
     let shown: Value = format!("{{{}}}", block("Tokens for other programs", "json")).parse().unwrap();
     assert_eq!(shown["broker"]["socket"], "/run/jarvis-node/node.sock");
@@ -80,7 +80,7 @@ fn the_configuration_is_one() {
 }
 
 #[test]
-fn a_plain_curl_gets_a_token() {
+fn curl_gets_a_token() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     let mut curl = Command::new("curl");

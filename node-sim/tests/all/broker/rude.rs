@@ -10,7 +10,7 @@ use super::caller::{Answer, request};
 use super::rig::{COORDINATOR, GATEWAY, Rig};
 
 #[test]
-fn slow_silent_and_leaving_callers_hurt_nobody_else() {
+fn slow_silent_and_leaving_callers_delay_nobody() {
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 600);
     let _daemon = rig.daemon();
@@ -40,7 +40,7 @@ fn slow_silent_and_leaving_callers_hurt_nobody_else() {
 }
 
 #[test]
-fn what_is_too_long_or_no_http_is_refused_before_its_end() {
+fn overlong_or_malformed_request_is_refused_before_its_end() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     let long = |head: &str, count: usize| [head.as_bytes(), &vec![b'a'; count]].concat();
@@ -80,7 +80,7 @@ fn what_is_too_long_or_no_http_is_refused_before_its_end() {
 }
 
 #[test]
-fn who_closes_only_its_own_half_is_answered_all_the_same() {
+fn half_closed_caller_is_answered() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     rig.fault("late");
@@ -97,7 +97,7 @@ fn who_closes_only_its_own_half_is_answered_all_the_same() {
 }
 
 #[test]
-fn a_request_in_pieces_and_a_body_that_was_asked_for_are_read() {
+fn request_in_pieces_and_expected_body_are_read() {
     let rig = Rig::new();
     let _daemon = rig.daemon();
     let subject = rig.sts.token(&json!({"aud": "jarvis-node"}));

@@ -25,7 +25,7 @@ fn own_part(token: &str) -> String {
 }
 
 #[test]
-fn none_is_in_the_log_the_arguments_the_environment_the_status_or_a_file() {
+fn tokens_and_secrets_appear_in_no_log_process_or_file() {
     let rig = Rig::new();
     // Unlike the usual one, which begins as the client's name.
     rig.sts.set_secret("jarvis-node", "the-s3cret-of-this-node").unwrap();

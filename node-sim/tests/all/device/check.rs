@@ -52,7 +52,7 @@ fn a_node_whose_key_was_rotated_is_rejected() {
 }
 
 #[test]
-fn a_server_that_drips_has_no_more_time_than_a_call() {
+fn dripping_handshake_is_cut_at_the_timeout() {
     // A record of TLS that is announced as long and comes byte by byte: there is always more to read.
     let drips = rude_server(|mut stream| {
         let record = [vec![22, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc], vec![0; 60_000]].concat();
@@ -79,7 +79,7 @@ fn a_deactivated_node_is_rejected() {
 }
 
 #[test]
-fn a_service_that_is_not_granted_is_a_rejection() {
+fn service_not_granted_is_a_rejection() {
     let rig = Rig::new();
     rig.configure("service_id", "lights");
     let view = refused(&rig, 77, "node-rejected", "not authorized to access service 'lights'");
@@ -87,14 +87,14 @@ fn a_service_that_is_not_granted_is_a_rejection() {
 }
 
 #[test]
-fn a_wrong_app_key_is_not_the_nodes_fault() {
+fn wrong_app_key_is_an_app_rejection() {
     let rig = Rig::new();
     rig.configure("app_id", "somebody-else");
     refused(&rig, 77, "app-rejected", "somebody-else");
 }
 
 #[test]
-fn a_server_that_is_down_is_network_trouble() {
+fn server_that_is_down_is_network_trouble() {
     let rig = Rig::new();
     rig.stub.go_down();
     refused(&rig, 69, "network", "connection refused");
@@ -156,7 +156,7 @@ fn plain_http_on_loopback_works_and_needs_no_certificate() {
 /// What a server may do that says nothing about the node, over plain HTTP so that it can be said
 /// byte for byte.
 #[test]
-fn an_answer_that_cannot_be_trusted_is_the_servers_trouble() {
+fn untrustworthy_answer_is_server_trouble() {
     type Case = (&'static str, fn(TcpStream), &'static str);
     let cases: [Case; 14] = [
         (
@@ -229,7 +229,7 @@ fn an_answer_that_cannot_be_trusted_is_the_servers_trouble() {
 }
 
 #[test]
-fn a_server_that_stalls_is_given_up_in_time_in_the_handshake_and_after_it() {
+fn stalled_server_is_given_up_within_the_timeout() {
     let rig = Rig::new();
     rig.configure("request_timeout_secs", 2);
     let silent = rude_server(|stream| {
@@ -245,7 +245,7 @@ fn a_server_that_stalls_is_given_up_in_time_in_the_handshake_and_after_it() {
 }
 
 #[test]
-fn a_connection_that_is_never_made_is_network_trouble_however_short_the_time() {
+fn connection_never_made_is_network_trouble_at_any_timeout() {
     let rig = Rig::new();
     // A listener whose queue is full takes no connection and refuses none.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -264,7 +264,7 @@ fn a_connection_that_is_never_made_is_network_trouble_however_short_the_time() {
 }
 
 #[test]
-fn an_answer_far_too_long_is_told_as_that() {
+fn overlong_answer_is_reported_as_too_long() {
     let rig = Rig::new();
     for behave in [
         (|s| {
@@ -282,7 +282,7 @@ fn an_answer_far_too_long_is_told_as_that() {
 }
 
 #[test]
-fn a_server_that_repeats_a_key_is_not_quoted() {
+fn answer_that_repeats_a_key_is_not_quoted() {
     let rig = Rig::new();
     let echo = rude_server(|mut stream| {
         let request = read_request(&mut stream);
@@ -297,7 +297,7 @@ fn a_server_that_repeats_a_key_is_not_quoted() {
 }
 
 #[test]
-fn a_slow_trickle_does_not_outlast_the_time_for_a_request() {
+fn trickling_answer_is_cut_at_the_timeout() {
     let rig = Rig::new();
     rig.configure("request_timeout_secs", 2);
     let trickle = rude_server(|mut stream| {

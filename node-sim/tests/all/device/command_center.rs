@@ -22,7 +22,7 @@ fn asking(rig: &Rig, url: &str) {
 }
 
 #[test]
-fn a_node_proves_itself_with_nothing_but_its_own_credential() {
+fn node_without_app_key_is_valid_by_the_command_center() {
     let rig = Rig::new();
     asking(&rig, rig.stub.url());
     let (code, view) = rig.check();
@@ -40,7 +40,7 @@ fn a_node_proves_itself_with_nothing_but_its_own_credential() {
 }
 
 #[test]
-fn a_401_about_the_auth_service_says_nothing_about_the_node() {
+fn status_401_about_the_auth_service_is_server_trouble() {
     let rig = Rig::new();
     let unavailable = rude_server(|stream| {
         answer(
@@ -55,7 +55,7 @@ fn a_401_about_the_auth_service_says_nothing_about_the_node() {
 }
 
 #[test]
-fn an_outage_behind_the_command_center_leaves_a_valid_node_valid() {
+fn outage_behind_the_command_center_keeps_the_node_valid() {
     let rig = Rig::new();
     asking(&rig, rig.stub.url());
     rig.configure("revalidate_secs", 1);

@@ -11,7 +11,7 @@ use test_support::rude::rude_server;
 use test_support::waiting::PATIENCE;
 
 #[test]
-fn it_follows_the_server_through_an_outage_a_rotation_and_a_new_credential() {
+fn daemon_follows_outage_rotation_and_new_credential() {
     let rig = Rig::new();
     rig.configure("revalidate_secs", 1);
     let mut daemon = Daemon::start(&mut rig.command("run"));
@@ -39,7 +39,7 @@ fn it_follows_the_server_through_an_outage_a_rotation_and_a_new_credential() {
 }
 
 #[test]
-fn the_last_verdict_survives_a_kill_and_is_told_as_cached() {
+fn last_verdict_survives_a_kill_as_cached() {
     let rig = Rig::new();
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");
@@ -55,7 +55,7 @@ fn the_last_verdict_survives_a_kill_and_is_told_as_cached() {
 }
 
 #[test]
-fn the_last_verdict_survives_a_restart_into_a_broken_setup() {
+fn last_verdict_survives_a_restart_into_a_broken_setup() {
     let rig = Rig::new();
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");
@@ -71,7 +71,7 @@ fn the_last_verdict_survives_a_restart_into_a_broken_setup() {
 }
 
 #[test]
-fn led_leaves_the_daemons_led_alone() {
+fn led_command_leaves_the_daemons_led_alone() {
     let rig = Rig::new();
     rig.configure("led", serde_json::json!({ "sysfs": "no-such-led" }));
     let mut daemon = Daemon::start(&mut rig.command("run"));
@@ -86,7 +86,7 @@ fn led_leaves_the_daemons_led_alone() {
 }
 
 #[test]
-fn it_stops_at_once_in_the_middle_of_a_stalled_request() {
+fn daemon_stops_at_once_during_a_stalled_request() {
     let rig = Rig::new();
     let asked = rude_server(|stream| {
         std::thread::sleep(PATIENCE);
@@ -105,7 +105,7 @@ fn it_stops_at_once_in_the_middle_of_a_stalled_request() {
 }
 
 #[test]
-fn it_shows_a_broken_setup_and_takes_a_mended_one() {
+fn daemon_reports_a_broken_setup_and_takes_a_fixed_one() {
     let rig = Rig::new();
     let credential = rig.dir.path().join("credential.json");
     let away = rig.dir.path().join("away.json");
@@ -124,7 +124,7 @@ fn it_shows_a_broken_setup_and_takes_a_mended_one() {
 }
 
 #[test]
-fn it_tells_the_service_manager_what_it_does_and_that_it_turns() {
+fn service_manager_is_told_readiness_status_and_watchdog() {
     let rig = Rig::new();
     let path = rig.dir.path().join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
@@ -165,7 +165,7 @@ fn it_tells_the_service_manager_what_it_does_and_that_it_turns() {
 }
 
 #[test]
-fn a_steady_state_is_silent_and_no_log_at_any_level_holds_a_secret() {
+fn steady_daemon_is_silent_and_no_log_holds_a_secret() {
     let rig = Rig::new();
     rig.configure("revalidate_secs", 1);
     let mut command = rig.command("run");

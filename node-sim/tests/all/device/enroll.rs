@@ -68,7 +68,7 @@ fn a_refusal_says_what_to_do_and_stores_nothing() {
 }
 
 #[test]
-fn what_was_not_sent_leaves_the_token_good() {
+fn failure_before_sending_leaves_the_token_good() {
     let rig = unprovisioned();
     let token = rig.stub.provisioning_token();
     for (url, code, says) in [
@@ -91,7 +91,7 @@ fn what_was_not_sent_leaves_the_token_good() {
 }
 
 #[test]
-fn a_lost_answer_is_reported_as_one() {
+fn lost_answer_is_reported() {
     let rig = unprovisioned();
     let cut = rude_server(|mut stream| drop(read_request(&mut stream)));
     let garbage = rude_server(|stream| {
@@ -117,7 +117,7 @@ fn a_lost_answer_is_reported_as_one() {
 }
 
 #[test]
-fn a_token_on_the_command_line_is_refused_and_not_repeated() {
+fn token_on_the_command_line_is_refused_and_not_shown() {
     let rig = unprovisioned();
     let (code, _, err) = enroll(&rig, rig.stub.url(), &["prov_s3cret"], "");
     assert_eq!(code, Some(64));

@@ -52,7 +52,7 @@ fn a_rejected_credential_leaves_the_old_one() {
 }
 
 #[test]
-fn while_the_server_is_away_the_old_one_stays() {
+fn credential_stays_while_the_server_is_away() {
     let rig = Rig::new();
     rig.stub.go_down();
     let (code, _, err) = install(&rig, &credential("n3w-key"));
@@ -62,7 +62,7 @@ fn while_the_server_is_away_the_old_one_stays() {
 }
 
 #[test]
-fn with_nothing_to_lose_an_unproven_credential_is_stored_and_called_that() {
+fn unproven_credential_is_stored_where_there_was_none() {
     let rig = Rig::new();
     rig.stub.go_down();
     let path = rig.dir.path().join("credential.json");
@@ -84,7 +84,7 @@ fn with_nothing_to_lose_an_unproven_credential_is_stored_and_called_that() {
 }
 
 #[test]
-fn what_is_not_a_credential_changes_nothing_and_is_not_repeated() {
+fn malformed_credential_changes_nothing_and_is_not_shown() {
     let rig = Rig::new();
     for input in
         ["", "s3cret", "{\"node_id\":\"kitchen-pi\",\"node_key\":\"s3cret", "{\"node_key\":\"s3cret\"}"]
@@ -119,7 +119,7 @@ fn a_running_daemon_takes_a_new_credential_up_by_itself() {
 }
 
 #[test]
-fn a_torn_file_is_made_up_for_by_the_one_before_it_and_the_log_says_so() {
+fn torn_credential_is_replaced_by_the_previous_and_logged() {
     let rig = Rig::new();
     let (_, first_key) = rig.stub.node();
     let path = rig.dir.path().join("credential.json");

@@ -9,7 +9,7 @@ use test_support::run_loop::{RunLoop, lit_by};
 use test_support::waiting::{undisturbed, until};
 
 #[test]
-fn one_that_could_not_be_had_at_the_start_is_had_after_a_reload() {
+fn led_missing_at_start_is_opened_after_a_reload() {
     let rig = Rig::new();
     let pin = RecordingPin::default();
     let (lamp, mut tries) = (pin.clone(), 0);
@@ -26,7 +26,7 @@ fn one_that_could_not_be_had_at_the_start_is_had_after_a_reload() {
 }
 
 #[test]
-fn it_blinks_on_while_a_request_hangs_and_is_dark_at_the_end() {
+fn led_blinks_while_a_request_hangs_and_ends_dark() {
     let _undisturbed = undisturbed();
     let rig = Rig::new();
     rig.configure("auth_url", format!("http://{}", silent_server()));

@@ -85,7 +85,7 @@ fn holders(pid: u32, secret: &str) -> Option<BTreeSet<String>> {
 }
 
 #[test]
-fn the_key_is_on_the_heap_of_the_daemon_and_nowhere_else() {
+fn node_key_is_on_the_daemons_heap_only() {
     let rig = Rig::new();
     rig.configure("revalidate_secs", 1);
     let node_key = rig.stub.node().1.to_owned();
@@ -120,7 +120,7 @@ fn the_key_is_on_the_heap_of_the_daemon_and_nowhere_else() {
 }
 
 #[test]
-fn no_other_program_of_the_same_user_can_look_in() {
+fn memory_is_closed_to_programs_of_the_same_user() {
     let rig = Rig::new();
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");

@@ -65,7 +65,7 @@ fn a_clock_before_the_last_verified_server_is_not_set() {
 }
 
 #[test]
-fn a_state_that_cannot_be_written_is_complained_of_once_and_no_more() {
+fn unwritable_state_is_logged_once() {
     let rig = Rig::new();
     rig.configure("state_file", "/proc/nowhere/state.json");
     rig.configure("revalidate_secs", 1);

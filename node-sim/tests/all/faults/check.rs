@@ -69,7 +69,7 @@ fn bounded(command: &Command) -> Command {
 
 /// Or the bound would bind nothing.
 #[test]
-fn the_bound_on_memory_binds() {
+fn memory_bound_is_enforced() {
     let mut greedy = Command::new("sh");
     greedy.args(["-c", "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ${#x}"]);
     let output = bounded(&greedy).output().unwrap();

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use node_core::outcome::Outcome;
 use jarvis_node::daemon::run_loop::Notice;
+use node_core::outcome::Outcome;
 use test_support::pin::RecordingPin;
 use test_support::run_loop::RunLoop;
 use test_support::waiting::PATIENCE;

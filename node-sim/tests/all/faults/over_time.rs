@@ -11,7 +11,7 @@ use test_support::waiting::PATIENCE;
 /// The service closes a connection that was idle for five seconds. Calls that are as far apart meet that
 /// moment from either side.
 #[test]
-fn calls_five_seconds_apart_never_meet_a_connection_that_is_just_being_closed() {
+fn calls_five_seconds_apart_meet_no_closing_connection() {
     let rig = Rig::new();
     rig.configure("revalidate_secs", 5);
     let mut daemon = Daemon::start(&mut rig.command("run"));
@@ -27,7 +27,7 @@ fn calls_five_seconds_apart_never_meet_a_connection_that_is_just_being_closed() 
 
 /// A few failures in a row, and nothing shows of them but a cached verdict.
 #[test]
-fn a_server_that_fails_a_few_times_is_asked_again_and_believed() {
+fn server_failing_a_few_times_is_asked_again() {
     let rig = Rig::new();
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");

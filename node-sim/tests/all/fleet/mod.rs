@@ -32,7 +32,7 @@ fn nearly_always(nodes: u32, policy: Policy) -> Duration {
 }
 
 #[test]
-fn at_home_all_are_valid_within_three_seconds_of_the_servers_return() {
+fn home_is_valid_within_three_seconds_of_recovery() {
     for nodes in [1, 3, 10] {
         let last = nearly_always(nodes, Policy::Ours);
         assert!(last <= secs(3), "{nodes} nodes: {last:?}");
@@ -41,7 +41,7 @@ fn at_home_all_are_valid_within_three_seconds_of_the_servers_return() {
 }
 
 #[test]
-fn from_fifteen_nodes_to_three_hundred_one_deadlock_teaches_all() {
+fn three_hundred_nodes_recover_after_one_deadlock() {
     for nodes in [20, 40, 100, 300] {
         for seed in 1..=5 {
             let tally = plan(nodes, seed).run(Policy::Ours);
@@ -54,7 +54,7 @@ fn from_fifteen_nodes_to_three_hundred_one_deadlock_teaches_all() {
 }
 
 #[test]
-fn thousands_come_back_in_a_small_multiple_of_what_the_service_needs() {
+fn thousands_recover_in_a_small_multiple_of_the_limit() {
     for (nodes, seed, of_limit) in [(1000, 1, 3.0), (1000, 2, 3.0), (3000, 1, 5.0), (10_000, 1, 5.0)] {
         let plan = Plan { after: secs(40_000), ..plan(nodes, seed) };
         let ours = plan.run(Policy::Ours);
@@ -68,7 +68,7 @@ fn thousands_come_back_in_a_small_multiple_of_what_the_service_needs() {
 
 /// Between them the service has learnt nothing, but the nodes have.
 #[test]
-fn a_fleet_whose_revalidations_alone_are_too_much_spreads_them() {
+fn fleet_too_large_to_revalidate_spreads_its_calls() {
     let after_a_day = |policy| Plan { calm: secs(86_400), after: secs(36_000), ..plan(1500, 1) }.run(policy);
     let ours = after_a_day(Policy::Ours);
     assert!(ours.last().is_some());

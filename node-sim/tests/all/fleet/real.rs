@@ -60,7 +60,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn fifty_agents_with_credentials_of_their_own_all_get_their_verdict() {
+fn fifty_agents_with_own_credentials_all_get_a_verdict() {
     let _undisturbed = undisturbed();
     let fleet = Fleet::new();
     let nodes = fleet.nodes_file(50);
@@ -95,7 +95,7 @@ fn a_node_whose_credential_is_refused_does_not_count() {
 }
 
 #[test]
-fn an_outage_is_noticed_and_outlived() {
+fn outage_is_noticed_and_recovered_from() {
     let _undisturbed = undisturbed();
     let fleet = Fleet::new();
     let mut child = fleet
@@ -115,7 +115,7 @@ fn an_outage_is_noticed_and_outlived() {
 }
 
 #[test]
-fn another_machine_is_left_alone_unless_it_is_meant() {
+fn other_machine_is_refused_without_confirmation() {
     let fleet = Fleet::new();
     // Nobody answers for the first two; the third is this machine by an address that says nothing of that.
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();

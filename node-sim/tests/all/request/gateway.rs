@@ -8,7 +8,7 @@ use server_stub::CertificateAuthority;
 use super::rig::{Rig, ended, run};
 
 #[test]
-fn a_run_is_started_and_each_event_printed_before_the_next_is_produced() {
+fn events_of_a_run_are_printed_as_they_come() {
     let rig = Rig::new();
     let coordinator = rig.coordinator();
     let gateway = rig.gateway(&coordinator, |_| ());
@@ -42,7 +42,7 @@ fn a_run_is_started_and_each_event_printed_before_the_next_is_produced() {
 }
 
 #[test]
-fn a_token_that_the_gateway_refuses_is_replaced_and_the_run_started_once() {
+fn token_refused_by_the_gateway_is_replaced_once() {
     let rig = Rig::new();
     let coordinator = rig.coordinator();
     let gateway = rig.gateway(&coordinator, |_| ());
@@ -59,7 +59,7 @@ fn a_token_that_the_gateway_refuses_is_replaced_and_the_run_started_once() {
 }
 
 #[test]
-fn every_refusal_of_the_token_is_answered_by_one_new_token_but_not_missing_keys() {
+fn token_refusal_leads_to_one_new_token_except_for_keys() {
     for (fault, says, requests) in [
         ("token-bad-signature", "Invalid token", 2),
         ("token-unknown-kid", "Unable to fetch JWKS", 1),
@@ -78,7 +78,7 @@ fn every_refusal_of_the_token_is_answered_by_one_new_token_but_not_missing_keys(
 }
 
 #[test]
-fn a_gateway_that_expects_another_audience_or_issuer_refuses_twice_and_is_left_alone_then() {
+fn token_refused_for_audience_or_issuer_is_tried_twice() {
     let rig = Rig::new();
     let coordinator = rig.coordinator();
     let us = rig.gateway(&coordinator, |settings| settings.inbound.audience = Some("us".into()));
@@ -97,7 +97,7 @@ fn a_gateway_that_expects_another_audience_or_issuer_refuses_twice_and_is_left_a
 }
 
 #[test]
-fn the_gateways_own_trouble_with_its_tokens_costs_no_new_one() {
+fn gateways_own_token_trouble_costs_no_new_token() {
     let rig = Rig::new();
     let coordinator = rig.coordinator();
     let gateway = rig.gateway(&coordinator, |settings| settings.client_secret = "wrong".into());

@@ -26,7 +26,7 @@ fn no_token_is_asked_for_where_none_may_go() {
 }
 
 #[test]
-fn the_status_is_told_by_the_exit_code_and_no_redirect_is_followed() {
+fn status_is_the_exit_code_and_no_redirect_is_followed() {
     let rig = Rig::new();
     for (status, code) in
         [(201, 0), (204, 0), (302, 76), (307, 76), (400, 65), (404, 65), (429, 75), (500, 75), (503, 75)]
@@ -47,7 +47,7 @@ fn the_status_is_told_by_the_exit_code_and_no_redirect_is_followed() {
 }
 
 #[test]
-fn without_a_whole_answer_it_says_so() {
+fn broken_off_answer_is_reported() {
     let rig = Rig::new();
     let half = Service::new(|_| "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nhalf".into());
     let done = rig.request("GET", &half.url("/"), &[]);
@@ -64,7 +64,7 @@ fn without_a_whole_answer_it_says_so() {
 }
 
 #[test]
-fn not_even_the_most_talkative_log_shows_a_token() {
+fn debug_log_shows_no_token() {
     let rig = Rig::new();
     let service = Service::new(|_| answer(401, "WWW-Authenticate: Bearer\r\n", "no"));
     let mut command = rig.command("GET", &service.url("/"), &[]);
@@ -78,7 +78,7 @@ fn not_even_the_most_talkative_log_shows_a_token() {
 }
 
 #[test]
-fn who_may_not_have_a_token_hears_why_and_what_cannot_be_sent_is_not() {
+fn user_without_right_is_told_why_and_nothing_is_sent() {
     let rig = Rig::new();
     let service = Service::new(|_| answer(200, "", ""));
     let (url, socket) = (service.url("/"), rig.socket());

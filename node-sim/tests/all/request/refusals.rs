@@ -49,7 +49,7 @@ fn a_refused_token_is_replaced_once() {
 }
 
 #[test]
-fn a_refusal_that_lasts_is_handed_on_after_the_second_try() {
+fn lasting_refusal_is_passed_on_after_the_second_try() {
     let rig = Rig::new();
     let service = Service::new(|_| unauthorized("invalid_token", "Token expired"));
     let done = rig.request("GET", &service.url("/"), &[]);
@@ -59,7 +59,7 @@ fn a_refusal_that_lasts_is_handed_on_after_the_second_try() {
 }
 
 #[test]
-fn where_no_new_token_can_be_had_the_first_refusal_is_handed_on() {
+fn refusal_without_a_new_token_is_passed_on() {
     let rig = Rig::new();
     let service = Service::new(|_| unauthorized("invalid_token", "Token expired"));
     assert_eq!(rig.request("GET", &once(answer(200, "", "")).url("/"), &[]).code, Some(0));
@@ -72,7 +72,7 @@ fn where_no_new_token_can_be_had_the_first_refusal_is_handed_on() {
 }
 
 #[test]
-fn what_is_not_about_our_token_is_asked_once() {
+fn refusal_not_about_our_token_is_not_retried() {
     let rig = Rig::new();
     for refusal in [
         unauthorized("invalid_token", "Unable to fetch JWKS"),

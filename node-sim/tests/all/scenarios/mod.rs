@@ -15,7 +15,7 @@ mod transcripts;
 const SEEDS: u64 = 100;
 
 #[test]
-fn every_story_goes_as_expected_with_a_hundred_seeds() {
+fn every_scenario_holds_with_a_hundred_seeds() {
     let _undisturbed = undisturbed();
     let stories = all().unwrap();
     let failed = run_all(&stories.iter().collect::<Vec<_>>(), 0, SEEDS);
@@ -31,7 +31,7 @@ fn every_story_goes_as_expected_with_a_hundred_seeds() {
 }
 
 #[test]
-fn every_file_is_on_the_shelf_and_says_where_its_story_comes_from() {
+fn every_scenario_file_is_listed_with_its_source() {
     let stories = all().unwrap();
     let mut files: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
         .unwrap()
@@ -55,7 +55,7 @@ fn parse(text: &str) -> Result<Scenario, String> {
 }
 
 #[test]
-fn what_is_misspelt_or_makes_no_sense_is_refused_with_file_and_key() {
+fn misspelt_key_is_refused_with_file_and_key() {
     let story = |rest: &str| format!(r#"{{"about":"a","from":"b","lasts":"1h",{rest}}}"#);
     assert!(parse(&story(r#""expect":[]"#)).is_ok());
     for (rest, complaint) in [
@@ -92,7 +92,7 @@ fn what_is_misspelt_or_makes_no_sense_is_refused_with_file_and_key() {
 }
 
 #[test]
-fn the_example_in_the_readme_is_a_story() {
+fn readme_example_is_a_scenario() {
     let readme = include_str!("../../../scenarios/README.md");
     let (_, from) = readme.split_once("```json\n").unwrap();
     let (example, _) = from.split_once("```").unwrap();
@@ -114,7 +114,7 @@ const NOISY: &str = r#"{
 }"#;
 
 #[test]
-fn the_least_that_has_to_happen_is_found() {
+fn failure_shrinks_to_the_event_that_matters() {
     let story = parse(NOISY).unwrap();
     for seed in 0..20 {
         let run = story.run(seed);
@@ -127,7 +127,7 @@ fn the_least_that_has_to_happen_is_found() {
 }
 
 #[test]
-fn what_fails_with_no_event_at_all_needs_none() {
+fn failure_without_events_shrinks_to_none() {
     let told = NOISY.replace(r#""never": ["node-rejected"]"#, r#""at": "1m", "outcome": "setup""#);
     let story = parse(&told).unwrap();
     let run = story.run(1);
@@ -139,7 +139,7 @@ fn scenario(arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_failing_story_ends_in_1_and_tells_seed_events_and_how_to_see_it_again() {
+fn failing_scenario_exits_1_and_tells_how_to_repeat_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("noisy.json");
     fs::write(&file, NOISY).unwrap();
@@ -158,7 +158,7 @@ fn a_failing_story_ends_in_1_and_tells_seed_events_and_how_to_see_it_again() {
 }
 
 #[test]
-fn stories_are_listed_told_and_traced_by_name() {
+fn scenarios_are_listed_run_and_traced_by_name() {
     let (code, out, _) = scenario(&["list"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("captive-portal\n") && out.matches("    From: ").count() >= 30, "{out}");
@@ -174,7 +174,7 @@ fn stories_are_listed_told_and_traced_by_name() {
 }
 
 #[test]
-fn what_cannot_be_told_is_refused() {
+fn wrong_usage_of_scenario_is_refused() {
     for (arguments, code, complaint) in [
         (&[][..], 64, "list or run"),
         (&["run"], 64, "--all"),

@@ -18,7 +18,7 @@ fn with_transcripts() -> Vec<Scenario> {
 }
 
 #[test]
-fn every_story_with_a_transcript_tells_it_again() {
+fn every_transcript_is_repeated() {
     let update = std::env::var_os("UPDATE_TRANSCRIPTS").is_some();
     let mut changed = Vec::new();
     for scenario in with_transcripts() {
@@ -43,7 +43,7 @@ fn every_story_with_a_transcript_tells_it_again() {
 }
 
 #[test]
-fn there_are_enough_transcripts_and_none_without_its_story() {
+fn every_transcript_belongs_to_a_scenario() {
     let mut names: Vec<_> =
         with_transcripts().iter().map(|scenario| format!("{}.txt", scenario.name)).collect();
     assert!(names.len() >= 20);
@@ -57,7 +57,7 @@ fn there_are_enough_transcripts_and_none_without_its_story() {
 }
 
 #[test]
-fn a_seed_tells_the_same_story_again_and_another_seed_another() {
+fn seed_repeats_its_transcript_and_another_seed_differs() {
     let quiet = find("a-quiet-hour").unwrap();
     assert_eq!(quiet.transcript(7), quiet.transcript(7));
     assert_ne!(quiet.transcript(7), quiet.transcript(8));

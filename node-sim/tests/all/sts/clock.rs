@@ -5,7 +5,7 @@ use serde_json::json;
 use super::rig::{Rig, brief, wanted};
 
 #[test]
-fn an_assertion_refused_for_its_date_is_dated_by_the_servers_clock_and_that_is_remembered() {
+fn assertion_refused_for_its_date_is_redated_and_remembered() {
     for fault in ["token-clock-ahead", "token-clock-behind"] {
         let rig = Rig::tls();
         let jwk = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
@@ -23,7 +23,7 @@ fn an_assertion_refused_for_its_date_is_dated_by_the_servers_clock_and_that_is_r
 }
 
 #[test]
-fn a_key_that_is_not_registered_is_not_tried_twice() {
+fn unregistered_key_is_not_tried_twice() {
     let rig = Rig::tls();
     keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
     let client = rig.client(&json!({"client_key_file": "sts.key"}));

@@ -68,7 +68,7 @@ const REFUSALS: &[(&str, &str, bool)] = &[
 ];
 
 #[test]
-fn every_fault_of_a_token_is_met_as_it_should_be() {
+fn every_token_fault_has_its_expected_result() {
     for (fault, met) in TOKENS {
         let rig = Rig::new();
         let client = rig.usual();
@@ -80,7 +80,7 @@ fn every_fault_of_a_token_is_met_as_it_should_be() {
 }
 
 #[test]
-fn every_fault_of_a_token_has_its_row() {
+fn every_token_fault_has_its_row() {
     let refusals = REFUSALS.iter().map(|(name, ..)| *name);
     let rows: Vec<_> = TOKENS.iter().map(|(name, _)| *name).chain(refusals).collect();
     let of_tokens = Fault::all().filter(|fault| fault.is_of_tokens()).map(Fault::name);
@@ -89,7 +89,7 @@ fn every_fault_of_a_token_has_its_row() {
 }
 
 #[test]
-fn a_refusal_is_for_good_only_where_it_is_about_the_client() {
+fn refusal_is_permanent_only_about_the_client() {
     let rig = Rig::new();
     let client = rig.usual();
     let mut seen = Vec::new();
@@ -105,7 +105,7 @@ fn a_refusal_is_for_good_only_where_it_is_about_the_client() {
 }
 
 #[test]
-fn a_server_in_trouble_is_waited_out() {
+fn server_trouble_is_never_permanent() {
     let rig = Rig::new();
     let (client, impatient) = (rig.usual(), rig.impatient());
     for (fault, met) in SERVERS {

@@ -23,7 +23,7 @@ fn the_token_endpoint_is_asked_as_it_is_given() {
 }
 
 #[test]
-fn a_secret_gets_a_token_in_the_body_and_in_the_header() {
+fn secret_in_body_or_header_gets_a_token() {
     let rig = Rig::new();
     // As awkward as secrets come: what basic authentication must encode.
     rig.sts.set_secret("jarvis-node", "p:q+r/s%t&u=v wö").unwrap();
@@ -36,7 +36,7 @@ fn a_secret_gets_a_token_in_the_body_and_in_the_header() {
 }
 
 #[test]
-fn a_key_made_on_the_board_and_registered_gets_a_token_as_often_as_it_likes() {
+fn registered_key_from_keygen_gets_tokens() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
         let rig = Rig::new();
         let jwk = keygen::make(algorithm, &rig.dir.path().join("sts.key")).unwrap();
@@ -53,7 +53,7 @@ fn a_key_made_on_the_board_and_registered_gets_a_token_as_often_as_it_likes() {
 
 #[test]
 #[ignore = "needs openssl"]
-fn an_rsa_key_brought_along_gets_a_token_in_both_forms_of_openssl() {
+fn rsa_key_in_either_openssl_form_gets_a_token() {
     let rig = Rig::new();
     let path = |name: &str| rig.dir.path().join(name).to_str().unwrap().to_owned();
     let openssl = |arguments: &[&str]| {
@@ -74,7 +74,7 @@ fn an_rsa_key_brought_along_gets_a_token_in_both_forms_of_openssl() {
 }
 
 #[test]
-fn a_callers_token_is_exchanged_and_does_not_outlive_it() {
+fn exchanged_token_does_not_outlive_the_callers() {
     let rig = Rig::new();
     let client = rig.usual();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();

@@ -21,7 +21,7 @@ fn valid(name: &str, host: &str, server: Server, roots: &str) -> ProtocolVersion
 }
 
 #[test]
-fn both_versions_of_tls_each_alone_and_the_newer_of_both() {
+fn newer_tls_version_of_two_is_used() {
     let root = Ca::root();
     let only = |version| Server::tls(&Site::of(config(root.sound(), &[version], Arc::new(NoClientAuth))));
     assert_eq!(valid("TLS 1.2", "localhost", only(&TLS12), &root.pem), ProtocolVersion::TLSv1_2);
@@ -31,7 +31,7 @@ fn both_versions_of_tls_each_alone_and_the_newer_of_both() {
 }
 
 #[test]
-fn every_kind_of_key() {
+fn every_kind_of_key_is_accepted() {
     let root = Ca::root();
     let rsa = Identity::fixture(include_str!("fixtures/rsa2048.pem"), include_str!("fixtures/rsa2048.key"));
     for (name, identity, roots) in [
@@ -48,7 +48,7 @@ fn every_kind_of_key() {
 }
 
 #[test]
-fn chains_of_every_length_and_roots_among_others() {
+fn chain_of_any_length_is_accepted() {
     let root = Ca::root();
     let between = root.intermediate(|_| {});
     let below =
@@ -72,7 +72,7 @@ fn chains_of_every_length_and_roots_among_others() {
 }
 
 #[test]
-fn every_form_of_name() {
+fn every_form_of_name_is_accepted() {
     let root = Ca::root();
     let names = |sans: Vec<SanType>| Site::new(root.issue(|leaf| leaf.subject_alt_names = sans));
     for (host, sans) in [
@@ -91,7 +91,7 @@ fn every_form_of_name() {
 }
 
 #[test]
-fn a_constraint_that_is_kept() {
+fn name_constraint_that_is_kept_is_accepted() {
     let root = Ca::root_with(|ca| {
         ca.name_constraints = Some(rcgen::NameConstraints {
             permitted_subtrees: vec![rcgen::GeneralSubtree::DnsName("localhost".into())],

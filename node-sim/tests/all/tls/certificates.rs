@@ -17,7 +17,7 @@ use super::site::TlsRig as _;
 use test_support::rig::Rig;
 
 #[test]
-fn certificates_out_of_their_time() {
+fn certificate_out_of_its_time_is_refused() {
     let root = Ca::root();
     let old_root = Ca::root_with(|ca| ca.not_after = date_time_ymd(2021, 1, 1));
     let old_between = root.intermediate(|ca| ca.not_after = date_time_ymd(2021, 1, 1));
@@ -62,7 +62,7 @@ fn certificates_out_of_their_time() {
 }
 
 #[test]
-fn certificates_for_other_names() {
+fn certificate_for_another_name_is_refused() {
     let root = Ca::root();
     let names = |sans: Vec<SanType>| root.issue(|leaf| leaf.subject_alt_names = sans);
     matrix(vec![
@@ -134,7 +134,7 @@ fn certificates_for_other_names() {
 }
 
 #[test]
-fn certificates_by_nobody_who_is_trusted() {
+fn certificate_of_an_untrusted_issuer_is_refused() {
     let (root, stranger) = (Ca::root(), Ca::root());
     let between = root.intermediate(|_| {});
     let not_a_ca = root.intermediate(|ca| ca.is_ca = IsCa::NoCa);
@@ -212,7 +212,7 @@ fn subtree(name: &str) -> GeneralSubtree {
 }
 
 #[test]
-fn certificates_too_weak_or_for_something_else() {
+fn weak_or_misused_certificate_is_refused() {
     let root = Ca::root();
     let weak_root = include_str!("fixtures/weak-root.pem");
     let rsa_root = include_str!("fixtures/root.pem");

@@ -40,7 +40,7 @@ fn point(rig: &Rig, server: &Server, root: &Ca) {
 }
 
 #[test]
-fn it_is_shown_where_it_is_asked_for() {
+fn client_certificate_is_shown_where_requested() {
     let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());
     let between = clients.intermediate(|_| {});
     for version in VERSIONS {
@@ -62,7 +62,7 @@ fn it_is_shown_where_it_is_asked_for() {
 /// The server decides after the node may already have sent its request, in TLS 1.3; whatever the order in
 /// which reset and alert arrive, the alert is what is told.
 #[test]
-fn a_server_that_wants_one_or_another_says_so() {
+fn missing_or_refused_client_certificate_is_reported() {
     let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());
     let old = clients.issue(|leaf| {
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -111,7 +111,7 @@ fn a_server_that_wants_one_or_another_says_so() {
 }
 
 #[test]
-fn an_alert_that_does_not_name_it_is_understood_by_what_came_before() {
+fn unspecific_alert_after_a_certificate_request_is_understood() {
     let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());
     let server = Server::tls(&demanding_site(&root, &clients, &TLS12).like_openssl());
     point(&rig, &server, &root);
@@ -125,7 +125,7 @@ fn an_alert_that_does_not_name_it_is_understood_by_what_came_before() {
 
 /// nginx completes the handshake and then answers in HTTP.
 #[test]
-fn a_proxy_that_wants_one_says_so_in_a_400() {
+fn proxy_that_wants_a_client_certificate_is_understood() {
     let (rig, root) = (Rig::new(), Ca::root());
     for (title, own, reason) in [
         ("400 No required SSL certificate was sent", false, "wants a client certificate"),
@@ -162,7 +162,7 @@ fn refused_setup(rig: &Rig, reason: &str, fix: &str) {
 }
 
 #[test]
-fn its_files_must_be_whole_private_and_belong_together() {
+fn client_certificate_files_must_be_whole_private_and_match() {
     let (rig, root) = (Rig::new(), Ca::root());
     let file = |name| rig.dir.path().join(name);
     let (one, other) = (node(&root), node(&root));
@@ -209,7 +209,7 @@ fn refused_nothing(rig: &Rig) {
 }
 
 #[test]
-fn systemds_credentials_come_first() {
+fn credentials_of_systemd_come_first() {
     let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());
     let server = demanding(&root, &clients, &TLS13);
     point(&rig, &server, &root);
@@ -227,7 +227,7 @@ fn systemds_credentials_come_first() {
 }
 
 #[test]
-fn a_new_certificate_makes_a_new_client_and_nothing_else_does() {
+fn only_a_new_certificate_makes_a_new_client() {
     let (rig, root) = (Rig::new(), Ca::root());
     rig.own_certificate(&node(&root));
     let mut reader = rig.reader();

@@ -13,7 +13,7 @@ use super::pki::{Ca, Identity, dns};
 use super::server::{Server, Site, config_with};
 
 #[test]
-fn certificates_whose_key_the_server_does_not_have() {
+fn stolen_certificate_is_refused() {
     let root = Ca::root();
     let stolen = |version| {
         let other = any_supported_type(&root.sound().key).unwrap();
@@ -30,7 +30,7 @@ fn certificates_whose_key_the_server_does_not_have() {
 const SOMEBODYS: &str = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
 #[test]
-fn keys_that_are_not_pinned() {
+fn unpinned_key_is_refused() {
     let root = Ca::root();
     let between = root.intermediate(|_| {});
     let chain = between.sound().and(&between).and(&root);
@@ -60,7 +60,7 @@ fn keys_that_are_not_pinned() {
 
 /// The right key is not enough: each of these shows the pinned one.
 #[test]
-fn a_pinned_key_with_a_certificate_that_is_wrong() {
+fn pinned_key_with_a_wrong_certificate_is_refused() {
     let (root, stranger) = (Ca::root(), Ca::root());
     let key = KeyPair::generate().unwrap();
     let pin = root.issue_for(&key, |_| {}).pin;

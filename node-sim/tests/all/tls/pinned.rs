@@ -89,7 +89,7 @@ impl Pinned {
 }
 
 #[test]
-fn the_pinned_key_is_asked_the_time_and_then_the_question() {
+fn pinned_server_is_asked_the_time_before_the_call() {
     for version in [&TLS12, &TLS13] {
         let pinned = Pinned::new(|_| {});
         pinned.site.becomes(config(pinned.identity.clone(), &[version], Arc::new(NoClientAuth)));
@@ -104,7 +104,7 @@ fn the_pinned_key_is_asked_the_time_and_then_the_question() {
 }
 
 #[test]
-fn one_of_two_pins_is_enough_so_that_keys_can_be_rotated() {
+fn one_of_two_pins_is_enough() {
     let pinned = Pinned::new(|_| {});
     let next = pinned.root.sound();
     let pins = json!([next.pin, pinned.identity.pin]);
@@ -120,7 +120,7 @@ fn one_of_two_pins_is_enough_so_that_keys_can_be_rotated() {
 
 /// Who told the time need not be who takes the call.
 #[test]
-fn the_call_needs_the_pinned_key_too() {
+fn call_after_the_time_exchange_needs_the_pin_too() {
     let pinned = Pinned::new(|_| {});
     let (site, other) = (pinned.site.clone(), pinned.root.sound());
     pinned.site.answers(move |request| {
@@ -132,7 +132,7 @@ fn the_call_needs_the_pinned_key_too() {
 }
 
 #[test]
-fn with_pins_the_time_is_the_servers_and_without_them_the_boards() {
+fn time_is_the_servers_with_pins_and_the_boards_without() {
     let pinned = Pinned::new(only_in(2031));
     pinned.site.says_it_is(IN_2031);
     let checked = pinned.check();
@@ -144,7 +144,7 @@ fn with_pins_the_time_is_the_servers_and_without_them_the_boards() {
 }
 
 #[test]
-fn the_servers_time_judges_its_certificate() {
+fn certificate_is_judged_by_the_servers_time() {
     let pinned = Pinned::new(|leaf| leaf.not_after = date_time_ymd(2030, 1, 1));
     pinned.site.says_it_is(IN_2031);
     pinned.gives(
@@ -162,7 +162,7 @@ fn the_servers_time_judges_its_certificate() {
 }
 
 #[test]
-fn a_chain_is_judged_by_that_time_too() {
+fn chain_is_judged_by_the_servers_time() {
     let root = Ca::root();
     for (years, outcome) in [(2030..2033, "valid"), (2033..2040, "tls")] {
         let between = root.intermediate(|ca| {
@@ -183,7 +183,7 @@ fn a_chain_is_judged_by_that_time_too() {
 }
 
 #[test]
-fn a_server_that_does_not_tell_the_time_is_told_as_that() {
+fn server_without_a_usable_date_is_clock_trouble() {
     let pinned = Pinned::new(|_| {});
     for date in [None, Some("soon"), Some("2026-11-22T12:00:00Z"), Some("")] {
         pinned.site.answers(move |request| ok(request, date));
@@ -201,7 +201,7 @@ fn a_server_that_does_not_tell_the_time_is_told_as_that() {
 }
 
 #[test]
-fn any_answer_tells_the_time() {
+fn answer_of_any_status_tells_the_time() {
     for status in ["404 Not Found", "503 Service Unavailable", "301 Moved Permanently", "401 Unauthorized"] {
         let pinned = Pinned::new(|_| {});
         pinned.site.answers(move |request| {
@@ -213,7 +213,7 @@ fn any_answer_tells_the_time() {
 }
 
 #[test]
-fn a_path_in_auth_url_comes_before_both_questions() {
+fn path_in_auth_url_precedes_both_requests() {
     let pinned = Pinned::new(|_| {});
     let server = pinned.serve();
     pinned.site.answers(|request| ok(&request.replacen("/jarvis/health", "/health", 1), Some(&now())));
@@ -229,7 +229,7 @@ fn a_path_in_auth_url_comes_before_both_questions() {
 /// The time is told once and goes on by the monotonic clock; when a certificate does not fit it any more it
 /// is asked for again, once a call.
 #[test]
-fn the_time_is_asked_for_again_when_a_certificate_does_not_fit_it() {
+fn server_time_is_asked_again_when_a_certificate_does_not_fit() {
     let root = Ca::root();
     let key = KeyPair::generate().unwrap();
     let of = |year| forgetful(config(root.issue_for(&key, only_in(year)), &[&TLS13], Arc::new(NoClientAuth)));
@@ -259,7 +259,7 @@ fn the_time_is_asked_for_again_when_a_certificate_does_not_fit_it() {
 }
 
 #[test]
-fn the_time_of_a_call_is_for_all_of_it() {
+fn timeout_covers_time_exchange_and_call() {
     let pinned = Pinned::new(|_| {});
     pinned.site.answers(|request| {
         // The time comes late, and the answer never within the time.
@@ -278,7 +278,7 @@ fn the_time_of_a_call_is_for_all_of_it() {
 }
 
 #[test]
-fn a_server_that_takes_its_time_to_tell_the_time_is_given_up() {
+fn slow_time_exchange_is_given_up() {
     let pinned = Pinned::new(|_| {});
     pinned.site.answers(|request| {
         thread::sleep(Duration::from_secs(7));
@@ -296,7 +296,7 @@ fn a_server_that_takes_its_time_to_tell_the_time_is_given_up() {
 }
 
 #[test]
-fn only_without_pins_does_the_clock_have_to_be_set() {
+fn clock_must_be_set_only_without_pins() {
     let pinned = Pinned::new(|_| {});
     let server = pinned.serve();
     let mut reader = pinned.rig.reader();
@@ -309,7 +309,7 @@ fn only_without_pins_does_the_clock_have_to_be_set() {
 }
 
 #[test]
-fn the_servers_time_comes_with_the_answer_and_only_over_tls() {
+fn server_time_comes_with_the_answer_over_tls_only() {
     let pinned = Pinned::new(only_in(2031));
     pinned.site.says_it_is(IN_2031);
     let server = pinned.serve();
@@ -331,7 +331,7 @@ fn the_servers_time_comes_with_the_answer_and_only_over_tls() {
 }
 
 #[test]
-fn the_daemon_goes_by_the_servers_time() {
+fn daemon_goes_by_the_servers_time() {
     let pinned = Pinned::new(only_in(2031));
     pinned.site.says_it_is(IN_2031);
     let server = pinned.serve();
@@ -347,7 +347,7 @@ fn the_daemon_goes_by_the_servers_time() {
 }
 
 #[test]
-fn what_is_not_a_list_of_pins_for_https_is_refused() {
+fn malformed_pins_are_refused() {
     let pinned = Pinned::new(|_| {});
     let server = pinned.serve();
     for (pins, says) in [

@@ -9,7 +9,7 @@ use super::site::TlsRig as _;
 use test_support::rig::Rig;
 
 #[test]
-fn ports_that_speak_something_else_or_stop_in_the_middle() {
+fn port_of_another_protocol_is_tls_trouble() {
     let alert = "broke the TLS handshake off with the alert";
     let old = "neither TLS 1.2 nor TLS 1.3";
     let raw = |name, server, reason, fix| row(name, server, &Ca::root().pem, reason, fix);
@@ -75,7 +75,7 @@ const fn old_server_hello(minor: u8) -> [u8; 47] {
 
 /// Garbage of every kind in place of the server's first flight: no panic, no hang, never a verdict.
 #[test]
-fn noise_is_refused() {
+fn noise_in_place_of_a_handshake_is_refused() {
     let rig = Rig::new();
     let random = SystemRandom::new();
     for kind in [20, 21, 22, 23, 24, 0, 255] {
@@ -93,7 +93,7 @@ fn noise_is_refused() {
 /// The other way round there is nothing to check before the request is sent: whoever writes `http://` has said
 /// that keys may travel in the open.
 #[test]
-fn plain_http_to_a_port_that_speaks_tls() {
+fn plain_http_to_a_tls_port_is_tls_trouble() {
     let rig = Rig::new();
     let root = Ca::root();
     let nginx = "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>";

@@ -14,7 +14,7 @@ use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
 #[test]
-fn the_second_call_resumes_the_session_of_the_first() {
+fn second_call_resumes_the_session() {
     let (rig, root) = (Rig::new(), Ca::root());
     for version in [&TLS12, &TLS13] {
         let server = Server::tls(&Site::of(config(root.sound(), &[version], Arc::new(NoClientAuth))));
@@ -29,7 +29,7 @@ fn the_second_call_resumes_the_session_of_the_first() {
 }
 
 #[test]
-fn the_session_of_a_time_exchange_is_never_resumed() {
+fn session_of_a_time_exchange_is_never_resumed() {
     let (rig, root) = (Rig::new(), Ca::root());
     for version in [&TLS12, &TLS13] {
         let identity = root.sound();
@@ -49,7 +49,7 @@ fn the_session_of_a_time_exchange_is_never_resumed() {
 
 /// A session is proof of the key it was made with: who asks for another key cannot go by it.
 #[test]
-fn a_session_does_not_outlive_the_configuration_it_was_made_under() {
+fn session_does_not_outlive_its_configuration() {
     let (rig, root, stranger) = (Rig::new(), Ca::root(), Ca::root());
     let identity = root.sound();
     let server = Server::tls(&Site::new(identity.clone()));
@@ -70,7 +70,7 @@ fn a_session_does_not_outlive_the_configuration_it_was_made_under() {
 }
 
 #[test]
-fn the_daemon_resumes_too() {
+fn daemon_resumes_its_session() {
     let (rig, root) = (Rig::new(), Ca::root());
     let server = Server::tls(&Site::new(root.sound()));
     rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
