@@ -1,4 +1,4 @@
-//! `cargo run -p node-sim` as a newcomer sees it, without a terminal.
+//! `cargo run -p node-sim`, with its output in a pipe instead of a terminal.
 
 use test_support::process::run_to_end;
 

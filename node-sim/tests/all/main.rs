@@ -1,5 +1,5 @@
 //! node-sim and the device's own binary from outside, with real TLS, real files, real sockets and real signals.
-//! What needs more than cargo (namespaces, strace, a browser) has a test binary of its own.
+//! Tests that need more than cargo (namespaces, strace, a browser) have test binaries of their own.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::process::Command;

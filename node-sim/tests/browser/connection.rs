@@ -29,7 +29,7 @@ fn page_reports_a_lost_board_and_finds_it_again() {
         browser.until("it is back", "return document.getElementById('lost').offsetHeight === 0").await;
         browser.comes_to("valid").await;
         assert_eq!(browser.ask(free, Vec::new()).await.as_array().unwrap().len(), 9);
-        // This one has a story of its own.
+        // The new board has events of its own.
         let lines = browser.ask("return document.getElementById('lines').innerText", Vec::new()).await;
         assert!(!lines.as_str().unwrap().contains("new key"), "{lines}");
         let script = format!(

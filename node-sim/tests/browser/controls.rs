@@ -13,7 +13,7 @@ async fn valid(browser: &Browser, board: &Board) {
     browser.comes_to("valid").await;
 }
 
-/// Whether a switch is on: all is well.
+/// Whether a switch is on, which means that all is well.
 async fn is_on(browser: &Browser, control: &str) -> bool {
     let script = "return document.getElementById(arguments[0]).getAttribute('aria-checked')";
     browser.ask(script, vec![json!(format!("control-{control}"))]).await == "true"
@@ -47,7 +47,7 @@ fn the_server_goes_and_comes_back() {
             .await;
 
         browser.click("server").await;
-        // By itself: nobody tells it.
+        // The node finds out by itself.
         browser.comes_to("valid").await;
         assert!(is_on(browser, "server").await);
         browser
@@ -75,7 +75,7 @@ fn fault_is_searched_for_set_and_ended() {
         assert!(browser.text("server-is").await.starts_with("status-503"));
         assert_eq!(board.state()["server"]["faults"], json!(["status-503"]));
 
-        // What contradicts it is not had, and the page says so.
+        // A contradicting fault is refused, and the page says so.
         let search = browser.find("fault-search").await;
         search.clear().await.unwrap();
         search.send_keys("status-500").await.unwrap();
@@ -86,7 +86,7 @@ fn fault_is_searched_for_set_and_ended() {
             .await;
         assert_eq!(board.state()["server"]["faults"], json!(["status-503"]));
 
-        // Its chip ends it.
+        // A click on its chip ends the fault.
         browser.client.find(Locator::Css("#chips button")).await.unwrap().click().await.unwrap();
         browser.until("no chip is left", "return !document.querySelector('#chips button')").await;
         browser.click("reload").await;
@@ -149,7 +149,7 @@ fn a_node_is_deactivated_and_another_registered() {
         browser.click("deactivate").await;
         browser.click("reload").await;
         browser.comes_to("node-rejected").await;
-        // What makes no sense now cannot be had, and why is there to be read.
+        // A control that makes no sense now is disabled, and the page says why.
         browser.until("nothing to rotate", "return document.getElementById('control-rotate').disabled").await;
         assert!(browser.text("h-rotate").await.contains("deactivated"));
         browser.click("install").await;
@@ -243,7 +243,7 @@ fn page_asks_no_other_host_and_logs_no_error() {
         assert!(asked.contains(&own) && asked.contains(&format!("{own}events")), "{asked:?}");
         assert!(asked.iter().all(|url| url.starts_with(&own) || url.starts_with("data:")), "{asked:?}");
 
-        // Both would have been seen: the policy forbids what is not the page's own.
+        // Both checks would notice a request: the policy forbids other hosts.
         browser
             .ask("const s = document.createElement('script'); s.text = '1'; document.head.append(s)", vec![])
             .await;

@@ -5,7 +5,7 @@ use test_support::browser::fantoccini::key::Key;
 use crate::board;
 use crate::browser::{DESK, with_browser};
 
-/// In the order in which Tab comes to them.
+/// The controls in the order of Tab.
 const STOPS: [&str; 11] = [
     "control-server",
     "l-fault",
@@ -80,7 +80,7 @@ fn every_control_works_by_keyboard() {
             browser.comes_to(outcome).await;
         }
 
-        // A fault: opened, searched for, ticked; ended by its chip, and the focus is not lost with it.
+        // A fault is searched for, ticked and ended by its chip, and the focus is not lost.
         browser.tab_to("l-fault").await;
         browser.press(&enter).await;
         browser.press(&tab).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::board;
 use crate::browser::{DESK, with_browser};
 
-/// Tries everything that a page can, and says what it has been told.
+/// Tries everything that a page can do; returns the answers.
 const TRY: &str = "
     const [board, done] = arguments;
     const order = JSON.stringify({ control: 'power', value: 'pull' });
@@ -24,7 +24,7 @@ const TRY: &str = "
     frame.name = 'frame';
     Object.assign(form, { action: `${board}/do`, method: 'post', enctype: 'text/plain', target: 'frame' });
     const field = document.createElement('input');
-    // As text, that is an order.
+    // A POST as text, which browsers allow across origins.
     field.name = order.slice(0, -1) + ',\"x\":\"';
     field.value = '\"}';
     form.append(field);
@@ -54,7 +54,7 @@ fn elsewhere() -> String {
             let Ok(mut stream) = stream else { return };
             let mut request = [0; 4096];
             let page = "<!doctype html><title>elsewhere</title><link rel=icon href='data:,'><body>";
-            // A browser that has gone needs no page.
+            // The browser may have gone.
             let _ = stream.read(&mut request);
             let _ = write!(
                 stream,
@@ -88,7 +88,7 @@ fn foreign_page_can_neither_drive_nor_read_the_board() {
         let log = format!("{:?}", browser.log("browser").await);
         assert!(log.contains("frame-ancestors"), "the page let itself be framed: {log}");
 
-        // Nothing of it was done.
+        // None of the commands was carried out.
         assert_eq!(board.state()["node"]["powered"], true);
         browser.open(&board.url()).await;
         browser.comes_to("valid").await;
@@ -96,7 +96,7 @@ fn foreign_page_can_neither_drive_nor_read_the_board() {
             "return window.jarvisBoard.lines.filter(line => /^(control|power)$/.test(line.kind)).length";
         assert_eq!(browser.ask(orders, Vec::new()).await, 1, "the power came on once, and that is all");
 
-        // From its own page it is.
+        // The same commands from the board's own page are carried out.
         let told = browser.client.execute_async(TRY, vec![json!(board.url())]).await.unwrap();
         assert_eq!(told[0], "json: 200", "{told}");
         browser.comes_to("no power").await;

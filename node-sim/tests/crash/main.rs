@@ -1,6 +1,5 @@
-//! The process is killed at every system call of a credential's replacement, from outside, and again at
-//! every system call of the replacement after that: what is there afterwards is always the old credential
-//! or the new one, whole.
+//! The process is killed at every system call of a credential's replacement, and again at every system call of
+//! the replacement after that. What is left is always the old credential or the new one, whole.
 //!
 //! Needs strace: `cargo test -p node-sim --features strace --test crash -- --nocapture`
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
@@ -29,7 +28,7 @@ struct Board {
 }
 
 impl Board {
-    /// Over plain HTTP, since it is not TLS that is cut here.
+    /// Over plain HTTP, since TLS does not matter here.
     fn new() -> Self {
         let rig = Rig::with(Options { tls: false, ..Options::default() });
         let (node_id, node_key) = rig.stub.node();
@@ -96,7 +95,7 @@ impl Board {
         (fs::read_to_string(record).unwrap(), code == Some(0))
     }
 
-    /// The name of the node that the store holds now, by the loader of the product.
+    /// The node in the store, as the device's own loader finds it.
     fn holds(&self) -> Option<String> {
         let found = credential_store::load(&self.store().join("credential.json")).ok()?;
         Some(found.credential.node_id.as_str().into())
@@ -111,7 +110,7 @@ fn with_credential(rig: &Rig, file: &Path, name: &str) -> PathBuf {
     rig.path(name)
 }
 
-/// The system calls of a record, each with how many of its name there were up to it.
+/// The system calls of a record, each with its number among those of its name.
 fn calls(record: &str) -> Vec<(String, u32)> {
     let mut seen = BTreeMap::new();
     record
@@ -174,7 +173,7 @@ fn credential_killed_at_any_system_call_is_old_or_new() {
     board.lay_out(&first);
     let (record, succeeded) = board.install(1, &[]);
     assert!(succeeded);
-    // With one before it already, as after years of use.
+    // With a previous credential, as after years of use.
     let second = board.files();
     let all = calls(&record);
     let (mut states, mut killed) = kill_at_each(&board, &first, 1, &all);
@@ -182,7 +181,7 @@ fn credential_killed_at_any_system_call_is_old_or_new() {
     states.extend(more);
     killed += count;
     println!("{} system calls, {killed} times killed, {} states left behind", all.len(), states.len());
-    // The kill itself was seen to come: at nearly all calls, since a few are not always made.
+    // The program was killed at nearly all calls. A few are not made every time.
     assert!(killed as usize > all.len() * 2 * 9 / 10, "{killed} of {}", all.len() * 2);
     assert!(states.len() > 4, "cut at no interesting moment: {}", states.len());
 
@@ -192,7 +191,7 @@ fn credential_killed_at_any_system_call_is_old_or_new() {
         let (code, view) = board.check();
         assert_eq!(code, Some(0), "{view} {:?}", state.keys());
         let (record, succeeded) = board.install(0, &[]);
-        // The one that is there already is not written again.
+        // A credential that is there already is not written again.
         let node_0_there = state["credential.json"] == first["credential.json"] && state.len() == 1;
         assert!(succeeded, "{:?}", state.keys());
         if node_0_there {

@@ -46,7 +46,7 @@ impl House {
         house
     }
 
-    /// Starts the auth service anew, with these options more.
+    /// Starts the auth service anew, with these further options.
     pub(super) fn open_service(&mut self, options: &[&str]) {
         let folder = self.node.path("stub");
         self.serve(&folder, options);
@@ -79,12 +79,12 @@ impl House {
         fs::write(self.config(), config.to_string()).unwrap();
     }
 
-    /// The service is looked for at `https://host`.
+    /// Has the node look for the service at `https://host`.
     pub(super) fn look_for(&self, host: &str) {
         self.configure("auth_url", format!("https://{host}:{PORT}"));
     }
 
-    /// The node's program, or the one that `$JARVIS_NODE` names: another target's, say.
+    /// The node's program, or that in `$JARVIS_NODE`, for example one of another target.
     pub(super) fn jarvis_node(&self, verb: &str) -> Command {
         let program = std::env::var_os("JARVIS_NODE").map_or_else(|| jarvis_node().into(), PathBuf::from);
         let mut command = self.node.command(program);
@@ -119,8 +119,8 @@ impl House {
         took
     }
 
-    /// From now on three in ten of the packets that fit get lost, either way. All when they arrive: who
-    /// may not send is told so.
+    /// From now on three in ten of the matching packets get lost in either direction. They are dropped on
+    /// arrival, since a sender would be told.
     pub(super) fn loses_packets(&self, fitting: &str) {
         let lost = "-m statistic --mode random --probability 0.3 -j DROP";
         for device in [&self.node, &self.server] {

@@ -24,7 +24,7 @@ fn server_goes_and_comes_back() {
     assert!(state["node"]["fix"].is_string() && state["node"]["led"] == "2 flashes, then a pause", "{state}");
     assert!(state["node"]["attempts"].as_u64().unwrap() >= 1, "{state}");
     board.set("server", true);
-    // By itself: nobody tells it.
+    // The node finds out by itself.
     let state = watch.comes_to("valid");
     assert_eq!((&state["server"]["up"], &state["node"]["attempts"]), (&json!(true), &json!(0)));
 }
@@ -120,7 +120,7 @@ fn clock_set_to_1970_and_back_is_followed() {
     board.set("clock", "now");
     let state = watch.comes_to("valid");
     assert!(state["node"]["clock"].as_str().unwrap() > "2026", "{state}");
-    // A board that was never told the time starts there.
+    // A board without a time server starts in 1970.
     board.set("power", "pull");
     board.set("clock", "1970");
     board.set("power", "on");
@@ -144,7 +144,7 @@ fn power_pulled_and_back_restarts_the_node() {
     assert_eq!(board.put("power", "pull").0, 409);
     board.set("power", "on");
     assert_eq!(board.put("power", "on").0, 409);
-    // What is in memory is gone with the power: it starts without a verdict.
+    // The verdict was in memory, so the node starts without one.
     watch.comes_to("starting");
     let state = watch.comes_to("valid");
     if cfg!(target_os = "linux") {
@@ -156,7 +156,8 @@ fn power_pulled_and_back_restarts_the_node() {
 
 #[test]
 fn verdict_is_forgotten_with_the_power() {
-    // As on a board, where it is kept in memory: a grace that is not over counts for nothing then.
+    // The verdict is in memory, as on a board: a grace period that has not ended does not survive the power
+    // cut.
     let board = rig::with(&["--grace", "3600"]);
     let mut watch = board.watch();
     watch.comes_to("valid");

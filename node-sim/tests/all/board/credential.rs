@@ -1,4 +1,4 @@
-//! Power that goes while a credential is being replaced.
+//! The power is cut while a credential is being replaced.
 
 use std::thread;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::rig;
 
-/// How many points of it are tried.
+/// How many moments of the replacement are tried.
 const TURNS: u32 = 12;
 
 #[test]
@@ -26,7 +26,7 @@ fn a_credential_is_whole_whenever_the_power_goes() {
         board.set("rotate", Value::Null);
         let installed = thread::scope(|scope| {
             let installing = scope.spawn(|| board.put("install", Value::Null).0 == 200);
-            // Not to wait for something: to be at another point of it each time.
+            // This waits for nothing. It picks another moment of the replacement each time.
             thread::sleep(takes * turn / TURNS);
             board.set("power", "pull");
             installing.join().unwrap()

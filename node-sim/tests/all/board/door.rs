@@ -1,4 +1,4 @@
-//! Who may come in.
+//! Requests that are refused for their origin, host, type or method.
 
 use serde_json::json;
 

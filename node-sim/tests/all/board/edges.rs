@@ -1,4 +1,4 @@
-//! The edges that are streamed are those that the pin got, all of them, in order.
+//! The stream of events holds every edge of the pin, in order.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn at_least(watch: &mut Watch, edges: usize) {
 #[test]
 fn streamed_edges_are_the_pins() {
     let board = rig::start();
-    // From the first: nothing has been forgotten yet.
+    // These streams begin with the first edge: the board still holds all of them.
     let (mut one, mut other) = (board.watch(), board.watch());
     one.comes_to("valid");
     let starting = one.edges().len();
@@ -42,14 +42,14 @@ fn streamed_edges_are_the_pins() {
     assert_eq!(one.edges(), other.edges(), "both see the same");
 }
 
-/// The pin's edges from a line of its account on and to the end of its power, which is pulled while it is lit
-/// steadily, so that no edge comes just then.
+/// Pulls the power and returns the pin's edges from a line of its record on. The LED is lit steadily then, so
+/// that no edge comes just as the power goes.
 fn pulled(board: &Board, watch: &mut Watch, from_line: usize) -> Vec<(u64, bool)> {
     board.set("power", "pull");
     watch.until("off", |event| event.data["node"]["powered"] == false);
     let mut edges = board.pin_edges(from_line);
     assert!(edges.last().unwrap().1, "lit: {edges:?}");
-    // Without power there is no light, of which the pin itself knows nothing.
+    // The last edge is the board's own: the pin's record does not show that the power went.
     let dark = *watch.edges().last().unwrap();
     assert!(!dark.1 && dark.0 >= edges.last().unwrap().0);
     edges.push(dark);
@@ -60,12 +60,12 @@ fn pulled(board: &Board, watch: &mut Watch, from_line: usize) -> Vec<(u64, bool)
 fn new_stream_knows_a_steady_led() {
     let board = rig::start();
     board.watch().comes_to("valid");
-    let mut newcomer = board.watch();
-    let first = newcomer.next().unwrap();
+    let mut watch = board.watch();
+    let first = watch.next().unwrap();
     assert_eq!((first.kind.as_str(), &first.data["node"]["outcome"]), ("state", &json!("valid")));
-    newcomer.until("an edge", |event| event.kind == "edge");
-    newcomer.until("the next state", |event| event.kind == "state");
-    assert_eq!(newcomer.edges().last().map(|(_, lit)| *lit), Some(true));
+    watch.until("an edge", |event| event.kind == "edge");
+    watch.until("the next state", |event| event.kind == "state");
+    assert_eq!(watch.edges().last().map(|(_, lit)| *lit), Some(true));
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn board_killed_leaves_no_node_behind() {
     board.signal("KILL");
     board.wait();
     until("the node has ended", || {
-        // A zombie of nobody's is as good as gone.
+        // A zombie has ended. Only its entry is left.
         fs::read_to_string(format!("/proc/{node}/stat")).map_or(true, |stat| stat.contains(") Z "))
     });
 }
@@ -69,7 +69,7 @@ fn named_port_taken_is_reported() {
 
 #[test]
 fn default_port_taken_uses_another_port() {
-    // If this does not succeed somebody else has it, which is as good.
+    // If this fails, another program has the port, which serves as well.
     let _taken = TcpListener::bind("127.0.0.1:7799");
     let board = rig::run(&[]);
     assert!(board.host.starts_with("127.0.0.1:") && !board.host.ends_with(":7799"), "{}", board.host);

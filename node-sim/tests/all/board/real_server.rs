@@ -66,7 +66,7 @@ fn a_clock_that_the_node_does_not_ask_cannot_be_set() {
     assert_eq!(board.put("clock", "1970").0, 409);
 }
 
-/// Every file, and what is in it.
+/// Every file of the folder with its contents.
 fn contents(dir: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries.map(|path| (path.clone(), fs::read(&path).unwrap())).collect();

@@ -1,4 +1,4 @@
-//! Nothing that opens anything is told to a browser.
+//! No key or token reaches a browser.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::rig;
 use test_support::board::Board;
 
-/// Everything in the node's folder that is to stay there: file contents, and the keys in them.
+/// Every secret in the node's folder: whole files, and the keys in them.
 fn secrets(board: &Board) -> Vec<String> {
     let read = |name: &str| fs::read_to_string(board.files().join(name)).unwrap();
     let credential: Value = serde_json::from_str(&read("credential.json")).unwrap();
@@ -28,7 +28,7 @@ fn keys_are_in_no_event_page_or_answer() {
     let mut secrets_of_its_life = secrets(&board);
     let mut told = String::new();
     let mut put = |control: &str, value: Value| told += &board.put(control, value).1.to_string();
-    // The server that repeats all it is sent, keys included.
+    // With this fault the server repeats all it is sent, keys included.
     put("fault", json!(["status-422"]));
     put("reload", Value::Null);
     watch.comes_to("server");

@@ -1,4 +1,4 @@
-//! What those who look get to see, however many they are and whenever they come.
+//! Streams of events: resumed, many at once, and not read.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use test_support::waiting::{PATIENCE, until};
 use super::rig;
 use test_support::board::Event;
 
-/// Without the states, of which only the latest counts.
+/// All events but the states, of which only the latest counts.
 fn kept(events: &[Event]) -> Vec<Event> {
     events.iter().filter(|event| event.kind != "state").cloned().collect()
 }
@@ -38,7 +38,7 @@ fn resumed_stream_misses_and_repeats_nothing() {
     let both = got.len().min(seen.len() - from);
     assert!(both > 10, "{got:#?}");
     assert_eq!(got[..both], seen[from..][..both]);
-    // Also after nothing but a state.
+    // A client may also resume after an event of the state.
     let state = back.seen.iter().rfind(|event| event.kind == "state").unwrap().id.clone();
     let mut again = board.resume(Some(&state));
     again.until("a live state", |event| event.kind == "state" && event.data["node"]["outcome"] == "valid");
@@ -84,7 +84,7 @@ fn sixty_fifth_stream_is_refused() {
     let looking: Vec<_> = (0..64).map(|_| board.watch()).collect();
     assert_eq!(board.get("/events").status, 503);
     drop(looking);
-    // Their places are free again once the board has noticed.
+    // The board frees their places once it notices that they have gone.
     until("a place", || board.may_look());
 }
 
@@ -93,7 +93,7 @@ fn client_that_does_not_read_is_cut_off() {
     let board = rig::start();
     let mut reads_nothing = board.watch();
     let mut stays = board.watch();
-    // Megabytes: more than the system keeps for a connection, and then more than the board does.
+    // Megabytes: more than the system buffers for a connection and the board for a client.
     for _ in 0..4000 {
         board.set("clock", "now");
         stays.until("its line", |event| event.data["kind"] == "control");

@@ -1,4 +1,4 @@
-//! What is answered to whom.
+//! The broker's answers, and who gets which.
 
 use std::process::Command;
 
@@ -37,7 +37,7 @@ fn health_version_and_status_are_answered() {
     daemon.comes_to("node-rejected");
     assert_eq!(rig.get("/v1/health").body["status"], "down");
     assert_eq!(rig.get("/v1/status").body["outcome"], "node-rejected");
-    // Whether the node is known at its home is not for services elsewhere to mind, nor the other way round.
+    // A rejected node still gets tokens: auth service and STS decide independently.
     assert_eq!(rig.get(GATEWAY).status, 200);
 }
 
@@ -188,7 +188,7 @@ fn other_users_get_what_rules_allow_and_are_told_the_rule() {
     rig.rules(&json!({
         "arp-run-gateway": {"users": [4321]}, "arp-run-coordinator": {"groups": [8765]}
     }));
-    // They have to get to the socket.
+    // The other users must be able to reach the socket.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(rig.node.dir.path(), open).unwrap();
     let _daemon = rig.daemon();

@@ -1,4 +1,4 @@
-//! One who calls at the socket.
+//! A client of the broker's socket.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -19,7 +19,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// # Panics
-    /// When `bytes` are not one whole answer, and nothing else.
+    /// If `bytes` are anything but one whole answer.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let text = str::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
@@ -39,7 +39,7 @@ impl Answer {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// `error.code`, where it is an error and nothing but one.
+    /// `error.code` of an answer that is an error and nothing else.
     pub(super) fn code(&self) -> &str {
         assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(1), "{self:?}");
         assert!(!self.message().is_empty(), "{self:?}");
@@ -50,13 +50,13 @@ impl Answer {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 
-    /// `access_token`, where that is what was answered.
+    /// `access_token` of an answer with a token.
     pub(super) fn token(&self) -> &str {
         assert_eq!(self.status, 200, "{self:?}");
         self.body["access_token"].as_str().unwrap()
     }
 
-    /// Status and code in one.
+    /// Status and error code, for comparisons.
     pub(super) fn brief(&self) -> (u16, &str) {
         (self.status, if self.status == 200 { "" } else { self.code() })
     }
@@ -73,25 +73,25 @@ impl Caller {
         Self(stream)
     }
 
-    /// Says this, and whether it was heard.
-    pub(super) fn says(&mut self, bytes: &[u8]) -> bool {
+    /// Sends these bytes; whether the other end took them.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
     }
 
-    /// Says that it will say no more.
-    pub(super) fn closes_its_half(&self) {
+    /// Closes the sending half.
+    pub(super) fn close_sending_half(&self) {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Hears all there is until the other end closes.
-    pub(super) fn hears(mut self) -> Vec<u8> {
+    /// Reads until the other end closes.
+    pub(super) fn read_all(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).unwrap();
         bytes
     }
 
-    /// The same where the other end may close before it has read all that was said.
-    pub(super) fn hears_before_it_is_cut_off(mut self) -> Vec<u8> {
+    /// Reads until the other end closes, which may happen before it has read all that was sent.
+    pub(super) fn read_all_or_reset(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Err(e) = self.0.read_to_end(&mut bytes) {
             assert_eq!(e.kind(), ErrorKind::ConnectionReset, "{e}");
@@ -100,10 +100,10 @@ impl Caller {
     }
 
     pub(super) fn answer(self) -> Answer {
-        Answer::read(&self.hears())
+        Answer::read(&self.read_all())
     }
 
-    /// Whether it has been sent anything, or the other end has closed.
+    /// Whether an answer has come, or the other end has closed.
     pub(super) fn is_answered(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         rustix::net::recv(&self.0, &mut [0_u8], flags).is_ok()

@@ -17,7 +17,7 @@ use super::rig::{COORDINATOR, GATEWAY, Rig};
 fn led_under_a_crowd_of_callers_keeps_its_rhythm() {
     let _undisturbed = undisturbed();
     let rig = Rig::new();
-    // No verdict ever: even blinking.
+    // Without a verdict the LED blinks evenly.
     rig.node.configure("auth_url", format!("http://{}", silent_server()));
     rig.node.configure("request_timeout_secs", 600);
     let pin = RecordingPin::default();
@@ -35,7 +35,7 @@ fn led_under_a_crowd_of_callers_keeps_its_rhythm() {
             scope.spawn(move || {
                 while !enough.load(Ordering::Relaxed) {
                     let mut caller = Caller::at(socket);
-                    assert!(caller.says(&request("GET", target)));
+                    assert!(caller.send(&request("GET", target)));
                     caller.answer();
                     answered.fetch_add(1, Ordering::Relaxed);
                 }

@@ -21,12 +21,12 @@ fn socket_is_open_to_anyone_and_removed_at_the_end() {
     assert!(file.file_type().is_socket());
     assert_eq!(file.permissions().mode() & 0o777, 0o666);
     let waits = rig.caller();
-    // They are let in one after the other.
+    // The daemon accepts in order, so it has accepted the caller before this one.
     assert_eq!(rig.get("/v1/version").status, 200);
     let (status, _) = daemon.stop();
     assert_eq!(status.code(), Some(0));
     assert!(!rig.socket().exists());
-    assert_eq!(waits.hears(), b"");
+    assert_eq!(waits.read_all(), b"");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn socket_of_another_program_is_left_until_that_ends() {
     let told = daemon.logs("no tokens can be given out");
     assert!(told.contains("another program listens there"), "{told}");
     daemon.comes_to("valid");
-    // The daemon looked whether anybody is there.
+    // The daemon had connected to see whether another program listens.
     let (mut looked, _) = other.accept().unwrap();
     assert_eq!(std::io::Read::read(&mut looked, &mut [0]).unwrap(), 0);
     drop(other);
@@ -85,7 +85,7 @@ fn right_taken_back_ends_despite_other_broken_files() {
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
     assert_eq!(rig.get(GATEWAY).status, 200);
-    // The credential first, then also the secret that tokens are asked for with.
+    // First the credential is unsound, then the secret for the STS as well.
     for (unsound, taken, left) in
         [("credential.json", GATEWAY, Some(COORDINATOR)), ("sts.secret", COORDINATOR, None)]
     {
@@ -133,7 +133,7 @@ fn reload_moves_and_removes_the_socket() {
     until("it has moved", || UnixStream::connect(&moved).is_ok());
     assert!(!rig.socket().exists());
     let mut caller = Caller::at(&moved);
-    assert!(caller.says(&request("GET", GATEWAY)));
+    assert!(caller.send(&request("GET", GATEWAY)));
     assert_eq!(caller.answer().token(), token, "what was there is still good");
     rig.node.configure("broker", serde_json::Value::Null);
     daemon.signal("HUP");

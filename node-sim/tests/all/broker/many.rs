@@ -24,7 +24,7 @@ fn thousand_callers_of_one_token_cost_one_request() {
     allow_descriptors(1200);
     let rig = Rig::new();
     let _daemon = rig.daemon();
-    // Late, so that all of them come before the answer does.
+    // The answer comes late, so that all callers come before it.
     rig.fault("late");
     let callers: Vec<_> = (0..1000).map(|_| rig.asking(GATEWAY)).collect();
     let tokens: HashSet<_> = callers.into_iter().map(|caller| caller.answer().token().to_owned()).collect();
@@ -62,7 +62,7 @@ fn caller_of_a_hanging_sts_gets_504_in_time() {
     }
     assert_eq!(rig.get("/v1/health").body["token_trouble"], "sts_timeout");
     rig.fault("");
-    // Nobody needs to ask for long: it is tried again for those who do.
+    // The broker tries again for the next callers.
     until("a token comes", || rig.get(GATEWAY).status == 200);
     assert_eq!(rig.get("/v1/health").body["token_trouble"], serde_json::Value::Null);
 }
@@ -75,13 +75,13 @@ fn user_at_the_connection_limit_is_refused_until_some_end() {
     rig.node.configure("request_timeout_secs", 600);
     let _daemon = rig.daemon();
     rig.fault("body-stall");
-    // They wait, and so stay.
+    // They wait for an answer, so their connections stay open.
     let mut waiting: Vec<_> = (0..1024).map(|_| rig.asking(GATEWAY)).collect();
-    // Refused before it has said anything, perhaps.
+    // It may be refused before it has sent anything.
     let one_more = || {
         let mut caller = rig.caller();
-        caller.says(&request("GET", "/v1/health"));
-        Answer::read(&caller.hears_before_it_is_cut_off())
+        caller.send(&request("GET", "/v1/health"));
+        Answer::read(&caller.read_all_or_reset())
     };
     let refused = one_more();
     assert_eq!(refused.brief(), (503, "busy"), "{refused:?}");

@@ -1,4 +1,4 @@
-//! What the README shows, run as it stands there.
+//! The examples of the README, run as they are.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use test_support::process::feed;
 
 use super::rig::{GATEWAY, Rig, skipped, uid};
 
-/// The text of the only block of this language in the section that begins so.
+/// The only block of `language` in the section with this heading.
 fn block(section: &str, language: &str) -> String {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
@@ -66,7 +66,7 @@ fn configuration_in_the_readme_works() {
     assert_eq!(shown["broker"]["socket"], "/run/jarvis-node/node.sock");
     let mut sts = shown["sts"].clone();
     let rule = &mut sts["audiences"]["arp-run-gateway"];
-    // What is another on every board.
+    // This part is different on every board.
     assert_eq!(*rule, json!({"users": ["pi"], "groups": ["jarvis"]}));
     *rule = json!({"users": [uid()], "groups": ["root"]});
     sts["issuer"] = rig.sts.issuer().into();

@@ -14,7 +14,7 @@ use super::caller::{Answer, Caller, request};
 
 /// The audience that most tests ask for.
 pub(super) const GATEWAY: &str = "/v1/token?audience=arp-run-gateway";
-/// Another one.
+/// The audience that some tests ask for besides.
 pub(super) const COORDINATOR: &str = "/v1/token?audience=arp-run-coordinator";
 
 pub(super) struct Rig {
@@ -23,12 +23,12 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// Its rules let whoever runs the test have tokens for both services.
+    /// Its rules allow the user of this test tokens for both services.
     pub(super) fn new() -> Self {
         Self::with_life(Duration::from_secs(300))
     }
 
-    /// The same with tokens of this life.
+    /// A rig whose tokens have this life.
     pub(super) fn with_life(life: Duration) -> Self {
         let options = StsOptions { realm: Realm::dev().with_life(life), ..StsOptions::default() };
         let rig = Self { node: Node::new(), sts: Sts::start(options).unwrap() };
@@ -70,7 +70,7 @@ impl Rig {
         command
     }
 
-    /// A daemon that gives out tokens by now.
+    /// Starts a daemon and waits until it listens.
     pub(super) fn daemon(&self) -> Daemon {
         self.daemon_by(&mut self.command("run"))
     }
@@ -85,10 +85,10 @@ impl Rig {
         Caller::at(&self.socket())
     }
 
-    /// Somebody who has asked for this and waits for the answer.
+    /// A caller that has asked for this and waits for the answer.
     pub(super) fn asking(&self, target: &str) -> Caller {
         let mut caller = self.caller();
-        assert!(caller.says(&request("GET", target)));
+        assert!(caller.send(&request("GET", target)));
         caller
     }
 
@@ -99,7 +99,7 @@ impl Rig {
     pub(super) fn send(&self, request: &[u8]) -> Answer {
         let mut caller = self.caller();
         // It may have been refused before its end.
-        caller.says(request);
+        caller.send(request);
         caller.answer()
     }
 
@@ -113,25 +113,25 @@ impl Rig {
         )
     }
 
-    /// The token service is wrong in this way from now on; "" for not at all.
+    /// Gives the token service this fault, or none for "".
     pub(super) fn fault(&self, name: &str) {
         let faults = if name.is_empty() { Faults::NONE } else { name.parse().unwrap() };
         self.sts.server().set_faults(faults).unwrap();
     }
 
-    /// Waits until so many requests for tokens have come to the token service.
+    /// Waits until the token service has had exactly `count` requests for tokens.
     pub(super) fn requests(&self, count: u64) {
         until("the token service is asked", || self.sts.token_requests() >= count);
         assert_eq!(self.sts.token_requests(), count);
     }
 }
 
-/// Who runs this test.
+/// The user of this test.
 pub(super) fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Says why a test tests nothing here.
+/// Reports why a test was skipped.
 #[expect(clippy::print_stderr, reason = "nobody else would say it")]
 pub(super) fn skipped(why: &str) {
     eprintln!("skipped: {why}");

@@ -1,4 +1,4 @@
-//! Callers that do not behave, and that it is of no consequence for others.
+//! Callers that misbehave, and do not affect others.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -21,18 +21,18 @@ fn slow_silent_and_leaving_callers_delay_nobody() {
     let start = Instant::now();
     for byte in &request("GET", GATEWAY)[..30] {
         for caller in &mut slow {
-            // Given up after five seconds, on a busy machine perhaps before this is over.
-            caller.says(&[*byte]);
+            // The broker gives up after five seconds. On a busy machine that may come before this loop ends.
+            caller.send(&[*byte]);
         }
-        // One who is gone before the answer comes, one who asks and leaves, one who only knocks.
+        // Two callers that leave before their answer, and one that only connects.
         drop((rig.asking(GATEWAY), rig.asking(COORDINATOR), rig.caller()));
         assert_eq!(rig.get(GATEWAY).token(), held);
     }
     for caller in silent {
-        assert_eq!(caller.hears(), b"", "nothing was said, and nothing is answered");
+        assert_eq!(caller.read_all(), b"", "nothing was said, and nothing is answered");
     }
     for caller in slow {
-        let heard = caller.hears_before_it_is_cut_off();
+        let heard = caller.read_all_or_reset();
         assert!(heard.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&heard));
     }
     assert!(start.elapsed() >= Duration::from_secs(4), "given up after {:?}", start.elapsed());
@@ -73,9 +73,9 @@ fn overlong_or_malformed_request_is_refused_before_its_end() {
         let shown = String::from_utf8_lossy(&request[..request.len().min(90)]).into_owned();
         assert_eq!(answer.brief(), (status, code), "{shown:?}");
     }
-    // A megabyte where nobody listens to the end of it.
+    // The broker closes the connection before it has read all of this.
     let mut endless = rig.caller();
-    while endless.says(&[b'x'; 4096]) {}
+    while endless.send(&[b'x'; 4096]) {}
     assert_eq!(rig.get("/v1/health").status, 200);
 }
 
@@ -85,15 +85,15 @@ fn half_closed_caller_is_answered() {
     let _daemon = rig.daemon();
     rig.fault("late");
     let waits = rig.asking(GATEWAY);
-    waits.closes_its_half();
+    waits.close_sending_half();
     waits.answer().token();
     let mut halfway = rig.caller();
-    halfway.says(b"GET /v1/health HTTP/1.1\r\nHos");
-    halfway.closes_its_half();
+    halfway.send(b"GET /v1/health HTTP/1.1\r\nHos");
+    halfway.close_sending_half();
     assert_eq!(halfway.answer().brief(), (400, "invalid_request"));
     let silent = rig.caller();
-    silent.closes_its_half();
-    assert_eq!(silent.hears(), b"");
+    silent.close_sending_half();
+    assert_eq!(silent.read_all(), b"");
 }
 
 #[test]
@@ -109,11 +109,11 @@ fn request_in_pieces_and_expected_body_are_read() {
         body.len()
     );
     for part in head.as_bytes().chunks(7) {
-        assert!(caller.says(part));
+        assert!(caller.send(part));
     }
     until("it is told to go on", || caller.is_answered());
-    assert!(caller.says(body.as_bytes()));
-    let heard = caller.hears();
+    assert!(caller.send(body.as_bytes()));
+    let heard = caller.read_all();
     let answer = heard.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
     Answer::read(answer).token();
 }

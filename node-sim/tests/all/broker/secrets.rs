@@ -1,4 +1,4 @@
-//! Tokens and secrets, and pieces of them where none should be.
+//! Tokens and secrets appear nowhere but where they belong.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use test_support::waiting::until;
 use super::caller::Answer;
 use super::rig::{COORDINATOR, GATEWAY, Rig};
 
-/// So many bytes of a secret in a row are no accident.
+/// This many bytes of a secret in a row are not there by chance.
 const PIECE: usize = 12;
 
 /// Whether `bytes` hold a piece of one of `secrets`, or all of one that is shorter.
@@ -19,7 +19,7 @@ fn holds(bytes: &[u8], secrets: &[String]) -> bool {
     })
 }
 
-/// What of a token is its own: the rest is the same in all of them.
+/// The part of a token that no other token has.
 fn own_part(token: &str) -> String {
     token.rsplit('.').next().unwrap().to_owned()
 }
@@ -27,7 +27,7 @@ fn own_part(token: &str) -> String {
 #[test]
 fn tokens_and_secrets_appear_in_no_log_process_or_file() {
     let rig = Rig::new();
-    // Unlike the usual one, which begins as the client's name.
+    // The usual secret begins like the client's name, which may be logged.
     rig.sts.set_secret("jarvis-node", "the-s3cret-of-this-node").unwrap();
     rig.secret("the-s3cret-of-this-node");
     let mut daemon = rig.daemon_by(rig.command("run").env("JARVIS_NODE_LOG", "debug"));
@@ -41,7 +41,7 @@ fn tokens_and_secrets_appear_in_no_log_process_or_file() {
     let body = json!({"subject_token": subject, "audience": "arp-run-coordinator"}).to_string();
     note(&rig.post("application/json", &body));
     secrets.push(own_part(&subject));
-    // Everything that can be said of them when something is wrong.
+    // Every error that a token can cause.
     let mut told = Vec::new();
     for (kind, body) in [
         ("application/json", body[..body.len() - 1].to_owned()),

@@ -1,5 +1,5 @@
-//! How long callers wait for a token that is there, with the binary as it is released: `cargo test -p node-sim
-//! --test all -- --ignored --nocapture speed`.
+//! How long callers of the release build wait for a cached token: `cargo test -p node-sim --test all --
+//! --ignored --nocapture speed`.
 
 use core::time::Duration;
 use std::io::{Read, Write};
@@ -20,14 +20,14 @@ const WAITING: usize = 200;
 fn call(socket: &Path) -> Duration {
     let start = Instant::now();
     let mut caller = Caller::at(socket);
-    assert!(caller.says(&request("GET", GATEWAY)));
-    let heard = caller.hears();
+    assert!(caller.send(&request("GET", GATEWAY)));
+    let heard = caller.read_all();
     let took = start.elapsed();
     assert!(heard.starts_with(b"HTTP/1.1 200 "));
     took
 }
 
-/// A server that always says the same, and does nothing else: what the machine itself takes.
+/// A server that always gives the same answer and does nothing else: it shows what the machine itself takes.
 fn bare_server(socket: &Path, says: Vec<u8>) {
     let listener = UnixListener::bind(socket).unwrap();
     thread::spawn(move || {
@@ -61,12 +61,12 @@ fn speed_of_a_cached_answer_while_a_fetch_hangs() {
     let mut daemon = rig.daemon_by(&mut rig.node.command_of(&released, "run"));
     daemon.comes_to("valid");
     let bare = rig.node.dir.path().join("bare.sock");
-    bare_server(&bare, rig.asking(GATEWAY).hears());
+    bare_server(&bare, rig.asking(GATEWAY).read_all());
     rig.fault("body-stall");
     for waiting in [1, WAITING] {
         let callers: Vec<_> = (0..waiting).map(|_| rig.asking(COORDINATOR)).collect();
         rig.requests(2);
-        // By turns, so that whatever else the machine does meets both.
+        // In turns, so that other load on the machine affects both.
         let (broker, bare): (Vec<_>, Vec<_>) = (0..CALLS).map(|_| (call(&rig.socket()), call(&bare))).unzip();
         tell(&format!("the broker with {waiting} waiting"), broker);
         tell("a server that does nothing", bare);

@@ -53,7 +53,7 @@ fn a_node_whose_key_was_rotated_is_rejected() {
 
 #[test]
 fn dripping_handshake_is_cut_at_the_timeout() {
-    // A record of TLS that is announced as long and comes byte by byte: there is always more to read.
+    // A TLS record that is announced as long and comes byte by byte, so that there is always more to read.
     let drips = rude_server(|mut stream| {
         let record = [vec![22, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc], vec![0; 60_000]].concat();
         for byte in record {
@@ -153,8 +153,7 @@ fn plain_http_on_loopback_works_and_needs_no_certificate() {
     drop(rig);
 }
 
-/// What a server may do that says nothing about the node, over plain HTTP so that it can be said
-/// byte for byte.
+/// Answers that say nothing about the node. Over plain HTTP, so that each byte can be chosen.
 #[test]
 fn untrustworthy_answer_is_server_trouble() {
     type Case = (&'static str, fn(TcpStream), &'static str);

@@ -28,7 +28,7 @@ fn daemon_follows_outage_rotation_and_new_credential() {
     let before = credential();
     let new_key = rig.stub.rotate_key("kitchen-pi").unwrap();
     daemon.comes_to("node-rejected");
-    assert_eq!(credential(), before, "no denial touches the credential");
+    assert_eq!(credential(), before, "no rejection touches the credential");
     rig.install(&new_key);
     let installed = credential();
     daemon.signal("HUP");
@@ -47,7 +47,7 @@ fn last_verdict_survives_a_kill_as_cached() {
     rig.stub.go_down();
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid-cached");
-    // So does `check` see it, which asks the server itself.
+    // `check` asks the server itself and falls back to the same verdict.
     let (code, view) = rig.check();
     assert_eq!((code, view["outcome"].as_str()), (Some(0), Some("valid-cached")), "{view}");
     assert!(view["reason"].as_str().unwrap().contains("connection refused"), "{view}");
@@ -97,7 +97,8 @@ fn daemon_stops_at_once_during_a_stalled_request() {
     daemon.comes_to("starting");
     let (status, took) = daemon.stop();
     assert_eq!(status.code(), Some(0));
-    // The time-out for the request is 30 s; a second is the promise, a busy machine may double it.
+    // The time-out of the request is 30 s. The daemon should stop within one second; a busy machine may need
+    // more.
     assert!(took < Duration::from_secs(5), "{took:?}");
     let output = rig.command("status").output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().contains("The daemon was stopped"));
@@ -116,7 +117,7 @@ fn daemon_reports_a_broken_setup_and_takes_a_fixed_one() {
     fs::rename(&away, &credential).unwrap();
     daemon.signal("HUP");
     daemon.comes_to("valid");
-    // Broken again, it says so once and goes on with what it has.
+    // A configuration that breaks is reported once, and the one before stays in use.
     fs::write(rig.config(), "{").unwrap();
     daemon.signal("HUP");
     daemon.logs("the one before stays in use");
@@ -147,9 +148,9 @@ fn service_manager_is_told_readiness_status_and_watchdog() {
         told.push(String::new());
         hear("WATCHDOG=1", &mut told);
     }
-    // Fed twice in each period of 0.4 s, and no faster.
+    // The watchdog is fed twice in each period of 0.4 s, and not more often.
     assert!(start.elapsed() > Duration::from_millis(600), "{:?}", start.elapsed());
-    // A main loop that stands still feeds nobody.
+    // A stopped process does not feed the watchdog.
     daemon.signal("STOP");
     manager.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut buffer = [0; 1024];
@@ -185,7 +186,7 @@ fn steady_daemon_is_silent_and_no_log_holds_a_secret() {
     for line in &daemon.lines {
         assert!(line.contains("[jarvis_node::"), "not ours: {line}");
         assert!(!line.contains(node_key) && !line.contains(rig.stub.app_key()), "{line}");
-        // As ureq would show what it sends.
+        // ureq would log what it sends as hexadecimal numbers.
         let hex: String = node_key.bytes().take(8).map(|b| format!("{b:02x}")).collect();
         assert!(!line.to_lowercase().contains(&hex), "{line}");
     }

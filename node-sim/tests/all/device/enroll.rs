@@ -49,7 +49,7 @@ fn a_credential_in_use_is_replaced_only_on_purpose() {
     assert_eq!(stored(&rig).unwrap()["node_id"], "kitchen-pi");
     assert_eq!(enroll(&rig, rig.stub.url(), &["--replace"], &token).0, Some(0));
     assert_eq!(stored(&rig).unwrap()["node_id"], "attic-pi");
-    // A node that is no longer this one is no help later.
+    // The credential of another node must not become the fallback.
     assert!(!rig.dir.path().join("credential.json.prev").exists());
 }
 

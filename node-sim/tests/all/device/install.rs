@@ -1,4 +1,4 @@
-//! `jarvis-node install-credential`: what is proven takes the old one's place, and nothing else does.
+//! `jarvis-node install-credential`: only a proven credential replaces the old one.
 
 use std::fs;
 
@@ -109,7 +109,7 @@ fn a_running_daemon_takes_a_new_credential_up_by_itself() {
     assert_eq!(install(&rig, &credential(&new_key)).0, Some(0));
     daemon.comes_to("valid");
 
-    // The same for a file that somebody puts there by hand.
+    // The daemon also notices a file that is put there by hand.
     let newer_key = rig.stub.rotate_key("kitchen-pi").unwrap();
     daemon.signal("HUP");
     daemon.comes_to("node-rejected");
@@ -123,7 +123,7 @@ fn torn_credential_is_replaced_by_the_previous_and_logged() {
     let rig = Rig::new();
     let (_, first_key) = rig.stub.node();
     let path = rig.dir.path().join("credential.json");
-    // Stored by the program, so that there is one before it; the server takes the first key still.
+    // The previous credential is there, as after a replacement, and the server still accepts it.
     fs::copy(&path, rig.dir.path().join("credential.json.prev")).unwrap();
     fs::write(&path, "{\"node_id\":\"kit").unwrap();
     let output = rig.command("check").output().unwrap();

@@ -1,4 +1,4 @@
-//! Where the keys are while the daemon runs and after it has ended: on its own heap, and nowhere else.
+//! The node key is on the daemon's heap while it runs, and nowhere else, then or later.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ fn mappings(pid: u32) -> Vec<Mapping> {
         .collect()
 }
 
-/// Where the threads of a process are on their stacks.
+/// The stack pointers of a process's threads.
 fn stack_pointers(pid: u32) -> Vec<u64> {
     fs::read_dir(format!("/proc/{pid}/task"))
         .unwrap()
@@ -45,7 +45,7 @@ fn stack_pointers(pid: u32) -> Vec<u64> {
         .collect()
 }
 
-/// Whether `bytes` hold a quarter of `secret`, which has 64: half a key is a find, too.
+/// Whether `bytes` hold a quarter of `secret`: half a key would be a leak, too.
 fn holds(bytes: &[u8], secret: &str) -> bool {
     let quarters: Vec<&[u8]> = secret.as_bytes().chunks_exact(16).collect();
     bytes.windows(16).any(|window| quarters.contains(&window))
@@ -62,7 +62,7 @@ fn holders(pid: u32, secret: &str) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for Mapping { start, end, permissions, name } in mappings(pid) {
         let len = usize::try_from(end - start).unwrap();
-        // A thread of glibc's reserves room for a heap that it has no use for yet.
+        // glibc reserves a heap for each thread, most of which is unused.
         if !permissions.starts_with('r') || name.starts_with("[v") || len > 1 << 30 {
             continue;
         }
@@ -91,13 +91,13 @@ fn node_key_is_on_the_daemons_heap_only() {
     let node_key = rig.stub.node().1.to_owned();
     let mut daemon = Daemon::start(rig.command("run").env("JARVIS_NODE_LOG", "trace"));
     daemon.comes_to("valid");
-    // A few more calls, with what they leave behind.
+    // A few more calls, which may leave copies behind.
     let validations = rig.stub.validations();
     while rig.stub.validations() < validations + 3 {
         std::thread::sleep(core::time::Duration::from_millis(50));
     }
     let Some(holders) = holders(daemon.pid(), &node_key) else {
-        // As an ordinary user: that nobody else of that user can look is what is to be shown.
+        // An ordinary user cannot look into the process, which is as it should be.
         return;
     };
     assert_eq!(
@@ -110,7 +110,7 @@ fn node_key_is_on_the_daemons_heap_only() {
         let bytes = fs::read(format!("/proc/{}/{entry}", daemon.pid())).unwrap();
         assert!(!holds(&bytes, &node_key), "{entry}");
     }
-    // Once it has ended nothing is renamed under the look.
+    // After its end no file is renamed while it is read.
     let (_, _, lines) = daemon.end();
     for name in fs::read_dir(rig.dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
         let found = holds(&fs::read(&name).unwrap(), &node_key);
@@ -124,7 +124,7 @@ fn memory_is_closed_to_programs_of_the_same_user() {
     let rig = Rig::new();
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");
-    // The kernel gives the files of a process that must not be dumped to root.
+    // The kernel gives the files of a process that is not dumpable to root.
     let owner_of = |pid: u32| fs::metadata(format!("/proc/{pid}/mem")).unwrap().uid();
     assert_eq!(owner_of(daemon.pid()), 0);
     if owner_of(std::process::id()) != 0 {

@@ -1,4 +1,4 @@
-//! The real binary against the stub and worse servers: real TLS, real files, real signals.
+//! The device's binary against the stub and against servers that misbehave.
 
 mod check;
 mod command_center;

@@ -1,4 +1,4 @@
-//! What a node remembers from boot to boot, and how seldom it writes that down.
+//! The state that a node keeps from boot to boot, and how seldom it writes it.
 
 use core::time::Duration;
 use std::fs;
@@ -15,7 +15,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// The state that the daemon has left, once it has.
+/// Waits for the state file and returns its contents.
 fn state(rig: &Rig) -> Value {
     let path = rig.dir.path().join("state.json");
     let end = SystemTime::now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! Another host, to which redirects point. Whoever connects to it has followed one.
+//! Another host, to which redirects point. A connection to it shows that one was followed.
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ pub(super) struct Bystander {
 
 impl Bystander {
     pub(super) fn start() -> Self {
-        // Not the address of the stub, so that it is another host by every measure.
+        // Another address than the stub's, so that it is another host by any rule.
         let listener =
             TcpListener::bind("127.0.0.2:0").or_else(|_| TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -28,7 +28,7 @@ impl Bystander {
         Self { addr, visits }
     }
 
-    /// Plain HTTP, so that nothing but the rule keeps a key from being sent there.
+    /// Plain HTTP: no failing certificate can keep the node from following.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.addr)
     }

@@ -29,7 +29,7 @@ pub(super) fn complaints(row: &Row) -> Complaints {
         all.push(format!("check names the source {}", view["source"]));
     }
     if row.outcome != "valid" && [&view["reason"], &view["fix"]].map(Value::as_str).contains(&None) {
-        all.push(format!("no reason or no mend: {view}"));
+        all.push(format!("no reason or no fix: {view}"));
     }
     let deadline = Duration::from_secs(row.deadline_secs());
     if took > deadline + SLACK {
@@ -52,8 +52,7 @@ pub(super) fn complaints(row: &Row) -> Complaints {
     all
 }
 
-/// The same command, which dies rather than take more memory. A bound on addresses is one on memory, and
-/// unlike a measurement it misses no moment.
+/// `command` under a limit on its address space. Unlike a measurement of memory, the limit misses no moment.
 fn bounded(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     let limited = format!("ulimit -v {MEMORY_KIB} && exec \"$0\" \"$@\"");
@@ -67,7 +66,7 @@ fn bounded(command: &Command) -> Command {
     shell
 }
 
-/// Or the bound would bind nothing.
+/// Without this the limit might have no effect.
 #[test]
 fn memory_bound_is_enforced() {
     let mut greedy = Command::new("sh");

@@ -1,4 +1,4 @@
-//! The daemon, which was valid before anything went wrong, and is again afterwards.
+//! A daemon that is valid before the fault, and must be valid again after it.
 
 use std::fs;
 use std::thread;
@@ -15,8 +15,8 @@ use super::table::Row;
 use test_support::daemon::Daemon;
 use test_support::waiting::PATIENCE;
 
-/// The longest that may pass until it asks again: five minutes, spread by a tenth; twice that for a node
-/// or app that was rejected.
+/// The longest time until the next check, in seconds: five minutes, spread by a tenth; twice that for a node or
+/// app that was rejected.
 const NEXT_CHECK_SECS: (u64, u64) = (330, 660);
 
 pub(super) fn complaints(row: &Row) -> Complaints {
@@ -73,7 +73,7 @@ pub(super) fn complaints(row: &Row) -> Complaints {
     all
 }
 
-/// Whether a validation was answered since there were `before`.
+/// Waits for a validation after the first `before`; false if none comes.
 fn asked_since(stub: &Stub, before: u64) -> bool {
     let until = Instant::now() + PATIENCE;
     while stub.validations() == before && Instant::now() < until {
@@ -82,7 +82,7 @@ fn asked_since(stub: &Stub, before: u64) -> bool {
     stub.validations() > before
 }
 
-/// The status, when it has come to `outcome`, or as it is when that takes too long.
+/// Waits for a status with `outcome`; returns the last one if that takes too long.
 fn settled(setting: &Setting, outcome: &str) -> Value {
     let until = Instant::now() + PATIENCE / 4;
     loop {

@@ -1,11 +1,11 @@
-//! Keys, and pieces of them where none should be.
+//! Finds keys, and pieces of them, where they must not be.
 
 use std::collections::HashSet;
 
 use super::Complaints;
 use test_support::rig::Rig;
 
-/// So many bytes of a key in a row are no accident.
+/// This many bytes of a key in a row are not there by chance.
 const PIECE: usize = 8;
 
 /// Every piece of the node's and the app's key, as it is and as a hex dump shows it.
@@ -24,10 +24,10 @@ impl Keys {
         Self { plain, hex }
     }
 
-    /// A complaint if `bytes` hold a piece of a key; what of it is not said.
+    /// A complaint if `bytes` hold a piece of a key. The complaint does not repeat it.
     pub(super) fn leaks(&self, what: &str, bytes: &[u8]) -> Complaints {
         let lower = bytes.to_ascii_lowercase();
-        // A hex dump may well part its bytes.
+        // A hex dump may put spaces between bytes.
         let joined: Vec<u8> = lower.iter().copied().filter(u8::is_ascii_hexdigit).collect();
         let plain = bytes.windows(PIECE).any(|window| self.plain.contains(window));
         let hex = joined.windows(2 * PIECE).any(|window| self.hex.contains(window));

@@ -20,7 +20,7 @@ const BETWEEN_GROUPS: Duration = Duration::from_millis(700);
 /// Lit without a break for longer than any flash.
 const STEADY: Duration = Duration::from_millis(2500);
 
-/// So many are looked at: on a busy machine a flash may be missed in one of them.
+/// How many groups are looked at: on a busy machine a flash may be missed in one of them.
 const GROUPS: usize = 6;
 
 pub(super) fn complaints(row: &Row) -> Complaints {
@@ -54,7 +54,7 @@ pub(super) fn complaints(row: &Row) -> Complaints {
     all
 }
 
-/// All the pin has shown, as far as that can be told yet.
+/// All patterns that the pin has shown so far.
 fn shows(pin: &RecordingPin) -> Vec<Light> {
     let edges = pin.edges();
     if edges.last().is_some_and(|(since, lit)| *lit && since.elapsed() > STEADY) {
@@ -66,6 +66,6 @@ fn shows(pin: &RecordingPin) -> Vec<Light> {
         .filter(|(_, pair)| !pair[0].1 && pair[1].0.duration_since(pair[0].0) > BETWEEN_GROUPS)
         .map(|(n, _)| n)
         .collect();
-    // From one long dark to the next each flash has two edges.
+    // Between two long dark times each flash has two edges.
     dark.windows(2).map(|group| Light::Flashes((group[1] - group[0]) / 2)).collect()
 }

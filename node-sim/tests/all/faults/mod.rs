@@ -1,5 +1,5 @@
-//! Everything the stub can do wrong, against the device's own binary over TLS: what it makes of it, what
-//! its LED shows, how it exits and when, what it needs for that, and what it lets out.
+//! Every fault of the stub against the device's own binary over TLS: the outcome, the LED, the exit code, the
+//! time and memory taken, and that no key leaks.
 
 use std::sync::Mutex;
 use std::thread;
@@ -22,12 +22,12 @@ mod table;
 /// How many rows at once: they mostly wait.
 const AT_ONCE: usize = 24;
 
-/// What went wrong in a row, in words.
+/// What went wrong in a row, a sentence each.
 type Complaints = Vec<String>;
 
 #[test]
 fn every_fault_has_a_row() {
-    // Those of tokens are a token service's: no auth server can have them.
+    // Faults of tokens belong to the token service.
     for fault in Fault::all().filter(|fault| !fault.is_of_tokens()) {
         let rows = TABLE.iter().filter(|row| row.faults.split(',').any(|name| name == fault.name()));
         assert!(rows.count() > 0, "{fault} is in no row");
@@ -37,14 +37,14 @@ fn every_fault_has_a_row() {
     }
 }
 
-/// `FAULT=body` in the environment plays the rows alone that have `body` in their name.
+/// `FAULT=body` in the environment runs only the rows whose name contains `body`.
 #[test]
 fn each_fault_is_what_the_table_says() {
     let _undisturbed = undisturbed();
     let wanted = std::env::var("FAULT").unwrap_or_default();
     let rows = Mutex::new(TABLE.iter().filter(|row| row.faults.contains(&wanted)));
     let complaints = Mutex::new(Complaints::new());
-    // Built before anybody's time is taken.
+    // Built first, so that no row's time includes the build.
     jarvis_node();
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -68,7 +68,7 @@ fn each_fault_is_what_the_table_says() {
     );
 }
 
-/// A row from three sides at once: one call, the LED from the first call on, and a daemon that was valid.
+/// Runs a row three ways at once: one call, the LED from the first call on, and a daemon that was valid.
 fn complaints_of(row: &Row) -> Complaints {
     thread::scope(|scope| {
         let sides: [fn(&Row) -> Complaints; 3] = [check::complaints, light::complaints, daemon::complaints];

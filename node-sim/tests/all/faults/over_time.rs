@@ -1,4 +1,4 @@
-//! Faults that only show from one call to the next.
+//! Faults that show only over several calls.
 
 use core::time::Duration;
 use std::thread;
@@ -8,8 +8,8 @@ use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 use test_support::waiting::PATIENCE;
 
-/// The service closes a connection that was idle for five seconds. Calls that are as far apart meet that
-/// moment from either side.
+/// The service closes a connection after five idle seconds. Calls five seconds apart arrive just before that
+/// moment or just after it.
 #[test]
 fn calls_five_seconds_apart_meet_no_closing_connection() {
     let rig = Rig::new();
@@ -25,7 +25,7 @@ fn calls_five_seconds_apart_meet_no_closing_connection() {
     assert_eq!(lines.len(), 2, "starting, valid and no more: {lines:#?}");
 }
 
-/// A few failures in a row, and nothing shows of them but a cached verdict.
+/// A few failures in a row lead to a cached verdict and nothing worse.
 #[test]
 fn server_failing_a_few_times_is_asked_again() {
     let rig = Rig::new();
@@ -34,7 +34,7 @@ fn server_failing_a_few_times_is_asked_again() {
     rig.stub.fault_next(3, "status-503".parse().unwrap()).unwrap();
     daemon.signal("HUP");
     daemon.comes_to("valid-cached");
-    // By itself: retries come at random moments up to 2, 4 and 8 s after each failure.
+    // The node retries by itself, at random moments up to 2, 4 and 8 s after each failure.
     daemon.comes_to("valid");
     assert_eq!(rig.stub.validations(), 2);
     daemon.stop();

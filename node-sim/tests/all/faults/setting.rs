@@ -1,4 +1,4 @@
-//! Where a row is played: a stub, a node's files for it, and a bystander that nobody may talk to.
+//! What a row runs in: a stub, a node's files for it, and a bystander that must not be contacted.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,7 +14,7 @@ use super::leaks::Keys;
 use super::table::Row;
 use test_support::rig::Rig;
 
-/// More than any fault may have the program take, in KiB. A debug build needs some 5500 of them.
+/// The most memory that the program may take under any fault, in KiB. A debug build needs about 5500.
 pub(super) const MEMORY_KIB: u64 = 16 * 1024;
 
 pub(super) struct Setting {
@@ -24,7 +24,7 @@ pub(super) struct Setting {
     credential: Untouched,
 }
 
-/// A file by what it holds and by what writing it would change.
+/// A file's contents, and all that writing it would change.
 #[derive(Debug, PartialEq, Eq)]
 struct Untouched(Vec<u8>, u64, i64, i64, u32);
 
@@ -48,14 +48,14 @@ impl Setting {
         Self { rig, keys, bystander, credential }
     }
 
-    /// The program, with all that it could ever log.
+    /// The program with its most detailed log.
     pub(super) fn command(&self, verb: &str) -> Command {
         let mut command = self.rig.command(verb);
         command.env("JARVIS_NODE_LOG", "trace").env("RUST_LOG", "trace");
         command
     }
 
-    /// What must hold at the end of every row, whatever it is about.
+    /// Checks what must hold at the end of every row.
     pub(super) fn complaints(&self) -> Complaints {
         let mut all = Complaints::new();
         if self.bystander.visits() > 0 {

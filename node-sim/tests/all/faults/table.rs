@@ -1,10 +1,10 @@
-//! The table: what a node makes of what a server does wrong.
+//! The table: the outcome of each fault of a server.
 
 use core::time::Duration;
 
 use server_stub::Faults;
 
-/// How long a process may take to start and be waited for on a machine that is busy with other rows.
+/// Extra time for a process to start and end on a machine that is busy with other rows.
 pub(super) const SLACK: Duration = Duration::from_secs(4);
 
 /// One row.
@@ -16,7 +16,7 @@ pub(super) struct Row {
     /// The configured time-outs.
     pub(super) connect_secs: u64,
     pub(super) request_secs: u64,
-    /// Before this no verdict can be had, if the server does what it should.
+    /// The least time that a verdict takes if the server shows the fault.
     pub(super) at_least: Option<Duration>,
 }
 
@@ -32,7 +32,7 @@ impl Row {
         self.faults.parse().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The outcome of a node that has been valid. Nothing but a denial takes that away.
+    /// The outcome of a node that has been valid. Only a rejection changes that.
     pub(super) fn kept(&self) -> &'static str {
         if self.is_verdict() { self.outcome } else { "valid-cached" }
     }
@@ -47,7 +47,7 @@ impl Row {
         matches!(self.outcome, "tls" | "network")
     }
 
-    /// After sysexits(3).
+    /// The exit code, after sysexits(3).
     pub(super) fn exit_code(&self) -> i32 {
         match self.outcome {
             "valid" => 0,
@@ -71,7 +71,7 @@ impl Row {
         }
     }
 
-    /// By when there must be a verdict.
+    /// The time within which there must be a verdict.
     pub(super) fn deadline_secs(&self) -> u64 {
         if self.faults == "black-hole" { self.connect_secs } else { self.request_secs }
     }
@@ -121,7 +121,7 @@ pub(super) static TABLE: &[Row] = &[
     row("stall-then-500,close-unsaid", "server").within(40).after(30),
     row("late", "valid").within(10).after(2),
     row("late,status-503", "server").within(10).after(2),
-    // Statuses. With a verdict's body, too: only a 200 is one.
+    // Statuses, some with a verdict in the body: only a 200 may carry one.
     row("status-201", "server"),
     row("status-204", "server"),
     row("status-301", "server"),
@@ -147,7 +147,7 @@ pub(super) static TABLE: &[Row] = &[
     row("status-503,denial", "server"),
     row("status-504", "server"),
     row("status-503,body-slow", "server").after(3),
-    // Said to who shows a node's key, which this node does not.
+    // These concern requests with a node's key, which this node does not send.
     row("auth-unavailable", "valid"),
     row("auth-error-500", "valid"),
     // Headers.
@@ -227,7 +227,7 @@ pub(super) static TABLE: &[Row] = &[
     row("chunked-overflow", "server"),
     row("chunked-cut", "server"),
     row("chunked-endless", "server"),
-    // Chunks count then (RFC 9112, section 6.3), and no second answer is read off this connection.
+    // The chunks decide (RFC 9112, section 6.3), and no second answer is read from this connection.
     row("chunked-and-length", "valid"),
     row("continue-once", "valid"),
     row("continue-flood", "server"),

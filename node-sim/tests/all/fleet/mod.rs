@@ -1,4 +1,4 @@
-//! What the agent's rule does to a server, and what it must not.
+//! The load that the agent's pacing puts on a server.
 
 use core::time::Duration;
 
@@ -23,7 +23,7 @@ fn plan(nodes: u32, seed: u64) -> Plan {
     }
 }
 
-/// By when the last node was valid again, in 95 of 100 seeds.
+/// The time until the last node is valid again, met by 95 of 100 seeds.
 fn nearly_always(nodes: u32, policy: Policy) -> Duration {
     let one = |seed| plan(nodes, seed).run(policy).last().unwrap_or(Duration::MAX);
     let mut lasts: Vec<Duration> = (0..100).map(one).collect();
@@ -66,7 +66,7 @@ fn thousands_recover_in_a_small_multiple_of_the_limit() {
     assert!(plan(1000, 1).run(Policy::FullJitter).last().is_none(), "or this measures nothing");
 }
 
-/// Between them the service has learnt nothing, but the nodes have.
+/// The service stays as slow as it was; the nodes adapt.
 #[test]
 fn fleet_too_large_to_revalidate_spreads_its_calls() {
     let after_a_day = |policy| Plan { calm: secs(86_400), after: secs(36_000), ..plan(1500, 1) }.run(policy);

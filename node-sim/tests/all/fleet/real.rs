@@ -117,7 +117,7 @@ fn outage_is_noticed_and_recovered_from() {
 #[test]
 fn other_machine_is_refused_without_confirmation() {
     let fleet = Fleet::new();
-    // Nobody answers for the first two; the third is this machine by an address that says nothing of that.
+    // No host answers at the first two. The third is this machine, under an address that does not show it.
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let here = format!("https://0.0.0.0:{}", listener.local_addr().unwrap().port());

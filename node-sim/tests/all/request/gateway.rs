@@ -37,7 +37,7 @@ fn events_of_a_run_are_printed_as_they_come() {
     assert!(again.body.contains("run_already_exists"), "{again:?}");
     let cancelled = rig.request("POST", &format!("{runs}/r:cancel"), &[]);
     assert_eq!((cancelled.code, cancelled.told.as_str()), (Some(0), "HTTP 200\n"), "{cancelled:?}");
-    // One token for all of it; the gateway changed it for one of its own each time that it had a use for it.
+    // The node fetched one token. The gateway exchanged it for one of its own each time it was used.
     assert_eq!(rig.sts.token_requests(), 1 + 4);
 }
 
@@ -46,7 +46,7 @@ fn token_refused_by_the_gateway_is_replaced_once() {
     let rig = Rig::new();
     let coordinator = rig.coordinator();
     let gateway = rig.gateway(&coordinator, |_| ());
-    // The node cannot tell: it does not check signatures.
+    // The node does not check signatures, so it passes this token on.
     rig.sts.server().fault_next(1, "token-bad-signature".parse().unwrap()).unwrap();
     let file = rig.node.dir.path().join("run.json");
     fs::write(&file, run("r")).unwrap();
@@ -87,7 +87,7 @@ fn token_refused_for_audience_or_issuer_is_tried_twice() {
     assert!(done.body.contains("Invalid token audience"), "{done:?}");
     assert!(done.told.contains("compare audience and issuer"), "{done:?}");
     assert_eq!(rig.sts.token_requests(), 2);
-    // Within 30 s no third one is fetched for whoever complains.
+    // Within 30 s a service that complains gets no third one.
     let slash = format!("{}/", rig.sts.issuer());
     let slashed = rig.gateway(&coordinator, |settings| settings.inbound.issuer = Some(slash));
     let done = rig.request("GET", &format!("{}/v1/runs/r", slashed.url()), &[]);
@@ -105,7 +105,7 @@ fn gateways_own_token_trouble_costs_no_new_token() {
     assert_eq!(done.code, Some(77), "{done:?}");
     assert!(done.body.contains("token_exchange_failed"), "{done:?}");
     assert!(done.told.contains("not about the token that was sent"), "{done:?}");
-    // The node's, and the gateway's one attempt.
+    // One by the node, and one attempt by the gateway.
     assert_eq!(rig.sts.token_requests(), 2);
 }
 

@@ -1,4 +1,4 @@
-//! Where no token goes, and what the answers are worth to a script.
+//! Requests that get no token, and the exit codes for a script.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn no_token_is_asked_for_where_none_may_go() {
         assert_eq!((done.code, done.body.as_str()), (Some(64), ""), "{url}: {done:?}");
         assert!(done.told.contains(why), "{url}: {done:?}");
     }
-    // Nor by another configuration than the daemon's, which can be read by nobody.
+    // Without a configuration that can be read no token is asked for either.
     let socket = rig.socket();
     let mut other = rig.command("GET", "https://127.0.0.1:1/", &["--socket", socket.to_str().unwrap()]);
     let done = ended(other.arg("--config").arg(rig.node.dir.path().join("none.json")), "");
@@ -59,7 +59,7 @@ fn broken_off_answer_is_reported() {
     let none = Service::new(|_| String::new());
     let done = rig.request("GET", &none.url("/"), &[]);
     assert_eq!((done.code, done.body.as_str()), (Some(69), ""), "{done:?}");
-    // What was sent may have arrived: it is not sent again.
+    // The request may have arrived, so it is not sent again.
     assert_eq!(none.heard().len(), 1);
 }
 

@@ -1,9 +1,9 @@
-//! Every 401 of arp-wire.md's table, and others, from a service that says them by heart.
+//! Every 401 in the table of docs/wire/arp.md, and others, from a service that repeats them.
 
 use super::rig::{Rig, ended};
 use super::service::{Service, answer};
 
-/// As the services guard themselves.
+/// A 401 as the services of the protocol give it.
 fn unauthorized(error: &str, message: &str) -> String {
     let challenge =
         format!("WWW-Authenticate: Bearer error=\"{error}\", error_description=\"{message}\"\r\n");
@@ -11,7 +11,7 @@ fn unauthorized(error: &str, message: &str) -> String {
     answer(401, &challenge, &body)
 }
 
-/// A service that says this first and is content then.
+/// A service that answers the first request with `refusal` and accepts the second.
 fn once(refusal: String) -> Service {
     Service::new(move |count| if count == 0 { refusal.clone() } else { answer(200, "", "done\n") })
 }
@@ -25,7 +25,7 @@ fn a_refused_token_is_replaced_once() {
         unauthorized("invalid_token", "Token expired"),
         unauthorized("invalid_token", "Invalid token audience"),
         unauthorized("invalid_token", "Invalid token issuer"),
-        // The challenge alone, and the code alone.
+        // Only the challenge, and only the code.
         answer(401, "WWW-Authenticate: Bearer\r\n", "<html>"),
         answer(401, "", r#"{"error":{"code":"unauthorized","message":"Invalid token"}}"#),
     ] {
@@ -89,6 +89,6 @@ fn refusal_not_about_our_token_is_not_retried() {
         assert_eq!(done.told.contains("wait 30 s"), refusal.contains("JWKS"), "{refusal}: {done:?}");
         assert_eq!(service.heard().len(), 1, "{refusal}");
     }
-    // All by one token.
+    // All of these requests used one token.
     assert_eq!(rig.sts.token_requests(), 1);
 }

@@ -19,10 +19,10 @@ use test_support::process::feed;
 use test_support::rig::Rig as Node;
 use test_support::waiting::PATIENCE;
 
-/// Quick to make keys for, unlike RSA.
+/// Keys of this kind are quick to make.
 const ALGORITHM: Algorithm = Algorithm::Es256;
 
-/// What the command printed, and how it ended.
+/// How the command ended, and what it printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) code: Option<i32>,
@@ -56,7 +56,7 @@ impl Rig {
         Self { node, sts, _daemon: daemon }
     }
 
-    /// A coordinator whose runs are stepped by hand.
+    /// A coordinator whose runs the test steps one event at a time.
     pub(super) fn coordinator(&self) -> Coordinator {
         let inbound = self.inbound("arp-run-coordinator");
         let options = CoordinatorOptions::of_realm(self.sts.issuer());
@@ -66,7 +66,7 @@ impl Rig {
         Coordinator::start(CoordinatorOptions { server, inbound, authorities, pace }).unwrap()
     }
 
-    /// A gateway before it. `change` its settings.
+    /// A gateway in front of the coordinator, with its settings changed by `change`.
     pub(super) fn gateway(
         &self,
         coordinator: &Coordinator,
@@ -75,7 +75,7 @@ impl Rig {
         self.gateway_of(self.node.stub.authority(), coordinator, change)
     }
 
-    /// The same with a certificate of another authority.
+    /// A gateway in front of the coordinator, with a certificate of this authority.
     pub(super) fn gateway_of(
         &self,
         authority: Option<CertificateAuthority>,
@@ -118,7 +118,7 @@ impl Rig {
         ended(&mut self.command(method, url, others), "")
     }
 
-    /// Begins it; its answer is read line by line.
+    /// Starts the request; the test reads its answer line by line.
     pub(super) fn begin(&self, method: &str, url: &str) -> Running {
         let mut command = self.command(method, url, &[]);
         let mut child =
@@ -137,7 +137,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// The next line that it prints. None: it prints nothing any more.
+    /// The next line that it prints. None: there are no more.
     pub(super) fn line(&self) -> Option<String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
@@ -146,13 +146,13 @@ impl Running {
         }
     }
 
-    /// What the system knows about it, less what only root may read.
+    /// A file of the process in `/proc`; empty if only root may read it.
     pub(super) fn known(&self, of: &str) -> String {
         let known = fs::read(format!("/proc/{}/{of}", self.child.id()));
         String::from_utf8_lossy(&known.unwrap_or_default()).into_owned()
     }
 
-    /// Its exit code and what it told, once it has ended.
+    /// Waits for its end; returns its exit code and what it wrote to standard error.
     pub(super) fn end(mut self) -> (Option<i32>, String) {
         let mut told = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
@@ -168,7 +168,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs `command` with `input`. Whatever happens, no token is shown.
+/// Runs `command` with `input` and checks that it shows no token.
 pub(super) fn ended(command: &mut Command, input: &str) -> Ended {
     let (code, body, told) = feed(command, input);
     assert!(!told.contains("eyJ"), "a token in {told}");

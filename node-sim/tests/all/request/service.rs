@@ -1,4 +1,4 @@
-//! A service on loopback, in plain HTTP, that answers what it is told to.
+//! A service on loopback, in plain HTTP, with answers that the test chooses.
 
 use core::net::SocketAddr;
 use std::io::Write;
@@ -25,7 +25,7 @@ impl Service {
                 let mut stream = stream;
                 let request = read_request(&mut stream);
                 kept.lock().unwrap().push(request);
-                // Whoever asked may have gone.
+                // The client may have gone.
                 let _ = stream.write_all(answer(count).as_bytes());
             }
         });

@@ -1,5 +1,5 @@
-//! Every story of `node-sim/scenarios`, with a hundred seeds; that their files are read strictly; and that
-//! what goes wrong in one is told with its seed and the least that has to happen for it.
+//! Every scenario with a hundred seeds; strict reading of their files; and the report of a failure: its seed
+//! and the fewest events that lead to it.
 
 use std::fs;
 use std::path::Path;
@@ -17,10 +17,10 @@ const SEEDS: u64 = 100;
 #[test]
 fn every_scenario_holds_with_a_hundred_seeds() {
     let _undisturbed = undisturbed();
-    let stories = all().unwrap();
-    let failed = run_all(&stories.iter().collect::<Vec<_>>(), 0, SEEDS);
+    let scenarios = all().unwrap();
+    let failed = run_all(&scenarios.iter().collect::<Vec<_>>(), 0, SEEDS);
     let mut told = String::new();
-    for scenario in &stories {
+    for scenario in &scenarios {
         let mut runs = failed.iter().filter(|(of, _)| of.name == scenario.name).map(|(_, run)| run);
         if let Some(run) = runs.next() {
             told += &format!("{}: {} of {SEEDS} seeds\n", scenario.name, 1 + runs.count());
@@ -32,21 +32,22 @@ fn every_scenario_holds_with_a_hundred_seeds() {
 
 #[test]
 fn every_scenario_file_is_listed_with_its_source() {
-    let stories = all().unwrap();
+    let scenarios = all().unwrap();
     let mut files: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter_map(|file| file.strip_suffix(".json").map(ToOwned::to_owned))
         .collect();
     files.sort();
-    assert_eq!(stories.iter().map(|story| story.name.clone()).collect::<Vec<_>>(), files);
-    for Scenario { name, about, from, .. } in &stories {
+    assert_eq!(scenarios.iter().map(|scenario| scenario.name.clone()).collect::<Vec<_>>(), files);
+    for Scenario { name, about, from, .. } in &scenarios {
         assert!(about.ends_with('.') && (from.ends_with('.') || from.ends_with('?')), "{name}");
     }
-    for (n, story) in stories.iter().enumerate() {
-        let twin =
-            stories[n + 1..].iter().find(|other| other.from == story.from || other.about == story.about);
-        assert!(twin.is_none(), "{} is told twice", story.name);
+    for (n, scenario) in scenarios.iter().enumerate() {
+        let twin = scenarios[n + 1..]
+            .iter()
+            .find(|other| other.from == scenario.from || other.about == scenario.about);
+        assert!(twin.is_none(), "{} is told twice", scenario.name);
     }
 }
 
@@ -56,8 +57,8 @@ fn parse(text: &str) -> Result<Scenario, String> {
 
 #[test]
 fn misspelt_key_is_refused_with_file_and_key() {
-    let story = |rest: &str| format!(r#"{{"about":"a","from":"b","lasts":"1h",{rest}}}"#);
-    assert!(parse(&story(r#""expect":[]"#)).is_ok());
+    let with = |rest: &str| format!(r#"{{"about":"a","from":"b","lasts":"1h",{rest}}}"#);
+    assert!(parse(&with(r#""expect":[]"#)).is_ok());
     for (rest, complaint) in [
         (r#""expects":[]"#, "`expects`"),
         (r#""board":{"grase":"1h"}"#, "`grase`"),
@@ -86,7 +87,7 @@ fn misspelt_key_is_refused_with_file_and_key() {
         (r#""events":[{"at":"1m","what":"x","do":"reload","until":"2m"}]"#, "`until`"),
         (r#""events":[{"at":"1m","what":"x","do":"reload","every":"0s"}]"#, "no time"),
     ] {
-        let told = parse(&story(rest)).expect_err(rest);
+        let told = parse(&with(rest)).expect_err(rest);
         assert!(told.contains(complaint) && told.contains("some/s.json"), "{rest}: {told}");
     }
 }
@@ -96,11 +97,11 @@ fn readme_example_is_a_scenario() {
     let readme = include_str!("../../../scenarios/README.md");
     let (_, from) = readme.split_once("```json\n").unwrap();
     let (example, _) = from.split_once("```").unwrap();
-    let story = parse(example).unwrap();
-    assert!(run_all(&[&story], 0, 20).is_empty());
+    let scenario = parse(example).unwrap();
+    assert!(run_all(&[&scenario], 0, 20).is_empty());
 }
 
-/// Twenty things happen, one of which matters.
+/// Twenty events, one of which leads to the failure.
 const NOISY: &str = r#"{
   "about": "Wrong on purpose.",
   "from": "This test.",
@@ -115,13 +116,13 @@ const NOISY: &str = r#"{
 
 #[test]
 fn failure_shrinks_to_the_event_that_matters() {
-    let story = parse(NOISY).unwrap();
+    let scenario = parse(NOISY).unwrap();
     for seed in 0..20 {
-        let run = story.run(seed);
+        let run = scenario.run(seed);
         let failure = run.failure.as_ref().unwrap();
         assert!(failure.sentence.contains("node-rejected"), "{failure:?}");
         assert!(run.events.len() > 15);
-        let least: Vec<_> = shortest(&story, &run, failure).into_iter().map(|event| event.name).collect();
+        let least: Vec<_> = shortest(&scenario, &run, failure).into_iter().map(|event| event.name).collect();
         assert_eq!(least, ["the node is deactivated"], "seed {seed}");
     }
 }
@@ -129,9 +130,9 @@ fn failure_shrinks_to_the_event_that_matters() {
 #[test]
 fn failure_without_events_shrinks_to_none() {
     let told = NOISY.replace(r#""never": ["node-rejected"]"#, r#""at": "1m", "outcome": "setup""#);
-    let story = parse(&told).unwrap();
-    let run = story.run(1);
-    assert!(shortest(&story, &run, run.failure.as_ref().unwrap()).is_empty());
+    let scenario = parse(&told).unwrap();
+    let run = scenario.run(1);
+    assert!(shortest(&scenario, &run, run.failure.as_ref().unwrap()).is_empty());
 }
 
 fn scenario(arguments: &[&str]) -> Ended {

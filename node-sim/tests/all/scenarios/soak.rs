@@ -1,5 +1,5 @@
-//! A node's week, with something going wrong every hour or so: power, clock, network, server, files. What
-//! happens is drawn at random, a seed each; what must hold are the rules of every story.
+//! A node's week in which something goes wrong about every hour: power, clock, network, server, files. A seed
+//! decides what happens. The rules of every scenario must hold.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use node_sim::world::{Clock, Fault, FilesChange, Happening, History, ServerChang
 
 const SEEDS: u64 = 10;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
-/// At the end nothing goes wrong any more.
+/// In the last hours nothing goes wrong any more.
 const LAST_HOURS: Duration = Duration::from_secs(2 * 3600);
 
 /// Something that goes wrong, and what ends it.
@@ -94,7 +94,7 @@ fn mishaps(key: u32) -> Vec<Mishap> {
             files(FilesChange { broken: Some(Some("no app key".into())), ..FilesChange::default() }),
             files(FilesChange { broken: Some(None), ..FilesChange::default() }),
         ),
-        // The files follow as a daemon hears of them, by a reload.
+        // The files change after the server. A reload tells the daemon.
         mishap(
             "app key rotated",
             server(ServerChange { app_key: Some(key), ..ServerChange::default() }),
@@ -162,7 +162,7 @@ fn a_week_of_mishaps_breaks_no_rule_and_ends_well() {
         }
         assert_eq!(last, Some(Outcome::Valid), "seed {seed}: not valid in the end");
     }
-    // Some 300 a day in peace; mishaps must not make it many times more.
+    // About 300 a day without mishaps. Mishaps must not multiply that.
     let a_day = calls / (SEEDS * 7);
     assert!((200..1500).contains(&a_day), "{a_day} calls a day");
     assert!(happened > 1000, "only {happened} things happened");

@@ -1,6 +1,5 @@
-//! The stories that have a transcript tell the same as when it was last looked at. After a change that is
-//! meant: `UPDATE_TRANSCRIPTS=1 cargo test -p node-sim --test all transcripts`, and read the difference before it
-//! is committed.
+//! Scenarios whose course is kept as a transcript. After an intended change run `UPDATE_TRANSCRIPTS=1 cargo
+//! test -p node-sim --test all transcripts`, and read the difference before it is committed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +38,7 @@ fn every_transcript_is_repeated() {
             ));
         }
     }
-    assert!(changed.is_empty(), "{} stories have changed:\n{}", changed.len(), changed.join("\n"));
+    assert!(changed.is_empty(), "{} scenarios have changed:\n{}", changed.len(), changed.join("\n"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn assertion_refused_for_its_date_is_redated_and_remembered() {
         assert_eq!(rig.sts.token_requests(), 2, "{fault}: refused, and once more");
         assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");
         assert_eq!(rig.sts.token_requests(), 3, "{fault}: right at once");
-        // And back again, once it has been set.
+        // The server's clock is right again.
         rig.sts.server().set_faults(server_stub::Faults::NONE).unwrap();
         assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");
     }

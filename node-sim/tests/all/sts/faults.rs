@@ -2,8 +2,8 @@ use server_stub::Fault;
 
 use super::rig::{Rig, brief, wanted};
 
-/// What a service would not take is not passed on, and what it would is, however it is put. Signatures are for
-/// services to check.
+/// The result of each fault. A token that a service would refuse is not passed on. Signatures are for services
+/// to check.
 const TOKENS: &[(&str, &str)] = &[
     ("token-missing", "failed: 200"),
     ("token-not-jwt", "unusable: NotAJwt"),
@@ -53,8 +53,8 @@ const SERVERS: &[(&str, &str)] = &[
     ("header-slow", "unanswered: Stalled"),
 ];
 
-/// What an STS refuses a request for (RFC 6749, section 5.2), and whether asking again is of any use before
-/// somebody mends the configuration.
+/// Why an STS refuses a request (RFC 6749, section 5.2), and whether it will refuse until the configuration is
+/// fixed.
 const REFUSALS: &[(&str, &str, bool)] = &[
     ("oauth-invalid-client", "refused: 401 invalid_client", true),
     ("oauth-unauthorized-client", "refused: 401 unauthorized_client", true),

@@ -25,7 +25,7 @@ fn the_token_endpoint_is_asked_as_it_is_given() {
 #[test]
 fn secret_in_body_or_header_gets_a_token() {
     let rig = Rig::new();
-    // As awkward as secrets come: what basic authentication must encode.
+    // A secret with every character that basic authentication must encode.
     rig.sts.set_secret("jarvis-node", "p:q+r/s%t&u=v wö").unwrap();
     rig.file("secret", "p:q+r/s%t&u=v wö\n");
     for method in ["client_secret_post", "client_secret_basic"] {

@@ -1,5 +1,5 @@
-//! The node's token client against the stub's token service, over the wire: every grant, every way to prove
-//! who asks, every refusal, and every fault of the tokens.
+//! The node's token client against the stub's token service: every grant, every client authentication, every
+//! refusal and every fault of a token.
 
 mod clock;
 mod faults;

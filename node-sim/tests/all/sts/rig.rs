@@ -1,4 +1,4 @@
-//! A token service, and the node's client of it, made from files as the node makes it.
+//! A token service and the node's client of it, made from files as on a node.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ impl Rig {
         Self::with(StsOptions::default())
     }
 
-    /// One that proves itself over TLS, and so tells the time.
+    /// A token service over TLS, whose time can be trusted.
     pub(super) fn tls() -> Self {
         let authority = Some(CertificateAuthority::new().unwrap());
         Self::with(StsOptions {
@@ -39,13 +39,13 @@ impl Rig {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// The client that these keys of `sts` describe, besides issuer and audiences.
+    /// A client with these keys of `sts` besides issuer and audiences.
     pub(super) fn client(&self, keys: &Value) -> StsClient {
-        // Long enough for a busy machine to make RSA keys in.
+        // Long enough for a busy machine.
         self.client_within(60, keys)
     }
 
-    /// The same, with a time-out of this many seconds.
+    /// A client with these keys of `sts` and a time-out of this many seconds.
     fn client_within(&self, secs: u64, keys: &Value) -> StsClient {
         let mut sts = json!({
             "issuer": self.sts.issuer(),
@@ -70,13 +70,13 @@ impl Rig {
         StsClient::load(config.sts.as_ref().unwrap(), &config, UnixTime(0)).unwrap()
     }
 
-    /// The one whose secret everybody knows.
+    /// The client with the usual secret.
     pub(super) fn usual(&self) -> StsClient {
         self.file("secret", "jarvis-node-secret\n");
         self.client(&json!({"client_secret_file": "secret"}))
     }
 
-    /// The same, soon tired of waiting.
+    /// The client with the usual secret and a short time-out.
     pub(super) fn impatient(&self) -> StsClient {
         self.file("secret", "jarvis-node-secret\n");
         self.client_within(2, &json!({"client_secret_file": "secret"}))
@@ -95,8 +95,8 @@ pub(super) fn exchange(audience: &str, subject: &str) -> Wanted {
     Wanted { subject: Some(SubjectToken::parse(subject).unwrap()), ..wanted(audience) }
 }
 
-/// How it ended, in a few words: the token's life, or what the error is. Lives are rounded up to tens: a second
-/// may turn between the token's date and the one of the answer it comes in.
+/// The result in a few words: the token's life or the error. Lives are rounded up to tens, since a second may
+/// pass between the token's date and the answer's.
 pub(super) fn brief(result: &Result<AccessToken, TokenError>) -> String {
     match result {
         Ok(token) => format!("token for {} s", token.life().as_secs().next_multiple_of(10)),

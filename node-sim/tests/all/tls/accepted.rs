@@ -1,4 +1,4 @@
-//! Servers that are as they should be, in every form that a sound one can have.
+//! Servers that must be accepted, in every form.
 
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SanType};
 use rustls::ProtocolVersion;
@@ -83,7 +83,7 @@ fn every_form_of_name_is_accepted() {
     ] {
         valid(host, host, Server::tls(&names(sans)), &root.pem);
     }
-    // Where there is no IPv6 there is nothing to show.
+    // A machine without IPv6 has nothing to test here.
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
         let site = names(vec![SanType::IpAddress(core::net::Ipv6Addr::LOCALHOST.into())]);
         valid("IPv6", "[::1]", Server::tls_at("[::1]:0", &site), &root.pem);

@@ -1,4 +1,5 @@
-//! Certificates that prove nothing: too old, too new, for another name, by nobody, too weak, for something else.
+//! Certificates that prove nothing: expired, not yet valid, for another name, of an unknown issuer, weak, or
+//! for another use.
 
 use std::sync::Arc;
 
@@ -156,7 +157,7 @@ fn certificate_of_an_untrusted_issuer_is_refused() {
     });
     let unknown = "is not signed by a CA this node trusts";
     matrix(vec![
-        // By another name, or the signature would be looked at.
+        // The CA has another name: with the same one, the signature would be checked.
         shows(
             "unknown root",
             &Ca::root_with(|ca| ca.distinguished_name.push(DnType::OrganizationName, "elsewhere")),
@@ -220,7 +221,7 @@ fn weak_or_misused_certificate_is_refused() {
     let sha1 = server(include_str!("fixtures/sha1.pem"), include_str!("fixtures/sha1.key"));
     let of_weak_root =
         server(include_str!("fixtures/of-weak-root.pem"), include_str!("fixtures/of-weak-root.key"));
-    // Any key: the certificate is refused before the signature is looked at.
+    // Any key will do: the certificate is refused before the signature is checked.
     let short = Identity::fixture(include_str!("fixtures/rsa1024.pem"), include_str!("fixtures/sha1.key"));
     let pretends = |version| {
         let key = CertifiedKey::new(short.chain.clone(), Arc::new(Pretender));

@@ -1,4 +1,4 @@
-//! The node's own certificate: shown where it is asked for, told apart where it is refused, and its files.
+//! The node's own certificate: shown on request, refused for different reasons, and its files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -52,15 +52,15 @@ fn client_certificate_is_shown_where_requested() {
             assert_eq!(checked.outcome(), "valid", "{version:?}: {}", checked.view);
         }
     }
-    // And does no harm where it is not.
+    // Where it is not asked for it does no harm.
     let server = Server::tls(&Site::new(root.sound()));
     point(&rig, &server, &root);
     rig.own_certificate(&node(&clients));
     assert_eq!(rig.checked(server).outcome(), "valid");
 }
 
-/// The server decides after the node may already have sent its request, in TLS 1.3; whatever the order in
-/// which reset and alert arrive, the alert is what is told.
+/// In TLS 1.3 the server decides when the node may already have sent its request. Reset and alert may arrive in
+/// either order; the node reports the alert.
 #[test]
 fn missing_or_refused_client_certificate_is_reported() {
     let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());

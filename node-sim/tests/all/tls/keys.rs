@@ -1,4 +1,4 @@
-//! Keys that are not the server's: not pinned, or not in the hands of whoever shows them.
+//! Keys that are not pinned, and certificates without their key.
 
 use std::sync::Arc;
 
@@ -37,14 +37,14 @@ fn unpinned_key_is_refused() {
     let why = "none of those in spki_pins";
     let fixture =
         Identity::fixture(include_str!("fixtures/rsa2048.pem"), include_str!("fixtures/rsa2048.key"));
-    // The pin that is shown is the one that other tools find.
+    // The pin in the message is the one that openssl computes.
     let fix =
         format!("Compare sha256//{}|openssl|somebody else", include_str!("fixtures/rsa2048.pin").trim());
     matrix(vec![
         shows("pin mismatch", &root, root.sound(), why, "openssl|somebody else").pins(&[SOMEBODYS]),
         shows("two pins, and none of them", &root, root.sound(), why, "openssl")
             .pins(&[SOMEBODYS, &chain.pin]),
-        // Only the server's own key counts, not that of a CA above it, whoever else that signs for.
+        // Only the server's own key counts, not that of a CA above it.
         shows("pins of the CAs", &root, chain, why, "openssl")
             .pins(&[&root.itself().pin, &between.itself().pin]),
         row(
@@ -58,7 +58,7 @@ fn unpinned_key_is_refused() {
     ]);
 }
 
-/// The right key is not enough: each of these shows the pinned one.
+/// Each of these shows the pinned key, which is not enough.
 #[test]
 fn pinned_key_with_a_wrong_certificate_is_refused() {
     let (root, stranger) = (Ca::root(), Ca::root());

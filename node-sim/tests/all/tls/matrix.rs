@@ -1,5 +1,5 @@
-//! The matrix: servers that must not be trusted, what each is told as, and what mends it. None of them may
-//! get a byte of a request. Its rows are in `certificates`, `keys`, `ports` and `client_certificate`.
+//! The matrix: servers that must not be trusted, with the reason and the fix that a user is told. None of them
+//! may get a byte of a request. Its rows are in `certificates`, `keys`, `ports` and `client_certificate`.
 
 use serde_json::json;
 
@@ -8,18 +8,18 @@ use super::server::{Seen, Server, Site};
 use super::site::TlsRig as _;
 use test_support::rig::Rig;
 
-/// One server, and what a node must make of it.
+/// One server, and what a node must report of it.
 pub(super) struct Row {
     name: &'static str,
     server: Server,
-    /// In auth_url.
+    /// The host in auth_url.
     host: &'static str,
     roots: String,
     pins: Vec<String>,
     outcome: (&'static str, i32),
-    /// Parts of it, with `|` between them.
+    /// Parts of the reason, with `|` between them.
     reason: String,
-    /// The same.
+    /// Parts of the fix, with `|` between them.
     fix: String,
 }
 
@@ -86,7 +86,7 @@ impl Row {
     }
 }
 
-/// No handshake was completed, so that nothing could be asked; and no key went in the open.
+/// Checks that no handshake was completed, no request was sent and no key went in the open.
 pub(super) fn nothing_was_asked(rig: &Rig, name: &str, seen: &Seen) {
     assert!(seen.connections > 0, "{name}: the server was not even reached");
     assert_eq!(seen.handshakes, [], "{name}");

@@ -1,5 +1,5 @@
-//! The node against servers with every kind of TLS, good and bad: the real binary, or what it is made of
-//! where one call must follow another. See `matrix` for what must not be trusted.
+//! The node against servers with every kind of TLS, good and bad. Most tests run the device's binary; those in
+//! which one call must follow another use its library. `matrix` holds the servers that must not be trusted.
 
 mod accepted;
 mod certificates;

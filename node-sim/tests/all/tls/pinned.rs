@@ -1,5 +1,5 @@
-//! Pinned keys, and the time that comes with them. The clock of the machine that runs this is right; so a
-//! server of another year shows whose time counts.
+//! Pinned keys, and the server's time that comes with them. The clock of this machine is right, so a server of
+//! another year shows whose time counts.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Pinned {
         assert_eq!((checked.outcome(), checked.exit), (outcome, Some(exit)), "{view}");
         assert!(view["reason"].as_str().unwrap().contains(reason), "{view}");
         assert!(view["fix"].as_str().unwrap().contains(fix), "{view}");
-        // Whatever is wrong, the time was asked for without a secret, and nothing went out after it.
+        // The request for the time held no secret, and nothing was sent after it.
         assert_eq!(checked.seen.asked(), [HEALTH], "{view}");
         self.holds_no_secret(&checked.seen.requests[0]);
         assert!(!self.rig.secret_in(&checked.seen.wire));
@@ -108,7 +108,7 @@ fn one_of_two_pins_is_enough() {
     let pinned = Pinned::new(|_| {});
     let next = pinned.root.sound();
     let pins = json!([next.pin, pinned.identity.pin]);
-    // The old key, listed second; then the new one, listed first.
+    // First the old key, which is listed second; then the new one, which is listed first.
     for identity in [pinned.identity.clone(), next] {
         pinned.site.becomes(config(identity, &[&TLS13], Arc::new(NoClientAuth)));
         let server = pinned.serve();
@@ -118,7 +118,7 @@ fn one_of_two_pins_is_enough() {
     }
 }
 
-/// Who told the time need not be who takes the call.
+/// The server of the call may be another than that of the time exchange.
 #[test]
 fn call_after_the_time_exchange_needs_the_pin_too() {
     let pinned = Pinned::new(|_| {});
@@ -156,7 +156,7 @@ fn certificate_is_judged_by_the_servers_time() {
     let pinned = Pinned::new(only_in(2035));
     pinned.site.says_it_is(IN_2031);
     pinned.gives("tls", 76, "not valid yet: it begins Mon, 01 Jan 2035", "with spki_pins the server's");
-    // Today's time, as any sound server tells it.
+    // These servers tell today's time.
     Pinned::new(only_in(2031)).gives("tls", 76, "not valid yet", "Set the clock");
     Pinned::new(only_in(2021)).gives("tls", 76, "has expired", "Renew");
 }
@@ -226,8 +226,8 @@ fn path_in_auth_url_precedes_both_requests() {
     );
 }
 
-/// The time is told once and goes on by the monotonic clock; when a certificate does not fit it any more it
-/// is asked for again, once a call.
+/// The time is asked once and kept by the monotonic clock. If a certificate does not fit it, the node asks
+/// again, at most once a call.
 #[test]
 fn server_time_is_asked_again_when_a_certificate_does_not_fit() {
     let root = Ca::root();
@@ -241,20 +241,20 @@ fn server_time_is_asked_again_when_a_certificate_does_not_fit() {
     rig.configure("spki_pins", json!([root.issue_for(&key, |_| {}).pin]));
     let loaded = rig.reader().read().unwrap();
     validate(&loaded).unwrap();
-    // Known now: a Date is not needed any more, nor believed.
+    // The time is known: another Date changes nothing.
     site.says_it_is(IN_2035);
     validate(&loaded).unwrap();
     // Four years on, with a new certificate for the same key.
     site.becomes(of(2035));
     validate(&loaded).unwrap();
     validate(&loaded).unwrap();
-    // A certificate that does not fit the server's own time: asked again, and then it is over.
+    // This certificate does not fit the server's own time: the node asks once more and gives up.
     site.becomes(of(2040));
     let refused = validate(&loaded).unwrap_err();
     assert!(refused.contains("not valid yet"), "{refused}");
     let seen = server.stop();
     assert_eq!(seen.asked(), [HEALTH, CALL, CALL, HEALTH, CALL, CALL, HEALTH]);
-    // Those without a request: strict handshakes that were refused, once in 2035 and twice in 2040.
+    // The three without a request are handshakes that the node refused: one in 2035, two in 2040.
     assert_eq!(seen.connections, 7 + 3);
 }
 
@@ -262,7 +262,7 @@ fn server_time_is_asked_again_when_a_certificate_does_not_fit() {
 fn timeout_covers_time_exchange_and_call() {
     let pinned = Pinned::new(|_| {});
     pinned.site.answers(|request| {
-        // The time comes late, and the answer never within the time.
+        // The time exchange is slow, and the answer exceeds the time-out.
         thread::sleep(Duration::from_secs(if request.starts_with(HEALTH) { 4 } else { 7 }));
         ok(request, Some(&now()))
     });
@@ -272,7 +272,7 @@ fn timeout_covers_time_exchange_and_call() {
     let (exit, view) = pinned.rig.check();
     let taken = start.elapsed();
     assert_eq!((exit, view["outcome"].as_str()), (Some(75), Some("server")), "{view}");
-    // Two budgets would be nine seconds.
+    // With a time-out for each exchange it would take nine seconds.
     assert!(taken < Duration::from_secs(8), "{taken:?}");
     assert_eq!(server.stop().asked()[0], HEALTH);
 }
@@ -318,7 +318,7 @@ fn server_time_comes_with_the_answer_over_tls_only() {
         loaded.client.validate(&loaded.credential).server_time.map(|time| time.0)
     };
     assert_eq!(time(&pinned.rig), Some(1_938_081_600));
-    // Refused, so that nobody said anything.
+    // The certificate is refused, so no answer came.
     pinned.rig.forget("spki_pins");
     assert_eq!(time(&pinned.rig), None);
     server.stop();

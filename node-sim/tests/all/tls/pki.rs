@@ -51,7 +51,7 @@ impl Ca {
         Self { certificate: made.der().clone(), pem: made.pem(), params, key }
     }
 
-    /// A server's certificate as it should be.
+    /// A certificate as a server should have it.
     pub(super) fn sound(&self) -> Identity {
         self.issue(|_| {})
     }
@@ -71,7 +71,7 @@ impl Ca {
         identity(vec![made.der().clone()], key)
     }
 
-    /// What this CA is itself, for a server that shows it as its own.
+    /// The CA's own certificate and key, for a server that shows them as its own.
     pub(super) fn itself(&self) -> Identity {
         identity(vec![self.certificate.clone()], &self.key)
     }

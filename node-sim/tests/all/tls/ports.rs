@@ -1,4 +1,4 @@
-//! Ports where something else is spoken, or where it stops in the middle.
+//! Ports of other protocols, and servers that break the handshake off.
 
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -73,7 +73,7 @@ const fn old_server_hello(minor: u8) -> [u8; 47] {
     hello
 }
 
-/// Garbage of every kind in place of the server's first flight: no panic, no hang, never a verdict.
+/// Noise in place of the server's first flight leads to no panic, no hang and no verdict.
 #[test]
 fn noise_in_place_of_a_handshake_is_refused() {
     let rig = Rig::new();
@@ -90,8 +90,7 @@ fn noise_in_place_of_a_handshake_is_refused() {
     }
 }
 
-/// The other way round there is nothing to check before the request is sent: whoever writes `http://` has said
-/// that keys may travel in the open.
+/// With `http://` in the configuration the request is sent at once: its author has allowed keys in the open.
 #[test]
 fn plain_http_to_a_tls_port_is_tls_trouble() {
     let rig = Rig::new();
@@ -112,7 +111,7 @@ fn plain_http_to_a_tls_port_is_tls_trouble() {
         assert!(view["reason"].as_str().unwrap().contains("plain HTTP"), "{name}: {view}");
         assert!(view["fix"].as_str().unwrap().contains("https:// instead of http://"), "{name}: {view}");
     }
-    // A 400 of the service itself is still its own.
+    // A 400 of the service itself is not mistaken for that of a TLS port.
     let server = Server::answering(answer(r#"{"detail":"There was an error parsing the body"}"#));
     rig.point(&format!("http://localhost:{}", server.addr.port()), &root.pem);
     assert_eq!(rig.checked(server).outcome(), "server");

@@ -1,4 +1,4 @@
-//! Servers that tell afterwards what reached them.
+//! Servers that report afterwards what reached them.
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -26,11 +26,11 @@ use test_support::waiting::PATIENCE;
 /// What reached a server.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// How each handshake that was completed went.
+    /// The kind and version of each completed handshake.
     pub(super) handshakes: Vec<(HandshakeKind, ProtocolVersion)>,
-    /// Connections, handshake or not.
+    /// How many connections were made, with a handshake or without.
     pub(super) connections: usize,
-    /// Decrypted, or what was plain: whole requests.
+    /// Whole requests, decrypted.
     pub(super) requests: Vec<String>,
     /// Every byte that came over the wire.
     pub(super) wire: Vec<u8>,
@@ -72,7 +72,7 @@ impl Server {
                 }
                 seen.connections += 1;
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                // How a connection ends is the client's affair as much as ours.
+                // The client may end the connection at any time.
                 let _ = behave(&mut stream, &mut seen);
                 let _ = tell.send(seen.requests.len());
             }
@@ -91,7 +91,7 @@ impl Server {
         Self::start(address, Box::new(move |stream, seen| site.serve(stream, seen)))
     }
 
-    /// Takes what the client says first, and does `behave` with the connection.
+    /// Reads the client's first bytes and does `behave` with the connection.
     pub(super) fn raw(behave: fn(&mut TcpStream)) -> Self {
         Self::start(
             "127.0.0.1:0",
@@ -105,12 +105,12 @@ impl Server {
         )
     }
 
-    /// Closes with words unread, which TCP tells as a reset.
+    /// Closes with bytes unread, which the client sees as a reset.
     pub(super) fn raw_reset() -> Self {
         Self::start("127.0.0.1:0", Box::new(|stream, _| stream.peek(&mut [0]).map(drop)))
     }
 
-    /// Answers the first words of the client with `bytes`, and takes in what it says to that.
+    /// Answers the client's first bytes with `bytes`, and records what it sends after that.
     pub(super) fn answering(bytes: &'static [u8]) -> Self {
         Self::start(
             "127.0.0.1:0",
@@ -126,12 +126,12 @@ impl Server {
         )
     }
 
-    /// Waits until so many requests were answered.
+    /// Waits until `count` requests were answered.
     pub(super) fn wait_for_requests(&self, count: usize) {
         while self.requests.recv_timeout(PATIENCE).unwrap() < count {}
     }
 
-    /// Ends the server once every connection made so far is dealt with.
+    /// Ends the server after every connection made so far.
     pub(super) fn stop(self) -> Seen {
         self.stopped.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.addr));
@@ -139,7 +139,7 @@ impl Server {
     }
 }
 
-/// What is served and how; a change counts from the next connection on.
+/// What a server shows and answers. A change counts from the next connection on.
 #[derive(Clone)]
 pub(super) struct Site {
     tls: Arc<Mutex<Arc<ServerConfig>>>,
@@ -174,7 +174,7 @@ impl Site {
         self.answers(move |request| ok(request, Some(date)));
     }
 
-    /// In TLS 1.2 OpenSSL misses a client certificate with another alert than rustls.
+    /// Answers a missing client certificate with the alert that OpenSSL uses in TLS 1.2.
     pub(super) fn like_openssl(self) -> Self {
         Self { speaks_like_openssl: true, ..self }
     }
@@ -190,7 +190,7 @@ impl Site {
         while tls.is_handshaking() {
             tls.complete_io(&mut tap)?;
         }
-        // A client certificate is refused only after the handshake is done for the client, in TLS 1.3.
+        // In TLS 1.3 a client certificate is refused after the client's side of the handshake is complete.
         let (kind, version) = (tls.handshake_kind().unwrap(), tls.protocol_version().unwrap());
         seen.handshakes.push((kind, version));
         let mut both = rustls::Stream::new(&mut tls, &mut tap);
@@ -206,7 +206,7 @@ impl Site {
     }
 }
 
-/// Takes down what is read.
+/// Records what is read.
 struct Tap<'a> {
     stream: &'a mut TcpStream,
     taken: &'a mut Vec<u8>,
@@ -224,7 +224,7 @@ impl Read for Tap<'_> {
 impl Write for Tap<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match bytes {
-            // certificate_required, and handshake_failure in its place.
+            // handshake_failure in the place of certificate_required.
             [21, 3, 3, 0, 2, 2, 116] if self.like_openssl => self.stream.write(&[21, 3, 3, 0, 2, 2, 40]),
             _ => self.stream.write(bytes),
         }
@@ -239,7 +239,7 @@ pub(super) fn now() -> String {
     httpdate::fmt_http_date(SystemTime::now())
 }
 
-/// What a sound service answers to either question.
+/// The answer of a sound service to either request.
 pub(super) fn ok(request: &str, date: Option<&str>) -> String {
     let body = if request.starts_with("GET /health ") {
         r#"{"status":"ok"}"#
@@ -263,7 +263,7 @@ pub(super) fn config(
     config_with(CertifiedKey::new(identity.chain, key), versions, clients)
 }
 
-/// Looks at nothing: key and certificate need not belong together.
+/// Unlike `config`, this does not check that key and certificate belong together.
 pub(super) fn config_with(
     key: CertifiedKey,
     versions: &[&'static SupportedProtocolVersion],
@@ -276,7 +276,7 @@ pub(super) fn config_with(
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
 }
 
-/// Forgets every session.
+/// A server that remembers no session.
 pub(super) fn forgetful(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

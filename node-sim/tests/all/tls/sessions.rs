@@ -1,4 +1,4 @@
-//! Which connections may resume which.
+//! Which connections may resume a session.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn second_call_resumes_the_session() {
         let server = Server::tls(&Site::of(config(root.sound(), &[version], Arc::new(NoClientAuth))));
         rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
         let mut reader = rig.reader();
-        // As the daemon does: read again, and the same client asks again.
+        // The daemon also reads its files before each call and keeps its client.
         for _ in 0..3 {
             validate(&reader.read().unwrap()).unwrap();
         }
@@ -47,7 +47,7 @@ fn session_of_a_time_exchange_is_never_resumed() {
     }
 }
 
-/// A session is proof of the key it was made with: who asks for another key cannot go by it.
+/// A session proves the key it was made with, so another pin or CA must not accept it.
 #[test]
 fn session_does_not_outlive_its_configuration() {
     let (rig, root, stranger) = (Rig::new(), Ca::root(), Ca::root());

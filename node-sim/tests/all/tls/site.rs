@@ -1,4 +1,4 @@
-//! A node's files, set up for one of our servers.
+//! A node's files, set up for one of these servers.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::pki::Identity;
 use super::server::{Seen, Server};
 use test_support::rig::Rig;
 
-/// What `check` said, and what the server saw of it.
+/// What `check` printed, and what the server saw.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) exit: Option<i32>,
@@ -72,12 +72,12 @@ impl TlsRig for Rig {
     }
 }
 
-/// One validation in this process; true if it was good, else the trouble's reason.
+/// One validation in this process; an error holds the reason.
 pub(super) fn validate(loaded: &Loaded) -> Result<(), String> {
     match loaded.client.validate(&loaded.credential).answer {
         node_core::answer::Answer::Valid(_) => Ok(()),
         node_core::answer::Answer::Rejected(reason) => Err(reason.to_string()),
-        node_core::answer::Answer::Reachable => Err("nobody knocked".into()),
+        node_core::answer::Answer::Reachable => Err("only a probe was answered".into()),
         node_core::answer::Answer::Inconclusive { trouble, .. } => Err(trouble.reason.to_string()),
     }
 }
