@@ -1,4 +1,4 @@
-//! Making secrets, and keeping them so that they can be checked but not read.
+//! New secrets, and secrets stored so that they can be checked but not read.
 
 use core::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use ring::{digest, hmac};
 
 /// Real node and app keys: 48 random bytes in URL-safe Base64.
 const KEY_LENGTH: usize = 64;
-/// bcrypt looks no further (wire document).
+/// bcrypt ignores bytes after these (docs/wire/jarvis-auth.md).
 const BCRYPT_BYTES: usize = 72;
-/// What the service's password library takes at most; more is an exception there, a 500 here. The
-/// wire document measured 5000 bytes; the limit itself is *documented* by passlib.
+/// The service's password library raises an exception above this length, which is a 500. 5000 bytes were
+/// measured; the limit itself is *documented* by passlib.
 const MAX_SECRET_BYTES: usize = 4096;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -30,7 +30,7 @@ pub(crate) fn new_uuid() -> String {
         if matches!(n, 4 | 6 | 8 | 10) {
             uuid.push('-');
         }
-        // Cannot fail: writing to a String never does.
+        // Writing to a String cannot fail.
         let _ = write!(uuid, "{byte:02x}");
     }
     uuid
@@ -42,21 +42,21 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// The name a secret of high entropy is stored under (refresh tokens).
+/// The key under which a secret of high entropy is stored (refresh tokens).
 pub(crate) fn fingerprint(secret: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
     bytes
 }
 
-/// A secret that can be checked, in constant time, but not read. Stands in for a bcrypt hash: a test
-/// server needs its answers, not its cost.
+/// A secret that can be checked in constant time, but not read. It replaces a bcrypt hash, which would be
+/// slow.
 pub(crate) struct Sealed {
     salt: hmac::Key,
     tag: hmac::Tag,
 }
 
-/// The password library would have raised an exception: a NUL in the secret, or too many bytes.
+/// The real password library raises an exception: the secret contains a NUL or is too long.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unhashable;
 
@@ -75,7 +75,7 @@ impl Sealed {
     }
 }
 
-/// Whether two strings are equal, found out in a time that does not depend on where they differ.
+/// Whether two strings are equal, in a time that does not depend on where they differ.
 pub(crate) fn equal(offered: &str, wanted: &str) -> bool {
     let salt = hmac::Key::new(hmac::HMAC_SHA256, &random::<32>());
     hmac::verify(&salt, offered.as_bytes(), hmac::sign(&salt, wanted.as_bytes()).as_ref()).is_ok()
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_refuses_is_no_mismatch() {
+    fn unhashable_secrets_are_not_a_mismatch() {
         let sealed = Sealed::new("key");
         assert_eq!(sealed.matches("k\0ey"), Err(Unhashable));
         assert_eq!(sealed.matches(&"x".repeat(5000)), Err(Unhashable));

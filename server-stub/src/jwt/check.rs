@@ -1,7 +1,6 @@
-//! Whether a token is good. Stricter than the published services: what they let pass without `exp`, or
-//! though it is an ID token, is refused here (arp-wire.md, "Inbound validation").
+//! The verification of a token. It is stricter than the published services: they accept tokens without `exp`
+//! and ID tokens, which are refused here (docs/wire/arp.md, "Inbound validation").
 
-use core::fmt;
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,76 +8,94 @@ use serde_json::{Map, Value};
 
 use super::{Algorithm, Claims, PublicKey, from_base64url};
 
-/// No token of any use is longer; a request's head could not carry it.
+/// The longest token that a request's head could carry.
 const MAX_LENGTH: usize = 64 * 1024;
 
-/// What a token must be.
+/// The requirements on a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Who may have issued it, to the letter. None: anybody whose key is known.
+    /// The exact issuer. None: any issuer whose key is known.
     pub issuer: Option<&'a str>,
-    /// Whom it must be for: one of these. None: anybody.
+    /// The accepted audiences. None: any audience.
     pub audiences: Option<&'a [&'a str]>,
-    /// How it may be signed.
+    /// The accepted algorithms.
     pub algorithms: &'a [Algorithm],
-    /// How far the issuer's clock may be off.
+    /// The accepted error of the issuer's clock.
     pub skew: Duration,
-    /// What time it is.
+    /// The current time.
     pub now: SystemTime,
 }
 
 impl<'a> Expected<'a> {
-    /// A token signed by one of these algorithms that is good now, to the second, from anybody and for
-    /// anybody.
+    /// A token of one of these algorithms that is valid now, without skew, from any issuer and for any
+    /// audience.
     #[must_use]
     pub fn now(algorithms: &'a [Algorithm]) -> Self {
         Self { issuer: None, audiences: None, algorithms, skew: Duration::ZERO, now: SystemTime::now() }
     }
 }
 
-/// Why a token is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It is no token: not three parts of Base64url, or not of JSON objects.
+    /// It is not three parts of Base64url, or the parts are not JSON objects.
+    #[error("it is no JSON Web Token")]
     Malformed,
-    /// It is not signed, or not by an algorithm that may sign. Found out before a key is looked for.
+    /// It is not signed, or its algorithm is not accepted. This is checked before a key is looked up.
+    #[error("it is not signed by an algorithm that may sign")]
     Algorithm,
-    /// Its header demands what is not understood (`crit`, RFC 7515, section 4.1.11).
+    /// Its header requires an unknown extension (`crit`, RFC 7515, section 4.1.11).
+    #[error("its header demands what is not understood")]
     Critical,
-    /// It does not say by which key it is signed.
+    /// It does not name a key.
+    #[error("it names no key")]
     NoKid,
-    /// There is no key of the name it gives.
+    /// The key that it names does not exist.
+    #[error("it names a key that is not known")]
     UnknownKid,
-    /// The key of that name is not one for its algorithm.
+    /// The key that it names does not fit its algorithm.
+    #[error("the key it names is not one for its algorithm")]
     Mismatch,
-    /// The signature is not by that key over this token.
+    /// The signature is wrong.
+    #[error("its signature is wrong")]
     Signature,
-    /// A time in it is no number.
+    /// A time in it is not a number.
+    #[error("a time in it is no number")]
     Time,
     /// It is not an access token, such as an ID token.
+    #[error("it is not an access token")]
     Type,
     /// It never expires.
+    #[error("it never expires")]
     NoExpiry,
     /// It has expired.
+    #[error("it has expired")]
     Expired,
-    /// It is not good yet (`nbf`).
+    /// It is not valid yet (`nbf`).
+    #[error("it is not good yet")]
     NotYet,
-    /// It is from the future (`iat`).
+    /// It was issued in the future (`iat`).
+    #[error("it was issued in the future")]
     FromTheFuture,
-    /// It does not say who issued it.
+    /// It does not name an issuer.
+    #[error("it names no issuer")]
     NoIssuer,
-    /// Somebody else issued it.
+    /// It names another issuer.
+    #[error("its issuer is another")]
     Issuer,
-    /// It does not say whom it is for.
+    /// It does not name an audience.
+    #[error("it names no audience")]
     NoAudience,
-    /// It is for somebody else.
+    /// It is for another audience.
+    #[error("it is for another audience")]
     Audience,
-    /// Whom it is about, or its own name, is no string (`sub`, `jti`).
+    /// Its subject or id is not a string (`sub`, `jti`).
+    #[error("a name in it is no string")]
     Name,
 }
 
 impl Refused {
-    /// What the published services say of it (arp-wire.md, the table of 401s).
+    /// The published services' message (docs/wire/arp.md, "Inbound validation").
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -103,35 +120,7 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "it is no JSON Web Token",
-            Self::Algorithm => "it is not signed by an algorithm that may sign",
-            Self::Critical => "its header demands what is not understood",
-            Self::NoKid => "it names no key",
-            Self::UnknownKid => "it names a key that is not known",
-            Self::Mismatch => "the key it names is not one for its algorithm",
-            Self::Signature => "its signature is wrong",
-            Self::Time => "a time in it is no number",
-            Self::Type => "it is not an access token",
-            Self::NoExpiry => "it never expires",
-            Self::Expired => "it has expired",
-            Self::NotYet => "it is not good yet",
-            Self::FromTheFuture => "it was issued in the future",
-            Self::NoIssuer => "it names no issuer",
-            Self::Issuer => "its issuer is another",
-            Self::NoAudience => "it names no audience",
-            Self::Audience => "it is for another audience",
-            Self::Name => "a name in it is no string",
-        })
-    }
-}
-
-impl core::error::Error for Refused {}
-
-/// A token that has been read, but not checked: it says which key would check it, and nothing else in
-/// it may be believed.
+/// A token that has been read and not verified. Only the name of its key may be used.
 #[derive(Debug)]
 pub struct Token<'a> {
     algorithm: Algorithm,
@@ -142,10 +131,10 @@ pub struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Reads a token, as far as that needs no key.
+    /// Reads a token and makes the checks that need no key.
     ///
     /// # Errors
-    /// What stands in the way; never [`Refused::UnknownKid`] or what is found out after it.
+    /// The first error that is found without a key.
     pub fn read(text: &'a str, expected: &Expected<'_>) -> Result<Self, Refused> {
         let (signed, signature) = text.rsplit_once('.').ok_or(Refused::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(Refused::Malformed)?;
@@ -156,7 +145,7 @@ impl<'a> Token<'a> {
         let (header, claims, signature) = (part(header)?, part(claims)?, part(signature)?);
         let header: Map<String, Value> = serde_json::from_slice(&header).map_err(|_| Refused::Malformed)?;
         let claims = Claims::parse(&claims).ok_or(Refused::Malformed)?;
-        // A list that is meant for checkers decides, never the token.
+        // The verifier's list decides, never the token.
         let named = header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok());
         let algorithm = named.filter(|algorithm| expected.algorithms.contains(algorithm));
         let algorithm = algorithm.ok_or(Refused::Algorithm)?;
@@ -167,22 +156,22 @@ impl<'a> Token<'a> {
         Ok(Self { algorithm, kid, signed, signature, claims })
     }
 
-    /// The name of the key that would check it.
+    /// The name of its key.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// What it claims, which anybody can have written: only for finding out whose keys to look in.
+    /// The unverified claims, only for finding the client whose keys apply.
     #[must_use]
     pub fn unproved(&self) -> &Claims {
         &self.claims
     }
 
-    /// Checks it with the key of its [`Token::kid`]; None: there is no such key.
+    /// Verifies it with the key of its [`Token::kid`]. None: there is no such key.
     ///
     /// # Errors
-    /// The first reason not to take it.
+    /// The first reason to refuse it.
     pub fn check(self, key: Option<&PublicKey>, expected: &Expected<'_>) -> Result<Claims, Refused> {
         let key = key.ok_or(Refused::UnknownKid)?;
         if !key.fits(self.algorithm) {
@@ -196,8 +185,8 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Judges the claims of a token whose signature is right, in the published services' order, so that of
-/// two faults the same is told; what they do not mind comes last.
+/// Checks the claims of a token with a valid signature, in the published services' order, so that of two
+/// errors the same is reported. Errors that they accept come last.
 fn judged(claims: &Claims, expected: &Expected<'_>) -> Result<(), Refused> {
     let since_1970 = expected.now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (now, skew) = (since_1970.as_secs_f64(), expected.skew.as_secs_f64());
@@ -234,7 +223,7 @@ fn judged(claims: &Claims, expected: &Expected<'_>) -> Result<(), Refused> {
     if expiry.is_none() {
         return Err(Refused::NoExpiry);
     }
-    // An access token says so, or nothing.
+    // An access token has the type Bearer or none.
     match claims.get("typ").map(Value::as_str) {
         None => Ok(()),
         Some(Some(kind)) if kind.eq_ignore_ascii_case("Bearer") => Ok(()),
@@ -242,7 +231,7 @@ fn judged(claims: &Claims, expected: &Expected<'_>) -> Result<(), Refused> {
     }
 }
 
-/// Whether a claim is there and says nothing.
+/// Whether a claim is present and empty.
 fn is_empty(claim: &Value) -> bool {
     match claim {
         Value::Null => true,

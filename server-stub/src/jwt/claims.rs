@@ -1,8 +1,8 @@
-//! What a token says.
+//! The claims of a token.
 
 use serde_json::{Map, Value};
 
-/// The claims of a token that was checked.
+/// The claims of a verified token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims(Map<String, Value>);
 
@@ -12,7 +12,7 @@ impl Claims {
         serde_json::from_slice(bytes).ok().map(Self)
     }
 
-    /// A claim, whatever it is.
+    /// A claim of any type.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
@@ -24,13 +24,13 @@ impl Claims {
         self.get(name)?.as_str()
     }
 
-    /// A claim that is a time, in seconds since 1970, with a fraction if need be (RFC 7519, section 2).
+    /// A claim that is a time, in seconds since 1970, perhaps with a fraction (RFC 7519, section 2).
     #[must_use]
     pub fn seconds(&self, name: &str) -> Option<f64> {
         self.get(name)?.as_f64()
     }
 
-    /// Whom it is for: `aud`, a string or a list of strings. What in it is no string is left out.
+    /// The audiences: `aud`, a string or a list of strings. Members that are not strings are left out.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         let (one, many) = match self.get("aud") {
             Some(Value::Array(many)) => (None, many.as_slice()),

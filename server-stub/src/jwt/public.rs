@@ -1,4 +1,4 @@
-//! Keys that check, and sets of them (RFC 7517).
+//! Public keys and sets of them (RFC 7517).
 
 use ring::digest;
 use ring::signature::{
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{Algorithm, KeyError, base64url, from_base64url};
 
-/// A public key and the name (`kid`) it goes by.
+/// A public key and its name (`kid`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     kid: String,
-    /// None: any that fits its type.
+    /// None: any algorithm that fits its type.
     only: Option<Algorithm>,
     numbers: Numbers,
 }
@@ -31,7 +31,7 @@ impl PublicKey {
     /// Reads a JWK. One without a `kid` is named by its thumbprint (RFC 7638).
     ///
     /// # Errors
-    /// A kind of key that no [`Algorithm`] has, one for encryption, or not a key at all.
+    /// The key fits no [`Algorithm`], is for encryption, or is malformed.
     pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let bytes = |name: &'static str| {
@@ -68,7 +68,7 @@ impl PublicKey {
         Ok(key.named(&kid))
     }
 
-    /// The same key under another name.
+    /// This key under another name.
     #[must_use]
     pub fn named(self, kid: &str) -> Self {
         Self { kid: kid.to_owned(), ..self }
@@ -96,10 +96,11 @@ impl PublicKey {
         jwk
     }
 
-    /// SHA-256 over the members that make the key what it is, in Base64url (RFC 7638).
+    /// SHA-256 over the key's required members, in Base64url (RFC 7638).
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        // serde_json writes an object's members in the order of their names, and nothing between them.
+        // serde_json writes an object's members in the order of their names and without spaces, as RFC 7638
+        // requires.
         base64url(digest::digest(&digest::SHA256, self.required().to_string().as_bytes()))
     }
 
@@ -114,7 +115,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether tokens signed by this algorithm can be checked with it.
+    /// Whether it can verify tokens of this algorithm.
     pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
         self.only.is_none_or(|only| only == algorithm) && self.is_of_type_for(algorithm)
     }
@@ -166,8 +167,8 @@ impl From<KeySet> for Vec<PublicKey> {
 }
 
 impl KeySet {
-    /// Reads a JWK set. Keys that are no use here (for encryption, say) are passed over, as RFC 7517,
-    /// section 5, wants it.
+    /// Reads a JWK set. Unusable keys, for example for encryption, are skipped, as RFC 7517, section 5,
+    /// requires.
     ///
     /// # Errors
     /// Not a JWK set.
@@ -190,7 +191,7 @@ impl KeySet {
         self.0.iter().find(|key| key.kid == kid)
     }
 
-    /// Adds a key before the others, in place of the one of its name if there is one.
+    /// Adds a key before the others. It replaces a key of the same name.
     pub fn put_first(&mut self, key: PublicKey) {
         self.0.retain(|other| other.kid != key.kid);
         self.0.insert(0, key);

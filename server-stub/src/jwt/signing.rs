@@ -1,6 +1,7 @@
 //! Keys that sign.
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +12,28 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
     RSA_PSS_SHA256, RsaKeyPair,
 };
-use rsa::pkcs8::EncodePrivateKey as _;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::{Algorithm, KeyError, PublicKey, base64url};
 
-/// The least that is taken for safe, and what Keycloak's keys have.
-const RSA_BITS: usize = 2048;
+/// RSA keys of 2048 bits, like Keycloak's. ring cannot generate them and generation takes seconds, so they
+/// are part of the source. Everybody can know them, which is acceptable for a test server.
+const RSA_TEST_KEYS: [&[u8]; 6] = [
+    include_bytes!("test-keys/rsa-2048-1.pem"),
+    include_bytes!("test-keys/rsa-2048-2.pem"),
+    include_bytes!("test-keys/rsa-2048-3.pem"),
+    include_bytes!("test-keys/rsa-2048-4.pem"),
+    include_bytes!("test-keys/rsa-2048-5.pem"),
+    include_bytes!("test-keys/rsa-2048-6.pem"),
+];
 
-/// A private key with the algorithm it is used by and the name (`kid`) it goes by.
+/// The index of the next RSA key.
+static NEXT_RSA_KEY: AtomicUsize = AtomicUsize::new(0);
+
+/// A private key with its algorithm and its name (`kid`).
 pub struct SigningKey {
     algorithm: Algorithm,
     signer: Signer,
@@ -41,7 +54,8 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new key, named by its thumbprint (RFC 7638). An RSA key takes a moment to find.
+    /// A key, named by its thumbprint (RFC 7638). It is new, except for RSA keys: six of them are used in
+    /// turn.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -50,10 +64,9 @@ impl SigningKey {
         let failed = |_| KeyError("the system gave no random bytes to make one");
         let pkcs8 = match algorithm {
             Algorithm::Rs256 | Algorithm::Ps256 => {
-                let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS);
-                let key = key.map_err(|_| KeyError("no RSA key was found"))?;
-                let der = key.to_pkcs8_der().map_err(|_| KeyError("it cannot be written down"))?;
-                der.as_bytes().to_vec()
+                let next = NEXT_RSA_KEY.fetch_add(1, Ordering::Relaxed) % RSA_TEST_KEYS.len();
+                let key = PrivatePkcs8KeyDer::from_pem_slice(RSA_TEST_KEYS[next]);
+                key.map_err(|_| KeyError("it is not PEM"))?.secret_pkcs8_der().to_vec()
             }
             Algorithm::Es256 => {
                 let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
@@ -93,7 +106,7 @@ impl SigningKey {
         Ok(Self { algorithm, signer, public, pkcs8 })
     }
 
-    /// The same key under another name.
+    /// This key under another name.
     #[must_use]
     pub fn named(mut self, kid: &str) -> Self {
         self.public = self.public.named(kid);
@@ -106,13 +119,13 @@ impl SigningKey {
         self.public.kid()
     }
 
-    /// How it signs.
+    /// Its algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// What checks its signatures.
+    /// The public key that verifies its signatures.
     #[must_use]
     pub fn public(&self) -> &PublicKey {
         &self.public
@@ -124,20 +137,20 @@ impl SigningKey {
         pem("PRIVATE KEY", &self.pkcs8)
     }
 
-    /// The public key in PEM (SubjectPublicKeyInfo): what a careless checker takes for a shared secret.
+    /// The public key in PEM (SubjectPublicKeyInfo). A careless verifier treats it as a shared secret.
     #[must_use]
     pub fn public_pem(&self) -> String {
         let info = KeyPair::try_from(self.pkcs8.as_slice()).map(|pair| pair.subject_public_key_info());
         pem("PUBLIC KEY", &info.unwrap_or_default())
     }
 
-    /// A token with these claims, under a header of algorithm, type and name.
+    /// A token with these claims and a header of algorithm, type and name.
     #[must_use]
     pub fn token(&self, claims: &impl Serialize) -> String {
         self.token_under(&json!({ "alg": self.algorithm.name(), "typ": "JWT", "kid": self.kid() }), claims)
     }
 
-    /// A token with these claims under any header, true or not.
+    /// A token with these claims and any header, correct or not.
     #[must_use]
     pub fn token_under(&self, header: &Value, claims: &impl Serialize) -> String {
         let signed = signing_input(header, claims);
@@ -157,14 +170,14 @@ impl SigningKey {
             Signer::Ecdsa(key) => key.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
             Signer::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
         };
-        // Of a system without random bytes there would have been no key either.
+        // Without random bytes the key could not have been made either.
         made.unwrap_or_default()
     }
 }
 
-/// What is signed: header and claims (RFC 7515, section 5.1).
+/// The signing input: header and claims (RFC 7515, section 5.1).
 pub(crate) fn signing_input(header: &Value, claims: &impl Serialize) -> String {
-    // What cannot be written as JSON makes an empty part, which no checker takes.
+    // Claims that cannot be written as JSON become an empty part, which no verifier accepts.
     let claims = serde_json::to_vec(claims).unwrap_or_default();
     format!("{}.{}", base64url(header.to_string()), base64url(claims))
 }

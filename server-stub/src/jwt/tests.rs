@@ -11,7 +11,7 @@ use super::*;
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://sts.test/realms/arp-dev";
 
-/// One of each kind: an RSA key takes long to find.
+/// One of each kind.
 static KEYS: LazyLock<Vec<SigningKey>> =
     LazyLock::new(|| Algorithm::ALL.into_iter().map(|one| SigningKey::new(one).expect("a key")).collect());
 
@@ -33,7 +33,7 @@ fn expected() -> Expected<'static> {
     }
 }
 
-/// Good claims, but for these members; null takes one away.
+/// Valid claims with these members changed; null removes one.
 fn claims(changed: &Value) -> Value {
     let mut claims = json!({
         "iss": ISSUER, "aud": ["account", "us"], "sub": "s", "typ": "Bearer",
@@ -100,7 +100,7 @@ fn each_claim_is_judged() {
     }
 }
 
-/// As the published services tell them; but what these let pass is told last.
+/// The order is that of the published services. Errors that they accept come last.
 #[test]
 fn of_two_faults_the_first_is_told() {
     for (changed, refusal) in [
@@ -120,7 +120,7 @@ fn of_two_faults_the_first_is_told() {
 }
 
 #[test]
-fn what_may_be_left_out_or_be_off_by_the_skew_is_taken() {
+fn optional_claims_and_times_within_the_skew_are_taken() {
     for changed in [
         json!({ "typ": null, "sub": null, "iat": null, "nbf": null }),
         json!({ "exp": NOW - 59, "iat": NOW + 60, "nbf": NOW + 60 }),
@@ -142,7 +142,7 @@ fn no_token_chooses_how_it_is_checked() {
     let header = |algorithm: &str| json!({ "alg": algorithm, "typ": "JWT", "kid": rsa.kid() });
     let none = format!("{}.", signing_input(&header("none"), &good));
     assert_eq!(checked(&none, &expected()).err(), Some(Refused::Algorithm));
-    // The public key is public: as the secret of an HMAC it proves nothing.
+    // The public key, used as the secret of an HMAC, proves nothing.
     let signed = signing_input(&header("HS256"), &good);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, rsa.public_pem().as_bytes());
     let confused = format!("{signed}.{}", base64url(hmac::sign(&secret, signed.as_bytes())));
@@ -151,7 +151,7 @@ fn no_token_chooses_how_it_is_checked() {
     let only_rsa = Expected { algorithms: &[Algorithm::Rs256], ..expected() };
     let other = key(Algorithm::Es256).token(&good);
     assert_eq!(checked(&other, &only_rsa).err(), Some(Refused::Algorithm));
-    // An algorithm that may sign, but not with that key: neither by its type nor by what it is for.
+    // Allowed algorithms that do not fit the key's type or purpose.
     for algorithm in ["ES256", "EdDSA", "PS256"] {
         let mismatched = rsa.token_under(&header(algorithm), &good);
         assert_eq!(checked(&mismatched, &expected()).err(), Some(Refused::Mismatch), "{algorithm}");
@@ -220,7 +220,7 @@ fn thumbprints_are_those_of_the_standards() {
 }
 
 #[test]
-fn keys_come_back_from_a_set_and_what_is_no_use_is_passed_over() {
+fn key_sets_round_trip_and_skip_unusable_keys() {
     let mut json = set().to_json();
     let keys = json["keys"].as_array_mut().expect("a list");
     keys.push(json!({ "kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB", "kid": "for-secrets" }));
@@ -233,7 +233,7 @@ fn keys_come_back_from_a_set_and_what_is_no_use_is_passed_over() {
 }
 
 #[test]
-fn what_is_no_public_key_for_signatures_is_refused() {
+fn unusable_jwks_are_refused() {
     let good = key(Algorithm::Es256).public().to_jwk();
     for (name, value) in [
         ("kty", json!("oct")),

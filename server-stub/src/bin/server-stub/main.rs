@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use server_stub::{Fault, Settings, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use arguments::{Arguments, HELP, Plan};
+use arguments::{Arguments, Plan};
 use running::{Failure, Running};
 
 mod arguments;
@@ -24,8 +24,7 @@ const CONFIG: u8 = 78;
 fn main() -> ExitCode {
     match arguments::parse(env::args_os().skip(1)) {
         Err(error) => fail(USAGE, format_args!("{error}; see server-stub --help")),
-        Ok(Arguments::Help) => say(HELP),
-        Ok(Arguments::Version) => say(concat!("server-stub ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Arguments::Print(text)) => say(&text),
         Ok(Arguments::ListFaults(only)) => say(&Fault::all()
             .filter(|fault| only.is_none_or(|only| only.can_have(*fault)))
             .map(|fault| format!("{fault:20} {}\n", fault.description()))
@@ -46,7 +45,7 @@ fn serve(plan: Plan) -> ExitCode {
         Err(error) => return fail(SOFTWARE, error),
     };
     runtime.block_on(async {
-        // Before anybody can know that we run, and so send one.
+        // Signals are caught before the program announces itself.
         let (mut term, mut int) = match signals() {
             Ok(signals) => signals,
             Err(error) => return fail(SOFTWARE, error),
@@ -82,7 +81,7 @@ fn exit_code(failure: &Failure) -> u8 {
     }
 }
 
-/// One line of JSON for programs, and what to type next for people.
+/// Prints a line of JSON for programs, and commands to type next for people.
 fn announce(running: &Running) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", running.line())?;
@@ -98,7 +97,7 @@ fn say(text: &str) -> ExitCode {
 }
 
 fn fail(code: u8, why: impl Display) -> ExitCode {
-    // If nobody reads standard error, the exit code still tells.
+    // If standard error is closed, the exit code still tells.
     let _ = writeln!(io::stderr(), "server-stub: {why}");
     ExitCode::from(code)
 }

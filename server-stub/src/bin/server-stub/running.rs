@@ -1,6 +1,5 @@
 //! The services that run in this process.
 
-use core::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,65 +9,47 @@ use server_stub::{
     StsOptions, Stub, VariableError,
 };
 
-use crate::arguments::{Only, Plan, StsPlan};
-use crate::runs::{self, Neighbours};
+use crate::arguments::{Place, Plan, Service, StsPlan};
+use crate::runs::{self, Peers};
 
-/// Who was asked for.
+/// The running services.
 pub(crate) struct Running {
     dir: PathBuf,
     auth: Option<Stub>,
     sts: Option<Sts>,
     coordinator: Option<Coordinator>,
     gateway: Option<Gateway>,
-    /// Whether everybody knows the secrets of the realm's clients.
+    /// Whether the secrets of the realm's clients are well known.
     dev_realm: bool,
 }
 
-/// Why they do not run.
+/// The reason why the services do not run.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    Start(StartError),
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The realm's file cannot be read.
+    #[error("cannot read {path}: {1}", path = .0.display())]
     Unreadable(PathBuf, io::Error),
-    /// It holds no realm.
+    /// The file contains no realm.
+    #[error("{path}: {1}", path = .0.display())]
     Realm(PathBuf, RealmError),
-    /// The environment is no use.
-    Variable(VariableError),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start(error) => write!(f, "{error}"),
-            Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Self::Realm(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Variable(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        Self::Start(error)
-    }
-}
-
-impl From<VariableError> for Failure {
-    fn from(error: VariableError) -> Self {
-        Self::Variable(error)
-    }
+    /// An environment variable is unusable.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
 }
 
 impl Running {
     pub(crate) fn start(plan: Plan) -> Result<Self, Failure> {
-        // Before anything listens: a realm that is no use is soon told.
+        // A bad realm is reported before anything listens.
         let realm = match &plan.sts.realm {
-            Some(path) if plan.has(Only::Sts) => read(path)?,
+            Some(path) if plan.has(Service::Sts) => read(path)?,
             Some(_) | None => Realm::dev(),
         };
         let dir = plan.auth.dir.clone().unwrap_or_default();
-        let (with_auth, with_sts) = (plan.has(Only::Auth), plan.has(Only::Sts));
+        let (with_auth, with_sts) = (plan.has(Service::Auth), plan.has(Service::Sts));
         let dev_realm = plan.sts.realm.is_none();
-        let (with_gateway, with_coordinator) = (plan.has(Only::Gateway), plan.has(Only::Coordinator));
+        let (with_gateway, with_coordinator) = (plan.has(Service::Gateway), plan.has(Service::Coordinator));
         let trusted = if with_gateway || with_coordinator { trusted()? } else { Vec::new() };
         let Plan { auth, sts, gateway, coordinator, pace, .. } = plan;
         let (names, redirect_to) = (auth.names.clone(), auth.redirect_to.clone());
@@ -85,7 +66,7 @@ impl Running {
             if with_sts { Some(token_service(sts, realm, server.clone(), common.clone())?) } else { None };
         let Common { authority, admin_token } = common;
         let server = ServerOptions { authority, admin_token: Some(admin_token), ..server };
-        let mut near = Neighbours { sts: sts.as_ref(), coordinator: None, trusted };
+        let mut near = Peers { sts: sts.as_ref(), coordinator: None, trusted };
         let coordinator =
             if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
         near.coordinator = coordinator.as_ref();
@@ -93,7 +74,7 @@ impl Running {
         Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm })
     }
 
-    /// What programs are told.
+    /// The line of JSON for programs.
     pub(crate) fn line(&self) -> serde_json::Value {
         let mut line = serde_json::json!({ "dir": self.dir });
         if let Some(auth) = &self.auth {
@@ -123,7 +104,7 @@ impl Running {
         gateway.into_iter().chain(coordinator)
     }
 
-    /// What people are told: what to type next.
+    /// The text for people: commands to type next.
     pub(crate) fn explain(&self, err: &mut impl Write) -> io::Result<()> {
         let dir = self.dir.display();
         let (mut is_open, mut is_plain) = (false, false);
@@ -173,7 +154,7 @@ fn read(path: &Path) -> Result<Realm, Failure> {
     Realm::from_json(&text).map_err(|error| Failure::Realm(path.to_owned(), error))
 }
 
-/// What `SSL_CERT_FILE` says to trust, as OpenSSL takes it.
+/// The certificates in `SSL_CERT_FILE`, as in OpenSSL.
 fn trusted() -> Result<Vec<String>, Failure> {
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
         return Ok(Vec::new());
@@ -189,7 +170,7 @@ fn token_service(
     server: ServerOptions,
     common: Common,
 ) -> Result<Sts, StartError> {
-    let StsPlan { listen, realm: _, issuer, algorithm, audiences, faults, control } = plan;
+    let StsPlan { place: Place { listen, faults, control }, realm: _, issuer, algorithm, audiences } = plan;
     let Common { authority, admin_token } = common;
     let server =
         ServerOptions { listen, authority, faults, control, admin_token: Some(admin_token), ..server };

@@ -1,5 +1,5 @@
-//! Gateway and coordinator: told by the environment where the others are, and where that says nothing, by
-//! what else runs in this process.
+//! Gateway and coordinator: their settings come from the environment, and by default from the other services
+//! of this process.
 
 use core::time::Duration;
 use std::env;
@@ -13,18 +13,18 @@ use server_stub::{
 use crate::arguments::Place;
 use crate::running::Failure;
 
-/// Who else runs in this process, and whom to trust besides.
-pub(crate) struct Neighbours<'a> {
+/// The other services of this process, and further authorities to trust.
+pub(crate) struct Peers<'a> {
     pub(crate) sts: Option<&'a Sts>,
     pub(crate) coordinator: Option<&'a Coordinator>,
     /// Certificate authorities in PEM.
     pub(crate) trusted: Vec<String>,
 }
 
-impl Neighbours<'_> {
-    /// What a variable is taken to be that is not set.
+impl Peers<'_> {
+    /// The default of an unset variable.
     fn default(&self, name: &str) -> Option<String> {
-        // Who names another issuer means that one's endpoint and keys, too.
+        // Another issuer has its own endpoint and keys.
         let ours = set("ARP_AUTH_ISSUER").is_none();
         let sts = self.sts.filter(|_| ours);
         match name {
@@ -50,7 +50,7 @@ impl Neighbours<'_> {
     }
 }
 
-/// Blank is unset.
+/// A variable of the environment. A blank value counts as unset.
 fn set(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| value.to_str().is_none_or(|text| !text.trim().is_empty()))
 }
@@ -63,11 +63,12 @@ fn server(place: Place, server: &ServerOptions) -> ServerOptions {
 pub(crate) fn coordinator(
     place: Place,
     common: &ServerOptions,
-    near: &Neighbours<'_>,
+    near: &Peers<'_>,
     pace: Duration,
 ) -> Result<Coordinator, Failure> {
     let inbound = InboundSettings::from_variables(|name| match name {
-        // The gateway's, where that runs here, too: the coordinator's is what the gateway asks tokens for.
+        // The variable is the gateway's if both run here. The coordinator's audience is the one that the
+        // gateway requests.
         "ARP_AUTH_AUDIENCE" if near.sts.is_some() => {
             Some(set("JARVIS_RUN_COORDINATOR_AUDIENCE").unwrap_or_else(|| "arp-run-coordinator".into()))
         }
@@ -81,11 +82,7 @@ pub(crate) fn coordinator(
     })?)
 }
 
-pub(crate) fn gateway(
-    place: Place,
-    common: &ServerOptions,
-    near: &Neighbours<'_>,
-) -> Result<Gateway, Failure> {
+pub(crate) fn gateway(place: Place, common: &ServerOptions, near: &Peers<'_>) -> Result<Gateway, Failure> {
     let settings = GatewaySettings::from_variables(|name| match name {
         "ARP_AUTH_AUDIENCE" if near.sts.is_some() && set("ARP_AUTH_SERVICE_ID").is_none() => {
             Some(set(name).unwrap_or_else(|| "arp-run-gateway".into()))

@@ -1,6 +1,6 @@
 use super::*;
 
-fn parsed(arguments: &[&str]) -> Result<Arguments, lexopt::Error> {
+fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
     parse(arguments.iter().map(OsString::from))
 }
 
@@ -14,20 +14,20 @@ fn served(arguments: &[&str]) -> Plan {
 }
 
 #[test]
-fn nothing_said_means_everything_over_tls_on_loopback() {
+fn no_arguments_start_all_services_over_tls_on_loopback() {
     let plan = served(&[]);
     assert_eq!(plan.auth.listen.to_string(), "127.0.0.1:7701");
     assert_eq!(plan.auth.dir, Some(PathBuf::from("stub")));
     assert!(plan.auth.tls && plan.auth.names.is_empty());
     assert!(plan.auth.faults == Faults::NONE && plan.auth.control.is_none());
-    assert!(plan.has(Only::Auth) && plan.has(Only::Sts));
-    assert_eq!(plan.sts.listen.to_string(), "127.0.0.1:7702");
-    assert!(plan.sts.realm.is_none() && plan.sts.issuer.is_none() && plan.sts.control.is_none());
+    assert!(plan.has(Service::Auth) && plan.has(Service::Sts));
+    assert_eq!(plan.sts.place.listen.to_string(), "127.0.0.1:7702");
+    assert!(plan.sts.realm.is_none() && plan.sts.issuer.is_none() && plan.sts.place.control.is_none());
     assert_eq!((plan.sts.algorithm, plan.sts.audiences), (Algorithm::Rs256, AudienceRule::Asked));
 }
 
 #[test]
-fn everything_said_is_heard() {
+fn all_options_are_read() {
     let all = "--listen [::]:0 --dir=d --plain --name a.local --name 10.0.0.1 --redirect-to http://10.0.0.2 \
                --realm realm.json --issuer https://sso.test/realms/x/ --sts-algorithm ES256 --mapped-audiences";
     let plan = served(&all.split_whitespace().collect::<Vec<_>>());
@@ -36,12 +36,12 @@ fn everything_said_is_heard() {
     assert!(!plan.auth.tls);
     assert_eq!(plan.auth.names, ["a.local", "10.0.0.1"]);
     assert_eq!(plan.auth.redirect_to, "http://10.0.0.2");
-    assert_eq!(plan.sts.listen.to_string(), "[::]:0", "a free port as well");
+    assert_eq!(plan.sts.place.listen.to_string(), "[::]:0", "a free port as well");
     assert_eq!(plan.sts.realm, Some(PathBuf::from("realm.json")));
     assert_eq!(plan.sts.issuer.as_deref(), Some("https://sso.test/realms/x"));
     assert_eq!((plan.sts.algorithm, plan.sts.audiences), (Algorithm::Es256, AudienceRule::Mapped));
     let elsewhere = served(&["--sts-listen", "127.0.0.1:8080"]);
-    assert_eq!(elsewhere.sts.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(elsewhere.sts.place.listen.to_string(), "127.0.0.1:8080");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn faults_add_up_and_come_with_a_way_to_change_them() {
     assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:0"));
     let plan = served(&["--control", "127.0.0.1:7"]);
     assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:7"));
-    let told = |arguments| parsed(arguments).err().expect("refused").to_string();
+    let told = |arguments| parsed(arguments).err().expect("refused");
     assert!(told(&["--fault", "status-600"]).contains("there is no fault 'status-600'"));
     assert!(told(&["--fault", "stall", "--fault", "late"]).contains("contradict each other"));
 }
@@ -60,13 +60,13 @@ fn faults_add_up_and_come_with_a_way_to_change_them() {
 fn faults_go_to_the_service_they_are_for() {
     let plan = served(&["--fault", "late,token-expired", "--fault", "sts:status-503,retry-after-60"]);
     assert_eq!(plan.auth.faults.to_string(), "late");
-    assert_eq!(plan.sts.faults.to_string(), "status-503,retry-after-60,token-expired");
-    assert!(plan.auth.control.is_some() && plan.sts.control.is_some());
+    assert_eq!(plan.sts.place.faults.to_string(), "status-503,retry-after-60,token-expired");
+    assert!(plan.auth.control.is_some() && plan.sts.place.control.is_some());
     let plan = served(&["--only", "sts", "--fault", "late", "--control", "127.0.0.1:7"]);
-    assert!(plan.has(Only::Sts) && !plan.has(Only::Auth));
-    assert_eq!((plan.auth.faults, plan.sts.faults.to_string()), (Faults::NONE, "late".to_owned()));
-    assert_eq!((plan.auth.control, plan.sts.control.map(|addr| addr.port())), (None, Some(7)));
-    let told = |arguments| parsed(arguments).err().expect("refused").to_string();
+    assert!(plan.has(Service::Sts) && !plan.has(Service::Auth));
+    assert_eq!((plan.auth.faults, plan.sts.place.faults.to_string()), (Faults::NONE, "late".to_owned()));
+    assert_eq!((plan.auth.control, plan.sts.place.control.map(|addr| addr.port())), (None, Some(7)));
+    let told = |arguments| parsed(arguments).err().expect("refused");
     let left_out = told(&["--only", "auth", "--fault", "token-expired"]);
     assert_eq!(left_out, "token-expired is for sts, which --only leaves out");
     assert!(told(&["--only", "sts", "--fault", "auth:late"]).contains("leaves out"));
@@ -75,8 +75,16 @@ fn faults_go_to_the_service_they_are_for() {
 
 #[test]
 fn help_and_version_win() {
-    assert!(matches!(parsed(&["--help"]), Ok(Arguments::Help)));
-    assert!(matches!(parsed(&["-V"]), Ok(Arguments::Version)));
+    let printed = |arguments: &[&str]| match parsed(arguments) {
+        Ok(Arguments::Print(text)) => text,
+        Ok(_) | Err(_) => panic!("{arguments:?} print nothing"),
+    };
+    for help in [printed(&["--help"]), printed(&["-h"])] {
+        for part in ["--coordinator-listen", "ARP_AUTH_ISSUER", "exit codes"] {
+            assert!(help.contains(part), "{part}");
+        }
+    }
+    assert_eq!(printed(&["-V"]), concat!("server-stub ", env!("CARGO_PKG_VERSION"), "\n"));
     assert!(matches!(parsed(&["--list-faults"]), Ok(Arguments::ListFaults(None))));
 }
 
@@ -92,7 +100,7 @@ fn a_service_lists_the_faults_it_can_have() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused() {
+fn unknown_arguments_are_refused() {
     for bad in [
         &["--listen"][..],
         &["--listen", "7701"],
@@ -114,7 +122,7 @@ fn the_gateway_listens_where_host_and_port_say() {
     assert_eq!(plan.pace, Duration::from_millis(250));
     let said = "--only gateway --host 0.0.0.0 --port 8080 --fault status-503";
     let plan = served(&said.split_whitespace().collect::<Vec<_>>());
-    assert!(plan.has(Only::Gateway) && !plan.has(Only::Coordinator) && !plan.has(Only::Sts));
+    assert!(plan.has(Service::Gateway) && !plan.has(Service::Coordinator) && !plan.has(Service::Sts));
     assert_eq!(plan.gateway.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(plan.gateway.faults.to_string(), "status-503");
     assert!(plan.gateway.control.is_some() && plan.auth.faults == Faults::NONE);
@@ -125,13 +133,32 @@ fn the_gateway_listens_where_host_and_port_say() {
 }
 
 #[test]
-fn a_model_is_the_auth_servers_and_comes_with_a_way_to_change_it() {
+fn model_is_for_the_auth_server_and_opens_its_control() {
     assert_eq!(served(&[]).auth.model, Model::INSTANT);
     let plan = served(&["--model", "measured"]);
     assert_eq!(plan.auth.model, Model::MEASURED);
     assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:0"));
-    assert!(plan.sts.control.is_none());
-    let told = |arguments| parsed(arguments).err().expect("refused").to_string();
+    assert!(plan.sts.place.control.is_none());
+    let told = |arguments| parsed(arguments).err().expect("refused");
     assert!(told(&["--model", "quick"]).contains("'quick'; instant and measured are there"));
     assert!(told(&["--only", "sts", "--model", "measured"]).contains("--only leaves out"));
+}
+
+#[test]
+fn completions_name_every_option() {
+    for shell in ["bash", "zsh", "fish"] {
+        let Ok(Arguments::Print(script)) = parsed(&["completions", shell]) else {
+            panic!("{shell}: no script")
+        };
+        for option in ["list-faults", "mapped-audiences", "coordinator-listen"] {
+            assert!(script.contains(option), "{shell}: {option}");
+        }
+    }
+    assert!(parsed(&["completions", "cmd"]).is_err());
+}
+
+#[test]
+fn the_last_of_repeated_values_counts() {
+    let plan = served(&["--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2", "--dir", "a", "--dir", "b"]);
+    assert_eq!((plan.auth.listen.port(), plan.auth.dir), (2, Some(PathBuf::from("b"))));
 }

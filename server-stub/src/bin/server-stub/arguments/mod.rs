@@ -1,0 +1,296 @@
+//! The command line.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use server_stub::jwt::Algorithm;
+use server_stub::{AudienceRule, Fault, Faults, Model, Options};
+
+/// A Jarvis auth server that answers like the real one, a token service that answers like Keycloak, and a Run
+/// Gateway with its Run Coordinator, for tests and laptops.
+#[derive(Parser)]
+#[command(
+    name = "server-stub",
+    bin_name = "server-stub",
+    version,
+    args_override_self = true,
+    args_conflicts_with_subcommands = true,
+    after_help = include_str!("after_help.txt")
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Start this service alone, not all
+    #[arg(long, value_name = "SERVICE")]
+    only: Option<Service>,
+
+    /// Where the auth server listens; port 0 takes a free one, also for all services without their own
+    /// address
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7701")]
+    listen: SocketAddr,
+
+    /// The folder for the certificate authority, keys and a ready config.json for jarvis-node; made if it
+    /// does not exist
+    #[arg(long, default_value = "stub")]
+    dir: PathBuf,
+
+    /// Speak plain HTTP instead of TLS
+    #[arg(long)]
+    plain: bool,
+
+    /// A further DNS name or IP address in the certificates; may be repeated
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+
+    /// Faults from the start, of the auth server or the only service; may be repeated. SERVICE: selects
+    /// another service. Faults of tokens always belong to the token service
+    #[arg(long = "fault", value_name = "[SERVICE:]NAME,NAME", value_parser = faults_of)]
+    faults: Vec<FaultsOf>,
+
+    /// How slow the auth server is: instant, or as measured with the real one on two cores. A validation then
+    /// takes half a second, four are answered a second, and 40 requests and 15 database connections are
+    /// possible at once, so that 15 validations at once block each other for 30 s, then some fail. A request
+    /// is processed even if its client has left
+    #[arg(long, value_name = "instant|measured", default_value = "instant")]
+    model: Model,
+
+    /// Print the faults and what they do, and exit; with --only, those that this service can have
+    #[arg(long)]
+    list_faults: bool,
+
+    /// Where to listen, in plain HTTP, for changes of the faults and the model of the auth server or the
+    /// only service, and for its log [default: 127.0.0.1:0 where it has a fault or a model, else nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    control: Option<SocketAddr>,
+
+    /// The target of redirects to another host
+    #[arg(long, value_name = "URL", default_value = "https://elsewhere.invalid")]
+    redirect_to: String,
+
+    /// Where the token service listens [default: the auth server's address, next port]
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "The token service")]
+    sts_listen: Option<SocketAddr>,
+
+    /// The realm, in the form that Keycloak exports [default: arp-dev, built in]
+    #[arg(long, value_name = "FILE", help_heading = "The token service")]
+    realm: Option<PathBuf>,
+
+    /// The issuer that tokens name [default: where the realm is found]
+    #[arg(long, value_name = "URL", help_heading = "The token service")]
+    issuer: Option<String>,
+
+    /// How tokens are signed: RS256, PS256, ES256 or EdDSA
+    #[arg(long, value_name = "NAME", default_value = "RS256", help_heading = "The token service")]
+    sts_algorithm: Algorithm,
+
+    /// Issue tokens only for the audiences of the client's mappers, as Keycloak does, not for any requested
+    /// client
+    #[arg(long, help_heading = "The token service")]
+    mapped_audiences: bool,
+
+    /// Where the gateway listens [default: the auth server's address]
+    #[arg(long, value_name = "ADDRESS", help_heading = "The Run Gateway and the Run Coordinator")]
+    host: Option<IpAddr>,
+
+    /// The gateway's port [default: the auth server's port and two]
+    #[arg(long, help_heading = "The Run Gateway and the Run Coordinator")]
+    port: Option<u16>,
+
+    /// Where the coordinator listens [default: the auth server's address, its port and three]
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "The Run Gateway and the Run Coordinator")]
+    coordinator_listen: Option<SocketAddr>,
+
+    /// The time from one event of a run to the next
+    #[arg(
+        long,
+        value_name = "MILLISECONDS",
+        default_value_t = 250,
+        help_heading = "The Run Gateway and the Run Coordinator"
+    )]
+    pace: u64,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a completion script for a shell
+    Completions { shell: Shell },
+}
+
+/// Faults, and the service they are given to.
+#[derive(Clone)]
+struct FaultsOf(Option<Service>, Faults);
+
+/// A parsed command line.
+pub(crate) enum Arguments {
+    /// Print this text.
+    Print(String),
+    /// Print the faults of this service; None: all there are.
+    ListFaults(Option<Service>),
+    Serve(Box<Plan>),
+}
+
+/// The services to start. The settings are still the defaults; they come from the environment.
+pub(crate) struct Plan {
+    /// None: all services.
+    pub(crate) only: Option<Service>,
+    /// The auth server. Its folder, names and TLS apply to all services.
+    pub(crate) auth: Options,
+    pub(crate) sts: StsPlan,
+    pub(crate) gateway: Place,
+    pub(crate) coordinator: Place,
+    /// The time from one event of a run to the next.
+    pub(crate) pace: Duration,
+}
+
+/// Where a service listens, and its faults.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) listen: SocketAddr,
+    pub(crate) faults: Faults,
+    pub(crate) control: Option<SocketAddr>,
+}
+
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Service {
+    Auth,
+    Sts,
+    Gateway,
+    Coordinator,
+}
+
+/// The settings of the token service.
+pub(crate) struct StsPlan {
+    pub(crate) place: Place,
+    /// None: the built-in one.
+    pub(crate) realm: Option<PathBuf>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) audiences: AudienceRule,
+}
+
+impl Service {
+    pub(crate) fn can_have(self, fault: Fault) -> bool {
+        self == Self::Sts || !fault.is_of_tokens()
+    }
+}
+
+impl Plan {
+    pub(crate) fn has(&self, service: Service) -> bool {
+        self.only.is_none_or(|only| only == service)
+    }
+}
+
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Reads the arguments behind the program's name. An error is one line.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, String> {
+    let arguments = [OsString::from("server-stub")].into_iter().chain(arguments);
+    match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line.read(),
+        Err(error) if !error.use_stderr() => Ok(Arguments::Print(error.to_string())),
+        Err(error) => {
+            let told = error.to_string();
+            let sentence =
+                told.lines().take_while(|line| !line.is_empty()).map(str::trim).collect::<Vec<_>>();
+            Err(sentence.join(" ").trim_start_matches("error: ").to_owned())
+        }
+    }
+}
+
+impl CommandLine {
+    fn read(self) -> Result<Arguments, String> {
+        if let Some(Command::Completions { shell }) = self.command {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Self::command(), "server-stub", &mut script);
+            return Ok(Arguments::Print(String::from_utf8_lossy(&script).into_owned()));
+        }
+        if self.list_faults {
+            return Ok(Arguments::ListFaults(self.only));
+        }
+        self.plan().map(|plan| Arguments::Serve(Box::new(plan)))
+    }
+
+    fn plan(self) -> Result<Plan, String> {
+        let (only, listen) = (self.only, self.listen);
+        let first = only.unwrap_or(Service::Auth);
+        if self.model != Model::INSTANT && first != Service::Auth {
+            return Err("--model is for auth, which --only leaves out".to_owned());
+        }
+        let faults = self.faults_by_service(first)?;
+        let place = |service: Service, listen: SocketAddr, adjustable: bool| {
+            let faults = faults.iter().filter(|(other, _)| *other == service).map(|(_, fault)| *fault);
+            let faults = Faults::of(&faults.collect::<Vec<_>>()).map_err(|error| error.to_string())?;
+            let said = self.control.filter(|_| first == service);
+            // A service with a fault has a control, so that the fault can be changed.
+            let control = said.or((adjustable || faults != Faults::NONE).then_some(LOOPBACK));
+            Ok::<_, String>(Place { listen, faults, control })
+        };
+        let next = |n: u16| {
+            SocketAddr::new(listen.ip(), if listen.port() == 0 { 0 } else { listen.port().wrapping_add(n) })
+        };
+        let gateway = SocketAddr::new(self.host.unwrap_or(listen.ip()), self.port.unwrap_or(next(2).port()));
+        let auth = place(Service::Auth, listen, self.model != Model::INSTANT)?;
+        Ok(Plan {
+            only,
+            sts: StsPlan {
+                place: place(Service::Sts, self.sts_listen.unwrap_or(next(1)), false)?,
+                realm: self.realm,
+                issuer: self.issuer.map(|issuer| issuer.trim_end_matches('/').to_owned()),
+                algorithm: self.sts_algorithm,
+                audiences: if self.mapped_audiences { AudienceRule::Mapped } else { AudienceRule::Asked },
+            },
+            gateway: place(Service::Gateway, gateway, false)?,
+            coordinator: place(Service::Coordinator, self.coordinator_listen.unwrap_or(next(3)), false)?,
+            pace: Duration::from_millis(self.pace),
+            auth: Options {
+                listen,
+                dir: Some(self.dir),
+                tls: !self.plain,
+                names: self.names,
+                faults: auth.faults,
+                model: self.model,
+                control: auth.control,
+                redirect_to: self.redirect_to,
+                ..Options::default()
+            },
+        })
+    }
+
+    /// Each fault with the service it is for.
+    fn faults_by_service(&self, first: Service) -> Result<Vec<(Service, Fault)>, String> {
+        let default = |fault: Fault| if fault.is_of_tokens() { Service::Sts } else { first };
+        let said = self.faults.iter().flat_map(|FaultsOf(service, faults)| {
+            faults.iter().map(|fault| (service.unwrap_or(default(fault)), fault)).collect::<Vec<_>>()
+        });
+        let all: Vec<_> = said.collect();
+        match all.iter().find(|(service, _)| self.only.is_some_and(|only| only != *service)) {
+            Some((service, fault)) => {
+                Err(format!("{fault} is for {service:?}, which --only leaves out").to_lowercase())
+            }
+            None => Ok(all),
+        }
+    }
+}
+
+/// `NAME,NAME…`, or `SERVICE:NAME,NAME…`.
+fn faults_of(text: &str) -> Result<FaultsOf, String> {
+    let (service, names) = match text.split_once(':') {
+        Some((name, names)) => {
+            let unknown =
+                |_| format!("there is no service '{name}'; auth, sts, gateway and coordinator are there");
+            (Some(Service::from_str(name, false).map_err(unknown)?), names)
+        }
+        None => (None, text),
+    };
+    let faults = names.parse().map_err(|error: server_stub::FaultError| error.to_string())?;
+    Ok(FaultsOf(service, faults))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Issued tokens and their faults.
+
+use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use super::RealmState;
+use super::answer::uncached;
+use crate::jwt::{base64url, signing_input};
+use crate::secrets::{new_key, new_uuid};
+use crate::server::answer::json as answer;
+use crate::server::faults::{ExpiresIn, Faults, Token, TokenType};
+
+const ISSUED_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The error of a faulty clock: beyond any accepted skew.
+const OFF: Duration = Duration::from_secs(600);
+/// The distance of the times in tokens that are expired or not valid yet, in seconds.
+const LATER: u64 = 3600;
+
+/// The content of a token.
+pub(super) struct TokenOrder {
+    pub(super) subject: String,
+    pub(super) username: Option<String>,
+    /// The client that gets it.
+    pub(super) client_id: String,
+    pub(super) audiences: Vec<String>,
+    pub(super) scope: String,
+    pub(super) life: Duration,
+    pub(super) exchanged: bool,
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    since_1970(SystemTime::now())
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The time of the service's own clock, which faults can change.
+pub(super) fn clock(faults: Faults) -> SystemTime {
+    let now = SystemTime::now();
+    match faults.token {
+        Some(Token::ClockAhead) => now + OFF,
+        Some(Token::ClockBehind) => now - OFF,
+        Some(_) | None => now,
+    }
+}
+
+/// The answer with the `Date` of a faulty clock.
+pub(super) fn stamped(mut response: Response, faults: Faults) -> Response {
+    if matches!(faults.token, Some(Token::ClockAhead | Token::ClockBehind))
+        && let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(clock(faults)))
+    {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+/// The answer with the token.
+pub(super) fn answered(state: &RealmState, order: &TokenOrder, faults: Faults) -> Response {
+    let mut said = json!({
+        "access_token": token(state, order, faults),
+        "expires_in": order.life.as_secs(),
+        "refresh_expires_in": 0,
+        "token_type": "Bearer",
+        "not-before-policy": 0,
+        "scope": order.scope,
+    });
+    if order.exchanged {
+        said["issued_token_type"] = ISSUED_TYPE.into();
+    }
+    let instead = faults.expires_in.map(|fault| match fault {
+        ExpiresIn::Missing => None,
+        ExpiresIn::Text => Some(order.life.as_secs().to_string().into()),
+        ExpiresIn::Words => Some("five minutes".into()),
+        ExpiresIn::Null => Some(Value::Null),
+        ExpiresIn::Zero => Some(0.into()),
+        ExpiresIn::Negative => Some((-1).into()),
+        ExpiresIn::Huge => Some(1_000_000_000_000_000_000_u64.into()),
+    });
+    replace(&mut said, "expires_in", instead);
+    let instead = faults.token_type.map(|fault| match fault {
+        TokenType::Lower => Some("bearer".into()),
+        TokenType::Odd => Some("mac".into()),
+        TokenType::Missing => None,
+    });
+    replace(&mut said, "token_type", instead);
+    if faults.token == Some(Token::Missing) {
+        replace(&mut said, "access_token", Some(None));
+    }
+    uncached(answer(StatusCode::OK, &said))
+}
+
+/// Replaces a member, removes it, or leaves it as it is.
+fn replace(object: &mut Value, name: &str, instead: Option<Option<Value>>) {
+    match instead {
+        None => {}
+        Some(Some(value)) => object[name] = value,
+        Some(None) => drop(object.as_object_mut().map(|members| members.remove(name))),
+    }
+}
+
+fn token(state: &RealmState, order: &TokenOrder, faults: Faults) -> String {
+    let claims = claims(state, order, faults);
+    let keys = state.keys();
+    let key = keys.newest();
+    let header = |algorithm: &str| json!({ "alg": algorithm, "typ": "JWT", "kid": key.kid() });
+    let stranger = || keys.unpublished().ok();
+    match faults.token {
+        Some(Token::NotJwt) => new_key(),
+        Some(Token::UnknownKid) => stranger().map_or_else(new_key, |key| key.token(&claims)),
+        Some(Token::BadSignature) => {
+            let header = header(key.algorithm().name());
+            stranger().map_or_else(new_key, |key| key.token_under(&header, &claims))
+        }
+        Some(Token::NoKid) => {
+            key.token_under(&json!({ "alg": key.algorithm().name(), "typ": "JWT" }), &claims)
+        }
+        Some(Token::AlgNone) => format!("{}.", signing_input(&header("none"), &claims)),
+        Some(Token::Hs256) => {
+            let signed = signing_input(&header("HS256"), &claims);
+            let secret = hmac::Key::new(hmac::HMAC_SHA256, key.public_pem().as_bytes());
+            format!("{signed}.{}", base64url(hmac::sign(&secret, signed.as_bytes())))
+        }
+        Some(
+            Token::Missing
+            | Token::WrongAudience
+            | Token::NoAudience
+            | Token::WrongIssuer
+            | Token::WrongParty
+            | Token::NoExpiry
+            | Token::Expired
+            | Token::NotYet
+            | Token::Id
+            | Token::ClockAhead
+            | Token::ClockBehind,
+        )
+        | None => key.token(&claims),
+    }
+}
+
+fn claims(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
+    let now = since_1970(clock(faults));
+    let mut claims = json!({
+        "exp": now + order.life.as_secs(),
+        "iat": now,
+        "jti": new_uuid(),
+        "iss": state.issuer,
+        "aud": order.audiences,
+        "sub": order.subject,
+        "typ": "Bearer",
+        "azp": order.client_id,
+        "scope": order.scope,
+        "client_id": order.client_id,
+    });
+    match order.audiences.as_slice() {
+        [] => replace(&mut claims, "aud", Some(None)),
+        [one] => claims["aud"] = one.as_str().into(),
+        _ => {}
+    }
+    if let Some(username) = &order.username {
+        claims["preferred_username"] = username.as_str().into();
+    }
+    let (member, instead) = match faults.token {
+        Some(Token::WrongAudience) => ("aud", Some("somebody-else".into())),
+        Some(Token::NoAudience) => ("aud", None),
+        Some(Token::WrongIssuer) => ("iss", Some(format!("{}/", state.issuer).into())),
+        Some(Token::WrongParty) => ("azp", Some("somebody-else".into())),
+        Some(Token::NoExpiry) => ("exp", None),
+        Some(Token::Expired) => {
+            claims["iat"] = (now - LATER).into();
+            ("exp", Some((now - LATER + order.life.as_secs().min(LATER / 2)).into()))
+        }
+        Some(Token::NotYet) => ("nbf", Some((now + LATER).into())),
+        Some(Token::Id) => ("typ", Some("ID".into())),
+        Some(
+            Token::Missing
+            | Token::NotJwt
+            | Token::UnknownKid
+            | Token::NoKid
+            | Token::BadSignature
+            | Token::AlgNone
+            | Token::Hs256
+            | Token::ClockAhead
+            | Token::ClockBehind,
+        )
+        | None => return claims,
+    };
+    replace(&mut claims, member, Some(instead));
+    claims
+}

@@ -1,0 +1,201 @@
+//! The paths of a realm, and the stub's own paths that change it.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post, put};
+use serde_json::{Value, json};
+
+use super::{RealmState, answer, authenticate, grants, issue};
+use crate::form::FormFields;
+use crate::jwt::{Algorithm, KeySet, PublicKey};
+use crate::server::answer::{Detail, internal, json as answered};
+use crate::server::control::Admin;
+use crate::server::faults::Faults;
+
+/// The path of the token endpoint below the realm.
+pub(super) const TOKEN: &str = "/protocol/openid-connect/token";
+pub(super) const CERTS: &str = "/protocol/openid-connect/certs";
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+/// The longest token request.
+const MAX_BODY: usize = 256 * 1024;
+
+/// The state of the paths.
+#[derive(Clone)]
+struct PathState {
+    state: Arc<RealmState>,
+    admin: Admin,
+}
+
+type Realm = axum::extract::State<PathState>;
+
+pub(super) fn router(state: Arc<RealmState>, admin: Admin) -> Router {
+    let below = |path| format!("/realms/{{realm}}{path}");
+    Router::new()
+        .route(&below(TOKEN), post(token))
+        .route(&below(CERTS), get(certs))
+        .route(&below(DISCOVERY), get(discovery))
+        .route("/__stub/clients/{client_id}/keys", put(register))
+        .route("/__stub/signing-key", post(rotate).delete(retire))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(PathState { state, admin })
+}
+
+async fn token(
+    axum::extract::State(PathState { state, .. }): Realm,
+    Path(realm): Path<String>,
+    request: Request,
+) -> Response {
+    state.counts.token_requests.fetch_add(1, Ordering::Relaxed);
+    if let Some(refusal) = elsewhere(&state, &realm) {
+        return refusal;
+    }
+    let (head, body) = request.into_parts();
+    let faults = head.extensions.get::<Faults>().copied().unwrap_or(Faults::NONE);
+    let response = match axum::body::to_bytes(body, MAX_BODY).await {
+        Err(_) => http_error(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(_) if !says_form(&head.headers) => http_error(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        Ok(body) => granted(&state, &head.headers, &body, faults),
+    };
+    issue::stamped(response, faults)
+}
+
+fn granted(state: &RealmState, headers: &HeaderMap, body: &[u8], faults: Faults) -> Response {
+    if let Some(fault) = faults.oauth {
+        return answer::instead(fault);
+    }
+    let Some(form) = FormFields::parse(body) else {
+        return answer::TokenRefusal::bad("invalid_request", "Malformed form").into_response();
+    };
+    let now = issue::clock(faults);
+    let order = grants::grant(&form).and_then(|grant| {
+        let client = authenticate::client(state, headers, &form, now)?;
+        grants::order(state, grant, &client, &form, now)
+    });
+    match order {
+        Ok(order) => issue::answered(state, &order, faults),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn says_form(headers: &HeaderMap) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = said.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+async fn certs(axum::extract::State(PathState { state, .. }): Realm, Path(realm): Path<String>) -> Response {
+    state.counts.jwks.fetch_add(1, Ordering::Relaxed);
+    if let Some(refusal) = elsewhere(&state, &realm) {
+        return refusal;
+    }
+    let mut response = answered(StatusCode::OK, &state.keys().published().to_json());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+async fn discovery(
+    axum::extract::State(PathState { state, .. }): Realm,
+    Path(realm): Path<String>,
+) -> Response {
+    if let Some(refusal) = elsewhere(&state, &realm) {
+        return refusal;
+    }
+    let signing = [state.keys().newest().algorithm().name()];
+    let assertions = Algorithm::ALL.map(Algorithm::name);
+    let methods = ["private_key_jwt", "client_secret_basic", "client_secret_post"];
+    let grants = ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"];
+    answered(
+        StatusCode::OK,
+        &json!({
+            "issuer": state.issuer,
+            "token_endpoint": state.token_endpoint(),
+            "jwks_uri": state.jwks_uri(),
+            "grant_types_supported": grants,
+            "response_types_supported": ["none"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": signing,
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": assertions,
+        }),
+    )
+}
+
+/// The answer for an unknown realm. None: the realm is known.
+fn elsewhere(state: &RealmState, realm: &str) -> Option<Response> {
+    let known = state.realm().name() == realm;
+    (!known).then(|| answered(StatusCode::NOT_FOUND, &json!({ "error": "Realm does not exist" })))
+}
+
+/// Registers further keys of a client: a JWK or a set of them.
+async fn register(
+    axum::extract::State(PathState { state, admin }): Realm,
+    Path(client_id): Path<String>,
+    request: Request,
+) -> Result<Response, Detail> {
+    admin.require_here(&request)?;
+    let bad = |why: String| Detail::sentence(StatusCode::BAD_REQUEST, why);
+    let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await;
+    let body = body.map_err(|_| bad("that is too much for a key".to_owned()))?;
+    let jwk: Value =
+        serde_json::from_slice(&body).map_err(|_| bad("send a JWK, or a set of them".to_owned()))?;
+    let keys = match jwk.get("keys") {
+        Some(_) => KeySet::from_json(&body).map(Vec::from),
+        None => PublicKey::from_jwk(&jwk).map(|key| vec![key]),
+    };
+    let keys = keys.map_err(|error| bad(error.to_string()))?;
+    let kids: Vec<String> = keys.iter().map(|key| key.kid().to_owned()).collect();
+    let mut realm = state.realm();
+    for key in keys {
+        let unknown = |error: super::RealmError| Detail::sentence(StatusCode::NOT_FOUND, error.to_string());
+        realm.register(&client_id, key).map_err(unknown)?;
+    }
+    Ok(answered(StatusCode::OK, &json!({ "kids": kids })))
+}
+
+/// Replaces the signing key.
+async fn rotate(
+    axum::extract::State(PathState { state, admin }): Realm,
+    request: Request,
+) -> Result<Response, Detail> {
+    admin.require_here(&request)?;
+    let mut keys = state.keys();
+    if keys.rotate().is_err() {
+        return Ok(internal());
+    }
+    Ok(published(keys.published()))
+}
+
+/// Publishes the newest key only.
+async fn retire(
+    axum::extract::State(PathState { state, admin }): Realm,
+    request: Request,
+) -> Result<Response, Detail> {
+    admin.require_here(&request)?;
+    let mut keys = state.keys();
+    keys.retire();
+    Ok(published(keys.published()))
+}
+
+fn published(keys: &KeySet) -> Response {
+    answered(StatusCode::OK, &json!({ "kids": keys.kids().collect::<Vec<_>>() }))
+}
+
+async fn not_found() -> Response {
+    let said = json!({ "error": "Unable to find matching target resource method" });
+    answered(StatusCode::NOT_FOUND, &said)
+}
+
+async fn method_not_allowed() -> Response {
+    http_error(StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// Keycloak's answer to errors outside OAuth.
+fn http_error(status: StatusCode) -> Response {
+    answered(status, &json!({ "error": format!("HTTP {status}") }))
+}

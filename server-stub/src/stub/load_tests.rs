@@ -1,0 +1,199 @@
+//! The load of the auth service, tested through the real paths and in virtual time.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use core::time::Duration;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt as _;
+
+use crate::auth::http::Http;
+use crate::auth::load::{Load, Model};
+use crate::auth::service::Service;
+use crate::auth::settings::Settings;
+use crate::auth::state::{First, Now, World};
+use crate::command_center;
+use crate::server::control::{Adjustable as _, Admin};
+
+const ADMIN: &str = "admin-token";
+
+/// An auth service without a socket.
+struct Rig {
+    service: Arc<Service>,
+    router: Router,
+}
+
+/// The time in milliseconds and the status of an answer.
+type Told = (u128, StatusCode);
+
+impl Rig {
+    fn with(model: Model) -> Self {
+        let first = First { node_id: "kitchen-pi", node_key: "node-key", app_key: "app-key" };
+        let world = World::with(&first, Now::read());
+        let load = Load::new(model);
+        let service = Arc::new(Service::new(world, &Settings::default(), Admin(ADMIN.into()), load));
+        Self { router: Http::new(command_center::routes(), Arc::clone(&service)).into_router(), service }
+    }
+
+    fn ask(&self, request: Request) -> impl Future<Output = Told> + Send + use<> {
+        let (router, begin) = (self.router.clone(), Instant::now());
+        async move {
+            let response = router.oneshot(request).await.expect("an answer");
+            (begin.elapsed().as_millis(), response.status())
+        }
+    }
+
+    /// Sends this many validations at once.
+    async fn at_once(&self, calls: usize) -> Vec<Told> {
+        let asked = (0..calls).map(|_| self.ask(validation("kitchen-pi", "app-key")));
+        JoinSet::from_iter(asked).join_all().await
+    }
+}
+
+fn post(path: &str, body: serde_json::Value) -> Request {
+    Request::post(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("X-Jarvis-App-Id", "jarvis-node-agent")
+        .header("X-Jarvis-App-Key", "app-key")
+        .header("X-Jarvis-Admin-Token", ADMIN)
+        .body(Body::from(body.to_string()))
+        .expect("a request")
+}
+
+fn validation(node: &str, app_key: &'static str) -> Request {
+    let body = serde_json::json!({ "node_id": node, "node_key": "node-key", "service_id": "command-center" });
+    let mut request = post("/internal/validate-node", body);
+    request.headers_mut().insert("X-Jarvis-App-Key", header::HeaderValue::from_static(app_key));
+    request
+}
+
+fn get(path: &str) -> Request {
+    Request::get(path).body(Body::empty()).expect("a request")
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_takes_500_ms_and_fourteen_take_turns() {
+    let rig = Rig::with(Model::MEASURED);
+    let told = rig.at_once(1).await;
+    assert!(matches!(told[..], [(490..=500, StatusCode::OK)]), "{told:?}");
+    let told = rig.at_once(14).await;
+    assert!(told.iter().all(|(_, status)| *status == StatusCode::OK), "{told:?}");
+    assert!((3430..3700).contains(&told.iter().map(|(at, _)| *at).max().unwrap_or(0)), "{told:?}");
+    let told = Rig::with(Model::MEASURED.faster_by(10)).at_once(14).await;
+    assert!((343..420).contains(&told.iter().map(|(at, _)| *at).max().unwrap_or(0)), "{told:?}");
+    let told = Rig::with(Model::INSTANT).at_once(100).await;
+    assert!(told.iter().all(|told| *told == (0, StatusCode::OK)), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifteen_wait_for_each_other_until_the_pools_time_out() {
+    let rig = Rig::with(Model::MEASURED);
+    let told = rig.at_once(15).await;
+    assert!(told.iter().all(|(at, _)| (30_000..32_500).contains(at)), "{told:?}");
+    let failed = |told: &[Told]| told.iter().filter(|(_, s)| *s == StatusCode::INTERNAL_SERVER_ERROR).count();
+    assert!((1..15).contains(&failed(&told)), "{told:?}");
+    assert_eq!(failed(&rig.at_once(14).await), 0, "and then it is as before");
+    let told = rig.at_once(100).await;
+    assert_eq!(told.len(), 100);
+    assert!(told.iter().all(|(at, _)| *at >= 30_000), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_health_check_hangs_with_forty_inside() {
+    for (calls, least, most) in [(39, 0, 0), (40, 28_000, 32_000)] {
+        let rig = Rig::with(Model::MEASURED);
+        let health = async {
+            sleep(Duration::from_secs(1)).await;
+            rig.ask(get("/health")).await
+        };
+        let ((at, status), told) = tokio::join!(health, rig.at_once(calls));
+        assert!((least..=most).contains(&at), "{calls}: {at}");
+        assert_eq!((status, told.len()), (StatusCode::OK, calls));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn abandoned_calls_are_worked_off_and_delay_others() {
+    let rig = Rig::with(Model::MEASURED);
+    for _ in 0..4 {
+        let asked = rig.ask(validation("kitchen-pi", "app-key"));
+        assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
+    }
+    assert_eq!(rig.service.validations(), 0);
+    let (at, _) = rig.ask(validation("kitchen-pi", "app-key")).await;
+    // Five calls in turn; the first began 200 ms ago.
+    assert!((1000..1300).contains(&at), "{at}");
+    assert_eq!(rig.service.validations(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_loses_the_pile() {
+    let rig = Rig::with(Model::MEASURED);
+    assert!(tokio::time::timeout(Duration::from_secs(5), rig.at_once(100)).await.is_err());
+    let shown =
+        |rig: &Rig| -> serde_json::Value { serde_json::from_str(&rig.service.load.shown()).expect("JSON") };
+    let busy = serde_json::json!({ "threads": 40, "connections": 15, "cores": 0 });
+    assert_eq!(shown(&rig)["busy"], busy, "a deadlock");
+    rig.service.load.restart();
+    let told = rig.at_once(1).await;
+    assert!(matches!(told[..], [(490..=500, StatusCode::OK)]), "{told:?}");
+    assert_eq!(rig.service.validations(), 1);
+    rig.service.load.set(Model::INSTANT);
+    assert_eq!(shown(&rig), serde_json::json!({ "model": "instant" }));
+    assert_eq!(rig.at_once(1).await, [(0, StatusCode::OK)]);
+}
+
+/// Prices are numbers of checks, each of 245 ms.
+#[tokio::test(start_paused = true)]
+async fn each_path_has_its_price() {
+    let rig = Rig::with(Model::MEASURED);
+    let household = crate::auth::state::HOUSEHOLD;
+    let register = serde_json::json!({ "node_id": "attic-pi", "household_id": household, "name": "Attic" });
+    let person = serde_json::json!({ "email": "a@example.com", "password": "long enough" });
+    let token = rig.service.world().provisioning_token(Now::read());
+    let enrol = serde_json::json!({ "node_id": "cellar-pi", "provisioning_token": token });
+    let heartbeat = || Request::post("/api/v0/admin/nodes/heartbeat");
+    let beats = heartbeat().header("X-API-Key", "kitchen-pi:node-key").body(Body::empty());
+    let malformed = Request::post("/internal/validate-node").header(header::CONTENT_TYPE, "application/json");
+    let nothing = serde_json::json!({});
+    for (what, request, checks, status) in [
+        ("a validation", validation("kitchen-pi", "app-key"), 2, 200),
+        ("an unknown node", validation("nobody", "app-key"), 1, 200),
+        ("a wrong app key", validation("kitchen-pi", "other"), 1, 401),
+        ("no app", Request::post("/internal/app-ping").body(Body::empty()).expect("one"), 0, 405),
+        ("malformed", malformed.body("{".into()).expect("a request"), 0, 422),
+        ("fields missing", post("/internal/validate-node", nothing.clone()), 1, 422),
+        ("an app's ping", post("/internal/validate-app", nothing.clone()), 1, 200),
+        ("a registration", post("/internal/nodes/register", register), 2, 201),
+        ("an enrolment", post("/api/v0/nodes/register", enrol), 2, 201),
+        ("a heartbeat", beats.expect("a request"), 2, 200),
+        ("a heartbeat of nobody", heartbeat().body(Body::empty()).expect("a request"), 0, 401),
+        ("a new key", post("/admin/nodes/kitchen-pi/rotate-key", nothing.clone()), 1, 200),
+        ("a provisioning token", post("/api/v0/provisioning-tokens", nothing), 0, 201),
+        ("a person", post("/auth/register", person.clone()), 1, 201),
+        ("a login", post("/auth/login", person), 1, 200),
+        ("health", get("/health"), 0, 200),
+        ("no path", get("/nowhere"), 0, 404),
+    ] {
+        let (at, told) = rig.ask(request).await;
+        assert_eq!((at + 5) / 245, checks, "{what}: {at} ms");
+        assert_eq!(told, status, "{what}");
+    }
+}
+
+/// Command-center treats a failure of the auth service as a refusal, and its client cannot tell them apart.
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_in_a_stall_is_a_401() {
+    let rig = Rig::with(Model::MEASURED);
+    let heartbeat = Request::post("/api/v0/admin/nodes/heartbeat").header("X-API-Key", "kitchen-pi:node-key");
+    let heartbeat = heartbeat.body(Body::empty()).expect("a request");
+    let late = async {
+        sleep(Duration::from_millis(100)).await;
+        rig.ask(heartbeat).await
+    };
+    let (_, (at, status)) = tokio::join!(rig.at_once(30), late);
+    assert!(at > 29_000 && status == StatusCode::UNAUTHORIZED, "{at}: {status}");
+}

@@ -1,0 +1,9 @@
+//! The token service over the wire.
+
+mod assertions;
+mod exchange;
+mod faults;
+mod grants;
+mod keys;
+mod realms;
+mod rig;

@@ -1,0 +1,4 @@
+//! The program and the folder it keeps.
+
+mod folder;
+mod services;

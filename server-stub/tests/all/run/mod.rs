@@ -1,0 +1,8 @@
+//! Inbound validation, the Run Gateway and the Run Coordinator over the wire.
+
+mod events;
+mod inbound;
+mod modes;
+mod rig;
+mod runs;
+mod tokens;

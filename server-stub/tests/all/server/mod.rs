@@ -1,0 +1,6 @@
+//! Servers, whatever service is behind them.
+
+mod any_service;
+mod connections;
+mod faults;
+mod log;
