@@ -1,5 +1,5 @@
-//! A client that shows what is really on the wire: raw bytes out, and the status, the header names as sent and
-//! the exact body back.
+//! A client that shows the bytes on the wire: it sends raw bytes and returns the status, the header names as sent,
+//! and the exact body.
 
 use core::net::SocketAddr;
 use std::io::{self, Read, Write};
@@ -56,7 +56,7 @@ impl Answer {
     }
 }
 
-/// A request that is being put together.
+/// A request under construction.
 #[derive(Debug)]
 pub struct Ask {
     method: String,
@@ -150,7 +150,7 @@ impl Connection<TcpStream> {
 }
 
 impl Connection<StreamOwned<ClientConnection, TcpStream>> {
-    /// A connection over TLS that trusts `ca_pem` only and wants to talk to `name`.
+    /// Connects over TLS to `name`, trusting `ca_pem` only.
     ///
     /// # Errors
     /// If there is none to be had, or the server does not prove itself.

@@ -8,7 +8,7 @@ pub(super) struct Call {
     pub(super) node: u32,
     pub(super) serial: u32,
     /// It only asks whether anybody is in.
-    pub(super) knocks: bool,
+    pub(super) is_probe: bool,
 }
 
 /// What is to happen. What is named first comes first where two things are due in the same millisecond.
@@ -221,7 +221,7 @@ mod tests {
 
     fn any_item(random: &mut impl FnMut(u64) -> u64) -> Item {
         let mut small = || u32::try_from(random(4)).unwrap();
-        let call = Call { node: small(), serial: small(), knocks: small() == 0 };
+        let call = Call { node: small(), serial: small(), is_probe: small() == 0 };
         match small() + small() {
             0 => Item::Received(call),
             1 => Item::Checked(call.node),
@@ -235,7 +235,7 @@ mod tests {
 
     /// Against a queue that sorts everything.
     #[test]
-    fn all_comes_in_the_order_of_time_and_of_items_whatever_is_added_meanwhile() {
+    fn items_come_in_order_whatever_is_added_meanwhile() {
         for seed in 0..10 {
             let mut jitter = Jitter::new(seed);
             let mut random = |below: u64| millis(jitter.up_to(Duration::from_millis(below - 1)));
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_out_leaves_its_room_to_what_comes() {
+    fn room_of_taken_items_is_used_again() {
         let mut agenda = Agenda::default();
         for at in 1..100_000 {
             agenda.add(at * 10, Item::Woken(1, Turn::Validate));

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use clap::Parser as _;
+use node_sim::fleet::{FleetArguments, run};
 use serde_json::{Value as Json, json};
 use test_support::http::{Ask, Connection};
 use test_support::rig::Rig;
@@ -158,8 +160,10 @@ fn what_cannot_be_run_is_refused_in_a_sentence() {
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert!(complaint.contains(sentence) && !complaint.contains("not shown"), "{complaint}");
     }
-    let told =
-        |arguments: &[&str]| node_sim::fleet::command(lexopt::Parser::from_args(arguments)).unwrap_err();
+    let told = |arguments: &[&str]| {
+        let parsed = FleetArguments::try_parse_from([&["fleet"], arguments].concat()).unwrap();
+        run(&parsed).unwrap_err()
+    };
     assert!(told(&["--real", "https://127.0.0.1:1"]).contains("--real needs --config"));
     assert!(told(&["--nodes", "1", "--for", "60s"]).contains("go with --real"));
     assert_eq!(fleet.0.stub.validations(), 0);

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use node_sim::scenarios::command::tell_failure;
+use node_sim::scenarios::command::describe_failure;
 use node_sim::scenarios::{Scenario, all, run_all, shortest};
 use test_support::process::{Ended, run_to_end};
 use test_support::waiting::undisturbed;
@@ -24,7 +24,7 @@ fn every_scenario_holds_with_a_hundred_seeds() {
         let mut runs = failed.iter().filter(|(of, _)| of.name == scenario.name).map(|(_, run)| run);
         if let Some(run) = runs.next() {
             told += &format!("{}: {} of {SEEDS} seeds\n", scenario.name, 1 + runs.count());
-            told += &tell_failure(scenario, run, run.failure.as_ref().unwrap());
+            told += &describe_failure(scenario, run, run.failure.as_ref().unwrap());
         }
     }
     assert!(failed.is_empty(), "\n{told}");
@@ -33,10 +33,12 @@ fn every_scenario_holds_with_a_hundred_seeds() {
 #[test]
 fn every_scenario_file_is_listed_with_its_source() {
     let scenarios = all().unwrap();
-    let mut files: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|file| file.strip_suffix(".json").map(ToOwned::to_owned))
+    let folder = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<String> = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
+        .filter(|path| path.is_dir())
+        .flat_map(|path| folder(&path).collect::<Vec<_>>())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     files.sort();
     assert_eq!(scenarios.iter().map(|scenario| scenario.name.clone()).collect::<Vec<_>>(), files);
@@ -171,13 +173,13 @@ fn scenarios_are_listed_run_and_traced_by_name() {
     );
     let (code, out, _) = scenario(&["run", "--all"]);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains(" stories, 0 of them not as they should be"), "{out}");
+    assert!(out.contains(" scenarios, 0 of them not as expected"), "{out}");
 }
 
 #[test]
 fn wrong_usage_of_scenario_is_refused() {
     for (arguments, code, complaint) in [
-        (&[][..], 64, "list or run"),
+        (&[][..], 64, "list, run"),
         (&["run"], 64, "--all"),
         (&["run", "a-quiet-hour", "--all"], 64, "--all"),
         (&["run", "--all", "--seeds", "0"], 64, "--seeds"),

@@ -1,6 +1,6 @@
-//! A world in virtual time: a board, its files, a network and a server around one agent. Carries
-//! out the same actions as the device's run loop, from the same agent, with a lamp whose levels
-//! can be looked at; all randomness comes from one seed, so that a run can be had again.
+//! A world in virtual time: one agent with a board, its files, a network and a server. It carries out the
+//! agent's actions as the device's run loop does, with a lamp whose levels can be recorded. All randomness
+//! comes from one seed, so that every run can be repeated.
 
 mod board;
 mod fault;
@@ -23,37 +23,37 @@ use node_core::time::{Instant, Now, UnixTime};
 
 pub use self::board::{Board, Files, FilesChange, Via};
 pub use self::fault::{Fault, Wrong};
-pub use self::history::{Entry, History, Said, What, clock};
-use self::pin::Levels;
+pub use self::history::{Entry, EntryKind, History, Reply, clock};
+use self::pin::SimulatedPin;
 pub use self::server::{Server, ServerChange, Validity};
 
-/// How long the service manager waits before it starts a program again that ended by itself (`RestartSec`).
+/// The service manager's delay before it restarts a program that ended by itself (`RestartSec`).
 const START_AGAIN: Duration = Duration::from_secs(5);
 
-/// What can befall a node.
+/// An event that the world can bring about.
 #[derive(Clone, Debug)]
-pub enum Happening {
-    /// The server or the way to it changes.
+pub enum WorldEvent {
+    /// The server or the network on the way to it changes.
     Server(ServerChange),
     /// Files on the board change.
     Files(FilesChange),
     /// The wall clock is set.
     Clock(Clock),
-    /// The card is put into the board with this serial number, between two boots.
-    Moved(String),
-    /// What the node remembers from boot to boot is deleted.
-    Forgotten,
-    /// SIGHUP; the daemon does the same when it hears of a new credential.
+    /// The card is moved into the board with this serial number, between two boots.
+    CardMoved(String),
+    /// The state on the card is deleted.
+    StateDeleted,
+    /// SIGHUP. The daemon does the same when its credential file changes.
     Reload,
-    /// The service is restarted: what is in /run stays.
+    /// The service is restarted; /run is kept.
     Restart,
-    /// The program dies without a word and is started again.
+    /// The program is killed, and started again by the service manager.
     Crash,
-    /// The power fails: /run is empty, and the clock will start at 1970.
+    /// The power fails: /run is empty afterwards, and the clock starts at 1970.
     PowerOff,
-    /// The power comes back.
+    /// The power returns.
     PowerOn,
-    /// The power fails and comes back.
+    /// The power fails and returns at once.
     PowerCut,
     /// SIGTERM.
     Stop,
@@ -62,32 +62,32 @@ pub enum Happening {
 /// Where the wall clock is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// The right time.
+    /// The correct time.
     Right,
-    /// So far ahead of it.
+    /// This far ahead of the correct time.
     Ahead(Duration),
-    /// So far behind it.
+    /// This far behind the correct time.
     Behind(Duration),
-    /// The beginning of 1970, as after a boot.
+    /// The beginning of 1970, as after a boot without a clock.
     Epoch,
 }
 
-/// One node and all that is around it.
+/// One node and everything around it.
 pub struct World {
     seed: u64,
     starts: u64,
     chance: Jitter,
     now: Now,
     agent: Agent,
-    lamp: Lamp<Levels>,
+    lamp: Lamp<SimulatedPin>,
     board: Board,
     server: Server,
-    /// The files as they were last read: with these the server is asked.
+    /// The files as they were last read. The server is asked with these.
     loaded: Option<Files>,
     in_flight: Option<(Instant, Answer, Option<UnixTime>)>,
-    to_come: BTreeMap<(Instant, usize), (String, Happening)>,
+    planned_events: BTreeMap<(Instant, usize), (String, WorldEvent)>,
     planned: usize,
-    looks: BTreeSet<Instant>,
+    observations: BTreeSet<Instant>,
     history: History,
     household: Option<String>,
     longest_sleep: Duration,
@@ -95,7 +95,7 @@ pub struct World {
 }
 
 impl World {
-    /// A board that was just switched on, its clock set, before a server that accepts it.
+    /// A board that was just switched on, with its clock set, and a server that accepts it.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let now = Now { instant: Self::START, wall: Board::BUILT };
@@ -106,40 +106,40 @@ impl World {
             chance: Jitter::new(seed ^ 0x5eed),
             now,
             agent: Agent::new(seed),
-            lamp: Lamp::new(Levels::default(), PinState::High),
+            lamp: Lamp::new(SimulatedPin::default(), PinState::High),
             history: History::new(now.instant, board.settings),
             board,
             server: Server::default(),
             loaded: None,
             in_flight: None,
-            to_come: BTreeMap::new(),
+            planned_events: BTreeMap::new(),
             planned: 0,
-            looks: BTreeSet::new(),
+            observations: BTreeSet::new(),
             household: None,
             longest_sleep: Duration::ZERO,
             ended: false,
         }
     }
 
-    /// What it took to boot.
+    /// How long the board takes to boot.
     const START: Instant = Instant::from_millis(20_000);
 
-    /// What the board is like before it is started.
+    /// The board, for changes before it starts.
     pub fn board(&mut self) -> &mut Board {
         &mut self.board
     }
 
-    /// What the server is like before the board is started.
+    /// The server, for changes before the board starts.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
     }
 
-    /// The server changes before the board is started.
+    /// Changes the server before the board starts.
     pub fn change_server(&mut self, change: &ServerChange) {
         self.server.change(change, self.right_time());
     }
 
-    /// The wall clock before the board is started.
+    /// Sets the wall clock before the board starts.
     pub fn set_clock(&mut self, to: Clock) {
         let right = self.right_time().0;
         self.now.wall = UnixTime(match to {
@@ -150,15 +150,17 @@ impl World {
         });
     }
 
-    /// Has something happen `after` now, which is the start until the run begins, called `name` in the transcript.
-    pub fn plan(&mut self, after: Duration, name: &str, happening: Happening) {
+    /// Plans an event at the time `after` from now, with this name in the transcript. Before the run, "now"
+    /// is its start.
+    pub fn plan(&mut self, after: Duration, name: &str, event: WorldEvent) {
         self.planned += 1;
-        self.to_come.insert((self.now.instant + after, self.planned), (name.to_owned(), happening));
+        self.planned_events.insert((self.now.instant + after, self.planned), (name.to_owned(), event));
     }
 
-    /// Has somebody look at the LED `after` the start of the run, for as long as any pattern takes to be told.
-    pub fn plan_look(&mut self, after: Duration) {
-        self.looks.insert(self.now.instant + after);
+    /// Plans an observation of the LED at the time `after` from the start, long enough to recognise any
+    /// pattern.
+    pub fn plan_observation(&mut self, after: Duration) {
+        self.observations.insert(self.now.instant + after);
     }
 
     /// Runs for `span` of virtual time.
@@ -174,17 +176,19 @@ impl World {
             self.pass_until(next);
             if let Some((_, answer, server_time)) = self.in_flight.take_if(|(due, ..)| *due <= next) {
                 self.remember(&answer, server_time);
-                self.history.note(self.now.instant, What::Answered(Said::from(&answer)));
-                self.tell(Event::Answered(answer));
-            } else if self.looks.first().is_some_and(|look| *look <= next) {
-                self.looks.pop_first();
-                self.history.begin_look(self.now.instant);
-            } else if let Some(entry) = self.to_come.first_entry().filter(|entry| entry.key().0 <= next) {
-                let (name, happening) = entry.remove();
-                self.history.note(self.now.instant, What::Befell { name, happening: happening.clone() });
-                self.befall(happening);
+                self.history.note(self.now.instant, EntryKind::Answered(Reply::from(&answer)));
+                self.handle(Event::Answered(answer));
+            } else if self.observations.first().is_some_and(|look| *look <= next) {
+                self.observations.pop_first();
+                self.history.begin_observation(self.now.instant);
+            } else if let Some(entry) =
+                self.planned_events.first_entry().filter(|entry| entry.key().0 <= next)
+            {
+                let (name, event) = entry.remove();
+                self.history.note(self.now.instant, EntryKind::Happened { name, event: event.clone() });
+                self.happen(event);
             } else if !self.ended && self.agent.deadline() <= next {
-                self.tell(Event::DeadlineReached);
+                self.handle(Event::DeadlineReached);
             }
         }
         self.pass_until(end);
@@ -193,18 +197,18 @@ impl World {
 
     fn next_moment(&self) -> Instant {
         let answer = self.in_flight.as_ref().map(|(due, ..)| *due);
-        let happening = self.to_come.first_key_value().map(|((at, _), _)| *at);
+        let event = self.planned_events.first_key_value().map(|((at, _), _)| *at);
         let deadline = (!self.ended).then(|| self.agent.deadline());
-        let moments = [answer, happening, deadline, self.looks.first().copied()];
+        let moments = [answer, event, deadline, self.observations.first().copied()];
         moments.into_iter().flatten().min().unwrap_or(Instant::from_millis(u64::MAX)).max(self.now.instant)
     }
 
-    /// Lets time go by, edge by edge of the lamp while somebody looks at it.
+    /// Lets time pass. While the LED is observed, it stops at each edge.
     fn pass_until(&mut self, moment: Instant) {
-        while let Some(looking_until) = self.history.looking_until(self.now.instant) {
+        while let Some(observed_until) = self.history.observed_until(self.now.instant) {
             let Ok(edge) = self.lamp.refresh(self.now.instant);
-            let until = moment.min(looking_until).min(edge.unwrap_or(moment));
-            self.history.see(self.lamp.pin().is_high(), until.since(self.now.instant));
+            let until = moment.min(observed_until).min(edge.unwrap_or(moment));
+            self.history.observe(self.lamp.pin().is_high(), until.since(self.now.instant));
             self.advance(until);
             if until >= moment {
                 break;
@@ -220,7 +224,7 @@ impl World {
         self.now.instant = to.max(self.now.instant);
     }
 
-    /// What a clock shows that was set right before the run and never touched.
+    /// The time on a clock that was set right before the run.
     fn right_time(&self) -> UnixTime {
         UnixTime(Board::BUILT.0 + self.now.instant.since(Self::START).as_secs())
     }
@@ -234,54 +238,54 @@ impl World {
         let remembered = left.and_then(|json| {
             serde_json::from_str::<Record>(&json).ok().and_then(|record| record.remembered(Board::BOOT_ID))
         });
-        self.history.remark(self.now.instant, What::Began);
-        self.tell(Event::Started(remembered));
+        self.history.remark(self.now.instant, EntryKind::Began);
+        self.handle(Event::Started(remembered));
     }
 
     fn lose_power(&mut self) {
         self.in_flight = None;
         self.board.status = None;
         self.now.wall = UnixTime(0);
-        self.lamp = Lamp::new(Levels::default(), PinState::High);
+        self.lamp = Lamp::new(SimulatedPin::default(), PinState::High);
         self.ended = true;
     }
 
-    fn befall(&mut self, happening: Happening) {
-        match happening {
-            Happening::Server(change) => self.change_server(&change),
-            Happening::Files(change) => self.board.files.change(&change),
-            Happening::Clock(to) => self.set_clock(to),
-            Happening::Moved(serial) => self.board.serial = serial,
-            Happening::Forgotten => self.board.state = State::default(),
-            Happening::Reload if !self.ended => self.tell(Event::ReloadRequested),
-            Happening::Stop if !self.ended => self.tell(Event::StopRequested),
-            Happening::Reload | Happening::Stop => {}
-            Happening::Restart => {
+    fn happen(&mut self, event: WorldEvent) {
+        match event {
+            WorldEvent::Server(change) => self.change_server(&change),
+            WorldEvent::Files(change) => self.board.files.change(&change),
+            WorldEvent::Clock(to) => self.set_clock(to),
+            WorldEvent::CardMoved(serial) => self.board.serial = serial,
+            WorldEvent::StateDeleted => self.board.state = State::default(),
+            WorldEvent::Reload if !self.ended => self.handle(Event::ReloadRequested),
+            WorldEvent::Stop if !self.ended => self.handle(Event::StopRequested),
+            WorldEvent::Reload | WorldEvent::Stop => {}
+            WorldEvent::Restart => {
                 if !self.ended {
-                    self.tell(Event::StopRequested);
+                    self.handle(Event::StopRequested);
                 }
                 self.start();
             }
-            Happening::Crash => {
+            WorldEvent::Crash => {
                 self.in_flight = None;
                 self.start();
             }
-            Happening::PowerOff => self.lose_power(),
-            Happening::PowerOn => self.start(),
-            Happening::PowerCut => {
+            WorldEvent::PowerOff => self.lose_power(),
+            WorldEvent::PowerOn => self.start(),
+            WorldEvent::PowerCut => {
                 self.lose_power();
                 self.start();
             }
         }
     }
 
-    /// As the device's worker does it.
+    /// As the device's worker does.
     fn remember(&mut self, answer: &Answer, server_time: Option<UnixTime>) {
         let accepted = matches!(answer, Answer::Valid(_));
         self.board.remember(Shown { accepted, server_time, wall: self.now.wall });
     }
 
-    fn tell(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             for action in self.act_on(event) {
@@ -293,7 +297,7 @@ impl World {
         let sleep = self.agent.deadline().since(self.now.instant);
         if !self.ended && sleep > self.longest_sleep {
             self.longest_sleep = sleep;
-            self.history.remark(self.now.instant, What::Sleeps(sleep));
+            self.history.remark(self.now.instant, EntryKind::Sleeps(sleep));
         }
     }
 
@@ -301,7 +305,7 @@ impl World {
         self.agent.handle(event, self.now)
     }
 
-    /// As `host::run` does it, in this world.
+    /// As the device's run loop does.
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         let at = self.now.instant;
         match action {
@@ -314,13 +318,13 @@ impl World {
                     }
                     Err(trouble) => Err(trouble.reason.to_string()),
                 };
-                self.history.note(at, What::Read(told));
+                self.history.note(at, EntryKind::Read(told));
                 Some(Event::SetupRead(read))
             }
             Action::Probe => {
                 let (after, answer) = self.server.probe(&self.board, &mut self.chance);
                 self.in_flight = Some((at + after, answer, None));
-                self.history.note(at, What::Probed);
+                self.history.note(at, EntryKind::Probed);
                 None
             }
             Action::Validate => {
@@ -328,7 +332,7 @@ impl World {
                 let (after, answer) = self.server.answer(&self.board, files, self.now.wall, &mut self.chance);
                 let heard = self.board.settings.clock_floor.is_some() && server::is_its_word(&answer);
                 self.in_flight = Some((at + after, answer, heard.then(|| self.right_time())));
-                self.history.note(at, What::Asked { wall: self.now.wall });
+                self.history.note(at, EntryKind::Asked { wall: self.now.wall });
                 None
             }
             Action::Show(outcome) => {
@@ -341,17 +345,17 @@ impl World {
                 None
             }
             Action::KeepOldSetup(trouble) => {
-                self.history.note(at, What::KeptOldSetup(trouble.reason.to_string()));
+                self.history.note(at, EntryKind::KeptOldSetup(trouble.reason.to_string()));
                 None
             }
             Action::Exit(exit) => {
                 let Ok(()) = self.lamp.dark();
                 self.ended = true;
-                // Whoever asked is gone, and so is the thread that waits for the answer.
+                // The program has ended, and with it the thread that waits for the answer.
                 self.in_flight = None;
-                self.history.note(at, What::Ended { exit, lit: self.lamp.pin().is_high() });
+                self.history.note(at, EntryKind::Ended { exit, lit: self.lamp.pin().is_high() });
                 if exit == Exit::AnswerLost {
-                    self.plan(START_AGAIN, "the service manager starts it again", Happening::Restart);
+                    self.plan(START_AGAIN, "the service manager starts it again", WorldEvent::Restart);
                 }
                 None
             }
@@ -364,7 +368,7 @@ impl World {
         self.board.status = Some(Record::of(&report, Board::BOOT_ID, false));
         if household != self.household {
             self.household.clone_from(&household);
-            self.history.remark(self.now.instant, What::Household(household));
+            self.history.remark(self.now.instant, EntryKind::Household(household));
         }
     }
 
@@ -373,6 +377,6 @@ impl World {
         let report = self.agent.report(at);
         let reason = report.reason.map(ToOwned::to_owned);
         let age = report.as_of.map(|as_of| at.since(as_of)).unwrap_or_default();
-        self.history.note(at, What::Shown { outcome, reason, age });
+        self.history.note(at, EntryKind::Shown { outcome, reason, age });
     }
 }

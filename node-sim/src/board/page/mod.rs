@@ -1,13 +1,34 @@
-//! The page, and what a browser is told it may do.
+//! The page, and its content security policy.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
-/// HTML, style and script in one.
-pub(super) const PAGE: &str = include_str!("page.html");
+/// HTML, style and scripts in one document.
+pub(super) const PAGE: &str = concat!(
+    include_str!("head.html"),
+    "<style>\n",
+    include_str!("style.css"),
+    "</style>\n</head>\n",
+    include_str!("body.html"),
+    "<script>\n",
+    include_str!("base.js"),
+    "</script>\n<script>\n",
+    include_str!("led.js"),
+    "</script>\n<script>\n",
+    include_str!("state.js"),
+    "</script>\n<script>\n",
+    include_str!("timeline.js"),
+    "</script>\n<script>\n",
+    include_str!("controls.js"),
+    "</script>\n<script>\n",
+    include_str!("faults.js"),
+    "</script>\n<script>\n",
+    include_str!("connection.js"),
+    "</script>\n</body>\n</html>\n",
+);
 
-/// A policy by which the page has its own script and style and no other, and speaks to nobody but the board.
+/// A policy that allows the page's own scripts and style, and connections to the board, and nothing else.
 pub(super) fn policy() -> String {
     let (script, style) = (sources("script"), sources("style"));
     format!(
@@ -16,7 +37,7 @@ pub(super) fn policy() -> String {
     )
 }
 
-/// What stands in the page's elements of this name, by its hashes.
+/// The hashes of all elements of this name.
 fn sources(name: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())));
     let hashes: Vec<_> = contents(PAGE, name).into_iter().map(hash).collect();
@@ -33,9 +54,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_lets_the_pages_own_script_and_style_pass_and_no_other() {
+    fn policy_allows_only_the_pages_own_scripts_and_style() {
         assert_eq!(contents("<p><script>a</script><script>b</script>", "script"), ["a", "b"]);
-        // By `printf a | openssl dgst -sha256 -binary | base64`.
+        // From `printf a | openssl dgst -sha256 -binary | base64`.
         assert_eq!(STANDARD.encode(digest(&SHA256, b"a")), "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=");
         let page = PAGE.to_ascii_lowercase();
         for name in ["script", "style"] {

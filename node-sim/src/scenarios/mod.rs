@@ -1,8 +1,7 @@
-//! Stories in virtual time: what a node meets in the field, what befalls it, and what is expected of it. Each
-//! is a file in `node-sim/scenarios`, whose `README.md` says how they are written. Some have their transcript
-//! in `node-sim/tests/transcripts`.
+//! Scenarios in virtual time: what happens to a node in the field, and what is expected of it. Each is a file
+//! in `node-sim/scenarios`, whose `README.md` describes the format. For some of them the transcript is kept
+//! in `node-sim/tests/all/scenarios/transcripts`.
 
-use core::fmt;
 use core::time::Duration;
 use std::fs;
 use std::io;
@@ -12,6 +11,7 @@ use node_core::agent::Settings;
 
 use crate::world::{History, World};
 
+mod catalogue;
 pub mod command;
 mod expectation;
 mod folded;
@@ -20,103 +20,89 @@ mod many;
 mod moment;
 mod plan;
 mod rules;
-mod shelf;
 mod shortest;
 
+pub use self::catalogue::{all, find};
 use self::expectation::Expectation;
 pub use self::expectation::Failure;
-use self::form::{BoardForm, Form};
+use self::form::{BoardForm, ScenarioForm};
 pub use self::many::run_all;
 use self::moment::Named;
 pub use self::plan::Drawn;
 use self::plan::Planned;
 pub use self::rules::broken_rule;
-pub use self::shelf::{all, find};
 pub use self::shortest::shortest;
 
-/// A story.
+/// A scenario.
 #[derive(Debug)]
 pub struct Scenario {
-    /// Its name, and its file's.
+    /// Its name: the file name without extension.
     pub name: String,
-    /// What `node-sim scenario run` knows it by: its name, or the path of a file of one's own.
+    /// Its name for `node-sim scenario run`: the name, or the path of a file that is not in the catalogue.
     pub known_by: String,
-    /// What it is about.
+    /// A summary in a sentence.
     pub about: String,
-    /// Where it comes from.
+    /// Where the scenario comes from, in a sentence.
     pub from: String,
-    /// Whether its transcript is kept.
+    /// Whether a transcript is kept.
     pub has_transcript: bool,
-    /// How long it is, in virtual time.
+    /// Its length in virtual time.
     pub span: Duration,
-    form: Form,
+    form: ScenarioForm,
     plan: Vec<Planned>,
     expectations: Vec<Expectation>,
 }
 
-/// A story as it went with one seed.
+/// One run of a scenario.
 #[derive(Debug)]
 pub struct Run {
-    /// The seed.
+    /// Its seed.
     pub seed: u64,
-    /// What befell the node.
+    /// The events that happened to the node.
     pub events: Vec<Drawn>,
-    /// What came of it.
+    /// The record of the run.
     pub history: History,
-    /// What was not as it should be.
+    /// The first failure, if it did not go as expected.
     pub failure: Option<Failure>,
     named: Named,
 }
 
-/// Why a file is no story.
-#[derive(Debug)]
-pub enum NoStory {
-    /// It cannot be read.
+/// A scenario cannot be used, for this reason.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {1}", path = .0.display())]
     Unreadable(PathBuf, io::Error),
-    /// None of those that come with the program is called that.
+    /// No scenario in the catalogue has this name.
+    #[error(
+        "there is no scenario '{0}'; `node-sim scenario list` prints all names, and a file ends in .json"
+    )]
     Unknown(String),
-    /// It is not written as stories are.
+    /// The file does not have the format of a scenario.
+    #[error("{0} is not a valid scenario: {1}; node-sim/scenarios/README.md describes the format")]
     Malformed(String, String),
 }
 
-impl fmt::Display for NoStory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
-            Self::Unknown(name) => {
-                write!(
-                    f,
-                    "no story is called '{name}'; `node-sim scenario list` names all, and a file ends in .json"
-                )
-            }
-            Self::Malformed(file, why) => {
-                write!(f, "{file} is no story: {why}; node-sim/scenarios/README.md says how they are written")
-            }
-        }
-    }
-}
-
-impl core::error::Error for NoStory {}
-
 impl Scenario {
-    /// Reads the story in the file at `path`.
+    /// Reads the scenario in the file at `path`.
     ///
     /// # Errors
-    /// [`NoStory`].
-    pub fn load(path: &Path) -> Result<Self, NoStory> {
-        let text = fs::read_to_string(path).map_err(|error| NoStory::Unreadable(path.into(), error))?;
+    /// [`Invalid`].
+    pub fn load(path: &Path) -> Result<Self, Invalid> {
+        let text = fs::read_to_string(path).map_err(|error| Invalid::Unreadable(path.into(), error))?;
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let file = path.display().to_string();
         Ok(Self { known_by: file.clone(), ..Self::parse(&name, &file, &text)? })
     }
 
-    /// Reads the story called `name` from the text of `file`.
+    /// Reads a scenario from the text of `file`.
     ///
     /// # Errors
-    /// [`NoStory::Malformed`].
-    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, NoStory> {
-        let malformed = |why: String| NoStory::Malformed(file.to_owned(), why);
-        let mut form: Form = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+    /// [`Invalid::Malformed`].
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Invalid> {
+        let malformed = |why: String| Invalid::Malformed(file.to_owned(), why);
+        let mut form: ScenarioForm =
+            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         let events = core::mem::take(&mut form.events);
         let plan: Vec<_> =
             events.into_iter().map(Planned::of).collect::<Result<_, _>>().map_err(malformed)?;
@@ -127,16 +113,16 @@ impl Scenario {
         let reckoned_from = expectations.iter().flat_map(Expectation::refers_to);
         if let Some(name) = reckoned_from.into_iter().find(|name| !named.contains_key(*name)) {
             return Err(malformed(format!(
-                "something is expected after '{name}', but no event is called that"
+                "an expectation depends on the event '{name}', but no event has that name"
             )));
         }
-        let Form { about, from, transcript, lasts, .. } = &form;
+        let ScenarioForm { about, from, transcript, lasts, .. } = &form;
         let (about, from, has_transcript, span) = (about.clone(), from.clone(), *transcript, lasts.0);
         let (name, known_by) = (name.to_owned(), name.to_owned());
         Ok(Self { name, known_by, about, from, has_transcript, span, form, plan, expectations })
     }
 
-    /// Tells the story with this seed.
+    /// Runs the scenario with this seed.
     ///
     /// # Panics
     /// When the agent does.
@@ -151,16 +137,16 @@ impl Scenario {
         }
     }
 
-    /// What is written down of it; what comes again and again is only counted.
+    /// The transcript of the run with this seed, with repetitions shortened.
     #[must_use]
     pub fn transcript(&self, seed: u64) -> String {
         format!("# {}\n{}", self.about, folded::folded(&self.run(seed).history.to_string()))
     }
 
-    /// Tells the story with these events instead of its own, some of which are left out; what is expected
-    /// after an event that is left out is not expected.
+    /// Runs the scenario with these events, which are some of its own. An expectation that depends on an
+    /// event which is left out does not apply.
     fn play(&self, seed: u64, events: Vec<Drawn>, named: &Named) -> Run {
-        let told: Vec<&Expectation> = self
+        let applicable: Vec<&Expectation> = self
             .expectations
             .iter()
             .filter(|expectation| {
@@ -169,14 +155,14 @@ impl Scenario {
             .collect();
         let mut world = World::new(seed);
         self.set_up(&mut world);
-        for Drawn { at, name, happening } in &events {
-            world.plan(*at, name, happening.clone());
+        for Drawn { at, name, event } in &events {
+            world.plan(*at, name, event.clone());
         }
-        for look in told.iter().filter_map(|expectation| expectation.look(named, self.span)) {
-            world.plan_look(look);
+        for look in applicable.iter().filter_map(|expectation| expectation.look(named, self.span)) {
+            world.plan_observation(look);
         }
         let history = world.run(self.span);
-        let failures = told.iter().filter_map(|expectation| expectation.check(&history, named));
+        let failures = applicable.iter().filter_map(|expectation| expectation.check(&history, named));
         let failure = broken_rule(&history).into_iter().chain(failures).min_by_key(|failure| failure.at);
         Run { seed, events, history, failure, named: named.clone() }
     }

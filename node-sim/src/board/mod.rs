@@ -1,19 +1,19 @@
-//! A board one can see: a Jarvis node with its LED on a web page of this machine, and everything it needs to
-//! be taken away from it.
+//! A board to look at: a Jarvis node with its LED on a web page of this machine, and controls that break
+//! everything it depends on.
 //!
 //! ```text
 //! browser ◄─ GET /events ─┐
-//!         ── POST /do ───►│ node-sim board ── orders ───► node-sim board-node
-//!                         │   a stub server ◄── told ───  the device's run loop
+//!         ── POST /do ───►│ node-sim board ── orders ────► node-sim board-node
+//!                         │   a stub server ◄─ messages ─  the device's run loop
 //! ```
 //!
 //! | | |
 //! |---|---|
-//! | `node`, `message` | the node: a process of its own, so that its power can be pulled |
-//! | `power` | that process, from outside |
-//! | `bench`, `controls` | the node's files, its server, and what one can do to them |
-//! | `record`, `view`, `events` | how it stands, what has happened, and who looks |
-//! | `web`, `door`, `page` | HTTP, who may come in, and the page |
+//! | `node`, `message` | the node, in a process of its own so that its power can be pulled |
+//! | `power` | that process, seen from the board |
+//! | `bench`, `controls` | the node's files, its server, and the controls |
+//! | `record`, `view`, `events` | the state, the events, and the open pages |
+//! | `web`, `door`, `page` | HTTP, access control, and the page |
 
 use core::time::Duration;
 use std::io::{self, Write as _};
@@ -37,34 +37,34 @@ mod view;
 mod web;
 
 use bench::Bench;
-pub use command::Request;
+pub use command::BoardArguments;
 use record::Record;
 
-/// How often everyone is told how the board stands even if nothing happens.
+/// How often the state is sent even if nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Shows the board until SIGINT, SIGTERM or SIGHUP, and ends what it started.
+/// Shows the board until SIGINT, SIGTERM or SIGHUP, and then ends what it started.
 ///
 /// # Errors
-/// A sentence when the address, the server or the node cannot be had.
-pub fn run(request: &Request) -> Result<(), String> {
+/// A sentence, if the address, the server or the node is not available.
+pub fn run(arguments: &BoardArguments) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| e.to_string())?.block_on(show(request))
+    runtime.map_err(|e| e.to_string())?.block_on(show(arguments))
 }
 
-async fn show(request: &Request) -> Result<(), String> {
+async fn show(arguments: &BoardArguments) -> Result<(), String> {
     let failed = |e: io::Error| e.to_string();
     let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
         .map(signal)
         .into_iter()
         .collect::<io::Result<Vec<_>>>()
         .map_err(failed)?;
-    let listener = listen(request).await?;
+    let listener = listen(arguments).await?;
     let url = format!("http://{}/", listener.local_addr().map_err(failed)?);
-    let bench = Arc::new(Bench::new(request)?);
-    // Whoever reads may have had enough.
+    let bench = Arc::new(Bench::new(arguments)?);
+    // The reader may have closed the pipe.
     let _ = writeln!(io::stdout(), "{url}");
-    if request.open {
+    if !arguments.no_open {
         open(&url);
     }
     tokio::select! {
@@ -74,9 +74,9 @@ async fn show(request: &Request) -> Result<(), String> {
     }
 }
 
-async fn listen(request: &Request) -> Result<TcpListener, String> {
+async fn listen(arguments: &BoardArguments) -> Result<TcpListener, String> {
     let mut failed = String::new();
-    for addr in request.addresses() {
+    for addr in arguments.addresses() {
         match TcpListener::bind(addr).await {
             Ok(listener) => return Ok(listener),
             Err(e) => failed = format!("cannot listen on {addr}: {e}; choose another with --listen"),
@@ -101,13 +101,13 @@ async fn any_of(signals: &mut [Signal]) {
     .await;
 }
 
-/// Shows the page where there is somebody to see it.
+/// Opens the page in the user's browser, where there is one.
 fn open(url: &str) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(opener);
     command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Ok(mut child) = command.spawn() {
-        // A browser it starts may stay with it; whoever waits for it waits aside.
+        // The opener may run as long as the browser, so a thread waits for it.
         std::thread::spawn(move || child.wait());
     }
 }

@@ -1,41 +1,41 @@
-//! One node against a server that somebody else runs.
+//! One node against a real server.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::live::LiveNode;
-use crate::screen::Screen;
+use super::{Display, LiveNode};
 
-/// Runs the node that the configuration at `config` describes, asking `url` instead of its own
-/// `auth_url` if given, until SIGINT or SIGTERM. The node's files are read where they are and
-/// nothing is written beside them; a daemon on the same machine keeps its status to itself.
+/// Runs the node that the configuration at `config` describes, until SIGINT or SIGTERM. With `url`, that
+/// server is asked instead of the configured one. The node's files are read where they are, and nothing is
+/// written beside them, so that a daemon on the same machine keeps its own status and state.
 ///
 /// # Errors
-/// When the configuration cannot be read, the system lacks threads or signal handlers, or the
-/// node ends by itself.
-pub fn run(url: Option<&str>, config: &Path, screen: &Screen) -> io::Result<()> {
+/// When the configuration cannot be read, the system lacks threads or signal handlers, or the node ends by
+/// itself.
+pub fn run(url: Option<&str>, config: &Path, display: &impl Display) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
     let own = dir.path().join("config.json");
     adapt(config, url, &own)?;
-    let node = LiveNode::start(own, screen, true)?;
+    let node = LiveNode::start(own, display, true)?;
     for news in node.news() {
-        screen.say(&format!("{}: {}", news.outcome, news.outcome.words()));
+        display.say(&format!("{}: {}", news.outcome, news.outcome.words()));
         if let Some(reason) = news.reason {
-            screen.add(&reason);
+            display.add(&reason);
         }
         if let Some(fix) = news.fix {
-            screen.add(&fix);
+            display.add(&fix);
         }
     }
     node.join()
 }
 
-/// Writes the configuration at `config` to `own`: its relative paths made absolute, its status and state kept
-/// beside `own`, `url` in the place of its own, and without the tokens, which are for other programs.
+/// Writes a copy of the configuration at `config` to `own`: with absolute paths, status and state beside
+/// `own`, and `url` in place of its own if given. STS and broker are left out: other programs use the real
+/// daemon's.
 ///
 /// # Errors
-/// When it cannot be read, named, or `own` cannot be written.
+/// When the configuration cannot be read, or `own` cannot be written.
 pub(crate) fn adapt(config: &Path, url: Option<&str>, own: &Path) -> io::Result<()> {
     let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", config.display()));
     let text = fs::read(config).map_err(named)?;

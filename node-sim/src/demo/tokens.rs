@@ -1,4 +1,4 @@
-//! The second half of the story: tokens for the other programs on the board, and what they are good for.
+//! The second half of the demo: tokens for other programs on the board.
 
 use core::time::Duration;
 use std::fs;
@@ -20,20 +20,19 @@ use server_stub::{
     ServerOptions, StartError, Sts, StsOptions, Stub,
 };
 
-use super::{PATIENCE, Unfinished, because};
-use crate::live::LiveNode;
-use crate::screen::Screen;
+use super::{DemoError, PATIENCE, Screen, context};
+use crate::node::{Display as _, LiveNode};
 
 const CLIENT: &str = "jarvis-node";
 const AUDIENCE: &str = "arp-run-gateway";
 const ANOTHER: &str = "arp-run-coordinator";
 const RUN: &str = "good-evening";
-/// Five minutes with a real STS; here a token's whole life fits into the story.
+/// A real STS issues tokens for five minutes; here a token's whole life must fit into the demo.
 const LIFE: Duration = Duration::from_secs(12);
-/// How often it is looked whether something has happened.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How often the demo checks whether something has happened.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The services that take tokens, and the one that issues them.
+/// The services that accept tokens, and the STS.
 struct Services {
     sts: Sts,
     _coordinator: Coordinator,
@@ -41,7 +40,7 @@ struct Services {
 }
 
 impl Services {
-    /// With the certificate authority of `stub`.
+    /// Starts them with the certificate authority of `stub`.
     fn start(stub: &Stub) -> Result<Self, StartError> {
         let server = ServerOptions { authority: stub.authority(), ..ServerOptions::default() };
         let sts = Sts::start(StsOptions {
@@ -68,21 +67,23 @@ impl Services {
     }
 }
 
-/// Tells it on `screen`; `dir` has the node's files.
-pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> Result<(), Unfinished> {
+/// Runs this half on `screen`; `dir` holds the node's files.
+pub(super) fn run(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> Result<(), DemoError> {
     let services =
-        Services::start(stub).map_err(because("the token service or the gateway did not start"))?;
-    screen.say("Other programs on the board need tokens for the home's services, each of its own.");
+        Services::start(stub).map_err(context("the token service or the gateway did not start"))?;
+    screen.say("Other programs on the board need tokens for the home's services.");
     let key = dir.join("sts.key");
-    let jwk = keygen::make(Algorithm::Es256, &key).map_err(because("no key was made"))?;
-    let jwk = serde_json::from_str(&jwk).map_err(because("the key's public half is no JSON"))?;
-    services.sts.register_key(CLIENT, &jwk).map_err(because("the token service does not take the key"))?;
-    screen.add("The node makes a key that never leaves it, and the token service learns its public half.");
-    configure(dir, &key, services.sts.issuer()).map_err(because("the configuration cannot be written"))?;
+    let jwk = keygen::make(Algorithm::Es256, &key).map_err(context("the key was not made"))?;
+    let jwk = serde_json::from_str(&jwk).map_err(context("the key's public half is not JSON"))?;
+    services.sts.register_key(CLIENT, &jwk).map_err(context("the token service does not accept the key"))?;
+    screen.add(
+        "The node makes a key that never leaves it. Its public half is registered with the token service.",
+    );
+    configure(dir, &key, services.sts.issuer()).map_err(context("the configuration cannot be written"))?;
     node.reload();
 
     let socket = dir.join("node.sock");
-    let first = patiently("the broker did not open its socket", || {
+    let first = poll("the broker did not open its socket", || {
         match broker_client::token(&socket, AUDIENCE, None, None) {
             Err(NoToken::NoBroker { .. }) => Ok(None),
             asked => asked.map(Some),
@@ -90,41 +91,41 @@ pub(super) fn tell(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) ->
     })?;
     let since = Instant::now();
     screen.say(&format!("token {} for {AUDIENCE}, over the node's socket", first.fingerprint()));
-    screen.add("The node signed a request with its key; the program knows no secret.");
-    let again = asked(&socket).map_err(because("there is no token for a second caller"))?;
+    screen.add("The node signed the request with its key. The program itself has no secret.");
+    let again = fetch(&socket).map_err(context("there is no token for a second caller"))?;
     let requests = services.sts.token_requests();
     if again.fingerprint() != first.fingerprint() || requests != 1 {
-        return Err(Unfinished(format!("a second caller did not get the same token: {requests} requests")));
+        return Err(DemoError(format!("a second caller did not get the same token: {requests} requests")));
     }
-    screen.add("Another program gets the same at once: the token service was asked once.");
+    screen.add("Another program gets the same token at once: the token service was asked only once.");
 
-    run(screen, &services.gateway, dir)?;
+    start_run(screen, &services.gateway, dir)?;
 
     match broker_client::token(&socket, ANOTHER, None, None) {
         Err(refused @ NoToken::Refused { status: 403, .. }) => {
             screen.say(&format!("{ANOTHER} is not on the list:"));
             screen.add(&refused.to_string());
         }
-        Err(other) => return Err(Unfinished(format!("the broker did not say why it refuses: {other}"))),
-        Ok(_) => return Err(Unfinished(format!("the broker gave out a token for {ANOTHER}"))),
+        Err(other) => return Err(DemoError(format!("the broker gave no reason for its refusal: {other}"))),
+        Ok(_) => return Err(DemoError(format!("the broker gave out a token for {ANOTHER}"))),
     }
 
-    let next = patiently("the token was not refreshed", || {
-        asked(&socket).map(|token| (token.fingerprint() != first.fingerprint()).then_some(token))
+    let next = poll("the token was not refreshed", || {
+        fetch(&socket).map(|token| (token.fingerprint() != first.fingerprint()).then_some(token))
     })?;
     if since.elapsed() >= LIFE {
-        return Err(Unfinished("the token was refreshed only when it had ended".into()));
+        return Err(DemoError("the token was refreshed only after it had expired".into()));
     }
     screen.say(&format!(
-        "token {}, fetched before the first one's {} s were over",
+        "token {}, fetched before the {} s of the first one were over",
         next.fingerprint(),
         LIFE.as_secs()
     ));
     Ok(())
 }
 
-/// Starts a run through the gateway, as `jarvis-node request` does, and looks at what happens in it.
-fn run(screen: &Screen, gateway: &Gateway, dir: &Path) -> Result<(), Unfinished> {
+/// Starts a run through the gateway, as `jarvis-node request` does, and prints its events.
+fn start_run(screen: &Screen, gateway: &Gateway, dir: &Path) -> Result<(), DemoError> {
     let reference = serde_json::json!({ "node_type_id": "say", "version": "1" });
     let wanted = serde_json::json!({ "run_id": RUN, "root_node_type_ref": reference, "input": { "say": "good evening" } });
     let started = call(gateway, dir, "POST", "/v1/runs", Some(wanted.to_string()))?;
@@ -132,7 +133,8 @@ fn run(screen: &Screen, gateway: &Gateway, dir: &Path) -> Result<(), Unfinished>
     screen.say(&format!("run {RUN} through the Run Gateway with that token: it is {state}, and then"));
     let events = call(gateway, dir, "GET", &format!("/v1/runs/{RUN}/events"), None)?;
     for event in events.lines() {
-        let event: serde_json::Value = serde_json::from_str(event).map_err(because("an event is no JSON"))?;
+        let event: serde_json::Value =
+            serde_json::from_str(event).map_err(context("an event is not JSON"))?;
         screen.add(&format!("event {}: {}", event["seq"], event["type"]));
     }
     Ok(())
@@ -144,7 +146,7 @@ fn call(
     method: &str,
     path: &str,
     data: Option<String>,
-) -> Result<String, Unfinished> {
+) -> Result<String, DemoError> {
     let request = Request {
         method: method.into(),
         url: format!("{}{path}", gateway.url()),
@@ -157,35 +159,35 @@ fn call(
     };
     let mut body = Vec::new();
     let done = request::request(&request, &dir.join("config.json"), io::empty(), &mut |_| (), &mut body)
-        .map_err(because("the gateway gave no answer"))?;
+        .map_err(context("the gateway gave no answer"))?;
     let body = String::from_utf8_lossy(&body).into_owned();
     if done.status == 200 {
         Ok(body)
     } else {
-        Err(Unfinished(format!("the gateway answered {}: {body}", done.status)))
+        Err(DemoError(format!("the gateway answered {}: {body}", done.status)))
     }
 }
 
-fn asked(socket: &Path) -> Result<Token, NoToken> {
+fn fetch(socket: &Path) -> Result<Token, NoToken> {
     broker_client::token(socket, AUDIENCE, None, None)
 }
 
-/// Looks again and again until there is something.
-fn patiently<T>(
+/// Polls until `look` finds something.
+fn poll<T>(
     otherwise: &'static str,
     mut look: impl FnMut() -> Result<Option<T>, NoToken>,
-) -> Result<T, Unfinished> {
+) -> Result<T, DemoError> {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
-        if let Some(found) = look().map_err(because(otherwise))? {
+        if let Some(found) = look().map_err(context(otherwise))? {
             return Ok(found);
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(POLL_INTERVAL);
     }
-    Err(Unfinished(otherwise.into()))
+    Err(DemoError(otherwise.into()))
 }
 
-/// Adds the token service and the broker to the node's configuration. Who runs this may ask.
+/// Adds the STS and the broker to the node's configuration, with this user as an allowed caller.
 fn configure(dir: &Path, key: &Path, issuer: &str) -> std::io::Result<()> {
     let config_file = dir.join("config.json");
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&config_file)?)?;

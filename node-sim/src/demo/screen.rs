@@ -1,16 +1,16 @@
-//! What a person sees: lines of text, and below them, on a terminal, the LED.
+//! Lines of text, and below them, on a terminal, the LED.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use embedded_hal::digital::{ErrorType, OutputPin};
+use crate::node::Display;
 
-/// Standard output, shared by whoever tells the story and the LED.
+/// Standard output, which the demo and the LED share.
 #[derive(Clone)]
-pub struct Screen(Arc<Mutex<State>>);
+pub struct Screen(Arc<Mutex<ScreenState>>);
 
-struct State {
+struct ScreenState {
     start: Instant,
     /// Draw the LED below the text and repaint it; otherwise plain lines only.
     live: bool,
@@ -26,7 +26,7 @@ impl Screen {
         let live = io::stdout().is_terminal();
         // https://no-color.org
         let coloured = live && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(ScreenState {
             start: Instant::now(),
             live,
             coloured,
@@ -35,26 +35,7 @@ impl Screen {
         })))
     }
 
-    /// A line with the time since the start.
-    pub fn say(&self, text: &str) {
-        let state = self.state();
-        let elapsed = state.start.elapsed().as_secs_f32();
-        state.print(&format!("{elapsed:5.1} s  {text}\n"));
-    }
-
-    /// A line without the time: a heading, or more of what was said.
-    pub fn add(&self, text: &str) {
-        self.state().print(&format!("         {text}\n"));
-    }
-
-    /// What stands beside the LED.
-    pub fn caption(&self, text: &str) {
-        let mut state = self.state();
-        text.clone_into(&mut state.caption);
-        state.print("");
-    }
-
-    /// Takes the LED off the terminal.
+    /// Removes the LED from the terminal.
     pub fn finish(&self) {
         let mut state = self.state();
         if core::mem::take(&mut state.live) {
@@ -62,19 +43,37 @@ impl Screen {
         }
     }
 
+    fn state(&self) -> MutexGuard<'_, ScreenState> {
+        // A panic leaves no state behind that a later caller could not use.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Display for Screen {
+    fn say(&self, text: &str) {
+        let state = self.state();
+        let elapsed = state.start.elapsed().as_secs_f32();
+        state.print(&format!("{elapsed:5.1} s  {text}\n"));
+    }
+
+    fn add(&self, text: &str) {
+        self.state().print(&format!("         {text}\n"));
+    }
+
+    fn caption(&self, text: &str) {
+        let mut state = self.state();
+        text.clone_into(&mut state.caption);
+        state.print("");
+    }
+
     fn light(&self, lit: bool) {
         let mut state = self.state();
         state.lit = lit;
         state.print("");
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half done by whoever panicked with the screen in hand.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl State {
+impl ScreenState {
     fn print(&self, text: &str) {
         if !self.live {
             return write(format_args!("{text}"));
@@ -85,40 +84,13 @@ impl State {
             (true, false) => "●",
             (false, false) => "○",
         };
-        // Without wrapping: a caption that took two lines could not be painted over.
+        // Line wrapping is off: a caption on two lines could not be painted over.
         write(format_args!("\r\x1b[2K{text}\x1b[?7l   LED {led}  {}\x1b[?7h", self.caption));
     }
 }
 
 fn write(text: core::fmt::Arguments<'_>) {
     let mut out = io::stdout().lock();
-    // Whoever watches may have left.
+    // The reader may have closed the pipe.
     let _ = out.write_fmt(text).and_then(|()| out.flush());
-}
-
-/// The pin of an LED that is drawn on a [`Screen`].
-pub struct DrawnLed(Screen);
-
-impl DrawnLed {
-    /// An LED on this screen.
-    #[must_use]
-    pub fn on(screen: &Screen) -> Self {
-        Self(screen.clone())
-    }
-}
-
-impl ErrorType for DrawnLed {
-    type Error = core::convert::Infallible;
-}
-
-impl OutputPin for DrawnLed {
-    fn set_low(&mut self) -> Result<(), Self::Error> {
-        self.0.light(false);
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Self::Error> {
-        self.0.light(true);
-        Ok(())
-    }
 }

@@ -17,20 +17,20 @@ use node_core::agent::Exit;
 use node_core::lamp::Lamp;
 use node_core::outcome::Outcome;
 
-use crate::screen::{DrawnLed, Screen};
+use super::display::{Display, DrawnLed};
 
-/// What a running node has come to.
+/// A change of a running node.
 #[derive(Debug)]
 pub struct News {
-    /// The outcome it shows.
+    /// The outcome that the LED shows.
     pub outcome: Outcome,
-    /// Why, if there is more to say.
+    /// The reason, if there is one.
     pub reason: Option<String>,
-    /// What a person can do about it.
+    /// How a person can fix it.
     pub fix: Option<String>,
 }
 
-/// A node that runs. Stops when dropped.
+/// A running node. It stops when dropped.
 pub struct LiveNode {
     sender: Sender,
     news: mpsc::Receiver<News>,
@@ -38,35 +38,35 @@ pub struct LiveNode {
 }
 
 impl LiveNode {
-    /// Starts a node with the configuration at `config_file`, its LED on `screen`. With
-    /// `catch_signals`, SIGTERM, SIGINT and SIGHUP reach it as they reach the device's.
+    /// Starts a node with the configuration at `config_file`, and its LED on `display`. With `catch_signals`,
+    /// SIGTERM, SIGINT and SIGHUP act as they do in the daemon.
     ///
     /// # Errors
-    /// When the system has no thread, socket or signal handler to give.
-    pub fn start(config_file: PathBuf, screen: &Screen, catch_signals: bool) -> io::Result<Self> {
+    /// When the system has no thread, socket or signal handler left.
+    pub fn start(config_file: PathBuf, display: &impl Display, catch_signals: bool) -> io::Result<Self> {
         let (sender, inbox) = inbox::channel()?;
         if catch_signals {
             sender.catch_signals(&inbox)?;
         }
         let (tell, news) = mpsc::channel();
-        let screen = screen.clone();
+        let display = display.clone();
         let of_the_loop = sender.clone();
         let thread = thread::Builder::new().name("node".into()).spawn(move || {
-            let mut open_lamp = |_: &Led| Some(Lamp::new(DrawnLed::on(&screen), PinState::High));
+            let mut open_lamp = |_: &Led| Some(Lamp::new(DrawnLed(display.clone()), PinState::High));
             let mut notify = |notice: Notice<'_>| match notice {
                 Notice::Shown(report) => {
-                    screen.caption(&format!("{}: {}", report.outcome, report.outcome.words()));
+                    display.caption(&format!("{}: {}", report.outcome, report.outcome.words()));
                     let news = News {
                         outcome: report.outcome,
                         reason: report.reason.map(Into::into),
                         fix: report.fix.map(Into::into),
                     };
-                    // Nobody may be listening any more.
+                    // The receiver may be gone.
                     let _ = tell.send(news);
                 }
                 Notice::Known(_) | Notice::Asked(_) | Notice::Answered(_) => {}
                 Notice::KeptOldSetup(trouble) => {
-                    screen.say(&format!("{}; the setup before stays in use", trouble.reason));
+                    display.say(&format!("{}; the previous setup stays in use", trouble.reason));
                 }
             };
             let seed = RandomState::new().build_hasher().finish();
@@ -81,12 +81,12 @@ impl LiveNode {
         Ok(Self { sender, news, thread: Some(thread) })
     }
 
-    /// What SIGHUP does to the daemon.
+    /// Reads the files again and asks at once, as the daemon does after SIGHUP.
     pub fn reload(&self) {
         self.sender.send(Message::Reload);
     }
 
-    /// What the node says, until it ends.
+    /// The node's changes, until it ends.
     #[must_use]
     pub const fn news(&self) -> &mpsc::Receiver<News> {
         &self.news
@@ -96,16 +96,16 @@ impl LiveNode {
 impl Drop for LiveNode {
     fn drop(&mut self) {
         self.sender.send(Message::Stop);
-        // Whoever wants to know how it ended calls `join`.
+        // A caller that needs the result calls `join` instead.
         let _ = self.wait();
     }
 }
 
 impl LiveNode {
-    /// Waits for the node's end, which a signal or a defect brings.
+    /// Waits until a signal or an error ends the node.
     ///
     /// # Errors
-    /// When it did not end because it was asked to.
+    /// When the node ended without being asked to.
     pub fn join(mut self) -> io::Result<()> {
         self.wait()
     }
