@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Instant;
 
 use jarvis_node::broker::client as broker_client;
-use jarvis_node::broker::client::{NoToken, Token};
+use jarvis_node::broker::client::{ClientError, Token};
 use jarvis_node::commands::keygen;
 use jarvis_node::commands::request;
-use jarvis_node::commands::request::{Data, Request};
+use jarvis_node::commands::request::{Data, ServiceRequest};
 use jarvis_node::sts::Algorithm;
 use server_stub::jwt::Algorithm as Signing;
 use server_stub::{
@@ -85,7 +85,7 @@ pub(super) fn run(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> 
     let socket = dir.join("node.sock");
     let first = poll("the broker did not open its socket", || {
         match broker_client::token(&socket, AUDIENCE, None, None) {
-            Err(NoToken::NoBroker { .. }) => Ok(None),
+            Err(ClientError::NoBroker { .. }) => Ok(None),
             asked => asked.map(Some),
         }
     })?;
@@ -102,7 +102,7 @@ pub(super) fn run(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> 
     start_run(screen, &services.gateway, dir)?;
 
     match broker_client::token(&socket, ANOTHER, None, None) {
-        Err(refused @ NoToken::Refused { status: 403, .. }) => {
+        Err(refused @ ClientError::Refused { status: 403, .. }) => {
             screen.say(&format!("{ANOTHER} is not on the list:"));
             screen.add(&refused.to_string());
         }
@@ -147,7 +147,7 @@ fn call(
     path: &str,
     data: Option<String>,
 ) -> Result<String, DemoError> {
-    let request = Request {
+    let request = ServiceRequest {
         method: method.into(),
         url: format!("{}{path}", gateway.url()),
         audience: AUDIENCE.into(),
@@ -168,14 +168,14 @@ fn call(
     }
 }
 
-fn fetch(socket: &Path) -> Result<Token, NoToken> {
+fn fetch(socket: &Path) -> Result<Token, ClientError> {
     broker_client::token(socket, AUDIENCE, None, None)
 }
 
 /// Polls until `look` finds something.
 fn poll<T>(
     otherwise: &'static str,
-    mut look: impl FnMut() -> Result<Option<T>, NoToken>,
+    mut look: impl FnMut() -> Result<Option<T>, ClientError>,
 ) -> Result<T, DemoError> {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Claim, Settings, Setup};
 use node_core::credential::NodeId;
@@ -25,7 +25,7 @@ pub struct Board {
     /// Its serial number.
     pub serial: String,
     /// The state that the node keeps on the card.
-    pub(super) state: State,
+    pub(super) state: NodeState,
     /// The status in /run, which a power cut clears.
     pub(super) status: Option<Record>,
     leftover: Duration,
@@ -99,7 +99,7 @@ impl Board {
     }
 
     /// Keeps what an answer proved, as the daemon's worker does.
-    pub(super) fn remember(&mut self, shown: Shown) {
+    pub(super) fn remember(&mut self, shown: Observed) {
         if !self.files.read_only
             && let Some(state) = self.state.after(shown, Some(&self.serial))
         {
@@ -122,7 +122,7 @@ impl Default for Board {
             },
             via: Via::App,
             serial: "10000000abcdef01".into(),
-            state: State::default(),
+            state: NodeState::default(),
             status: None,
             leftover: Duration::ZERO,
         }

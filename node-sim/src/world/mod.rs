@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use embedded_hal::digital::PinState;
-use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Action, Actions, Agent, Event, Exit};
 use node_core::answer::Answer;
@@ -256,7 +256,7 @@ impl World {
             WorldEvent::Files(change) => self.board.files.change(&change),
             WorldEvent::Clock(to) => self.set_clock(to),
             WorldEvent::CardMoved(serial) => self.board.serial = serial,
-            WorldEvent::StateDeleted => self.board.state = State::default(),
+            WorldEvent::StateDeleted => self.board.state = NodeState::default(),
             WorldEvent::Reload if !self.ended => self.handle(Event::ReloadRequested),
             WorldEvent::Stop if !self.ended => self.handle(Event::StopRequested),
             WorldEvent::Reload | WorldEvent::Stop => {}
@@ -282,7 +282,7 @@ impl World {
     /// As the device's worker does.
     fn remember(&mut self, answer: &Answer, server_time: Option<UnixTime>) {
         let accepted = matches!(answer, Answer::Valid(_));
-        self.board.remember(Shown { accepted, server_time, wall: self.now.wall });
+        self.board.remember(Observed { accepted, server_time, wall: self.now.wall });
     }
 
     fn handle(&mut self, event: Event) {

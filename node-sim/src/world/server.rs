@@ -244,6 +244,6 @@ pub(super) fn is_its_word(answer: &Answer) -> bool {
     match answer {
         Answer::Valid(_) | Answer::Rejected(_) => true,
         Answer::Reachable => false,
-        Answer::Inconclusive { trouble, .. } => trouble.kind.is_the_servers_word(),
+        Answer::Inconclusive { trouble, .. } => trouble.kind.is_from_server(),
     }
 }

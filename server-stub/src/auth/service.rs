@@ -23,7 +23,6 @@ pub(crate) struct Service {
     pub(crate) admin: Admin,
     pub(crate) load: Load,
     validations: AtomicU64,
-    heartbeats: AtomicU64,
 }
 
 impl Service {
@@ -35,7 +34,6 @@ impl Service {
             admin,
             load,
             validations: AtomicU64::new(0),
-            heartbeats: AtomicU64::new(0),
         }
     }
 
@@ -46,18 +44,8 @@ impl Service {
     }
 
     /// Counts an answer to a validation request.
-    pub(crate) fn count_validation(&self) {
+    pub(super) fn count_validation(&self) {
         self.validations.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts an answer to a heartbeat.
-    pub(crate) fn count_heartbeat(&self) {
-        self.heartbeats.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Answers to heartbeats so far.
-    pub(crate) fn heartbeats(&self) -> u64 {
-        self.heartbeats.load(Ordering::Relaxed)
     }
 
     /// Answers to validation requests so far.

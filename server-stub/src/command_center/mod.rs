@@ -2,36 +2,63 @@
 //! both services. All of it is *documented* (docs/wire/jarvis-auth.md, "How nodes are used around it"), none
 //! of it recorded.
 
-use std::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde::Serialize;
 
 use crate::auth::fastapi::{Refusal, read};
 use crate::auth::http::{text, validate};
 use crate::auth::load::{PoolTimedOut, Turn};
 use crate::auth::service::Service;
-use crate::auth::state::Now;
-use crate::auth::state::SERVICE_ID;
-use crate::auth::state::enrolment::{NotEnrolled, TOKEN_LIFE};
 use crate::auth::state::nodes::Verdict;
+use crate::auth::state::{Now, SERVICE_ID};
 use crate::moment::written;
 use crate::secrets::new_key;
 use crate::server::answer::json;
+use enrolment::{NotEnrolled, ProvisioningTokens, TOKEN_LIFE};
+
+mod enrolment;
 
 /// The path where an administrator gets a token.
 pub(crate) const PROVISIONING_TOKENS: &str = "/api/v0/provisioning-tokens";
 const API_KEY_HEADER: &str = "X-API-Key";
 
-pub(crate) fn routes() -> Router<Arc<Service>> {
+/// The state of command-center. Nodes and apps are the auth service's.
+#[derive(Default)]
+pub(crate) struct CommandCenter {
+    tokens: Mutex<ProvisioningTokens>,
+    heartbeats: AtomicU64,
+}
+
+impl CommandCenter {
+    /// A new provisioning token.
+    pub(crate) fn provisioning_token(&self, now: Now) -> String {
+        self.tokens().issue(now)
+    }
+
+    /// Answers to heartbeats so far.
+    pub(crate) fn heartbeats(&self) -> u64 {
+        self.heartbeats.load(Ordering::Relaxed)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, ProvisioningTokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The paths, to be served beside the auth service's.
+pub(crate) fn routes(command_center: Arc<CommandCenter>) -> Router<Arc<Service>> {
     Router::new()
         .route("/api/v0/admin/nodes/heartbeat", post(heartbeat))
         .route("/api/v0/nodes/register", post(enrol))
         .route(PROVISIONING_TOKENS, post(provision))
+        .layer(Extension(command_center))
 }
 
 #[derive(Serialize)]
@@ -64,11 +91,12 @@ impl From<NotEnrolled> for Refusal {
 /// once.
 async fn heartbeat(
     State(service): State<Arc<Service>>,
+    Extension(command_center): Extension<Arc<CommandCenter>>,
     turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
     let answer = admit_node(&service, turn, request).await;
-    service.count_heartbeat();
+    command_center.heartbeats.fetch_add(1, Ordering::Relaxed);
     answer.map(|()| json(StatusCode::OK, &serde_json::json!({ "status": "ok" })))
 }
 
@@ -119,6 +147,7 @@ fn shown(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
 /// registers the node at the auth service. *Assumption*: 500 if that fails.
 async fn enrol(
     State(service): State<Arc<Service>>,
+    Extension(command_center): Extension<Arc<CommandCenter>>,
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -130,17 +159,22 @@ async fn enrol(
     turn.connection().await?;
     turn.check().await;
     let node_key = new_key();
-    service.world().enrol(&node_id, &node_key, &token, room.as_deref(), Now::read())?;
+    let (mut tokens, mut world) = (command_center.tokens(), service.world());
+    tokens.enrol(&mut world, &node_id, &node_key, &token, room.as_deref(), Now::read())?;
     let enrolled = Enrolled { node_id: &node_id, node_key: &node_key, room: room.as_deref() };
     Ok(json(StatusCode::CREATED, &enrolled))
 }
 
 /// `POST /api/v0/provisioning-tokens`. *Assumption*: path and answer. People get tokens from an app, and its
 /// request is not documented. The call takes no resources, so that a token is always available.
-async fn provision(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, Refusal> {
+async fn provision(
+    State(service): State<Arc<Service>>,
+    Extension(command_center): Extension<Arc<CommandCenter>>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     service.admin.require(&headers)?;
     let now = Now::read();
-    let token = service.world().provisioning_token(now);
+    let token = command_center.provisioning_token(now);
     let provisioned = Provisioned { provisioning_token: &token, expires_at: written(now.wall + TOKEN_LIFE) };
     Ok(json(StatusCode::CREATED, &provisioned))
 }

@@ -180,14 +180,14 @@ impl<'a> Token<'a> {
         if !key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature) {
             return Err(Refused::Signature);
         }
-        judged(&self.claims, expected)?;
+        check_claims(&self.claims, expected)?;
         Ok(self.claims)
     }
 }
 
 /// Checks the claims of a token with a valid signature, in the published services' order, so that of two
 /// errors the same is reported. Errors that they accept come last.
-fn judged(claims: &Claims, expected: &Expected<'_>) -> Result<(), Refused> {
+fn check_claims(claims: &Claims, expected: &Expected<'_>) -> Result<(), Refused> {
     let since_1970 = expected.now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (now, skew) = (since_1970.as_secs_f64(), expected.skew.as_secs_f64());
     let time = |name| match claims.get(name) {

@@ -94,12 +94,17 @@ fn by_assertion(state: &RealmState, form: &FormFields, now: SystemTime) -> Resul
     let token = Token::read(text, &expected).map_err(refusal)?;
     let key = client.keys.find(token.kid());
     let claims = token.check(key, &expected).map_err(refusal)?;
-    judged(state, &client, &claims, now)?;
+    check_assertion(state, &client, &claims, now)?;
     Ok(client)
 }
 
 /// Checks the requirements on assertions only: short-lived, for one audience, and new.
-fn judged(state: &RealmState, client: &Client, claims: &Claims, now: SystemTime) -> Result<(), TokenRefusal> {
+fn check_assertion(
+    state: &RealmState,
+    client: &Client,
+    claims: &Claims,
+    now: SystemTime,
+) -> Result<(), TokenRefusal> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let (Some(expiry), Some(issued)) = (claims.seconds("exp"), claims.seconds("iat")) else {
         return Err(bad_client("Token iat claim is required"));

@@ -51,7 +51,7 @@ impl From<legacy::Error> for CallError {
 }
 
 /// Whether [`Outbound`] can call this.
-pub(crate) fn is_url(text: &str) -> bool {
+pub(super) fn is_url(text: &str) -> bool {
     let parsed = text.parse::<Uri>();
     parsed.is_ok_and(|uri| is_callable(&uri) && uri.query().is_none()) && !text.contains('#')
 }
@@ -62,7 +62,7 @@ pub(crate) fn request(method: Method, url: &str, body: impl Into<Body>) -> Resul
 }
 
 /// Adds a bearer token to a call.
-pub(crate) fn authorize(call: &mut Request<Body>, token: &str) -> Result<(), CallError> {
+pub(super) fn authorize(call: &mut Request<Body>, token: &str) -> Result<(), CallError> {
     let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| CallError::Http)?;
     bearer.set_sensitive(true);
     call.headers_mut().insert(header::AUTHORIZATION, bearer);
@@ -109,7 +109,7 @@ impl Outbound {
     }
 
     /// The answer with its whole body of at most `most` bytes, within the time limit.
-    pub(crate) async fn call_whole(
+    pub(super) async fn call_whole(
         &self,
         call: Request<Body>,
         within: Duration,

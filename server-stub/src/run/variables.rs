@@ -26,7 +26,7 @@ impl VariableError {
 }
 
 /// The source of variables.
-pub(crate) struct Variables<F>(pub(crate) F);
+pub(super) struct Variables<F>(pub(crate) F);
 
 impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
     /// A variable's text. None: it is unset or blank.

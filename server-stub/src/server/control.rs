@@ -17,7 +17,7 @@ use super::journal::Journal;
 use crate::secrets::equal;
 
 /// The prefix of the stub's own paths.
-pub(crate) const PREFIX: &str = "/__stub/";
+pub(super) const PREFIX: &str = "/__stub/";
 /// The path of the faults.
 const FAULTS: &str = "/__stub/faults";
 /// The path of the model.
@@ -73,7 +73,7 @@ impl Admin {
 }
 
 /// Whether a path is answered here, whatever the faults are.
-pub(crate) fn serves(path: &str) -> bool {
+pub(super) fn serves(path: &str) -> bool {
     matches!(path, FAULTS | MODEL | LOG)
 }
 

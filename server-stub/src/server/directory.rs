@@ -83,7 +83,7 @@ pub(crate) fn write_identity(dir: &Path, identity: &Identity) -> Result<(), Dire
     write_authority(dir, identity.authority())
 }
 
-pub(crate) fn write_authority(dir: &Path, authority: &CertificateAuthority) -> Result<(), DirectoryError> {
+pub(super) fn write_authority(dir: &Path, authority: &CertificateAuthority) -> Result<(), DirectoryError> {
     file(dir, CA_KEY, Secret::Yes, &authority.key_pem())?;
     file(dir, CA, Secret::No, authority.pem())
 }

@@ -24,7 +24,7 @@ const LATE: Duration = Duration::from_secs(2);
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
 
 /// How the connection goes on after a request.
-pub(crate) enum Step {
+pub(super) enum Step {
     /// Answer it.
     Answer(Response),
     /// Answer it, with this fault in the delivery of the bytes.
@@ -35,7 +35,7 @@ pub(crate) enum Step {
 
 /// Answers requests, with faults where the server has some.
 #[derive(Clone)]
-pub(crate) struct Dispatch {
+pub(super) struct Dispatch {
     service: Router,
     /// None: the server never has faults.
     faulty: Option<Faulty>,
@@ -43,7 +43,7 @@ pub(crate) struct Dispatch {
 
 /// The parts that faults need.
 #[derive(Clone)]
-pub(crate) struct Faulty {
+pub(super) struct Faulty {
     pub(crate) switch: Arc<Switch>,
     pub(crate) journal: Arc<Journal>,
     /// Answers on the stub's own paths.
@@ -68,7 +68,7 @@ impl Dispatch {
     }
 
     /// A dispatcher without faults.
-    pub(crate) fn faithful(service: Router) -> Self {
+    pub(super) fn faithful(service: Router) -> Self {
         Self { service, faulty: None }
     }
 

@@ -16,7 +16,7 @@ const STATE: &str = "state.json";
 
 /// A node's credential, as jarvis-node reads it.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Credential {
+pub(super) struct Credential {
     pub(crate) node_id: String,
     pub(crate) node_key: String,
 }
@@ -45,7 +45,7 @@ impl Kept {
 }
 
 /// The contents of a folder.
-pub(crate) struct Contents<'a> {
+pub(super) struct Contents<'a> {
     /// None: plain HTTP.
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) url: &'a str,

@@ -15,7 +15,7 @@ use crate::auth::load::{Load, Model};
 use crate::auth::service::Service;
 use crate::auth::settings::Settings;
 use crate::auth::state::{First, Now, World};
-use crate::command_center;
+use crate::command_center::{self, CommandCenter};
 use crate::server::control::{Adjustable as _, Admin};
 
 const ADMIN: &str = "admin-token";
@@ -23,6 +23,7 @@ const ADMIN: &str = "admin-token";
 /// An auth service without a socket.
 struct Rig {
     service: Arc<Service>,
+    command_center: Arc<CommandCenter>,
     router: Router,
 }
 
@@ -35,7 +36,9 @@ impl Rig {
         let world = World::with(&first, Now::read());
         let load = Load::new(model);
         let service = Arc::new(Service::new(world, &Settings::default(), Admin(ADMIN.into()), load));
-        Self { router: Http::new(command_center::routes(), Arc::clone(&service)).into_router(), service }
+        let command_center = Arc::<CommandCenter>::default();
+        let more = command_center::routes(Arc::clone(&command_center));
+        Self { router: Http::new(more, Arc::clone(&service)).into_router(), service, command_center }
     }
 
     fn ask(&self, request: Request) -> impl Future<Output = Told> + Send + use<> {
@@ -153,7 +156,7 @@ async fn each_path_has_its_price() {
     let household = crate::auth::state::HOUSEHOLD;
     let register = serde_json::json!({ "node_id": "attic-pi", "household_id": household, "name": "Attic" });
     let person = serde_json::json!({ "email": "a@example.com", "password": "long enough" });
-    let token = rig.service.world().provisioning_token(Now::read());
+    let token = rig.command_center.provisioning_token(Now::read());
     let enrol = serde_json::json!({ "node_id": "cellar-pi", "provisioning_token": token });
     let heartbeat = || Request::post("/api/v0/admin/nodes/heartbeat");
     let beats = heartbeat().header("X-API-Key", "kitchen-pi:node-key").body(Body::empty());

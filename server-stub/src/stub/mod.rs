@@ -10,7 +10,7 @@ use crate::auth::http::{self, Http};
 use crate::auth::load::{Load, Model};
 use crate::auth::service::Service;
 use crate::auth::state::{APP_ID, First, Now, World};
-use crate::command_center;
+use crate::command_center::{self, CommandCenter};
 use crate::secrets;
 use crate::server::directory::DirectoryError;
 use crate::server::error::StartError;
@@ -42,6 +42,7 @@ const NODE_ID: &str = "kitchen-pi";
 pub struct Stub {
     server: Server,
     service: Arc<Service>,
+    command_center: Arc<CommandCenter>,
     app_key: String,
     credential: Credential,
 }
@@ -91,8 +92,10 @@ impl Stub {
         let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
         let world = World::with(&first, Now::read());
         let service = Arc::new(Service::new(world, &settings, bound.admin().clone(), load));
-        let server = bound.serve(Http::new(command_center::routes(), Arc::clone(&service)).into_router());
-        let stub = Self { server, service, app_key, credential };
+        let command_center = Arc::<CommandCenter>::default();
+        let more = command_center::routes(Arc::clone(&command_center));
+        let server = bound.serve(Http::new(more, Arc::clone(&service)).into_router());
+        let stub = Self { server, service, command_center, app_key, credential };
         if let Some(dir) = dir {
             stub.write_dir(&dir)?;
         }
@@ -273,13 +276,13 @@ impl Stub {
     /// A new token that one node can enrol with (`POST /api/v0/nodes/register`) within ten minutes.
     #[must_use = "a token is shown only once"]
     pub fn provisioning_token(&self) -> String {
-        self.service.world().provisioning_token(Now::read())
+        self.command_center.provisioning_token(Now::read())
     }
 
     /// The number of answered calls of `POST /api/v0/admin/nodes/heartbeat`, including refusals.
     #[must_use]
     pub fn heartbeats(&self) -> u64 {
-        self.service.heartbeats()
+        self.command_center.heartbeats()
     }
 
     /// The number of answered calls of `POST /internal/validate-node`, including refusals.

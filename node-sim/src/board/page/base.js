@@ -11,7 +11,7 @@ const NEXT = {
   valid: {
     fix: "Switch the auth service off. The node keeps its verdict for a while, and its LED says so.",
   },
-  "no power": { fix: "Switch the power on again. It starts with what is on its card." },
+  "no power": { fix: "Switch the power on again. It starts with the files on its card." },
 };
 const toneOf = outcome => outcome ? TONES[outcome] || "bad" : "off";
 const make = (tag, className, text) => {

@@ -58,5 +58,5 @@ function showLine(line) {
   while (list.children.length > KEPT) list.lastElementChild.remove();
 }
 at("show-log").addEventListener("change", event => {
-  at("story").classList.toggle("no-log", !event.target.checked);
+  at("timeline").classList.toggle("no-log", !event.target.checked);
 });

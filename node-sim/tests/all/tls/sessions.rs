@@ -22,7 +22,7 @@ fn second_call_resumes_the_session() {
         let mut reader = rig.reader();
         // The daemon also reads its files before each call and keeps its client.
         for _ in 0..3 {
-            validate(&reader.read().unwrap()).unwrap();
+            validate(&reader.read().node.unwrap()).unwrap();
         }
         assert_eq!(server.stop().kinds(), [Full, Resumed, Resumed], "{version:?}");
     }
@@ -36,7 +36,7 @@ fn session_of_a_time_exchange_is_never_resumed() {
         let server = Server::tls(&Site::of(config(identity.clone(), &[version], Arc::new(NoClientAuth))));
         rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
         rig.configure("spki_pins", json!([identity.pin]));
-        let loaded = rig.reader().read().unwrap();
+        let loaded = rig.reader().read().node.unwrap();
         for _ in 0..3 {
             validate(&loaded).unwrap();
         }
@@ -56,14 +56,14 @@ fn session_does_not_outlive_its_configuration() {
     let url = format!("https://localhost:{}", server.addr.port());
     rig.point(&url, &root.pem);
     let mut reader = rig.reader();
-    validate(&reader.read().unwrap()).unwrap();
+    validate(&reader.read().node.unwrap()).unwrap();
     rig.configure("spki_pins", json!([stranger.itself().pin]));
-    let refused = validate(&reader.read().unwrap()).unwrap_err();
+    let refused = validate(&reader.read().node.unwrap()).unwrap_err();
     assert!(refused.contains("none of those in spki_pins"), "{refused}");
     rig.configure("spki_pins", json!([identity.pin]));
-    validate(&reader.read().unwrap()).unwrap();
+    validate(&reader.read().node.unwrap()).unwrap();
     rig.point(&url, &stranger.pem);
-    let refused = validate(&reader.read().unwrap()).unwrap_err();
+    let refused = validate(&reader.read().node.unwrap()).unwrap_err();
     assert!(refused.contains("not signed by a CA"), "{refused}");
     let seen = server.stop();
     assert_eq!(seen.kinds(), [Full, Full, Full]);

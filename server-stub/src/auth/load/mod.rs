@@ -202,7 +202,7 @@ impl Load {
 
     /// The answer of `work`. With a model, the work goes on if the client leaves. Without one it takes no
     /// time, and is dropped with its client.
-    pub(crate) async fn worked_off(&self, work: impl Future<Output = Response> + Send + 'static) -> Response {
+    pub(super) async fn worked_off(&self, work: impl Future<Output = Response> + Send + 'static) -> Response {
         if self.model() == Model::INSTANT {
             return work.await;
         }

@@ -15,7 +15,7 @@ const LOCKOUT: Duration = Duration::from_secs(900);
 /// Sliding windows: of requests per address, and of failed logins per account and address (*documented*: the
 /// second window is per account and address, so that nobody can lock others out).
 #[derive(Default)]
-pub(crate) struct Limits {
+pub(super) struct Limits {
     requests: HashMap<IpAddr, VecDeque<Instant>>,
     failures: HashMap<(String, IpAddr), VecDeque<Instant>>,
 }

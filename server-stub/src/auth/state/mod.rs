@@ -10,11 +10,10 @@ use time::OffsetDateTime;
 use crate::secrets::{Unhashable, new_key, new_uuid};
 
 pub(crate) mod apps;
-pub(crate) mod enrolment;
 pub(crate) mod limits;
 pub(crate) mod nodes;
-pub(crate) mod sessions;
-pub(crate) mod users;
+pub(super) mod sessions;
+pub(super) mod users;
 
 /// The first household.
 pub(crate) const HOUSEHOLD: &str = "11111111-2222-4333-8444-555555555555";
@@ -47,7 +46,6 @@ pub(crate) struct World {
     nodes: nodes::Nodes,
     apps: apps::Apps,
     limits: limits::Limits,
-    tokens: enrolment::Tokens,
 }
 
 /// The first node and the key of the first app.
@@ -67,7 +65,6 @@ impl World {
             nodes: nodes::Nodes::default(),
             apps: apps::Apps::default(),
             limits: limits::Limits::default(),
-            tokens: enrolment::Tokens::default(),
         };
         // The member only appears in verdicts. The password is random and not kept.
         let member = world.users.add("member@example.com", "member", &new_key(), HOUSEHOLD);
@@ -101,7 +98,7 @@ impl World {
     }
 
     /// Whether an app of this id exists and is active.
-    pub(crate) fn has_app(&self, app_id: &str) -> bool {
+    pub(super) fn has_app(&self, app_id: &str) -> bool {
         self.apps.is_active(app_id)
     }
 
@@ -111,7 +108,7 @@ impl World {
     }
 
     /// Whether the rate limit admits another request of `peer`.
-    pub(crate) fn admits(&mut self, peer: IpAddr, now: Now) -> bool {
+    pub(super) fn admits(&mut self, peer: IpAddr, now: Now) -> bool {
         self.limits.admits(peer, now.tick)
     }
 }

@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Refresh tokens by their fingerprints.
 #[derive(Default)]
-pub(crate) struct Sessions(HashMap<[u8; 32], Session>);
+pub(super) struct Sessions(HashMap<[u8; 32], Session>);
 
 struct Session {
     user_id: i64,

@@ -22,7 +22,7 @@ pub(crate) struct ArpError {
 
 impl ArpError {
     /// An internal error.
-    pub(crate) const INTERNAL: Self = Self {
+    pub(super) const INTERNAL: Self = Self {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: Cow::Borrowed("internal_error"),
         message: Cow::Borrowed("Internal server error"),

@@ -20,10 +20,10 @@ mod shape;
 pub(crate) use error::ArpError;
 
 /// Events, one JSON object a line.
-pub(crate) const NDJSON: &str = "application/x-ndjson";
+pub(super) const NDJSON: &str = "application/x-ndjson";
 
 /// An answer in JSON.
-pub(crate) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(_) => ArpError::INTERNAL.into_response(),
@@ -59,7 +59,7 @@ pub(crate) async fn method_not_allowed() -> ArpError {
 }
 
 /// The run id of a path, percent-decoded.
-pub(crate) struct RunId(pub(crate) String);
+pub(super) struct RunId(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for RunId {
     type Rejection = ArpError;
@@ -74,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RunId {
 
 impl RunId {
     /// The id of the run to cancel, if the path ends in `:cancel`. A `%3A` is already decoded.
-    pub(crate) fn cancelled(self) -> Result<Self, ArpError> {
+    pub(super) fn cancelled(self) -> Result<Self, ArpError> {
         match self.0.strip_suffix(":cancel") {
             Some(id) if !id.is_empty() => Ok(Self(id.to_owned())),
             Some(_) | None => {

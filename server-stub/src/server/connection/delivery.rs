@@ -22,7 +22,7 @@ struct Writing<S> {
 }
 
 /// Writes `response` in this way, and ends the connection.
-pub(crate) async fn deliver<S>(stream: S, reset: Reset, response: Response, how: Delivery)
+pub(super) async fn deliver<S>(stream: S, reset: Reset, response: Response, how: Delivery)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

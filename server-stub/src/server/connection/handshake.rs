@@ -48,7 +48,7 @@ pub(crate) async fn tls(
             | Handshake::Garbage
             | Handshake::Endless),
         ) => {
-            misspeak(socket, fault).await;
+            answer_without_tls(socket, fault).await;
             return None;
         }
     }
@@ -62,7 +62,7 @@ pub(crate) async fn tls(
 }
 
 /// Reads the ClientHello and answers with something other than a TLS handshake.
-async fn misspeak(mut socket: Socket, fault: Handshake) {
+async fn answer_without_tls(mut socket: Socket, fault: Handshake) {
     if socket.read(&mut [0; 4096]).await.is_err() {
         return;
     }
@@ -73,7 +73,7 @@ async fn misspeak(mut socket: Socket, fault: Handshake) {
         }
         Handshake::Alert => ALERT,
         Handshake::Garbage => PLAIN,
-        Handshake::Endless => return drone_on(socket).await,
+        Handshake::Endless => return send_endless_message(socket).await,
         Handshake::Close | Handshake::Stall | Handshake::Slow => return,
     };
     if socket.write_all(said).await.is_ok() {
@@ -82,7 +82,7 @@ async fn misspeak(mut socket: Socket, fault: Handshake) {
 }
 
 /// Sends a ServerHello of 16 MB in records of 16 KiB, again and again.
-async fn drone_on(mut socket: Socket) {
+async fn send_endless_message(mut socket: Socket) {
     let mut record = vec![0; 5 + 0x4000];
     record[..5].copy_from_slice(&[22, 3, 3, 0x40, 0]);
     record[5..9].copy_from_slice(&[2, 0xff, 0xff, 0xff]);

@@ -17,7 +17,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Whether a connection is in the middle of a request; shared by its stream and its responses.
 #[derive(Clone, Default)]
-pub(crate) struct InRequest(Arc<Mutex<Progress>>);
+pub(super) struct InRequest(Arc<Mutex<Progress>>);
 
 #[derive(Default)]
 struct Progress {
@@ -34,7 +34,7 @@ impl InRequest {
     }
 
     /// `body`, which ends the request when it has been sent or dropped.
-    pub(crate) fn until_sent(&self, body: Body) -> Body {
+    pub(super) fn until_sent(&self, body: Body) -> Body {
         Body::new(Sending { body, request: self.clone() })
     }
 
@@ -56,7 +56,7 @@ impl InRequest {
 }
 
 /// A stream that ends once it has been idle for [`KEEP_ALIVE`].
-pub(crate) struct IdleClose<S> {
+pub(super) struct IdleClose<S> {
     stream: S,
     request: InRequest,
     /// A byte was written and none has been read since.

@@ -27,7 +27,7 @@ mod socket;
 
 /// The service and its faults, as each connection needs them.
 #[derive(Clone)]
-pub(crate) struct Site {
+pub(super) struct Site {
     /// None: plain HTTP.
     pub(crate) tls: Option<Arc<Identity>>,
     pub(crate) dispatch: Dispatch,
@@ -62,7 +62,7 @@ pub(crate) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
 }
 
 /// Serves a connection in plain HTTP, without faults.
-pub(crate) async fn serve_plainly(stream: TcpStream, ends: Ends, dispatch: Dispatch) {
+pub(super) async fn serve_plainly(stream: TcpStream, ends: Ends, dispatch: Dispatch) {
     let (socket, reset) = wrapped(stream);
     exchange(socket, reset, ends, dispatch, None).await;
 }

@@ -21,13 +21,13 @@ pub(super) const HOLD: Duration = Duration::from_secs(900);
 pub(crate) struct Reset(Arc<AtomicBool>);
 
 impl Reset {
-    pub(crate) fn on_drop(&self) {
+    pub(super) fn on_drop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// The limit on writing.
-pub(crate) enum Valve {
+pub(super) enum Valve {
     Open,
     /// A byte every [`DRIP`].
     Drip(Pin<Box<Sleep>>),
@@ -42,7 +42,7 @@ impl Valve {
 }
 
 /// The stream at the bottom of each connection.
-pub(crate) struct Socket {
+pub(super) struct Socket {
     stream: TcpStream,
     valve: Valve,
     reset: Reset,

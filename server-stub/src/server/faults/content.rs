@@ -33,7 +33,7 @@ pub(crate) fn altered(fault: Content, body: &[u8], asked: &[u8], headers: &mut H
         Content::NoNode => about(&text(), "null").into_bytes(),
         Content::DeepNesting => nested(7000).into_bytes(),
         Content::DeepNestingInside => padded(&text(), &nested(6000)).into_bytes(),
-        Content::BadUtf8 => spoilt(body),
+        Content::BadUtf8 => with_invalid_utf8(body),
         Content::ByteOrderMark => [b"\xef\xbb\xbf", body].concat(),
         Content::Utf16 => {
             put(header::CONTENT_TYPE, "application/json; charset=utf-16");
@@ -84,7 +84,7 @@ fn padded(text: &str, padding: &str) -> String {
 }
 
 /// The body with an invalid UTF-8 byte at the beginning of each string value.
-fn spoilt(body: &[u8]) -> Vec<u8> {
+fn with_invalid_utf8(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 16);
     for byte in body {
         out.push(*byte);

@@ -15,7 +15,7 @@ mod catalogue;
 pub(crate) mod content;
 mod gzip;
 pub(crate) mod status;
-pub(crate) mod switch;
+pub(super) mod switch;
 
 pub use catalogue::Faults;
 pub(crate) use catalogue::{
@@ -124,7 +124,7 @@ impl Faults {
     }
 
     /// Whether one of them is met before a request is read.
-    pub(crate) fn is_before_requests(&self) -> bool {
+    pub(super) fn is_before_requests(&self) -> bool {
         self.accepted.is_some()
             || self.handshake.is_some()
             || self.certificate.is_some()
@@ -132,23 +132,23 @@ impl Faults {
     }
 
     /// The first fault that needs TLS.
-    pub(crate) fn of_tls(&self) -> Option<Fault> {
+    pub(super) fn of_tls(&self) -> Option<Fault> {
         let handshake = self.handshake.map(|fault| Fault(Kind::Handshake(fault)));
         handshake.or(self.certificate.map(|flaw| Fault(Kind::Flaw(flaw))))
     }
 
     /// The first fault that needs tokens.
-    pub(crate) fn of_tokens(&self) -> Option<Fault> {
+    pub(super) fn of_tokens(&self) -> Option<Fault> {
         self.iter().find(|fault| fault.is_of_tokens())
     }
 
     /// Whether only token requests meet them.
-    pub(crate) fn are_of_tokens(&self) -> bool {
+    pub(super) fn are_of_tokens(&self) -> bool {
         self.iter().all(Fault::is_of_tokens)
     }
 
     /// The fault of the listening socket.
-    pub(crate) fn of_the_listener(&self) -> Option<Fault> {
+    pub(super) fn of_the_listener(&self) -> Option<Fault> {
         self.listener.map(|fault| Fault(Kind::ListenFault(fault)))
     }
 }

@@ -133,7 +133,7 @@ impl Journal {
     }
 
     /// Records a connection without a request.
-    pub(crate) fn without_request(&self, from: SocketAddr, faults: Faults, ended: Ended) {
+    pub(super) fn without_request(&self, from: SocketAddr, faults: Faults, ended: Ended) {
         self.entries().add(Entry {
             id: None,
             at: OffsetDateTime::now_utc(),

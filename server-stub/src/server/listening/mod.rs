@@ -22,7 +22,7 @@ mod listener;
 const BREATH: Duration = Duration::from_millis(50);
 
 /// The running thread. Dropping it closes everything and waits for the thread's end.
-pub(crate) struct Listening {
+pub(super) struct Listening {
     addr: SocketAddr,
     control: Option<SocketAddr>,
     orders: Option<mpsc::UnboundedSender<Order>>,
@@ -38,13 +38,13 @@ pub(crate) enum Order {
 }
 
 /// The channel for orders.
-pub(crate) fn orders() -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<Order>) {
+pub(super) fn orders() -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<Order>) {
     mpsc::unbounded_channel()
 }
 
 /// Brings the listening socket in line with the faults. The sender is weak because the serving thread holds
 /// this closure and ends when the last sender is dropped.
-pub(crate) fn settle(orders: &mpsc::UnboundedSender<Order>) -> Settle {
+pub(super) fn settle(orders: &mpsc::UnboundedSender<Order>) -> Settle {
     let orders = orders.downgrade();
     Box::new(move |done| {
         if let Some(orders) = orders.upgrade() {

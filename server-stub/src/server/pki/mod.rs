@@ -37,7 +37,7 @@ impl CertificateAuthority {
     }
 
     /// Its private key in PEM.
-    pub(crate) fn key_pem(&self) -> String {
+    pub(super) fn key_pem(&self) -> String {
         self.0.key_pem()
     }
 }
@@ -49,7 +49,7 @@ impl From<Authority> for CertificateAuthority {
 }
 
 /// The key and certificate of a [`CertificateAuthority`].
-pub(crate) struct Authority {
+pub(super) struct Authority {
     key: KeyPair,
     pem: String,
 }
@@ -107,7 +107,7 @@ impl Authority {
     }
 
     /// The authority's private key.
-    pub(crate) fn key_pem(&self) -> String {
+    pub(super) fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
