@@ -11,7 +11,7 @@ use super::rig::{GATEWAY, Rig, skipped, uid};
 
 /// The only block of `language` in the section with this heading.
 fn block(section: &str, language: &str) -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/broker.md");
     let readme = std::fs::read_to_string(readme).unwrap();
     let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap();
     let section = rest.split("\n## ").next().unwrap();
@@ -43,7 +43,7 @@ fn python_client_gets_tokens_and_reports_refusals() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
-    let client = block("Tokens for other programs", "python");
+    let client = block("From Python", "python");
     let more = "
 first = token('arp-run-gateway')
 again = token('arp-run-gateway', refused=first['fingerprint'])
@@ -62,7 +62,7 @@ token('elsewhere')
 #[test]
 fn configuration_in_the_readme_works() {
     let rig = Rig::new();
-    let shown: Value = format!("{{{}}}", block("Tokens for other programs", "json")).parse().unwrap();
+    let shown: Value = format!("{{{}}}", block("Set it up", "json")).parse().unwrap();
     assert_eq!(shown["broker"]["socket"], "/run/jarvis-node/node.sock");
     let mut sts = shown["sts"].clone();
     let rule = &mut sts["audiences"]["arp-run-gateway"];
