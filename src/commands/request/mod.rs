@@ -1,5 +1,5 @@
 //! `jarvis-node request`: one request to a service with a token from the daemon. The answer's body is passed on as it
-//! arrives (arp-wire.md, "Run Gateway").
+//! arrives (docs/wire/arp.md, "Run Gateway").
 
 use std::borrow::Cow;
 use std::fs::File;
