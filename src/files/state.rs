@@ -45,7 +45,7 @@ impl NodeState {
     pub fn load(path: &Path) -> Self {
         durable::read_json(path).unwrap_or_else(|e| {
             if e.kind() != ErrorKind::NotFound {
-                warn!("the state_file {} remembers nothing: {e}", path.display());
+                warn!("the state_file {} cannot be used and counts as empty: {e}", path.display());
             }
             Self::default()
         })

@@ -57,7 +57,7 @@ impl Default for NameResolver {
 pub(super) enum NameError {
     /// The name server has no address for it.
     #[error("the name server knows of none")]
-    NoSuchName,
+    Unknown,
     /// It is a `.local` name, and neither a neighbour nor a name server has an address for it.
     #[error("no device on this network answers to that name")]
     NoNeighbour,
@@ -118,7 +118,7 @@ impl NameResolver {
     fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NameError> {
         let conf = ResolvConf::parse(&read(&self.resolv_conf), self.dns_port, &self.interfaces);
         let own = [SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.dns_port)];
-        let mut why = NameError::NoSuchName;
+        let mut why = NameError::Unknown;
         for name in candidates(host, &conf.search) {
             let local = is_below(&name, "local");
             if local {
@@ -135,7 +135,7 @@ impl NameResolver {
             why = why.max(match dns::look_up(servers, &name, end) {
                 DnsAnswer::Addresses(found) => return Ok(found),
                 DnsAnswer::NoSuchName | DnsAnswer::Nothing if local => NameError::NoNeighbour,
-                DnsAnswer::NoSuchName => NameError::NoSuchName,
+                DnsAnswer::NoSuchName => NameError::Unknown,
                 DnsAnswer::Nothing => NameError::NoNameServer,
             });
         }
