@@ -1,4 +1,4 @@
-//! Records when the program was built: a clock before that moment is not set.
+//! Records the time of the build: a clock that shows an earlier time is not set.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

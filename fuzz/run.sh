@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, one after the other, and keeps to one core:
+# Runs the fuzz targets one after the other, on one core:
 #
 #   fuzz/run.sh [--seconds N] [TARGET…]     N seconds each (10), all targets if none is named
 #
-# Exits 1 when one of them finds something, and says where the input is that leads there. Needs a C++ compiler
-# for libFuzzer; installs cargo-fuzz into its own folder. Works with the stable toolchain.
+# Exits 1 if a target finds a fault, and names the file with the input that leads to it. Needs a C++ compiler for
+# libFuzzer. Installs cargo-fuzz below target/tools. Works with the stable toolchain.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,7 +22,7 @@ done
 builds=("${targets[@]}")
 if [ ${#targets[@]} = 0 ]; then
     mapfile -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | tail -n +2)
-    builds=("") # cargo-fuzz builds all when none is named, and faster than one by one.
+    builds=("") # Without a name cargo-fuzz builds all targets, which is faster than one by one.
 fi
 
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
@@ -32,10 +32,10 @@ if [ "$("$tools/bin/cargo-fuzz" --version 2>/dev/null)" != "cargo-fuzz $CARGO_FU
     rm -rf "$tools/build"
 fi
 
-# Sanitizers are unstable flags. Without AddressSanitizer's library, what is left are our own assertions, and
-# in code without `unsafe` those are what finds things.
+# Sanitizers are unstable flags. A toolchain without AddressSanitizer's library leaves our own assertions, which find
+# most faults in code without `unsafe`.
 export RUSTC_BOOTSTRAP=1
-# One moment, or every build would be another one.
+# A constant build time, so that an unchanged program is not built again.
 export SOURCE_DATE_EPOCH=1780000000
 host=$(rustc -vV | sed -n 's/^host: //p')
 sanitizer=none
@@ -46,7 +46,7 @@ for target in "${builds[@]}"; do
 done
 built=$SECONDS
 
-# What targets write is small, often written, and not to wear a disk.
+# Targets write small files very often: in memory, so as not to wear a disk.
 TMPDIR=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" jarvis-node-fuzz-XXXXXX)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
@@ -59,14 +59,16 @@ for target in "${targets[@]}"; do
         credential_store | pem) longest=8192 ;;
         *) longest=4096 ;;
     esac
+    # A target's kind: the folder that its source lies in.
+    kind=$(basename "$(dirname fuzz/targets/*/"$target.rs")")
     corpus=fuzz/corpus/$target artifacts=fuzz/artifacts/$target log=$TMPDIR/$target.log
     mkdir -p "$corpus" "$artifacts"
     code=0
-    "$target_dir/fuzz/$host/release/$target" "$corpus" "fuzz/seeds/$target" \
-        -dict="fuzz/dictionaries/$target.dict" -artifact_prefix="$artifacts/" -max_total_time="$seconds" \
+    "$target_dir/fuzz/$host/release/$target" "$corpus" "fuzz/seeds/$kind/$target" \
+        -dict="fuzz/dictionaries/$kind/$target.dict" -artifact_prefix="$artifacts/" -max_total_time="$seconds" \
         -max_len="$longest" -rss_limit_mb=512 -timeout=5 -print_final_stats=1 >"$log" 2>&1 || code=$?
     if [ "$code" = 70 ]; then
-        # Five seconds by the clock on the wall: a busy machine may have been at something else.
+        # The limit counts wall-clock time, and another program may have used the CPU: once more, alone.
         slow=$(sed -n 's/^artifact_prefix=.*Test unit written to //p' "$log")
         if "$target_dir/fuzz/$host/release/$target" -timeout=5 "$slow" >>"$log" 2>&1; then
             code=0

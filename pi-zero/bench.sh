@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One validation over TLS on the emulated Pi Zero, by jarvis-node, by curl and by a Python node, side by side in one
-# boot: CPU time and memory are those of the ARMv6 programs, whatever the host. The last line is "N passed, M failed".
+# Measures one validation over TLS on the emulated Pi Zero by jarvis-node, curl and a Python node, in one boot. The last
+# line is "N passed, M failed".
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

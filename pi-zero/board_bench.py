@@ -28,7 +28,7 @@ CONTENDERS = {
     "curl": f"curl --silent --show-error --config {PEERS}/curl.conf",
     "httpx": f"python3 {PEERS}/node.py {PEERS}/config.json",
 }
-# Ours may cost this share of theirs.
+# The share of the other program's cost that ours may have.
 BUDGETS = {"curl": 1 / 4, "httpx": 1 / 40}
 
 
@@ -49,7 +49,7 @@ def main():
 
 
 def put_peers(card, stub):
-    """What curl and the Python node need, in their own formats."""
+    """Configures curl and the Python node, each in its own format."""
     recommended, credential = stub.config(), json.loads(stub.read("credential.json"))
     config = {
         "auth_url": stub.url(), "ca_file": CA_FILE, "service_id": recommended["service_id"],
@@ -74,12 +74,12 @@ def put_peers(card, stub):
 
 
 def side_by_side(report, machine):
-    """Start to verdict, each as a process of its own."""
+    """The cost from start to verdict, each program in its own process."""
     machine.run(f"systemctl stop {SERVICE}")
     machine.run("systemctl is-system-running --wait", check=False)
     costs = {}
     for name, command in CONTENDERS.items():
-        # As root, so that Python may keep what it compiles; the warm-up before what counts.
+        # As root, so that Python can store what it compiles. The first run is a warm-up.
         prefix = f"{AS_NODE} " if name == "jarvis-node" else ""
         told = machine.read(prefix + command, seconds=PATIENCE_SECONDS)
         report.check(f"{name} learns that the node is valid", says_valid(told), told[-300:])
@@ -119,7 +119,7 @@ def says_valid(answer):
 def calls_in_one_process(machine):
     """The service, validating every second, against the Python node making its calls on one connection."""
     machine.run(f"systemctl start {SERVICE}")
-    # Each validation leaves its own moment in the status file, which counts them; the first is the start's.
+    # Each validation writes a new time to the status file, by which they are counted. The first is that of the start.
     counted = machine.read(
         f"count() {{ local seen now n=-1; until ((n == {CALLS})); do"
         " now=$(grep -o '\"as_of_ms\":[0-9]*' /run/jarvis-node/status.json 2>/dev/null);"
@@ -130,7 +130,7 @@ def calls_in_one_process(machine):
     before, after = (int(word) for word in counted.split())
     ours = (after - before) / 1e6
     theirs = cpu_seconds(machine, "", CONTENDERS["httpx"] + f" {CALLS}", rounds=1)
-    # No budget: httpx keeps its connection, which a node that asks every five minutes never can.
+    # No budget: httpx keeps its connection, which a node that validates every five minutes cannot.
     print(f"\n{CALLS} validations in one process: jarvis-node run {ours:.2f} s of CPU, httpx {theirs:.2f} s\n")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Boots emulated Pi Zeros and holds jarvis-node to what it promises, watching the LED from outside.
+"""Tests jarvis-node on emulated Pi Zeros, watching the LED from outside.
 
 test.sh beside this builds what it needs and calls it; with names of boards only those are booted.
 """
@@ -25,7 +25,7 @@ ACT_GPIO = 47
 WIRED_GPIO = 17
 # Where a board's clock starts. An hour later, since Linux refuses to set a time before its own start.
 NEW_YEAR_1970 = 3600
-# Shorter than the default, so that the silent server is given up sooner.
+# Shorter than the default, so that a request to the silent server fails sooner.
 REQUEST_TIMEOUT_SECONDS = 15
 
 
@@ -166,8 +166,8 @@ def own_led_board(report, stub, stranger):
 
 
 def through_rppal(report, machine):
-    """As on Raspberry Pi OS, where /dev/gpiomem is. Here that name opens but cannot be mapped, and rppal goes on to
-    /dev/mem, which is the same registers by another door."""
+    """Raspberry Pi OS has /dev/gpiomem. Here that name can be opened but not mapped, so rppal takes /dev/mem, which
+    reaches the same registers."""
     machine.run("mknod /dev/gpiomem c 1 3")
     config = json.loads(machine.read("cat /etc/jarvis-node/config.json"))
     machine.write_file("/tmp/led.json", json.dumps({**config, "led": {"gpio": WIRED_GPIO}}))
@@ -187,7 +187,7 @@ def booted(card, *kernel_arguments):
 
 
 def trigger(machine):
-    """The active one of the ACT LED's triggers, which sysfs puts in brackets."""
+    """The active trigger of the ACT LED, which sysfs puts in brackets."""
     return machine.read(r"sed 's/.*\[\(.*\)\].*/\1/' /sys/class/leds/ACT/trigger")
 
 

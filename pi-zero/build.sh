@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds target/pi-zero/jarvis-node, the static ARMv6 program for a Pi Zero, without Docker, and proves it:
-# the right instruction set, no shared library, and a whole validation over TLS on an emulated ARM1176.
-# Then links the card's own target, arm-unknown-linux-gnueabihf, against the glibc of cross's image.
+# Builds target/pi-zero/jarvis-node, the static ARMv6 program for a Pi Zero, without Docker, and checks it: the right
+# instruction set, no shared library, its size, and a whole validation over TLS on an emulated ARM1176.
+# Then links the target of `cross build`, arm-unknown-linux-gnueabihf, against the glibc of cross's image.
 #
-# zig is the C compiler and linker (ring is partly C and assembler): it can make ARMv6 code, which Debian's and
-# Ubuntu's armhf compilers cannot. Rust's library for these targets is built from its sources on the way, since
-# not everyone has a rustup with a network.
+# zig is the C compiler and linker (ring is partly C and assembler): it makes ARMv6 code, which the armhf compilers of
+# Debian and Ubuntu cannot. Rust's library for these targets is built from its sources, because rustup may have no
+# network.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,9 +13,9 @@ work=$root/target/pi-zero
 program=$work/jarvis-node
 card_target=arm-unknown-linux-gnueabihf
 musl_target=arm-unknown-linux-musleabihf
-# The C library of cross's image: what needs a newer symbol shall fail here rather than at a user's.
+# The C library of cross's image: a program that needs a newer symbol fails here.
 card_glibc=2.17
-size_budget=1750000
+size_budget=1690000
 
 # shellcheck source-path=SCRIPTDIR source=packages.sh
 source "$root/pi-zero/packages.sh"
@@ -61,8 +61,8 @@ install_zig() {
     PATH=$venv/bin:$PATH
 }
 
-# Rust's library as source: rustup's component rust-src where it is installed, else Debian's package of exactly
-# this rustc's version, unpacked under target/ and shown to cargo by the variable its own tests use for that.
+# Rust's library as source: rustup's component rust-src if it is installed, otherwise Debian's package of exactly this
+# rustc's version, unpacked under target/. Cargo takes the folder from a variable made for its own tests.
 find_rust_sources() {
     local sysroot version sources package
     sysroot=$(rustc --print sysroot)
@@ -84,7 +84,7 @@ find_rust_sources() {
 # build TARGET RUSTFLAGS [GLIBC-SUFFIX]
 build() {
     say "building for $1${3-}"
-    # RUSTFLAGS replaces what .cargo/config.toml has for the target.
+    # RUSTFLAGS replaces the list in .cargo/config.toml.
     # RUSTC_BOOTSTRAP: -Zbuild-std is not stable yet.
     RUSTFLAGS="-C target-cpu=arm1176jzf-s $2" \
         RUSTC_BOOTSTRAP=1 \

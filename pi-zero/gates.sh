@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What a program must prove before it is called one for a Pi Zero. Sourced by build.sh; each gate ends the script
-# with a sentence that says what is wrong.
+# Checks that a program is fit for a Pi Zero. Sourced by build.sh; a failing check ends the script with a sentence that
+# says what is wrong.
 : "${root:?set by the script that sources this}" "${work:?set by the script that sources this}"
 
-# The ARM1176 runs ARMv6K code with VFPv2. One object file built for more spoils the whole program: SIGILL.
+# The ARM1176 runs ARMv6K code with VFPv2. One object file built for a newer CPU ends the program with SIGILL.
 gate_armv6_hard_float() {
     local attributes architecture floating
     attributes=$(readelf -A "$1")
@@ -28,8 +28,8 @@ gate_static() {
     say "ok: ${1#"$root"/} is statically linked"
 }
 
-# What a dynamically linked build asks of its C library must not include what glibc leaves to plugins (NSS): a static
-# build of the same program would look for them at run time and fail where they are of another version.
+# glibc loads plugins (NSS) at run time for some functions, in a static program too, and fails if their version
+# differs. A dynamically linked build of the same program shows which functions it calls.
 gate_no_name_service() {
     local plugins
     plugins=$(readelf --dyn-syms --wide "$1" |
@@ -46,8 +46,8 @@ gate_size() {
     say "ok: ${1#"$root"/} has $size bytes of at most $2"
 }
 
-# A whole validation on an emulated ARM1176: name, TCP, TLS 1.3, HTTP, JSON, verdict. And the other way round:
-# a server whose certificate another authority signed is refused, so the first was not just believed.
+# A whole validation on an emulated ARM1176: name, TCP, TLS 1.3, HTTP, JSON, verdict. A server with a certificate of
+# another authority must be refused, which shows that the first certificate was checked.
 gate_validates() {
     local stub_dir other_dir status
     cargo build --quiet --locked --package server-stub

@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# Makes what the emulated Pi Zero boots, under target/pi-zero/board: Debian's armel kernel for the board, its device
-# tree, an initrd and a small userland with systemd. Only the recipe decides whether anything is done: when
-# it is unchanged this returns at once.
+# Builds what the emulated Pi Zero boots, under target/pi-zero/board: Debian's armel kernel for the board, its device
+# tree, an initrd and a small userland with systemd. Does nothing if this script and guest/ are unchanged.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$root/target/pi-zero
 board=$work/board
 guest=$root/pi-zero/guest
-# The last Debian with a kernel for ARMv6 boards.
+# The last Debian release with a kernel for ARMv6 boards.
 suite=bookworm
 
-# curl and python3-httpx are what bench.sh compares with; time reads a process's peak memory.
+# bench.sh compares with curl and python3-httpx; time reads a process's peak memory.
 packages=systemd-sysv,udev,kmod,login,passwd,libpam-modules,base-passwd,base-files,mount,util-linux,coreutils
 packages+=,dash,bash,sed,grep,mawk,libc-bin,procps,iproute2,busybox-static,time,curl,python3,python3-httpx
 
-# What the board loads from its kernel's modules; the rest stays out of the image.
+# The kernel modules that the board loads; the others stay out of the image.
 initrd_modules=(crc32c_generic ext4)
 card_modules=(cdc_ether leds-gpio ledtrig-default-on ledtrig-timer)
 
@@ -52,8 +51,8 @@ unpack_kernel() {
 
 build_userland() {
     local tree=$board/userland timer
-    # Variant extract unpacks without running a maintainer script, so no ARM code runs here.
-    # What those scripts would have done and the board needs, is done below.
+    # Variant extract runs no maintainer script, so no ARM code runs here. The lines below do the part of their work
+    # that the board needs.
     mmdebstrap --quiet --architectures=armel --variant=extract --include="$packages" "$suite" "$tree" \
         "$(debian_source "$suite" armel)" >&2 ||
         die "mmdebstrap could not build the userland; see its message above."
@@ -65,14 +64,14 @@ build_userland() {
     echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"
     echo pi-zero >"$tree/etc/hostname"
     echo '/dev/mmcblk0 / ext4 noatime 0 1' >"$tree/etc/fstab"
-    # A log in memory, as on a Raspberry Pi OS that spares its card.
+    # The log is kept in memory, to spare the card.
     mkdir -p "$tree/etc/systemd/journald.conf.d"
     printf '[Journal]\nStorage=volatile\n' >"$tree/etc/systemd/journald.conf.d/volatile.conf"
-    # The serial line is the test's, and nothing of the system's own may disturb a measurement.
+    # The test uses the serial line, and no service of the system may disturb a measurement.
     mkdir -p "$tree/etc/systemd/system/multi-user.target.wants" "$tree/etc/systemd/system/sysinit.target.wants"
     mask serial-getty@ttyAMA0.service getty@tty1.service getty.target systemd-firstboot.service systemd-logind.service \
         systemd-user-sessions.service
-    # What this kernel has no use for, and an emulated ARM1176 seconds to find out.
+    # Units without use on this kernel, which cost an emulated ARM1176 seconds at boot.
     mask modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service sys-{fs-fuse-connections,kernel-config}.mount \
         sys-kernel-{debug,tracing}.mount dev-{hugepages,mqueue}.mount systemd-binfmt.service systemd-pstore.service
     for timer in "$tree"/lib/systemd/system/*.timer; do
@@ -106,7 +105,7 @@ build_initrd() {
     rm -r "$tree"
 }
 
-# install_modules TREE MODULE… copies modules of the board's kernel, with what they need, and lists them for modprobe.
+# install_modules TREE MODULE… copies modules of the board's kernel with their dependencies, and lists them for modprobe.
 install_modules() {
     local tree=$1 module file
     shift

@@ -1,33 +1,13 @@
 # shellcheck shell=bash
-# Where the scripts beside this file get what they lack: from package archives, by their ordinary clients.
-# Sourced, never run. Everything fetched lands under $work (target/pi-zero), and the machine's own apt
-# configuration is neither read for more than its mirror nor changed.
-: "${work:?set by the script that sources this}"
+# Fetches Debian packages of other suites and architectures for the scripts beside this file. Sourced, never run.
+# Everything fetched lies under $work (target/pi-zero). Of this machine's own apt configuration only the mirror is
+# read, and nothing is changed.
+: "${root:?set by the script that sources this}" "${work:?set by the script that sources this}"
 
-say() { printf '%s\n' "$*" >&2; }
-die() {
-    say "${0##*/}: $*"
-    exit 1
-}
+# shellcheck source-path=SCRIPTDIR source=../.ci/packages.sh
+source "$root/.ci/packages.sh"
 
-# require COMMAND:PACKAGE… installs the Debian packages whose command is missing.
-require() {
-    local pair missing=()
-    for pair in "$@"; do
-        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-    done
-    ((${#missing[@]})) || return 0
-    command -v apt-get >/dev/null ||
-        die "These packages are missing and there is no apt-get here to install them: ${missing[*]}."
-    ((EUID == 0)) ||
-        die "Install what is missing first: sudo apt-get install --no-install-recommends ${missing[*]}"
-    say "installing ${missing[*]}"
-    local quiet=(-qq -o DPkg::Lock::Timeout=600)
-    DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" update >&2
-    DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" install --no-install-recommends "${missing[@]}" >&2
-}
-
-# The mirror this machine already trusts for Debian; so none is named here.
+# The Debian mirror that this machine is configured to use.
 debian_mirror() {
     local uri
     # shellcheck disable=SC2016 # apt expands it
@@ -36,8 +16,8 @@ debian_mirror() {
     printf '%s' "$uri"
 }
 
-# foreign_apt SUITE ARCH PROGRAM ARGUMENT… runs an apt program on another suite or architecture,
-# on lists of its own.
+# foreign_apt SUITE ARCH PROGRAM ARGUMENT… runs an apt program for another suite or architecture, with package lists
+# of its own.
 foreign_apt() {
     local suite=$1 arch=$2 program=$3 own
     shift 3
@@ -63,7 +43,7 @@ debian_source() {
 foreign_apt_on() {
     local own=$1 arch=$2 program=$3
     shift 3
-    # Sandbox::User: the download lands in our own directory, which the user _apt need not be able to reach.
+    # Sandbox::User: apt's user _apt may have no access to our directory.
     "$program" -oDir::Etc::sourcelist="$own/sources.list" -oDir::Etc::sourceparts=/dev/null \
         -oDir::State::Lists="$own/lists" -oDir::Cache="$own/cache" \
         -oAPT::Architecture="$arch" -oAPT::Architectures="$arch" -oAPT::Sandbox::User=root "$@"
@@ -75,7 +55,7 @@ fetch_package() {
     download=$(mktemp -d "$work/download.XXXXXX")
     (cd "$download" && foreign_apt "$suite" "$arch" apt-get -qq download "$package" >&2) ||
         die "$package of $suite ($arch) could not be downloaded."
-    # Unpacked beside its place and then moved, so that an interrupted run leaves nothing that looks complete.
+    # Unpacked elsewhere and then moved, so that an interrupted run leaves no folder that looks complete.
     mkdir "$download/tree"
     dpkg-deb -x "$download"/*.deb "$download/tree"
     rm -rf "$into"

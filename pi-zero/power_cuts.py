@@ -16,20 +16,20 @@ import time
 from pathlib import Path
 
 from board.card import BOARD, WORK, BareCard
-from board.filesystem import after_a_cut, mend
+from board.filesystem import after_a_cut, repair
 from board.installation import CREDENTIAL, prepared
 from board.machine import BoardDied, CardRefused, Machine
 from board.report import Report
 from board.stub import Stub
 
-# Where a cut falls, and how often: at any moment of a rotation, most of which is a TLS handshake; or from the moment
-# on at which the card is first written to, which is what this is about.
+# When a cut falls, and how often: at any moment of a rotation, most of which is a TLS handshake; or from the first
+# write to the card on, which is the part under test.
 ANYWHERE, WRITING = "anywhere in a rotation", "once the card is written to"
 PLACES = {ANYWHERE: 1, WRITING: 3}
-# So often the boot after a cut is cut off, too: the journal is then replayed a second time.
+# The share of cuts after which the next boot is cut as well: the journal is then replayed a second time.
 BOOT_CUT_CHANCE = 0.2
 
-# What the program says when it does not simply use the file it should find.
+# The program's messages about another credential file than the usual one.
 ADOPTED = "a replacement of the credential was cut short after it was written"
 ADOPTED_OVER_DAMAGE = "; the newer credential in "
 FELL_BACK = "; the one before it, in "
@@ -54,7 +54,7 @@ def main():
 
 
 class Trial:
-    """One card, and what is known of the credential on it."""
+    """One card, and the credentials that it may hold."""
 
     def __init__(self, report, stub, chance):
         self._report = report
@@ -71,7 +71,7 @@ class Trial:
         self._seen = collections.Counter()
 
     def run(self, cuts):
-        """Boots, rotates and cuts, so many times."""
+        """Boots, rotates and cuts `cuts` times."""
         machine = self._boot()
         try:
             self._validates(machine, "before the first cut")
@@ -123,10 +123,10 @@ class Trial:
             machine.wait_until_booted()
         except CardRefused:
             # A commit block of the journal may be half written, since QEMU's card takes one sector of it at a time.
-            # Linux 6.1 then refuses what later ones take as it is; e2fsck, which a Pi runs at boot, puts it right.
+            # Linux 6.1 then refuses to mount, later versions do not; e2fsck, which a Pi runs at boot, repairs it.
             machine.close()
             self._seen["refused"] += 1
-            self._report.check("a card that the kernel refuses is mended as at any boot", *mended_or_not(self._card))
+            self._report.check("a card that the kernel refuses is repaired as at any boot", *repaired_or_not(self._card))
             return self._boot()
         except BoardDied:
             machine.close()
@@ -145,7 +145,7 @@ class Trial:
         ):
             self._report.say(machine.read(f"ls -l {CREDENTIAL}*; wc -c {CREDENTIAL}*", check=False))
         self._seen["valid"] += outcome == "valid"
-        # Before the first cut there is nothing to be old or new.
+        # Before the first cut the card holds one credential only.
         self._seen[known] += self._seen["cuts"] > 0
         for sentence, name in (
             (ADOPTED, "adopted"), (ADOPTED_OVER_DAMAGE, "adopted over damage"), (FELL_BACK, "fell back"),
@@ -156,7 +156,7 @@ class Trial:
         self._installed, self._in_flight = node_id, None
 
     def _measure(self, machine):
-        """How long a rotation takes, and its part that writes, which depends on how busy the host is."""
+        """Measures how long a rotation and its writing part take, which depends on the host's load."""
         done, writes = threading.Event(), []
         watcher = threading.Thread(target=watch_writes, args=(self._card, done, writes))
         watcher.start()
@@ -168,7 +168,7 @@ class Trial:
         self._writing_takes = writes[-1] - writes[0]
 
     def _install(self, machine):
-        """Installs a credential that was never there before."""
+        """Installs a new credential."""
         self._made += 1
         self._in_flight = f"node-{self._made}"
         credential = self._stub.add_node(self._in_flight)
@@ -179,7 +179,7 @@ class Trial:
         self._installed, self._in_flight = self._in_flight, None
 
     def _rotate_until_cut(self, machine, place):
-        """One credential after the other, as fast as it goes, until the power fails."""
+        """Installs one credential after the other until the power fails."""
         if place == WRITING:
             self._measure(machine)
             delay, written = self._chance.uniform(0, 1.2 * self._writing_takes), last_write(self._card)
@@ -214,8 +214,8 @@ class Trial:
         self._report.check("the file system is sound once its journal is replayed", not card.complaints, card.complaints)
 
 
-def mended_or_not(card):
-    complaint = mend(card)
+def repaired_or_not(card):
+    complaint = repair(card)
     return complaint == "", complaint
 
 

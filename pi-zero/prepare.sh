@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes what test.sh and bench.sh both need: the program, the board's image, the server stub and QEMU.
+# Builds what the scripts for the emulated board share: the program, the board's image and the server stub. QEMU has to
+# be installed.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -22,26 +22,26 @@ from board.report import Report
 from board.samples import read_sample
 from board.stub import Stub
 
-# Short, so that much happens in a quarter of an hour.
+# Short, so that a run of minutes holds many faults.
 TIMES = {"revalidate_secs": 2, "request_timeout_secs": 8, "connect_timeout_secs": 4, "start_splay_secs": 0}
 SAMPLE_SECONDS = 2
-# How long a server stays wrong in one way.
+# How long one fault lasts.
 FAULT_SECONDS = (3, 10)
-# A daemon that is to come back only later than this is told that something has changed.
+# A daemon whose next check is later than this gets a reload.
 PATIENCE_SECONDS = 10
 
 # KiB of anonymous memory, between the first half of what is left after the warm-up and the second: of the median, and
 # of the highest sample, which depends on what went wrong just then.
 MEDIAN_GROWTH = 16
 HIGHEST_GROWTH = 64
-# Seconds; the host is busy with other things, too.
+# Seconds; generous, because the host may be busy.
 LATEST = 20
-# A call that has to time out, and the wait after it.
+# A call that times out, and the wait after it.
 LEARNING_SECONDS = 30
-# Calls that a run may be short of: faults that each cost a time-out may come one after the other, and a short
-# run does not make up for them.
+# Calls that a run may miss: several faults that each cost a time-out may follow each other, and a short run has no
+# time to make up for them.
 UNLUCKY_CALLS = 2
-# Before and after the trouble.
+# Without a fault, before and after.
 QUIET_SECONDS = 15
 
 FIGURES = {
@@ -73,7 +73,7 @@ def main():
 
 
 class Soak:
-    """One board under trouble."""
+    """One board under faults."""
 
     def __init__(self, report, machine, stub, chance):
         self._report = report
@@ -88,7 +88,7 @@ class Soak:
         self._samples = []
 
     def run(self, seconds):
-        """The whole soak."""
+        """Runs the whole soak."""
         self._report.check("valid before any trouble", self._becomes_valid(), self._node.status())
         pid = self._pid = self._node.pid()
         self._hold(QUIET_SECONDS)
@@ -105,12 +105,12 @@ class Soak:
         self._report.equal("the same process all the time", self._node.pid(), pid)
         self._report.equal("started anew by nobody", self._node.property("NRestarts"), "0")
         self._judge(self._samples[quiet:troubled], time.monotonic() - started)
-        # A sample may meet a call, so the fewest count.
+        # A sample may fall into a call, so the lowest number counts.
         few = [min((s.descriptors for s in part), key=len) for part in (self._samples[:quiet], self._samples[troubled:])]
         self._report.check("and open descriptors are those of the beginning", len(few[0]) == len(few[1]), few)
 
     def _fault(self):
-        """One thing wrong, or several that go together."""
+        """Applies one fault, or several that go together."""
         faults = self._chance.sample(self._faults, self._chance.choice((1, 1, 2)))
         try:
             self._stub.misbehave(*faults)
@@ -122,7 +122,8 @@ class Soak:
         self._report.say(f"      {' and '.join(faults)}")
 
     def _replace_key(self):
-        """As an administrator does: rotated on the server, rejected for a while, installed on the board."""
+        """Rotates the key on the server and installs it on the board, as an administrator does; in between the node is
+        rejected."""
         self._stub.misbehave()
         credential = self._stub.rotate_key()
         self._rotated = True
@@ -130,7 +131,7 @@ class Soak:
         self._install(credential)
 
     def _restart_server(self):
-        """It forgets what it was told, and so the first credential is the good one again."""
+        """Restarts the server. It forgets the rotated keys, so the first credential is good again."""
         self._stub.stop()
         self._hold(self._chance.uniform(*FAULT_SECONDS))
         self._stub.start()
@@ -141,14 +142,14 @@ class Soak:
         self._report.say("      the server was away")
 
     def _install(self, credential):
-        """The daemon hears of it by itself."""
+        """Installs a credential; the daemon notices it without a signal."""
         told = self._machine.run(f"jarvis-node install-credential <<'END'\n{credential}\nEND", check=False)
-        # The server may have been overtaken by the daemon's own rejected call, never by another credential.
+        # The daemon may have called with the old credential meanwhile and been rejected; no other answer is allowed.
         self._report.check("a new key is installed and taken up", told.status == 0 and self._becomes_valid(), told.output)
         self._done["keys replaced"] += 1
 
     def _wake(self):
-        """After many failures it would come back in minutes only."""
+        """Reloads the daemon if its next check is minutes away after many failures."""
         if self._samples and self._samples[-1].due_in > PATIENCE_SECONDS:
             self._node.reload()
 
@@ -158,14 +159,14 @@ class Soak:
             try:
                 view = self._node.status()
             except RuntimeError:
-                view = {}  # it has not left one yet
+                view = {}  # not written yet
             if view.get("outcome") == "valid" and view["source"] == "server":
                 return True
             time.sleep(0.5)
         return False
 
     def _hold(self, seconds):
-        """Lets time pass, and looks at the process meanwhile."""
+        """Waits, and samples the process meanwhile."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._samples.append(read_sample(self._machine, self._pid))

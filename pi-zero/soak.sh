@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the unit on an emulated Pi Zero under continual trouble, and watches what it takes of the board:
+# Runs the unit on an emulated Pi Zero under continual faults and watches its memory, descriptors and deadlines:
 #   pi-zero/soak.sh [--minutes M] [--seed S]
 # The last line is "N passed, M failed".
 set -euo pipefail

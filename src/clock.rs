@@ -3,7 +3,7 @@
 use node_core::time::{Instant, Now, UnixTime};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Counts suspended time too, and starts at zero with every boot.
+/// Counts suspended time too, and starts at zero at every boot.
 #[cfg(target_os = "linux")]
 const SINCE_BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
@@ -25,10 +25,10 @@ pub fn instant() -> Instant {
     Instant::from_millis(secs * 1000 + nanos / 1_000_000)
 }
 
-/// When this program was built. A clock before that has not been set: the board has no battery
-/// for it and starts at 1970.
+/// When this program was built. A clock that shows an earlier time is not set: the board has no battery for it and
+/// starts at 1970.
 #[must_use]
 pub fn build_time() -> UnixTime {
-    // Written by build.rs, which writes nothing but digits.
+    // Cannot fail: build.rs writes nothing but digits.
     UnixTime(env!("JARVIS_NODE_BUILD_TIME").parse().unwrap_or_default())
 }

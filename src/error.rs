@@ -1,116 +1,132 @@
-//! What can be wrong with the node's own files: one sentence each for what is the matter and
-//! for what to do about it. Never holds a secret.
+//! Errors in the node's own files: a sentence each for the error and for its fix. Never holds a secret.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
-use node_core::credential::Malformed;
+use node_core::credential::ValueError;
 use node_core::trouble::Trouble;
+use thiserror::Error;
 
 /// Configuration, credential or app key is missing, unsafe or malformed.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum SetupError {
-    /// A file is not there.
+    /// A file does not exist.
+    #[error("there is no {what} at {}", .path.display())]
     Missing {
-        /// What it is for.
+        /// The file's purpose.
         what: &'static str,
         /// Where it should be.
         path: PathBuf,
     },
     /// A file cannot be read.
+    #[error("the {what} {} cannot be read: {why}", .path.display())]
     Unreadable {
-        /// What it is for.
+        /// The file's purpose.
         what: &'static str,
         /// Where it is.
         path: PathBuf,
-        /// Why not.
+        /// The system's reason.
         why: io::Error,
     },
-    /// A file that is far too large to be what it should be.
+    /// A file is far too large for its purpose.
+    #[error("{} is far too large for the {what}", .path.display())]
     TooLarge {
-        /// What it is for.
+        /// The file's purpose.
         what: &'static str,
         /// Where it is.
         path: PathBuf,
     },
-    /// A file with a secret that others may read or write.
-    Open {
-        /// What it is for.
+    /// Other users may read or write a file with a secret.
+    #[error("the {what} {} can be read or changed by other users", .path.display())]
+    OpenToOthers {
+        /// The file's purpose.
         what: &'static str,
         /// Where it is.
         path: PathBuf,
     },
-    /// A file with a secret that belongs to somebody else.
-    Foreign {
-        /// What it is for.
+    /// A file with a secret belongs to another user.
+    #[error(
+        "the {what} {} belongs to user {owner}, not to root or to user {wanted} this program runs as",
+        .path.display()
+    )]
+    WrongOwner {
+        /// The file's purpose.
         what: &'static str,
         /// Where it is.
         path: PathBuf,
-        /// Whose it is.
+        /// The user it belongs to.
         owner: u32,
-        /// Who should own it.
+        /// The user it should belong to.
         wanted: u32,
     },
-    /// The configuration is not what it should be; the sentence names key or line.
+    /// The configuration cannot be used.
+    #[error("{}: {why}", .path.display())]
     Config {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong.
+        /// A sentence that names the key or the line.
         why: String,
     },
     /// The credential file is not JSON, or lacks a key. Its text is not repeated.
+    #[error("the credential file {} {why}", .path.display())]
     CredentialForm {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The problem, and its column.
         why: String,
     },
-    /// The credential file still holds what it was shipped with.
+    /// The credential file still holds the placeholders it was shipped with.
+    #[error("this node is not provisioned: {key} in {} is empty or a placeholder", .path.display())]
     NotProvisioned {
         /// Where it is.
         path: PathBuf,
         /// The key in it.
         key: &'static str,
     },
-    /// A value that would break the service.
+    /// A value cannot be sent to the service.
+    #[error("the {key} in {} {why}", .path.display())]
     Value {
         /// Where it is.
         path: PathBuf,
-        /// The key in it, or what the file is.
+        /// The key in it, or the file's purpose.
         key: &'static str,
-        /// What is wrong with it.
-        why: Malformed,
+        /// The problem with it.
+        why: ValueError,
     },
     /// The card was in another board when the node was last accepted.
+    #[error("this card was in another board when its node was last accepted (says {})", .state_file.display())]
     OtherBoard {
-        /// Where that is remembered.
+        /// The file that remembers this.
         state_file: PathBuf,
     },
     /// The CA file holds no certificate that can be used.
+    #[error("the ca_file {} {why}", .path.display())]
     CaFile {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
     /// The key that proves this node to the STS cannot be used.
+    #[error("{} {why}", .path.display())]
     StsKey {
         /// Where it is.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
     /// The node's own certificate or its key cannot be used.
+    #[error("{} {why}", .path.display())]
     ClientCertificate {
-        /// Which of the two files.
+        /// The one of the two files that is at fault.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
 }
 
 impl SetupError {
-    /// Why the `what` at `path` could not be opened or read.
+    /// The error for a `what` at `path` that could not be opened or read.
     #[must_use]
     pub fn reading(what: &'static str, path: &Path, why: io::Error) -> Self {
         if why.kind() == io::ErrorKind::NotFound {
@@ -120,7 +136,7 @@ impl SetupError {
         }
     }
 
-    /// The same for the agent, with the sentence that mends it.
+    /// This error with its fix, as the agent takes it.
     #[must_use]
     pub fn to_trouble(&self) -> Trouble {
         match self {
@@ -144,10 +160,10 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("Check that {} is the right file.", path.display()),
             ),
-            Self::Open { path, .. } => {
+            Self::OpenToOthers { path, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", path.display()))
             }
-            Self::Foreign { path, wanted, .. } => {
+            Self::WrongOwner { path, wanted, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chown {wanted} {}", path.display()))
             }
             Self::Config { path, .. } => Trouble::setup(
@@ -196,46 +212,3 @@ impl SetupError {
         }
     }
 }
-
-impl fmt::Display for SetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { what, path } => write!(f, "there is no {what} at {}", path.display()),
-            Self::Unreadable { what, path, why } => {
-                write!(f, "the {what} {} cannot be read: {why}", path.display())
-            }
-            Self::TooLarge { what, path } => {
-                write!(f, "{} is far too large for the {what}", path.display())
-            }
-            Self::Open { what, path } => {
-                write!(f, "the {what} {} can be read or changed by other users", path.display())
-            }
-            Self::Foreign { what, path, owner, wanted } => write!(
-                f,
-                "the {what} {} belongs to user {owner}, not to root or to user {wanted} this program runs as",
-                path.display()
-            ),
-            Self::Config { path, why } => write!(f, "{}: {why}", path.display()),
-            Self::CredentialForm { path, why } => {
-                write!(f, "the credential file {} {why}", path.display())
-            }
-            Self::NotProvisioned { path, key } => write!(
-                f,
-                "this node is not provisioned: {key} in {} is empty or a placeholder",
-                path.display()
-            ),
-            Self::Value { path, key, why } => write!(f, "the {key} in {} {why}", path.display()),
-            Self::OtherBoard { state_file } => write!(
-                f,
-                "this card was in another board when its node was last accepted (says {})",
-                state_file.display()
-            ),
-            Self::CaFile { path, why } => write!(f, "the ca_file {} {why}", path.display()),
-            Self::StsKey { path, why } | Self::ClientCertificate { path, why } => {
-                write!(f, "{} {why}", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for SetupError {}

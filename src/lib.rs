@@ -1,5 +1,16 @@
-//! The half of a Jarvis node that acts: files, sockets, clocks, signals and GPIO. What to do is decided by
-//! [`node_core::agent::Agent`].
+//! The half of a Jarvis node that acts: files, sockets, clocks, signals and GPIO. [`node_core::agent::Agent`] decides
+//! what to do.
+//!
+//! Modules import only from the layers above them in this list:
+//!
+//! 1. [`error`], [`clock`]
+//! 2. [`files`]
+//! 3. [`net`]
+//! 4. [`config`], [`led_pin`]
+//! 5. [`auth`], [`sts`]
+//! 6. [`broker`], [`setup`]
+//! 7. [`daemon`], [`commands`]
+//! 8. [`cli`]
 
 pub mod auth;
 pub mod broker;

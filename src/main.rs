@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use jarvis_node::cli;
 
-/// Our own bugs, by sysexits(3).
+/// The exit code for a bug of this program, by sysexits(3).
 const DEFECT: i32 = 70;
 
 fn main() -> ExitCode {
-    // Without what the panic says: it may quote what was being worked on.
+    // Without the panic's message, which may quote a secret.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let _ =
@@ -18,10 +18,10 @@ fn main() -> ExitCode {
     }));
     match cli::main() {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            // With standard error closed there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "jarvis-node: {failure}");
-            ExitCode::from(failure.exit_code())
+        Err(error) => {
+            // With standard error closed nobody can read the sentence anyway.
+            let _ = writeln!(std::io::stderr(), "jarvis-node: {error}");
+            ExitCode::from(error.exit_code())
         }
     }
 }

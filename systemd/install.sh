@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs jarvis-node on this board, or with --root on the mounted card of another. What is not given is left as it
-# is, so that the same command with a newer PROGRAM is the upgrade.
+# Installs jarvis-node on this board, or with --root on the mounted card of another. Files that are not given stay as
+# they are, so the same command with a newer PROGRAM is the upgrade.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -72,8 +72,8 @@ check_arguments() {
     root=${root%/}
 }
 
-# place MODE FILE PATH: the file is there as a whole or not at all, after a power cut too, and also where
-# the old one is a program that runs.
+# place MODE FILE PATH replaces a file in one step, so that a power cut leaves the old or the new one. It also replaces
+# a program that is running.
 place() {
     local target=$root$3
     install -D -m "$1" "$2" "$target.new"
@@ -82,9 +82,9 @@ place() {
     mv "$target.new" "$target"
 }
 
-# The program refuses a secret that is not its own or that others can read. On a card the owner is a number of that
-# card's system. Made in the folder above, which is root's: in a folder of the daemon's user, a link of that user's
-# could lead root's chown elsewhere.
+# The program refuses a secret that another user owns or can read. On a card the owner's number is that of the card's
+# system. The file is made in the folder above, which belongs to root: in a folder of the daemon's user, a link made by
+# that user could lead root's chown to another file.
 place_secret() {
     local target=$root$2 new
     new=$(mktemp "$(dirname "$(dirname "$target")")/.jarvis-node.XXXXXX")

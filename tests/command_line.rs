@@ -1,4 +1,4 @@
-//! The real binary, as far as it goes without a server.
+//! The real binary, as far as it can be tested without a server.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs::{self, Permissions};
@@ -15,15 +15,15 @@ fn jarvis_node(arguments: &[&str]) -> Command {
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    told(jarvis_node(arguments).output().unwrap())
+    parts(jarvis_node(arguments).output().unwrap())
 }
 
-fn told(output: Output) -> (Option<i32>, String, String) {
+fn parts(output: Output) -> (Option<i32>, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// A folder with a sound configuration for a server that nobody runs.
+/// A folder with a sound configuration for a server that does not exist.
 fn sound() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "config.json", 0o644, CONFIG);
@@ -75,27 +75,27 @@ fn wrong_usage_exits_64_with_a_sentence() {
         assert!(err.starts_with("jarvis-node: ") && err.lines().count() == 1, "{arguments:?}: {err}");
     }
     let output = jarvis_node(&["check"]).env("JARVIS_NODE_LOG", "loud").output().unwrap();
-    let (code, _, err) = told(output);
+    let (code, _, err) = parts(output);
     assert_eq!(code, Some(64));
     assert!(err.contains("JARVIS_NODE_LOG is 'loud'"), "{err}");
     let output = jarvis_node(&["--version"]).env("JARVIS_NODE_LOG", "loud").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "who asks for the version logs nothing");
+    assert_eq!(output.status.code(), Some(0), "--version logs nothing");
 }
 
 #[test]
-fn the_configuration_is_found_by_argument_and_by_environment() {
+fn configuration_is_found_by_argument_and_by_environment() {
     let dir = sound();
     let config = dir.path().join("config.json");
     assert_eq!(run(&["check", "--config", config.to_str().unwrap()]).0, Some(69));
     let output = jarvis_node(&["check"]).env("JARVIS_NODE_CONFIG", &config).output().unwrap();
     assert_eq!(output.status.code(), Some(69));
     let mut both = jarvis_node(&["check", "--config", "/nowhere.json"]);
-    let (_, out, _) = told(both.env("JARVIS_NODE_CONFIG", &config).output().unwrap());
+    let (_, out, _) = parts(both.env("JARVIS_NODE_CONFIG", &config).output().unwrap());
     assert!(out.contains("/nowhere.json"), "{out}");
 }
 
 #[test]
-fn a_setup_that_cannot_be_used_exits_78_and_says_what_mends_it() {
+fn unusable_setup_exits_78_and_names_its_fix() {
     type Breakage = (fn(&Path), &'static str, &'static str);
     let cases: [Breakage; 8] = [
         (|dir| fs::remove_file(dir.join("config.json")).unwrap(), "there is no configuration", "config.json"),
@@ -149,7 +149,7 @@ fn a_setup_that_cannot_be_used_exits_78_and_says_what_mends_it() {
 }
 
 #[test]
-fn credentials_that_systemd_passes_on_are_found_by_their_name() {
+fn credentials_from_systemd_are_found_by_their_name() {
     let dir = sound();
     fs::remove_file(dir.path().join("credential.json")).unwrap();
     assert_eq!(check(&dir).0, Some(78));
@@ -160,7 +160,7 @@ fn credentials_that_systemd_passes_on_are_found_by_their_name() {
         .env("CREDENTIALS_DIRECTORY", passed_on.path())
         .output()
         .unwrap();
-    let (code, out, _) = told(output);
+    let (code, out, _) = parts(output);
     assert_eq!(code, Some(69), "{out}");
     assert!(out.contains(r#""node_id":"attic-pi""#), "{out}");
 }

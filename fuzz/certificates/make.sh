@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the certificates that the targets `certificate` and `pem` begin with. Their CA's key is thrown away.
+# Makes the certificates that the targets `certificate` and `pem` start from. The key of their CA is not kept.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Good for 246 years, in which the clock of the targets stands.
+# Valid for 246 years: the targets check them at a fixed moment within.
 issue() {
     local name=$1 ca=$2 extensions=$3
     openssl req -new -key "$name.key" -subj "/CN=$name" -out "$name.csr"
@@ -34,12 +34,12 @@ openssl req -x509 -new -key client.key -subj /CN=client -days 90000 -out client.
 cp ca.der "$here/"
 openssl pkey -in leaf.key -pubout -outform der -out "$here/key-info.der"
 
-# Two bytes of length, the server's certificate, and the one between.
+# Two bytes of length, the server's certificate, and the intermediate one.
 seed() {
     local name=$1 leaf=$2 between=${3:-/dev/null} len
     len=$(stat -c %s "$leaf")
     { printf '%b' "$(printf '\\x%02x\\x%02x' $((len / 256)) $((len % 256)))"; cat "$leaf" "$between"; } \
-        >"$here/../seeds/certificate/$name"
+        >"$here/../seeds/transport/certificate/$name"
 }
 seed leaf leaf.der
 seed constrained constrained.der between.der
@@ -47,11 +47,11 @@ seed without-between constrained.der
 seed weak weak.der
 seed ca ca.der
 
-# The key as PKCS #8, and as openssl made it.
+# The key in PKCS #8, and in the form that openssl makes.
 { cat ca.pem; echo %%%; cat client.pem; echo %%%; openssl pkcs8 -topk8 -nocrypt -in client.key; } \
-    >"$here/../seeds/pem/throw-away-key"
-{ cat ca.pem ca.pem; echo %%%; cat client.pem; echo %%%; cat client.key; } >"$here/../seeds/pem/sec1-key"
-{ cat ca.pem; echo %%%; cat client.pem; echo %%%; cat leaf.key; } >"$here/../seeds/pem/another-key"
-# Line ends lost on the way, as by copying.
+    >"$here/../seeds/transport/pem/throw-away-key"
+{ cat ca.pem ca.pem; echo %%%; cat client.pem; echo %%%; cat client.key; } >"$here/../seeds/transport/pem/sec1-key"
+{ cat ca.pem; echo %%%; cat client.pem; echo %%%; cat leaf.key; } >"$here/../seeds/transport/pem/another-key"
+# Without line ends, as after careless copying.
 { tr -d '\n' <ca.pem; echo; echo %%%; cat client.key client.pem | tr -d '\n'; echo; echo %%%; cat client.key; } \
-    >"$here/../seeds/pem/one-line"
+    >"$here/../seeds/transport/pem/one-line"

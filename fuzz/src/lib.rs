@@ -1,4 +1,4 @@
-//! What the fuzz targets share.
+//! Helpers shared by the fuzz targets: clients, files in memory, and checks of what the node shows.
 
 use std::fmt::Debug;
 use std::fs;
@@ -8,23 +8,23 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use node_core::answer::Answer;
-use node_core::trouble::Trouble;
-use jarvis_node::files::credential::{Credential, NodeKey};
-use node_core::credential::NodeId;
 use jarvis_node::auth::{AuthClient, Reply};
 use jarvis_node::config::Config;
+use jarvis_node::files::credential::{Credential, NodeKey};
 use jarvis_node::fuzzing;
 use jarvis_node::fuzzing::Answered;
 use jarvis_node::net::tls::Tls;
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::trouble::Trouble;
 use tempfile::TempDir;
 
-/// The node's key. In the dictionaries too, so that it comes back in what is mutated.
+/// The node's key. The dictionaries hold it too, so that mutated inputs repeat it.
 pub const KEY: &str = "-q3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvBwQyZrXtHgMdJcPlEoIuAk";
-/// The app's key, in the dictionaries as well.
+/// The app's key, which the dictionaries hold too.
 pub const APP_KEY: &str = "Wm5xV7cR0pLsD2-APPKEY-fGh4jKa6eUi9oNvBw";
 
-/// The node: with a space in its name, which is what control characters are shown as.
+/// The node's credential. Its name has a space, because control characters are shown as spaces.
 #[must_use]
 pub fn credential() -> Credential {
     Credential {
@@ -33,7 +33,7 @@ pub fn credential() -> Credential {
     }
 }
 
-/// Panics when `shown` holds a key, or as much of one as would be worth having.
+/// Panics if `shown` holds twelve bytes of a key or more.
 pub fn hides_keys(shown: &str) {
     for key in [KEY, APP_KEY] {
         for part in key.as_bytes().windows(12) {
@@ -42,7 +42,7 @@ pub fn hides_keys(shown: &str) {
     }
 }
 
-/// Panics when what `trouble` tells is unfit for a terminal, or holds a key.
+/// Panics if the texts of `trouble` are empty, too long, or hold control characters.
 pub fn is_fit_to_show(trouble: &Trouble) {
     let (reason, fix) = (trouble.reason.as_str(), trouble.fix.as_str());
     assert!(!reason.is_empty() && reason.len() <= 200, "{reason}");
@@ -50,8 +50,8 @@ pub fn is_fit_to_show(trouble: &Trouble) {
     assert!(!reason.contains(char::is_control) && !fix.contains(char::is_control), "{reason} {fix}");
 }
 
-/// The same for all that an answer can show, of which `given` was the body. Who repeats a key in part only is
-/// not quoted in another part.
+/// Panics if `answer`, read from the body `given`, shows a key or has texts unfit for a terminal. A part of a
+/// key may be shown where the body repeats only that part.
 pub fn is_answer_fit_to_show(answer: &Answer, given: &[u8]) {
     match answer {
         Answer::Valid(household) => {
@@ -73,24 +73,24 @@ pub fn is_answer_fit_to_show(answer: &Answer, given: &[u8]) {
     assert!(!shown.contains(KEY) && !shown.contains(APP_KEY), "a key is shown: {shown}");
 }
 
-/// Panics when an error that names a file is unfit for a log.
+/// Panics if an error that names a file is unfit for a log.
 pub fn is_error_fit_to_show(error: &(impl Debug + ToString), trouble: &Trouble) {
     is_fit_to_show(trouble);
     hides_keys(&format!("{} {error:?} {trouble:?}", error.to_string()));
 }
 
-/// A folder in memory where `$TMPDIR` is; `run.sh` sees to it that it goes.
+/// A temporary folder. `run.sh` puts it in memory and removes it.
 #[derive(Debug)]
 pub struct Scratch(TempDir);
 
 impl Scratch {
-    /// An empty one.
+    /// Makes an empty folder.
     #[must_use]
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    /// The path of `name` in it.
+    /// The path of `name` in this folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
@@ -104,7 +104,7 @@ impl Scratch {
         path
     }
 
-    /// Removes everything in it.
+    /// Removes everything in this folder.
     pub fn clear(&self) {
         for entry in fs::read_dir(self.0.path()).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -119,18 +119,19 @@ impl Default for Scratch {
     }
 }
 
-/// Asks on an app's behalf.
+/// The part of a configuration that names the app.
 pub const BY_APP: &str = r#""service_id":"command-center","app_id":"fuzz","app_key_file":"app.key""#;
 
-/// A client of the service at `url`; `whom` is [`BY_APP`] or empty for the command center.
+/// A client of the service at `url`; `whom` is [`BY_APP`] for the auth service and empty for the command
+/// center.
 #[must_use]
 pub fn client(url: &str, whom: &str) -> AuthClient {
     let config = config(url, whom);
-    let tls = Tls::new(&config).expect("TLS");
+    let tls = Tls::new(&config.tls).expect("TLS");
     AuthClient::new(&config, tls, APP_KEY.as_bytes().to_vec().into())
 }
 
-/// The configuration of such a client.
+/// The configuration of the client that [`client`] makes.
 #[must_use]
 pub fn config(url: &str, whom: &str) -> Config {
     let scratch = Scratch::new();
@@ -143,7 +144,7 @@ pub fn config(url: &str, whom: &str) -> Config {
     Config::load(&scratch.put("config.json", text.as_bytes())).expect("a configuration")
 }
 
-/// What stands between separating lines in the input of targets that take several files.
+/// Splits the input of a target that takes several files at its separating lines.
 pub fn parts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
     const SEPARATOR: &[u8] = b"\n%%%\n";
     let mut rest = input;
@@ -156,7 +157,7 @@ pub fn parts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
     })
 }
 
-/// A response as the seeds have them: the status, header lines, an empty line, the body.
+/// Reads a response in the form of the seeds: the status, header lines, an empty line, the body.
 #[must_use]
 pub fn response(input: &[u8]) -> Answered<'_> {
     let mut rest = input;
@@ -176,11 +177,11 @@ pub fn response(input: &[u8]) -> Answered<'_> {
     Answered { status, headers, body: rest }
 }
 
-/// The fields of the JSON object in `bytes`, by a reader that knows nothing of what they should be. `None` for
-/// an object that is too odd for it, in parts that the node does not look at: unpaired surrogates, say.
+/// Reads the JSON object in `bytes` without knowing its fields. `None` if a part that the node ignores is not
+/// valid for this reader, such as an unpaired surrogate.
 ///
 /// # Panics
-/// When they are no object at all.
+/// If `bytes` do not begin with an object.
 #[must_use]
 pub fn object(bytes: &[u8]) -> Option<serde_json::Value> {
     let text = String::from_utf8_lossy(bytes);
@@ -188,7 +189,7 @@ pub fn object(bytes: &[u8]) -> Option<serde_json::Value> {
     serde_json::from_str(&text).ok()
 }
 
-/// `text` as JSON, each character of it escaped.
+/// `text` in JSON with each character escaped.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
@@ -200,13 +201,13 @@ pub fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len().max(1)).any(|window| window == needle)
 }
 
-/// The file's bytes; none if it is not there.
+/// The file's bytes, or `None` if there is no such file.
 #[must_use]
 pub fn bytes_of(path: &Path) -> Option<Vec<u8>> {
     fs::read(path).ok()
 }
 
-/// What `client` makes of a server that sends `bytes`, and then no more.
+/// Validates with `client` against a server that sends `bytes` and then closes its side.
 #[must_use]
 pub fn validate_over(client: &AuthClient, bytes: &[u8]) -> Reply {
     let (ours, mut theirs) = UnixStream::pair().expect("sockets");

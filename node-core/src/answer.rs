@@ -1,4 +1,4 @@
-//! What an attempt to validate came to.
+//! The result of an attempt to validate.
 
 use core::time::Duration;
 
@@ -6,20 +6,20 @@ use crate::household::Household;
 use crate::text::Text;
 use crate::trouble::Trouble;
 
-/// What came of one validation, or of one knock.
+/// The result of one validation or one probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// `valid:true`, with our own node id.
     Valid(Household),
-    /// `valid:false`, with the server's reason: the only denial there is.
+    /// `valid:false`, with the server's reason. Nothing else is a rejection.
     Rejected(Text<200>),
-    /// Somebody is there. Only a knock is answered so, and it says nothing about the node.
+    /// The server answers. This is the result of a probe only, and it says nothing about the node.
     Reachable,
-    /// Anything else: says nothing about the node.
+    /// Anything else, which says nothing about the node.
     Inconclusive {
-        /// What it was.
+        /// The reason why there is no verdict.
         trouble: Trouble,
-        /// How long the server asks to be left alone.
+        /// How long the server asks to wait before the next request.
         retry_after: Option<Duration>,
     },
 }

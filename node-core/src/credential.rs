@@ -1,9 +1,9 @@
-//! Who the node is and how it proves it: checked on the way in, so that nothing the auth
-//! service trips over is ever sent (jarvis-auth-wire.md, "POST /internal/validate-node").
+//! The node's name and the rules for its key, checked on the way in: nothing the auth service cannot handle is ever
+//! sent (jarvis-auth-wire.md, "POST /internal/validate-node").
 
 use core::fmt;
 
-/// What Jarvis installations ship in place of a node id and a key: "not provisioned".
+/// Values that Jarvis installations ship in place of a node id and a key: they mean "not provisioned".
 pub const PLACEHOLDERS: [&str; 3] = ["your-node-id", "your_api_key_here", ""];
 
 /// A node's name: 1 to 128 bytes, no `:` (services split `node_id:node_key` there), no control
@@ -12,13 +12,16 @@ pub const PLACEHOLDERS: [&str; 3] = ["your-node-id", "your_api_key_here", ""];
 pub struct NodeId(heapless::String<{ Self::MAX_LEN }>);
 
 /// Why a text cannot be a node id or a node key. Never holds the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
     /// Longer than this many bytes.
+    #[error("is longer than {0} bytes")]
     TooLong(usize),
     /// Empty, or what Jarvis installations ship before a node is registered.
+    #[error("is empty or still the placeholder")]
     Placeholder,
     /// Holds a character that has no place there.
+    #[error("holds {0}")]
     Forbidden(&'static str),
 }
 
@@ -29,19 +32,19 @@ impl NodeId {
     /// Checks `text`, less one trailing newline.
     ///
     /// # Errors
-    /// Says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// When it breaks one of these rules.
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         let text = checked_length(text, Self::MAX_LEN)?;
         if text.contains(':') {
-            return Err(Malformed::Forbidden("a colon, where services split id and key"));
+            return Err(ValueError::Forbidden("a colon, where services split id and key"));
         }
         if text.contains(char::is_control) {
-            return Err(Malformed::Forbidden("a control character"));
+            return Err(ValueError::Forbidden("a control character"));
         }
         if text.trim() != text {
-            return Err(Malformed::Forbidden("white space at its start or end"));
+            return Err(ValueError::Forbidden("white space at its start or end"));
         }
-        heapless::String::try_from(text).map(Self).map_err(|_| Malformed::TooLong(Self::MAX_LEN))
+        heapless::String::try_from(text).map(Self).map_err(|_| ValueError::TooLong(Self::MAX_LEN))
     }
 
     /// The name.
@@ -55,12 +58,12 @@ impl NodeId {
 ///
 /// # Errors
 /// When it is a placeholder or too long.
-pub fn checked_length(text: &str, max: usize) -> Result<&str, Malformed> {
+pub fn checked_length(text: &str, max: usize) -> Result<&str, ValueError> {
     let text = text.strip_suffix('\n').map_or(text, |t| t.strip_suffix('\r').unwrap_or(t));
     if PLACEHOLDERS.contains(&text) {
-        return Err(Malformed::Placeholder);
+        return Err(ValueError::Placeholder);
     }
-    if text.len() > max { Err(Malformed::TooLong(max)) } else { Ok(text) }
+    if text.len() > max { Err(ValueError::TooLong(max)) } else { Ok(text) }
 }
 
 impl fmt::Debug for NodeId {
@@ -72,16 +75,6 @@ impl fmt::Debug for NodeId {
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(max) => write!(f, "is longer than {max} bytes"),
-            Self::Placeholder => f.write_str("is empty or still the placeholder"),
-            Self::Forbidden(what) => write!(f, "holds {what}"),
-        }
     }
 }
 
@@ -103,16 +96,16 @@ mod tests {
     #[test]
     fn node_id_that_breaks_the_service_is_refused() {
         for id in ["a:b", "a\0b", "pi ", " pi", "a\tb"] {
-            assert!(matches!(NodeId::parse(id), Err(Malformed::Forbidden(_))), "{id:?}");
+            assert!(matches!(NodeId::parse(id), Err(ValueError::Forbidden(_))), "{id:?}");
         }
         let long = core::str::from_utf8(&[b'x'; 257]).expect("ASCII");
-        assert_eq!(NodeId::parse(&long[..129]), Err(Malformed::TooLong(128)));
+        assert_eq!(NodeId::parse(&long[..129]), Err(ValueError::TooLong(128)));
     }
 
     #[test]
     fn node_id_of_a_placeholder_is_refused() {
         for text in ["", "\n", "your-node-id", "your_api_key_here"] {
-            assert_eq!(NodeId::parse(text), Err(Malformed::Placeholder), "{text:?}");
+            assert_eq!(NodeId::parse(text), Err(ValueError::Placeholder), "{text:?}");
         }
     }
 }

@@ -16,8 +16,8 @@ pub struct Household {
     pub member_ids: Option<MemberIds>,
 }
 
-/// User ids of a household's members. Keeps the first [`MemberIds::KEPT`]; the rest are
-/// dropped, since a long list must not make a verdict unreadable.
+/// User ids of a household's members. Only the first [`MemberIds::KEPT`] are kept: a long list must not make a verdict
+/// unreadable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberIds(heapless::Vec<i64, { Self::KEPT }>);
 
@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for MemberIds {
                 let mut kept = heapless::Vec::new();
                 while !kept.is_full() {
                     let Some(id) = seq.next_element()? else { return Ok(MemberIds(kept)) };
-                    // Cannot fail: not full.
+                    // Cannot fail: the list is not full.
                     let _ = kept.push(id);
                 }
                 while seq.next_element::<IgnoredAny>()?.is_some() {}

@@ -13,7 +13,7 @@ pub const RETRY_CAP: Duration = Duration::from_secs(300);
 pub struct Jitter(u64);
 
 impl Jitter {
-    /// The same seed gives the same delays.
+    /// A generator that gives the same delays for the same seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
@@ -33,14 +33,14 @@ impl Jitter {
         Duration::from_millis(self.next() % millis(limit).saturating_add(1))
     }
 
-    /// `mean` give or take a tenth.
+    /// `mean`, give or take up to a tenth.
     pub fn around(&mut self, mean: Duration) -> Duration {
         let tenth = mean / 10;
         mean - tenth + self.up_to(tenth * 2)
     }
 
-    /// Any time up to `ceiling`, but not before `retry_after`, of which at most [`RETRY_CAP`] is honoured;
-    /// what the server asks of everyone is spread by up to a tenth.
+    /// A random time up to `ceiling`, but not before `retry_after`, of which at most [`RETRY_CAP`] is honoured. The
+    /// server may ask all nodes for the same delay, so that is spread by up to a tenth.
     pub fn retry(&mut self, ceiling: Duration, retry_after: Option<Duration>) -> Duration {
         let delay = self.up_to(ceiling);
         match retry_after.map(|asked| asked.min(RETRY_CAP)) {

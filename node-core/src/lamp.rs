@@ -6,7 +6,7 @@ use crate::led::Pattern;
 use crate::outcome::Outcome;
 use crate::time::Instant;
 
-/// An LED on a pin. Touches the pin only when its level has to change.
+/// An LED on a pin. The pin is set only when its level has to change.
 #[derive(Debug)]
 pub struct Lamp<P> {
     pin: P,
@@ -25,7 +25,7 @@ impl<P: OutputPin> Lamp<P> {
     /// Starts the pattern of `outcome`, unless it is shown already.
     ///
     /// # Errors
-    /// The pin's own.
+    /// The pin's error.
     pub fn show(&mut self, outcome: Outcome, now: Instant) -> Result<(), P::Error> {
         let pattern = Pattern::of(outcome);
         if self.shown.is_none_or(|(shown, _)| shown != pattern) {
@@ -34,10 +34,10 @@ impl<P: OutputPin> Lamp<P> {
         self.refresh(now).map(|_| ())
     }
 
-    /// Brings the pin to where the pattern is, and returns when it next has to change.
+    /// Sets the pin as the pattern has it now; returns when it next has to change.
     ///
     /// # Errors
-    /// The pin's own.
+    /// The pin's error.
     pub fn refresh(&mut self, now: Instant) -> Result<Option<Instant>, P::Error> {
         let Some((pattern, start)) = self.shown else { return Ok(None) };
         let phase = pattern.phase(now.since(start));
@@ -50,20 +50,19 @@ impl<P: OutputPin> Lamp<P> {
         &self.pin
     }
 
-    /// Sets the pin to where the pattern is even if it is believed to be there: another program
-    /// may have set it since.
+    /// Sets the pin even if it should be set already: another program may have changed it.
     ///
     /// # Errors
-    /// The pin's own.
+    /// The pin's error.
     pub fn reassert(&mut self, now: Instant) -> Result<(), P::Error> {
         self.lit = None;
         self.refresh(now).map(|_| ())
     }
 
-    /// Ends whatever is shown.
+    /// Ends the pattern and turns the LED off.
     ///
     /// # Errors
-    /// The pin's own.
+    /// The pin's error.
     pub fn dark(&mut self) -> Result<(), P::Error> {
         self.shown = None;
         self.set(false)
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pin_follows_the_pattern_from_the_moment_it_is_shown() {
+    fn pin_follows_the_pattern_from_the_moment_it_is_shown() {
         let mut lamp = Lamp::new(Levels::default(), PinState::High);
         let Ok(()) = lamp.show(Outcome::Network, at(5000));
         let mut next = at(5000);
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_light_is_set_once_and_needs_no_waking() {
+    fn steady_light_is_set_once_and_needs_no_refresh() {
         let mut lamp = Lamp::new(Levels::default(), PinState::High);
         let Ok(()) = lamp.show(Outcome::Valid, at(0));
         assert_eq!(lamp.refresh(at(100_000)), Ok(None));
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn showing_the_same_again_does_not_restart_it() {
+    fn pattern_shown_again_is_not_restarted() {
         let mut lamp = Lamp::new(Levels::default(), PinState::High);
         let Ok(()) = lamp.show(Outcome::Server, at(0));
         let Ok(()) = lamp.show(Outcome::Server, at(250));
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_program_did_to_the_pin_is_undone() {
+    fn reassert_undoes_a_change_by_another_program() {
         let mut lamp = Lamp::new(Levels::default(), PinState::High);
         let Ok(()) = lamp.show(Outcome::Valid, at(0));
         let Ok(()) = lamp.pin.set_low();
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_active_low_led_is_lit_by_a_low_pin_and_dark_at_the_end() {
+    fn active_low_led_is_lit_by_a_low_pin_and_dark_at_the_end() {
         let mut lamp = Lamp::new(Levels::default(), PinState::Low);
         let Ok(()) = lamp.show(Outcome::Valid, at(0));
         let Ok(()) = lamp.dark();

@@ -1,4 +1,4 @@
-//! What the LED shows for each outcome: the patterns, as arithmetic on elapsed time.
+//! The LED's pattern for each outcome, calculated from the elapsed time.
 
 use core::time::Duration;
 
@@ -24,7 +24,7 @@ pub enum Pattern {
     },
 }
 
-/// Where in its pattern a light is.
+/// A light's state at one moment of its pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
     /// Whether it is lit.
@@ -55,7 +55,7 @@ impl Pattern {
         Self::Flashes { count, lit_ms: 200, gap_ms: 200, pause_ms: 1200 }
     }
 
-    /// Where the pattern is, `elapsed` after its start.
+    /// The light's state `elapsed` after the pattern's start.
     #[must_use]
     pub fn phase(self, elapsed: Duration) -> Phase {
         match self {
@@ -83,8 +83,8 @@ impl Pattern {
 mod tests {
     use super::*;
 
-    /// The runs of light (`true`) and dark in the first `ms` milliseconds, by following the
-    /// announced changes.
+    /// The first periods of light (`true`) and dark with their lengths in milliseconds, by following the announced
+    /// changes.
     fn runs<const N: usize>(outcome: Outcome) -> [(bool, u64); N] {
         let mut at = 0;
         core::array::from_fn(|_| {

@@ -1,5 +1,5 @@
-//! The half of a Jarvis node that decides, and the vocabulary it shares with the half that acts, the
-//! simulator and the server stub. It is `no_std` and uses no allocator.
+//! The half of a Jarvis node that decides, and the types it shares with the half that acts, the simulator and the server
+//! stub. It is `no_std` and uses no allocator.
 //!
 //! [`agent::Agent::handle`] takes an [`agent::Event`] and the time, and returns the [`agent::Action`]s to
 //! carry out. [`agent::Agent::deadline`] says when it must be called next. It never reads a clock, a socket

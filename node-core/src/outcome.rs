@@ -1,21 +1,21 @@
-//! The one outcome type that runs through everything: LED, logs, exit codes, status.
+//! The node's outcome. LED, logs, exit codes and status all derive from it.
 
 use core::fmt;
 
-/// How the proof of who this node is goes.
+/// The result of proving this node to the auth service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// No verdict yet.
     Starting,
-    /// The server said so.
+    /// The server accepts the node.
     Valid,
-    /// No answer from the server, but the last good verdict is inside the grace.
+    /// No answer from the server, but the last good verdict is within the offline grace period.
     ValidCached,
     /// The server's name or the connection to it failed.
     Network,
     /// 5xx, 429, stalled, closed early, or an answer that cannot be trusted.
     Server,
-    /// `valid:false`: the only denial there is.
+    /// `valid:false`. Nothing else is a rejection.
     NodeRejected,
     /// 401: the app key was refused, which says nothing about the node.
     AppRejected,
@@ -28,7 +28,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them, in the order of the README's table.
+    /// All outcomes, in the order of the README's table.
     pub const ALL: [Self; 10] = [
         Self::Starting,
         Self::Valid,
@@ -65,7 +65,7 @@ impl Outcome {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
     }
 
-    /// What it means, in words for people.
+    /// Its meaning, in words for people.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Outcome {
         }
     }
 
-    /// What `jarvis-node check` exits with, by sysexits(3).
+    /// The exit code of `jarvis-node check`, by sysexits(3).
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {

@@ -1,4 +1,4 @@
-//! Bounded text for the half without an allocator.
+//! Text of limited length, which needs no allocator.
 
 use core::fmt;
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize, Serializer, de};
 
 const ELLIPSIS: char = '…';
 
-/// At most `N` bytes of printable text for people: control characters become spaces, and what
-/// does not fit is cut at a character and ends in `…`. Foreign text (a server's reason, an
-/// error's message) is safe to log and to show once it is a `Text`.
+/// At most `N` bytes of printable text for people. Control characters become spaces; longer text is cut between two
+/// characters and ends in `…`. A `Text` is safe to log and to show even if it comes from outside (a server's reason, an
+/// error's message).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Text<const N: usize> {
     kept: heapless::String<N>,
@@ -25,11 +25,11 @@ impl<const N: usize> Text<N> {
         Self { kept: heapless::String::new(), full: false, altered: false }
     }
 
-    /// Formats `args`, cutting what does not fit.
+    /// Formats `args` and cuts the result to length.
     #[must_use]
     pub fn format(args: fmt::Arguments<'_>) -> Self {
         let mut text = Self::new();
-        // Cannot fail: `write_str` below never does, and nothing we format fails by itself.
+        // Cannot fail: `write_str` below never does, and neither does any value that is formatted here.
         let _ = fmt::write(&mut text, args);
         text
     }
@@ -40,13 +40,13 @@ impl<const N: usize> Text<N> {
         &self.kept
     }
 
-    /// Whether the text it was made from is `text`, and not only looks like it here.
+    /// Whether the original text is `text`, not only one that became equal to it here.
     #[must_use]
     pub fn is(&self, text: &str) -> bool {
         !self.full && !self.altered && self.as_str() == text
     }
 
-    /// Whether the text it was made from begins with `text`.
+    /// Whether the original text begins with `text`.
     #[must_use]
     pub fn begins_with(&self, text: &str) -> bool {
         !self.altered && self.as_str().starts_with(text)
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_the_same_is_not() {
+    fn text_that_was_altered_or_cut_equals_no_other() {
         assert!(Text::<8>::from("a b").is("a b") && Text::<8>::from("a b").begins_with("a "));
         assert!(!Text::<8>::from("a\nb").is("a b") && !Text::<8>::from("a\nb").begins_with("a "));
         assert!(

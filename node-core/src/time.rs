@@ -1,4 +1,4 @@
-//! Time as the deciding half sees it: values handed in, never a clock read.
+//! Time as values that are passed in: this crate never reads a clock.
 
 use core::ops::Add;
 use core::time::Duration;
@@ -21,7 +21,7 @@ impl Instant {
         self.0
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The time from `earlier` to this moment; zero if this is not later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -31,7 +31,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
-    /// Saturates: a deadline too far away to count is as good as never.
+    /// Saturates: a deadline that far away is never reached anyway.
     fn add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(millis(by)))
     }
@@ -51,8 +51,8 @@ pub struct UnixTime(pub u64);
 /// Both clocks, read together at the moment something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// The clock every timer runs on.
+    /// The clock for all timers.
     pub instant: Instant,
-    /// The clock certificates are judged by.
+    /// The clock for certificates.
     pub wall: UnixTime,
 }

@@ -1,22 +1,22 @@
-//! What stands between the node and a verdict, and what a person can do about it.
+//! Why there is no verdict, and what a person can do about it.
 
 use core::fmt;
 
 use crate::outcome::Outcome;
 use crate::text::Text;
 
-/// Why there is no verdict, as seen at one attempt.
+/// Why one attempt gave no verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// Its kind.
     pub kind: TroubleKind,
-    /// What happened, in words. Holds no secret and nothing of a response's body.
+    /// The reason, in words. Holds no secret and no part of a response's body.
     pub reason: Text<200>,
-    /// What a person can do about it.
+    /// The fix: a sentence about what a person can do.
     pub fix: Text<300>,
 }
 
-/// The kinds of [`Trouble`], one for each mend.
+/// The kinds of [`Trouble`]: one for each fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TroubleKind {
     /// The server's name has no address.
@@ -27,7 +27,7 @@ pub enum TroubleKind {
     Stalled,
     /// The connection ended before the answer did.
     ClosedEarly,
-    /// A status that tells of the server, not of us: 5xx and 429.
+    /// A status about the server's own state: 5xx and 429.
     Busy,
     /// A redirect, which is never followed with a key in hand.
     Redirected,
@@ -39,17 +39,17 @@ pub enum TroubleKind {
     NotUnderstood,
     /// `valid:true`, but for another node.
     OtherNode,
-    /// 401: the app key.
+    /// 401: the app key was refused.
     AppRejected,
     /// The server's certificate has expired.
     CertificateExpired,
     /// The server's certificate is not valid yet.
     CertificateNotYetValid,
-    /// The server's certificate is from a CA we do not trust.
+    /// The server's certificate is from a CA that is not trusted.
     CertificateUnknownIssuer,
     /// The server's certificate is for another name.
     CertificateWrongName,
-    /// The server's certificate is signed by nobody but itself.
+    /// The server's certificate is self-signed.
     CertificateSelfSigned,
     /// The server's certificate is that of a CA.
     CertificateOfCa,
@@ -90,7 +90,7 @@ pub enum TroubleKind {
 }
 
 impl TroubleKind {
-    /// What it shows as while there is no verdict to keep.
+    /// The outcome while there is no verdict that still counts.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -103,7 +103,7 @@ impl TroubleKind {
             | Self::RequestRefused
             | Self::NotUnderstood
             | Self::OtherNode
-            // Nothing was found wrong, and as likely as not the server is only restarting.
+            // No fault was found, and the server may only be restarting.
             | Self::HandshakeCut => Outcome::Server,
             Self::AppRejected => Outcome::AppRejected,
             Self::CertificateExpired
@@ -129,15 +129,15 @@ impl TroubleKind {
         }
     }
 
-    /// Whether nobody was there, or nothing came from whoever was.
+    /// Whether no answer came at all.
     #[must_use]
     pub const fn is_no_answer(self) -> bool {
         matches!(self, Self::NameUnknown | Self::Unreachable | Self::Stalled)
     }
 
-    /// Whether the server itself said so. A failed connection is nobody's word.
+    /// Whether the server itself reported this. A failed connection is no report.
     #[must_use]
-    pub const fn is_the_servers_word(self) -> bool {
+    pub const fn is_from_server(self) -> bool {
         match self {
             Self::Busy
             | Self::Redirected
@@ -279,13 +279,13 @@ impl TroubleKind {
 }
 
 impl Trouble {
-    /// Trouble of that kind, with the mend that kind has.
+    /// Trouble of that kind, with the fix of that kind.
     #[must_use]
     pub fn new(kind: TroubleKind, reason: fmt::Arguments<'_>) -> Self {
         Self { kind, reason: Text::format(reason), fix: Text::from(kind.fix()) }
     }
 
-    /// The board's clock is before a moment that has certainly passed.
+    /// The board's clock shows a time that has certainly passed.
     #[must_use]
     pub fn clock() -> Self {
         Self::new(
@@ -294,13 +294,13 @@ impl Trouble {
         )
     }
 
-    /// Trouble of that kind, with a mend for this case of it.
+    /// Trouble of that kind, with a fix for this case.
     #[must_use]
     pub fn with_fix(kind: TroubleKind, reason: fmt::Arguments<'_>, fix: fmt::Arguments<'_>) -> Self {
         Self { kind, reason: Text::format(reason), fix: Text::format(fix) }
     }
 
-    /// Trouble with the node's own files, each with a mend of its own.
+    /// Trouble with the node's own files, where each case has a fix of its own.
     #[must_use]
     pub fn setup(reason: fmt::Arguments<'_>, fix: fmt::Arguments<'_>) -> Self {
         Self::with_fix(TroubleKind::Setup, reason, fix)

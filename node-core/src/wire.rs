@@ -1,5 +1,5 @@
-//! What goes over the wire to jarvis-auth and comes back: shared by the node, the simulator
-//! and the stub. Source: the answers measured on the real service (jarvis-auth-wire.md, kept
+//! Requests to jarvis-auth and its answers, shared by the node, the simulator and the stub. Source: the answers measured
+//! on the real service (jarvis-auth-wire.md, kept
 //! as fixtures in `server-stub/tests/fixtures`).
 
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,13 @@ use crate::household::{Household, MemberIds};
 use crate::text::Text;
 use crate::trouble::{Trouble, TroubleKind};
 
-/// Where validation is asked for: `POST`, with [`APP_ID_HEADER`] and [`APP_KEY_HEADER`].
+/// The path of a validation: `POST`, with [`APP_ID_HEADER`] and [`APP_KEY_HEADER`].
 pub const VALIDATE_NODE_PATH: &str = "/internal/validate-node";
-/// Says whether the service runs: `GET`, open to everyone.
+/// The path that tells whether the service runs: `GET`, without authentication.
 pub const HEALTH_PATH: &str = "/health";
-/// Where a node shows itself to the command center: `POST`, with [`API_KEY_HEADER`].
+/// The path of a heartbeat to the command center: `POST`, with [`API_KEY_HEADER`].
 pub const HEARTBEAT_PATH: &str = "/api/v0/admin/nodes/heartbeat";
-/// Where a node is registered at the command center: `POST` with a provisioning token.
+/// The path of a registration at the command center: `POST` with a provisioning token.
 pub const REGISTER_PATH: &str = "/api/v0/nodes/register";
 /// Proves a node to a service: node id, `:`, node key.
 pub const API_KEY_HEADER: &str = "X-API-Key";
@@ -25,15 +25,15 @@ pub const APP_ID_HEADER: &str = "X-Jarvis-App-Id";
 /// Proves the calling app.
 pub const APP_KEY_HEADER: &str = "X-Jarvis-App-Key";
 
-/// Why the service denies a node, in its own words.
+/// The service's reasons for a rejection, in its own words.
 pub mod reasons {
-    /// There is none of that id.
+    /// There is no node of this id.
     pub const NOT_FOUND: &str = "Node not found";
-    /// It was deactivated, which nothing undoes.
+    /// The node was deactivated, which nothing undoes.
     pub const INACTIVE: &str = "Node is inactive";
-    /// The key is wrong.
+    /// The node key is wrong.
     pub const WRONG_KEY: &str = "Invalid node credentials";
-    /// It may not use the service whose name follows, in quotation marks.
+    /// The node may not use the service whose name follows in quotation marks.
     pub const NOT_GRANTED: &str = "Node is not authorized to access service ";
 }
 
@@ -48,28 +48,27 @@ pub struct ValidateRequest<'a> {
     pub service_id: &'a str,
 }
 
-/// Body of the answer to a validation request, sent with status 200 for yes and no alike.
+/// Body of the answer to a validation request. Its status is 200 for yes and no alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidateResponse {
     /// The verdict.
     pub valid: bool,
-    /// The node the verdict is about; null on a denial.
+    /// The node the verdict is about; null in a rejection.
     #[serde(default)]
     pub node_id: Option<Text<160>>,
-    /// The household the node belongs to, a UUID; null on a denial.
+    /// The household the node belongs to, a UUID; null in a rejection.
     #[serde(default)]
     pub household_id: Option<Text<64>>,
-    /// The household's members by user id, in no order; null on a denial.
+    /// The household's members by user id, in no order; null in a rejection.
     #[serde(default)]
     pub household_member_ids: Option<MemberIds>,
-    /// Why not; null when valid.
+    /// The reason of a rejection; null if valid.
     #[serde(default)]
     pub reason: Option<Text<200>>,
 }
 
 impl ValidateResponse {
-    /// What the answer means for the node that is `ours`. `valid:true` for another node is no
-    /// answer to us.
+    /// The meaning of this answer for the node `ours`. `valid:true` for another node says nothing about it.
     #[must_use]
     pub fn into_answer(self, ours: &NodeId) -> Answer {
         if !self.valid {
@@ -93,22 +92,22 @@ pub struct HeartbeatResponse {
 }
 
 impl HeartbeatResponse {
-    /// Whether it says so.
+    /// Whether the answer is `ok`.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.status.is("ok")
     }
 }
 
-/// Body of the 401 that refuses one.
+/// Body of a 401, which refuses a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct HeartbeatRefusal {
-    /// Why: the auth service's reason, or why it could not be asked.
+    /// The auth service's reason, or why it could not be asked.
     pub detail: Text<200>,
 }
 
 impl HeartbeatRefusal {
-    /// Whether the auth service denies the node.
+    /// Whether the auth service rejects the node.
     #[must_use]
     pub fn is_rejection(&self) -> bool {
         [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY]
@@ -130,7 +129,7 @@ impl HeartbeatRefusal {
 pub struct RegisterRequest<'a> {
     /// The name the node is to have.
     pub node_id: &'a str,
-    /// Allows it, once.
+    /// Allows the registration, once.
     pub provisioning_token: &'a str,
     /// Where the node is.
     #[serde(skip_serializing_if = "Option::is_none")]

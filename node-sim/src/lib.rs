@@ -1,19 +1,19 @@
 //! jarvis-node on a laptop.
 //!
 //! Ways to run the same agent as ships:
-//! - [`live`]: the device's own run loop in real time, against a real or a stub server, with an
-//!   LED that is drawn instead of lit; [`story`] tells with it what a node goes through, and
-//!   [`board`] shows it on a web page and lets one break what it needs.
-//! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] are
-//!   stories in it, from files;
+//! - [`node`]: the device's own run loop in real time, against a real or a stub server, with an LED that is
+//!   drawn instead of lit; [`demo`] shows with it what a node goes through, and [`board`] shows it on a web page
+//!   and lets one break what it needs;
+//! - [`world`]: the agent alone in virtual time, in a world of seeded faults; [`scenarios`] run in it, from
+//!   files;
 //! - [`fleet`]: many agents and one server in virtual time, and what they do to each other.
 
 pub mod board;
+pub mod cli;
+pub mod demo;
 pub mod fleet;
-pub mod live;
-pub mod real_server;
+pub mod node;
+pub mod progress;
 pub mod scenarios;
-pub mod screen;
 pub mod span;
-pub mod story;
 pub mod world;

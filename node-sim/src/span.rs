@@ -1,4 +1,6 @@
 //! Lengths of time as people write them: `90s`, `10m`, `1h30m`, `7d`.
+//!
+//! Not humantime: it reads `5M` as five months, gives a year 365.25 days, and prints blanks between units.
 
 use core::fmt;
 use core::str::FromStr;
@@ -22,21 +24,16 @@ const UNITS: [(&str, u64); 7] = [
     ("y", 31_536_000_000),
 ];
 
-/// What is no length of time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoSpan(String);
-
-impl fmt::Display for NoSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is no length of time; write it like 200ms, 90s, 10m, 1h30m, 7d or 1y", self.0)
-    }
-}
+/// The text is not a length of time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a length of time; write it like 200ms, 90s, 10m, 1h30m, 7d or 1y")]
+pub struct InvalidSpan(String);
 
 impl FromStr for Span {
-    type Err = NoSpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NoSpan> {
-        let no = || NoSpan(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+        let no = || InvalidSpan(text.to_owned());
         let (mut ms, mut rest) = (0_u64, text);
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(no)?;
@@ -53,13 +50,13 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// In as few units as say it exactly.
+    /// Uses the fewest units that are exact.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut ms = node_core::time::millis(self.0);
         if ms == 0 {
             return f.write_str("0s");
         }
-        // Weeks and years are for writing: nobody counts in them to the second.
+        // Weeks and years are only read: a result in them would be hard to compare with others.
         for (unit, worth) in UNITS[..5].iter().rev() {
             if ms >= *worth {
                 write!(f, "{}{unit}", ms / worth)?;
@@ -76,7 +73,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// For fields that tell `null` from not being there.
+/// Deserializes a field in which `null` and absence differ.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -88,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_and_written() {
+    fn span_is_read_and_printed() {
         for (text, ms, again) in [
             ("0s", 0, "0s"),
             ("200ms", 200, "200ms"),
@@ -104,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn span_without_number_or_unit_is_refused() {
         for text in [
             "",
             "5",

@@ -3,7 +3,8 @@
 
 use core::time::Duration;
 
-use node_sim::fleet::{Model, Plan, Policy, command};
+use clap::Parser as _;
+use node_sim::fleet::{FleetArguments, Model, Plan, Policy, run};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -86,7 +87,9 @@ fn no_rule_is_faster_than_the_server() {
 }
 
 fn told(arguments: &[&str]) -> Result<String, String> {
-    command(lexopt::Parser::from_args(arguments))
+    let parsed =
+        FleetArguments::try_parse_from([&["fleet"], arguments].concat()).map_err(|e| e.to_string())?;
+    run(&parsed)
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use clap::Parser as _;
+use node_sim::fleet;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -183,8 +185,10 @@ fn what_cannot_be_run_is_refused_in_a_sentence() {
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert!(complaint.contains(sentence) && !complaint.contains("not shown"), "{complaint}");
     }
-    let told =
-        |arguments: &[&str]| node_sim::fleet::command(lexopt::Parser::from_args(arguments)).unwrap_err();
+    let told = |arguments: &[&str]| {
+        let parsed = fleet::FleetArguments::try_parse_from([&["fleet"], arguments].concat()).unwrap();
+        fleet::run(&parsed).unwrap_err()
+    };
     assert!(told(&["--real", "https://127.0.0.1:1"]).contains("--real needs --config"));
     assert!(told(&["--nodes", "1", "--for", "60s"]).contains("go with --real"));
     assert_eq!(rig.stub.validations(), 0);

@@ -35,5 +35,5 @@ fn wrong_usage_says_what_is_right() {
     }
     let (code, out, _) = node_sim(&["--help"]);
     assert_eq!(code, Some(0));
-    assert!(out.contains("--server URL"), "{out}");
+    assert!(out.contains("--server <URL>"), "{out}");
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use node_sim::scenarios::command::tell_failure;
+use node_sim::scenarios::command::describe_failure;
 use node_sim::scenarios::{Scenario, all, run_all, shortest};
 
 const SEEDS: u64 = 100;
@@ -20,7 +20,7 @@ fn every_story_goes_as_expected_with_a_hundred_seeds() {
         let mut runs = failed.iter().filter(|(of, _)| of.name == scenario.name).map(|(_, run)| run);
         if let Some(run) = runs.next() {
             told += &format!("{}: {} of {SEEDS} seeds\n", scenario.name, 1 + runs.count());
-            told += &tell_failure(scenario, run, run.failure.as_ref().unwrap());
+            told += &describe_failure(scenario, run, run.failure.as_ref().unwrap());
         }
     }
     assert!(failed.is_empty(), "\n{told}");
@@ -29,10 +29,12 @@ fn every_story_goes_as_expected_with_a_hundred_seeds() {
 #[test]
 fn every_file_is_on_the_shelf_and_says_where_its_story_comes_from() {
     let stories = all().unwrap();
-    let mut files: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|file| file.strip_suffix(".json").map(ToOwned::to_owned))
+    let folder = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<String> = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
+        .filter(|path| path.is_dir())
+        .flat_map(|path| folder(&path).collect::<Vec<_>>())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     files.sort();
     assert_eq!(stories.iter().map(|story| story.name.clone()).collect::<Vec<_>>(), files);
@@ -169,13 +171,13 @@ fn stories_are_listed_told_and_traced_by_name() {
     );
     let (code, out, _) = node_sim(&["run", "--all"]);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains(" stories, 0 of them not as they should be"), "{out}");
+    assert!(out.contains(" scenarios, 0 of them not as expected"), "{out}");
 }
 
 #[test]
 fn what_cannot_be_told_is_refused() {
     for (arguments, code, complaint) in [
-        (&[][..], 64, "list or run"),
+        (&[][..], 64, "list, run"),
         (&["run"], 64, "--all"),
         (&["run", "a-quiet-hour", "--all"], 64, "--all"),
         (&["run", "--all", "--seeds", "0"], 64, "--seeds"),

@@ -10,7 +10,9 @@ use node_core::time::millis;
 use node_core::trouble::TroubleKind;
 use node_sim::scenarios::broken_rule;
 use node_sim::span::Span;
-use node_sim::world::{Clock, Fault, FilesChange, Happening, History, ServerChange, What, World, Wrong};
+use node_sim::world::{
+    Clock, EntryKind, Fault, FilesChange, History, ServerChange, World, WorldEvent, Wrong,
+};
 
 const SEEDS: u64 = 10;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
@@ -20,31 +22,31 @@ const LAST_HOURS: Duration = Duration::from_secs(2 * 3600);
 /// Something that goes wrong, and what ends it.
 struct Mishap {
     name: &'static str,
-    begins: Happening,
-    ends: Happening,
+    begins: WorldEvent,
+    ends: WorldEvent,
 }
 
-fn mishap(name: &'static str, begins: Happening, ends: Happening) -> Mishap {
+fn mishap(name: &'static str, begins: WorldEvent, ends: WorldEvent) -> Mishap {
     Mishap { name, begins, ends }
 }
 
-fn server(change: ServerChange) -> Happening {
-    Happening::Server(change)
+fn server(change: ServerChange) -> WorldEvent {
+    WorldEvent::Server(change)
 }
 
-fn files(change: FilesChange) -> Happening {
-    Happening::Files(change)
+fn files(change: FilesChange) -> WorldEvent {
+    WorldEvent::Files(change)
 }
 
-fn fault(fault: Fault) -> Happening {
+fn fault(fault: Fault) -> WorldEvent {
     server(ServerChange { fault: Some(Some(fault)), ..ServerChange::default() })
 }
 
-fn broken(kind: TroubleKind, after_secs: u64) -> Happening {
+fn broken(kind: TroubleKind, after_secs: u64) -> WorldEvent {
     fault(Fault::of(kind, Duration::from_secs(after_secs)))
 }
 
-fn busy(retry_after: u64) -> Happening {
+fn busy(retry_after: u64) -> WorldEvent {
     let retry_after = Some(Duration::from_secs(retry_after));
     fault(Fault { wrong: Wrong::Trouble { kind: TroubleKind::Busy, retry_after }, after: None, percent: 100 })
 }
@@ -80,16 +82,16 @@ fn mishaps(key: u32) -> Vec<Mishap> {
             fault(Fault { percent: 50, ..Fault::of(TroubleKind::ClosedEarly, Duration::ZERO) }),
         ),
         link("slow", server(ServerChange { latency: latency(20_000, 29_000), ..ServerChange::default() })),
-        mishap("power cut", Happening::PowerCut, Happening::Clock(Clock::Right)),
-        mishap("restart", Happening::Restart, Happening::Reload),
-        mishap("crash", Happening::Crash, Happening::Reload),
-        mishap("reload", Happening::Reload, Happening::Reload),
+        mishap("power cut", WorldEvent::PowerCut, WorldEvent::Clock(Clock::Right)),
+        mishap("restart", WorldEvent::Restart, WorldEvent::Reload),
+        mishap("crash", WorldEvent::Crash, WorldEvent::Reload),
+        mishap("reload", WorldEvent::Reload, WorldEvent::Reload),
         mishap(
             "clock years ahead",
-            Happening::Clock(Clock::Ahead(Duration::from_secs(2_000_000_000))),
-            Happening::Clock(Clock::Right),
+            WorldEvent::Clock(Clock::Ahead(Duration::from_secs(2_000_000_000))),
+            WorldEvent::Clock(Clock::Right),
         ),
-        mishap("clock at 1970", Happening::Clock(Clock::Epoch), Happening::Clock(Clock::Right)),
+        mishap("clock at 1970", WorldEvent::Clock(Clock::Epoch), WorldEvent::Clock(Clock::Right)),
         mishap(
             "files broken",
             files(FilesChange { broken: Some(Some("no app key".into())), ..FilesChange::default() }),
@@ -121,7 +123,7 @@ fn week(seed: u64) -> History {
         let lasts = Duration::from_secs(5) + chance.up_to(Duration::from_secs(3000));
         world.plan(at, name, begins);
         world.plan(at + lasts, &format!("{name}: over"), ends);
-        world.plan(at + lasts, "heard of", Happening::Reload);
+        world.plan(at + lasts, "heard of", WorldEvent::Reload);
         at += lasts + Duration::from_secs(1) + chance.up_to(Duration::from_secs(7200));
         key += 1;
     }
@@ -145,20 +147,20 @@ fn a_week_of_mishaps_breaks_no_rule_and_ends_well() {
         }
         let mut last = None;
         for entry in &history.entries {
-            match &entry.what {
-                What::Shown { outcome, .. } => last = Some(*outcome),
-                What::Asked { .. } => calls += 1,
-                What::Befell { .. } => happened += 1,
-                What::Began
-                | What::Read(_)
-                | What::Probed
-                | What::Answered(_)
-                | What::KeptOldSetup(_)
-                | What::Household(_)
-                | What::Sleeps(_)
-                | What::Ended { .. }
-                | What::Strip(_)
-                | What::Look { .. } => {}
+            match &entry.kind {
+                EntryKind::Shown { outcome, .. } => last = Some(*outcome),
+                EntryKind::Asked { .. } => calls += 1,
+                EntryKind::Happened { .. } => happened += 1,
+                EntryKind::Began
+                | EntryKind::Read(_)
+                | EntryKind::Probed
+                | EntryKind::Answered(_)
+                | EntryKind::KeptOldSetup(_)
+                | EntryKind::Household(_)
+                | EntryKind::Sleeps(_)
+                | EntryKind::Ended { .. }
+                | EntryKind::Strip(_)
+                | EntryKind::Observed { .. } => {}
             }
         }
         assert_eq!(last, Some(Outcome::Valid), "seed {seed}: not valid in the end");

@@ -11,7 +11,8 @@ GUEST = REPOSITORY / "pi-zero" / "guest"
 
 
 class Card:
-    """A card being prepared: a directory until `write` makes an image of it. Here: the cached system with systemd."""
+    """A card being prepared: a directory until `write` makes an image of it. This one has the cached system with
+    systemd."""
 
     # QEMU wants a power of two.
     BYTES = 512 * 1024 * 1024
@@ -24,7 +25,7 @@ class Card:
         self._fill()
 
     def install(self, program=WORK / "jarvis-node", **files):
-        """Runs install.sh as a user does who has the card in another computer; `files` are its options."""
+        """Runs install.sh on the card as a user does on another computer; `files` are its options."""
         options = [word for name, path in files.items() for word in (f"--{name.replace('_', '-')}", path)]
         finished = subprocess.run(
             [REPOSITORY / "systemd" / "install.sh", "--root", self._tree, *options, program],
@@ -34,7 +35,7 @@ class Card:
             raise RuntimeError(f"systemd/install.sh failed: {finished.stdout}")
 
     def put(self, path, content):
-        """Writes a file of root's."""
+        """Writes a file that belongs to root."""
         target = self._tree / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content, encoding="utf-8")
@@ -45,9 +46,9 @@ class Card:
         subprocess.run(
             [
                 "mkfs.ext4", "-q", "-F", "-d", self._tree,
-                # The blocks of a real card's file system, however small this one is.
+                # The block size of a real card's file system, which mkfs would not choose for so small a one.
                 "-b", "4096",
-                # Or the kernel would still be writing its tables while we count what is written.
+                # Without it the kernel writes tables while the test counts writes.
                 "-E", "lazy_itable_init=0,lazy_journal_init=0",
                 self._image, f"{self.BYTES // 1024}k",
             ],
@@ -61,8 +62,8 @@ class Card:
 
 
 class BareCard(Card):
-    """A card with next to nothing on it, which boots in seconds: busybox and guest/bare-init. The kernel, the file
-    system and how jarvis-node is installed are the same."""
+    """A card with only busybox and guest/bare-init, which boots in seconds. Kernel, file system and the installation
+    of jarvis-node are those of `Card`."""
 
     BYTES = 64 * 1024 * 1024
     APPLETS = (

@@ -1,5 +1,5 @@
-"""A card in another board than the one its node was accepted on. The boards differ in their serial numbers, which a
-real one's firmware writes into the device tree and QEMU does not."""
+"""A card moved to another board than the one its node was accepted on. Boards differ in their serial numbers, which
+the firmware of a real one writes into the device tree; QEMU writes none."""
 
 import json
 import shutil
@@ -15,7 +15,8 @@ STATE = "/var/lib/jarvis-node/state.json"
 
 
 def cloned_card(report, stub, _stranger):
-    """Accepted on one board, copied, put into another, taken over there, and into one without a number."""
+    """A card accepted on one board is copied, put into another board and taken over there, then put into a board
+    without a number."""
     report.say("four boards, one card: the first accepts it, the others get copies")
     card = prepared(BareCard("clone"), stub, led="none", start_splay_secs=0).write()
     with board(card, SERIAL_A) as machine:
@@ -48,7 +49,7 @@ def cloned_card(report, stub, _stranger):
 
 
 def board(card, serial):
-    """A bare board of that serial number; `None` for one that has none."""
+    """A bare board with that serial number, or with none for `None`."""
     device_tree = None
     if serial is not None:
         device_tree = shutil.copy(BOARD / "board.dtb", WORK / f"board-{serial}.dtb")
@@ -61,5 +62,5 @@ def board(card, serial):
 
 
 def check(machine, *options):
-    """What `jarvis-node check --json` prints."""
+    """The output of `jarvis-node check --json`."""
     return json.loads(machine.read(f"jarvis-node check --json {' '.join(options)} 2>/run/said", check=False))

@@ -1,4 +1,4 @@
-"""What jarvis-node costs the board: measured on it, from what its kernel counts."""
+"""Measures on the board, by the kernel's counters, what jarvis-node costs."""
 
 import time
 
@@ -20,7 +20,7 @@ def megabytes(kibibytes):
 
 
 def measure(node):
-    """The table's rows, taken from a service that shows `valid`."""
+    """The table's rows, measured on a service that shows `valid`."""
     steady = steady_state(node)
     return [
         ("binary size", (WORK / "jarvis-node").stat().st_size / 1e6, "MB", 1.75),
@@ -50,7 +50,7 @@ def of_process(node, field):
 
 
 def steady_state(node):
-    """A minute in which nothing happens: how often the process woke, and what was written to the card."""
+    """Counts wake-ups of the process and writes to the card in a minute without events."""
     pid = node.pid()
     switches = SWITCHES.format(pid=pid)
     written = f"awk '/^write_bytes/ {{ print $2 }}' /proc/{pid}/io"
@@ -72,7 +72,7 @@ def steady_state(node):
 
 
 def one_check(node):
-    """Start to verdict, as a process of its own: CPU over some rounds after a warm-up, and peak memory."""
+    """CPU time from start to verdict in a process of its own, over some rounds after a warm-up, and peak memory."""
     times = node.machine.read(
         f"{AS_NODE} bash -c 'jarvis-node check >/dev/null; TIMEFORMAT=\"%3U %3S\";"
         f" for round in $(seq {CHECKS}); do time jarvis-node check >/dev/null; done'"
@@ -86,7 +86,8 @@ def one_check(node):
 
 
 def revalidation_cpu(node):
-    """What one more validation costs the running service; a new connection each, since the server hangs up in between."""
+    """CPU time of one more validation in the running service. Each takes a new connection, since the server closes
+    idle ones."""
     pid = node.pid()
     before = int(node.machine.read(CPU_MICROSECONDS))
     for _ in range(REVALIDATIONS):

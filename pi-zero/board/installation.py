@@ -1,4 +1,4 @@
-"""A card as a user prepares it in another computer, for a board that shall trust our stub."""
+"""Prepares a card on another computer, as a user does, for a board that trusts our stub."""
 
 import json
 
@@ -9,7 +9,7 @@ CA_FILE = "/etc/jarvis-node/ca.pem"
 
 
 def prepared(card, stub, **changes):
-    """The card with the program installed, and what the stub gave out. The configuration is the shipped example,
+    """Installs the program on the card with the stub's keys and certificate. The configuration is the shipped example,
     filled in."""
     config = json.loads((REPOSITORY / "systemd/config.example.json").read_text(encoding="utf-8"))
     recommended = stub.config()

@@ -1,4 +1,4 @@
-"""What an LED shows, seen from outside: samples of the pin-level register, decoded into the outcome's pattern."""
+"""Reads an LED from outside: samples of the pin-level register, decoded into the pattern of an outcome."""
 
 import statistics
 import threading
@@ -10,12 +10,12 @@ GPLEV1 = 0x20200038
 SAMPLE_SECONDS = 0.02
 # Between a flash's 0.2 s of darkness and the 1.2 s between groups.
 GROUP_GAP_SECONDS = 0.7
-# Longer than anything a pattern holds still (valid-cached is dark every 2 s, groups are 1.2 s apart).
+# Longer than any steady part of a pattern (valid-cached is dark every 2 s, groups are 1.2 s apart).
 STEADY_SECONDS = 3.5
 
 
 class Lamp:
-    """Samples one GPIO line for as long as it lives."""
+    """Samples one GPIO line until it is closed."""
 
     def __init__(self, qmp, gpio):
         self._qmp = qmp
@@ -26,15 +26,15 @@ class Lamp:
         self._thread.start()
 
     def now(self):
-        """A moment to hand to `since` later."""
+        """A moment to pass to `since` later."""
         return time.monotonic()
 
     def runs(self, since):
-        """What the lamp did since then, as (lit, seconds) with the first and the last unfinished."""
+        """The lamp's states since `moment` as (lit, seconds); the first and the last are incomplete."""
         return runs([sample for sample in list(self._samples) if sample[0] >= since])
 
     def wait_for(self, pattern, seconds, since=None):
-        """Waits until the lamp shows the pattern; returns what it showed when the time was up."""
+        """Waits until the lamp shows the pattern. Returns the pattern shown at the end of the time."""
         since = self.now() if since is None else since
         deadline = self.now() + seconds
         while True:
@@ -76,7 +76,7 @@ def runs(samples):
 
 
 def decode(shown):
-    """The pattern at the end of what a lamp showed, or None while that cannot be told.
+    """The pattern at the end of the samples, or None if they do not tell it.
 
     Durations are judged by their median and with wide limits, flashes by their number:
     the emulator's host may be busy.
@@ -110,9 +110,9 @@ def last_groups(whole):
                 counts.append(flashes)
             flashes = 0
         elif lit and seconds > 1.0:
-            flashes, counts = None, []  # steady light is no flash: another pattern stood here
+            flashes, counts = None, []  # steady light is no flash: the pattern before was another
         elif lit and flashes is not None:
             flashes += 1
     if len(counts) < 2 or counts[-1] != counts[-2] or (flashes or 0) > counts[-1]:
-        return None  # the last of these: it flashed on and on, so the groups are over
+        return None  # it kept flashing, so there are no groups any more
     return counts[-1]

@@ -43,7 +43,7 @@ class Machine:
         self._log = open(log, "wb") if log else None
         self._process = subprocess.Popen(
             [
-                # However this process ends, the machine ends with it.
+                # The machine ends with this process in every case.
                 "setpriv", "--pdeathsig", "KILL",
                 "qemu-system-arm", "-M", "raspi0", "-m", "512",
                 "-kernel", board / "vmlinuz", "-dtb", device_tree or board / "board.dtb",
@@ -92,7 +92,7 @@ class Machine:
         return finished
 
     def read(self, script, **options):
-        """What a script prints on the board, without white space around it."""
+        """The output of a script on the board, without white space around it."""
         return self.run(script, **options).output.strip()
 
     def write_file(self, path, content, owner="root:root", mode="0644"):
@@ -108,15 +108,14 @@ class Machine:
         return self._process.poll() is None
 
     def cut_power(self):
-        """Kills QEMU. What the board's kernel still holds in memory is lost, in the middle of a page if need be, since
-        QEMU's card takes one 512-byte sector at a time and writes it to the image at once (the image is raw). What the
-        card has taken stays: it is in the host's page cache, which a killed process does not take along, so the
-        drive's cache mode decides only about the host's own power."""
+        """Kills QEMU. Writes that the board's kernel still holds in memory are lost, even in the middle of a page, since
+        QEMU's card writes each 512-byte sector to the raw image at once. Sectors written stay: the host's page cache
+        outlives the process, so the drive's cache mode does not matter here."""
         self._process.kill()
         self._process.wait()
 
     def close(self):
-        """Pulls the plug."""
+        """Switches the board off."""
         self._timer.close()
         if self._process.poll() is None:
             self.qmp.quit()
@@ -143,7 +142,7 @@ class Machine:
                 connection.connect(str(path))
                 return connection
             except (FileNotFoundError, ConnectionRefusedError):
-                pass  # not made yet, or made and not listened on yet
+                pass  # not there yet, or not listening yet
             if not self.runs():
                 raise BoardDied(f"QEMU ended at once: {self._process.stderr.read().decode()}")
             if time.monotonic() > deadline:

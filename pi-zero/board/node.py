@@ -1,11 +1,11 @@
-"""jarvis-node as it runs on the board: the service, its lamp and its status, in the words of the test."""
+"""The service jarvis-node on the board, its lamp and its status."""
 
 import json
 
 SERVICE = "jarvis-node.service"
 AS_NODE = "setpriv --reuid jarvis-node --regid jarvis-node --init-groups --no-new-privs"
 
-# The outcomes by what the lamp shows for them.
+# The outcomes, by the patterns that the lamp shows for them.
 STARTING = "fast blink"
 VALID = "on"
 VALID_CACHED = "on with short gaps"
@@ -26,7 +26,7 @@ class Node:
         self._report = report
 
     def shows(self, what, pattern, seconds=90):
-        """Asserts that the lamp comes to show the pattern."""
+        """Asserts that the lamp shows the pattern within the time."""
         if not self._report.equal(f"{what}: {pattern}", self.lamp.wait_for(pattern, seconds), pattern):
             runs = [("on" if lit else "off", round(length, 2)) for lit, length in self.lamp.runs(self.lamp.now() - 10)]
             self._report.say(f"      the lamp's last 10 s: {runs}")
@@ -38,19 +38,19 @@ class Node:
         self.machine.run(f"systemctl start {SERVICE}")
 
     def stop(self):
-        """Stops it; the last verdict goes with it."""
+        """Stops it; the last verdict is forgotten."""
         self.machine.run(f"systemctl stop {SERVICE}")
 
     def reload(self):
-        """Makes it read everything again and check at once."""
+        """Has it read its files again and validate at once."""
         self.machine.run(f"systemctl reload {SERVICE}")
 
     def property(self, name):
-        """What systemd says of the service."""
+        """A property of the service, as systemd shows it."""
         return self.machine.read(f"systemctl show --property={name} --value {SERVICE}")
 
     def pid(self):
-        """The process that runs now."""
+        """The process id of the service."""
         return int(self.property("MainPID"))
 
     def signal(self, name):
@@ -58,7 +58,7 @@ class Node:
         self.machine.run(f"kill -{name} {self.pid()}")
 
     def status(self):
-        """What `jarvis-node status --json` says to a user without any rights."""
+        """The output of `jarvis-node status --json` for a user without rights."""
         answer = self.machine.read("setpriv --reuid nobody --regid nogroup --clear-groups jarvis-node status --json", check=False)
         try:
             return json.loads(answer)
@@ -66,7 +66,7 @@ class Node:
             raise RuntimeError(f"'jarvis-node status --json' answered {answer!r}") from None
 
     def install_credential(self, content):
-        """Puts a credential where the service keeps it."""
+        """Replaces the service's credential file."""
         self.machine.write_file(
             "/var/lib/jarvis-node/credential.json", content, owner="jarvis-node:jarvis-node", mode="0600"
         )

@@ -1,4 +1,4 @@
-"""QEMU's monitor, as far as the board test needs it: reading the machine's registers from outside."""
+"""A client of QEMU's monitor that reads the machine's registers and ends it."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import threading
 
 
 class Qmp:
-    """QEMU's QMP on a socket connected to it. Safe to use from several threads."""
+    """QEMU's protocol QMP on a connected socket. Safe to use from several threads."""
 
     def __init__(self, connection):
         self._socket = connection
@@ -24,11 +24,11 @@ class Qmp:
         return int(word.group(1), 16)
 
     def quit(self):
-        """Ends the machine the way a pulled plug does."""
+        """Ends the machine without a shutdown."""
         try:
             self._execute("quit")
         except (OSError, ConnectionError):
-            pass  # it was gone before it could answer
+            pass  # it ended before it answered
 
     def _execute(self, command, arguments=None):
         request = {"execute": command}

@@ -1,11 +1,11 @@
-"""What was checked, and how it came out."""
+"""The record of a test run."""
 
 import sys
 import time
 
 
 class Report:
-    """Counts what passed and what failed, and says each as it happens."""
+    """Counts and prints each assertion."""
 
     def __init__(self):
         self._passed = 0
@@ -17,7 +17,7 @@ class Report:
         print(f"[{time.monotonic() - self._started:5.0f} s] {line}", flush=True)
 
     def check(self, what, holds, otherwise=""):
-        """One assertion; `otherwise` says what was seen instead. Returns whether it holds."""
+        """One assertion; `otherwise` describes what was seen instead. Returns whether it holds."""
         if holds:
             self._passed += 1
             self.say(f"pass  {what}")
@@ -27,7 +27,7 @@ class Report:
         return holds
 
     def equal(self, what, seen, expected):
-        """One assertion that something is exactly what it should be."""
+        """Asserts that a value is the expected one."""
         return self.check(what, seen == expected, f"saw {seen!r} instead of {expected!r}")
 
     def budgets(self, title, rows):
@@ -43,6 +43,6 @@ class Report:
                 self.check(f"{what} is at most {budget} {unit}".rstrip(), measured <= budget, f"{measured} {unit}")
 
     def finish(self):
-        """The last line, and the exit code that goes with it."""
+        """Prints the last line and exits, with 1 if an assertion failed."""
         print(f"{self._passed} passed, {self._failed} failed", flush=True)
         sys.exit(1 if self._failed or not self._passed else 0)

@@ -1,10 +1,10 @@
-"""Looks at the daemon's process from beside it: what the kernel counts, and whether it keeps its own deadlines."""
+"""Samples of the daemon's process: the kernel's counters, and whether the daemon keeps its own deadlines."""
 
 import collections
 import json
 
-# Memory in KiB; descriptors as the kernel names them; overdue and due_in in seconds, of which one is 0; as_of_ms: when
-# it last learned something.
+# Memory in KiB; descriptors as the kernel names them; overdue and due_in in seconds, of which one is 0; as_of_ms: the
+# time of its last answer.
 Sample = collections.namedtuple("Sample", "uptime VmHWM VmRSS RssAnon Threads descriptors overdue due_in as_of_ms")
 
 FIELDS = ("VmHWM", "VmRSS", "RssAnon", "Threads")
@@ -13,7 +13,7 @@ FIELDS = ("VmHWM", "VmRSS", "RssAnon", "Threads")
 def read_sample(machine, pid, status_file="/run/jarvis-node/status.json"):
     """The process `pid` now."""
     told = machine.read(
-        # A descriptor may be closed while they are listed.
+        # A descriptor may close during the listing.
         f"grep -E '^({'|'.join(FIELDS)}):' /proc/{pid}/status; readlink /proc/{pid}/fd/* | sed 's/^/fd: /';"
         f" cat {status_file}; echo; sed 's/^/uptime: /' /proc/uptime"
     )

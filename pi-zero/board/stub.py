@@ -1,4 +1,4 @@
-"""The project's server stub on the host's loopback, and what may stand in its place."""
+"""The project's server stub on the host's loopback, and a server that never answers."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from .card import REPOSITORY
 
-# Where the board finds the host's loopback.
+# The board's address for the host's loopback.
 HOST_SEEN_FROM_BOARD = "10.0.2.2"
 ANSWER_SECONDS = 60
 
@@ -35,7 +35,7 @@ class Stub:
         with open(self.directory / "stub.log", "ab") as log:
             self._process = subprocess.Popen(
                 [
-                    # However this process ends, the stub ends with it.
+                    # The stub ends with this process in every case.
                     "setpriv", "--pdeathsig", "KILL",
                     self._program, "--only", self._service, "--listen", f"127.0.0.1:{self.port}",
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
@@ -62,11 +62,11 @@ class Stub:
             self._process = None
 
     def url(self):
-        """Its address as the board must write it."""
+        """Its address as the board reaches it."""
         return f"https://{HOST_SEEN_FROM_BOARD}:{self.port}"
 
     def read(self, name):
-        """A file the stub keeps in its directory."""
+        """A file in the stub's directory."""
         return (self.directory / name).read_text(encoding="utf-8")
 
     def config(self):
@@ -95,20 +95,20 @@ class Stub:
         self._administer("PUT", f"/__stub/clients/{client_id}/keys", jwk)
 
     def known_faults(self):
-        """The names of all that it can do wrong."""
+        """The names of its faults."""
         listing = [self._program, "--only", self._service, "--list-faults"]
         listed = subprocess.run(listing, stdout=subprocess.PIPE, text=True, check=True)
         return [line.split()[0] for line in listed.stdout.splitlines()]
 
     def misbehave(self, *faults):
-        """Has it do wrong what these names say (`known_faults`), and nothing else; none is none."""
+        """Switches on these faults (`known_faults`) and switches off all others."""
         control = urlsplit(self._control)
         connection = http.client.HTTPConnection(control.hostname, control.port, timeout=ANSWER_SECONDS)
         self._ask(connection, "PUT", control.path, list(faults))
 
     def _administer(self, method, path, body=None):
         trusted = ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
-        trusted.check_hostname = False  # its certificate is made out to the address the board uses
+        trusted.check_hostname = False  # its certificate names the address that the board uses
         return self._ask(
             http.client.HTTPSConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS, context=trusted), method, path, body
         )
@@ -135,7 +135,7 @@ class Stub:
 
 
 class SilentServer:
-    """Accepts connections and never says a word, as a server that hangs."""
+    """A server that accepts connections and never answers."""
 
     def __init__(self, port=0):
         self._socket = socket.create_server(("127.0.0.1", port))
@@ -145,7 +145,7 @@ class SilentServer:
         self._thread.start()
 
     def close(self):
-        """Hangs up."""
+        """Closes its connections."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()

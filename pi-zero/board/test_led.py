@@ -1,4 +1,4 @@
-"""The decoder against lamps that are drawn here: it must tell every pattern from every other, on a busy host too."""
+"""Tests of the decoder on generated samples: it tells every pattern from every other, on a busy host too."""
 
 import random
 import unittest

@@ -13,7 +13,7 @@ import threading
 COUNTER = 0x20003004
 COMPARE = 0x20003018
 LOOK_SECONDS = 0.1
-# From now on, in microseconds.
+# Microseconds from now.
 SET_ANEW = 2000
 PAST = 1 << 31
 

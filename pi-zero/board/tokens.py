@@ -1,4 +1,4 @@
-"""Service tokens on the board: a key made there, the token service outside, the broker between, and who may ask it."""
+"""Service tokens on the board: a key made there, the token service outside, the broker, and the rights of its callers."""
 
 import base64
 import json
@@ -11,13 +11,13 @@ CLIENT = "jarvis-node"
 AUDIENCE = "arp-run-gateway"
 KEY = "/var/lib/jarvis-node/sts.key"
 CONFIG = "/etc/jarvis-node/config.json"
-# Two users that every Debian has, without rights of any kind.
+# Two unprivileged users that every Debian has.
 MAY_ASK = "daemon"
 MAY_NOT = "games"
 
 
 def service_tokens(report, node, stub):
-    """Gives the node's service a broker, has it asked by programs of different users, and returns what it costs."""
+    """Configures a broker, asks it as different users, and returns what it costs."""
     machine = node.machine
     with Stub(stub.directory, service="sts") as sts:
         sts.start()
@@ -46,7 +46,7 @@ def service_tokens(report, node, stub):
 
 
 def with_broker(sts):
-    """What the configuration says of tokens. The issuer is a name; where it is found, the board sees otherwise."""
+    """The configuration's part about tokens. The issuer is a name only: the board reaches it by another address."""
     found = sts.announced.replace("127.0.0.1", HOST_SEEN_FROM_BOARD)
     return {
         "sts": {
@@ -61,14 +61,14 @@ def with_broker(sts):
 
 
 def asked(machine, user):
-    """What `jarvis-node token` says to a program of this user: its exit status, and all that it printed."""
+    """The exit status and output of `jarvis-node token` for a program of this user."""
     return machine.run(
         f"setpriv --reuid {user} --regid {user} --clear-groups jarvis-node token --audience {AUDIENCE} 2>&1", check=False
     )
 
 
 def claims_of(token):
-    """What a token says; nothing if it is none."""
+    """The claims of a token, or nothing if it is not one."""
     parts = token.strip().split(".")
     if len(parts) != 3:
         return {}

@@ -1,5 +1,5 @@
-//! Answers that came another way than over a connection of ours: what a simulated server says is judged by
-//! the very rules that a real one's is.
+//! Answers that did not come over a connection. The simulator has them judged by the same rules as a real
+//! server's answers.
 
 use std::time::UNIX_EPOCH;
 
@@ -8,37 +8,38 @@ use node_core::credential::NodeId;
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::{Response, judge, judge_heartbeat};
+use super::judge::{judge, judge_heartbeat};
+use crate::net::http::HttpResponse;
 
-/// An HTTP answer, taken apart.
+/// The parts of an HTTP response that the verdict depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivered<'a> {
-    /// Its status.
+    /// The status code.
     pub status: u16,
-    /// What stands in `Retry-After`: seconds, or a date measured from 1970.
+    /// The value of `Retry-After`: seconds, or a date, which is measured from 1970.
     pub retry_after: Option<&'a str>,
-    /// Its body.
+    /// The body.
     pub body: &'a str,
 }
 
 impl Delivered<'_> {
-    /// What it means when the auth service was asked on behalf of an app.
+    /// Judges it as the auth service's answer to an app.
     #[must_use]
     pub fn by_the_auth_service(&self, node_id: &NodeId) -> Answer {
         judge(&self.response(), node_id, "an-app", UNIX_EPOCH)
     }
 
-    /// What it means when the command center was shown a heartbeat.
+    /// Judges it as the command center's answer to a heartbeat.
     #[must_use]
     pub fn by_the_command_center(&self) -> Answer {
         judge_heartbeat(&self.response(), false, UNIX_EPOCH)
     }
 
-    fn response(&self) -> Response {
+    fn response(&self) -> HttpResponse {
         let mut headers = HeaderMap::new();
         if let Some(text) = self.retry_after.and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(RETRY_AFTER, text);
         }
-        Response { status: self.status, headers, body: self.body.as_bytes().to_owned() }
+        HttpResponse { status: self.status, headers, body: self.body.as_bytes().to_owned() }
     }
 }

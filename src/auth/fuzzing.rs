@@ -1,16 +1,17 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! Entry points for the fuzz targets: see [`crate::fuzzing`].
 
 use std::net::TcpStream;
 
-use super::{AuthClient, JSON, Post, Reply, Response};
+use super::{AuthClient, Reply};
 use crate::files::credential::Credential;
+use crate::net::http::{HttpResponse, JSON, Post};
 
 impl AuthClient {
-    pub(crate) fn conclude_of(&self, response: &Response, credential: &Credential) -> Reply {
+    pub(crate) fn conclude_of(&self, response: &HttpResponse, credential: &Credential) -> Reply {
         self.conclude(response, credential)
     }
 
-    /// `validate`, but over a connection that is open already.
+    /// `validate` over a connection that is already open.
     pub(crate) fn validate_over(&self, stream: TcpStream, credential: &Credential) -> Reply {
         let post = Post { url: &self.endpoint, headers: &[], content_type: JSON, body: b"{}" };
         self.http

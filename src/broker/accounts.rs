@@ -1,5 +1,5 @@
-//! Who has which number on this board, by /etc/passwd and /etc/group (passwd(5), group(5)). Not by the name
-//! service switch: in a static program that would load plugins at run time.
+//! The numbers of users and groups on this board, from /etc/passwd and /etc/group (passwd(5), group(5)). Not from the
+//! name service switch, which would load plugins into this static program.
 
 use std::path::Path;
 use std::{fs, io};
@@ -12,7 +12,7 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    /// Reads the system's.
+    /// Reads the system's accounts.
     ///
     /// # Errors
     /// When one of the files cannot be read.
@@ -47,16 +47,16 @@ impl Accounts {
     }
 
     fn members(&self, list: Option<&str>) -> Vec<u32> {
-        // One who is no user of this board cannot call either.
+        // A name that is no user of this board is left out: such a user cannot call.
         list.unwrap_or_default().split(',').filter_map(|name| self.user(name.trim())).collect()
     }
 }
 
-/// What follows `name` in its line.
+/// The fields that follow `name` in its line.
 fn line<'a>(file: &'a str, name: &str) -> Option<impl Iterator<Item = &'a str>> {
     file.lines().find_map(|line| {
         let mut fields = line.split(':');
-        // A line that begins with a sign stands for another source (nsswitch.conf(5), "compat").
+        // A name that begins with a sign refers to another source (nsswitch.conf(5), "compat").
         (fields.next() == Some(name) && !name.is_empty() && !name.starts_with(['+', '-', '#']))
             .then_some(fields)
     })
@@ -64,7 +64,7 @@ fn line<'a>(file: &'a str, name: &str) -> Option<impl Iterator<Item = &'a str>> 
 
 #[cfg(test)]
 impl Accounts {
-    /// Accounts as in these files.
+    /// Accounts from files with this text.
     pub(super) fn of(passwd: &str, group: &str) -> Self {
         Self { passwd: passwd.into(), group: group.into() }
     }
@@ -80,7 +80,7 @@ mod tests {
         "root:x:0:\njarvis:x:990:pi,voice,nobody-here\nempty:x:991:\nbroken:x:y:pi\nshort:x:992\n";
 
     #[test]
-    fn names_are_found_whole_and_only_in_sound_lines() {
+    fn account_is_found_by_its_whole_name_in_a_sound_line() {
         let accounts = Accounts::of(PASSWD, GROUP);
         for (name, id) in [
             ("root", Some(0)),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_text_are_read_all_the_same_and_missing_ones_are_an_error() {
+    fn accounts_need_both_files_but_not_utf_8() {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("passwd"), b"caf\xe9:x:5:5::/:/x\npi:x:1000:1000::/:/x\n")
             .expect("written");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_own_can_be_read() {
+    fn accounts_of_this_system_can_be_read() {
         assert_eq!(Accounts::read().expect("read").user("root"), Some(0));
     }
 }

@@ -1,4 +1,4 @@
-//! What callers get: HTTP/1.1 with a body of JSON, one answer a connection.
+//! Answers to callers: HTTP/1.1 with a JSON body, one on each connection.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use zeroize::Zeroizing;
 /// A whole answer, head and body. Wiped when dropped: it may hold a token.
 pub(super) struct Answer(Zeroizing<Vec<u8>>);
 
-/// Why there is nothing else to tell.
+/// An answer that refuses the request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// Its name for programs.
+    /// The reason for programs.
     pub(super) code: &'static str,
-    /// For people; holds no secret.
+    /// The reason for people. Holds no secret.
     pub(super) message: String,
-    /// When to ask again.
+    /// How long to wait before asking again.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -36,12 +36,12 @@ impl Refusal {
         Self { status, code, message: message.into(), retry_after: None }
     }
 
-    /// A request that no caller should send.
+    /// The request is malformed.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request", message)
     }
 
-    /// Too much at once, of one caller or of all.
+    /// There are too many requests, of one caller or of all.
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self::new(503, "busy", message).after(Some(Duration::from_secs(1)))
     }
@@ -65,12 +65,12 @@ impl Answer {
         // Room for any token at once: a buffer that grows leaves copies behind.
         let mut text = Zeroizing::new(Vec::with_capacity(1024));
         let mut length = Length(0);
-        // Neither can fail: what is answered has no maps with odd keys, and memory takes what it is given.
+        // Neither write can fail: no answer has maps with odd keys, and writing to memory never does.
         let _ = serde_json::to_writer(&mut length, body);
         text.reserve_exact(length.0);
         let allow = if status == 405 { "Allow: GET, POST\r\n" } else { "" };
         let retry_after = retry_after.map_or_else(String::new, |delay| {
-            // Not before it is of use.
+            // Rounded up: a second too early would be in vain.
             format!("Retry-After: {}\r\n", delay.as_secs() + u64::from(delay.subsec_nanos() > 0))
         });
         text.extend_from_slice(
@@ -94,7 +94,7 @@ impl From<Refusal> for Answer {
     }
 }
 
-/// Counts what would be written.
+/// Counts the bytes that would be written.
 struct Length(usize);
 
 impl std::io::Write for Length {
@@ -108,7 +108,7 @@ impl std::io::Write for Length {
     }
 }
 
-/// The words of RFC 9110, 15, which nobody reads but people at a terminal.
+/// The reason phrase of RFC 9110, 15, for people at a terminal.
 const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_whole_closes_the_connection_and_is_kept_nowhere() {
+    fn answer_closes_the_connection_and_is_not_stored() {
         let answer = Answer::ok(&serde_json::json!({ "a": "ä" }));
         assert_eq!(
             text(&answer),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_to_come_back_in_whole_seconds_and_not_too_early() {
+    fn refusal_rounds_its_delay_up_to_whole_seconds() {
         let refusal = Refusal::busy("later \"perhaps\"").after(Some(Duration::from_millis(1001)));
         let answer = Answer::from(refusal);
         assert!(text(&answer).starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{}", text(&answer));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
+    fn wrong_method_is_answered_with_the_allowed_ones() {
         let answer = Answer::from(Refusal::new(405, "method_not_allowed", "no"));
         assert!(text(&answer).contains("\r\nAllow: GET, POST\r\n"));
     }

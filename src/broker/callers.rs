@@ -1,4 +1,4 @@
-//! Who calls, as the kernel says (unix(7), `SO_PEERCRED`), and who may have what.
+//! The caller's user and group, as the kernel reports them (unix(7), `SO_PEERCRED`), and the rule that they must meet.
 
 use std::os::unix::net::UnixStream;
 use std::{fmt, fs, io};
@@ -11,7 +11,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Who is at the other end.
+    /// The process at the other end.
     ///
     /// # Errors
     /// When the system cannot tell.
@@ -21,10 +21,10 @@ impl Caller {
         Ok(Self { uid: peer.uid.as_raw(), gid: peer.gid.as_raw() })
     }
 
-    /// Who is at the other end.
+    /// The process at the other end.
     ///
     /// # Errors
-    /// Always: there is no one way to ask on other systems.
+    /// Always: other systems have no common way to ask.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn of(_: &UnixStream) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
@@ -37,36 +37,36 @@ impl fmt::Display for Caller {
     }
 }
 
-/// Who may have tokens for one audience, in numbers.
+/// The users and groups that may have tokens for one audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Allowed {
     pub(super) uids: Vec<u32>,
     pub(super) gids: Vec<u32>,
-    /// As it was configured.
+    /// The rule in the words of the configuration.
     pub(super) described: String,
 }
 
 impl Allowed {
-    /// Root may have what it could take anyway; all others by rule.
-    pub(super) fn admits(&self, caller: Caller, strangers: Strangers) -> bool {
-        // What stands for anyone is in no rule.
+    /// Whether `caller` may have a token. Root always may, since it could take one anyway.
+    pub(super) fn admits(&self, caller: Caller, overflow: OverflowId) -> bool {
+        // The number that stands for every unmapped user or group meets no rule.
         caller.uid == 0
-            || (!strangers.is(caller.uid) && self.uids.contains(&caller.uid))
-            || (!strangers.is(caller.gid) && self.gids.contains(&caller.gid))
+            || (!overflow.is(caller.uid) && self.uids.contains(&caller.uid))
+            || (!overflow.is(caller.gid) && self.gids.contains(&caller.gid))
     }
 }
 
-/// The number by which everyone from outside our user namespace is seen (user_namespaces(7)): a rule for
-/// "nobody" would be one for all of them.
+/// The number under which all users and groups from outside this user namespace appear (user_namespaces(7)), if there is
+/// one. A rule for "nobody" would admit all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Strangers(Option<u32>);
+pub(super) struct OverflowId(Option<u32>);
 
-impl Strangers {
-    /// Everyone can be told apart.
+impl OverflowId {
+    /// All users and groups can be told apart.
     #[cfg(test)]
     pub(super) const NONE: Self = Self(None);
 
-    /// As this process sees them.
+    /// The number in this process's namespace.
     pub(super) fn here() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let number = read("/proc/sys/kernel/overflowuid").trim().parse().unwrap_or(65_534);
@@ -74,13 +74,13 @@ impl Strangers {
     }
 
     fn by(uid_map: &str, number: u32) -> Self {
-        // One line that maps every number there is: no namespace but the first.
+        // One line that maps every number: this is the first namespace, in which all numbers are real.
         let whole = uid_map.split_whitespace().eq(["0", "0", "4294967295"]);
         Self((!whole && !uid_map.is_empty()).then_some(number))
     }
 
-    /// Whether everyone but a few looks the same.
-    pub(super) const fn exist(self) -> bool {
+    /// Whether there is such a number.
+    pub(super) const fn exists(self) -> bool {
         self.0.is_some()
     }
 
@@ -89,9 +89,9 @@ impl Strangers {
     }
 }
 
-/// Why the caller may not have a token for `audience`.
-pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, strangers: Strangers) -> String {
-    if strangers.is(caller.uid) {
+/// A sentence that says why the caller may not have a token for `audience`.
+pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, overflow: OverflowId) -> String {
+    if overflow.is(caller.uid) {
         return format!(
             "tokens for {audience} are for {}; who you are cannot be seen from inside the daemon's user namespace \
              (PrivateUsers= in its unit?)",
@@ -105,14 +105,14 @@ pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, str
 mod tests {
     use super::*;
 
-    const HOST: Strangers = Strangers::NONE;
+    const HOST: OverflowId = OverflowId::NONE;
 
     fn allowed(uids: &[u32], gids: &[u32]) -> Allowed {
         Allowed { uids: uids.into(), gids: gids.into(), described: "user pi, group jarvis".into() }
     }
 
     #[test]
-    fn root_and_who_is_named_may_and_nobody_else() {
+    fn rule_admits_root_and_those_it_names_only() {
         let rule = allowed(&[1000], &[990]);
         for (uid, gid, may) in
             [(0, 0, true), (0, 5, true), (1000, 5, true), (5, 990, true), (990, 1000, false), (5, 0, false)]
@@ -123,19 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn whoever_cannot_be_told_apart_is_nobody() {
+    fn rule_never_admits_the_overflow_id() {
         let rule = allowed(&[65_534], &[65_534]);
         let caller = Caller { uid: 65_534, gid: 65_534 };
         assert!(rule.admits(caller, HOST));
-        let inside = Strangers::by("0 0 1\n990 990 1\n", 65_534);
+        let inside = OverflowId::by("0 0 1\n990 990 1\n", 65_534);
         assert!(!rule.admits(caller, inside));
         assert!(not_allowed("a", caller, &rule, inside).contains("PrivateUsers="));
-        assert!(!Strangers::by("         0          0 4294967295\n", 65_534).exist());
-        assert!(!Strangers::by("", 65_534).exist(), "a system without them");
+        assert!(!OverflowId::by("         0          0 4294967295\n", 65_534).exists());
+        assert!(!OverflowId::by("", 65_534).exists(), "a system without them");
     }
 
     #[test]
-    fn the_kernel_says_who_calls() {
+    fn caller_is_known_from_the_kernel() {
         let (one, _other) = UnixStream::pair().expect("a pair");
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         if cfg!(target_os = "linux") {

@@ -1,4 +1,4 @@
-//! The other side of the broker: how this program's own commands ask the daemon for a token.
+//! The client of the broker: with it this program's own commands ask the daemon for a token.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Read, Write};
@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::files::{json, secret_file};
-use crate::sts::form::encode;
 
-/// Where the broker is when nothing else is said.
-pub const DEFAULT_SOCKET: &str = "/run/jarvis-node/node.sock";
-/// Longer than the daemon keeps anybody waiting.
-const PATIENCE: Duration = Duration::from_secs(1300);
-/// No token is longer, head and all.
+/// The broker's socket unless another is configured.
+const DEFAULT_SOCKET: &str = "/run/jarvis-node/node.sock";
+/// Longer than the daemon keeps a caller waiting.
+const TIMEOUT: Duration = Duration::from_secs(1300);
+/// The longest answer, head included. No token is as long.
 const MAX_ANSWER: u64 = 64 * 1024;
 
 /// A token, as the broker hands it out.
@@ -33,7 +34,7 @@ impl Token {
         &self.text
     }
 
-    /// Tells it from others without showing it.
+    /// Tells this token from others without showing it.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -47,31 +48,37 @@ impl fmt::Debug for Token {
 }
 
 /// Why there is no token.
-#[derive(Debug)]
-pub enum NoToken {
-    /// Nobody answers at the socket.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// No broker listens at the socket.
+    #[error(
+        "nobody gives out tokens at {} ({why}); does the daemon run, and does its configuration have `broker`?",
+        .socket.display()
+    )]
     NoBroker {
-        /// Where it should be.
+        /// The socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The system's reason.
         why: io::Error,
     },
-    /// The broker says no.
+    /// The broker refuses.
+    #[error("{message}")]
     Refused {
         /// Its status.
         status: u16,
-        /// What it says.
+        /// Its message.
         message: String,
     },
-    /// What answers is no broker.
+    /// Another program than a broker answers.
+    #[error("what answers at {} is no jarvis-node", .socket.display())]
     NotUnderstood {
-        /// Where it is.
+        /// The socket.
         socket: PathBuf,
     },
 }
 
-impl NoToken {
-    /// For the process's end, by sysexits(3).
+impl ClientError {
+    /// The program's exit code, by sysexits(3).
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -84,37 +91,22 @@ impl NoToken {
     }
 }
 
-impl fmt::Display for NoToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoBroker { socket, why } => write!(
-                f,
-                "nobody gives out tokens at {} ({why}); does the daemon run, and does its configuration have `broker`?",
-                socket.display()
-            ),
-            Self::Refused { message, .. } => f.write_str(message),
-            Self::NotUnderstood { socket } => {
-                write!(f, "what answers at {} is no jarvis-node", socket.display())
-            }
-        }
-    }
-}
-
-/// Where the broker is: by `said`, `$JARVIS_NODE_SOCKET`, the configuration at `config`, or as usual.
-#[must_use]
-pub fn socket(said: Option<PathBuf>, config: &Path) -> PathBuf {
+/// The broker's socket: `given`, else `$JARVIS_NODE_SOCKET`, else the one in the configuration at `config`, else the
+/// default.
+pub(crate) fn socket(given: Option<PathBuf>, config: &Path) -> PathBuf {
     let configured = || {
         let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(config).ok()?).ok()?;
         let socket = json.get("broker")?.get("socket")?.as_str()?;
         Some(secret_file::locate(Path::new(socket), config))
     };
-    said.or_else(|| std::env::var_os("JARVIS_NODE_SOCKET").map(PathBuf::from))
+    given
+        .or_else(|| std::env::var_os("JARVIS_NODE_SOCKET").map(PathBuf::from))
         .or_else(configured)
         .unwrap_or_else(|| DEFAULT_SOCKET.into())
 }
 
-/// Asks the broker at `socket` for a token for `audience`; for another one than the one with the fingerprint
-/// `refused`, if there is any.
+/// Asks the broker at `socket` for a token for `audience`. With `refused`, the fingerprint of a token that a service
+/// has refused, it asks for another one than that.
 ///
 /// # Errors
 /// Why there is none.
@@ -123,24 +115,26 @@ pub fn token(
     audience: &str,
     scope: Option<&str>,
     refused: Option<&str>,
-) -> Result<Token, NoToken> {
+) -> Result<Token, ClientError> {
     let mut target = String::from("/v1/token");
     let parameters = [("?audience=", Some(audience)), ("&scope=", scope), ("&refused=", refused)];
     for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         target += name;
-        encode(value, &mut target);
+        target.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
     }
-    let answer = exchange(socket, &target).map_err(|why| NoToken::NoBroker { socket: socket.into(), why })?;
-    read(&answer).ok_or_else(|| NoToken::NotUnderstood { socket: socket.into() })?
+    let answer =
+        exchange(socket, &target).map_err(|why| ClientError::NoBroker { socket: socket.into(), why })?;
+    read(&answer).ok_or_else(|| ClientError::NotUnderstood { socket: socket.into() })?
 }
 
 fn exchange(socket: &Path, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     converse(stream, target)
 }
 
-/// Who is not let in is told so and hung up on without being listened to.
+/// Sends the request and reads the answer, which may be there without the request having been read: the broker answers
+/// a caller that it does not let in, and hangs up.
 fn converse(mut stream: UnixStream, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let sent = stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: jarvis-node\r\n\r\n").as_bytes());
     // Room for all of it at once: a buffer that grows leaves copies behind.
@@ -169,8 +163,8 @@ struct ErrorText {
     message: String,
 }
 
-/// `None` for what no broker says.
-pub(crate) fn read(answer: &[u8]) -> Option<Result<Token, NoToken>> {
+/// Reads an answer; `None` if no broker can have sent it.
+pub(crate) fn read(answer: &[u8]) -> Option<Result<Token, ClientError>> {
     let mut fields = [httparse::EMPTY_HEADER; 16];
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(len) = head.parse(answer).ok()? else { return None };
@@ -178,15 +172,15 @@ pub(crate) fn read(answer: &[u8]) -> Option<Result<Token, NoToken>> {
     let body = &answer[len..];
     if status == 200 {
         let TokenAnswer { access_token, fingerprint } = json::object(body).ok()?;
-        // It is to stand in a header.
+        // It is sent in a header.
         let sound = !access_token.is_empty() && access_token.bytes().all(|b| b.is_ascii_graphic());
         let text = Zeroizing::new(access_token.into_owned());
         return sound.then_some(Ok(Token { text, fingerprint }));
     }
     let ErrorAnswer { error } = json::object(body).ok()?;
-    // Whoever answers may not be who we think, and a terminal obeys more than text.
+    // Another program may have answered, and control characters would reach the user's terminal.
     let message = error.message.replace(char::is_control, " ").to_string();
-    Some(Err(NoToken::Refused { status, message }))
+    Some(Err(ClientError::Refused { status, message }))
 }
 
 #[cfg(test)]
@@ -194,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_broker_says_is_understood_and_nothing_else() {
+    fn only_the_brokers_answers_are_understood() {
         let ok = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"access_token\":\"a.b.c\",\"fingerprint\":\"00ff\"}";
         let token = read(ok).expect("understood").expect("a token");
         assert_eq!((token.expose(), token.fingerprint()), ("a.b.c", "00ff"));
@@ -218,10 +212,11 @@ mod tests {
             assert!(read(odd.as_bytes()).is_none(), "{odd}");
         }
     }
+
     #[test]
-    fn who_is_refused_before_it_has_asked_hears_it() {
+    fn refusal_before_the_request_is_read_is_still_heard() {
         let busy = "HTTP/1.1 503 X\r\n\r\n{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}";
-        // Also when something was said that the broker did not listen to, which the system calls a reset.
+        // Even if the broker left some of the request unread, which the system reports as a reset.
         for unheard in ["", "x"] {
             let (mut own, mut other) = UnixStream::pair().expect("a pair");
             own.write_all(unheard.as_bytes()).expect("taken");
@@ -233,6 +228,6 @@ mod tests {
         }
         let (own, other) = UnixStream::pair().expect("a pair");
         drop(other);
-        converse(own, "/v1/token").expect_err("nobody is there");
+        converse(own, "/v1/token").expect_err("no broker is there");
     }
 }

@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-/// The value of each of `names` in `text`; wiped when dropped, since a form may hold a token.
+/// The value of each of `names` in `text`. Wiped when dropped, since a form may hold a token.
 ///
 /// # Errors
-/// A sentence: a name that is none of those, one that comes twice, or a value that is no text.
+/// A sentence about a name that is none of those, a name that comes twice, or a value that is no text.
 pub(super) fn read<const N: usize>(
     text: &[u8],
     names: [&str; N],
@@ -15,14 +15,14 @@ pub(super) fn read<const N: usize>(
         let mut halves = pair.splitn(2, |b| *b == b'=');
         let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
         let name = decode(name).ok_or("the name of a parameter is no text")?;
-        // Not repeated here: it may be a value that lost its name.
+        // Not repeated in the error: it may be a value without its name.
         let index = names
             .iter()
             .position(|known| *known == name.as_str())
-            .ok_or_else(|| std::format!("there is a parameter that is none of {}", names.join(", ")))?;
-        let value = decode(value).ok_or_else(|| std::format!("{} is not properly encoded", names[index]))?;
+            .ok_or_else(|| format!("there is a parameter that is none of {}", names.join(", ")))?;
+        let value = decode(value).ok_or_else(|| format!("{} is not properly encoded", names[index]))?;
         if values[index].replace(value).is_some() {
-            return Err(std::format!("{} is there twice", names[index]));
+            return Err(format!("{} is there twice", names[index]));
         }
     }
     Ok(values)
@@ -53,8 +53,9 @@ fn nibble(digit: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
     use super::*;
-    use crate::sts::form::encode;
 
     fn told(text: &str) -> Result<[Option<String>; 2], String> {
         let plain = |value: Option<Zeroizing<String>>| value.map(|text| (*text).clone());
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_twice_or_no_text_is_refused_and_not_repeated() {
+    fn form_error_never_repeats_the_value() {
         for (text, why) in [
             ("audience=a&audience=b", "audience is there twice"),
             ("audeince=s3cret", "there is a parameter that is none of audience, scope"),
@@ -94,10 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_encoded_reads_the_same() {
+    fn form_decodes_what_was_encoded() {
         let odd = "a b+c&d=e%f/ä~-._*\n\0";
-        let mut pair = String::from("audience=");
-        encode(odd, &mut pair);
+        let pair = format!("audience={}", utf8_percent_encode(odd, NON_ALPHANUMERIC));
         assert_eq!(told(&pair), Ok([Some(odd.into()), None]));
     }
 }

@@ -1,25 +1,25 @@
-//! A door for the fuzz targets: see `host::fuzzing`.
+//! The entry point of the fuzz targets: see [`crate::fuzzing`].
 
 use super::request;
 use super::request::Progress;
 
-/// What is made of what a caller has sent so far.
+/// The conclusion from the bytes that a caller has sent so far.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Read {
-    /// More of it is needed.
+    /// More bytes are needed.
     Incomplete,
-    /// It is answered; in words, whatever is secret in it included.
+    /// The request, as text that includes its secrets.
     Whole(String),
-    /// It is refused, with this status and this sentence.
+    /// The request is refused with this status and this sentence.
     Refused(u16, String),
 }
 
-/// Reads `bytes` as they come from a caller.
+/// Reads `bytes` as the broker does.
 #[must_use]
 pub fn read_request(bytes: &[u8]) -> Read {
     match request::read(bytes) {
         Ok(Progress::Incomplete { .. }) => Read::Incomplete,
-        Ok(Progress::Whole(request)) => Read::Whole(std::format!("{request:?}")),
+        Ok(Progress::Whole(request)) => Read::Whole(format!("{request:?}")),
         Err(refusal) => Read::Refused(refusal.status, refusal.message),
     }
 }

@@ -1,4 +1,4 @@
-//! How the node is, in the form all ARP services tell it in (arp-wire.md, "Run Gateway").
+//! The node's health, in the form that all ARP services use (arp-wire.md, "Run Gateway").
 
 use node_core::outcome::Outcome;
 use node_core::time::UnixTime;
@@ -9,10 +9,10 @@ use serde::Serialize;
 pub(super) struct Health {
     /// `ok`, `degraded` (it goes on with what it has) or `down` (a person has to do something).
     status: &'static str,
-    /// RFC 3339; by the board's clock, which may not be set yet.
+    /// RFC 3339, by the board's clock, which may not be set yet.
     time: String,
     outcome: &'static str,
-    /// Why no fresh tokens can be had; null when they can, as far as is known.
+    /// Why no new tokens can be fetched; null if none has failed.
     token_trouble: Option<&'static str>,
 }
 
@@ -38,7 +38,7 @@ fn rfc3339(UnixTime(secs): UnixTime) -> String {
     let (hour, minute, second) = (secs / 3600 % 24, secs / 60 % 60, secs % 60);
     let (mut year, mut day) = (1970, secs / 86_400);
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // All that lies behind in one step: 400 years have 146,097 days.
+    // 400 years have 146,097 days: all full cycles in one step.
     year += day / 146_097 * 400;
     day %= 146_097;
     while day >= 365 + u64::from(leap(year)) {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_outcome_is_told_as_healthy_as_it_is() {
+    fn health_follows_from_the_outcome_and_token_trouble() {
         let told = |outcome, trouble| Health::of(outcome, trouble, UnixTime(0)).status;
         assert_eq!(told(Outcome::Valid, None), "ok");
         assert_eq!(told(Outcome::Valid, Some("sts_timeout")), "degraded");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_rfc_3339_wants_them() {
+    fn time_is_written_as_in_rfc_3339() {
         for (secs, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),

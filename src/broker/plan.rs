@@ -1,32 +1,32 @@
-//! What the configuration wants of the broker, with names turned into numbers.
+//! The broker's part of the configuration, with names of users and groups turned into numbers.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::accounts::Accounts;
-use super::callers::{Allowed, Strangers};
+use super::callers::{Allowed, OverflowId};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Config, Principal};
 use crate::error::SetupError;
 
-/// What else an answer takes besides the call to the STS.
+/// The time that an answer may take beyond the request to the STS.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Where to listen, and whom to give what.
+/// Where to listen, and who may have which tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub(super) socket: PathBuf,
     pub(super) rules: Rules,
     /// How long callers wait for a token.
-    pub(super) patience: Duration,
+    pub(super) token_timeout: Duration,
 }
 
 impl Plan {
-    /// What `config`, read from `path`, wants; `None` where it wants no broker.
+    /// The plan of `config`, read from `path`; `None` if no broker is configured.
     ///
     /// # Errors
     /// When a rule names a user or a group that this board does not have.
-    pub fn of(config: &Config, path: &Path) -> Result<Option<Self>, SetupError> {
+    pub(crate) fn of(config: &Config, path: &Path) -> Result<Option<Self>, SetupError> {
         let (Some(sts), Some(broker)) = (&config.sts, &config.broker) else { return Ok(None) };
         let wrong = |why| SetupError::Config { path: path.into(), why };
         let accounts = Accounts::read()
@@ -38,9 +38,9 @@ impl Plan {
             rules: Rules {
                 rules: rules.map_err(wrong)?,
                 default_audience: sts.default_audience.clone(),
-                strangers: Strangers::here(),
+                overflow: OverflowId::here(),
             },
-            patience: config.request_timeout + MARGIN,
+            token_timeout: config.request_timeout + MARGIN,
         }))
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_become_numbers_and_members_of_a_group_are_in_it() {
+    fn plan_resolves_names_and_members_of_groups() {
         let accounts = Accounts::of(
             "pi:x:1000:1000::/:/x\nvoice:x:1001:44::/:/x\n",
             "jarvis:x:990:voice\nothers:x:7:pi\n",

@@ -1,37 +1,37 @@
-//! What the configuration lets whom have.
+//! The rules by which callers may have tokens.
 
 use super::answer::Refusal;
-use super::callers::{Allowed, Caller, Strangers, not_allowed};
+use super::callers::{Allowed, Caller, OverflowId, not_allowed};
 use crate::sts::{SubjectToken, Wanted};
 
-/// The longest scope that is asked for, in bytes.
+/// The longest scope that a caller may ask for, in bytes.
 const MAX_SCOPE: usize = 512;
 
 /// The rules of all audiences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) rules: Vec<Rule>,
-    /// For callers that name none.
+    /// The audience of callers that name none.
     pub(super) default_audience: Option<Box<str>>,
-    pub(super) strangers: Strangers,
+    pub(super) overflow: OverflowId,
 }
 
 /// The rule of one audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
     pub(super) audience: Box<str>,
-    /// What is asked for unless the caller wants less; `None` for what the STS gives unasked.
+    /// The scope to request unless the caller asks for less; `None` for the default of the STS.
     pub(super) scope: Option<Box<str>>,
-    /// Whether callers' own tokens may be exchanged for ones for it.
+    /// Whether callers may exchange their own tokens for tokens of this audience.
     pub(super) exchange: bool,
     pub(super) allowed: Allowed,
 }
 
 impl Rules {
-    /// What `caller` wants, if it may have it.
+    /// The token that `caller` asks for, if it may have it.
     ///
     /// # Errors
-    /// Which rule is in the way.
+    /// The rule that forbids it.
     pub(super) fn wanted(
         &self,
         caller: Caller,
@@ -50,8 +50,8 @@ impl Rules {
                 "there is no such audience in sts.audiences of the node's configuration",
             )
         })?;
-        if !rule.allowed.admits(caller, self.strangers) {
-            let why = not_allowed(&rule.audience, caller, &rule.allowed, self.strangers);
+        if !rule.allowed.admits(caller, self.overflow) {
+            let why = not_allowed(&rule.audience, caller, &rule.allowed, self.overflow);
             return Err(Refusal::new(403, "not_allowed", why));
         }
         if subject.is_some() && !rule.exchange {
@@ -68,8 +68,8 @@ impl Rules {
 }
 
 impl Rule {
-    /// The words of `asked`, if they are all among those of the rule; the rule's own order, so that the same
-    /// words are the same token.
+    /// The words of `asked`, if the rule has all of them. They are put into the rule's order, so that the same words mean
+    /// the same token.
     fn scope(&self, asked: &str) -> Result<Option<Box<str>>, Refusal> {
         if asked.len() > MAX_SCOPE {
             return Err(Refusal::bad_request(format!("scope is longer than {MAX_SCOPE} bytes")));
@@ -89,7 +89,7 @@ impl Rule {
     }
 }
 
-/// How a rule's callers are put into words: `user pi, user 1000, group jarvis`, or `root`.
+/// A rule's callers as text: `user pi, user 1000, group jarvis`, or `root`.
 pub(super) fn in_words(users: &[String], groups: &[String]) -> String {
     let users = users.iter().map(|user| format!("user {user}"));
     let all: Vec<_> = users.chain(groups.iter().map(|group| format!("group {group}"))).collect();
@@ -125,7 +125,7 @@ pub(super) mod tests {
                 },
             ]),
             default_audience: None,
-            strangers: Strangers::NONE,
+            overflow: OverflowId::NONE,
         }
     }
 
@@ -135,7 +135,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_refusal_says_which_rule() {
+    fn refusal_names_the_rule() {
         let rules = rules();
         let asked = |audience, scope| code(rules.wanted(PI, audience, scope, None));
         assert_eq!(asked(Some("nobody"), None).1, "audience_not_configured");
@@ -155,7 +155,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_rules_scope_is_the_default_and_the_most_and_order_makes_no_other_token() {
+    fn scope_defaults_to_the_rule_in_its_order() {
         let rules = rules();
         for (asked, scope) in [
             (None, "runs:read runs:write"),
@@ -171,7 +171,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_default_audience_is_under_its_rule_like_any_other() {
+    fn default_audience_has_to_meet_its_rule() {
         let mut rules = rules();
         rules.default_audience = Some("gateway".into());
         assert_eq!(&*rules.wanted(PI, None, None, None).expect("allowed").audience, "gateway");
@@ -181,7 +181,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn callers_are_put_into_words() {
+    fn callers_are_described_in_words() {
         assert_eq!(
             in_words(&["pi".into(), "1000".into()], &["jarvis".into()]),
             "user pi, user 1000, group jarvis"

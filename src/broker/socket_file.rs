@@ -1,5 +1,5 @@
-//! The broker's door: a Unix socket in the file system that anyone may knock at, since who may have what is
-//! decided by who knocks.
+//! The broker's listening socket: a Unix socket in the file system to which any user may connect. The rules, not the
+//! file's permissions, decide who gets a token.
 
 use std::fs::Permissions;
 use std::io::ErrorKind;
@@ -10,39 +10,38 @@ use std::{fs, io};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-/// A listening socket. Its file goes with it.
+/// A listening socket. Its file is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    /// Device and inode of the file that we made.
-    made: (u64, u64),
+    /// Device and inode of the file that was created.
+    created: (u64, u64),
 }
 
 impl SocketFile {
-    /// Listens at `path`. What a program that was killed has left there is replaced.
+    /// Listens at `path`. A socket that a killed program left there is replaced.
     ///
     /// # Errors
-    /// When another program listens there, something other than a socket is there, or the folder is missing or
-    /// not ours to write to.
+    /// When another program listens there, the file is no socket, or the folder is missing or cannot be written to.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        make_way(path)?;
+        remove_stale(path)?;
         let listener = UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
         fs::set_permissions(path, Permissions::from_mode(0o666))?;
-        let made = identity(path)?;
-        Ok(Self { listener, path: path.into(), made })
+        let created = identity(path)?;
+        Ok(Self { listener, path: path.into(), created })
     }
 
-    /// Whether its file is still the one that was made.
+    /// Whether the file at the path is still the one that was created.
     pub(super) fn is_there(&self) -> bool {
-        identity(&self.path).is_ok_and(|there| there == self.made)
+        identity(&self.path).is_ok_and(|there| there == self.created)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody else may have put theirs there meanwhile.
+        // Another program may have put its own socket there meanwhile.
         if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
@@ -53,8 +52,8 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// Removes a socket that nobody listens on any more.
-fn make_way(path: &Path) -> io::Result<()> {
+/// Removes a socket on which no program listens any more.
+fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
@@ -63,16 +62,16 @@ fn make_way(path: &Path) -> io::Result<()> {
         }
         Ok(_) => {}
     }
-    match probe(path) {
+    match connect(path) {
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // Nobody is let in for now, but somebody is there.
+        // A full queue: nobody is accepted for now, but a program listens.
         Err(e) if e.kind() != ErrorKind::WouldBlock => Err(e),
         Ok(()) | Err(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another program listens there")),
     }
 }
 
-/// Connects, but does not wait until there is room in the queue before the door (unix(7), `EAGAIN`).
-fn probe(path: &Path) -> io::Result<()> {
+/// Connects without waiting for room in the queue of connections (unix(7), `EAGAIN`).
+fn connect(path: &Path) -> io::Result<()> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)
@@ -85,28 +84,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anyone_may_knock_whatever_the_umask_and_the_file_goes_with_the_door() {
+    fn socket_is_open_to_all_users_and_removed_at_the_end() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("node.sock");
-        let door = SocketFile::open(&path).expect("a door");
+        let socket = SocketFile::open(&path).expect("a socket");
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o666);
-        UnixStream::connect(&path).expect("somebody listens");
-        drop(door);
+        UnixStream::connect(&path).expect("a program listens");
+        drop(socket);
         assert!(!path.exists());
     }
 
     #[test]
-    fn what_a_killed_program_left_is_replaced_and_what_another_uses_is_not() {
+    fn only_a_stale_socket_is_replaced() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("node.sock");
         // std leaves the file where it is.
         drop(UnixListener::bind(&path).expect("bound"));
         assert!(path.exists());
-        let door = SocketFile::open(&path).expect("a door");
+        let socket = SocketFile::open(&path).expect("a socket");
         let second = SocketFile::open(&path).expect_err("taken");
         assert_eq!(second.kind(), ErrorKind::AddrInUse);
         UnixStream::connect(&path).expect("the first still listens");
-        drop(door);
+        drop(socket);
         fs::write(&path, "no socket").expect("written");
         SocketFile::open(&path).expect_err("not ours to remove");
         assert_eq!(fs::read(&path).expect("still there"), b"no socket");
@@ -114,13 +113,13 @@ mod tests {
     }
 
     #[test]
-    fn whether_another_listens_is_found_out_without_waiting_for_it() {
+    fn socket_with_a_full_queue_counts_as_used() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("node.sock");
-        let other = UnixListener::bind(&path).expect("bound by somebody");
-        // One may knock before it is let in, and no more.
+        let other = UnixListener::bind(&path).expect("bound by another program");
+        // A queue of one connection.
         rustix::net::listen(&other, 0).expect("set");
-        let _knocks = UnixStream::connect(&path).expect("somebody listens");
+        let _queued = UnixStream::connect(&path).expect("a program listens");
         let (told, tells) = std::sync::mpsc::channel();
         let taken = path.clone();
         std::thread::spawn(move || told.send(SocketFile::open(&taken).map_err(|e| e.kind()).err()));
@@ -130,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn the_door_of_another_is_not_removed_at_the_end() {
+    fn socket_of_another_program_is_not_removed_at_the_end() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("node.sock");
-        let door = SocketFile::open(&path).expect("a door");
-        fs::remove_file(&path).expect("removed by somebody");
-        let _other = UnixListener::bind(&path).expect("bound by somebody");
-        drop(door);
+        let socket = SocketFile::open(&path).expect("a socket");
+        fs::remove_file(&path).expect("removed by another program");
+        let _other = UnixListener::bind(&path).expect("bound by another program");
+        drop(socket);
         UnixStream::connect(&path).expect("the other still listens");
     }
 }

@@ -1,14 +1,15 @@
-//! What was asked for.
+//! Takes the arguments apart.
 
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use node_core::outcome::Outcome;
 
-use super::Failure;
+use super::CliError;
 use crate::commands::enroll::Enrolment;
 use crate::commands::keygen;
-use crate::commands::request::{Data, Request};
+use crate::commands::request::{Data, ServiceRequest};
+use crate::commands::token::TokenRequest;
 use crate::config::DEFAULT_PATH;
 use crate::sts::Algorithm;
 
@@ -55,7 +56,7 @@ $JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
 
 const NO_SECRETS: &str = "secrets come through standard input, never as arguments";
 
-/// What is to be done.
+/// The command and its own options.
 #[derive(Debug)]
 pub(super) enum Command {
     Help,
@@ -66,22 +67,22 @@ pub(super) enum Command {
     Led(Outcome),
     InstallCredential,
     Enroll(Enrolment),
-    Token { audience: String, scope: Option<String>, header: bool, socket: Option<PathBuf> },
-    Request(Request),
+    Token(TokenRequest),
+    Request(ServiceRequest),
     Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
 }
 
-/// What is to be done, with which configuration.
+/// A command and the configuration it works with.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) command: Command,
     pub(super) config: PathBuf,
 }
 
-/// Everything that was said, before it is known whether it goes together.
+/// All words and options, before it is known whether they go together.
 #[derive(Default)]
-struct Said {
-    words: std::vec::Vec<String>,
+struct Options {
+    words: Vec<String>,
     config: Option<PathBuf>,
     url: Option<String>,
     node_id: Option<String>,
@@ -94,11 +95,11 @@ struct Said {
     ca: Option<PathBuf>,
     algorithm: Option<String>,
     out: Option<PathBuf>,
-    /// Names of the flags.
-    flags: std::vec::Vec<&'static str>,
+    /// Names of the options without a value.
+    flags: Vec<&'static str>,
 }
 
-impl Said {
+impl Options {
     fn flag(&mut self, name: &str) -> bool {
         let before = self.flags.len();
         self.flags.retain(|flag| *flag != name);
@@ -109,12 +110,12 @@ impl Said {
         self.words.iter().any(|word| word == "install-credential" || word == "enroll")
     }
 
-    fn needed(value: Option<String>, name: &str) -> Result<String, Failure> {
-        value.ok_or_else(|| Failure::usage(std::format!("enroll needs {name}")))
+    fn needed(value: Option<String>, name: &str) -> Result<String, CliError> {
+        value.ok_or_else(|| CliError::usage(format!("enroll needs {name}")))
     }
 
-    /// What no command has taken goes with another one.
-    fn nothing_left(&self) -> Result<(), Failure> {
+    /// An option that the command has not taken goes with another command.
+    fn check_nothing_left(&self) -> Result<(), CliError> {
         let values = [
             ("--url", self.url.is_some()),
             ("--node-id", self.node_id.is_some()),
@@ -128,139 +129,138 @@ impl Said {
             ("--algorithm", self.algorithm.is_some()),
             ("--out", self.out.is_some()),
         ];
-        let value = values.iter().find(|(_, said)| *said).map(|(name, _)| *name);
+        let value = values.iter().find(|(_, given)| *given).map(|(name, _)| *name);
         match self.flags.first().copied().or(value) {
-            Some(name) => Err(Failure::usage(std::format!("{name} goes with another command"))),
+            Some(name) => Err(CliError::usage(format!("{name} goes with another command"))),
             None => Ok(()),
         }
     }
 }
 
-pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, Failure> {
-    let mut said = Said::default();
+pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliError> {
+    let mut options = Options::default();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long("help") | Short('h') => said.words.insert(0, "help".into()),
-            Long("version") | Short('V') => said.words.insert(0, "version".into()),
-            Long("config") => said.config = Some(PathBuf::from(arguments.value()?)),
-            Long("url") => said.url = Some(arguments.value()?.string()?),
-            Long("node-id") => said.node_id = Some(arguments.value()?.string()?),
-            Long("room") => said.room = Some(arguments.value()?.string()?),
-            Long("algorithm") => said.algorithm = Some(arguments.value()?.string()?),
-            Long("out") => said.out = Some(PathBuf::from(arguments.value()?)),
-            Long("audience") => said.audience = Some(arguments.value()?.string()?),
-            Long("scope") => said.scope = Some(arguments.value()?.string()?),
-            Long("socket") => said.socket = Some(PathBuf::from(arguments.value()?)),
-            Long("data") => said.data = Some(arguments.value()?.string()?),
-            Long("content-type") => said.content_type = Some(arguments.value()?.string()?),
-            Long("ca") => said.ca = Some(PathBuf::from(arguments.value()?)),
-            Long("header") => said.flags.push("--header"),
-            Long("show") => said.flags.push("--show"),
-            Long("json") => said.flags.push("--json"),
-            Long("accept-board") => said.flags.push("--accept-board"),
-            Long("replace") => said.flags.push("--replace"),
-            Value(word) => said.words.push(word.string()?),
-            // Keys may begin with a dash, so that it may be one, and not be repeated.
-            Long(_) | Short(_) if said.takes_a_secret() => {
-                return Err(Failure::usage(std::format!("there is no such option; {NO_SECRETS}")));
+            Long("help") | Short('h') => options.words.insert(0, "help".into()),
+            Long("version") | Short('V') => options.words.insert(0, "version".into()),
+            Long("config") => options.config = Some(PathBuf::from(arguments.value()?)),
+            Long("url") => options.url = Some(arguments.value()?.string()?),
+            Long("node-id") => options.node_id = Some(arguments.value()?.string()?),
+            Long("room") => options.room = Some(arguments.value()?.string()?),
+            Long("algorithm") => options.algorithm = Some(arguments.value()?.string()?),
+            Long("out") => options.out = Some(PathBuf::from(arguments.value()?)),
+            Long("audience") => options.audience = Some(arguments.value()?.string()?),
+            Long("scope") => options.scope = Some(arguments.value()?.string()?),
+            Long("socket") => options.socket = Some(PathBuf::from(arguments.value()?)),
+            Long("data") => options.data = Some(arguments.value()?.string()?),
+            Long("content-type") => options.content_type = Some(arguments.value()?.string()?),
+            Long("ca") => options.ca = Some(PathBuf::from(arguments.value()?)),
+            Long("header") => options.flags.push("--header"),
+            Long("show") => options.flags.push("--show"),
+            Long("json") => options.flags.push("--json"),
+            Long("accept-board") => options.flags.push("--accept-board"),
+            Long("replace") => options.flags.push("--replace"),
+            Value(word) => options.words.push(word.string()?),
+            // A key may begin with a dash, so this may be one: it must not be repeated.
+            Long(_) | Short(_) if options.takes_a_secret() => {
+                return Err(CliError::usage(format!("there is no such option; {NO_SECRETS}")));
             }
             Long(_) | Short(_) => return Err(argument.unexpected().into()),
         }
     }
-    let config = said
+    let config = options
         .config
         .take()
         .or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from))
         .unwrap_or_else(|| DEFAULT_PATH.into());
-    let command = command(&mut said)?;
+    let command = command(&mut options)?;
     if !matches!(command, Command::Help | Command::Version) {
-        said.nothing_left()?;
+        options.check_nothing_left()?;
     }
     Ok(Invocation { command, config })
 }
 
-fn command(said: &mut Said) -> Result<Command, Failure> {
-    let words = std::mem::take(&mut said.words);
+fn command(options: &mut Options) -> Result<Command, CliError> {
+    let words = std::mem::take(&mut options.words);
     let mut words = words.iter().map(String::as_str);
     let command = match words.next() {
         Some("help") => return Ok(Command::Help),
         Some("version") => return Ok(Command::Version),
         Some("run") => Command::Run,
         Some("check") => {
-            Command::Check { json: said.flag("--json"), accept_board: said.flag("--accept-board") }
+            Command::Check { json: options.flag("--json"), accept_board: options.flag("--accept-board") }
         }
-        Some("status") => Command::Status { json: said.flag("--json") },
+        Some("status") => Command::Status { json: options.flag("--json") },
         Some("led") => {
-            let name = words.next().ok_or_else(|| Failure::usage("led needs the name of an outcome"))?;
+            let name = words.next().ok_or_else(|| CliError::usage("led needs the name of an outcome"))?;
             Command::Led(
                 Outcome::from_name(name)
-                    .ok_or_else(|| Failure::usage(std::format!("there is no outcome '{name}'")))?,
+                    .ok_or_else(|| CliError::usage(format!("there is no outcome '{name}'")))?,
             )
         }
         Some("install-credential") => Command::InstallCredential,
         Some("enroll") => Command::Enroll(Enrolment {
-            url: Said::needed(said.url.take(), "--url URL of the command center")?,
-            node_id: Said::needed(said.node_id.take(), "--node-id ID")?,
-            room: said.room.take(),
-            replace: said.flag("--replace"),
+            url: Options::needed(options.url.take(), "--url URL of the command center")?,
+            node_id: Options::needed(options.node_id.take(), "--node-id ID")?,
+            room: options.room.take(),
+            replace: options.flag("--replace"),
         }),
-        Some("token") => Command::Token {
-            audience: said.audience.take().ok_or_else(|| Failure::usage("token needs --audience A"))?,
-            scope: said.scope.take(),
-            header: said.flag("--header"),
-            socket: said.socket.take(),
-        },
+        Some("token") => Command::Token(TokenRequest {
+            audience: options.audience.take().ok_or_else(|| CliError::usage("token needs --audience A"))?,
+            scope: options.scope.take(),
+            header: options.flag("--header"),
+            socket: options.socket.take(),
+        }),
         Some("request") => {
             let (Some(method), Some(url)) = (words.next(), words.next()) else {
-                return Err(Failure::usage("request needs a METHOD and a URL"));
+                return Err(CliError::usage("request needs a METHOD and a URL"));
             };
-            let audience = said.audience.take();
-            Command::Request(Request {
+            let audience = options.audience.take();
+            Command::Request(ServiceRequest {
                 method: method.into(),
                 url: url.into(),
-                audience: audience.ok_or_else(|| Failure::usage("request needs --audience A"))?,
-                scope: said.scope.take(),
-                data: said.data.take().map(Data::from),
-                content_type: said.content_type.take(),
-                socket: said.socket.take(),
-                ca_file: said.ca.take(),
+                audience: audience.ok_or_else(|| CliError::usage("request needs --audience A"))?,
+                scope: options.scope.take(),
+                data: options.data.take().map(Data::from),
+                content_type: options.content_type.take(),
+                socket: options.socket.take(),
+                ca_file: options.ca.take(),
             })
         }
         Some("keygen") => {
-            let name = said.algorithm.take();
+            let name = options.algorithm.take();
             let algorithm = Algorithm::from_name(name.as_deref().unwrap_or("ES256"));
             Command::Keygen {
                 algorithm: algorithm.ok_or_else(|| {
-                    Failure::usage("--algorithm is ES256 or EdDSA (or RS256, for a key of yours)")
+                    CliError::usage("--algorithm is ES256 or EdDSA (or RS256, for a key of yours)")
                 })?,
-                show: said.flag("--show"),
-                out: said.out.take().unwrap_or_else(|| keygen::DEFAULT_FILE.into()),
+                show: options.flag("--show"),
+                out: options.out.take().unwrap_or_else(|| keygen::DEFAULT_FILE.into()),
             }
         }
-        Some(word) => return Err(Failure::usage(std::format!("there is no command '{word}'"))),
+        Some(word) => return Err(CliError::usage(format!("there is no command '{word}'"))),
         None => {
-            return Err(Failure::usage(
+            return Err(CliError::usage(
                 "say what to do: run, check, status, led, install-credential, enroll, keygen, token or request",
             ));
         }
     };
     match words.next() {
-        // Not repeated where it may be a secret that was to come through standard input.
+        // Not repeated: it may be a secret that was meant for standard input.
         Some(_) if matches!(command, Command::InstallCredential | Command::Enroll(_)) => {
-            Err(Failure::usage(NO_SECRETS))
+            Err(CliError::usage(NO_SECRETS))
         }
-        Some(word) => Err(Failure::usage(std::format!("'{word}' is one word too many"))),
+        Some(word) => Err(CliError::usage(format!("'{word}' is one word too many"))),
         None => Ok(command),
     }
 }
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]
-    fn a_key_typed_as_an_argument_is_not_repeated_even_if_it_looks_like_an_option() {
+    fn key_typed_as_an_argument_is_never_repeated() {
         for command in ["install-credential", "enroll"] {
             for key in ["s3cret", "-s3cret", "--s3cret"] {
                 for before in [["--url", "u"], ["--node-id", "n"]] {

@@ -1,13 +1,13 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! The entry point of the fuzz targets: see [`crate::fuzzing`].
 
 use std::ffi::OsString;
 
 use super::arguments;
 
-/// What these arguments, the program's name not among them, ask for.
+/// Parses these arguments, which do not include the program's name.
 ///
 /// # Errors
-/// What is told to whoever typed them.
+/// The sentence that the user is shown.
 pub fn parse_arguments(arguments: Vec<OsString>) -> Result<String, String> {
     match arguments::parse(lexopt::Parser::from_args(arguments)) {
         Ok(invocation) => Ok(format!("{invocation:?}")),

@@ -13,17 +13,16 @@ use crate::files::status;
 use crate::files::status::{Record, View};
 use crate::setup::{Loaded, Reader};
 
-/// Validates once and returns what came of it. A daemon's last verdict on this boot counts as
-/// it does for the daemon; nothing is written anywhere.
-#[must_use]
-pub fn check(config_file: PathBuf) -> (Outcome, View) {
+/// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
+/// nothing is written anywhere.
+pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
     let boot_id = status::boot_id();
-    let remembered = Record::load(&Indicators::glimpse(&config_file).status_file)
+    let remembered = Record::load(&Indicators::load_lenient(&config_file).status_file)
         .ok()
         .and_then(|record| record.remembered(&boot_id));
     let mut reader = Reader::new(config_file);
     let mut loaded: Option<Loaded> = None;
-    // One call has no retries to spread.
+    // Any seed will do: one validation has no retries to spread.
     let mut agent = Agent::new(0);
     let mut next = Some(Event::Started(remembered));
     while let Some(event) = next.take() {
@@ -33,7 +32,7 @@ pub fn check(config_file: PathBuf) -> (Outcome, View) {
                 Action::Validate => {
                     next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
                 }
-                // One call needs no knock.
+                // The program ends after one validation, so it neither probes nor waits.
                 Action::Probe
                 | Action::KeepOldSetup(_)
                 | Action::Show(_)
@@ -45,14 +44,14 @@ pub fn check(config_file: PathBuf) -> (Outcome, View) {
     let now = clock::instant();
     let report = agent.report(now);
     let mut view = Record::of(&report, &boot_id, false).view(&boot_id, now);
-    // Nothing goes on after this.
+    // There is no next check.
     view.next_check_secs = None;
     (report.outcome, view)
 }
 
 fn read(reader: &mut Reader, loaded: &mut Option<Loaded>) -> Result<Setup, Trouble> {
-    let mut read = reader.read().map_err(|error| error.to_trouble())?;
-    // Somebody waits for the answer.
+    let mut read = reader.read().node.map_err(|error| error.to_trouble())?;
+    // A person waits for the answer, so there is no random delay.
     read.setup.settings.start_splay = Duration::ZERO;
     let setup = read.setup.clone();
     *loaded = Some(read);

@@ -1,7 +1,6 @@
-//! `jarvis-node enroll`: registers this node at the command center with a provisioning token, which is
-//! good for one try, and stores the credential that comes back.
+//! `jarvis-node enroll`: registers this node at the command center with a provisioning token, which can be used once,
+//! and stores the credential that comes back.
 
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use node_core::credential::NodeId;
 use node_core::outcome::Outcome;
 use node_core::trouble::Trouble;
 use node_core::wire::RegisterRequest;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{install, secret_input};
@@ -17,89 +17,113 @@ use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
-use crate::files::state_file::State;
+use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store};
-use crate::net::http::{HttpClient, JSON, Post, Response, Unanswered};
+use crate::net::http::{HttpClient, HttpError, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::Tls;
+use crate::net::tls::{Tls, TlsSettings};
 
-/// What is to be registered, and where.
+/// The node to be registered, and where.
 #[derive(Debug)]
-pub struct Enrolment {
+pub(crate) struct Enrolment {
     /// The command center.
-    pub url: String,
+    pub(crate) url: String,
     /// The name the node is to have.
-    pub node_id: String,
+    pub(crate) node_id: String,
     /// Where the node is.
-    pub room: Option<String>,
-    /// Whether it may take the place of a credential that is in use.
-    pub replace: bool,
+    pub(crate) room: Option<String>,
+    /// Whether it may replace a credential that is in use.
+    pub(crate) replace: bool,
 }
 
-/// Why this node is not enrolled, and what became of the token.
-#[derive(Debug)]
-pub enum NotEnrolled {
-    /// Something that was given cannot be used; nothing was sent.
+const NOT_SENT: &str = "Nothing was sent: the token is still good";
+
+/// Why this node is not enrolled, and whether the token is still good.
+#[derive(Debug, Error)]
+pub enum EnrollError {
+    /// An argument or the token cannot be used; nothing was sent.
+    #[error("{0}. {NOT_SENT}")]
     Input(String),
     /// The configuration cannot be used; nothing was sent.
+    #[error("{0}. {fix} {NOT_SENT}", fix = .0.to_trouble().fix)]
     Setup(SetupError),
     /// A credential is in use already; nothing was sent.
+    #[error(
+        "this node has a credential already, of '{0}' in {path}; add --replace if a new one is to take its place. \
+         {NOT_SENT}",
+        path = .1.display()
+    )]
     InUse(NodeId, PathBuf),
     /// The credential could not be stored here; nothing was sent.
-    NoRoom(StoreError),
+    #[error("{0}. {NOT_SENT}")]
+    NotWritable(StoreError),
     /// The command center was not reached; nothing was sent.
-    NotAsked(Trouble),
+    #[error("{reason}. {fix} {NOT_SENT}", reason = .0.reason, fix = .0.fix)]
+    NotSent(Trouble),
     /// The command center refuses; the token may still be good.
+    #[error("{0}")]
     Refused(String),
     /// The request was sent, and no usable answer came.
+    #[error(
+        "the answer was lost: {1}. '{0}' may be registered by now, with a key that nobody has. Have '{0}' removed if \
+         it is, get a new token, and enroll again"
+    )]
     AnswerLost(NodeId, String),
     /// The node is registered and its key is here, but cannot be stored.
-    Unstored(StoreError),
+    #[error(
+        "{0}. The node is registered, but its key is lost with this. Mend that, have the node removed, get a new \
+         token, and enroll again"
+    )]
+    NotStored(StoreError),
 }
 
 /// Registers the node with the provisioning token in `input` and stores its credential where the
-/// configuration at `config_file` says. Everything that can fail without the token is tried before.
+/// configuration at `config_file` says. Everything that can fail without the token is tried first.
 ///
 /// # Errors
-/// See [`NotEnrolled`]: each says what became of the token.
-pub fn enroll(config_file: &Path, enrolment: &Enrolment, input: impl Read) -> Result<NodeId, NotEnrolled> {
+/// See [`EnrollError`]: each says whether the token is still good.
+pub(crate) fn enroll(
+    config_file: &Path,
+    enrolment: &Enrolment,
+    input: impl Read,
+) -> Result<NodeId, EnrollError> {
     let node_id =
-        NodeId::parse(&enrolment.node_id).map_err(|why| NotEnrolled::Input(format!("--node-id {why}")))?;
-    let config = Config::load(config_file).map_err(NotEnrolled::Setup)?;
-    let url = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(NotEnrolled::Input)?;
+        NodeId::parse(&enrolment.node_id).map_err(|why| EnrollError::Input(format!("--node-id {why}")))?;
+    let config = Config::load(config_file).map_err(EnrollError::Setup)?;
+    let url = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(EnrollError::Input)?;
     let token = read_token(input)?;
     if !enrolment.replace
         && let Ok(found) = credential_store::load(&config.credential_file)
     {
-        return Err(NotEnrolled::InUse(found.credential.node_id, config.credential_file));
+        return Err(EnrollError::InUse(found.credential.node_id, config.credential_file));
     }
-    // Held until the credential is there: nobody is to get in between.
+    // Held until the credential is stored: no other process may write one in between.
     let store = Locked::lock(&config.credential_file, install::default_owner_of(&config))
-        .map_err(NotEnrolled::NoRoom)?;
-    store.check_writable().map_err(NotEnrolled::NoRoom)?;
-    // Pins are about another server's key, unless it is the same server.
+        .map_err(EnrollError::NotWritable)?;
+    store.check_writable().map_err(EnrollError::NotWritable)?;
+    // The pins are for the auth service's key, so they count only if this is the same server.
     let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
-    let pins = if same_server { config.spki_pins.clone() } else { Vec::new() };
+    let pins = if same_server { config.tls.spki_pins.clone() } else { Vec::new() };
     let needs_clock = url.is_https() && pins.is_empty();
-    if needs_clock && clock::now().wall < State::load(&config.state_file).clock_floor() {
-        return Err(NotEnrolled::NotAsked(Trouble::clock()));
+    if needs_clock && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {
+        return Err(EnrollError::NotSent(Trouble::clock()));
     }
-    let tls = Tls::new(&Config { spki_pins: pins, ..config.clone() }).map_err(NotEnrolled::Setup)?;
+    let tls = Tls::new(&TlsSettings { spki_pins: pins, ..config.tls.clone() }).map_err(EnrollError::Setup)?;
     let client = HttpClient::new(&url, config.connect_timeout, config.request_timeout, tls);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
     let credential = read_answer(&response, &node_id)?;
-    install::store(&config, &store, &credential).map_err(NotEnrolled::Unstored)?;
+    install::store(&config, &store, &credential).map_err(EnrollError::NotStored)?;
     Ok(node_id)
 }
 
-pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, NotEnrolled> {
+pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, EnrollError> {
     let mut token =
-        secret_input::read_line(input).map_err(|why| NotEnrolled::Input(format!("standard input {why}")))?;
+        secret_input::read_line(input).map_err(|why| EnrollError::Input(format!("standard input {why}")))?;
     while token.last().is_some_and(u8::is_ascii_whitespace) {
         token.pop();
     }
     if token.is_empty() || token.len() > 512 || !token.iter().all(u8::is_ascii_graphic) {
-        return Err(NotEnrolled::Input(
+        return Err(EnrollError::Input(
             "standard input does not hold a provisioning token, which is one word (prov_…)".into(),
         ));
     }
@@ -112,7 +136,7 @@ fn register(
     node_id: &NodeId,
     token: &[u8],
     room: Option<&str>,
-) -> Result<Response, NotEnrolled> {
+) -> Result<HttpResponse, EnrollError> {
     let request = RegisterRequest {
         node_id: node_id.as_str(),
         provisioning_token: std::str::from_utf8(token).unwrap_or_default(),
@@ -120,21 +144,21 @@ fn register(
     };
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
     serde_json::to_writer(&mut *body, &request)
-        .map_err(|_| NotEnrolled::Input("what was given cannot be written as JSON".into()))?;
+        .map_err(|_| EnrollError::Input("what was given cannot be written as JSON".into()))?;
     let post = Post { url: &url.register(), headers: &[], content_type: JSON, body: &body };
-    client.post(&post).map_err(|Unanswered { trouble, sent }| {
+    client.post(&post).map_err(|HttpError { trouble, sent }| {
         if sent {
-            NotEnrolled::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
+            EnrollError::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
         } else {
-            NotEnrolled::NotAsked(trouble)
+            EnrollError::NotSent(trouble)
         }
     })
 }
 
 /// The credential in the answer, by the rules of jarvis-auth-wire.md, "Enrolment at command-center".
-pub(crate) fn read_answer(response: &Response, node_id: &NodeId) -> Result<Credential, NotEnrolled> {
-    let peer_says = |why: &str| NotEnrolled::Refused(format!("the command center refuses: {why}"));
-    let lost = |why: &str| NotEnrolled::AnswerLost(node_id.clone(), why.into());
+pub(crate) fn read_answer(response: &HttpResponse, node_id: &NodeId) -> Result<Credential, EnrollError> {
+    let peer_says = |why: &str| EnrollError::Refused(format!("the command center refuses: {why}"));
+    let lost = |why: &str| EnrollError::AnswerLost(node_id.clone(), why.into());
     match response.status {
         200 | 201 => {
             let contents =
@@ -159,47 +183,17 @@ pub(crate) fn read_answer(response: &Response, node_id: &NodeId) -> Result<Crede
     }
 }
 
-impl NotEnrolled {
-    /// What the program exits with, by sysexits(3).
+impl EnrollError {
+    /// The program's exit code, by sysexits(3).
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) => 65,
             Self::Setup(_) | Self::InUse(..) => Outcome::Setup.exit_code(),
-            Self::NoRoom(_) | Self::Unstored(_) => 73,
-            Self::NotAsked(trouble) => trouble.kind.outcome().exit_code(),
+            Self::NotWritable(_) | Self::NotStored(_) => 73,
+            Self::NotSent(trouble) => trouble.kind.outcome().exit_code(),
             Self::Refused(_) => Outcome::NodeRejected.exit_code(),
             Self::AnswerLost(..) => 74,
         }
     }
 }
-
-impl fmt::Display for NotEnrolled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NOT_SENT: &str = "Nothing was sent: the token is still good";
-        match self {
-            Self::Input(why) => write!(f, "{why}. {NOT_SENT}"),
-            Self::Setup(error) => write!(f, "{error}. {} {NOT_SENT}", error.to_trouble().fix),
-            Self::InUse(node_id, path) => write!(
-                f,
-                "this node has a credential already, of '{}' in {}; add --replace if a new one is to take its place. {NOT_SENT}",
-                node_id.as_str(),
-                path.display()
-            ),
-            Self::NoRoom(error) => write!(f, "{error}. {NOT_SENT}"),
-            Self::NotAsked(trouble) => write!(f, "{}. {} {NOT_SENT}", trouble.reason, trouble.fix),
-            Self::Refused(why) => f.write_str(why),
-            Self::AnswerLost(node_id, why) => write!(
-                f,
-                "the answer was lost: {why}. '{0}' may be registered by now, with a key that nobody has. Have '{0}' removed if it is, get a new token, and enroll again",
-                node_id.as_str()
-            ),
-            Self::Unstored(error) => write!(
-                f,
-                "{error}. The node is registered, but its key is lost with this. Mend that, have the node removed, get a new token, and enroll again"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for NotEnrolled {}

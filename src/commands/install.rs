@@ -11,62 +11,70 @@ use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::outcome::Outcome;
 use node_core::trouble::Trouble;
+use thiserror::Error;
 
 use super::secret_input;
+use super::secret_input::InputError;
 use crate::clock;
 use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
-use crate::files::state_file::State;
-use crate::files::{credential_file, credential_store, durable, state_file};
+use crate::files::state::NodeState;
+use crate::files::{credential_file, credential_store, durable, state};
 use crate::setup::{AuthContext, Reader};
 
-/// What came of an installation that left the new credential in place.
+/// The result of an installation that left the new credential in place.
 #[derive(Debug)]
-pub enum Installed {
+pub(crate) enum Installed {
     /// The server accepts it.
     Proven(NodeId),
-    /// There was none to lose, and the server could not say; the sentence says why.
+    /// There was no old one to lose, and the server could not judge the new one, for this reason.
     Unproven(NodeId, String),
-    /// It was there already, and the server accepts it.
+    /// It was in place already, and the server accepts it.
     Already(NodeId),
 }
 
 /// Why the credential in use, if there is one, stays in use.
-#[derive(Debug)]
-pub enum NotInstalled {
-    /// What came in is not a credential.
+#[derive(Debug, Error)]
+pub(crate) enum InstallError {
+    /// The input is not a credential.
+    #[error("{0}; pipe in {{\"node_id\": …, \"node_key\": …}} as it was issued. Nothing was changed")]
     Input(SetupError),
-    /// It could not be read at all.
-    Unread(secret_input::Unread),
+    /// The input could not be read at all.
+    #[error("standard input {0}. Nothing was changed")]
+    Unreadable(InputError),
     /// The configuration cannot be used.
+    #[error("{0}. {fix} Nothing was changed", fix = .0.to_trouble().fix)]
     Setup(SetupError),
     /// The server rejects the new credential, for this reason.
+    #[error("the auth service rejects the new credential: {0}. The old one is kept")]
     Rejected(String),
-    /// The server could not say; the outcome and the sentence say why. The old one is kept.
+    /// The server could not judge the new one; the outcome and the sentence say why.
+    #[error("whether the new credential is good could not be learnt, so the old one is kept. {1}")]
     Undecided(Outcome, String),
     /// The server accepts the new one, but it could not be stored.
-    Unstored(StoreError),
+    #[error("{0}. The auth service accepts the new credential, so keep it and try again")]
+    NotStored(StoreError),
 }
 
-/// Reads a credential from `input`, asks the server about it and, if it is accepted, stores it where
-/// the configuration at `config_file` says. Without an old credential that could be lost, one that the
-/// server could not judge is stored as well.
+/// Reads a credential from `input`, asks the server about it and, if it is accepted, stores it where the
+/// configuration at `config_file` says. If there is no old credential to lose, one that the server could not judge is
+/// stored as well.
 ///
 /// # Errors
-/// See [`NotInstalled`]: each leaves the old credential as it was.
-pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotInstalled> {
+/// See [`InstallError`]: each leaves the old credential as it was.
+pub(crate) fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, InstallError> {
     let new = read_credential(input)?;
     let mut reader = Reader::new(config_file);
     let AuthContext { config, client, clock_floor, .. } =
-        reader.read_auth_context().map_err(NotInstalled::Setup)?;
+        reader.read_auth_context().map_err(InstallError::Setup)?;
     let old = match credential_store::load(&config.credential_file) {
         Ok(found) => Some(found.credential),
         Err(SetupError::Missing { .. } | SetupError::NotProvisioned { .. }) => None,
-        // Read by nobody any more; it is moved aside, not written over.
+        // Nothing can read it any more. It is moved aside, not overwritten.
         Err(SetupError::CredentialForm { .. } | SetupError::Value { .. }) => None,
-        Err(error) => return Err(NotInstalled::Setup(error)),
+        Err(error) => return Err(InstallError::Setup(error)),
     };
     let answer = match clock_floor {
         Some(floor) if clock::now().wall < floor => {
@@ -76,24 +84,24 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
     };
     let unproven = match answer {
         Answer::Valid(_) => None,
-        Answer::Rejected(reason) => return Err(NotInstalled::Rejected(format!("{reason}"))),
-        // Only knocks are answered so.
+        Answer::Rejected(reason) => return Err(InstallError::Rejected(format!("{reason}"))),
+        // Only probes are answered like this.
         Answer::Reachable => Some(String::from("Nothing was asked.")),
         Answer::Inconclusive { trouble, .. } => {
             let why = format!("{}. {}", trouble.reason, trouble.fix);
             if old.is_some() {
-                return Err(NotInstalled::Undecided(trouble.kind.outcome(), why));
+                return Err(InstallError::Undecided(trouble.kind.outcome(), why));
             }
             Some(why)
         }
     };
     if old.as_ref() == Some(&new) {
-        take_card_over(&config);
+        accept_board_after_store(&config);
         return Ok(Installed::Already(new.node_id));
     }
     let locked =
-        Locked::lock(&config.credential_file, default_owner_of(&config)).map_err(NotInstalled::Unstored)?;
-    store(&config, &locked, &new).map_err(NotInstalled::Unstored)?;
+        Locked::lock(&config.credential_file, default_owner_of(&config)).map_err(InstallError::NotStored)?;
+    store(&config, &locked, &new).map_err(InstallError::NotStored)?;
     Ok(match unproven {
         None => Installed::Proven(new.node_id),
         Some(why) => Installed::Unproven(new.node_id, why),
@@ -106,19 +114,19 @@ pub fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, NotI
 /// As [`Locked::replace`].
 pub(crate) fn store(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), StoreError> {
     store.replace(credential)?;
-    take_card_over(config);
+    accept_board_after_store(config);
     Ok(())
 }
 
-fn take_card_over(config: &Config) {
+fn accept_board_after_store(config: &Config) {
     if let Err(e) = accept_board(&config.state_file) {
-        // The credential is there, and most cards have never been in another board.
+        // No reason to fail: the credential is stored, and most cards have never been in another board.
         warn!("{}: {e}", config.state_file.display());
     }
 }
 
-/// Whose a first credential is to be: the folder's owner's, or, where that is root's, that of the folder
-/// in which the daemon keeps its state. A file of root's would be closed to the daemon.
+/// The folder whose owner a first credential gets: the credential's own, or, if that belongs to root, the one in which
+/// the daemon keeps its state. The daemon could not read a file that belongs to root.
 pub(crate) fn default_owner_of(config: &Config) -> &Path {
     let (credentials, state) =
         (durable::folder(&config.credential_file), durable::folder(&config.state_file));
@@ -126,24 +134,24 @@ pub(crate) fn default_owner_of(config: &Config) -> &Path {
     if is_roots(credentials) && state.exists() && !is_roots(state) { state } else { credentials }
 }
 
-/// Makes this board the one the card belongs to; nothing to do for one without a number, or when it
-/// is already.
+/// Makes this board the one the card belongs to. Does nothing if it is already, or if the board has no serial
+/// number.
 ///
 /// # Errors
 /// When the state file cannot be written.
-pub fn accept_board(state_file: &Path) -> io::Result<()> {
-    let here = state_file::board_serial();
-    let state = State::load(state_file);
+pub(crate) fn accept_board(state_file: &Path) -> io::Result<()> {
+    let here = state::board_serial();
+    let state = NodeState::load(state_file);
     if !state.is_of_another_board(here.as_deref()) {
         return Ok(());
     }
-    State { board: here, ..state }.save(state_file)
+    NodeState { board: here, ..state }.save(state_file)
 }
 
-fn read_credential(input: impl Read) -> Result<Credential, NotInstalled> {
-    let bytes = secret_input::read(input).map_err(NotInstalled::Unread)?;
+fn read_credential(input: impl Read) -> Result<Credential, InstallError> {
+    let bytes = secret_input::read(input).map_err(InstallError::Unreadable)?;
     let contents = credential_file::parse(&bytes, Path::new("standard input"), None);
-    Ok(contents.map_err(NotInstalled::Input)?.credential)
+    Ok(contents.map_err(InstallError::Input)?.credential)
 }
 
 impl fmt::Display for Installed {
@@ -160,44 +168,16 @@ impl fmt::Display for Installed {
     }
 }
 
-impl NotInstalled {
-    /// What the program exits with, by sysexits(3).
-    #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+impl InstallError {
+    /// The program's exit code, by sysexits(3).
+    pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) => 65,
-            Self::Unread(_) => 74,
+            Self::Unreadable(_) => 74,
             Self::Setup(_) => Outcome::Setup.exit_code(),
             Self::Rejected(_) => Outcome::NodeRejected.exit_code(),
             Self::Undecided(outcome, _) => outcome.exit_code(),
-            Self::Unstored(_) => 73,
+            Self::NotStored(_) => 73,
         }
     }
 }
-
-impl fmt::Display for NotInstalled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input(error) => write!(
-                f,
-                "{error}; pipe in {{\"node_id\": …, \"node_key\": …}} as it was issued. Nothing was changed"
-            ),
-            Self::Unread(error) => write!(f, "standard input {error}. Nothing was changed"),
-            Self::Setup(error) => write!(f, "{error}. {} Nothing was changed", error.to_trouble().fix),
-            Self::Rejected(reason) => {
-                write!(f, "the auth service rejects the new credential: {reason}. The old one is kept")
-            }
-            Self::Undecided(_, why) => {
-                write!(
-                    f,
-                    "whether the new credential is good could not be learnt, so the old one is kept. {why}"
-                )
-            }
-            Self::Unstored(error) => {
-                write!(f, "{error}. The auth service accepts the new credential, so keep it and try again")
-            }
-        }
-    }
-}
-
-impl std::error::Error for NotInstalled {}

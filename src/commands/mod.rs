@@ -1,8 +1,11 @@
-//! What the program does when it is not the daemon, a file for each command.
+//! The commands other than `run`, a file for each.
 
-pub mod check;
+pub(crate) mod check;
 pub mod enroll;
-pub mod install;
+pub(crate) mod install;
 pub mod keygen;
+pub(crate) mod led;
 pub mod request;
-pub mod secret_input;
+mod secret_input;
+pub(crate) mod status;
+pub(crate) mod token;

@@ -1,35 +1,38 @@
-//! Secrets that come through standard input: never an argument or a variable, which others can read.
+//! Secrets come through standard input, never as an argument or a variable: other users could read those.
 
+use std::io;
 use std::io::{ErrorKind, Read};
-use std::{fmt, io};
 
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// Longer than any secret, and than a Jarvis `config.json` that serves as a credential.
 const MAX_LEN: usize = 256 * 1024;
 
-/// Why nothing was read. Continues "standard input".
-#[derive(Debug)]
-pub enum Unread {
-    /// The system refused.
+/// Why standard input was not read. The sentence continues "standard input".
+#[derive(Debug, Error)]
+pub(crate) enum InputError {
+    /// The system's error.
+    #[error("cannot be read: {0}")]
     Io(io::Error),
-    /// There is no end to it.
+    /// It is longer than anything that makes sense.
+    #[error("holds more than {MAX_LEN} bytes, far more than any secret")]
     TooLong,
 }
 
 /// Reads all of `input`. The bytes are wiped when dropped.
 ///
 /// # Errors
-/// See [`Unread`].
-pub fn read(input: impl Read) -> Result<Zeroizing<Vec<u8>>, Unread> {
+/// See [`InputError`].
+pub(super) fn read(input: impl Read) -> Result<Zeroizing<Vec<u8>>, InputError> {
     read_until(input, |_| false)
 }
 
-/// Reads the first line of `input`, or all there is; a person need not end the input.
+/// Reads the first line of `input`, or all of it if it has no line end: at a terminal Enter is enough.
 ///
 /// # Errors
-/// See [`Unread`].
-pub fn read_line(input: impl Read) -> Result<Zeroizing<Vec<u8>>, Unread> {
+/// See [`InputError`].
+pub(super) fn read_line(input: impl Read) -> Result<Zeroizing<Vec<u8>>, InputError> {
     let mut line = read_until(input, |bytes| bytes.contains(&b'\n'))?;
     if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
         line.truncate(end);
@@ -37,9 +40,12 @@ pub fn read_line(input: impl Read) -> Result<Zeroizing<Vec<u8>>, Unread> {
     Ok(line)
 }
 
-fn read_until(mut input: impl Read, enough: impl Fn(&[u8]) -> bool) -> Result<Zeroizing<Vec<u8>>, Unread> {
+fn read_until(
+    mut input: impl Read,
+    enough: impl Fn(&[u8]) -> bool,
+) -> Result<Zeroizing<Vec<u8>>, InputError> {
     // Room for all of it at once: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(std::vec![0; MAX_LEN]);
+    let mut bytes = Zeroizing::new(vec![0; MAX_LEN]);
     let mut len = 0;
     while len < bytes.len() {
         match input.read(&mut bytes[len..]) {
@@ -51,28 +57,17 @@ fn read_until(mut input: impl Read, enough: impl Fn(&[u8]) -> bool) -> Result<Ze
                 }
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => return Err(Unread::Io(e)),
+            Err(e) => return Err(InputError::Io(e)),
         }
     }
-    Err(Unread::TooLong)
+    Err(InputError::TooLong)
 }
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "cannot be read: {error}"),
-            Self::TooLong => write!(f, "holds more than {MAX_LEN} bytes, far more than any secret"),
-        }
-    }
-}
-
-impl std::error::Error for Unread {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A terminal whose person has nothing more to say.
+    /// A terminal at which nothing more is typed.
     struct Never;
 
     impl Read for Never {
@@ -82,10 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn input_is_read_to_its_end_and_no_further_than_it_can_make_sense() {
+    fn input_is_read_to_its_end_or_up_to_the_limit() {
         let text = read(b"one ".chain(&b"two"[..])).expect("read");
         assert_eq!(text.as_slice(), b"one two");
-        assert!(matches!(read(io::repeat(b'x')), Err(Unread::TooLong)));
+        assert!(matches!(read(io::repeat(b'x')), Err(InputError::TooLong)));
         let line = read_line(b"one ".chain(&b"two\nthree"[..]).chain(Never)).expect("read");
         assert_eq!(line.as_slice(), b"one two");
         assert_eq!(read_line(&b"one"[..]).expect("read").as_slice(), b"one");

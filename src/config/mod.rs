@@ -10,41 +10,37 @@ pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts
 use crate::error::SetupError;
 use crate::files::{json, secret_file};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::{ClientCertificate, Pin};
+use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
 mod sts;
 
-/// Where the configuration is when nothing else is said.
-pub const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
-/// What is kept from boot to boot when nothing else is said.
-pub const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node/state.json";
-/// Where the daemon's status is when nothing else is said: in memory, never on the SD card.
-pub const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
+/// The configuration file unless another is named.
+pub(crate) const DEFAULT_PATH: &str = "/etc/jarvis-node/config.json";
+/// The state file unless another is configured.
+const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node/state.json";
+/// The status file unless another is configured: in memory, never on the card.
+const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node/status.json";
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The service that is asked.
+    /// The service that is asked: the auth service or the command center.
     pub auth_url: ServiceUrl,
-    /// How.
+    /// How it is asked.
     pub via: Via,
-    /// Whether services may be spoken to without TLS.
+    /// Whether services may be asked without TLS.
     pub allow_http: bool,
     /// Where the node's credential is.
     pub credential_file: PathBuf,
-    /// Where the node remembers what it must from boot to boot.
+    /// Where the node keeps its state from boot to boot.
     pub state_file: PathBuf,
-    /// CA certificates to trust instead of Mozilla's.
-    pub ca_file: Option<PathBuf>,
-    /// The server's key must be one of these, if there are any.
-    pub spki_pins: Vec<Pin>,
-    /// The node's own certificate, for a server that asks for one.
-    pub client_certificate: Option<ClientCertificate>,
+    /// Which server to trust over TLS, and how the node proves itself there.
+    pub tls: TlsSettings,
     /// Time between validations.
     pub revalidate: Duration,
-    /// How long a good verdict outlives the server.
+    /// The offline grace period: how long a good verdict counts while the server gives none.
     pub offline_grace: Duration,
-    /// Within how long of the start the first validation comes.
+    /// The first validation comes at a random time within this.
     pub start_splay: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,
@@ -52,55 +48,55 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Where tokens for other services come from.
     pub sts: Option<Sts>,
-    /// How the other programs on the board get them.
+    /// How the other programs on the board get those tokens.
     pub broker: Option<Broker>,
-    /// What is also needed when the rest cannot be used.
+    /// LED and status file, which are needed even if the rest cannot be used.
     pub indicators: Indicators,
 }
 
-/// On whose behalf it is asked whether the node is valid.
+/// The client that asks whether the node is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// An app's, at the auth service.
+    /// An app, at the auth service.
     App {
         /// The service the node wants to use.
         service_id: String,
-        /// The app client.
+        /// The app's name.
         app_id: String,
-        /// Where its key is.
+        /// The file with the app's key.
         app_key_file: PathBuf,
     },
-    /// Nobody's: the command center asks for it.
+    /// The command center, which asks the auth service in the node's place.
     CommandCenter,
 }
 
-/// What the node shows and where: needed even when the rest of the configuration is unusable.
+/// Where the node shows its outcome. Needed even if the rest of the configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indicators {
     /// The status LED.
     pub led: Led,
-    /// Where the daemon leaves its status.
+    /// The file in which the daemon leaves its status.
     pub status_file: PathBuf,
 }
 
-/// Which LED, and how.
+/// The status LED.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Led {
     /// No LED.
     None,
-    /// One on a GPIO pin, by BCM number.
+    /// An LED on a GPIO pin.
     Gpio {
-        /// BCM number.
+        /// Its BCM number.
         pin: u8,
-        /// Lit while the pin is low.
+        /// Whether it is lit while the pin is low.
         active_low: bool,
     },
-    /// One the kernel drives, by its name in `/sys/class/leds`.
+    /// An LED that the kernel drives, by its name in `/sys/class/leds`.
     Sysfs(String),
 }
 
 impl Default for Led {
-    /// The green LED every Raspberry Pi has.
+    /// The green LED that every Raspberry Pi has.
     fn default() -> Self {
         Self::Sysfs("ACT".into())
     }
@@ -134,7 +130,7 @@ struct File {
     #[serde(default = "thirty")]
     request_timeout_secs: u64,
     status_file: Option<PathBuf>,
-    sts: Option<sts::Form>,
+    sts: Option<sts::StsForm>,
     broker: Option<sts::BrokerForm>,
 }
 
@@ -215,32 +211,35 @@ impl Config {
             .map_err(|why| SetupError::Config { path: path.into(), why })
     }
 
-    /// `variable` gives the environment's.
+    /// Parses `text`, the file at `path`. `variable` reads the environment.
     fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
         let file: File = json::object(text.as_bytes()).map_err(|e| e.to_string())?;
         let found = |file: &Path| secret_file::locate(file, path);
-        let (auth_url, via) = asked(&file, path)?;
+        let (auth_url, via) = service(&file, path)?;
         let ca_file = file.ca_file.as_deref().map(found);
         let main =
-            sts::Main { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
+            sts::MainConfig { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
         let sts = match file.sts {
             Some(form) => Some(form.check(&main, &found)?),
             None => Sts::from_variables(variable, &main)?,
         };
         let broker = file.broker.map(|form| form.check(sts.as_ref(), &found)).transpose()?;
-        Ok(Self {
+        let tls = TlsSettings {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
                 file.client_cert_file.as_deref().map(found),
                 file.client_key_file.as_deref().map(found),
                 auth_url.is_https(),
             )?,
+            ca_file,
+        };
+        Ok(Self {
+            tls,
             auth_url,
             via,
             allow_http: file.allow_http,
             credential_file: found(&file.credential_file),
             state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
-            ca_file,
             sts,
             broker,
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
@@ -257,16 +256,16 @@ impl Config {
 }
 
 impl Config {
-    /// Whether certificates are judged by the board's own clock: not without TLS, and not when the server,
-    /// proved by a pinned key, tells the time.
+    /// Whether certificates are judged by the board's own clock: not without TLS, and not if the server proves itself
+    /// by a pinned key and tells the time.
     #[must_use]
     pub fn needs_clock(&self) -> bool {
-        self.auth_url.is_https() && self.spki_pins.is_empty()
+        self.auth_url.is_https() && self.tls.spki_pins.is_empty()
     }
 }
 
-/// Whom to ask, and how.
-fn asked(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
+/// The service to ask, and how.
+fn service(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
     let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
     match (via, auth_url, service_id, app_id, app_key_file) {
         (Some(ViaForm { command_center }), None, None, None, None) => {
@@ -290,10 +289,9 @@ fn asked(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
 }
 
 impl Indicators {
-    /// What can be made out of the configuration at `path`, sound or not: an unusable one must
-    /// still show itself on the LED it names.
-    #[must_use]
-    pub fn glimpse(path: &Path) -> Self {
+    /// The indicators in the configuration at `path`, whatever else is wrong with it: an unusable configuration must
+    /// still show on the LED that it names.
+    pub(crate) fn load_lenient(path: &Path) -> Self {
         let json: serde_json::Value = fs::read_to_string(path)
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())

@@ -19,7 +19,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.start_splay, Duration::from_secs(5));
     assert_eq!(config.connect_timeout, Duration::from_secs(5));
     assert_eq!(config.request_timeout, Duration::from_secs(30));
-    assert_eq!((config.ca_file, config.spki_pins, config.client_certificate), (None, Vec::new(), None));
+    assert_eq!(config.tls, TlsSettings::default());
     assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
     assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node/status.json"));
 }
@@ -30,12 +30,12 @@ fn relative_files_are_beside_the_configuration() {
     let Via::App { app_key_file, .. } = config.via else { panic!("no app") };
     assert_eq!(app_key_file, Path::new("/etc/jarvis-node/app.key"));
     assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
-    assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
+    assert_eq!(config.tls.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
     assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node/s.json"));
 }
 
 #[test]
-fn the_example_that_is_installed_is_sound_and_says_what_the_readme_says() {
+fn example_configuration_is_sound_and_matches_the_readme() {
     let example = include_str!("../../systemd/config.example.json");
     let config = parse_whole(example).expect("sound");
     assert_eq!(config.indicators.led, Led::Gpio { pin: 17, active_low: false });
@@ -55,7 +55,7 @@ fn every_form_of_led_is_read() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn error_names_what_is_wrong() {
     for (more, says) in [
         (r#", "revalidate_sec": 3"#, "unknown field `revalidate_sec`"),
         (r#", "revalidate_secs": 0"#, "revalidate_secs must be from 1 to 604800, not 0"),
@@ -77,7 +77,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn the_clock_is_needed_unless_the_server_tells_the_time() {
+fn clock_is_needed_unless_the_server_tells_the_time() {
     let pins = r#", "spki_pins": ["sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]"#;
     assert!(parse("").expect("sound").needs_clock());
     assert!(!parse(pins).expect("sound").needs_clock());
@@ -87,19 +87,19 @@ fn the_clock_is_needed_unless_the_server_tells_the_time() {
 }
 
 #[test]
-fn a_broken_configuration_still_says_which_led() {
+fn broken_configuration_still_names_its_led() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
     fs::write(&path, r#"{"led":{"gpio":17},"status_file":"/tmp/s.json","auht_url":1}"#).expect("written");
-    let indicators = Indicators::glimpse(&path);
+    let indicators = Indicators::load_lenient(&path);
     assert_eq!(indicators.led, Led::Gpio { pin: 17, active_low: false });
     assert_eq!(indicators.status_file, Path::new("/tmp/s.json"));
     fs::write(&path, "{").expect("written");
-    assert_eq!(Indicators::glimpse(&path).led, Led::Sysfs("ACT".into()));
+    assert_eq!(Indicators::load_lenient(&path).led, Led::Sysfs("ACT".into()));
 }
 
 #[test]
-fn a_command_center_takes_the_place_of_everything_about_the_app() {
+fn command_center_replaces_everything_about_the_app() {
     let parse = parse_whole;
     let config = parse(r#"{"via": {"command_center": "https://cc.home:7703"}, "credential_file": "c.json"}"#);
     let config = config.expect("sound");

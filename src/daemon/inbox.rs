@@ -1,5 +1,5 @@
-//! Where the run loop waits: for what the worker, signals and other threads have to say, or for
-//! a moment. One thread, one `poll`, no wake-up without a cause.
+//! Where the run loop waits: for what workers, signals and other threads report, or for a moment. One thread, one
+//! `poll`, no wake-up without a cause.
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
@@ -15,21 +15,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::watch::Watch;
 use crate::sts::{AccessToken, TokenError, Wanted};
 
-/// What reaches the run loop from outside it.
+/// A report to the run loop.
 #[derive(Debug)]
 pub enum Message {
-    /// The worker has come back.
+    /// The answer to a validation or a probe.
     Answered(Answer),
-    /// The STS was asked for this, and this came of it.
-    TokenFetched {
-        /// What for.
-        wanted: Wanted,
-        /// The token, or why there is none.
-        result: Result<AccessToken, TokenError>,
-        /// That of the job.
-        number: u64,
-    },
-    /// Somebody changed configuration or credential and wants them read (SIGHUP).
+    /// The result of asking the STS.
+    TokenFetched(FetchedToken),
+    /// Configuration or credential may have changed and are to be read (SIGHUP).
     Reload,
     /// The file that [`Inbox::follow`] named was put in place or written to.
     FileChanged,
@@ -37,13 +30,24 @@ pub enum Message {
     Stop,
 }
 
+/// The result of asking the STS for one token.
+#[derive(Debug)]
+pub struct FetchedToken {
+    /// The token that was asked for.
+    pub(super) wanted: Wanted,
+    /// The token, or why there is none.
+    pub(super) result: Result<AccessToken, TokenError>,
+    /// The number of the job.
+    pub(super) number: u64,
+}
+
 /// The receiving end.
 #[derive(Debug)]
 pub struct Inbox {
     messages: mpsc::Receiver<Message>,
-    bell: UnixStream,
+    wake: UnixStream,
     signals: Signals,
-    /// None where the system has none to give.
+    /// `None` where the system has no inotify to give.
     watch: Option<Watch>,
 }
 
@@ -51,7 +55,7 @@ pub struct Inbox {
 #[derive(Clone, Debug)]
 pub struct Sender {
     messages: mpsc::Sender<Message>,
-    bell: Arc<UnixStream>,
+    wake: Arc<UnixStream>,
 }
 
 #[derive(Debug, Default)]
@@ -60,25 +64,25 @@ struct Signals {
     stop: Arc<AtomicBool>,
 }
 
-/// An inbox and a way into it.
+/// An inbox and its sending end.
 ///
 /// # Errors
 /// When the system has no socket pair to give.
 pub fn channel() -> io::Result<(Sender, Inbox)> {
-    let (bell, ear) = UnixStream::pair()?;
-    bell.set_nonblocking(true)?;
-    ear.set_nonblocking(true)?;
+    let (wakes, woken) = UnixStream::pair()?;
+    wakes.set_nonblocking(true)?;
+    woken.set_nonblocking(true)?;
     let (sender, messages) = mpsc::channel();
-    let inbox = Inbox { messages, bell: ear, signals: Signals::default(), watch: Watch::new().ok() };
-    Ok((Sender { messages: sender, bell: Arc::new(bell) }, inbox))
+    let inbox = Inbox { messages, wake: woken, signals: Signals::default(), watch: Watch::new().ok() };
+    Ok((Sender { messages: sender, wake: Arc::new(wakes) }, inbox))
 }
 
 impl Sender {
-    /// Leaves a message and wakes the run loop; does nothing once that has ended.
+    /// Leaves a message and wakes the run loop; does nothing once the loop has ended.
     pub fn send(&self, message: Message) {
         if self.messages.send(message).is_ok() {
-            // A full socket has rung already.
-            let _ = (&*self.bell).write(&[0]);
+            // A full socket wakes the loop as well.
+            let _ = (&*self.wake).write(&[0]);
         }
     }
 
@@ -92,16 +96,16 @@ impl Sender {
         for (signal, flag) in
             [(SIGHUP, &inbox.signals.reload), (SIGTERM, &inbox.signals.stop), (SIGINT, &inbox.signals.stop)]
         {
-            // The flag first: whoever hears the bell must find it set.
+            // The flag first: the loop must find it set when it is woken.
             signal_hook::flag::register(signal, Arc::clone(flag))?;
-            signal_hook::low_level::pipe::register(signal, self.bell.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, self.wake.try_clone()?)?;
         }
         Ok(())
     }
 }
 
 impl Inbox {
-    /// The next message, without waiting. An end that was asked for comes before all else.
+    /// The next message, without waiting. A request to stop comes before all else.
     pub fn try_next(&mut self) -> Option<Message> {
         if self.signals.stop.swap(false, Ordering::Relaxed) {
             return Some(Message::Stop);
@@ -115,8 +119,8 @@ impl Inbox {
         self.messages.try_recv().ok()
     }
 
-    /// Makes changes of the file at `path`, and of no other, arrive here, where the system can tell of them.
-    /// Where it cannot, they are found when the file is next read.
+    /// Makes changes of the file at `path`, and of no other, arrive here if the system can report them. If it
+    /// cannot, they are found when the file is next read.
     pub fn follow(&mut self, path: &Path) {
         if let Some(watch) = &mut self.watch {
             watch.follow(path);
@@ -132,16 +136,16 @@ impl Inbox {
         let timeout = Timespec::try_from(limit).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
         let known = others.len();
         let mut sources = others;
-        sources.push(PollFd::new(&self.bell, PollFlags::IN));
+        sources.push(PollFd::new(&self.wake, PollFlags::IN));
         let watch = self.watch.as_ref().and_then(Watch::as_fd);
         sources.extend(watch.map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
         match poll(&mut sources, Some(&timeout)) {
-            // A signal: its flag is set and its byte is in the socket.
+            // Interrupted by a signal: its flag is set and its byte is in the socket.
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }
         let mut bytes = [0; 64];
-        while matches!((&self.bell).read(&mut bytes), Ok(n) if n > 0) {}
+        while matches!((&self.wake).read(&mut bytes), Ok(n) if n > 0) {}
         let ready = sources[..known].iter().enumerate().filter(|(_, source)| !source.revents().is_empty());
         Ok(ready.map(|(place, _)| place).collect())
     }

@@ -1,8 +1,12 @@
 //! Logs to standard error, one line each; journald adds the time.
 
-use std::string::String;
-
 use log::LevelFilter;
+use thiserror::Error;
+
+/// `$JARVIS_NODE_LOG` names no level.
+#[derive(Debug, Error)]
+#[error("JARVIS_NODE_LOG is '{0}', but must be error, warn, info or debug")]
+pub(crate) struct LogLevelError(String);
 
 /// Sets the logger up. The level is the one `$JARVIS_NODE_LOG` names (error, warn, info, debug),
 /// or info.
@@ -12,15 +16,13 @@ use log::LevelFilter;
 /// `release_max_level_debug`).
 ///
 /// # Errors
-/// A sentence when `$JARVIS_NODE_LOG` names no level.
-pub fn init() -> Result<(), String> {
+/// When `$JARVIS_NODE_LOG` names no level.
+pub(crate) fn init() -> Result<(), LogLevelError> {
     let level = match std::env::var("JARVIS_NODE_LOG") {
-        Ok(name) => name.parse().map_err(|_| {
-            std::format!("JARVIS_NODE_LOG is '{name}', but must be error, warn, info or debug")
-        })?,
+        Ok(name) => name.parse().map_err(|_| LogLevelError(name))?,
         Err(_) => LevelFilter::Info,
     };
-    // Fails only when there is a logger already, which then is as good.
+    // Fails only when there is a logger already, which will do.
     let _ = simple_logger::SimpleLogger::new()
         .with_level(LevelFilter::Off)
         .with_module_level("jarvis_node", level)

@@ -1,13 +1,31 @@
-//! `jarvis-node run`: the run loop on the board, with signals, the service manager and the log.
+//! `jarvis-node run`: the daemon. This is what it does from start to end:
+//!
+//! | | step | where |
+//! |---|---|---|
+//! | 1 | parse the arguments | `cli::main` |
+//! | 2 | set up the log | [`logging::init`] |
+//! | 3 | forbid core dumps and debuggers, keep memory out of swap | [`process`] |
+//! | 4 | catch signals | [`run`] |
+//! | 5 | open the LED, which even an unusable configuration can name | [`run_loop::Node::new`] |
+//! | 6 | start the network thread | [`run_loop::Node::new`] |
+//! | 7 | tell the service manager that the program runs | [`run`] |
+//! | 8 | load the last verdict of this boot and start the agent | [`run_loop::Node::run`] |
+//! | 9 | read the setup, start or update the broker, switch to another LED | `Node::read_setup` |
+//! | 10 | validate, wait, and carry out what the agent asks for | [`run_loop::Node::run`] |
+//! | 11 | at the end: LED dark, broker closed, last status written | `Node::end` |
+//! | 12 | tell the service manager that the program ends | [`run`] |
+//!
+//! Step 9 is repeated at every reload, and while the setup cannot be used.
 
 pub mod inbox;
-pub mod logging;
-pub mod process;
+pub(crate) mod logging;
+pub(crate) mod process;
 pub mod run_loop;
-pub mod systemd;
-pub mod token_worker;
-pub mod watch;
-pub mod worker;
+mod systemd;
+mod token_worker;
+mod tokens;
+mod watch;
+mod worker;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -19,8 +37,8 @@ use node_core::answer::Answer;
 use node_core::lamp::Lamp;
 use node_core::outcome::Outcome;
 
+use self::run_loop::{Node, Notice};
 use crate::config::Led;
-use crate::daemon::run_loop::{Node, Notice};
 use crate::led_pin;
 use crate::led_pin::BoardPin;
 use crate::setup::Reader;
@@ -30,31 +48,35 @@ use crate::setup::Reader;
 /// # Errors
 /// When the system lacks threads, sockets or signal handlers.
 pub fn run(config_file: PathBuf) -> io::Result<Exit> {
+    // Before all else: a signal that comes during the start is then acted on as soon as the loop runs.
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
-    let mut complained_of = None;
-    let mut open_lamp = |led: &Led| open_lamp(led, &mut complained_of);
+
+    let mut failed_led = None;
+    let mut open_lamp = |led: &Led| open_lamp(led, &mut failed_led);
     let mut notify = notify;
-    // The system's random numbers, by the only door the standard library has to them.
+    // The standard library offers the system's random numbers only as the seed of its hashes.
     let seed = RandomState::new().build_hasher().finish();
     let node = Node::new(seed, Reader::new(config_file), (sender, inbox), &mut open_lamp, &mut notify)?;
+
+    // Not only after the first verdict: without a network that may take days, and the daemon is up all the same.
     systemd::ready();
     let exit = node.run();
     systemd::stopping();
     exit
 }
 
-/// The lamp on that LED. One that cannot be had is complained of once, not at every attempt.
-fn open_lamp(led: &Led, complained_of: &mut Option<Led>) -> Option<Lamp<BoardPin>> {
+/// The lamp on that LED. If it cannot be opened the log says so once, not at every attempt.
+fn open_lamp(led: &Led, failed_led: &mut Option<Led>) -> Option<Lamp<BoardPin>> {
     match led_pin::open(led) {
         Ok(lamp) => {
-            *complained_of = None;
+            *failed_led = None;
             lamp
         }
         Err(e) => {
-            if complained_of.as_ref() != Some(led) {
+            if failed_led.as_ref() != Some(led) {
                 warn!("{e}. The node validates without it");
-                *complained_of = Some(led.clone());
+                *failed_led = Some(led.clone());
             }
             None
         }
@@ -68,11 +90,11 @@ fn notify(notice: Notice<'_>) {
             log(&report);
         }
         Notice::Known(_) => {}
-        Notice::Asked(Step::Validate) => debug!("asking"),
-        Notice::Asked(Step::Probe) => debug!("looking whether anybody is there"),
+        Notice::Asked(Step::Validate) => debug!("asking whether this node is valid"),
+        Notice::Asked(Step::Probe) => debug!("asking only whether the server answers"),
         Notice::Answered(Answer::Valid(_)) => debug!("answered: valid"),
-        Notice::Answered(Answer::Rejected(reason)) => debug!("answered: denied, {reason}"),
-        Notice::Answered(Answer::Reachable) => debug!("somebody is"),
+        Notice::Answered(Answer::Rejected(reason)) => debug!("answered: rejected, {reason}"),
+        Notice::Answered(Answer::Reachable) => debug!("answered: reachable"),
         Notice::Answered(Answer::Inconclusive { trouble, .. }) => debug!("no answer: {}", trouble.reason),
         Notice::KeptOldSetup(trouble) => {
             warn!(

@@ -1,10 +1,10 @@
-//! Hears of one file being put in place or written to, without looking at it time and again: whatever
-//! puts a new credential there has told the daemon by doing so.
+//! Notices when one file is put in place or written to, without polling it: storing a new credential is enough to
+//! make the daemon use it.
 
 #[cfg(target_os = "linux")]
-pub use self::linux::Watch;
+pub(super) use self::linux::Watch;
 #[cfg(not(target_os = "linux"))]
-pub use self::others::Watch;
+pub(super) use self::others::Watch;
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -21,7 +21,7 @@ mod linux {
 
     /// A watch on at most one file.
     #[derive(Debug)]
-    pub struct Watch {
+    pub(in crate::daemon) struct Watch {
         inotify: OwnedFd,
         followed: Option<(PathBuf, i32)>,
     }
@@ -31,21 +31,21 @@ mod linux {
         ///
         /// # Errors
         /// When the system has none to give.
-        pub fn new() -> io::Result<Self> {
+        pub(in crate::daemon) fn new() -> io::Result<Self> {
             let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
             Ok(Self { inotify: inotify::init(flags)?, followed: None })
         }
 
-        /// Watches the file at `path` from now on, whether or not there is one yet. Where its folder
-        /// cannot be watched nothing is heard of it; it is then found when it is next read anyway.
-        pub fn follow(&mut self, path: &Path) {
-            // The file a link leads to is the one that is replaced.
+        /// Watches the file at `path` from now on, whether or not it exists yet. If its folder cannot be watched,
+        /// a change is found only when the file is next read.
+        pub(in crate::daemon) fn follow(&mut self, path: &Path) {
+            // A replacement replaces the file that a link leads to, not the link.
             let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
             if self.followed.as_ref().is_some_and(|(followed, _)| *followed == path) {
                 return;
             }
             if let Some((_, watch)) = self.followed.take() {
-                // Gone already when the folder is.
+                // Fails if the folder is gone, and the watch with it.
                 let _ = inotify::remove_watch(&self.inotify, watch);
             }
             let events = inotify::WatchFlags::CLOSE_WRITE | inotify::WatchFlags::MOVED_TO;
@@ -54,8 +54,8 @@ mod linux {
             }
         }
 
-        /// Whether the file was put in place or written to since this was last asked.
-        pub fn has_changed(&mut self) -> bool {
+        /// Whether the file was put in place or written to since the last call.
+        pub(in crate::daemon) fn has_changed(&mut self) -> bool {
             let name = self.followed.as_ref().and_then(|(path, _)| path.file_name());
             let mut changed = false;
             let mut buffer = [MaybeUninit::uninit(); 1024];
@@ -63,7 +63,7 @@ mod linux {
             let mut folder_is_gone = false;
             while let Ok(event) = events.next() {
                 changed |= event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
-                // The last words of a watch that was given up for another one may still be there.
+                // Events of a watch that was given up for another one may still be queued.
                 if self.followed.as_ref().is_none_or(|(_, watch)| *watch != event.wd()) {
                     continue;
                 }
@@ -76,8 +76,8 @@ mod linux {
             changed
         }
 
-        /// Readable once something has happened.
-        pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        /// A descriptor that is readable once there is an event.
+        pub(in crate::daemon) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
             Some(self.inotify.as_fd())
         }
     }
@@ -87,7 +87,7 @@ mod linux {
     }
 }
 
-/// Elsewhere than on a board nothing is heard: what is put in place is found when it is next read.
+/// Other systems have no inotify: a change is found when the file is next read.
 #[cfg(not(target_os = "linux"))]
 mod others {
     use std::io;
@@ -96,27 +96,27 @@ mod others {
 
     /// A watch on nothing.
     #[derive(Debug)]
-    pub struct Watch;
+    pub(in crate::daemon) struct Watch;
 
     impl Watch {
         /// A watch on nothing.
         ///
         /// # Errors
         /// Never.
-        pub fn new() -> io::Result<Self> {
+        pub(in crate::daemon) fn new() -> io::Result<Self> {
             Ok(Self)
         }
 
         /// Does nothing.
-        pub fn follow(&mut self, _path: &Path) {}
+        pub(in crate::daemon) fn follow(&mut self, _path: &Path) {}
 
-        /// Never.
-        pub fn has_changed(&mut self) -> bool {
+        /// Always false.
+        pub(in crate::daemon) fn has_changed(&mut self) -> bool {
             false
         }
 
-        /// Nothing to wait for.
-        pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        /// There is nothing to wait for.
+        pub(in crate::daemon) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
             None
         }
     }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_written_or_put_in_place_is_heard_of_and_its_neighbours_are_not() {
+    fn watch_reports_a_write_and_a_rename_but_no_neighbour() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("credential.json");
         let mut watch = Watch::new().expect("a watch");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_can_be_followed_and_one_in_no_folder_does_no_harm() {
+    fn watch_follows_another_file_and_tolerates_a_missing_folder() {
         let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let mut watch = Watch::new().expect("a watch");
         watch.follow(&one.path().join("nowhere/c.json"));

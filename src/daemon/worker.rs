@@ -12,43 +12,43 @@ use super::inbox::{Message, Sender};
 use crate::auth::{AuthClient, Reply};
 use crate::clock;
 use crate::files::credential::Credential;
-use crate::files::state_file;
-use crate::files::state_file::{Shown, State};
+use crate::files::state;
+use crate::files::state::{NodeState, Observed};
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;
 
-/// One validation to be made, or one knock.
+/// One validation or one probe to be made.
 #[derive(Debug)]
-pub struct Job {
-    /// Which.
-    pub step: Step,
-    /// Whom to ask.
-    pub client: Arc<AuthClient>,
-    /// With what.
-    pub credential: Arc<Credential>,
-    /// Where to remember what it shows.
-    pub state_file: Arc<Path>,
+pub(super) struct Job {
+    /// Validation or probe.
+    pub(super) step: Step,
+    /// Asks the auth service.
+    pub(super) client: Arc<AuthClient>,
+    /// The credential to be validated.
+    pub(super) credential: Arc<Credential>,
+    /// Remembers what the answer shows.
+    pub(super) state_file: Arc<Path>,
 }
 
-fn remember(state_file: &Path, shown: Shown) -> io::Result<()> {
-    let serial = state_file::board_serial();
-    State::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
+fn remember(state_file: &Path, shown: Observed) -> io::Result<()> {
+    let serial = state::board_serial();
+    NodeState::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
 }
 
-/// A way to the worker thread, which ends when this is dropped and its last job is done.
+/// The worker thread's sending end. The thread ends when this is dropped and its last job is done.
 #[derive(Debug)]
-pub struct Worker(mpsc::Sender<Job>);
+pub(super) struct Worker(mpsc::Sender<Job>);
 
 impl Worker {
     /// Starts the thread; it reports to `inbox`.
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub fn start(inbox: Sender) -> io::Result<Self> {
+    pub(super) fn start(inbox: Sender) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
-            let mut complained = false;
+            let mut logged = false;
             for Job { step, client, credential, state_file } in jobs {
                 let Reply { answer, server_time } = match step {
                     Step::Validate => client.validate(&credential),
@@ -56,12 +56,12 @@ impl Worker {
                 };
                 let accepted = matches!(answer, Answer::Valid(_));
                 inbox.send(Message::Answered(answer));
-                // After the answer, and here, since a card takes its time.
-                let shown = Shown { accepted, server_time, wall: clock::now().wall };
+                // After the answer, and in this thread: writing to the card can take long.
+                let shown = Observed { accepted, server_time, wall: clock::now().wall };
                 if let Err(e) = remember(&state_file, shown)
-                    && !mem::replace(&mut complained, true)
+                    && !mem::replace(&mut logged, true)
                 {
-                    // Said once: it is no reason not to validate.
+                    // Logged once: the node validates without it.
                     warn!("{} cannot be written, so nothing is remembered: {e}", state_file.display());
                 }
             }
@@ -69,9 +69,8 @@ impl Worker {
         Ok(Self(sender))
     }
 
-    /// Hands the job over. Nothing happens if the thread is gone; then no answer comes, which
-    /// the agent notices.
-    pub fn submit(&self, job: Job) {
+    /// Hands the job over. If the thread is gone no answer comes, which the agent notices.
+    pub(super) fn submit(&self, job: Job) {
         let _ = self.0.send(job);
     }
 }

@@ -1,42 +1,41 @@
-//! The node's credential in memory: its key lives on the heap and is wiped when dropped.
+//! The node's credential in memory.
 
 use std::fmt;
 
-use node_core::credential::{Malformed, NodeId, checked_length};
+use node_core::credential::{NodeId, ValueError, checked_length};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A node's secret: 1 to 256 visible ASCII characters, since it also travels in a header.
-/// Shows only its length, and is wiped when dropped. Lives on the heap, where moving it about leaves
-/// no copies behind; the deciding half has no use for it.
+/// The node's secret: 1 to 256 visible ASCII characters, because it also travels in a header. It shows only
+/// its length and is wiped when dropped. It lives on the heap, so that moving it leaves no copies behind.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct NodeKey(Box<str>);
 
-/// What a node proves itself with.
+/// The credential with which a node proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The node's name.
+    /// The node's id.
     pub node_id: NodeId,
     /// The node's secret.
     pub node_key: NodeKey,
 }
 
 impl NodeKey {
-    /// The longest node key, in bytes. Real ones have 64; the service answers 500 to 5000.
+    /// The greatest length in bytes. Issued keys have 64; the service answers 500 to keys of 5000.
     pub const MAX_LEN: usize = 256;
 
-    /// Checks `text`, less one trailing newline.
+    /// Checks `text` without its trailing newline, if there is one.
     ///
     /// # Errors
-    /// Says what is wrong with it, without repeating any of it.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// Names the fault without repeating any of the text.
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         let text = checked_length(text, Self::MAX_LEN)?;
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Malformed::Forbidden("a character that is not visible ASCII"));
+            return Err(ValueError::Forbidden("a character that is not visible ASCII"));
         }
         Ok(Self(text.into()))
     }
 
-    /// The secret itself: only for the request that proves it.
+    /// The secret itself. Use it only in the request that proves the node.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -69,17 +68,17 @@ mod tests {
     #[test]
     fn node_key_that_breaks_the_service_is_refused() {
         for key in ["a\0b", "a b", "schlüssel", "a\u{7f}"] {
-            assert!(matches!(NodeKey::parse(key), Err(Malformed::Forbidden(_))), "{key:?}");
+            assert!(matches!(NodeKey::parse(key), Err(ValueError::Forbidden(_))), "{key:?}");
         }
         let long = "x".repeat(257);
-        assert_eq!(NodeKey::parse(&long), Err(Malformed::TooLong(256)));
+        assert_eq!(NodeKey::parse(&long), Err(ValueError::TooLong(256)));
         assert!(NodeKey::parse(&long[..256]).is_ok());
     }
 
     #[test]
     fn node_key_of_a_placeholder_is_refused() {
         for text in ["", "\n", "your-node-id", "your_api_key_here"] {
-            assert_eq!(NodeKey::parse(text), Err(Malformed::Placeholder), "{text:?}");
+            assert_eq!(NodeKey::parse(text), Err(ValueError::Placeholder), "{text:?}");
         }
     }
 

@@ -1,15 +1,16 @@
-//! The credential file: `{"node_id":…,"node_key":…}`, or an existing Jarvis `config.json`,
-//! which calls the key `api_key` and holds unrelated keys besides.
+//! The format of the credential file: `{"node_id":…,"node_key":…}`, or an existing Jarvis `config.json`,
+//! which names the key `api_key` and contains other fields.
 //!
-//! One that this program wrote also holds `credential_store`: a checksum, the checksum of the
-//! credential it was to replace, and the modification time the file was given. Where the checksum is
-//! wrong, that time tells a card that forgets from a person or a program that changed the file.
+//! A file written by this program also has `credential_store`: a checksum, the checksum of the credential it
+//! replaced, and the modification time that the file was given. If the checksum is wrong, an unchanged
+//! modification time shows that the SD card damaged the file, and another one that a person or a program
+//! edited it.
 
 use std::fmt;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use node_core::credential::{Malformed, NodeId};
+use node_core::credential::{NodeId, ValueError};
 use ring::digest;
 use ring::digest::SHA256;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -21,39 +22,39 @@ use super::json;
 use crate::error::SetupError;
 use crate::files::credential::{Credential, NodeKey};
 
-/// When a file was last written to: seconds since 1970, and nanoseconds.
+/// The modification time of a file: seconds since 1970, and nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Modified(pub(crate) i64, pub(crate) i64);
 
 impl Modified {
-    /// A whole second, which nothing that is written to by others comes to have by chance.
+    /// A whole second: another writer is very unlikely to leave one.
     fn at(secs: u64) -> Self {
         Self(i64::try_from(secs).unwrap_or_default(), 0)
     }
 }
 
-/// What a credential file holds.
+/// The content of a credential file.
 #[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) credential: Credential,
     pub(crate) checksum: Checksum,
-    /// Of the credential that this one was to replace.
+    /// The checksum of the credential that this one replaced.
     pub(crate) follows: Option<Checksum>,
 }
 
-/// FIPS 180-4, in bytes.
+/// In bytes (FIPS 180-4).
 const SHA256_BLOCK_LEN: usize = 64;
 
-/// `sha256:` and the hexadecimal SHA-256 of a credential and of what it follows. Found beside the
-/// key itself and nowhere else.
+/// `sha256:` and the hexadecimal SHA-256 of a credential and of the checksum that it follows. It is only
+/// stored beside the key itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checksum(String);
 
 impl Checksum {
     pub(crate) fn of(credential: &Credential, follows: Option<&Self>) -> Self {
         let follows = follows.map_or("", |follows| follows.0.as_str());
-        // A digest keeps its input's last, incomplete block on the stack, where nothing wipes it. So all
-        // of it at once, and the key a whole block away from the end.
+        // A digest keeps the last, incomplete block of its input on the stack, where nothing wipes it.
+        // Therefore the input is hashed at once, and a whole block separates the key from its end.
         let mut input = Zeroizing::new(Vec::with_capacity(1024));
         input.extend_from_slice(credential.node_key.expose().as_bytes());
         input.extend_from_slice(&[b'\n'; SHA256_BLOCK_LEN]);
@@ -62,22 +63,22 @@ impl Checksum {
         }
         let mut text = String::from("sha256:");
         for byte in digest::digest(&SHA256, &input).as_ref() {
-            // Writing to a String cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
         Self(text)
     }
 }
 
-/// Reads and checks the credential in `bytes`, the content of the file at `path`, last written to at
-/// `modified` if that is known.
+/// Parses and checks the credential in `bytes`, the content of the file at `path`. `modified` is the file's
+/// modification time, if known.
 ///
 /// # Errors
-/// When it is not JSON, lacks an id or a key, holds placeholders or what the service cannot take, or
-/// is not what its checksum says. No error repeats what the file holds.
+/// When the text is not JSON, lacks an id or a key, contains placeholders or values that the service rejects,
+/// or does not match its checksum. No error quotes the file.
 pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Result<Contents, SetupError> {
     let misshapen = |why| SetupError::CredentialForm { path: path.into(), why };
-    // serde_json's own message could quote the text, so only its place and kind are told.
+    // serde_json's message could quote the text, so only its position and kind are reported.
     let raw: Raw = json::object(bytes).map_err(|e| {
         misshapen(match e.classify() {
             serde_json::error::Category::Data => format!(
@@ -109,21 +110,21 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
             return Err(misshapen("is not what its checksum says: the card has damaged it".into()));
         }
     }
-    // Written by hand or by another program.
+    // The file was written by hand or by another program.
     let checksum = Checksum::of(&credential, None);
     Ok(Contents { credential, checksum, follows: None })
 }
 
-/// The content of a file that holds `credential` in place of the one in `before`, of which everything
-/// else is kept as it is written there, and that is given `written` (seconds since 1970) as the time it
-/// was last written to. What is no JSON object counts as an empty one.
+/// The content of a file in which `credential` replaces the one in `before`. All other fields keep their
+/// text. The file is to be given the modification time `written` (seconds since 1970). If `before` is not a
+/// JSON object, it counts as empty.
 pub(crate) fn render(
     credential: &Credential,
     follows: Option<&Checksum>,
     written: u64,
     before: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-    // Nothing but UTF-8 can be written as JSON; what is not, in another program's text, must not cost its keys.
+    // JSON is written as UTF-8. Another program's text in another encoding must not cost its other fields.
     let before = Zeroizing::new(String::from_utf8_lossy(before).into_owned());
     let fields = serde_json::from_str(&before).unwrap_or(Fields(Vec::new()));
     let has = |name: &str| fields.0.iter().any(|(key, _)| key == name);
@@ -132,7 +133,7 @@ pub(crate) fn render(
         follows: follows.map(|follows| follows.0.clone()),
         written,
     };
-    // Room for all of it at once: a buffer that grows leaves copies of the key behind.
+    // A buffer that grows leaves unwiped copies of the key behind, so it gets its full size at once.
     let mut out = Object(Zeroizing::new(Vec::with_capacity(before.len() + 2048)));
     out.field("node_id", credential.node_id.as_str())?;
     if has("node_key") || !has("api_key") {
@@ -150,7 +151,7 @@ pub(crate) fn render(
     Ok(out.end())
 }
 
-/// A JSON object as it is written, a field a line.
+/// Writes a JSON object with one field on each line.
 struct Object(Zeroizing<Vec<u8>>);
 
 impl Object {
@@ -184,7 +185,7 @@ struct Store {
     written: u64,
 }
 
-/// All fields of an object, their values as they are written.
+/// The fields of an object, with their values as unparsed text.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -209,15 +210,15 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// Parsed where it stands in the file's bytes, so that no unwiped copy of it is made (but for a
-/// key with JSON escapes, which serde_json unescapes elsewhere; issued keys have none).
-struct Parsed<T>(Result<T, Malformed>);
+/// Parsed in the file's bytes, so that no unwiped copy is made. (serde_json copies a key with JSON escapes;
+/// issued keys have none.)
+struct Parsed<T>(Result<T, ValueError>);
 
 fn checked<T>(path: &Path, key: &'static str, found: Option<Parsed<T>>) -> Result<T, SetupError> {
     match found {
         None => Err(SetupError::CredentialForm { path: path.into(), why: format!("has no {key}") }),
         Some(Parsed(Ok(value))) => Ok(value),
-        Some(Parsed(Err(Malformed::Placeholder))) => {
+        Some(Parsed(Err(ValueError::Placeholder))) => {
             Err(SetupError::NotProvisioned { path: path.into(), key })
         }
         Some(Parsed(Err(why))) => Err(SetupError::Value { path: path.into(), key, why }),
@@ -225,17 +226,17 @@ fn checked<T>(path: &Path, key: &'static str, found: Option<Parsed<T>>) -> Resul
 }
 
 trait Parse: Sized {
-    fn parse_text(text: &str) -> Result<Self, Malformed>;
+    fn parse_text(text: &str) -> Result<Self, ValueError>;
 }
 
 impl Parse for NodeId {
-    fn parse_text(text: &str) -> Result<Self, Malformed> {
+    fn parse_text(text: &str) -> Result<Self, ValueError> {
         Self::parse(text)
     }
 }
 
 impl Parse for NodeKey {
-    fn parse_text(text: &str) -> Result<Self, Malformed> {
+    fn parse_text(text: &str) -> Result<Self, ValueError> {
         Self::parse(text)
     }
 }
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rendered_is_read_back() {
+    fn rendered_credential_parses_to_the_same() {
         let old = Checksum::of(&credential("kitchen-pi", "k-1"), None);
         for follows in [None, Some(&old)] {
             let new = credential("kitchen-pi", "-k\"2");
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_damage_unless_somebody_wrote_to_the_file() {
+    fn changed_byte_is_damage_unless_mtime_changed() {
         let text = render(&credential("kitchen-pi", "k-1"), None, 42, b"").expect("rendered");
         let text = std::str::from_utf8(&text).expect("text");
         for (from, to) in [("k-1", "k-2"), ("kitchen-pi", "kitchem-pi"), ("sha256:", "sha256:0")] {
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_program_keeps_in_the_same_file_stays_as_it_is_written() {
+    fn foreign_fields_are_kept_byte_for_byte() {
         let before = r#"{"room": "küche", "node_id":"your-node-id", "mqtt":{"port":1883, "x": 1.10},
             "api_key":"", "big": 123456789012345678901234567890}"#;
         let text = render(&credential("kitchen-pi", "k-1"), None, 42, before.as_bytes()).expect("rendered");
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn another_programs_keys_stay_even_where_its_text_is_not_utf_8() {
+    fn foreign_fields_are_kept_when_not_utf_8() {
         let before = b"{\"node_id\":\"kitchen-pi\",\"api_key\":\"k-0\",\"room\":\"k\xfcche\",\"port\":1883}";
         parse(before, Path::new("c"), None).expect("a credential");
         let text = render(&credential("kitchen-pi", "k-1"), None, 42, before).expect("rendered");
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_form_and_the_existing_one_are_read() {
+    fn own_and_jarvis_config_forms_are_read() {
         for text in [
             r#"{"node_id":"kitchen-pi","node_key":"k-1"}"#,
             "{\"node_id\":\"kitchen-pi\",\"node_key\":\"k-1\\n\"}\n",
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_mean_not_provisioned() {
+    fn placeholders_are_not_provisioned() {
         for text in [
             r#"{"node_id":"your-node-id","api_key":"k-1"}"#,
             r#"{"node_id":"kitchen-pi","api_key":"your_api_key_here"}"#,
@@ -350,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_without_repeating_it() {
+    fn unusable_text_is_refused_without_quoting_it() {
         for (text, says) in [
             ("", "is empty"),
             ("{}", "has no node_id"),

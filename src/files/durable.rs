@@ -1,5 +1,5 @@
-//! Files that a power cut may hit at any moment: written beside, synced, then renamed, so that what
-//! stands there afterwards is the old file or the new one and never half of one.
+//! Writes files so that they survive a power cut at any moment: write a new file, sync it, then rename it.
+//! The path then holds either the old file or the new one, but never a part.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -14,8 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::json;
 
-/// `path` with `suffix` behind its whole name: `credential.json` and `.prev` give
-/// `credential.json.prev`.
+/// Appends `suffix` to the file name: `credential.json` and `.prev` give `credential.json.prev`.
 #[must_use]
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
@@ -23,7 +22,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The folder that `path` stands in.
+/// The folder of the file at `path`.
 #[must_use]
 pub fn folder(path: &Path) -> &Path {
     match path.parent() {
@@ -32,11 +31,11 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Opens the regular file at `path` without waiting: to open a pipe that nobody writes to would take for
-/// ever, and the folder may be another user's.
+/// Opens the regular file at `path` without blocking: opening a pipe without a writer would block for ever,
+/// and the folder may belong to another user.
 ///
 /// # Errors
-/// Of the system, and when it is another kind of file.
+/// Those of the system, and when it is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = File::options().read(true).custom_flags(flags).open(path)?;
@@ -46,7 +45,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Reads JSON of at most 64 KiB that this program wrote to `path`.
 ///
 /// # Errors
-/// Of the system, and when it is something else; what it is instead is not repeated.
+/// Those of the system, and when the content is something else. The error does not quote the file.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let mut bytes = Vec::new();
     open(path)?.take(64 * 1024).read_to_end(&mut bytes)?;
@@ -56,16 +55,16 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     })
 }
 
-/// Makes a new file at `path` with `bytes` in it, on the card when this returns. Only its owner may
-/// read it: whoever owns `like`, so that what root installs can be read by the user the daemon runs as.
-/// With `written`, that is the time it was last written to.
+/// Creates a file at `path` that contains `bytes`, and syncs it. Only its owner may read it. The owner is
+/// that of `like`, so that the daemon's user can read what root installs. `written` sets its modification
+/// time.
 ///
 /// # Errors
-/// Of the system; there may then be half a file at `path`.
+/// Those of the system. Then there may be an incomplete file at `path`.
 pub fn create(path: &Path, bytes: &[u8], like: &Path, written: Option<SystemTime>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let (ours, theirs) = (file.metadata()?, fs::metadata(like)?);
-    // Others than root can give nothing away, and need not.
+    // Only root can change the owner.
     if rustix::process::geteuid().is_root() && (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
         rustix::fs::fchown(&file, Some(Uid::from_raw(theirs.uid())), Some(Gid::from_raw(theirs.gid())))?;
     }
@@ -79,7 +78,7 @@ pub fn create(path: &Path, bytes: &[u8], like: &Path, written: Option<SystemTime
 /// Removes the file at `path`, if there is one.
 ///
 /// # Errors
-/// Of the system.
+/// Those of the system.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -87,18 +86,18 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Has the names in `folder` written to the card.
+/// Syncs the names in `folder`.
 ///
 /// # Errors
-/// Of the system.
+/// Those of the system.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Replaces the file at `path`, whole or not at all.
+/// Replaces the file at `path` atomically.
 ///
 /// # Errors
-/// Of the system; what stood there before still does.
+/// Those of the system. The old file then is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path, ".new");
     remove(&new)?;
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_and_leaves_nothing_beside_it() {
+    fn replaced_file_leaves_nothing_beside_it() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("state.json");
         fs::write(beside(&path, ".new"), "left by a power cut").expect("written");
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_stands_in_the_current_folder() {
+    fn bare_name_has_the_current_folder() {
         assert_eq!(folder(Path::new("credential.json")), Path::new("."));
         assert_eq!(folder(Path::new("/etc/x.json")), Path::new("/etc"));
     }

@@ -1,4 +1,4 @@
-//! The files of the node: how they survive a power cut, what they hold, and who may read them.
+//! The node's files: their formats, who may read them, and how they survive a power cut.
 
 pub mod credential;
 pub(crate) mod credential_file;
@@ -6,5 +6,5 @@ pub mod credential_store;
 pub mod durable;
 pub(crate) mod json;
 pub mod secret_file;
-pub mod state_file;
+pub mod state;
 pub mod status;

@@ -1,5 +1,4 @@
-//! Files that hold secrets: read whole, and only when nobody else could have read or changed
-//! them.
+//! Files that contain secrets. They are only read if no other user can have read or changed them.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -11,11 +10,11 @@ use zeroize::Zeroizing;
 
 use crate::error::SetupError;
 
-/// Larger than any credential, and than a Jarvis `config.json` that serves as one.
+/// In bytes. Larger than any credential, and than a Jarvis `config.json` that contains one.
 const MAX_LEN: u64 = 256 * 1024;
 
-/// Where a configured file is: absolute as it stands; relative in `$CREDENTIALS_DIRECTORY`
-/// where systemd's `LoadCredential=` has put one of that name, else beside the configuration.
+/// The path of a configured file. A relative path is in `$CREDENTIALS_DIRECTORY` if systemd's
+/// `LoadCredential=` put a file of this name there, otherwise beside the configuration.
 #[must_use]
 pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
     let beside_config = config_file.parent().unwrap_or(Path::new("")).join(configured);
@@ -31,17 +30,17 @@ pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
     }
 }
 
-/// Reads the `what` at `path`. The bytes are wiped when dropped.
+/// Reads the file at `path`, which is the `what`. The bytes are wiped when dropped.
 ///
 /// # Errors
-/// When it is not there, cannot be read, is larger than 256 KiB, belongs to neither root nor
-/// the running user (unless that is root), or is open to others.
+/// When the file is missing, unreadable, larger than 256 KiB or open to others, or belongs to neither root
+/// nor the running user (unless that is root).
 pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let unreadable = |why| SetupError::reading(what, path, why);
-    // Without waiting: to open a pipe that nobody writes to would hold the LED up.
+    // Without blocking: opening a pipe without a writer would stop the LED.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
-    // The open file, not the path: what is checked is what is read.
+    // Checks the open file instead of the path, so that the checked file is the one that is read.
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(unreadable(std::io::Error::other("it is not a regular file")));
@@ -53,14 +52,14 @@ pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stam
     if metadata.len() > MAX_LEN {
         return Err(SetupError::TooLarge { what, path: path.into() });
     }
-    // Room for all of it at once: a buffer that grows leaves copies behind.
+    // A buffer that grows leaves unwiped copies behind, so it gets its full size at once.
     let capacity = usize::try_from(metadata.len()).unwrap_or_default() + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
     Read::by_ref(&mut file).take(metadata.len()).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok((bytes, Stamp::of(&metadata)))
 }
 
-/// The running user's id, and whether the file is one that systemd passed on.
+/// The running user's id, and whether systemd passed the file on.
 #[derive(Clone, Copy)]
 struct Reader {
     user: u32,
@@ -74,21 +73,21 @@ fn check_private(
     mode: u32,
     reader: Reader,
 ) -> Result<(), SetupError> {
-    // Root can read them all; `sudo jarvis-node check` has to see what the daemon's own user sees.
+    // Root may read every file: `sudo jarvis-node check` has to see what the daemon's user sees.
     if owner != reader.user && owner != 0 && reader.user != 0 {
-        return Err(SetupError::Foreign { what, path: path.into(), owner, wanted: reader.user });
+        return Err(SetupError::WrongOwner { what, path: path.into(), owner, wanted: reader.user });
     }
-    // systemd's own credentials carry an ACL for the unit's user, which shows as group-readable;
-    // the directory around them keeps everyone else out.
+    // systemd's credentials have an ACL for the unit's user, which appears as group-readable. The directory
+    // keeps all others out.
     let forbidden = if reader.from_systemd { 0o037 } else { 0o077 };
     if mode & forbidden != 0 {
-        return Err(SetupError::Open { what, path: path.into() });
+        return Err(SetupError::OpenToOthers { what, path: path.into() });
     }
     Ok(())
 }
 
-/// Tells whether a file was replaced or written since: tells nothing of what is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Shows whether a file was replaced or written to. It reveals nothing of the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
     inode: u64,
@@ -98,19 +97,40 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of the file at `path`, which need not be a secret one.
+    /// The stamp of any file at `path`.
     ///
     /// # Errors
-    /// When there is none, or it cannot be looked at.
+    /// When the file is missing or its metadata cannot be read.
     pub fn of_file(what: &'static str, path: &Path) -> Result<Self, SetupError> {
         let metadata = std::fs::metadata(path).map_err(|why| SetupError::reading(what, path, why))?;
         Ok(Self::of(&metadata))
     }
 
-    /// When the file was last written to: seconds since 1970, and nanoseconds.
+    /// The modification time: seconds since 1970, and nanoseconds.
     #[must_use]
-    pub const fn modified(&self) -> (i64, i64) {
+    pub(super) const fn modified(&self) -> (i64, i64) {
         (self.modified_secs, self.modified_nanos)
+    }
+
+    /// All fields in the order of their declaration, little-endian. This layout must not change: a hash of it is
+    /// kept across restarts.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 40] {
+        let fields = [
+            self.device.to_le_bytes(),
+            self.inode.to_le_bytes(),
+            self.len.to_le_bytes(),
+            self.modified_secs.to_le_bytes(),
+            self.modified_nanos.to_le_bytes(),
+        ];
+        let mut bytes = [0; 40];
+        bytes.iter_mut().zip(fields.as_flattened()).for_each(|(byte, field)| *byte = *field);
+        bytes
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn from_fields(device: u64, inode: u64, len: u64, secs: i64, nanos: i64) -> Self {
+        Self { device, inode, len, modified_secs: secs, modified_nanos: nanos }
     }
 
     fn of(metadata: &Metadata) -> Self {
@@ -141,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_file_is_read() {
+    fn private_file_is_read() {
         for mode in [0o600, 0o400, 0o700] {
             let (_dir, path) = file(mode);
             assert_eq!(read("key", &path).expect("readable").0.as_slice(), b"abc", "{mode:o}");
@@ -149,18 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn an_open_file_is_refused_with_the_chmod_that_mends_it() {
+    fn open_file_is_refused_with_a_chmod_fix() {
         for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644] {
             let (_dir, path) = file(mode);
             let error = read("key", &path).expect_err("refused");
-            assert!(matches!(error, SetupError::Open { .. }), "{mode:o}: {error}");
+            assert!(matches!(error, SetupError::OpenToOthers { .. }), "{mode:o}: {error}");
             let fix = error.to_trouble().fix;
             assert_eq!(fix.as_str(), std::format!("sudo chmod 600 {}", path.display()));
         }
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_refused_with_the_chown_that_mends_it() {
+    fn foreign_file_is_refused_with_a_chown_fix() {
         let reader = Reader { user: 990, from_systemd: false };
         let check = |owner| check_private("key", Path::new("/k"), owner, 0o100_600, reader);
         assert!(check(990).is_ok());
@@ -170,15 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn root_reads_the_files_of_the_daemons_user_but_no_open_ones() {
+    fn root_reads_private_files_of_the_daemon_user() {
         let reader = Reader { user: 0, from_systemd: false };
         assert!(check_private("key", Path::new("/k"), 990, 0o100_600, reader).is_ok());
         let open = check_private("key", Path::new("/k"), 990, 0o100_640, reader);
-        assert!(matches!(open, Err(SetupError::Open { .. })), "{open:?}");
+        assert!(matches!(open, Err(SetupError::OpenToOthers { .. })), "{open:?}");
     }
 
     #[test]
-    fn only_what_systemd_passed_on_may_be_readable_for_the_group() {
+    fn only_systemd_credentials_may_be_group_readable() {
         for (mode, from_systemd, sound) in
             [(0o440, true, true), (0o440, false, false), (0o460, true, false), (0o444, true, false)]
         {
@@ -189,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_huge_file_says_so() {
+    fn missing_or_huge_file_is_reported() {
         let (dir, path) = file(0o600);
         let error = read("key", &dir.path().join("nowhere")).expect_err("missing");
         assert!(matches!(error, SetupError::Missing { .. }), "{error}");
@@ -198,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_or_a_folder_is_refused_and_not_waited_for() {
+    fn pipe_or_folder_is_refused_without_blocking() {
         let dir = tempfile::tempdir().expect("a folder");
         let pipe = dir.path().join("pipe");
         let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status();
@@ -210,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_has_another_stamp() {
+    fn replaced_file_has_another_stamp() {
         let (dir, path) = file(0o600);
         let before = read("key", &path).expect("readable").1;
         assert_eq!(read("key", &path).expect("readable").1, before);

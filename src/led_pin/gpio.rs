@@ -1,5 +1,5 @@
-//! A GPIO pin: by rppal through /dev/gpiomem where that is (Raspberry Pi OS), else by the GPIO
-//! character device, which needs no root on any kernel.
+//! A GPIO pin: through /dev/gpiomem where it exists (Raspberry Pi OS), otherwise through the GPIO character
+//! device, which needs no root on any kernel.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 
 use super::{BoardPin, PinError};
 
-/// GPIO `pin` (BCM number) as an output, dark from the first moment.
+/// Opens GPIO `pin` (BCM number) as an output. The LED is dark from the start.
 pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     #[cfg(feature = "rpi")]
     if std::path::Path::new("/dev/gpiomem").exists() {
@@ -24,12 +24,12 @@ fn memory_mapped(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     let failed = |e: rppal::gpio::Error| PinError(format!("GPIO {pin} cannot be had: {e}"));
     let pin = rppal::gpio::Gpio::new().and_then(|gpio| gpio.get(pin)).map_err(failed)?;
     let mut output = if dark == PinState::High { pin.into_output_high() } else { pin.into_output_low() };
-    // Kept as it was left: an input again, the pin would float, and so might the light.
+    // The pin keeps its level: as an input it would float, and the LED could light up.
     output.set_reset_on_drop(false);
     Ok(BoardPin(Box::new(Mapped(output))))
 }
 
-/// A pin by rppal, whose errors cannot happen once it is open.
+/// A pin by rppal. Once open, it cannot fail.
 #[cfg(feature = "rpi")]
 #[derive(Debug)]
 struct Mapped(rppal::gpio::OutputPin);
@@ -71,8 +71,7 @@ fn character_device(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
     Ok(BoardPin(Box::new(Line { request, offset: pin.into() })))
 }
 
-/// The chip with the header's pins: `pinctrl-…` on every Raspberry Pi, though not always the
-/// first one.
+/// The chip with the header's pins: `pinctrl-…` on every Raspberry Pi, but not always the first one.
 fn soc_chip() -> Result<PathBuf, PinError> {
     let chips = gpiocdev::chip::chips().map_err(|e| PinError(format!("no GPIO chip can be had: {e}")))?;
     let is_soc = |path: &PathBuf| {

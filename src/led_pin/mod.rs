@@ -1,28 +1,19 @@
-//! The board's LED as an embedded-hal output pin: through /dev/gpiomem where Raspberry Pi OS
-//! offers it, else through the GPIO character device, or as an LED of the kernel's own.
+//! The board's LED as an embedded-hal output pin: a GPIO pin, or an LED of the kernel.
 
 #[cfg(target_os = "linux")]
 mod gpio;
 mod sysfs;
 
-use std::fmt;
-
 use embedded_hal::digital::{ErrorKind, ErrorType, OutputPin, PinState};
 use node_core::lamp::Lamp;
+use thiserror::Error;
 
 use crate::config::Led;
 
-/// Why an LED cannot be had or set.
-#[derive(Debug)]
+/// The reason why an LED cannot be opened or set.
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct PinError(String);
-
-impl fmt::Display for PinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for PinError {}
 
 impl embedded_hal::digital::Error for PinError {
     fn kind(&self) -> ErrorKind {
@@ -30,7 +21,7 @@ impl embedded_hal::digital::Error for PinError {
     }
 }
 
-/// Any of the ways to an LED.
+/// A pin of any of these kinds.
 pub struct BoardPin(Box<dyn OutputPin<Error = PinError>>);
 
 impl ErrorType for BoardPin {
@@ -47,10 +38,10 @@ impl OutputPin for BoardPin {
     }
 }
 
-/// A lamp on the LED that `led` names; `None` when it names none.
+/// Opens the LED that `led` names; `None` if it names none.
 ///
 /// # Errors
-/// A sentence about what stands in the way.
+/// A sentence about the cause.
 pub fn open(led: &Led) -> Result<Option<Lamp<BoardPin>>, PinError> {
     let (pin, lit_level) = match led {
         Led::None => return Ok(None),

@@ -1,4 +1,4 @@
-//! An LED of the kernel's own (jarvis-auth-wire.md, "How nodes are used around it").
+//! An LED of the kernel (jarvis-auth-wire.md, "How nodes are used around it").
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use embedded_hal::digital::{ErrorType, OutputPin};
 
 use super::PinError;
 
-/// An LED that a kernel driver owns: taken from its trigger, and given back when dropped.
+/// An LED of a kernel driver. Its trigger is disabled while it is in use, and restored when this is dropped.
 #[derive(Debug)]
 pub(super) struct SysfsLed {
     folder: PathBuf,
@@ -15,7 +15,7 @@ pub(super) struct SysfsLed {
 }
 
 impl SysfsLed {
-    /// Takes the LED of that name over, dark.
+    /// Takes over the LED with this name, dark.
     pub(super) fn take(name: &str) -> Result<Self, PinError> {
         Self::take_at(&Path::new("/sys/class/leds").join(name))
     }
@@ -29,7 +29,7 @@ impl SysfsLed {
         };
         let triggers = fs::read_to_string(folder.join("trigger")).map_err(failed)?;
         fs::write(folder.join("trigger"), "none").map_err(failed)?;
-        let led = Self { folder: folder.into(), trigger_before: trigger_to_give_back(&triggers).into() };
+        let led = Self { folder: folder.into(), trigger_before: trigger_to_restore(&triggers).into() };
         fs::write(folder.join("brightness"), "0").map_err(failed)?;
         Ok(led)
     }
@@ -40,9 +40,9 @@ impl SysfsLed {
     }
 }
 
-/// The one in brackets, as in `none [mmc0] timer`. `none` is what a run that was killed left
-/// behind; then it is `default-on` (jarvis-auth-wire.md).
-fn trigger_to_give_back(triggers: &str) -> &str {
+/// The active trigger, in brackets: `none [mmc0] timer`. `none` is left by a run that was killed; then the
+/// trigger is `default-on` (jarvis-auth-wire.md).
+fn trigger_to_restore(triggers: &str) -> &str {
     triggers
         .split_ascii_whitespace()
         .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
@@ -66,7 +66,7 @@ impl OutputPin for SysfsLed {
 
 impl Drop for SysfsLed {
     fn drop(&mut self) {
-        // Nothing is left to be done about a failure here.
+        // A failure cannot be handled here.
         let _ = fs::write(self.folder.join("trigger"), &self.trigger_before);
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_led_is_taken_driven_and_given_back() {
+    fn kernel_led_is_taken_driven_and_released() {
         let dir = tempfile::tempdir().expect("a folder");
         let file = |name: &str| dir.path().join(name);
         fs::write(file("trigger"), "none [mmc0] timer default-on").expect("written");
@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_that_a_killed_run_took_away_is_not_lost_for_good() {
-        assert_eq!(trigger_to_give_back("none rc-feedback [mmc0] timer\n"), "mmc0");
-        assert_eq!(trigger_to_give_back("[none] mmc0 default-on\n"), "default-on");
-        assert_eq!(trigger_to_give_back(""), "default-on");
+    fn trigger_lost_by_killed_run_is_restored_to_default() {
+        assert_eq!(trigger_to_restore("none rc-feedback [mmc0] timer\n"), "mmc0");
+        assert_eq!(trigger_to_restore("[none] mmc0 default-on\n"), "default-on");
+        assert_eq!(trigger_to_restore(""), "default-on");
     }
 
     #[test]
-    fn an_led_that_is_not_there_says_so() {
+    fn missing_led_is_reported_with_its_path() {
         let error = SysfsLed::take("nowhere").expect_err("none there");
         assert!(error.to_string().contains("/sys/class/leds/nowhere"), "{error}");
     }

@@ -1,10 +1,13 @@
-//! Everything between a URL and an answer: names, addresses, connections, TLS and HTTP.
+//! HTTP over TLS to one service, with name resolution, connections and certificate checks of its own.
+//!
+//! A module imports only from those before it: `waiting`, `service_url`, `dial`, `transport`, `resolver`,
+//! `reach`, `tls`, `http`.
 
-pub(crate) mod dial;
+mod dial;
 pub(crate) mod http;
-pub(crate) mod reach;
-pub mod resolver;
+mod reach;
+pub(crate) mod resolver;
 pub mod service_url;
 pub mod tls;
-pub(crate) mod transport;
-pub(crate) mod waiting;
+mod transport;
+mod waiting;

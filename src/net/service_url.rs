@@ -1,4 +1,4 @@
-//! A service's address, checked once.
+//! The URL of a service, checked when it is configured.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,7 +6,8 @@ use node_core::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
-/// `http://` or `https://`, a host, perhaps a port and a path before the service's own paths.
+/// `http://` or `https://`, a host, and optionally a port and a path, to which the paths of the service are
+/// appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceUrl {
     whole: String,
@@ -17,10 +18,11 @@ pub struct ServiceUrl {
 }
 
 impl ServiceUrl {
-    /// Checks `text`, the value of `key`; plain HTTP needs `allow_http` unless the host is the machine itself.
+    /// Checks `text`, the value of `key`. Plain HTTP needs `allow_http`, unless the host is the machine
+    /// itself.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with it.
+    /// A sentence about the first fault.
     pub fn parse(key: &str, text: &str, allow_http: bool) -> Result<Self, String> {
         let wrong = |why: &str| format!("{key} {why}");
         if text.len() > 200 {
@@ -54,7 +56,7 @@ impl ServiceUrl {
         if https && ServerName::try_from(host.as_str()).is_err() {
             return Err(wrong("names a host that no certificate can be made out for"));
         }
-        // A port that does not fit is not "no port": the keys would go to another service.
+        // An invalid port must not count as a missing one: the keys would go to another service.
         let has_port = authority.as_str().len() > authority.host().len();
         if has_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(wrong("has a port that is not from 1 to 65535"));
@@ -64,46 +66,46 @@ impl ServiceUrl {
         Ok(Self { base: whole.trim_end_matches('/').to_owned(), whole, host, port, https })
     }
 
-    /// The address without a trailing `/`.
+    /// The URL without a trailing `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.base
     }
 
-    /// The address itself, with every `/` of its path: what is asked where no path of a service is added.
+    /// The whole URL, with a trailing `/`: for requests to this very URL.
     #[must_use]
     pub fn whole(&self) -> &str {
         &self.whole
     }
 
-    /// Whether it is spoken to over TLS.
+    /// Whether it is reached over TLS.
     #[must_use]
     pub const fn is_https(&self) -> bool {
         self.https
     }
 
-    /// Host name or address, IPv6 without brackets.
+    /// The host's name or address, an IPv6 address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// TCP port.
+    /// The TCP port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether it is the machine itself.
+    /// Whether the host is the machine itself.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// Whether the same server answers: scheme, host and port are equal.
+    /// Whether both URLs have the same origin: scheme, host and port.
     #[must_use]
     pub fn has_origin_of(&self, other: &Self) -> bool {
-        // The dot that ends a full name changes nothing.
+        // The final dot of a fully qualified name makes no difference.
         let [host, other_host] = [self, other].map(|url| url.host.trim_end_matches('.'));
         (self.https, self.port) == (other.https, other.port) && host.eq_ignore_ascii_case(other_host)
     }
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sound_urls_are_taken_apart() {
+    fn valid_url_is_taken_apart() {
         for (text, host, port, endpoint) in [
             ("https://auth.home", "auth.home", 443, "https://auth.home/internal/validate-node"),
             ("https://auth.home:7701/", "auth.home", 7701, "https://auth.home:7701/internal/validate-node"),
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_address_keeps_the_end_that_a_base_has_not() {
+    fn whole_url_keeps_trailing_slash_and_base_drops_it() {
         for (text, base) in [
             ("https://sts.home/token/", "https://sts.home/token"),
             ("https://sts.home/token", "https://sts.home/token"),
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_scheme_host_and_port() {
+    fn origin_is_scheme_host_and_port() {
         let url = |text: &str| ServiceUrl::parse("url", text, true).expect(text);
         let origin = url("https://a.home/x");
         for (text, same) in [
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_leaves_the_machine_only_when_allowed() {
+    fn plain_http_to_other_host_needs_allow_http() {
         for text in ["http://auth.home", "http://192.0.2.1:7701", "http://127.0.0.1.evil.example"] {
             let refused = ServiceUrl::parse("auth_url", text, false).expect_err(text);
             assert!(refused.contains("allow_http"), "{refused}");
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_urls_are_refused() {
+    fn malformed_urls_are_refused() {
         for text in [
             "",
             "auth.home",

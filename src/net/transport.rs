@@ -1,5 +1,5 @@
-//! A connection that is open already, as ureq wants one: name and address are settled before
-//! ureq is asked, by parts of this program that can say what went wrong.
+//! Hands ureq a connection that is already open. This program resolves names and connects by itself, so that
+//! it can explain what failed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -17,19 +17,19 @@ use ureq::unversioned::transport::{
 
 use super::waiting::until_ready;
 
-/// No wait is longer, whatever ureq allows: a whole request ends well before.
+/// An upper limit for every wait; requests end well before.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// Until when a connection is waited for. Whoever uses it can put that off, while it is in use.
+/// The end of a request. The request can be extended while its connection is in use.
 #[derive(Clone, Debug)]
-pub(crate) struct Deadline(Arc<Mutex<Instant>>);
+pub(super) struct Deadline(Arc<Mutex<Instant>>);
 
 impl Deadline {
-    pub(crate) fn at(end: Instant) -> Self {
+    pub(super) fn at(end: Instant) -> Self {
         Self(Arc::new(Mutex::new(end)))
     }
 
-    pub(crate) fn put_off(&self, end: Instant) {
+    pub(super) fn put_off(&self, end: Instant) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
@@ -38,21 +38,21 @@ impl Deadline {
     }
 }
 
-/// Hands one open, non-blocking connection over.
+/// A connector that hands over one open, non-blocking connection.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(super) struct OpenConnection {
     stream: Mutex<Option<TcpStream>>,
     end: Deadline,
 }
 
-impl Opened {
-    /// Nothing is waited for beyond `end`.
-    pub(crate) const fn new(stream: TcpStream, end: Deadline) -> Self {
+impl OpenConnection {
+    /// No operation waits beyond `end`.
+    pub(super) const fn new(stream: TcpStream, end: Deadline) -> Self {
         Self { stream: Mutex::new(Some(stream)), end }
     }
 }
 
-impl Connector for Opened {
+impl Connector for OpenConnection {
     type Out = Connection;
 
     fn connect(
@@ -70,29 +70,29 @@ impl Connector for Opened {
 }
 
 /// A TCP connection.
-pub(crate) struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     buffers: LazyBuffers,
     end: Deadline,
 }
 
-/// Does `io`, waiting for the socket as often as it would block, up to `timeout` in all and not beyond
-/// `end`: TLS reads many times within one time-out of ureq's.
-fn patiently(
+/// Runs `io`, and waits for the socket whenever it would block, up to `timeout` in total and not beyond
+/// `end`: TLS reads many times within one of ureq's time-outs.
+fn io_within(
     stream: &TcpStream,
     flags: PollFlags,
     timeout: NextTimeout,
     end: Instant,
     mut io: impl FnMut() -> io::Result<usize>,
 ) -> Result<usize, ureq::Error> {
-    // ureq makes a second of no time left, and another for each byte of a trickle.
+    // ureq turns a time-out of zero into one of a second, for each byte that trickles in.
     if timeout.after.is_zero() {
         return Err(ureq::Error::Timeout(timeout.reason));
     }
     let patience = timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
     let end = end.min(Instant::now() + patience);
     loop {
-        // Looked at each time: a peer that drips always has another byte to read.
+        // Checked in each round, because a slow peer always has another byte to read.
         if Instant::now() >= end {
             return Err(ureq::Error::Timeout(timeout.reason));
         }
@@ -116,7 +116,7 @@ impl Transport for Connection {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         let Self { stream, buffers, end } = self;
         let mut rest = &buffers.output()[..amount];
-        patiently(stream, PollFlags::OUT, timeout, end.end(), || {
+        io_within(stream, PollFlags::OUT, timeout, end.end(), || {
             while !rest.is_empty() {
                 match (&*stream).write(rest)? {
                     0 => return Err(ErrorKind::WriteZero.into()),
@@ -132,16 +132,16 @@ impl Transport for Connection {
         let Self { stream, buffers, end } = self;
         let buffer = buffers.input_append_buf();
         if buffer.is_empty() {
-            // To read nothing into it would look like the end of the connection.
+            // A read into an empty buffer would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = patiently(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
+        let amount = io_within(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
         buffers.input_appended(amount);
         Ok(amount > 0)
     }
 
     fn is_open(&mut self) -> bool {
-        // No connection is used twice.
+        // A connection serves one request only.
         false
     }
 }
@@ -152,11 +152,11 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Stands where ureq would look a name up.
+/// Replaces ureq's resolver, because the connection is already open.
 #[derive(Debug)]
-pub(crate) struct Settled;
+pub(super) struct NoLookup;
 
-impl Resolver for Settled {
+impl Resolver for NoLookup {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_the_time_is_up_it_is_up_though_there_is_more_to_read() {
+    fn deadline_ends_reading_though_data_is_left() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let stream = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
         stream.set_nonblocking(true).expect("non-blocking");

@@ -1,4 +1,4 @@
-//! Why there is no token, in a sentence that says what to do next. Holds no secret.
+//! The reasons why there is no token, each with what to do about it. They contain no secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,103 +6,120 @@ use std::time::Duration;
 use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::trouble::{Trouble, TroubleKind};
+use thiserror::Error;
 
-/// How a token is asked for.
+/// How a token is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// For this node itself (RFC 6749, 4.4).
+    /// For this node itself (RFC 6749, section 4.4).
     ClientCredentials,
-    /// On behalf of whoever the subject token is about (RFC 8693).
+    /// On behalf of the subject of another token (RFC 8693).
     Exchange,
 }
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// No answer of an STS came: name, network, TLS, clock or time.
+    /// No STS answered: name resolution, network, TLS or time-out, or the clock is not set.
     Unanswered {
-        /// What was asked for.
+        /// The grant that was used.
         grant: Grant,
-        /// What happened.
+        /// The cause.
         trouble: Trouble,
     },
-    /// The STS says no, in the form of RFC 6749, 5.2.
+    /// The STS refused the request (RFC 6749, section 5.2).
     Refused {
-        /// What was asked for.
+        /// The grant that was used.
         grant: Grant,
-        /// The status it came with.
+        /// The status code of the answer.
         status: u16,
         /// `error`.
         error: Text<48>,
-        /// `error_description`; empty where there is none, or where it repeats a secret.
+        /// `error_description`; empty if there is none, or if it repeats a secret.
         description: Text<160>,
-        /// How long it wants to be left alone.
+        /// The time for which the STS wants no request.
         retry_after: Option<Duration>,
-        /// Whether it may be for how our proof was dated: by which clock the STS goes is not known.
+        /// Whether the refusal may be about the date of our assertion: the STS's clock is not known.
         undated: bool,
     },
-    /// An answer that is neither a token nor a refusal: overload, failure, something in the STS's place.
+    /// The answer is neither a token nor a refusal: the STS is overloaded or broken, or something else
+    /// answers at its address.
     Failed {
-        /// What was asked for.
+        /// The grant that was used.
         grant: Grant,
-        /// The status it came with.
+        /// The status code of the answer.
         status: u16,
-        /// How long it wants to be left alone.
+        /// The time for which the STS wants no request.
         retry_after: Option<Duration>,
     },
-    /// A token came, but not one that can be used.
+    /// The STS issued a token that cannot be used.
     Unusable {
-        /// What was asked for.
+        /// The grant that was used.
         grant: Grant,
-        /// What is wrong with it.
-        flaw: Flaw,
+        /// The reason.
+        flaw: InvalidTokenError,
     },
 }
 
-/// What is wrong with a token that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// Not three parts of JSON: opaque, encrypted, or damaged.
+/// The reason why an issued token cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidTokenError {
+    /// It is not a signed JWT: opaque, encrypted or damaged.
+    #[error("it is no signed JWT; have the STS issue those")]
     NotAJwt,
-    /// Signed in a way that no service should take, or not at all.
+    /// Its signature algorithm is one that no service should accept, or there is none.
+    #[error("it is signed by '{0}'; have the STS sign with RS256, ES256 or EdDSA")]
     Algorithm(Text<16>),
-    /// A token for another purpose.
+    /// It is a token for another purpose.
+    #[error("it is of type '{0}', not an access token; look at the STS's client settings")]
     NotAnAccessToken(Text<16>),
-    /// To be used in another way than as a bearer's.
+    /// It is not a bearer token.
+    #[error("it is of kind '{0}', not a bearer's; look at the STS's client settings")]
     Kind(Text<16>),
-    /// Issued by somebody else.
+    /// Another issuer issued it.
+    #[error("it is issued by '{0}'; set issuer in sts to that if it is right")]
     Issuer(Text<200>),
-    /// Not meant for the audience asked for; the first that it is meant for.
+    /// It is for other audiences; this is the first of them.
+    #[error("it is not for this audience but for '{0}'; give the client an audience mapper at the STS")]
     Audience(Text<128>),
-    /// Issued to a client that is not in `azp`.
+    /// It was issued to a client that is not in `azp`.
+    #[error("it is issued to '{0}', which is not in azp; see audiences in sts")]
     Holder(Text<128>),
-    /// It does not say when it ends.
+    /// It has no expiry date.
+    #[error("it does not say when it expires; have the STS put exp into it")]
     NoExpiry,
-    /// It does not say when it was issued, and nothing else tells how old it is.
+    /// It has no issue date, and no clock is known that tells its age.
+    #[error(
+        "how old it is cannot be told, as neither it nor the STS nor this board's clock knows the time; \
+         have the STS put iat into it"
+    )]
     Undated,
-    /// It ended before it was here.
+    /// It had expired before it arrived.
+    #[error("it had expired when it came; check its lifespan and the clock at the STS")]
     Expired,
-    /// Services will not take it yet.
+    /// It becomes valid only in the future.
+    #[error("it is valid only later; check the clock at the STS")]
     NotYetValid,
-    /// The token it was exchanged for has ended.
+    /// The token that it was exchanged for has expired.
+    #[error("the subject token has expired; bring a new one")]
     SubjectExpired,
 }
 
-/// What an error is about, and so what else it stands in the way of.
+/// The subject of an error. The error blocks every request that shares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concern {
-    /// The STS, whatever is asked for.
+    /// The STS: every request.
     Sts,
-    /// This node as its client, whatever is asked for.
+    /// This node as a client of the STS: every request.
     Client,
-    /// This way of asking, whatever for: the client may have leave for another.
+    /// The grant: a client may be allowed to use the other one.
     Grant,
-    /// What was asked for, and nothing else.
+    /// This one request.
     Wanted,
 }
 
 impl TokenError {
-    /// Its name for programs.
+    /// The machine-readable name of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         if self.is_timeout() {
@@ -114,7 +131,7 @@ impl TokenError {
         }
     }
 
-    /// What was asked for.
+    /// The grant that was used.
     #[must_use]
     pub const fn grant(&self) -> Grant {
         match self {
@@ -125,13 +142,13 @@ impl TokenError {
         }
     }
 
-    /// Whether the STS took the request and then too long.
+    /// Whether the STS accepted the request but did not answer in time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Unanswered { trouble, .. } if trouble.kind == TroubleKind::Stalled)
     }
 
-    /// The status the STS answered with, if it did and what it said was no token.
+    /// The status code of the STS, if it answered with an error.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self {
@@ -140,14 +157,14 @@ impl TokenError {
         }
     }
 
-    /// Whether asking again is of no use before the configuration changes here or there.
+    /// Whether a retry is pointless until the configuration changes, here or at the STS.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Refused { error, undated: false, .. }
             if error.is("invalid_client") || error.is("unauthorized_client"))
     }
 
-    /// The same, where what it refuses may be how our proof was dated.
+    /// Marks a refusal that may be about the date of our assertion.
     #[must_use]
     pub(super) fn for_its_date(mut self) -> Self {
         if let Self::Refused { undated, .. } = &mut self {
@@ -156,18 +173,19 @@ impl TokenError {
         self
     }
 
-    /// What else it stands in the way of.
+    /// The subject of the error.
     #[must_use]
     pub fn concern(&self) -> Concern {
         match self {
-            // With this status it is about who asks, with others about what for: Keycloak's 400
-            // invalid_client is "Audience not found".
+            // With a 401 this is about the client. With other statuses it is about the request: Keycloak's
+            // 400 invalid_client means "Audience not found".
             Self::Refused { status: 401, error, .. } if error.is("invalid_client") => Concern::Client,
-            // A client may exchange though it has no tokens of its own (Keycloak: service accounts off), and
-            // the other way round (RFC 6749, 5.2: "this authorization grant type").
+            // A client may be allowed to exchange tokens though it gets none of its own (Keycloak: service
+            // accounts off), and the other way round (RFC 6749, section 5.2: "this authorization grant
+            // type").
             Self::Refused { status: 401, error, .. } if error.is("unauthorized_client") => Concern::Grant,
-            // One caller's odd token may do that to a server or to a proxy before it, and others must not pay
-            // for it. What comes before a request is sent is of everybody's all the same.
+            // One caller's malformed token can make a server or a proxy fail, which must not block other
+            // callers. Failures before the request was sent concern every request.
             Self::Failed { grant: Grant::Exchange, .. } => Concern::Wanted,
             Self::Unanswered { grant: Grant::Exchange, trouble }
                 if matches!(
@@ -182,7 +200,7 @@ impl TokenError {
         }
     }
 
-    /// How long the STS wants to be left alone.
+    /// The time for which the STS wants no request.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -191,7 +209,7 @@ impl TokenError {
         }
     }
 
-    /// The outcome whose exit code it ends a command with.
+    /// The outcome that determines a command's exit code.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self {
@@ -251,40 +269,3 @@ const CHECK_CLIENT: &str = "check client_id in sts, that its secret or key is th
      for this grant and audience; then reload";
 
 impl std::error::Error for TokenError {}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAJwt => f.write_str("it is no signed JWT; have the STS issue those"),
-            Self::Algorithm(alg) => {
-                write!(f, "it is signed by '{alg}'; have the STS sign with RS256, ES256 or EdDSA")
-            }
-            Self::NotAnAccessToken(typ) => {
-                write!(f, "it is of type '{typ}', not an access token; look at the STS's client settings")
-            }
-            Self::Kind(kind) => {
-                write!(f, "it is of kind '{kind}', not a bearer's; look at the STS's client settings")
-            }
-            Self::Issuer(iss) => {
-                write!(f, "it is issued by '{iss}'; set issuer in sts to that if it is right")
-            }
-            Self::Audience(aud) => write!(
-                f,
-                "it is not for this audience but for '{aud}'; give the client an audience mapper at the STS"
-            ),
-            Self::Holder(azp) => {
-                write!(f, "it is issued to '{azp}', which is not in azp; see audiences in sts")
-            }
-            Self::NoExpiry => f.write_str("it does not say when it expires; have the STS put exp into it"),
-            Self::Undated => f.write_str(
-                "how old it is cannot be told, as neither it nor the STS nor this board's clock knows the time; \
-                 have the STS put iat into it",
-            ),
-            Self::Expired => {
-                f.write_str("it had expired when it came; check its lifespan and the clock at the STS")
-            }
-            Self::NotYetValid => f.write_str("it is valid only later; check the clock at the STS"),
-            Self::SubjectExpired => f.write_str("the subject token has expired; bring a new one"),
-        }
-    }
-}

@@ -1,15 +1,17 @@
-//! Bodies of `application/x-www-form-urlencoded` (URL Standard, section 5.2).
+//! Request bodies of type `application/x-www-form-urlencoded` (URL Standard, section 5.2).
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-/// What the body is.
+/// The media type of the body.
 pub(super) const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// Names and values, as they are sent. Wiped when dropped.
-pub(super) struct Form(Zeroizing<String>);
+/// Encoded fields. Wiped when dropped.
+pub(super) struct FormBody(Zeroizing<String>);
 
-impl Form {
-    /// An empty one, with room for all that will be put into it: a buffer that grows leaves copies behind.
+impl FormBody {
+    /// Makes an empty body of this capacity. It must be enough for all fields: a buffer that grows leaves
+    /// unwiped copies behind.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self(Zeroizing::new(String::with_capacity(bytes)))
     }
@@ -29,24 +31,21 @@ impl Form {
     }
 }
 
-/// The most bytes that a text of `len` can have once it is encoded.
+/// The greatest length of a text of `len` bytes after encoding.
 pub(super) const fn longest(len: usize) -> usize {
     len * 3
 }
 
-/// Appends `text` as it stands in a form.
-pub(crate) fn encode(text: &str, to: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => to.push(char::from(byte)),
-            b' ' => to.push('+'),
-            _ => {
-                to.push('%');
-                to.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                to.push(char::from(DIGITS[usize::from(byte & 15)]));
-            }
+/// The characters that a form does not encode. A space becomes a plus sign.
+const UNCHANGED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
+
+/// Appends the encoded `text`.
+pub(super) fn encode(text: &str, to: &mut String) {
+    for (at, word) in text.split(' ').enumerate() {
+        if at > 0 {
+            to.push('+');
         }
+        to.extend(utf8_percent_encode(word, UNCHANGED));
     }
 }
 
@@ -55,18 +54,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_encoded_as_browsers_and_python_do() {
-        let mut form = Form::with_capacity(64);
+    fn fields_are_encoded_as_urllib_does() {
+        let mut form = FormBody::with_capacity(64);
         form.add("grant_type", "urn:x");
         form.add("scope", "a b");
         form.add("client_secret", "p+q:r&s=t%ü~*");
-        // As urllib.parse.urlencode has it, but for '*' and '~', which may be either way.
+        // This is the output of Python's urllib.parse.urlencode, but for '*' and '~', which decoders accept
+        // in both forms.
         let wanted = "grant_type=urn%3Ax&scope=a+b&client_secret=p%2Bq%3Ar%26s%3Dt%25%C3%BC%7E*";
         assert_eq!(form.as_bytes(), wanted.as_bytes());
     }
 
     #[test]
-    fn no_text_is_longer_than_it_can_be() {
+    fn encoded_text_fits_longest() {
         let mut encoded = String::new();
         encode("\u{1}ü~", &mut encoded);
         assert_eq!(encoded.len(), longest("\u{1}ü~".len()));

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! Entry points for the fuzz targets: see [`crate::fuzzing`].
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::answer::Answer;
 use super::error::{Grant, TokenError};
 use super::token::{AccessToken, Bounds, Expected};
 
-/// What is made of a token endpoint's answer to a request of `grant`, sent at `sent` with `secret`, by a board
+/// Reads the answer of a token endpoint to a request of `grant`, sent at `sent` with `secret`, on a board
 /// whose clock says `now`.
 ///
 /// # Errors
-/// As the client has them.
+/// Those of the client.
 pub fn read_answer(
     (grant, status, body): (Grant, u16, &[u8]),
     secret: &str,

@@ -1,4 +1,5 @@
-//! Reading a JSON Web Token (RFC 7519) that somebody else is to check: nothing here looks at its signature.
+//! Parses a JSON Web Token (RFC 7519). Its signature is not checked: that is for the service that receives
+//! the token.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,14 +14,14 @@ use zeroize::Zeroizing;
 
 use crate::files::json;
 
-/// What a token says of itself, as far as it matters to those who carry it.
+/// The parts of a token that matter to its bearer.
 pub(super) struct Jwt {
-    /// How it is signed.
+    /// The signature algorithm.
     pub(super) alg: Text<16>,
     pub(super) claims: Claims,
 }
 
-/// RFC 7519, 4.1, and what Keycloak adds.
+/// The claims of RFC 7519, section 4.1, and those that Keycloak adds.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     pub(super) exp: Option<Seconds>,
@@ -33,11 +34,11 @@ pub(super) struct Claims {
     pub(super) typ: Option<Text<16>>,
 }
 
-/// A moment or a time in seconds. A fraction is cut off, what is before zero is zero.
+/// A time or a duration in seconds. Fractions are cut off, and negative values count as zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seconds(pub(super) u64);
 
-/// Everyone a token is meant for; the first [`Audiences::KEPT`] of them.
+/// The audiences of a token; at most the first [`Audiences::KEPT`].
 #[derive(Default)]
 pub(super) struct Audiences(pub(super) Vec<Text<128>>);
 
@@ -47,7 +48,7 @@ struct Header<'a> {
     alg: Cow<'a, str>,
 }
 
-/// Takes `text` apart. `None` for what is no signed token in compact form.
+/// Parses `text`; `None` if it is not a signed JWT in compact form.
 pub(super) fn read(text: &str) -> Option<Jwt> {
     let mut parts = text.split('.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -83,12 +84,12 @@ impl<'de> Deserialize<'de> for Seconds {
                 Ok(Seconds(Duration::try_from_secs_f64(secs).map_or(beyond, |secs| secs.as_secs())))
             }
 
-            /// Some servers write numbers in quotation marks.
+            /// Some servers send numbers as strings.
             fn visit_str<E: de::Error>(self, secs: &str) -> Result<Seconds, E> {
                 if secs.is_empty() || !secs.bytes().all(|b| b.is_ascii_digit()) {
                     return Err(E::custom("not a number of seconds"));
                 }
-                // What does not fit is more than any time.
+                // A number that does not fit is later than any date.
                 Ok(Seconds(secs.parse().unwrap_or(u64::MAX)))
             }
         }
@@ -97,7 +98,7 @@ impl<'de> Deserialize<'de> for Seconds {
 }
 
 impl Audiences {
-    /// More than any token has.
+    /// No real token has more.
     const KEPT: usize = 64;
 }
 
@@ -138,7 +139,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A token with this header and these claims, signed by nobody.
+    /// A JWT with this header and these claims, and an invalid signature.
     pub(crate) fn jwt(header: &str, claims: &str) -> String {
         format!("{}.{}.c2lnbmVk", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
     }
@@ -148,7 +149,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn audiences_come_alone_and_in_lists() {
+    fn audience_is_string_or_list() {
         for (json, wanted) in [
             (r#"{"aud":"a"}"#, &["a"][..]),
             (r#"{"aud":["account","a"]}"#, &["account", "a"]),
@@ -165,7 +166,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn seconds_come_in_many_spellings_and_never_wrap_around() {
+    fn seconds_are_read_in_every_spelling_without_overflow() {
         for (json, secs) in [
             ("300", 300),
             ("300.9", 300),
@@ -188,7 +189,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_not_three_parts_of_json_is_no_token() {
+    fn text_that_is_not_a_signed_jwt_is_refused() {
         let sound = jwt(r#"{"alg":"RS256"}"#, "{}");
         assert!(read(&sound).is_some_and(|jwt| jwt.alg.is("RS256")));
         let (header, rest) = sound.split_once('.').expect("parts");

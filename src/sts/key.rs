@@ -1,4 +1,4 @@
-//! The node's own key pair for private_key_jwt (RFC 7523): made on the board, and never leaving it.
+//! The node's key pair for private_key_jwt (RFC 7523). It is generated on the board and never leaves it.
 
 use std::fmt;
 use std::path::Path;
@@ -14,15 +14,16 @@ use ring::signature::{
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
 use crate::files::secret_file;
 
-/// How long an assertion is good, in seconds: servers take 60 at most. It is dated back by a third of it.
+/// The life of an assertion, in seconds: servers accept at most 60. It is dated back by a third of this.
 const ASSERTION_LIFE: u64 = 45;
 
-/// What a key signs by.
+/// A signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
@@ -34,7 +35,7 @@ pub enum Algorithm {
 }
 
 /// A key pair that signs assertions.
-pub struct SigningKey {
+pub(crate) struct SigningKey {
     pair: Pair,
     kid: String,
 }
@@ -45,21 +46,31 @@ enum Pair {
     Rs256(RsaKeyPair),
 }
 
-/// Why there is no key or no signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason why there is no key or no signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// The bytes are no private key.
+    /// The bytes are not a private key.
+    #[error("holds no private key in PEM form that is not encrypted")]
     NotAKey,
-    /// A key that cannot be used here.
+    /// The key has a type or format that is not supported.
+    #[error(
+        "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
+         form (openssl pkcs8 -topk8 -nocrypt)"
+    )]
     Kind,
-    /// This program cannot make keys of that kind.
+    /// This program does not generate keys of this type.
+    #[error(
+        "RSA keys are not made here; make one with `openssl genpkey -algorithm RSA -pkeyopt \
+         rsa_keygen_bits:2048 -out FILE`, see its public half with `jarvis-node keygen --show --out FILE`"
+    )]
     Unmakable,
-    /// The system has no random numbers to give.
+    /// The system has no random numbers.
+    #[error("the system has no random numbers to give")]
     Random,
 }
 
 impl Algorithm {
-    /// The algorithm of that name (RFC 7518, 3.1).
+    /// The algorithm with this name (RFC 7518, section 3.1).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -79,11 +90,11 @@ impl Algorithm {
     }
 }
 
-/// A new private key, as the text of a PEM file (PKCS #8).
+/// Generates a private key, as the text of a PEM file (PKCS #8).
 ///
 /// # Errors
 /// For RSA, and when the system has no random numbers.
-pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
+pub(crate) fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
     let random = SystemRandom::new();
     let made = match algorithm {
         Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
@@ -106,20 +117,20 @@ pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
 }
 
 impl SigningKey {
-    /// The key in the file at `path`.
+    /// Reads the key from the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read, is open to others, or holds no key that can be used.
-    pub fn load(path: &Path) -> Result<Self, SetupError> {
+    /// When the file cannot be read, is accessible to others, or holds no usable key.
+    pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
         let (pem, _) = secret_file::read("client_key_file", path)?;
         Self::from_pem(&pem).map_err(|why| SetupError::StsKey { path: path.into(), why: why.to_string() })
     }
 
-    /// The key in a PEM file of these bytes.
+    /// Parses the bytes of a PEM file.
     ///
     /// # Errors
-    /// When it is none that can be used.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+    /// When they are not a usable key.
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         let der = PrivateKeyDer::from_pem_slice(pem).map(Zeroizing::new).map_err(|_| KeyError::NotAKey)?;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         let pair = match &*der {
@@ -132,9 +143,9 @@ impl SigningKey {
         Ok(Self { pair, kid })
     }
 
-    /// How it signs.
+    /// The algorithm it signs with.
     #[must_use]
-    pub const fn algorithm(&self) -> Algorithm {
+    pub(crate) const fn algorithm(&self) -> Algorithm {
         match self.pair {
             Pair::Es256(_) => Algorithm::Es256,
             Pair::EdDsa(_) => Algorithm::EdDsa,
@@ -142,19 +153,20 @@ impl SigningKey {
         }
     }
 
-    /// The public half, as a JWK (RFC 7517) to register at the STS; its `kid` is its thumbprint (RFC 7638).
+    /// The public key as a JWK (RFC 7517), to be registered at the STS. Its `kid` is its thumbprint (RFC
+    /// 7638).
     #[must_use]
-    pub fn public_jwk(&self) -> String {
+    pub(crate) fn public_jwk(&self) -> String {
         let members = self.pair.thumbprint_form();
         let members = members.trim_end_matches('}');
         format!(r#"{members},"use":"sig","alg":"{}","kid":"{}"}}"#, self.algorithm().name(), self.kid)
     }
 
-    /// A new assertion that its bearer is `client_id`, for `audience`, made at `now`.
+    /// Makes a new assertion that identifies `client_id` to `audience`, dated `now`.
     ///
     /// # Errors
     /// When the system has no random numbers.
-    pub fn assertion(
+    pub(super) fn assertion(
         &self,
         client_id: &str,
         audience: &str,
@@ -190,19 +202,20 @@ impl Pair {
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random) {
             return Some(Self::Es256(pair));
         }
-        // OpenSSL leaves the public half out, so that there is nothing to compare it with.
+        // OpenSSL omits the public key, so there is nothing to compare it with.
         if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
             return Some(Self::EdDsa(pair));
         }
         RsaKeyPair::from_pkcs8(der).ok().map(Self::Rs256)
     }
 
-    /// The members that name a key, in the order and form that its thumbprint is made of (RFC 7638, 3.2).
+    /// The members that identify a key, in the order and format from which its thumbprint is computed (RFC
+    /// 7638, section 3.2).
     fn thumbprint_form(&self) -> String {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match self {
             Self::Es256(pair) => {
-                // 4, then both coordinates: an uncompressed point (SEC 1, 2.3.3).
+                // An uncompressed point: 4, then both coordinates (SEC 1, section 2.3.3).
                 let point = pair.public_key().as_ref();
                 let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
                 format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, encode(x), encode(y))
@@ -239,25 +252,6 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAKey => "holds no private key in PEM form that is not encrypted",
-            Self::Kind => {
-                "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
-                 form (openssl pkcs8 -topk8 -nocrypt)"
-            }
-            Self::Unmakable => {
-                "RSA keys are not made here; make one with `openssl genpkey -algorithm RSA -pkeyopt \
-                 rsa_keygen_bits:2048 -out FILE`, see its public half with `jarvis-node keygen --show --out FILE`"
-            }
-            Self::Random => "the system has no random numbers to give",
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
-
 #[cfg(test)]
 mod tests {
     use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
@@ -274,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_says_who_asks_whom_once_and_not_for_long() {
+    fn assertion_names_client_audience_and_short_life() {
         let key = SigningKey::from_pem(generate(Algorithm::Es256).expect("made").as_bytes()).expect("a key");
         let make = || key.assertion("node \"1\"", "https://sts.home/r", UnixTime(1000)).expect("signed");
         let (one, two) = (make(), make());
@@ -291,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_signs_and_its_public_half_proves_it() {
+    fn generated_key_signs_and_its_jwk_verifies() {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
             let key = SigningKey::from_pem(generate(algorithm).expect("made").as_bytes()).expect("a key");
             assert_eq!(key.algorithm(), algorithm);
@@ -313,8 +307,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_its_thumbprint() {
-        // The key of RFC 8037, appendix A.1, whose thumbprint A.3 gives.
+    fn kid_is_the_thumbprint_of_rfc_8037() {
+        // The key of RFC 8037, appendix A.1; its thumbprint is in appendix A.3.
         let pem = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
         let key = SigningKey::from_pem(pem).expect("a key");
         assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
@@ -322,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rsa_key_is_made_and_no_other_bytes_are_one() {
+    fn rsa_is_not_generated_and_other_bytes_are_no_key() {
         assert_eq!(generate(Algorithm::Rs256).err(), Some(KeyError::Unmakable));
         for (text, why) in [
             ("", KeyError::NotAKey),

@@ -1,21 +1,24 @@
-//! Tokens for the other services, from their security token service (STS): what is wanted, what came of
-//! asking for it, and how long that is good for (arp-wire.md, "Token requests" and "Token answers").
+//! Access tokens for other services, from their security token service (STS): which one is wanted, the
+//! request for it, and how long the answer can be used (arp-wire.md, "Token requests" and "Token answers").
 
 mod answer;
 mod cache;
-pub(crate) mod client;
+mod client;
 mod error;
-pub(crate) mod form;
+mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod jwt;
-pub(crate) mod key;
-pub(crate) mod token;
-pub(crate) mod wanted;
+mod key;
+mod token;
+mod wanted;
 
-pub use self::cache::{Asked, TokenCache};
+pub(crate) use self::cache::{Asked, TokenCache};
 pub use self::client::StsClient;
-pub use self::error::{Concern, Flaw, Grant, TokenError};
-pub use self::key::{Algorithm, KeyError, SigningKey, generate};
-pub use self::token::{AccessToken, Bounds, Expected};
+pub use self::error::{Concern, Grant, InvalidTokenError, TokenError};
+pub use self::key::{Algorithm, KeyError};
+pub(crate) use self::key::{SigningKey, generate};
+#[cfg(test)]
+pub(crate) use self::token::tests::token as test_token;
+pub use self::token::{AccessToken, Expected};
 pub use self::wanted::{SubjectToken, Wanted};

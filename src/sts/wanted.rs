@@ -1,10 +1,10 @@
-//! What a token is for.
+//! The description of a wanted token.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use node_core::credential::Malformed;
+use node_core::credential::ValueError;
 use node_core::time::UnixTime;
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
@@ -12,19 +12,19 @@ use zeroize::Zeroizing;
 use super::error::Grant;
 use super::jwt;
 
-/// One token that somebody wants. Two that are equal are served by the same token.
+/// A token that a caller wants. Equal values share one token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
-    /// The service it is to be shown to.
+    /// The service that the token is for.
     pub audience: Box<str>,
-    /// What it is to allow there; `None` for what the STS gives unasked.
+    /// The requested scope; `None` for the STS's default.
     pub scope: Option<Box<str>>,
-    /// On whose behalf, where that is not this node (RFC 8693).
+    /// The token of the user or program on whose behalf it is requested, if that is not this node (RFC 8693).
     pub subject: Option<SubjectToken>,
 }
 
 impl Wanted {
-    /// How it is asked for.
+    /// The grant to use.
     #[must_use]
     pub const fn grant(&self) -> Grant {
         match self.subject {
@@ -34,8 +34,8 @@ impl Wanted {
     }
 }
 
-/// A token that a caller has shown, to be exchanged for another. Compared by its SHA-256, wiped when the last
-/// of its clones is dropped, and shows only its length.
+/// A token from a caller, to be exchanged for another. It is compared by its SHA-256, wiped when its last
+/// clone is dropped, and shows only its length.
 #[derive(Clone)]
 pub struct SubjectToken {
     text: Arc<Zeroizing<Box<str>>>,
@@ -44,22 +44,22 @@ pub struct SubjectToken {
 }
 
 impl SubjectToken {
-    /// The longest, in bytes: what most servers take in a header.
+    /// The greatest length in bytes: most servers accept a header of this size.
     pub const MAX_LEN: usize = 8192;
 
-    /// Checks `text`. It need not be a JWT: what it is worth is for the STS to say.
+    /// Checks `text`. It need not be a JWT, since the STS judges it.
     ///
     /// # Errors
-    /// Says what is wrong with it, without repeating any of it.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// Names the fault without repeating any of the text.
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         if text.is_empty() {
-            return Err(Malformed::Placeholder);
+            return Err(ValueError::Placeholder);
         }
         if text.len() > Self::MAX_LEN {
-            return Err(Malformed::TooLong(Self::MAX_LEN));
+            return Err(ValueError::TooLong(Self::MAX_LEN));
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Malformed::Forbidden("a character that is not visible ASCII"));
+            return Err(ValueError::Forbidden("a character that is not visible ASCII"));
         }
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
@@ -67,13 +67,13 @@ impl SubjectToken {
         Ok(Self { text: Arc::new(Zeroizing::new(text.into())), sha256, expires })
     }
 
-    /// The token itself: only for the request that exchanges it.
+    /// The token itself. Use it only in the request that exchanges it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// When it expires by the clock of whoever issued it, as far as it says.
+    /// Its expiry by its issuer's clock, if it contains one.
     #[must_use]
     pub const fn expires(&self) -> Option<UnixTime> {
         self.expires
@@ -107,7 +107,7 @@ mod tests {
     use crate::sts::jwt::tests::jwt;
 
     #[test]
-    fn subjects_are_equal_by_what_they_hold_and_show_only_their_length() {
+    fn subject_compares_by_content_and_shows_only_its_length() {
         let subject = |text: &str| SubjectToken::parse(text).expect(text);
         assert_eq!(subject("opaque"), subject("opaque"));
         assert_ne!(subject("opaque"), subject("0paque"));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_subject_is_known_where_it_says_so() {
+    fn subject_expiry_is_read_from_jwt() {
         let subject =
             SubjectToken::parse(&jwt(r#"{"alg":"RS256"}"#, r#"{"exp":1795348800}"#)).expect("a token");
         assert_eq!(subject.expires(), Some(UnixTime(1_795_348_800)));
@@ -128,13 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_no_subject() {
+    fn unsendable_text_is_no_subject() {
         let long: String = std::iter::repeat_n('x', SubjectToken::MAX_LEN + 1).collect();
         for (text, why) in [
-            ("", Malformed::Placeholder),
-            (&long, Malformed::TooLong(8192)),
-            ("a b", Malformed::Forbidden("a character that is not visible ASCII")),
-            ("a\nb", Malformed::Forbidden("a character that is not visible ASCII")),
+            ("", ValueError::Placeholder),
+            (&long, ValueError::TooLong(8192)),
+            ("a b", ValueError::Forbidden("a character that is not visible ASCII")),
+            ("a\nb", ValueError::Forbidden("a character that is not visible ASCII")),
         ] {
             assert_eq!(SubjectToken::parse(text), Err(why));
         }

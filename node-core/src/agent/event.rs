@@ -1,4 +1,4 @@
-//! What happened and what is to be done: all that passes between the agent and whoever runs it.
+//! Everything that passes between the agent and the code that runs it: events in, actions out.
 
 use core::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::text::Text;
 use crate::time::{Instant, UnixTime};
 use crate::trouble::Trouble;
 
-/// What happened.
+/// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The program began, with what an earlier run on this boot left behind.
+    /// The program was started, perhaps with a verdict of an earlier run on this boot.
     Started(Option<Remembered>),
     /// Answer to [`Action::ReadSetup`].
     SetupRead(Result<Setup, Trouble>),
@@ -21,28 +21,28 @@ pub enum Event {
     Answered(Answer),
     /// The moment named by [`super::Agent::deadline`] has come.
     DeadlineReached,
-    /// Somebody changed configuration or credential and wants them read.
+    /// Configuration or credential may have changed and are to be read.
     ReloadRequested,
     /// The program is to end.
     StopRequested,
 }
 
-/// What is to be done.
+/// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Read configuration, credential and app key; answer with [`Event::SetupRead`].
     ReadSetup,
-    /// Ask the server whether the node is valid, with what was read last; answer with
-    /// [`Event::Answered`]. At most one is under way.
+    /// Ask the server whether the node is valid, by the setup that was read last; answer with [`Event::Answered`]. At
+    /// most one validation is under way.
     Validate,
-    /// Ask the server whether it has time, and nothing else; answer with [`Event::Answered`], which holds
-    /// no verdict. Under way instead of a validation, never beside one.
+    /// Ask the server whether it answers, and nothing else; answer with [`Event::Answered`], which holds no verdict. A
+    /// probe is under way instead of a validation, never beside one.
     Probe,
     /// The outcome has changed: put it on the LED, log it, tell the service manager.
     Show(Outcome),
-    /// What [`super::Agent::report`] says has changed: write it where others read it.
+    /// [`super::Agent::report`] has changed: write it where other programs read it.
     Publish,
-    /// A new setup cannot be used for this reason; the one before it stays in use.
+    /// The new setup cannot be used for this reason; the one before it stays in use.
     KeepOldSetup(Trouble),
     /// End the program.
     Exit(Exit),
@@ -51,28 +51,28 @@ pub enum Action {
 /// Why the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It was asked to.
+    /// It was asked to end.
     Asked,
-    /// An answer to [`Action::Validate`] or [`Action::Probe`] is overdue by its own time-outs: our own bug, and only
-    /// a fresh process mends it.
+    /// An answer to [`Action::Validate`] or [`Action::Probe`] is overdue by its own time-outs. This is a bug of this program, which
+    /// only a new process can recover from.
     AnswerLost,
 }
 
-/// What the node claims to be, for what, before whom.
+/// The node's claim: its name, the service it wants to use, and the server that is to confirm it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The node's name.
     pub node_id: NodeId,
     /// The service it wants to use.
     pub service_id: Text<128>,
-    /// The auth service that is asked.
+    /// The address of the auth service.
     pub auth_url: Text<256>,
-    /// Changes whenever the files with the secrets are replaced; tells nothing about them.
+    /// Changes when a file with a secret is replaced; tells nothing about its content.
     pub secrets_stamp: u64,
 }
 
 impl Claim {
-    /// Whether a good verdict on `other` is one on this too.
+    /// Whether a good verdict on `other` is also one on this claim.
     #[must_use]
     pub fn is_same_subject(&self, other: &Self) -> bool {
         self.node_id == other.node_id
@@ -81,14 +81,14 @@ impl Claim {
     }
 }
 
-/// What the agent needs to know of the configuration.
+/// The part of the configuration that the agent needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Time between validations, spread by a tenth either way.
     pub revalidate: Duration,
-    /// How long a good verdict counts while no fresh one can be had.
+    /// The offline grace period: how long a good verdict counts while no new one can be had.
     pub offline_grace: Duration,
-    /// The first validation comes at a random moment within this.
+    /// The first validation comes at a random time within this.
     pub start_splay: Duration,
     /// The longest a validation may take.
     pub request_timeout: Duration,
@@ -100,25 +100,25 @@ pub struct Settings {
 /// A setup that was read and found sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// What the node claims to be.
+    /// The claim to be confirmed.
     pub claim: Claim,
-    /// How it goes about it.
+    /// How it is validated.
     pub settings: Settings,
 }
 
-/// What the server last said about a claim.
+/// The server's last verdict on a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The node is valid.
     Valid {
-        /// When it said so.
+        /// When the server said so.
         at: Instant,
-        /// What it said with it.
+        /// The household in its answer.
         household: Household,
     },
-    /// The node is not.
+    /// The node is rejected.
     Rejected {
-        /// When it said so.
+        /// When the server said so.
         at: Instant,
         /// The server's reason.
         reason: Text<200>,
@@ -128,8 +128,8 @@ pub enum Verdict {
 /// A verdict of an earlier run on this boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
-    /// What it is about.
+    /// The claim that was judged.
     pub claim: Claim,
-    /// What it was.
+    /// The verdict.
     pub verdict: Verdict,
 }

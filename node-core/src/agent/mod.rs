@@ -1,5 +1,5 @@
-//! The half that decides. Never reads a clock, a socket or a file: whoever runs it hands in
-//! what happened and the time, and carries out what comes back.
+//! The agent: a state machine that decides what the node does next. It never reads a clock, a socket or a file: the code
+//! that runs it passes in events and the time, and carries out the actions that it returns.
 //!
 //! ```text
 //!                      Started
@@ -12,7 +12,7 @@
 //!       │      Waiting ─────────► Waiting ───┘
 //!       │    (to read)            (to call)
 //!       │         ▲                │ deadline; the clock is set
-//!       │         │ denied, 401    ▼ Knock, Validate
+//!       │         │ rejected, 401  ▼ Probe, Validate
 //!       └─────────┴──────────── Calling ──► Waiting (to call): valid, or trouble and backoff
 //! ```
 
@@ -36,42 +36,42 @@ use crate::outcome::Outcome;
 use crate::time::{Instant, Now};
 use crate::trouble::{Trouble, TroubleKind};
 
-/// How often a setup that could not be used is read again.
+/// How long until a setup that could not be used is read again.
 pub const SETUP_RECHECK: Duration = Duration::from_secs(30);
-/// How often a clock that is not set is looked at again.
+/// How long until a clock that is not set is read again.
 pub const CLOCK_RECHECK: Duration = Duration::from_secs(5);
 /// How long a rejected node or app waits before it reads its files and asks again.
 pub const REJECTED_RETRY: Duration = Duration::from_secs(600);
-/// How long past its own time-outs an answer may be before it counts as lost.
+/// How long after its own time-outs an answer counts as lost.
 pub const ANSWER_OVERDUE: Duration = Duration::from_secs(60);
 
-/// What is to be done about one event, in order.
+/// The actions that follow from one event, in order.
 pub type Actions = heapless::Vec<Action, 4>;
 
-/// What the agent is at.
+/// The agent's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
     /// Nothing has happened yet.
-    Unstarted,
+    NotStarted,
     /// `ReadSetup` was asked for.
     Reading { since: Instant },
     /// Nothing to do before `until`.
     Waiting { until: Instant, then: Next },
-    /// `Knock` or `Validate` was asked for. With `stale`, the setup may have changed since: the answer is
-    /// about the old one and counts for nothing.
+    /// `Probe` or `Validate` was asked for. With `stale` the setup may have changed since: the answer is about the old
+    /// one and is ignored.
     Calling { since: Instant, lost_at: Instant, stale: bool },
     /// The end was asked for.
     Ended,
 }
 
-/// What comes after a wait.
+/// The step after a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Read,
     Call,
 }
 
-/// What stood in the way of a verdict, and when.
+/// The trouble that stood in the way of a verdict, and when.
 #[derive(Clone, Debug)]
 struct Obstacle {
     trouble: Trouble,
@@ -89,7 +89,7 @@ pub struct Agent<P = Backoff> {
     confirmed: bool,
     obstacle: Option<Obstacle>,
     failures: u32,
-    /// How the server is turned to next, or is now.
+    /// How the server is asked next, or is being asked now.
     step: Step,
     pacing: P,
     jitter: Jitter,
@@ -106,11 +106,11 @@ impl Agent {
 }
 
 impl<P: Pacing> Agent<P> {
-    /// The same with another rule for when the server is asked again.
+    /// An agent with another retry rule.
     #[must_use]
     pub fn with_pacing(seed: u64, pacing: P) -> Self {
         Self {
-            activity: Activity::Unstarted,
+            activity: Activity::NotStarted,
             setup: None,
             remembered: None,
             verdict: None,
@@ -125,24 +125,24 @@ impl<P: Pacing> Agent<P> {
         }
     }
 
-    /// When [`Event::DeadlineReached`] is due. There always is such a moment.
+    /// When [`Event::DeadlineReached`] is due. An agent always has a deadline.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         let activity = match self.activity {
-            Activity::Unstarted => Instant::default(),
+            Activity::NotStarted => Instant::default(),
             Activity::Reading { since } => since + ANSWER_OVERDUE,
             Activity::Waiting { until, .. } => until,
             Activity::Calling { lost_at, .. } => lost_at,
             Activity::Ended => return Instant::from_millis(u64::MAX),
         };
         match self.good_until() {
-            // Once past, the end of the grace changes nothing more.
+            // Once it has passed, the end of the offline grace period changes nothing more.
             Some(end) if self.shown == Some(Outcome::ValidCached) => activity.min(end),
             _ => activity,
         }
     }
 
-    /// Takes in what happened and returns what is to be done about it.
+    /// Takes an event and returns the actions that follow from it.
     pub fn handle(&mut self, event: Event, now: Now) -> Actions {
         let mut actions = Actions::new();
         if self.activity == Activity::Ended {
@@ -157,11 +157,11 @@ impl<P: Pacing> Agent<P> {
             Event::SetupRead(read) => match (self.activity, read) {
                 (Activity::Reading { .. }, Ok(setup)) => self.use_setup(setup, now, &mut actions),
                 (Activity::Reading { .. }, Err(trouble)) => self.do_without_setup(trouble, now, &mut actions),
-                // Nobody asked: to act on it could put a second call beside one under way.
+                // Not asked for: acting on it could start a second call beside the one under way.
                 _ => {}
             },
-            Event::Answered(answer) => self.learn(answer, now, &mut actions),
-            Event::DeadlineReached => self.proceed(now, &mut actions),
+            Event::Answered(answer) => self.take_answer(answer, now, &mut actions),
+            Event::DeadlineReached => self.take_deadline(now, &mut actions),
             Event::ReloadRequested => self.reload(now, &mut actions),
             Event::StopRequested => {
                 self.activity = Activity::Ended;
@@ -172,7 +172,7 @@ impl<P: Pacing> Agent<P> {
         let outcome = self.outcome(now.instant);
         if self.shown != Some(outcome) {
             self.shown = Some(outcome);
-            // First what must survive, then what is seen.
+            // Published first: it must survive a power cut right after the change is seen.
             act(&mut actions, Action::Publish);
             act(&mut actions, Action::Show(outcome));
         } else if self.activity != before {
@@ -181,8 +181,8 @@ impl<P: Pacing> Agent<P> {
         actions
     }
 
-    /// What is shown follows from what is known: nothing but a denial or the end of the grace
-    /// takes a good verdict away, and only the server's own word in this run is `Valid`.
+    /// The outcome follows from the verdict and the last trouble. Only a rejection or the end of the offline grace period
+    /// ends a good verdict, and only a verdict of this run is `Valid`.
     fn outcome(&self, now: Instant) -> Outcome {
         let trouble = self.obstacle.as_ref().map(|o| o.trouble.kind.outcome());
         match &self.verdict {
@@ -196,8 +196,7 @@ impl<P: Pacing> Agent<P> {
         }
     }
 
-    /// When the good verdict, if there is one, stops counting. Between two validations it
-    /// counts even with no grace at all.
+    /// When a good verdict stops counting. Between two validations it counts even without an offline grace period.
     fn good_until(&self) -> Option<Instant> {
         let Some(Verdict::Valid { at, .. }) = self.verdict else { return None };
         let settings = self.setup.as_ref()?.settings;
@@ -243,7 +242,7 @@ impl<P: Pacing> Agent<P> {
             act(actions, Action::KeepOldSetup(trouble));
             self.call(now, actions);
         } else {
-            // A yes past its grace may count again by the next setup, but not as the server's last word.
+            // A good verdict that has run out may count again under the next setup, but then as an old one.
             self.confirmed &= !matches!(self.verdict, Some(Verdict::Valid { .. }));
             self.obstacle = Some(Obstacle { trouble, at: now.instant });
             self.wait(SETUP_RECHECK, Next::Read, now);
@@ -265,7 +264,7 @@ impl<P: Pacing> Agent<P> {
         act(actions, action);
     }
 
-    fn learn(&mut self, answer: Answer, now: Now, actions: &mut Actions) {
+    fn take_answer(&mut self, answer: Answer, now: Now, actions: &mut Actions) {
         let Activity::Calling { since, stale, .. } = self.activity else { return };
         if stale {
             return self.read_setup(now, actions);
@@ -276,16 +275,16 @@ impl<P: Pacing> Agent<P> {
         let grace = settings.map_or(Duration::ZERO, |settings| settings.offline_grace);
         match answer {
             Answer::Valid(household) => {
-                self.settle(Verdict::Valid { at, household });
+                self.record(Verdict::Valid { at, household });
                 let revalidate = settings.map_or(SETUP_RECHECK, |settings| settings.revalidate);
                 let mut pause = self.pacing.after_success(took, revalidate, &mut self.jitter);
-                // However many there are: the verdict is not to end before the next.
+                // Whatever the retry rule says, this verdict must not run out before the next.
                 let longest = revalidate.max(grace / 4 * 3);
                 pause.wait = pause.wait.min(longest + revalidate / 10);
                 self.pause(pause, Next::Call, now);
             }
             Answer::Rejected(reason) => {
-                self.settle(Verdict::Rejected { at, reason });
+                self.record(Verdict::Rejected { at, reason });
                 self.step = Step::Validate;
                 self.wait_about(REJECTED_RETRY, Next::Read, now);
             }
@@ -320,14 +319,14 @@ impl<P: Pacing> Agent<P> {
         if matches!(self.verdict, Some(Verdict::Rejected { .. })) { Next::Read } else { Next::Call }
     }
 
-    fn settle(&mut self, verdict: Verdict) {
+    fn record(&mut self, verdict: Verdict) {
         self.verdict = Some(verdict);
         self.confirmed = true;
         self.obstacle = None;
         self.failures = 0;
     }
 
-    fn proceed(&mut self, now: Now, actions: &mut Actions) {
+    fn take_deadline(&mut self, now: Now, actions: &mut Actions) {
         match self.activity {
             Activity::Waiting { until, then } if until <= now.instant => match then {
                 Next::Read => self.read_setup(now, actions),
@@ -337,11 +336,11 @@ impl<P: Pacing> Agent<P> {
                 self.activity = Activity::Ended;
                 act(actions, Action::Exit(Exit::AnswerLost));
             }
-            Activity::Unstarted => self.read_setup(now, actions),
+            Activity::NotStarted => self.read_setup(now, actions),
             Activity::Reading { since } if since + ANSWER_OVERDUE <= now.instant => {
                 self.read_setup(now, actions);
             }
-            // Woken for the end of the grace, or early: the outcome is looked at all the same.
+            // The end of the offline grace period, or an early call: only the outcome may change.
             Activity::Waiting { .. }
             | Activity::Calling { .. }
             | Activity::Reading { .. }
@@ -376,8 +375,8 @@ impl<P: Pacing> Agent<P> {
     }
 }
 
-/// What is left of a verdict on `before` once the claim is `after`: a good one is about the
-/// node, a denial also about the key it showed.
+/// The verdict on `before`, if it still holds for the claim `after`: a good verdict is about the node, a rejection also
+/// about its key.
 fn kept(verdict: Verdict, before: &Claim, after: &Claim) -> Option<Verdict> {
     let holds = match &verdict {
         Verdict::Valid { .. } => before.is_same_subject(after),

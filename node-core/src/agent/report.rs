@@ -1,4 +1,4 @@
-//! What the agent knows, for people and programs.
+//! The agent's report for people and programs.
 
 use super::{Activity, Agent, Claim, Pacing, Remembered, Verdict};
 use crate::household::Household;
@@ -6,44 +6,44 @@ use crate::outcome::Outcome;
 use crate::time::Instant;
 use crate::wire::reasons;
 
-/// Where what is reported comes from.
+/// Where the reported outcome comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The last call to the server told it.
+    /// The last answer of the server.
     Server,
-    /// It was told earlier and kept.
+    /// An earlier answer that was kept.
     Cache,
 }
 
-/// A view of what the agent knows.
+/// Everything the agent knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<'a> {
-    /// How the proof goes.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What the node claims to be; `None` until that could be read.
+    /// The node's claim; `None` until a setup could be read.
     pub claim: Option<&'a Claim>,
     /// The household, while valid.
     pub household: Option<&'a Household>,
-    /// Why not simply valid.
+    /// Why the outcome is not simply valid.
     pub reason: Option<&'a str>,
-    /// What a person can do about it.
+    /// The fix: a sentence about what a person can do.
     pub fix: Option<&'a str>,
     /// Where the outcome comes from; `None` before anything is known.
     pub source: Option<Source>,
-    /// When that was learnt.
+    /// When the outcome was learnt.
     pub as_of: Option<Instant>,
-    /// When the server or the setup is next looked at; `None` while that is being done.
+    /// When the server is next asked or the setup next read; `None` while that is under way.
     pub next_check: Option<Instant>,
-    /// How many answers in a row were none, those to knocks included.
+    /// How many validations and probes in a row have failed.
     pub failures: u32,
-    /// By when the agent will have something new to tell, if it still runs.
+    /// The time by which the report is renewed, if the agent still runs.
     pub due: Instant,
-    /// The server's last verdict, and on which claim: what has to survive a restart.
+    /// The server's last verdict and its claim, which have to survive a restart.
     pub verdict: Option<(&'a Claim, &'a Verdict)>,
 }
 
 impl<P: Pacing> Agent<P> {
-    /// What the agent knows at `now`.
+    /// The agent's report at `now`.
     #[must_use]
     pub fn report(&self, now: Instant) -> Report<'_> {
         let outcome = self.outcome(now);
@@ -58,7 +58,7 @@ impl<P: Pacing> Agent<P> {
             as_of: obstacle.map(|o| o.at),
             next_check: match self.activity {
                 Activity::Waiting { until, .. } => Some(until),
-                Activity::Unstarted
+                Activity::NotStarted
                 | Activity::Reading { .. }
                 | Activity::Calling { .. }
                 | Activity::Ended => None,
@@ -66,7 +66,7 @@ impl<P: Pacing> Agent<P> {
             failures: self.failures,
             due: self.deadline(),
             verdict: match (&self.remembered, &self.setup, &self.verdict) {
-                // Not looked at yet, for want of a sound setup: still not to be lost.
+                // Not used yet, because there is no sound setup; it must not be lost all the same.
                 (Some(Remembered { claim, verdict }), _, _) => Some((claim, verdict)),
                 (None, Some(setup), Some(verdict)) => Some((&setup.claim, verdict)),
                 (None, _, _) => None,
@@ -93,8 +93,8 @@ impl<P: Pacing> Agent<P> {
                 report.fix = Some("Nothing to do yet: the first answer is on its way.");
             }
             (Outcome::AppRejected | Outcome::Server | Outcome::Clock, _) => {
-                let told = obstacle.is_some_and(|o| o.trouble.kind.is_the_servers_word());
-                report.source = told.then_some(Source::Server);
+                let from_server = obstacle.is_some_and(|o| o.trouble.kind.is_from_server());
+                report.source = from_server.then_some(Source::Server);
             }
             (
                 Outcome::Valid
@@ -110,7 +110,7 @@ impl<P: Pacing> Agent<P> {
     }
 }
 
-/// What to do about a denial, by the reasons the service gives (jarvis-auth-wire.md).
+/// The fix for a rejection, by the service's reason (jarvis-auth-wire.md).
 fn rejection_fix(reason: &str) -> &'static str {
     match reason {
         reasons::NOT_FOUND => {

@@ -1,4 +1,4 @@
-//! The board on its bench: the node with its files, its power, and the server it asks.
+//! The node with its files and its power supply, and the server it asks.
 
 use std::fs;
 use std::io;
@@ -10,13 +10,13 @@ use serde_json::Value;
 use server_stub::{CertificateAuthority, Options, Stub};
 use tempfile::TempDir;
 
-use super::command::Request;
+use super::command::BoardArguments;
 use super::power::Powered;
 use super::record::Record;
 use super::view::{Kind, Settings, View};
-use crate::real_server;
+use crate::node::adapt;
 
-/// By which the node of a stub lives, in seconds: things are to happen before one's eyes.
+/// The settings of a stub's node, in seconds, so that changes can be watched.
 const HURRIED: [(&str, u64); 4] = [
     ("revalidate_secs", 10),
     ("start_splay_secs", 1),
@@ -24,14 +24,14 @@ const HURRIED: [(&str, u64); 4] = [
     ("request_timeout_secs", 8),
 ];
 
-/// Everything that is on it. Ended when dropped, the node first.
+/// Everything the board consists of. Dropping it ends the node first.
 pub(super) struct Bench {
     pub(super) record: Arc<Record>,
     power: Mutex<Option<Powered>>,
     pub(super) server: Server,
-    /// The node's configuration: a copy, which may be changed.
+    /// The node's configuration, a copy that may be changed.
     pub(super) config: PathBuf,
-    /// In hand while a credential is put in place: one at a time.
+    /// Held while a credential is installed, so that installations do not overlap.
     pub(super) installing: Mutex<()>,
     pin_log: Option<PathBuf>,
     dir: TempDir,
@@ -39,38 +39,38 @@ pub(super) struct Bench {
 
 /// The server that the node asks.
 pub(super) enum Server {
-    /// One of our own.
+    /// A stub of this process.
     Stub(Box<Own>),
-    /// Somebody else's.
+    /// A real one.
     Real,
 }
 
-/// A stub, and what was done to its node.
+/// A stub, and the state of its node.
 pub(super) struct Own {
     pub(super) stub: Stub,
     pub(super) registered: Mutex<Registered>,
 }
 
-/// The credential of the node as the server knows it.
+/// The credential that the server accepts.
 pub(super) struct Registered {
     pub(super) node_id: String,
     pub(super) node_key: String,
     pub(super) deactivated: bool,
-    /// How many nodes there were.
+    /// How many nodes have been registered.
     pub(super) count: u32,
 }
 
 impl Bench {
-    /// Puts everything in place and switches the power on.
+    /// Creates everything and switches the power on.
     ///
     /// # Errors
-    /// A sentence: the server, the configuration or the node's process cannot be had.
-    pub(super) fn new(request: &Request) -> Result<Self, String> {
+    /// A sentence, if the server, the configuration or the node's process is not available.
+    pub(super) fn new(arguments: &BoardArguments) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
-        let (server, kind, config) = match &request.config {
+        let (server, kind, config) = match &arguments.config {
             Some(config) => {
                 let own = dir.path().join("config.json");
-                real_server::adapt(config, request.server.as_deref(), &own).map_err(|e| e.to_string())?;
+                adapt(config, arguments.server.as_deref(), &own).map_err(|e| e.to_string())?;
                 (Server::Real, Kind::Real, own)
             }
             None => {
@@ -86,7 +86,7 @@ impl Bench {
                 let own = Own { stub, registered: Mutex::new(registered) };
                 let config = dir.path().join("config.json");
                 let mut times = HURRIED.to_vec();
-                times.push(("offline_grace_secs", request.grace));
+                times.push(("offline_grace_secs", arguments.grace));
                 set(&config, times.into_iter().map(|(key, secs)| (key, secs.into())))
                     .map_err(|e| format!("the configuration cannot be written: {e}"))?;
                 (Server::Stub(Box::new(own)), Kind::Stub, config)
@@ -106,7 +106,7 @@ impl Bench {
             server,
             config,
             installing: Mutex::new(()),
-            pin_log: request.pin_log.clone(),
+            pin_log: arguments.pin_log.clone(),
             dir,
         };
         bench.switch_on(&mut bench.power())?;
@@ -122,34 +122,34 @@ impl Bench {
         Ok(())
     }
 
-    /// The node's power; None or a node that has ended: it is off.
+    /// The node's power. `None`, or a process that has ended, means off.
     pub(super) fn power(&self) -> MutexGuard<'_, Option<Powered>> {
         locked(&self.power)
     }
 
-    /// What is in memory is lost with the power: /run, where the node leaves what it remembers of this boot.
+    /// /run is lost with the power, and with it what the node remembers of this boot.
     pub(super) fn forget_run(&self) {
-        // It may not have come so far as to leave anything.
+        // The node may have been too early to write it.
         let _ = fs::remove_file(self.dir.path().join("status.json"));
     }
 
-    /// Makes the node trust another CA than its server's, or that again.
+    /// Replaces the CA that the node trusts.
     pub(super) fn trust(&self, pem: &str) -> io::Result<()> {
         replace(&self.dir.path().join("ca.pem"), pem.as_bytes())
     }
 
-    /// Where credentials are put: the node's file, or one that takes its place.
+    /// The file of installed credentials: the node's own, or one that replaces it.
     pub(super) fn credential_file(&self) -> PathBuf {
         self.dir.path().join("credential.json")
     }
 }
 
-/// What is behind the lock; nothing is left half done by whoever panicked with it in hand.
+/// Locks the mutex; a panic leaves no state behind that a later caller could not use.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The PEM of a CA that nobody here knows.
+/// The PEM of a CA that signed nothing here.
 pub(super) fn foreign_ca() -> Result<String, String> {
     CertificateAuthority::new().map(|authority| authority.pem().to_owned()).map_err(|e| e.to_string())
 }
@@ -163,7 +163,7 @@ pub(super) fn set<'a>(path: &Path, values: impl IntoIterator<Item = (&'a str, Va
     replace(path, &serde_json::to_vec_pretty(&config)?)
 }
 
-/// In one step: the node may be reading it.
+/// Replaces a file in one step, because the node may be reading it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, bytes)?;

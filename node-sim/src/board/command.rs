@@ -1,73 +1,52 @@
-//! `node-sim board`: what is asked for.
+//! The arguments of `node-sim board`.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use lexopt::prelude::*;
+use clap::Args;
 
 /// The port that is taken when none is asked for.
 const PORT: u16 = 7799;
 
 /// What `node-sim board` is asked to do.
-#[derive(Debug)]
-pub struct Request {
-    /// Where to listen. None: wherever there is room.
+#[derive(Args, Debug)]
+pub struct BoardArguments {
+    /// Where to listen: an address of this machine [default: 127.0.0.1:7799, or another port if that is taken]
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
     pub(super) listen: Option<SocketAddr>,
-    /// Whether to show the page.
-    pub(super) open: bool,
-    /// Whom to ask instead of the stub.
+    /// Do not open the page in a browser
+    #[arg(long)]
+    pub(super) no_open: bool,
+    /// A real server to ask, in place of the configuration's auth_url
+    #[arg(long, value_name = "URL", requires = "config")]
     pub(super) server: Option<String>,
-    /// The node that asks it.
+    /// A jarvis-node configuration, for a node that asks a real server
+    #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// How long a good verdict outlives the stub, in seconds.
+    /// How long a verdict stays good without the stub server, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 120, conflicts_with = "config")]
     pub(super) grace: u64,
-    /// Where the levels of the pin go, too.
+    /// A file to which every level of the pin is written, too
+    #[arg(long, value_name = "FILE")]
     pub(super) pin_log: Option<PathBuf>,
 }
 
-impl Request {
-    /// Reads what follows `board` on the command line.
-    ///
-    /// # Errors
-    /// Wrong usage.
-    pub fn parse(arguments: &mut lexopt::Parser) -> Result<Self, lexopt::Error> {
-        let mut request =
-            Self { listen: None, open: true, server: None, config: None, grace: 120, pin_log: None };
-        let mut grace = None;
-        while let Some(argument) = arguments.next()? {
-            match argument {
-                Long("listen") => request.listen = Some(loopback(arguments.value()?.parse()?)?),
-                Long("no-open") => request.open = false,
-                Long("server") => request.server = Some(arguments.value()?.string()?),
-                Long("config") => request.config = Some(arguments.value()?.into()),
-                Long("grace") => grace = Some(arguments.value()?.parse()?),
-                Long("pin-log") => request.pin_log = Some(arguments.value()?.into()),
-                Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
-            }
-        }
-        match (&request.server, &request.config, grace) {
-            (Some(_), None, _) => {
-                Err("--server needs --config with the node's credential and app key".into())
-            }
-            (_, Some(_), Some(_)) => Err("--grace is for the stub's node; yours has its own".into()),
-            (_, _, grace) => Ok(Self { grace: grace.unwrap_or(request.grace), ..request }),
-        }
-    }
-
-    /// Where to try to listen, in this order.
+impl BoardArguments {
+    /// The addresses to try, in this order.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         self.listen.map_or_else(|| vec![here(PORT), here(0)], |addr| vec![addr])
     }
 }
 
-fn loopback(addr: SocketAddr) -> Result<SocketAddr, lexopt::Error> {
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let addr: SocketAddr =
+        text.parse().map_err(|_| "write an address and a port, as in 127.0.0.1:7799".to_owned())?;
     if addr.ip().is_loopback() {
         return Ok(addr);
     }
-    let why = format!(
+    Err(format!(
         "the board listens on this machine only, and {addr} is not an address of it; say 127.0.0.1:PORT or \
          [::1]:PORT (from elsewhere: ssh -L)"
-    );
-    Err(why.into())
+    ))
 }

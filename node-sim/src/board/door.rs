@@ -1,32 +1,32 @@
-//! Who may come in: programs of this machine, by this machine's name, and no web page from elsewhere.
+//! Access control: programs of this machine that use its own name, and no web page from elsewhere.
 //!
-//! Listening on loopback keeps other machines out, but not the browser of this one, which carries out what any
-//! page tells it. So a name that somebody else gave this address (DNS rebinding) is refused by `Host`, and a
-//! page from elsewhere that sends commands is refused by `Origin`.
+//! The board listens on loopback only, which keeps other machines out. The browser of this machine, however,
+//! sends what any page tells it to. Therefore `Host` must be a name of this address, against DNS rebinding,
+//! and `Origin` must be the board's own page, against commands from other pages.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 
-/// The names the board answers by: hosts with the port.
+/// The board's own hosts, with the port.
 #[derive(Clone)]
 pub(super) struct Door {
     hosts: Vec<String>,
 }
 
-/// Why somebody may not come in.
+/// The answer to a request that is not allowed.
 pub(super) type Refused = (StatusCode, &'static str);
 
 impl Door {
-    /// The door at `addr`, which is one of loopback.
+    /// The access control of a board at `addr`, a loopback address.
     pub(super) fn at(addr: SocketAddr) -> Self {
         let port = addr.port();
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST), addr.ip()];
         let mut hosts: Vec<_> = ips.map(|ip| SocketAddr::new(ip, port).to_string()).into();
         hosts.push(format!("localhost:{port}"));
         if port == 80 {
-            // Which browsers leave out.
+            // Browsers leave the default port out.
             hosts.extend(
                 hosts.clone().iter().filter_map(|host| host.strip_suffix(":80").map(ToOwned::to_owned)),
             );
@@ -34,7 +34,7 @@ impl Door {
         Self { hosts }
     }
 
-    /// Whether a request comes from here, and a command from the board's own page.
+    /// Checks that a request comes from this machine, and a command from the board's own page.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refused> {
         let headers = request.headers();
         if !one(headers, &HOST).is_some_and(|host| self.knows(host)) {
@@ -60,7 +60,7 @@ impl Door {
     }
 }
 
-/// The header's value, if there is one and no more.
+/// The header's value, if it occurs exactly once.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_board_is_known_by_its_own_names_only() {
+    fn only_the_boards_own_hosts_are_accepted() {
         for host in ["127.0.0.1:7799", "localhost:7799", "LOCALHOST:7799", "[::1]:7799"] {
             assert_eq!(asked("GET", &[("host", host)]), Ok(()), "{host}");
         }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_come_from_its_own_page_only() {
+    fn only_commands_of_the_boards_own_page_are_accepted() {
         let with = |origin: &str, content: &str| {
             asked("POST", &[("host", "127.0.0.1:7799"), ("origin", origin), ("content-type", content)])
         };
@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(with("http://localhost:7799", content), Err(415), "{content}");
         }
         assert_eq!(with("http://localhost:7799", "application/json; charset=utf-8"), Ok(()));
-        // An event stream or the state, read by a page from elsewhere.
+        // A page from elsewhere that reads the event stream or the state.
         assert_eq!(asked("GET", &[("host", "127.0.0.1:7799"), ("origin", "http://evil.example")]), Err(403));
     }
 }

@@ -1,4 +1,4 @@
-//! What has happened on the board, for everyone who looks at it: kept for a while, and handed out as it comes.
+//! The board's events: kept for a while, and sent to every open page.
 
 use core::hash::{BuildHasher, Hasher};
 use std::collections::VecDeque;
@@ -10,18 +10,18 @@ use tokio::sync::{Notify, mpsc};
 
 use super::message::{Edge, now_ms};
 
-/// So many lines a newcomer gets.
+/// How many lines a new page gets.
 const LINES: usize = 200;
-/// So many of each kind are kept, for those who come back.
+/// How many events of each kind are kept for pages that reconnect.
 const KEPT: usize = 2000;
-/// A newcomer gets the edges of so long, in ms, to draw.
+/// How many milliseconds of edges a new page gets to draw.
 const EDGES_MS: u64 = 12_000;
-/// So many events may wait for one consumer: more than a minute's of the fastest pattern.
+/// How many events may wait for one consumer: more than a minute of the fastest pattern.
 const WAITING: usize = 1024;
-/// So many may look at once.
+/// How many pages may be open.
 const CONSUMERS: usize = 64;
 
-/// Something that happened, ready to be sent.
+/// An event in the form in which it is sent.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     number: u64,
@@ -30,7 +30,7 @@ pub(super) struct Event {
     at_ms: u64,
 }
 
-/// Of the time line.
+/// An entry of the timeline.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Line {
     pub(super) at_ms: u64,
@@ -38,7 +38,7 @@ pub(super) struct Line {
     pub(super) text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
-    /// Three ways: no such thing, null, yes or no.
+    /// Absent, null, or the verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ok: Option<Option<bool>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,15 +46,15 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A line with nothing but a text.
+    /// A line that has a text only.
     pub(super) fn new(kind: &'static str, at_ms: u64, text: impl Into<String>) -> Self {
         Self { at_ms, kind, text: text.into(), outcome: None, ok: None, took_ms: None }
     }
 }
 
-/// All events, and who wants them.
+/// All events and their consumers.
 pub(super) struct Events {
-    /// Tells this run's events from an earlier one's at the same port.
+    /// Distinguishes this run from an earlier one at the same port.
     run: u64,
     inner: Mutex<Inner>,
 }
@@ -70,7 +70,7 @@ struct Inner {
 #[derive(Default)]
 struct Kept {
     events: VecDeque<Event>,
-    /// The last one that is kept no more.
+    /// The number of the last event that was dropped.
     forgotten: u64,
 }
 
@@ -79,7 +79,7 @@ struct Consumer {
     too_slow: Arc<Notify>,
 }
 
-/// What a consumer gets: first what was before, then the others as they come.
+/// The events for one consumer: first those kept, then new ones.
 pub(super) struct Subscription {
     pub(super) before: Vec<Event>,
     pub(super) live: mpsc::Receiver<Event>,
@@ -103,26 +103,26 @@ impl Events {
         Self { run: RandomState::new().build_hasher().finish(), inner: Mutex::default() }
     }
 
-    /// Something for the time line.
+    /// Adds an entry to the timeline.
     pub(super) fn line(&self, line: &Line) {
         self.inner().keep("line", line.at_ms, line, |inner| &mut inner.lines);
     }
 
-    /// A change of the LED.
+    /// Adds a change of the LED.
     pub(super) fn edge(&self, edge: Edge) {
         self.inner().keep("edge", edge.at_ms, &edge, |inner| &mut inner.edges);
     }
 
-    /// How everything stands now; only the latest counts.
+    /// Sends the current state. It is not kept, since only the latest counts.
     pub(super) fn state(&self, state: &impl Serialize) {
         let mut inner = self.inner();
         let event = inner.event("state", 0, state);
         inner.hand_out(&event);
     }
 
-    /// Somebody wants to hear, from after the event with this id on, if it is given and all since is still
-    /// there; else a newcomer's share. `state` goes before everything. When the consumer does not keep up,
-    /// its receiver ends and `too_slow` is told. None: too many look.
+    /// Adds a consumer. It gets `state` first, and then the events after the one with the id `last_id`, if
+    /// that is given and everything since is still kept; otherwise it gets what a new page gets. A consumer
+    /// that does not keep up is dropped, and `too_slow` is notified. `None`: too many pages are open.
     pub(super) fn subscribe(
         &self,
         last_id: Option<&str>,
@@ -142,7 +142,7 @@ impl Events {
             Some(number) => inner.lines.after(number).chain(inner.edges.after(number)).cloned().collect(),
             None => {
                 let from = now_ms().saturating_sub(EDGES_MS);
-                // At least the last one: a light may have been on for hours.
+                // At least the last edge, since the LED may have been on for hours.
                 let recent = edges.iter().filter(|edge| edge.at_ms >= from).count().max(1);
                 let lines = lines.iter().skip(lines.len().saturating_sub(LINES));
                 lines.chain(edges.iter().skip(edges.len().saturating_sub(recent))).cloned().collect()
@@ -150,7 +150,7 @@ impl Events {
         };
         before.sort_by_key(|event| event.number);
         let mut state = inner.event("state", 0, state);
-        // Whoever comes back with nothing but this has missed all the others.
+        // A page that reconnects with this number has missed all other events.
         state.number = since.unwrap_or_default();
         before.insert(0, state);
         let (events, live) = mpsc::channel(WAITING);
@@ -158,7 +158,7 @@ impl Events {
         Some(Subscription { before, live })
     }
 
-    /// What a consumer shows when it comes back.
+    /// The id that a consumer sends when it reconnects.
     pub(super) fn id(&self, event: &Event) -> String {
         format!("{:x}-{}", self.run, event.number)
     }
@@ -169,14 +169,14 @@ impl Events {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Nothing is left half done by whoever panicked with it in hand.
+        // A panic leaves no state behind that a later caller could not use.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
     fn event(&self, kind: &'static str, at_ms: u64, data: &impl Serialize) -> Event {
-        // Nothing that is sent here can fail to be written.
+        // None of the types sent here can fail to serialize.
         let data = serde_json::to_string(data).unwrap_or_default();
         Event { number: self.last, kind, data: data.into(), at_ms }
     }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_keep_up_is_cut_off_and_holds_nobody_up() {
+    fn slow_consumer_is_dropped_and_delays_no_other() {
         let events = Events::new();
         let (slow, quick) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut left_behind = subscribed(&events, None, &slow);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_gets_so_much_and_a_latecomer_all_that_is_kept() {
+    fn new_page_gets_a_share_and_a_returning_one_all_it_missed() {
         let events = Events::new();
         let notify = Arc::new(Notify::new());
         events.edge(edge(0));

@@ -1,4 +1,4 @@
-//! What the board and its node, a process of its own, say to each other: a JSON object a line.
+//! The messages between the board and its node's process: a JSON object per line.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,68 +7,68 @@ use jarvis_node::clock;
 use node_core::time::Now;
 use serde::{Deserialize, Serialize};
 
-/// What the board tells its node to do.
+/// A message from the board to its node.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
-    /// Read all files and ask at once, as at SIGHUP.
+    /// Read all files and ask at once, as after SIGHUP.
     Reload,
-    /// The wall clock is so many seconds ahead of the machine's.
+    /// Set the wall clock this many seconds ahead of the machine's.
     Clock(i64),
-    /// Put this credential in place.
+    /// Install this credential.
     Install {
-        /// Where.
+        /// The credential file.
         file: PathBuf,
-        /// The node's name.
+        /// The node id.
         node_id: String,
-        /// Its key.
+        /// The node key.
         node_key: String,
     },
 }
 
-/// What the node tells the board. Moments are milliseconds of the clock that its timers run on.
+/// A message from the node to the board. Times are in milliseconds of the clock that the node's timers use.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Told {
+pub(super) enum NodeMessage {
     /// The pin's level has changed.
     Edge(Edge),
     /// The outcome has changed.
     Shown(Shown),
-    /// What is known has changed.
+    /// The node's report has changed.
     Known(Known),
-    /// The server is asked.
+    /// The server is being asked.
     Asked {
-        /// When.
+        /// The time.
         at_ms: u64,
     },
-    /// What came of it.
+    /// The server's answer, or the failure of the call.
     Answered {
-        /// When.
+        /// The time.
         at_ms: u64,
-        /// How long that took, in ms.
+        /// How long the call took, in milliseconds.
         took_ms: u64,
-        /// Its verdict; None: it gave none.
+        /// The verdict, if there is one.
         ok: Option<bool>,
-        /// In words.
+        /// The answer in words.
         text: String,
     },
     /// A line of the log.
     Logged {
-        /// When.
+        /// The time.
         at_ms: u64,
         /// The line.
         text: String,
     },
-    /// What came of [`Order::Install`]; why not, if not.
+    /// The result of [`Order::Install`]: the reason if it failed.
     Installed(Option<String>),
 }
 
 /// A change of the pin's level.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Edge {
-    /// When.
+    /// The time.
     pub(super) at_ms: u64,
-    /// To lit, or to dark.
+    /// Whether the LED is lit now.
     pub(super) lit: bool,
 }
 
@@ -81,32 +81,32 @@ pub(super) struct Shown {
     pub(super) reason: Option<String>,
 }
 
-/// What a node knows of itself.
+/// The node's report.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(super) struct Known {
     pub(super) outcome: Option<String>,
     pub(super) words: String,
     pub(super) reason: Option<String>,
     pub(super) fix: Option<String>,
-    /// What the LED does, in words.
+    /// The LED's pattern in words.
     pub(super) led: String,
     pub(super) node_id: Option<String>,
     pub(super) next_check_ms: Option<u64>,
     pub(super) attempts: u32,
 }
 
-/// The moment it is, for whatever is told.
+/// The current time in messages.
 pub(super) fn now_ms() -> u64 {
     clock::instant().as_millis()
 }
 
-/// Both clocks, the wall clock so many seconds off.
+/// Both clocks, with the wall clock moved by this many seconds.
 pub(super) fn clocks(wall_offset_secs: i64) -> Now {
     let Now { instant, wall } = clock::now();
     Now { instant, wall: node_core::time::UnixTime(wall.0.saturating_add_signed(wall_offset_secs)) }
 }
 
-/// Writes one message, in one piece.
+/// Writes one message with a single write.
 pub(super) fn write_to(out: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_string(message)?;
     line.push('\n');

@@ -1,7 +1,7 @@
-//! The node of the board, in a process of its own so that its power can be pulled: the device's run loop with
-//! a pin that tells of its edges. `node-sim board` starts it as `node-sim board-node --config FILE`; what it
-//! is told on standard input and tells on standard output is in `message`. It ends when standard
-//! input does, so that it never outlives the board.
+//! The board's node, in a process of its own so that its power can be pulled: the device's run loop with a
+//! pin that reports its edges. `node-sim board` starts it as `node-sim board-node --config FILE`. The
+//! messages on its standard input and output are in `message`. It ends when standard input does, so that it
+//! never outlives the board.
 
 use core::convert::Infallible;
 use core::hash::{BuildHasher, Hasher};
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use clap::Args;
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use jarvis_node::config::Led;
 use jarvis_node::daemon::inbox;
@@ -21,77 +22,60 @@ use jarvis_node::daemon::run_loop::{Node, Notice};
 use jarvis_node::files::credential::{Credential, NodeKey};
 use jarvis_node::files::credential_store::Locked;
 use jarvis_node::setup::Reader;
-use lexopt::prelude::*;
 use node_core::agent::{Exit, Report};
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::lamp::Lamp;
 
-use super::message::{Edge, Known, Order, Shown, Told, clocks, now_ms, write_to};
-use crate::story::in_words;
+use super::message::{Edge, Known, NodeMessage, Order, Shown, clocks, now_ms, write_to};
+use crate::node::led_in_words;
 
-/// What `node-sim board-node` is asked to do.
-#[derive(Debug)]
-pub struct Request {
+/// The arguments of `node-sim board-node`.
+#[derive(Args, Debug)]
+pub struct NodeArguments {
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[arg(long, value_name = "FILE")]
     pin_log: Option<PathBuf>,
-    clock: i64,
-}
-
-impl Request {
-    /// Reads what follows `board-node` on the command line.
-    ///
-    /// # Errors
-    /// Wrong usage.
-    pub fn parse(arguments: &mut lexopt::Parser) -> Result<Self, lexopt::Error> {
-        let (mut config, mut pin_log, mut clock) = (None, None, 0);
-        while let Some(argument) = arguments.next()? {
-            match argument {
-                Long("config") => config = Some(PathBuf::from(arguments.value()?)),
-                Long("pin-log") => pin_log = Some(PathBuf::from(arguments.value()?)),
-                Long("clock-offset") => clock = arguments.value()?.parse()?,
-                Long(_) | Short(_) | Value(_) => return Err(argument.unexpected()),
-            }
-        }
-        let config = config.ok_or("board-node is for node-sim board, which starts it itself")?;
-        Ok(Self { config, pin_log, clock })
-    }
+    /// How far the wall clock is ahead of the machine's, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset: i64,
 }
 
 /// Runs the node until standard input ends.
 ///
 /// # Errors
-/// When the system lacks something, or the node ends by itself.
-pub fn run(request: Request) -> io::Result<()> {
-    let Request { config, pin_log, clock } = request;
-    // Fails only when there is a logger already.
+/// When the system lacks a resource, or the node ends by itself.
+pub fn run(arguments: NodeArguments) -> io::Result<()> {
+    let NodeArguments { config, pin_log, clock_offset } = arguments;
+    // Fails only if there is a logger already.
     let _ = log::set_logger(&Log).map(|()| log::set_max_level(log::LevelFilter::Info));
     let (sender, inbox) = inbox::channel()?;
-    let offset = Arc::new(AtomicI64::new(clock));
+    let offset = Arc::new(AtomicI64::new(clock_offset));
     obey(sender.clone(), Arc::clone(&offset))?;
     let pin_log = pin_log.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
     let mut open_lamp = |_: &Led| {
-        // The same pin again each time, whatever the configuration calls it.
+        // Always the one simulated pin, whatever pin the configuration names.
         let log = pin_log.as_ref().and_then(|file| file.try_clone().ok());
         Some(Lamp::new(Pin { lit: None, log }, PinState::High))
     };
     let mut asked_at = 0;
     let mut notify = |notice: Notice<'_>| {
         let at_ms = now_ms();
-        tell(&match notice {
-            Notice::Shown(report) => Told::Shown(shown(at_ms, &report)),
-            Notice::Known(report) => Told::Known(known(&report)),
+        send(&match notice {
+            Notice::Shown(report) => NodeMessage::Shown(shown(at_ms, &report)),
+            Notice::Known(report) => NodeMessage::Known(known(&report)),
             Notice::Asked(_) => {
                 asked_at = at_ms;
-                Told::Asked { at_ms }
+                NodeMessage::Asked { at_ms }
             }
             Notice::Answered(answer) => {
                 let (ok, text) = verdict(answer);
-                Told::Answered { at_ms, took_ms: at_ms.saturating_sub(asked_at), ok, text }
+                NodeMessage::Answered { at_ms, took_ms: at_ms.saturating_sub(asked_at), ok, text }
             }
             Notice::KeptOldSetup(trouble) => {
-                let text = format!("{}; the setup before stays in use", trouble.reason);
-                Told::Logged { at_ms, text }
+                let text = format!("{}; the previous setup stays in use", trouble.reason);
+                NodeMessage::Logged { at_ms, text }
             }
         });
     };
@@ -104,7 +88,7 @@ pub fn run(request: Request) -> io::Result<()> {
     }
 }
 
-/// Does what comes in on standard input, on a thread of its own, and stops the node when that ends.
+/// Carries out the orders on standard input, on a thread of its own, and stops the node when the input ends.
 fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
     thread::Builder::new().name("orders".into()).spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -112,13 +96,13 @@ fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
                 Ok(Order::Reload) => node.send(Message::Reload),
                 Ok(Order::Clock(secs)) => offset.store(secs, Ordering::Relaxed),
                 Ok(Order::Install { file, node_id, node_key }) => {
-                    tell(&Told::Installed(install(&file, &node_id, &node_key).err()));
-                    // Elsewhere files are not watched.
+                    send(&NodeMessage::Installed(install(&file, &node_id, &node_key).err()));
+                    // Files are watched on Linux only.
                     if !cfg!(target_os = "linux") {
                         node.send(Message::Reload);
                     }
                 }
-                // The board is of the same build: it sends nothing else.
+                // The board is of the same build and sends nothing else.
                 Err(_) => break,
             }
         }
@@ -127,12 +111,12 @@ fn obey(node: Sender, offset: Arc<AtomicI64>) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces the credential as `jarvis-node install-credential` does, without asking the server first: whether
-/// it is a good one is to be seen at the LED.
+/// Replaces the credential as `jarvis-node install-credential` does, but without asking the server first: the
+/// LED shows whether it is accepted.
 fn install(file: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
     let node_id = NodeId::parse(node_id).map_err(|e| format!("the node id {e}"))?;
     let node_key = NodeKey::parse(node_key).map_err(|e| format!("the node key {e}"))?;
-    // A first one is whose the folder is.
+    // A new file gets the owner of its folder.
     let store = Locked::lock(file, file.parent().unwrap_or(file)).map_err(|e| e.to_string())?;
     store.replace(&Credential { node_id, node_key }).map_err(|e| e.to_string())
 }
@@ -152,7 +136,7 @@ fn known(report: &Report<'_>) -> Known {
         words: report.outcome.words().into(),
         reason: report.reason.map(Into::into),
         fix: report.fix.map(Into::into),
-        led: in_words(report.outcome),
+        led: led_in_words(report.outcome),
         node_id: report.claim.map(|claim| claim.node_id.to_string()),
         next_check_ms: report.next_check.map(|at| at.as_millis()),
         attempts: report.failures,
@@ -162,21 +146,21 @@ fn known(report: &Report<'_>) -> Known {
 fn verdict(answer: &Answer) -> (Option<bool>, String) {
     match answer {
         Answer::Valid(_) => (Some(true), "valid".into()),
-        Answer::Rejected(reason) => (Some(false), format!("denied: {reason}")),
-        Answer::Reachable => (None, "the server is there".into()),
+        Answer::Rejected(reason) => (Some(false), format!("rejected: {reason}")),
+        Answer::Reachable => (None, "the server is reachable".into()),
         Answer::Inconclusive { trouble, .. } => (None, trouble.reason.to_string()),
     }
 }
 
-fn tell(told: &Told) {
-    // With the board gone, standard input ends, too, and with it the node.
-    let _ = write_to(&mut io::stdout().lock(), told);
+fn send(message: &NodeMessage) {
+    // If the board is gone, standard input ends and stops the node.
+    let _ = write_to(&mut io::stdout().lock(), message);
 }
 
-/// The pin of the LED: tells of its edges.
+/// The pin of the LED, which reports its edges.
 struct Pin {
     lit: Option<bool>,
-    /// Hears of every level that is set, also of those that are only confirmed.
+    /// Records every level that is set, even if it is not a change.
     log: Option<File>,
 }
 
@@ -184,11 +168,11 @@ impl Pin {
     fn set(&mut self, lit: bool) {
         let at_ms = now_ms();
         if let Some(log) = &mut self.log {
-            // For whoever compares; the LED goes on without it.
+            // The log is for tests; the LED goes on without it.
             let _ = log.write_all(format!("{at_ms} {}\n", u8::from(lit)).as_bytes());
         }
         if self.lit.replace(lit) != Some(lit) {
-            tell(&Told::Edge(Edge { at_ms, lit }));
+            send(&NodeMessage::Edge(Edge { at_ms, lit }));
         }
     }
 }
@@ -209,7 +193,7 @@ impl OutputPin for Pin {
     }
 }
 
-/// The device's own log lines, and nobody else's: what other crates print may hold keys.
+/// Passes on only the device's own log lines, since those of other crates could hold keys.
 struct Log;
 
 impl log::Log for Log {
@@ -219,7 +203,7 @@ impl log::Log for Log {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            tell(&Told::Logged { at_ms: now_ms(), text: record.args().to_string() });
+            send(&NodeMessage::Logged { at_ms: now_ms(), text: record.args().to_string() });
         }
     }
 

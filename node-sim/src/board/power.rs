@@ -1,4 +1,4 @@
-//! The node's process, as its power: on, and pulled.
+//! The node's process as a power supply: switched on, and pulled.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::message::{Edge, Order, Told, now_ms, write_to};
+use super::message::{Edge, NodeMessage, Order, now_ms, write_to};
 use super::record::Record;
 
-/// How long an orderly end may take: the node waits for nothing.
+/// How long an orderly end may take.
 const ORDERLY: Duration = Duration::from_secs(5);
 
-/// A node that has power. Ended when dropped.
+/// A node that has power. Dropping it ends the node.
 pub(super) struct Powered {
     child: Child,
     orders: Option<ChildStdin>,
@@ -25,11 +25,11 @@ pub(super) struct Powered {
     installed: Installed,
 }
 
-/// Who waits to hear what came of an installation.
+/// The channel to whoever waits for the result of an installation.
 type Installed = Arc<Mutex<Option<mpsc::Sender<Option<String>>>>>;
 
 impl Powered {
-    /// Starts a node with the configuration at `config`, which tells `record` what it does.
+    /// Starts a node with the configuration at `config`; its messages go to `record`.
     pub(super) fn on(
         config: &Path,
         pin_log: Option<&Path>,
@@ -42,14 +42,14 @@ impl Powered {
         if let Some(path) = pin_log {
             command.arg("--pin-log").arg(path);
         }
-        // A service manager's, which knows nothing of this process.
+        // These belong to a service manager, which does not know this process.
         for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
             command.env_remove(variable);
         }
-        // Ctrl-C is the board's, which then ends its node in order.
+        // Ctrl-C is meant for the board, which then ends its node in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
-        let (orders, told) = (child.stdin.take(), child.stdout.take());
+        let (orders, messages) = (child.stdin.take(), child.stdout.take());
         record.change(|view| view.powered(child.id()));
         let (pulled, installed) = (Arc::<AtomicBool>::default(), Installed::default());
         let mut powered = Self {
@@ -59,43 +59,43 @@ impl Powered {
             pulled: Arc::clone(&pulled),
             installed: Arc::clone(&installed),
         };
-        if let Some(told) = told {
+        if let Some(messages) = messages {
             let record = Arc::clone(record);
-            let listen = move || listen(BufReader::new(told), &record, &pulled, &installed);
+            let listen = move || listen(BufReader::new(messages), &record, &pulled, &installed);
             powered.reader = Some(thread::Builder::new().name("board".into()).spawn(listen)?);
         }
         Ok(powered)
     }
 
-    /// Whether its process is still there.
+    /// Whether its process still runs.
     pub(super) fn is_on(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Takes the power away, in the middle of whatever it does, and returns when all it told is recorded.
+    /// Kills the node at once, and returns when all its messages are recorded.
     pub(super) fn pull(mut self) {
         self.pulled.store(true, Ordering::Relaxed);
         self.finish(Duration::ZERO);
     }
 
-    /// Tells it to do something.
+    /// Sends an order.
     pub(super) fn order(&mut self, order: &Order) -> io::Result<()> {
         write_to(self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?, order)
     }
 
-    /// Tells it to put a credential in place; what comes of it is received: why not, if not. The sender is
-    /// gone when the power is.
+    /// Sends an order to install a credential. The result is received from the channel, which closes if the
+    /// power goes first.
     pub(super) fn install(&mut self, order: &Order) -> io::Result<mpsc::Receiver<Option<String>>> {
-        let (tell, told) = mpsc::channel();
-        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+        let (sender, result) = mpsc::channel();
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         self.order(order)?;
-        Ok(told)
+        Ok(result)
     }
 
     fn finish(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
         if !patience.is_zero() {
-            // The end of its input is the end of the node.
+            // The node ends when its input does.
             self.orders = None;
             while self.is_on() && Instant::now() < until {
                 thread::sleep(Duration::from_millis(5));
@@ -105,7 +105,7 @@ impl Powered {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
-            // A panic there has been reported on standard error already.
+            // A panic of that thread is already on standard error.
             let _ = reader.join();
         }
     }
@@ -117,38 +117,41 @@ impl Drop for Powered {
     }
 }
 
-/// The executable, also when a newer one has been built in its place.
+/// This executable, even if it has been replaced by a newer build.
 fn this_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
-/// Records what the node tells until it has ended.
-fn listen(told: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
+/// Records the node's messages until it ends.
+fn listen(messages: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
     let mut lit = false;
-    for line in told.lines().map_while(Result::ok) {
+    for line in messages.lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
-            Ok(Told::Edge(edge)) => {
+            Ok(NodeMessage::Edge(edge)) => {
                 lit = edge.lit;
                 record.events().edge(edge);
             }
-            Ok(Told::Installed(why_not)) => {
-                if let Some(tell) = installed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    // Whoever asked may have stopped waiting.
-                    let _ = tell.send(why_not);
+            Ok(NodeMessage::Installed(why_not)) => {
+                if let Some(sender) = installed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    // The receiver may be gone.
+                    let _ = sender.send(why_not);
                 }
             }
-            Ok(told) => record.take_in(told),
-            // Cut short by the power.
+            Ok(message) => record.record(message),
+            // A message that was cut short when the power went.
             Err(_) => {}
         }
     }
     *installed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     if lit {
-        // No power, no light.
+        // Without power the LED is dark.
         record.events().edge(Edge { at_ms: now_ms(), lit: false });
     }
     record.change(super::view::View::unpowered);
     if !pulled.load(Ordering::Relaxed) {
-        record.say("power", "The node has ended. On a board systemd starts it again; here, the power does.");
+        record.say(
+            "power",
+            "The node has ended. On a real board systemd restarts it; here, switch the power on.",
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What the page shows of the board, in the form in which it gets it.
+//! The state that the page shows, in the form in which it is sent.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::message::{Known, clocks, now_ms};
 
-/// How everything stands.
+/// The state of everything.
 #[derive(Clone, Serialize)]
 pub(super) struct View {
     pub(super) server: Server,
@@ -25,18 +25,18 @@ pub(super) struct Server {
     pub(super) url: String,
     pub(super) up: bool,
     pub(super) faults: Vec<&'static str>,
-    /// Nothing brings the node back that the credential is of.
+    /// Whether the node of the current credential was deactivated, which cannot be undone.
     #[serde(skip)]
     pub(super) deactivated: bool,
 }
 
-/// Whose it is.
+/// The kind of server.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
-    /// In this program.
+    /// A stub of this process.
     Stub,
-    /// Somebody else's.
+    /// A real server.
     Real,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Node {
     memory: Option<Memory>,
     pub(super) wrong_ca: bool,
     pub(super) clock_1970: bool,
-    /// Of its process.
+    /// The process id.
     #[serde(skip)]
     pub(super) pid: Option<u32>,
     /// How far the wall clock is ahead of the machine's, in seconds.
@@ -59,20 +59,20 @@ pub(super) struct Node {
     pub(super) clock_offset: i64,
 }
 
-/// What a process holds.
+/// The memory of a process.
 #[derive(Clone, Copy, Serialize)]
 struct Memory {
     anon_kib: u64,
     resident_kib: u64,
 }
 
-/// By which times the node lives, in seconds.
+/// The node's timing, in seconds.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct Settings {
     pub(super) revalidate_secs: u64,
     pub(super) offline_grace_secs: u64,
     pub(super) request_timeout_secs: u64,
-    /// Whether the clock matters to it.
+    /// Whether the node needs the correct time.
     #[serde(skip)]
     pub(super) needs_clock: bool,
 }
@@ -100,7 +100,7 @@ impl View {
         Self { server, node, settings, now_ms: 0, controls: BTreeMap::new() }
     }
 
-    /// The node has started.
+    /// Records the node's start.
     pub(super) fn powered(&mut self, pid: u32) {
         self.node.powered = true;
         self.node.pid = Some(pid);
@@ -108,7 +108,7 @@ impl View {
         self.node.calling_since_ms = None;
     }
 
-    /// It has ended, however.
+    /// Records its end, for any reason.
     pub(super) fn unpowered(&mut self) {
         self.node.powered = false;
         self.node.pid = None;
@@ -116,7 +116,7 @@ impl View {
         self.node.calling_since_ms = None;
     }
 
-    /// Brings what changes by itself up to date.
+    /// Updates the fields that change by themselves.
     pub(super) fn refresh(&mut self) {
         self.now_ms = now_ms();
         self.node.clock = written(clocks(self.node.clock_offset).wall.0);
@@ -126,19 +126,19 @@ impl View {
             why_not.into_iter().map(|(name, why)| (name, Control { enabled: why.is_none(), why })).collect();
     }
 
-    /// Why this control does nothing now. None: it does something.
+    /// The reason why this control has no effect now, if it has none.
     pub(super) fn why_not(&self, control: &str) -> Option<&'static str> {
         let stub = self.server.kind == Kind::Stub;
         match control {
             "server" | "fault" | "rotate" | "deactivate" | "wrong_ca" if !stub => {
-                Some("The server is somebody else's: this needs the stub (start without --server).")
+                Some("The server is a real one: this needs the stub (start without --config).")
             }
             "rotate" | "deactivate" if self.server.deactivated => {
                 Some("The node is deactivated, and nothing reactivates it: install a new credential.")
             }
             "install" | "reload" if !self.node.powered => Some("The node is off: switch its power on first."),
             "clock" if !self.settings.needs_clock => {
-                Some("This node asks no clock: it speaks plain HTTP, or knows the server by a pinned key.")
+                Some("This node needs no clock: it uses plain HTTP, or knows the server by a pinned key.")
             }
             _ => None,
         }
@@ -149,7 +149,7 @@ fn without_power() -> Known {
     Known { words: "no power".into(), led: "dark: no power".into(), ..Known::default() }
 }
 
-/// What the kernel says that a process holds, where it says it.
+/// The memory of a process, where the kernel reports it.
 fn memory(pid: u32) -> Option<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let kib = |name: &str| {
@@ -159,7 +159,7 @@ fn memory(pid: u32) -> Option<Memory> {
     Some(Memory { anon_kib: kib("RssAnon")?, resident_kib: kib("VmRSS")? })
 }
 
-/// A wall clock's time (RFC 3339).
+/// A time in the format of RFC 3339.
 fn written(unix: u64) -> String {
     let time = i64::try_from(unix).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
     let t = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wall_clock_is_written_as_people_read_it() {
+    fn wall_clock_is_written_as_rfc_3339() {
         assert_eq!(written(12), "1970-01-01T00:00:12Z");
         assert_eq!(written(1_795_397_145), "2026-11-23T01:25:45Z");
     }

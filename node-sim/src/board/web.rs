@@ -1,4 +1,4 @@
-//! The page over HTTP: the page itself, what happens, and what one does.
+//! The board over HTTP: the page, the events, and the controls.
 
 use core::convert::Infallible;
 use std::collections::VecDeque;
@@ -26,15 +26,15 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::bench::Bench;
-use super::controls::{Asked, Not};
+use super::controls::{ControlRequest, Retry};
 use super::door::Door;
 use super::page;
 
-/// A command is shorter.
+/// Longer than any command.
 const MAX_BODY: usize = 64 * 1024;
-/// After how long a browser comes back that was cut off.
+/// The delay before a browser reconnects.
 const COME_BACK: core::time::Duration = core::time::Duration::from_secs(1);
-/// How long to wait when the system has no descriptors left for another connection.
+/// The delay before the next attempt, when the system has no descriptors left.
 const BREATH: core::time::Duration = core::time::Duration::from_millis(50);
 
 #[derive(Clone)]
@@ -44,7 +44,7 @@ struct Site {
     policy: HeaderValue,
 }
 
-/// Told, ends the connection that the request came over.
+/// Notified to close the connection that the request came over.
 #[derive(Clone)]
 struct Cut(Arc<Notify>);
 
@@ -74,7 +74,8 @@ pub(super) async fn serve(listener: TcpListener, bench: Arc<Bench>) -> io::Resul
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Edges must not wait for acknowledgements. A socket that refuses this still works.
+                    // An edge must not wait for an acknowledgement. Without this option the socket still
+                    // works.
                     let _ = stream.set_nodelay(true);
                     connections.spawn(connection(TokioIo::new(stream), router.clone()));
                 }
@@ -93,13 +94,13 @@ async fn connection(stream: TokioIo<tokio::net::TcpStream>, router: Router) {
         router.clone().oneshot(request.map(Body::new))
     });
     tokio::select! {
-        // How it ends is the browser's business.
+        // The browser may close the connection in any way.
         _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service) => {}
         () = cut.notified() => {}
     }
 }
 
-/// Lets nobody in who is not from here, and adds what every answer says.
+/// Refuses requests that are not allowed, and adds headers to every response.
 async fn guard(State(site): State<Site>, request: Request, next: Next) -> Response {
     let mut response = match site.door.check(&request) {
         Ok(()) => next.run(request).await,
@@ -151,24 +152,24 @@ async fn stream_events(
 
 async fn carry_out(State(site): State<Site>, request: Request) -> Response {
     let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await.ok();
-    let Some(asked) = body.and_then(|body| serde_json::from_slice::<Asked>(&body).ok()) else {
+    let Some(asked) = body.and_then(|body| serde_json::from_slice::<ControlRequest>(&body).ok()) else {
         let said = "send {\"control\": NAME, \"value\": …}".to_owned();
         return json(StatusCode::UNPROCESSABLE_ENTITY, &Answer { ok: false, said });
     };
-    // The stub's orders and the node's files block.
+    // The stub and the node's files use blocking calls.
     let bench = Arc::clone(&site.bench);
     let done = tokio::task::spawn_blocking(move || bench.carry_out(&asked)).await;
     let (status, ok, said) = match done {
         Ok(Ok(said)) => (StatusCode::OK, true, said),
-        Ok(Err(Not::Now(said))) => (StatusCode::CONFLICT, false, said),
-        Ok(Err(Not::Ever(said))) => (StatusCode::UNPROCESSABLE_ENTITY, false, said),
+        Ok(Err(Retry::Later(said))) => (StatusCode::CONFLICT, false, said),
+        Ok(Err(Retry::Never(said))) => (StatusCode::UNPROCESSABLE_ENTITY, false, said),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, false, "a defect of node-sim; please report it".into()),
     };
     json(status, &Answer { ok, said })
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    // Nothing that is sent here can fail to be written.
+    // None of the types sent here can fail to serialize.
     let text = serde_json::to_string(value).unwrap_or_default();
     (status, [(CONTENT_TYPE, "application/json")], text).into_response()
 }

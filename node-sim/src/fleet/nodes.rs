@@ -1,4 +1,4 @@
-//! The nodes: carries the actions of all their agents out, as `host::run` does for one.
+//! The nodes: carries out the actions of all agents, as the device's run loop does for one.
 
 use core::num::NonZero;
 use core::ops::Range;
@@ -19,10 +19,13 @@ use node_core::time::{Instant, Now, UnixTime, millis};
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::agenda::{Agenda, Call, Item, Status, Turn};
+use super::command::STEPS;
 use super::server::Server;
 use super::{Plan, Tally};
+use crate::progress::Progress;
 
-/// The defaults of the configuration; the first calls are spread as those of nodes that have run for long.
+/// The configuration's defaults, except that the first calls are spread like those of nodes that have run for
+/// long.
 const SETTINGS: Settings = Settings {
     revalidate: Duration::from_secs(300),
     offline_grace: Duration::from_secs(86_400),
@@ -31,45 +34,51 @@ const SETTINGS: Settings = Settings {
     clock_floor: None,
 };
 const CONNECT_TIMEOUT: u64 = 5_000;
-/// How soon a board without a listener refuses a connection.
+/// How soon a machine without a listener refuses a connection.
 const REFUSAL: u64 = 2;
+/// How many events pass between two updates of the progress.
+const EVENTS_A_STEP: u64 = 4096;
 
-/// Runs `plan` with a rule of this kind in each node.
-pub(super) fn run<P: Pacing + Send>(plan: &Plan, pacing: impl Fn() -> P) -> Tally {
-    Fleet::new(plan, pacing).run()
+/// Runs `plan` with a retry rule of this kind in each node.
+pub(super) fn run<P: Pacing + Send>(plan: &Plan, progress: &Progress, pacing: impl Fn() -> P) -> Tally {
+    Fleet::new(plan, progress, pacing).run()
 }
 
 struct Fleet<'a, P> {
     plan: &'a Plan,
     alone: Alone,
     end: u64,
-    /// Nodes that have nothing to do before this go on together, on all cores.
+    /// Until this time, nodes run side by side on all cores, and wait here when they have nothing to do
+    /// before it.
     until: u64,
-    /// Those nodes, and when they have.
-    resting: Vec<(u32, u64)>,
+    /// The waiting nodes, and their deadlines.
+    waiting: Vec<(u32, u64)>,
     agents: Vec<Agent<P>>,
-    /// The number of each node's last call, and whether it waits for the answer.
+    /// The number of each node's last call, and whether the node still waits for its answer.
     serials: Vec<(u32, bool)>,
     server: Option<Server>,
     agenda: Agenda,
     tally: Tally,
+    progress: &'a Progress,
+    /// The steps that were reported to `progress`.
+    steps: u64,
 }
 
-/// What happens to a node.
+/// An event for one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Input {
     Started,
     SetupRead,
     Answered(Status),
-    /// Nobody listens where the server was.
+    /// No listener is on the server's port.
     Refused,
-    /// No answer came in time.
+    /// No answer arrived in time.
     Stalled,
     DeadlineReached,
 }
 
-impl Told {
-    /// Made where it is used: to copy its kilobyte would take longer than what the agent does with it.
+impl Input {
+    /// Built where it is needed: copying this kilobyte takes longer than the agent's work with it.
     #[inline]
     fn into_event(self, setup: &Setup) -> Event {
         let kind = match self {
@@ -102,34 +111,35 @@ fn claim() -> Claim {
     }
 }
 
-/// What a node does next, once it has gone on by itself for as long as nobody else is concerned.
+/// A node's next step, after it ran for as long as it affects nobody else.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     at: u64,
-    /// It calls or knocks then. Without, its deadline is then, and it has not been told.
+    /// The call or probe that it makes at `at`. `None`: `at` is a deadline that the agent has not been told
+    /// of.
     turns: Option<Turn>,
-    /// How often its grace has ended meanwhile.
+    /// How many offline grace periods ended before that.
     lapsed: u32,
 }
 
-/// What nodes need to know to go on alone.
+/// The data that a node needs to run on its own.
 struct Alone {
     setup: Setup,
-    /// From when until when calls are refused.
+    /// When calls are refused.
     away: Range<u64>,
 }
 
 impl Alone {
-    /// Lets a node go on from `now`, when it is `told` something, until it calls somebody who may be there, but
-    /// not to a deadline at `until` or later. That can be done at once, whatever others do meanwhile: nobody
-    /// hears of it. And the node, which is large, is fetched from memory once.
-    fn go_on<P: Pacing>(&self, agent: &mut Agent<P>, told: Told, now: u64, until: u64) -> Step {
+    /// Hands `input` to a node at the time `now`, and lets it run until it calls a server that may be there,
+    /// or until a deadline at `until` or later. Other nodes cannot notice the order in which this happens, so
+    /// it is done at once; the node's memory, which is large, is then loaded only once.
+    fn advance<P: Pacing>(&self, agent: &mut Agent<P>, input: Input, now: u64, until: u64) -> Step {
         let mut step = Step { at: now, turns: None, lapsed: 0 };
-        let mut next = told;
+        let mut next = input;
         loop {
             let clocks = Now { instant: Instant::from_millis(step.at), wall: UnixTime(step.at / 1000) };
             let (mut turns, mut reads) = (None, false);
-            // Looked at where they are: they take kilobytes.
+            // Borrowed: the actions take kilobytes.
             for action in &agent.handle(next.into_event(&self.setup), clocks) {
                 match action {
                     Action::ReadSetup => reads = true,
@@ -144,24 +154,24 @@ impl Alone {
             }
             if turns.is_some() && self.away.contains(&step.at) && self.away.contains(&(step.at + REFUSAL)) {
                 step.at += REFUSAL;
-                next = Told::Refused;
+                next = Input::Refused;
             } else if turns.is_some() {
                 return Step { turns, ..step };
             } else if reads {
-                next = Told::SetupRead;
+                next = Input::SetupRead;
             } else {
                 step.at = millis(agent.deadline().since(Instant::default())).max(step.at);
                 if step.at >= until {
                     return step;
                 }
-                next = Told::DeadlineReached;
+                next = Input::DeadlineReached;
             }
         }
     }
 }
 
 impl<'a, P: Pacing + Send> Fleet<'a, P> {
-    fn new(plan: &'a Plan, pacing: impl Fn() -> P) -> Self {
+    fn new(plan: &'a Plan, progress: &'a Progress, pacing: impl Fn() -> P) -> Self {
         let mut seeds = Jitter::new(plan.seed);
         let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
         let gone = millis(plan.calm);
@@ -170,14 +180,16 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
             plan,
             alone: Alone { setup: Setup { claim: claim(), settings: SETTINGS }, away: gone..back },
             end: back + millis(plan.after),
-            // By then all have noticed.
+            // By then every node has noticed.
             until: back.min(gone + 2),
-            resting: Vec::new(),
+            waiting: Vec::new(),
             agents: (0..plan.nodes).map(|_| Agent::with_pacing(seed(), pacing())).collect(),
             serials: (0..plan.nodes).map(|_| (0, false)).collect(),
             server: None,
             agenda: Agenda::default(),
             tally: Tally::new(plan),
+            progress,
+            steps: 0,
         }
     }
 
@@ -186,18 +198,19 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         let new_server = || Some(Server::new(self.plan.model, self.plan.rate));
         self.server = if gone > 0 { new_server() } else { None };
         for node in 0..self.plan.nodes {
-            self.tell(node, Told::Started, 0);
+            self.handle(node, Input::Started, 0);
         }
         self.pass_until(gone);
         self.server = None;
         self.cut_all(gone);
         self.pass_until(self.until);
         self.until = self.end;
-        self.wake_the_resting();
+        self.wake_waiting();
         self.pass_until(back);
         self.server = new_server();
         self.tally.server_is_back(back);
         self.pass_until(self.end);
+        self.advance_to(STEPS);
         self.tally.stalls = self.server.as_ref().map(|server| server.stalls(self.end)).unwrap_or_default();
         self.tally
     }
@@ -205,11 +218,14 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     fn pass_until(&mut self, end: u64) {
         while let Some((now, item)) = self.agenda.next_before(end) {
             self.tally.events += 1;
+            if self.tally.events.is_multiple_of(EVENTS_A_STEP) {
+                self.advance_to(now * STEPS / self.end.max(1));
+            }
             match item {
                 Item::Woken(node, turn) => self.call(node, turn, now),
                 Item::GivenUp(call) => {
                     if self.ends(call) {
-                        self.tell(call.node, Told::Stalled, now);
+                        self.handle(call.node, Input::Stalled, now);
                     }
                 }
                 Item::Answered(call, status) => {
@@ -224,9 +240,14 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         }
     }
 
+    fn advance_to(&mut self, steps: u64) {
+        self.progress.add(steps.saturating_sub(self.steps));
+        self.steps = self.steps.max(steps);
+    }
+
     fn is_answered(&mut self, node: u32, status: Status, now: u64) {
         self.tally.answered(node, status == Status::Good, now);
-        self.tell(node, Told::Answered(status), now);
+        self.handle(node, Input::Answered(status), now);
     }
 
     fn at_the_server(&mut self, item: Item, now: u64) {
@@ -243,7 +264,7 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         }
     }
 
-    /// Whether the node still waits for this call; from now on it does not.
+    /// Whether the node still waits for this call. From now on it does not.
     fn ends(&mut self, call: Call) -> bool {
         let awaited = &mut self.serials[call.node as usize];
         let was = *awaited == (call.serial, true);
@@ -251,19 +272,19 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         was
     }
 
-    /// The server goes away over the calls that are under way.
+    /// The server goes away during these calls.
     fn cut_all(&mut self, now: u64) {
         self.agenda.forget_the_server();
         for node in 0..self.plan.nodes {
             if let (serial, true) = self.serials[node as usize] {
-                self.agenda.add(now + 1, Item::Answered(Call { node, serial, knocks: false }, Status::Cut));
+                self.agenda.add(now + 1, Item::Answered(Call { node, serial, is_probe: false }, Status::Cut));
             }
         }
     }
 
-    /// Tells a node what happened, and lets it go on.
-    fn tell(&mut self, node: u32, told: Told, now: u64) {
-        let step = self.alone.go_on(&mut self.agents[node as usize], told, now, self.until);
+    /// Hands an input to a node, and lets it run.
+    fn handle(&mut self, node: u32, input: Input, now: u64) {
+        let step = self.alone.advance(&mut self.agents[node as usize], input, now, self.until);
         self.note(node, step);
     }
 
@@ -272,29 +293,28 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
         if let Some(turn) = step.turns {
             self.agenda.add(step.at, Item::Woken(node, turn));
         } else if step.at < self.end {
-            self.resting.push((node, step.at));
+            self.waiting.push((node, step.at));
         }
     }
 
-    /// Tells all nodes that rest their deadlines. None hears of another, and so it does not matter how many
-    /// do it at once.
-    fn wake_the_resting(&mut self) {
-        let mut resting = core::mem::take(&mut self.resting);
-        resting.sort_unstable();
+    /// Hands the waiting nodes their deadlines. They do not affect each other, so each core takes a share.
+    fn wake_waiting(&mut self) {
+        let mut waiting = core::mem::take(&mut self.waiting);
+        waiting.sort_unstable();
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let share = self.agents.len().div_ceil(threads).max(1);
         let (alone, until) = (&self.alone, self.until);
         let steps: Vec<(u32, Step)> = thread::scope(|scope| {
             let mut workers = Vec::new();
             for (first, agents) in (0_u32..).step_by(share).zip(self.agents.chunks_mut(share)) {
-                let of_the_share = resting.iter().filter_map(move |(node, at)| {
+                let of_the_share = waiting.iter().filter_map(move |(node, at)| {
                     Some((*node, *at, usize::try_from(node.checked_sub(first)?).ok()?))
                 });
                 workers.push(scope.spawn(move || {
                     let mut steps = Vec::new();
                     for (node, at, place) in of_the_share {
                         if let Some(agent) = agents.get_mut(place) {
-                            steps.push((node, alone.go_on(agent, Told::DeadlineReached, at, until)));
+                            steps.push((node, alone.advance(agent, Input::DeadlineReached, at, until)));
                         }
                     }
                     steps
@@ -311,26 +331,26 @@ impl<'a, P: Pacing + Send> Fleet<'a, P> {
     }
 
     fn call(&mut self, node: u32, turn: Turn, now: u64) {
-        let knocks = turn == Turn::Probe;
+        let is_probe = turn == Turn::Probe;
         let (serial, awaits) = &mut self.serials[node as usize];
         *serial = serial.wrapping_add(1);
         *awaits = true;
-        let call = Call { node, serial: *serial, knocks };
-        if knocks {
-            self.tally.knocks += 1;
+        let call = Call { node, serial: *serial, is_probe };
+        if is_probe {
+            self.tally.probes += 1;
         } else {
             self.tally.called(node, now);
         }
         let accepted =
             self.server.as_mut().is_some_and(|server| server.is_called(call, now, &mut self.agenda));
         if accepted {
-            let patience = if knocks { OVERWHELMED } else { SETTINGS.request_timeout };
+            let patience = if is_probe { OVERWHELMED } else { SETTINGS.request_timeout };
             self.agenda.add(now + millis(patience), Item::GivenUp(call));
         } else if self.server.is_some() && now >= self.alone.away.end {
-            // Nothing can come between this and the end of its patience.
+            // Nothing can happen between this and the time-out.
             self.serials[node as usize].1 = false;
             if now + CONNECT_TIMEOUT < self.end {
-                self.tell(node, Told::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
+                self.handle(node, Input::Answered(Status::NotAccepted), now + CONNECT_TIMEOUT);
             }
         } else {
             let after = if self.server.is_some() { CONNECT_TIMEOUT } else { REFUSAL };

@@ -1,4 +1,4 @@
-//! The drawing: requests a second above, nodes recovered below, over the time since the server's return.
+//! The drawing: requests a second above and recovered nodes below, over the time since the server's return.
 
 use core::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::{Plan, Policy, Tally};
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 744.0;
-/// Top and bottom of the two fields.
+/// Top and bottom of the two charts.
 const CALLS: (f64, f64) = (48.0, 218.0);
 const NODES: (f64, f64) = (258.0, 428.0);
 const HEIGHT: f64 = 486.0;
@@ -42,7 +42,7 @@ const fn colour(policy: Policy) -> &'static str {
     }
 }
 
-/// Draws runs of one plan as SVG.
+/// Draws the runs of one plan as SVG.
 pub(super) fn draw(plan: &Plan, runs: &[(Policy, Tally)], title: &str) -> String {
     let peak = runs
         .iter()
@@ -111,7 +111,7 @@ fn end(plan: &Plan) -> f64 {
     plan.after.as_secs_f64().max(10.0)
 }
 
-/// From a second after the return to the end, a step in time as wide as the steps before it are long.
+/// The time axis is logarithmic and begins one second after the return.
 fn x(plan: &Plan, secs: f64) -> f64 {
     LEFT + (RIGHT - LEFT) * (secs.clamp(1.0, end(plan)).ln() / end(plan).ln())
 }
@@ -129,12 +129,12 @@ fn share_y(share: f64) -> f64 {
 fn moments(plan: &Plan) -> Vec<f64> {
     let of_all = |step| f64::from(step) / f64::from(STEPS);
     let mut moments: Vec<f64> = (0..=STEPS).map(|step| end(plan).powf(of_all(step))).collect();
-    // Calls are counted by the second.
+    // Calls are counted per second.
     moments.dedup_by_key(|secs| secs.floor());
     moments
 }
 
-/// Calls a second between one moment and the next.
+/// Calls a second between two moments.
 fn rates(plan: &Plan, tally: &Tally) -> Vec<(f64, f64)> {
     let calls = tally.each_second();
     let mut from = 0;

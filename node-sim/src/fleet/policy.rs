@@ -1,4 +1,4 @@
-//! Rules for when the server is asked again: the device's own, and those it is compared with.
+//! Retry rules: the device's own, and those it is compared with.
 
 use core::time::Duration;
 
@@ -6,30 +6,31 @@ use node_core::agent::{Backoff, FIRST_RETRY, Failure, Pacing, Pause, Probed, exp
 use node_core::jitter::{Jitter, RETRY_CAP};
 
 use super::{Plan, Tally, nodes};
+use crate::progress::Progress;
 
-/// A rule.
+/// A retry rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Ten seconds, always.
+    /// Always ten seconds.
     None,
-    /// Two seconds, doubled with each failure up to five minutes, without chance.
+    /// Two seconds, doubled with each failure up to five minutes; not random.
     Exponential,
-    /// Half of that, and up to as much again by chance.
+    /// Half of the exponential wait, and up to as much again at random.
     EqualJitter,
-    /// From two seconds to three times the wait before, up to five minutes.
+    /// Between two seconds and three times the previous wait, up to five minutes.
     Decorrelated,
-    /// Any time up to what exponential waits.
+    /// Any time up to the exponential wait.
     FullJitter,
-    /// The agent's.
+    /// The agent's own rule.
     Ours,
 }
 
 impl Policy {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 6] =
         [Self::None, Self::Exponential, Self::EqualJitter, Self::Decorrelated, Self::FullJitter, Self::Ours];
 
-    /// Its name on the command line and in tables.
+    /// The name on the command line and in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -42,22 +43,24 @@ impl Policy {
         }
     }
 
-    pub(super) fn run(self, plan: &Plan) -> Tally {
+    pub(super) fn run(self, plan: &Plan, progress: &Progress) -> Tally {
         match self {
-            Self::None => nodes::run(plan, || Published::None),
-            Self::Exponential => nodes::run(plan, || Published::Exponential),
-            Self::EqualJitter => nodes::run(plan, || Published::EqualJitter),
-            Self::Decorrelated => nodes::run(plan, || Published::Decorrelated { before: FIRST_RETRY }),
-            Self::FullJitter => nodes::run(plan, || Published::FullJitter),
-            Self::Ours => nodes::run(plan, Backoff::default),
+            Self::None => nodes::run(plan, progress, || Published::None),
+            Self::Exponential => nodes::run(plan, progress, || Published::Exponential),
+            Self::EqualJitter => nodes::run(plan, progress, || Published::EqualJitter),
+            Self::Decorrelated => {
+                nodes::run(plan, progress, || Published::Decorrelated { before: FIRST_RETRY })
+            }
+            Self::FullJitter => nodes::run(plan, progress, || Published::FullJitter),
+            Self::Ours => nodes::run(plan, progress, Backoff::default),
         }
     }
 }
 
 const NO_BACKOFF: Duration = Duration::from_secs(10);
 
-/// The rules of the published comparison ("Exponential Backoff and Jitter", AWS, 2015), between the same
-/// bounds for all.
+/// The rules of the published comparison ("Exponential Backoff and Jitter", AWS, 2015), all within the same
+/// bounds.
 #[derive(Clone, Copy, Debug)]
 enum Published {
     None,
@@ -83,7 +86,7 @@ impl Pacing for Published {
         })
     }
 
-    fn after_probe(&mut self, _knocked: &Probed, _jitter: &mut Jitter) -> Pause {
+    fn after_probe(&mut self, _probed: &Probed, _jitter: &mut Jitter) -> Pause {
         Pause::validate(Duration::ZERO)
     }
 

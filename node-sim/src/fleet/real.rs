@@ -1,4 +1,4 @@
-//! Real agents in real time, over real sockets, against a server somebody names.
+//! Real agents in real time, over real sockets, against a given server.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -25,42 +25,42 @@ use node_core::time::{Instant, millis};
 use serde_json::Value as Json;
 
 use super::{Plan, Tally};
-use crate::real_server::adapt;
+use crate::node::adapt;
 
-/// How many nodes there are if nothing else is said.
+/// The default number of nodes.
 pub(super) const NODES: u32 = 200;
-/// Each has its files and its TLS.
+/// Each node has its own TLS client.
 pub(super) const MOST_NODES: u32 = 1000;
-/// Calls that are under way at once, each on a thread; further ones wait. Six times what the service has
-/// threads for.
+/// Calls in flight at once, each on a thread; further calls wait. This is six times the number of threads of
+/// the service.
 const AT_ONCE: usize = 256;
-/// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
+/// Enough for a TLS handshake with a long chain. The system provides only the part that is used.
 const STACK: usize = 256 * 1024;
-/// A shorter time without an answer is not a stall: a call alone takes half a second.
+/// A call without load takes half a second, so a shorter silence is not a stall.
 const STALL: u64 = 2000;
 
-/// Whom to ask, and how.
+/// The server, and how to ask it.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) url: String,
     pub(super) config: PathBuf,
     pub(super) nodes_file: Option<PathBuf>,
     pub(super) until_valid: bool,
-    /// The server may be another machine.
+    /// Whether the server may be on another machine.
     pub(super) elsewhere: bool,
 }
 
 /// Runs `plan.nodes` nodes for `plan.after`.
 ///
 /// # Errors
-/// A sentence about the files, the server's address or the system. Nothing has been sent then.
+/// A sentence about the files, the server's address or the system. Nothing has been sent by then.
 pub(super) fn run(target: &Target, plan: &Plan) -> Result<Tally, String> {
     let dir = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
     let config = dir.path().join("config.json");
     adapt(&target.config, Some(&target.url), &config).map_err(|e| e.to_string())?;
     let asker = asker(&config)?;
     let host = asker.config.auth_url.host();
-    if !target.elsewhere && !is_this_machine(host) {
+    if !target.elsewhere && !is_local(host) {
         return Err(format!(
             "{host} is another machine, and {} nodes at once can keep a Jarvis auth service from answering \
              anyone: name a server on this machine, or add --yes-i-mean-it if it is yours to overwhelm",
@@ -88,14 +88,14 @@ fn asker(config: &Path) -> Result<AuthContext, String> {
     Reader::new(config.into()).read_auth_context().map_err(|e| e.to_string())
 }
 
-fn is_this_machine(host: &str) -> bool {
+fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn credentials(file: &Path, nodes: u32) -> Result<Vec<Arc<Credential>>, String> {
     let of_the_file = |why: String| format!("{}: {why}", file.display());
     let text = fs::read(file).map_err(|e| of_the_file(e.to_string()))?;
-    // Not the parser's message: it could quote a key.
+    // The parser's message could quote a key.
     let table: Vec<Json> = serde_json::from_slice(&text).map_err(|_| {
         of_the_file("is not a list of credentials: [{\"node_id\": …, \"node_key\": …}, …]".into())
     })?;
@@ -115,10 +115,10 @@ fn credentials(file: &Path, nodes: u32) -> Result<Vec<Arc<Credential>>, String> 
 struct Node {
     agent: Agent,
     setup: Setup,
-    /// Its own, as each device has: with its own TLS sessions.
+    /// A client per node, as on real devices, so that each has its own TLS sessions.
     client: Arc<AuthClient>,
     credential: Arc<Credential>,
-    /// Whether its last call brought a good verdict, and whether any did.
+    /// Whether its last call ended in acceptance, and whether any call did.
     valid: bool,
     was_valid: bool,
 }
@@ -147,7 +147,7 @@ impl Node {
     }
 }
 
-/// A call to be made, or a knock.
+/// A call or a probe to be made.
 struct Job {
     step: Step,
     node: u32,
@@ -161,10 +161,10 @@ struct Fleet {
     answers: Receiver<(u32, Step, Answer)>,
     started: Instant,
     end: Instant,
-    /// Calls under way, and since when none of them was answered.
+    /// The number of calls in flight, and since when none has been answered.
     under_way: usize,
     silent_since: Instant,
-    told: Option<(u64, usize)>,
+    reported: Option<(u64, usize)>,
     tally: Tally,
 }
 
@@ -173,7 +173,7 @@ impl Fleet {
         let (jobs, to_do) = mpsc::channel::<Job>();
         let (answered, answers) = mpsc::channel();
         let to_do = Arc::new(Mutex::new(to_do));
-        // None is waited for at the end: a server that stalls could make that half a minute.
+        // The threads are not joined at the end: with a server that stalls this could take half a minute.
         for _ in 0..nodes.len().min(AT_ONCE) {
             let (to_do, answered) = (Arc::clone(&to_do), answered.clone());
             let work = move || {
@@ -205,7 +205,7 @@ impl Fleet {
             end,
             under_way: 0,
             silent_since: started,
-            told: None,
+            reported: None,
             tally,
         })
     }
@@ -213,24 +213,24 @@ impl Fleet {
     fn run(mut self, until_valid: bool) -> Result<Tally, String> {
         let all = 0..u32::try_from(self.nodes.len()).unwrap_or(MOST_NODES);
         for node in all.clone() {
-            self.tell(node, Event::Started(None));
+            self.handle(node, Event::Started(None));
         }
         loop {
             let now = clock::instant();
             for node in all.clone() {
                 if self.nodes[node as usize].agent.deadline() <= now {
-                    self.tell(node, Event::DeadlineReached);
+                    self.handle(node, Event::DeadlineReached);
                 }
             }
             let valid = self.nodes.iter().filter(|node| node.valid).count();
-            self.say(valid, now);
+            self.report(valid, now);
             if now >= self.end || (until_valid && valid == self.nodes.len()) {
-                self.hears_something(now);
+                self.note_answer(now);
                 return Ok(self.tally);
             }
             let next =
                 self.nodes.iter().map(|node| node.agent.deadline()).fold(self.end, core::cmp::Ord::min);
-            // Looked up at least once a second, to say how it goes.
+            // Wakes up at least once a second to report the progress.
             let patience = next.since(clock::instant()).min(Duration::from_secs(1));
             match self.answers.recv_timeout(patience) {
                 Ok((node, step, answer)) => {
@@ -247,9 +247,9 @@ impl Fleet {
 
     fn is_answered(&mut self, node: u32, step: Step, answer: Answer) {
         let now = clock::instant();
-        // A knock is answered whether or not any work gets done.
+        // A probe is answered even while calls stall.
         if step == Step::Validate {
-            self.hears_something(now);
+            self.note_answer(now);
             self.under_way -= 1;
             let good = matches!(answer, Answer::Valid(_));
             let at = &mut self.nodes[node as usize];
@@ -259,21 +259,21 @@ impl Fleet {
                 self.tally.failed(node);
             }
         }
-        self.tell(node, Event::Answered(answer));
+        self.handle(node, Event::Answered(answer));
     }
 
-    /// Tells a node what happened, and does what it wants done.
-    fn tell(&mut self, node: u32, event: Event) {
+    /// Hands a node an event and carries out its actions.
+    fn handle(&mut self, node: u32, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let now = clock::now();
-            let mut asks = None;
+            let mut step = None;
             let at = &mut self.nodes[node as usize];
             for action in &at.agent.handle(event, now) {
                 match action {
                     Action::ReadSetup => next = Some(Event::SetupRead(Ok(at.setup.clone()))),
-                    Action::Validate => asks = Some(Step::Validate),
-                    Action::Probe => asks = Some(Step::Probe),
+                    Action::Validate => step = Some(Step::Validate),
+                    Action::Probe => step = Some(Step::Probe),
                     Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
                     | Action::Publish
                     | Action::KeepOldSetup(_)
@@ -281,15 +281,15 @@ impl Fleet {
                     Action::Show(_) => self.tally.lapsed += u32::from(at.was_valid),
                 }
             }
-            if let Some(step) = asks {
-                self.asks(node, step, now.instant);
+            if let Some(step) = step {
+                self.step(node, step, now.instant);
             }
         }
     }
 
-    fn asks(&mut self, node: u32, step: Step, now: Instant) {
+    fn step(&mut self, node: u32, step: Step, now: Instant) {
         match step {
-            Step::Probe => self.tally.knocks += 1,
+            Step::Probe => self.tally.probes += 1,
             Step::Validate => {
                 if self.under_way == 0 {
                     self.silent_since = now;
@@ -300,11 +300,11 @@ impl Fleet {
         }
         let at = &self.nodes[node as usize];
         let (client, credential) = (Arc::clone(&at.client), Arc::clone(&at.credential));
-        // With the threads gone no answer comes, which is noticed.
+        // Without threads no answer arrives, which the loop notices.
         let _ = self.jobs.send(Job { step, node, client, credential });
     }
 
-    fn hears_something(&mut self, now: Instant) {
+    fn note_answer(&mut self, now: Instant) {
         let silent = millis(now.since(self.silent_since));
         if self.under_way > 0 && silent >= STALL {
             let (longest, total) = self.tally.stalls;
@@ -313,12 +313,12 @@ impl Fleet {
         self.silent_since = now;
     }
 
-    /// Says on standard error how many are valid when that has changed, once a second.
-    fn say(&mut self, valid: usize, now: Instant) {
+    /// Reports on standard error how many nodes are valid, at most once a second and only after a change.
+    fn report(&mut self, valid: usize, now: Instant) {
         let second = now.since(self.started).as_secs();
-        if self.told.is_none_or(|(at, before)| at < second && before != valid) {
-            self.told = Some((second, valid));
-            // With standard error closed there is nobody left to tell.
+        if self.reported.is_none_or(|(at, before)| at < second && before != valid) {
+            self.reported = Some((second, valid));
+            // Without standard error there is nobody to report to.
             let _ = writeln!(io::stderr(), "{second} s: {valid} of {} nodes valid", self.nodes.len());
         }
     }

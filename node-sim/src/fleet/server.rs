@@ -1,19 +1,31 @@
-//! The server as a fleet meets it: how many it answers, and what becomes of the others.
+//! Models of the server: how much it answers, and what happens to the rest.
 
 use std::collections::VecDeque;
 
+use clap::ValueEnum;
+
 use super::agenda::{Agenda, Call, Item, Status};
 
-/// Half a round trip in a house's network.
+/// Half a round trip in a home network.
 const WAY: u64 = 1;
 
 /// How the server behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Model {
-    /// As the service was measured (jarvis-auth-wire.md, "Load").
+    /// As the service was measured: it deadlocks from 15 calls at once
     Measured,
-    /// A queue without end, in which nobody who left is served.
+    /// A queue without end that skips nodes which no longer wait
     Ideal,
+}
+
+impl Model {
+    /// Its name on the command line and in the figures.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Ideal => "ideal",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -32,7 +44,7 @@ impl Server {
         }
     }
 
-    /// A node's request sets out. `false`: the server takes no more connections.
+    /// A node makes a request. `false`: the server accepts no more connections.
     pub(super) fn is_called(&mut self, call: Call, now: u64, agenda: &mut Agenda) -> bool {
         match self {
             Self::Measured(server) => server.is_called(call, now, agenda),
@@ -53,7 +65,7 @@ impl Server {
         }
     }
 
-    /// A check is done; `awaited` tells whether a call's node still waits for its answer.
+    /// A check has ended. `awaited` says whether the node still waits for a call.
     pub(super) fn has_checked(
         &mut self,
         place: u32,
@@ -79,7 +91,8 @@ impl Server {
         }
     }
 
-    /// How long it has stood still until `now`, with work inside: the longest time, and in all.
+    /// How long it has been stalled with work in progress until `now`: the longest stall, and all of them
+    /// together.
     pub(super) fn stalls(&self, now: u64) -> (u64, u64) {
         match self {
             Self::Measured(server) => server.stalls.until(now),
@@ -104,7 +117,7 @@ impl Ideal {
     fn serve(&mut self, now: u64, agenda: &mut Agenda, awaited: &dyn Fn(Call) -> bool) {
         while self.serving.is_none() {
             let Some(call) = self.waiting.pop_front() else { return };
-            if call.knocks {
+            if call.is_probe {
                 agenda.add(now + WAY, Item::Answered(call, Status::Reachable));
             } else if awaited(call) {
                 self.serving = Some(call);
@@ -114,19 +127,19 @@ impl Ideal {
     }
 }
 
-/// The measured service. A call gets a thread (of 40), a connection of the pool (of 15) and its first check on
-/// a core (of 2); for the second check it wants a second connection while it keeps the first. Fifteen calls
-/// at once have all connections and wait for another: nothing moves until the pool's time-out, 30 s later, and
-/// whoever it hits is answered 500. Who has left meanwhile is served all the same.
+/// The measured service. A call needs a thread (of 40), a connection of the pool (of 15) and for its first
+/// check a core (of 2). For the second check it needs a second connection while it keeps the first. Fifteen
+/// calls at once hold all connections and wait for more, so nothing moves until the pool's time-out of 30 s.
+/// The call that it hits is answered 500. Calls whose node has given up are served all the same.
 #[derive(Debug)]
 pub(super) struct Measured {
-    /// A check's time on a core: 245 ms at four answers a second.
+    /// The time of a check on a core: 245 ms at four answers a second.
     check: u64,
     received_until: u64,
     threads: u32,
     connections: u32,
     cores: u32,
-    /// Calls without a thread.
+    /// Calls that wait for a thread.
     waiting: VecDeque<Call>,
     places: Vec<Place>,
     free: Vec<u32>,
@@ -141,7 +154,7 @@ pub(super) struct Measured {
 struct Place {
     call: Call,
     connections: u32,
-    /// Under which number it waits for a connection.
+    /// The number under which it waits for a connection.
     ticket: Option<u32>,
 }
 
@@ -149,10 +162,10 @@ const THREADS: u32 = 40;
 const CONNECTIONS: u32 = 15;
 const CORES: u32 = 2;
 const POOL_TIMEOUT: u64 = 30_000;
-/// What the one thread that reads the network needs for a request. An estimate.
+/// An estimate of the time that the thread which reads the network needs per request.
 const RECEIVING: u64 = 1;
-/// How many requests it keeps, read or not, before connections are no longer accepted: the open files of a
-/// process in a usual container. An estimate.
+/// An estimate of how many requests can wait before connections are no longer accepted: the limit of open
+/// files in a usual container.
 const KEPT: usize = 65_536;
 
 impl Measured {
@@ -213,7 +226,7 @@ impl Measured {
     fn hand_out_threads(&mut self, now: u64, agenda: &mut Agenda) {
         while self.threads > 0 {
             let Some(call) = self.waiting.pop_front() else { return };
-            if call.knocks {
+            if call.is_probe {
                 agenda.add(now + WAY, Item::Answered(call, Status::Reachable));
                 continue;
             }
@@ -277,7 +290,7 @@ impl Measured {
     }
 }
 
-/// For how long nothing has moved.
+/// How long nothing has moved.
 #[derive(Debug, Default)]
 struct Stalls {
     since: Option<u64>,
@@ -307,17 +320,17 @@ impl Stalls {
 mod tests {
     use super::*;
 
-    /// When, who, and what.
-    type Told = (u64, Call, Status);
+    /// The time, the call, and its answer.
+    type Answered = (u64, Call, Status);
 
-    /// So many calls at once, then knocks a second later: what each is answered, and when.
-    fn at_once(calls: u32, knocks: u32) -> (Vec<Told>, (u64, u64)) {
+    /// This many calls at once, and probes a second later: the answers, and the stalls.
+    fn at_once(calls: u32, probes: u32) -> (Vec<Answered>, (u64, u64)) {
         let mut agenda = Agenda::default();
         let mut server = Server::new(Model::Measured, 4.0);
-        for node in 0..calls + knocks {
-            let knocks = node >= calls;
-            let call = Call { node, serial: 1, knocks };
-            assert!(server.is_called(call, if knocks { 1000 } else { 0 }, &mut agenda));
+        for node in 0..calls + probes {
+            let is_probe = node >= calls;
+            let call = Call { node, serial: 1, is_probe };
+            assert!(server.is_called(call, if is_probe { 1000 } else { 0 }, &mut agenda));
         }
         let mut answers = Vec::new();
         let mut end = 0;
@@ -335,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_takes_half_a_second_and_fourteen_take_their_turns() {
+    fn up_to_fourteen_calls_are_answered_four_a_second() {
         let (answers, stalls) = at_once(1, 0);
         assert!(matches!(answers[..], [(480..=520, _, Status::Good)]), "{answers:?}");
         assert_eq!(stalls, (0, 0));
@@ -346,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn fifteen_deadlock_for_the_pools_time_out_and_some_are_answered_500() {
+    fn fifteen_calls_deadlock_until_the_pools_time_out() {
         let (answers, (longest, _)) = at_once(15, 0);
         assert_eq!(answers.len(), 15);
         assert!(answers[0].0 > 30_000, "{answers:?}");
@@ -355,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn with_forty_inside_nobody_opens_the_door_for_half_a_minute() {
+    fn probe_behind_forty_calls_waits_for_the_pools_time_out() {
         let opened = |calls| {
             let (answers, _) = at_once(calls, 1);
             answers.iter().find(|(_, _, status)| *status == Status::Reachable).map(|(at, _, _)| *at)

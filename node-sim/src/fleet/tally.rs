@@ -1,26 +1,26 @@
-//! What is counted.
+//! The counters of a run.
 
 use core::time::Duration;
 
 use super::Plan;
 
-/// What came of a run. Times are in milliseconds since the server's return unless they say otherwise.
+/// The result of a run. Times are in milliseconds since the server's return unless noted.
 #[derive(Clone, Debug)]
 pub struct Tally {
     back: Option<u64>,
-    /// When each node had its first good verdict.
+    /// When each node first became valid.
     recovered: Vec<Option<u64>>,
-    /// How many calls each node made for it.
+    /// How many calls each node made until then.
     calls: Vec<u32>,
-    /// Calls in each second.
+    /// Calls per second of the run.
     each_second: Vec<u32>,
-    /// The longest time that the server stood still, and all such times together.
+    /// The longest stall of the server, and all stalls together.
     pub stalls: (u64, u64),
-    /// How often a node's grace ended in the whole run.
+    /// How many offline grace periods ended in the whole run.
     pub lapsed: u32,
-    /// How often it was asked whether anybody is in.
-    pub knocks: u64,
-    /// Events simulated.
+    /// How many probes were made.
+    pub probes: u64,
+    /// The number of simulated events.
     pub events: u64,
 }
 
@@ -34,7 +34,7 @@ impl Tally {
             each_second: vec![0; usize::try_from(plan.after.as_secs()).unwrap_or(0) + 1],
             stalls: (0, 0),
             lapsed: 0,
-            knocks: 0,
+            probes: 0,
             events: 0,
         }
     }
@@ -59,12 +59,12 @@ impl Tally {
         }
     }
 
-    /// The node has failed to get a verdict again: what counts is the next.
+    /// The node's call failed: it counts as recovered only after the next good verdict.
     pub(super) fn failed(&mut self, node: u32) {
         self.recovered[node as usize] = None;
     }
 
-    /// The times at which nodes recovered, in order.
+    /// The times at which nodes recovered, sorted.
     #[must_use]
     pub fn recoveries(&self) -> Vec<u64> {
         let mut times: Vec<u64> = self.recovered.iter().flatten().copied().collect();
@@ -79,7 +79,7 @@ impl Tally {
         slowest.map(Duration::from_millis)
     }
 
-    /// How many calls a node made until it recovered, or the end: on average, and at most.
+    /// How many calls a node made until it recovered, or until the end: the mean and the maximum.
     #[must_use]
     pub fn calls_a_node(&self) -> (f64, u32) {
         let all: u64 = self.calls.iter().map(|calls| u64::from(*calls)).sum();
@@ -88,7 +88,7 @@ impl Tally {
         (mean, self.calls.iter().copied().max().unwrap_or(0))
     }
 
-    /// Calls in each second.
+    /// Calls per second of the run.
     #[must_use]
     pub fn each_second(&self) -> &[u32] {
         &self.each_second

@@ -1,4 +1,4 @@
-//! What a story expects, and whether a run was like that.
+//! The expectations of a scenario, and the check of a run against them.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,24 +6,24 @@ use core::time::Duration;
 use super::form::{CallsForm, ExpectForm, Seen};
 use super::moment::{Moment, Named};
 use crate::span::Span;
-use crate::world::{Happening, History, What};
+use crate::world::{EntryKind, History, WorldEvent};
 
-/// Something expected.
+/// An expectation.
 #[derive(Clone, Debug)]
 pub(super) struct Expectation {
-    window: Window,
+    period: Period,
     demand: Demand,
 }
 
 #[derive(Clone, Debug)]
-enum Window {
+enum Period {
     At(Moment),
     Within(Moment, Moment),
 }
 
 #[derive(Clone, Debug)]
 enum Demand {
-    /// At some moment of the window.
+    /// Reached at some moment of the time span.
     Reached(Seen),
     Only(Vec<Seen>),
     Never(Vec<Seen>),
@@ -32,12 +32,12 @@ enum Demand {
     Calls(CallsForm),
 }
 
-/// Why a run was not as it should be.
+/// The way in which a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// When that was certain.
+    /// The earliest moment at which the failure was certain.
     pub at: Duration,
-    /// What should have been, and what was: the same for every run that fails in the same way.
+    /// The expected and the actual behaviour. Runs that fail in the same way have equal sentences.
     pub sentence: String,
 }
 
@@ -57,15 +57,15 @@ impl Expectation {
             );
         };
         let start = || Moment::START;
-        let window = match (&demand, at, from, to, by) {
+        let period = match (&demand, at, from, to, by) {
             (Demand::Reached(_) | Demand::Led(_) | Demand::Household(_), Some(at), None, None, None) => {
-                Window::At(at)
+                Period::At(at)
             }
             (Demand::Reached(_), None, from, None, Some(by)) => {
-                Window::Within(from.unwrap_or_else(start), by)
+                Period::Within(from.unwrap_or_else(start), by)
             }
             (Demand::Only(_) | Demand::Never(_) | Demand::Calls(_), None, from, to, None) => {
-                Window::Within(from.unwrap_or_else(start), to.unwrap_or(Moment::END))
+                Period::Within(from.unwrap_or_else(start), to.unwrap_or(Moment::END))
             }
             _ => {
                 return Err(
@@ -79,45 +79,45 @@ impl Expectation {
             && (marks.is_empty() || marks.chars().any(|mark| mark != '#' && mark != '.'))
         {
             return Err(format!(
-                "'{marks}' is no pattern: one round of it, # for 100 ms of light, . for dark"
+                "'{marks}' is not a pattern: write one round of it, # for 100 ms of light, . for 100 ms of dark"
             ));
         }
-        let expectation = Self { window, demand };
+        let expectation = Self { period, demand };
         let inexact = expectation.moments().into_iter().flatten().find(|moment| !moment.is_exact());
         if let Some(moment) = inexact {
-            return Err(format!("'{moment}' is no moment to expect something at: it is not exact"));
+            return Err(format!("'{moment}' is not exact, so nothing can be expected at it"));
         }
         Ok(expectation)
     }
 
     fn moments(&self) -> [Option<&Moment>; 2] {
-        match &self.window {
-            Window::At(at) => [Some(at), None],
-            Window::Within(from, to) => [Some(from), Some(to)],
+        match &self.period {
+            Period::At(at) => [Some(at), None],
+            Period::Within(from, to) => [Some(from), Some(to)],
         }
     }
 
-    /// The events it is reckoned from.
+    /// The events that its moments depend on.
     pub(super) fn refers_to(&self) -> impl Iterator<Item = &str> {
         self.moments().into_iter().flatten().filter_map(Moment::refers_to)
     }
 
-    /// The moment at which the LED has to be looked at.
+    /// The moment at which the LED has to be observed.
     pub(super) fn look(&self, named: &Named, span: Duration) -> Option<Duration> {
-        match (&self.demand, &self.window) {
-            (Demand::Led(_), Window::At(at)) => at.place(named, span),
+        match (&self.demand, &self.period) {
+            (Demand::Led(_), Period::At(at)) => at.place(named, span),
             _ => None,
         }
     }
 
-    /// What is wrong with this run, if something is.
+    /// The failure of this run, if it does not meet the expectation.
     pub(super) fn check(&self, history: &History, named: &Named) -> Option<Failure> {
         let span = history.span;
-        let (from, to) = match &self.window {
-            Window::At(at) => (at.place(named, span)?, at.place(named, span)?),
-            Window::Within(from, to) => (from.place(named, span)?, to.place(named, span)?),
+        let (from, to) = match &self.period {
+            Period::At(at) => (at.place(named, span)?, at.place(named, span)?),
+            Period::Within(from, to) => (from.place(named, span)?, to.place(named, span)?),
         };
-        // What happens at the end of a window begins the next.
+        // The last moment belongs to the next time span.
         let before = |to: Duration| to.saturating_sub(Duration::from_millis(1));
         let fail = |at, was: &str| Some(Failure { at, sentence: format!("{self}; it was {was}") });
         match &self.demand {
@@ -140,15 +140,15 @@ impl Expectation {
                 fail(at.max(from), &seen.to_string())
             }
             Demand::Led(round) => {
-                let look = |what: &'_ What| {
-                    if let What::Look { since, marks } = what
+                let look = |kind: &'_ EntryKind| {
+                    if let EntryKind::Observed { since, marks } = kind
                         && *since == from
                     {
                         return Some(marks.clone());
                     }
                     None
                 };
-                let seen = history.entries.iter().find_map(|entry| look(&entry.what)).unwrap_or_default();
+                let seen = history.entries.iter().find_map(|entry| look(&entry.kind)).unwrap_or_default();
                 let seen = seen.as_str();
                 let endless = round.repeat(seen.len() / round.len() + 2);
                 if !seen.is_empty() && endless.contains(seen) { None } else { fail(to, seen) }
@@ -156,7 +156,7 @@ impl Expectation {
             Demand::Household(wanted) => {
                 let mut last = None;
                 for entry in history.entries.iter().take_while(|entry| entry.at <= from) {
-                    if let What::Household(household) = &entry.what {
+                    if let EntryKind::Household(household) = &entry.kind {
                         last = household.as_deref();
                     }
                 }
@@ -166,7 +166,7 @@ impl Expectation {
                 let calls: Vec<Duration> = history
                     .entries
                     .iter()
-                    .filter(|entry| matches!(entry.what, What::Asked { .. }))
+                    .filter(|entry| matches!(entry.kind, EntryKind::Asked { .. }))
                     .map(|entry| entry.at)
                     .filter(|at| from <= *at && *at < to)
                     .collect();
@@ -185,13 +185,13 @@ impl Expectation {
     }
 }
 
-/// What was shown from one moment to another, and since when: first what was shown at the first of them.
-/// What nobody could see, since it was replaced at the same moment, is left out.
+/// The outcomes shown between two moments, each with its start; the first is the one shown at `from`. An
+/// outcome that was replaced within the same moment is left out, because nobody could see it.
 fn shown(history: &History, from: Duration, to: Duration) -> Vec<(Duration, Seen)> {
     let mut all = vec![(Duration::ZERO, Seen(None))];
     for entry in history.entries.iter().take_while(|entry| entry.at <= to) {
-        let Some(seen) = seen(&entry.what) else { continue };
-        // At `from` or earlier only the last counts.
+        let Some(seen) = seen(&entry.kind) else { continue };
+        // Up to `from` only the last outcome counts.
         if entry.at <= from {
             all.clear();
         }
@@ -203,21 +203,22 @@ fn shown(history: &History, from: Duration, to: Duration) -> Vec<(Duration, Seen
     all
 }
 
-fn seen(what: &What) -> Option<Seen> {
-    if let What::Shown { outcome, .. } = what {
+fn seen(kind: &EntryKind) -> Option<Seen> {
+    if let EntryKind::Shown { outcome, .. } = kind {
         return Some(Seen(Some(*outcome)));
     }
-    let off = matches!(what, What::Ended { .. } | What::Befell { happening: Happening::PowerOff, .. });
+    let off =
+        matches!(kind, EntryKind::Ended { .. } | EntryKind::Happened { event: WorldEvent::PowerOff, .. });
     off.then_some(Seen(None))
 }
 
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |all: &[Seen]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match (&self.window, &self.demand) {
-            (Window::At(at), _) => write!(f, "at {at}: ")?,
-            (Window::Within(from, to), Demand::Reached(_)) => write!(f, "from {from}, by {to}: ")?,
-            (Window::Within(from, to), _) => write!(f, "from {from} to {to}: ")?,
+        match (&self.period, &self.demand) {
+            (Period::At(at), _) => write!(f, "at {at}: ")?,
+            (Period::Within(from, to), Demand::Reached(_)) => write!(f, "from {from}, by {to}: ")?,
+            (Period::Within(from, to), _) => write!(f, "from {from} to {to}: ")?,
         }
         match &self.demand {
             Demand::Reached(seen) => write!(f, "{seen} was expected"),

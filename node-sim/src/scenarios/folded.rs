@@ -1,15 +1,15 @@
-//! What comes again and again in a transcript stands there once.
+//! Shortens repetitions in a transcript.
 
 use core::fmt::Write;
 
-/// How often something must come again before it is only counted.
-const TEDIOUS: usize = 20;
+/// How often something must be repeated before it is only counted.
+const REPETITIONS: usize = 20;
 
-/// A transcript in which what comes again and again, up to three lines of it, stands once: a node asks every
-/// second for a server that is away.
+/// A transcript in which a repetition of one to three lines is printed once and counted: a node probes an
+/// unreachable server every second.
 pub(super) fn folded(transcript: &str) -> String {
     let lines: Vec<&str> = transcript.lines().collect();
-    // The time takes the first 15 columns.
+    // The first 15 columns hold the time.
     let what = |index: usize| lines.get(index).and_then(|line: &&str| line.get(15..));
     let mut text = String::new();
     let mut at = 0;
@@ -17,15 +17,15 @@ pub(super) fn folded(transcript: &str) -> String {
         let repeats = |block: usize| {
             (at + block..lines.len()).take_while(|index| what(*index) == what(index - block)).count() / block
         };
-        let tedious = (1..=3).map(|block| (block, repeats(block))).find(|(_, times)| *times >= TEDIOUS);
-        let (block, times) = tedious.unwrap_or((1, 0));
+        let repeated = (1..=3).map(|block| (block, repeats(block))).find(|(_, times)| *times >= REPETITIONS);
+        let (block, times) = repeated.unwrap_or((1, 0));
         for line in &lines[at..at + block] {
             let _ = writeln!(text, "{line}");
         }
         at += block * (times + 1);
         if times > 0 {
             let until = lines[at - 1].get(..15).unwrap_or_default().trim();
-            let _ = writeln!(text, "{:>15}  … and {times} times more until {until}", "");
+            let _ = writeln!(text, "{:>15}  … repeated {times} times until {until}", "");
         }
     }
     text

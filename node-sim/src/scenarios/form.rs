@@ -1,4 +1,4 @@
-//! A story's file, key by key; `node-sim/scenarios/README.md` says what each means. Unknown keys are errors.
+//! The keys of a scenario file, as `node-sim/scenarios/README.md` describes them. Unknown keys are errors.
 
 use node_core::outcome::Outcome;
 use serde::de::Error as _;
@@ -6,11 +6,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::moment::{Between, Moment};
 use crate::span::Span;
-use crate::world::{Clock, FilesChange, Happening, ServerChange, Via};
+use crate::world::{Clock, FilesChange, ServerChange, Via, WorldEvent};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Form {
+pub(super) struct ScenarioForm {
     pub(super) about: String,
     pub(super) from: String,
     #[serde(default)]
@@ -81,7 +81,7 @@ pub(super) struct CallsForm {
     pub(super) apart: Option<Span>,
 }
 
-/// What is done to the board or the program.
+/// An action on the board or the program.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Deed {
@@ -95,7 +95,7 @@ pub(super) enum Deed {
     DeleteState,
 }
 
-impl From<Deed> for Happening {
+impl From<Deed> for WorldEvent {
     fn from(deed: Deed) -> Self {
         match deed {
             Deed::Reload => Self::Reload,
@@ -105,12 +105,12 @@ impl From<Deed> for Happening {
             Deed::PowerOff => Self::PowerOff,
             Deed::PowerOn => Self::PowerOn,
             Deed::PowerCut => Self::PowerCut,
-            Deed::DeleteState => Self::Forgotten,
+            Deed::DeleteState => Self::StateDeleted,
         }
     }
 }
 
-/// An outcome as it is seen, or `off`: the program does not run.
+/// An outcome as seen from outside, or `off` if the program does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen(pub(super) Option<Outcome>);
 

@@ -5,14 +5,25 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::{Run, Scenario};
+use crate::progress::Progress;
 
-/// Tells each story with the seeds from `first` on, `seeds` of them (at least 1), and returns the runs that failed, by
-/// story and seed.
+/// Runs each scenario with `seeds` seeds (at least 1), from `first` on. Returns the runs that failed, by
+/// scenario and seed.
 ///
 /// # Panics
 /// When the agent does.
 #[must_use]
 pub fn run_all<'a>(scenarios: &[&'a Scenario], first: u64, seeds: u64) -> Vec<(&'a Scenario, Run)> {
+    run_all_with(scenarios, first, seeds, &Progress::hidden())
+}
+
+/// Like [`run_all`], and counts each run.
+pub(super) fn run_all_with<'a>(
+    scenarios: &[&'a Scenario],
+    first: u64,
+    seeds: u64,
+    progress: &Progress,
+) -> Vec<(&'a Scenario, Run)> {
     let next = AtomicU64::new(0);
     let (failed, failures) = mpsc::channel();
     let threads = thread::available_parallelism().map_or(1, core::num::NonZero::get);
@@ -28,8 +39,9 @@ pub fn run_all<'a>(scenarios: &[&'a Scenario], first: u64, seeds: u64) -> Vec<(&
                     let order = next.fetch_add(1, Ordering::Relaxed);
                     let Some((scenario, seed)) = nth(order) else { break };
                     let run = scenario.run(seed);
+                    progress.add(1);
                     if run.failure.is_some() {
-                        // Whoever collects is there until the last has been sent.
+                        // The receiver outlives every sender.
                         let _ = failed.send((order, scenario, run));
                     }
                 }

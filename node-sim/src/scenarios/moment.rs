@@ -1,4 +1,4 @@
-//! When something happens or is expected: `10m`, `10m..20m`, `5m after NAME`, `end`.
+//! Moments of a run: `10m`, `10m..20m`, `5m after NAME`, `end`.
 
 use core::fmt;
 use core::str::FromStr;
@@ -9,12 +9,12 @@ use node_core::jitter::Jitter;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::span::{NoSpan, Span};
+use crate::span::{InvalidSpan, Span};
 
-/// Where the moments with names are, in a run with its seed.
+/// The times of named events, in a run with its seed.
 pub(super) type Named = BTreeMap<String, Duration>;
 
-/// A length of time, or any between two.
+/// A length of time, or a range of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Between {
     least: Duration,
@@ -31,7 +31,7 @@ pub(super) struct Moment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Base {
     Start,
-    /// The last time that an event of this name happened.
+    /// After the last event with this name.
     After(String),
     End,
 }
@@ -49,9 +49,9 @@ impl Between {
 }
 
 impl FromStr for Between {
-    type Err = NoSpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NoSpan> {
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
         let (least, most) = text.split_once("..").unwrap_or((text, text));
         let (Span(least), Span(most)) = (least.parse()?, most.parse()?);
         Ok(Self { least, most: most.max(least) })
@@ -59,9 +59,9 @@ impl FromStr for Between {
 }
 
 impl FromStr for Moment {
-    type Err = NoSpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NoSpan> {
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
         if text == "end" {
             return Ok(Self { offset: Between::ZERO, base: Base::End });
         }
@@ -76,7 +76,7 @@ impl Moment {
     pub(super) const START: Self = Self { offset: Between::ZERO, base: Base::Start };
     pub(super) const END: Self = Self { offset: Between::ZERO, base: Base::End };
 
-    /// The event it is reckoned from.
+    /// The event it depends on.
     pub(super) fn refers_to(&self) -> Option<&str> {
         match &self.base {
             Base::After(name) => Some(name),
@@ -84,12 +84,12 @@ impl Moment {
         }
     }
 
-    /// Whether it is the same with every seed but for what it is reckoned from.
+    /// Whether it is independent of the seed, apart from the event it depends on.
     pub(super) fn is_exact(&self) -> bool {
         self.offset.least == self.offset.most
     }
 
-    /// Where it is in a run of this length; `None` when there is no event of that name.
+    /// Its time in a run of this length; `None` when no event has that name.
     pub(super) fn draw(&self, named: &Named, span: Duration, chance: &mut Jitter) -> Option<Duration> {
         let base = match &self.base {
             Base::Start => Duration::ZERO,
@@ -99,7 +99,7 @@ impl Moment {
         Some(base + self.offset.draw(chance))
     }
 
-    /// The same for moments that are exact.
+    /// Its time, if it is exact.
     pub(super) fn place(&self, named: &Named, span: Duration) -> Option<Duration> {
         self.draw(named, span, &mut Jitter::new(0))
     }

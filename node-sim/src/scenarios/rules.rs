@@ -1,5 +1,5 @@
-//! What holds in every run, whatever befalls the node: the rules of the product, kept by an account of its
-//! own of what the server said, told in the plainest way, and not by what the agent keeps.
+//! Rules that hold in every run, whatever happens to the node. They keep a record of the server's answers
+//! that is independent of the agent, and simpler.
 
 use core::time::Duration;
 
@@ -9,45 +9,45 @@ use node_core::outcome::Outcome;
 use node_core::trouble::TroubleKind;
 
 use super::expectation::Failure;
-use crate::world::{Board, Entry, Happening, History, Said, What};
+use crate::world::{Board, Entry, EntryKind, History, Reply, WorldEvent};
 
-/// So many calls in a minute that somebody has to deal with are hammering, whatever the rule of retries is.
+/// This many calls a minute to a server that is there count as hammering, under any retry rule.
 const HAMMERING: usize = 30;
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// What the server last said.
+/// The server's last verdict about the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Word {
-    /// Yes, at that moment, about a node of this name.
-    Yes(Duration, String),
-    /// No, about these files.
-    No((String, u64)),
+enum Verdict {
+    /// The node is valid: when the server said so, and about which node id.
+    Accepted(Duration, String),
+    /// These files were rejected.
+    Rejected((String, u64)),
 }
 
-/// What is known of a run so far.
+/// The knowledge about a run so far.
 struct Account {
     settings: Settings,
-    /// Whose the files are that the program uses, and their stamp.
+    /// The node id in the files that the program uses, and the stamp of their keys.
     files: Option<(String, u64)>,
-    word: Option<Word>,
-    /// Whether the last that was heard in this run of the program was a verdict.
+    verdict: Option<Verdict>,
+    /// Whether the last answer since the program started was a verdict.
     confirmed: bool,
-    /// Whether the files could not be used when they were last read.
+    /// Whether the files were unusable when they were last read.
     broken: bool,
     calling: bool,
-    /// Whether the files may be others than those the call under way is about.
+    /// Whether the files may have changed since the call in flight was made.
     stale: bool,
     outcome: Option<(Duration, Outcome)>,
     calls: Vec<Duration>,
 }
 
-/// The first rule that a run breaks.
+/// The first broken rule of a run.
 #[must_use]
 pub fn broken_rule(history: &History) -> Option<Failure> {
     let mut account = Account {
         settings: history.settings,
         files: None,
-        word: None,
+        verdict: None,
         confirmed: false,
         broken: false,
         calling: false,
@@ -58,7 +58,7 @@ pub fn broken_rule(history: &History) -> Option<Failure> {
     let mut entries = history.entries.iter().peekable();
     while let Some(entry) = entries.next() {
         let broken = account.take_in(entry);
-        // What is shown is judged once all that happened at the moment has happened.
+        // The outcome is checked once all events of the same moment are recorded.
         let settled = entries.peek().is_none_or(|next| next.at > entry.at);
         let sentence = broken.or_else(|| if settled { account.judge(entry.at) } else { None });
         if let Some(sentence) = sentence {
@@ -72,73 +72,73 @@ pub fn broken_rule(history: &History) -> Option<Failure> {
 
 impl Account {
     fn take_in(&mut self, entry: &Entry) -> Option<String> {
-        match &entry.what {
-            What::Began => {
+        match &entry.kind {
+            EntryKind::Began => {
                 self.calls.clear();
                 (self.files, self.outcome) = (None, None);
                 (self.confirmed, self.broken, self.calling, self.stale) = (false, false, false, false);
             }
-            What::Befell { happening, .. } => self.befall(happening),
-            What::Read(Ok(files)) => {
+            EntryKind::Happened { event, .. } => self.happen(event),
+            EntryKind::Read(Ok(files)) => {
                 self.broken = false;
-                // A yes is about the node, a no about the very files.
-                let holds = match &self.word {
-                    Some(Word::Yes(_, node_id)) => *node_id == files.0,
-                    Some(Word::No(of)) => of == files,
+                // Acceptance is about the node id, a rejection about the exact files.
+                let holds = match &self.verdict {
+                    Some(Verdict::Accepted(_, node_id)) => *node_id == files.0,
+                    Some(Verdict::Rejected(of)) => of == files,
                     None => true,
                 };
                 if !holds {
-                    self.word = None;
+                    self.verdict = None;
                 }
                 self.files = Some(files.clone());
             }
-            What::Read(Err(_)) => self.broken = true,
-            What::Probed => return self.probe(),
-            What::Asked { wall } => return self.ask(entry.at, wall.0 < Board::BUILT.0),
-            What::Answered(said) => self.hear(entry.at, said),
-            What::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
-            What::Sleeps(sleep) => {
+            EntryKind::Read(Err(_)) => self.broken = true,
+            EntryKind::Probed => return self.probe(),
+            EntryKind::Asked { wall } => return self.ask(entry.at, wall.0 < Board::BUILT.0),
+            EntryKind::Answered(said) => self.hear(entry.at, said),
+            EntryKind::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
+            EntryKind::Sleeps(sleep) => {
                 let Settings { revalidate, offline_grace, start_splay, request_timeout, .. } = self.settings;
-                // Most of a grace must be left to those who ask again after a wait.
+                // After such a wait most of the offline grace period must still be left for retries.
                 let longest = revalidate.max(REJECTED_RETRY).max(RETRY_CAP).max(offline_grace / 3);
                 let longest = longest + longest / 10 + request_timeout + ANSWER_OVERDUE;
                 if *sleep > longest.max(start_splay) {
-                    return Some(format!("nothing will be done of itself for {} s", sleep.as_secs()));
+                    return Some(format!("the agent does nothing for {} s", sleep.as_secs()));
                 }
             }
-            What::Ended { lit, .. } => {
+            EntryKind::Ended { lit, .. } => {
                 (self.outcome, self.calling) = (None, false);
                 if *lit {
                     return Some("the program has ended and left the LED lit".into());
                 }
             }
-            What::Strip(marks) => return self.look(marks),
-            What::KeptOldSetup(_) | What::Household(_) | What::Look { .. } => {}
+            EntryKind::Strip(marks) => return self.look(marks),
+            EntryKind::KeptOldSetup(_) | EntryKind::Household(_) | EntryKind::Observed { .. } => {}
         }
         None
     }
 
-    fn befall(&mut self, happening: &Happening) {
-        match happening {
-            Happening::PowerOff | Happening::PowerCut => {
-                (self.word, self.outcome, self.calling) = (None, None, false);
+    fn happen(&mut self, event: &WorldEvent) {
+        match event {
+            WorldEvent::PowerOff | WorldEvent::PowerCut => {
+                (self.verdict, self.outcome, self.calling) = (None, None, false);
             }
-            Happening::Reload => self.stale = self.calling,
-            Happening::Crash => self.calling = false,
-            Happening::Server(_)
-            | Happening::Files(_)
-            | Happening::Clock(_)
-            | Happening::Moved(_)
-            | Happening::Forgotten
-            | Happening::Restart
-            | Happening::PowerOn
-            | Happening::Stop => {}
+            WorldEvent::Reload => self.stale = self.calling,
+            WorldEvent::Crash => self.calling = false,
+            WorldEvent::Server(_)
+            | WorldEvent::Files(_)
+            | WorldEvent::Clock(_)
+            | WorldEvent::CardMoved(_)
+            | WorldEvent::StateDeleted
+            | WorldEvent::Restart
+            | WorldEvent::PowerOn
+            | WorldEvent::Stop => {}
         }
     }
 
-    /// It costs nobody anything, but there must not be another under way.
+    /// A probe costs the server next to nothing, but nothing else may be in flight.
     fn probe(&mut self) -> Option<String> {
-        core::mem::replace(&mut self.calling, true).then(|| "a call and a knock at once".into())
+        core::mem::replace(&mut self.calling, true).then(|| "a call and a probe at once".into())
     }
 
     fn ask(&mut self, at: Duration, clock_unset: bool) -> Option<String> {
@@ -155,14 +155,14 @@ impl Account {
         }
     }
 
-    fn hear(&mut self, at: Duration, said: &Said) {
+    fn hear(&mut self, at: Duration, said: &Reply) {
         self.calling = false;
-        if *said == Said::Open {
+        if *said == Reply::Reachable {
             self.stale = false;
             return;
         }
-        if let Said::Nothing { kind: TroubleKind::NameUnknown | TroubleKind::Unreachable, .. } = said {
-            // Nobody was there to be bothered.
+        if let Reply::Inconclusive { kind: TroubleKind::NameUnknown | TroubleKind::Unreachable, .. } = said {
+            // The call reached no server.
             self.calls.pop();
         }
         if core::mem::take(&mut self.stale) {
@@ -170,39 +170,39 @@ impl Account {
         }
         let Some(files) = &self.files else { return };
         match said {
-            Said::Yes => self.word = Some(Word::Yes(at, files.0.clone())),
-            Said::No(_) => self.word = Some(Word::No(files.clone())),
-            Said::Open | Said::Nothing { .. } => {}
+            Reply::Valid => self.verdict = Some(Verdict::Accepted(at, files.0.clone())),
+            Reply::Rejected(_) => self.verdict = Some(Verdict::Rejected(files.clone())),
+            Reply::Reachable | Reply::Inconclusive { .. } => {}
         }
-        self.confirmed = !matches!(said, Said::Nothing { .. });
+        self.confirmed = !matches!(said, Reply::Inconclusive { .. });
     }
 
-    /// Whether what is shown is what has to be.
+    /// Checks the outcome that is shown.
     fn judge(&self, at: Duration) -> Option<String> {
         let (_, outcome) = self.outcome?;
         let Settings { offline_grace, revalidate, request_timeout, .. } = self.settings;
-        let (yes, denied) = match &self.word {
-            Some(Word::Yes(since, _)) => (Some(at - *since), false),
-            Some(Word::No(_)) => (None, true),
+        let (yes, rejected) = match &self.verdict {
+            Some(Verdict::Accepted(since, _)) => (Some(at - *since), false),
+            Some(Verdict::Rejected(_)) => (None, true),
             None => (None, false),
         };
-        // With a word of its own run the time to the next one counts even without a grace.
+        // A verdict of this run counts until the next one is due, even without an offline grace period.
         let between = revalidate + revalidate / 10 + request_timeout + ANSWER_OVERDUE;
         let fresh = yes.filter(|age| self.confirmed && *age <= offline_grace.max(between));
         match outcome {
-            Outcome::Valid if fresh.is_none() => Some("valid without the server's word for it".into()),
+            Outcome::Valid if fresh.is_none() => Some("valid without a verdict of the server".into()),
             Outcome::ValidCached if yes.is_none_or(|age| age > offline_grace) => {
-                Some("valid-cached without a verdict within the grace".into())
+                Some("valid-cached without a verdict within the offline grace period".into())
             }
-            Outcome::NodeRejected if !denied => Some("node-rejected without a denial".into()),
+            Outcome::NodeRejected if !rejected => Some("node-rejected without a rejection".into()),
             Outcome::Valid | Outcome::ValidCached | Outcome::NodeRejected => None,
-            // Until the files can be read nothing is known to be about this node.
+            // Until the files have been read, no verdict is known to be about this node.
             _ if self.files.is_none() => None,
-            _ if yes.is_some_and(|age| age < offline_grace) => {
-                Some(format!("{outcome}: valid was taken away by neither a denial nor the end of the grace"))
-            }
+            _ if yes.is_some_and(|age| age < offline_grace) => Some(format!(
+                "{outcome}: valid ended without a rejection and before the offline grace period did"
+            )),
             Outcome::Setup if self.broken => None,
-            _ if denied => Some(format!("{outcome}: a denial was forgotten")),
+            _ if rejected => Some(format!("{outcome}: a rejection was forgotten")),
             Outcome::Starting
             | Outcome::Network
             | Outcome::Server
@@ -213,16 +213,16 @@ impl Account {
         }
     }
 
-    /// Whether the LED did what the README says of the outcome.
+    /// Checks the LED against the table in the README.
     fn look(&self, marks: &str) -> Option<String> {
         let (_, outcome) = self.outcome?;
         let round = round_of(outcome);
         let endless = round.repeat(marks.len() / round.len() + 1);
-        (!endless.starts_with(marks)).then(|| format!("the LED of {outcome} does {marks}"))
+        (!endless.starts_with(marks)).then(|| format!("the LED of {outcome} shows {marks}"))
     }
 }
 
-/// A round of what the LED does, 100 ms a mark, as the README's table has it.
+/// One round of the LED's pattern, 100 ms per mark, as in the README's table.
 fn round_of(outcome: Outcome) -> String {
     let flashes = |count: usize| "##..".repeat(count) + "..........";
     match outcome {

@@ -1,4 +1,4 @@
-//! The least that has to happen for a run to fail as it did.
+//! The fewest events that make a run fail in the same way.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -7,10 +7,10 @@ use super::expectation::Failure;
 use super::plan::Drawn;
 use super::{Run, Scenario};
 
-/// How long may be spent on the search: who waits for it wants to know what failed.
+/// The limit for the search, because somebody waits for the result.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Tries fewer and fewer events.
+/// A search with fewer and fewer events.
 struct Search<'a> {
     scenario: &'a Scenario,
     run: &'a Run,
@@ -18,16 +18,15 @@ struct Search<'a> {
     until: Instant,
 }
 
-/// The events of `run`, which failed like this, without those that it would fail without in the same way:
-/// first those at the end are left out, then any, in halves, quarters and so on (Zeller and Hildebrandt's
-/// delta debugging, 2002).
+/// The events of `run`, without those that its failure does not depend on. Events at the end are dropped
+/// first, then any others, in halves, quarters and so on (delta debugging, Zeller and Hildebrandt, 2002).
 #[must_use]
 pub fn shortest(scenario: &Scenario, run: &Run, failure: &Failure) -> Vec<Drawn> {
     let search = Search { scenario, run, failure, until: Instant::now() + PATIENCE };
     let before = |event: &Drawn| event.at <= failure.at;
     let mut events: Vec<Drawn> = run.events.iter().filter(|event| before(event)).cloned().collect();
     if !search.fails(&events) {
-        // What comes later is what the failure is about.
+        // The failure depends on later events.
         events.clone_from(&run.events);
     }
     let mut step = events.len().div_ceil(2);

@@ -1,8 +1,8 @@
-//! The board: its files, its settings, its clock, and what is in its memory.
+//! The board: its files, its settings, its clock, and its memory.
 
 use core::time::Duration;
 
-use jarvis_node::files::state_file::{Shown, State};
+use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Claim, Settings, Setup};
 use node_core::credential::NodeId;
@@ -16,47 +16,47 @@ use crate::span::given;
 /// A simulated board.
 #[derive(Debug)]
 pub struct Board {
-    /// What is on the SD card and does not change by itself.
+    /// The files on the card that only people change.
     pub files: Files,
-    /// What the configuration says.
+    /// The configuration's settings.
     pub settings: Settings,
-    /// Whom the node asks.
+    /// The service that the node asks.
     pub via: Via,
     /// Its serial number.
     pub serial: String,
-    /// What the node writes to the card itself.
-    pub(super) state: State,
-    /// What is in /run.
+    /// The state that the node keeps on the card.
+    pub(super) state: NodeState,
+    /// The status in /run, which a power cut clears.
     pub(super) status: Option<Record>,
     leftover: Duration,
 }
 
-/// Whom a node asks.
+/// The service that a node asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
-    /// The auth service, with an app's key.
+    /// The auth service, with an app key.
     App,
-    /// The command center, with nothing but its own credential.
+    /// The command center, with the node's credential alone.
     CommandCenter,
 }
 
-/// The node's files.
+/// The node's files on the card.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The node's name in the credential.
+    /// The node id in the credential.
     pub node_id: String,
-    /// Which of the keys that the server has issued over time is in the credential.
+    /// The number of the node key in the credential, among all keys that the server has issued.
     pub key: u32,
-    /// Which of the app keys that the server has issued over time is in the app key file.
+    /// The number of the app key in its file, among all app keys that the server has issued.
     pub app_key: u32,
-    /// Why the files cannot be used, if they cannot.
+    /// The reason why the files cannot be used, if they cannot.
     pub broken: Option<String>,
-    /// Whether the card takes no writing any more, as worn ones do.
+    /// Whether the card refuses writes, as worn cards do.
     pub read_only: bool,
 }
 
-/// What becomes of a node's files: only what is given changes.
+/// A change of a node's files. Fields that are `None` stay as they are.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FilesChange {
@@ -78,14 +78,14 @@ impl Board {
     pub const BUILT: UnixTime = UnixTime(1_767_225_600);
     pub(super) const BOOT_ID: &str = "simulated";
 
-    /// Whole seconds of wall clock in `passed`, keeping the rest for the next time.
+    /// Whole seconds of wall clock in `passed`. The rest counts the next time.
     pub(super) fn wall_seconds(&mut self, passed: Duration) -> u64 {
         let passed = passed + self.leftover;
         self.leftover = Duration::from_nanos(passed.subsec_nanos().into());
         passed.as_secs()
     }
 
-    /// As `host::setup` reads it.
+    /// Reads the files as `jarvis_node::setup` does.
     pub(super) fn read(&self) -> Result<Setup, Trouble> {
         if self.state.is_of_another_board(Some(&self.serial)) {
             return Err(Trouble::setup(
@@ -98,8 +98,8 @@ impl Board {
         self.files.read(Settings { clock_floor, ..self.settings })
     }
 
-    /// As `host::worker` does it after an answer.
-    pub(super) fn remember(&mut self, shown: Shown) {
+    /// Keeps what an answer proved, as the daemon's worker does.
+    pub(super) fn remember(&mut self, shown: Observed) {
         if !self.files.read_only
             && let Some(state) = self.state.after(shown, Some(&self.serial))
         {
@@ -109,7 +109,7 @@ impl Board {
 }
 
 impl Default for Board {
-    /// The defaults of the configuration, and a credential the server knows.
+    /// The configuration's defaults, and a credential that the server knows.
     fn default() -> Self {
         Self {
             files: Files { node_id: "kitchen-pi".into(), key: 1, app_key: 1, broken: None, read_only: false },
@@ -122,7 +122,7 @@ impl Default for Board {
             },
             via: Via::App,
             serial: "10000000abcdef01".into(),
-            state: State::default(),
+            state: NodeState::default(),
             status: None,
             leftover: Duration::ZERO,
         }
@@ -130,7 +130,7 @@ impl Default for Board {
 }
 
 impl Files {
-    /// Changes them, where the card allows it.
+    /// Changes the files, unless the card is read-only.
     pub fn change(&mut self, change: &FilesChange) {
         if self.read_only && change.read_only != Some(false) {
             return;

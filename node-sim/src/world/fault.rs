@@ -1,4 +1,4 @@
-//! What can be wrong with a server or the way to it.
+//! Faults of a server, or of the network on the way to it.
 
 use core::time::Duration;
 
@@ -13,28 +13,28 @@ use serde_json::Value;
 use super::board::{Files, Via};
 use crate::span::Span;
 
-/// Something wrong.
+/// A fault.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// What.
+    /// Its kind.
     pub wrong: Wrong,
-    /// How long it takes a call to meet it; without, as long as a good answer, or a stall its time-out.
+    /// How long a call takes to meet it. `None`: as long as a good answer, or for a stall the time-out.
     pub after: Option<Span>,
-    /// How many of a hundred calls meet it.
+    /// The share of calls that meet it, in percent.
     pub percent: u64,
 }
 
-/// What is wrong.
+/// A kind of fault.
 #[derive(Clone, Debug)]
 pub enum Wrong {
-    /// The call comes to nothing, in this way.
+    /// The call fails with this trouble.
     Trouble {
-        /// Which.
+        /// The kind of trouble.
         kind: TroubleKind,
-        /// For how long the server asks to be left alone.
+        /// How long the server asks to be left alone.
         retry_after: Option<Duration>,
     },
-    /// It comes to this answer, whatever is asked.
+    /// Every call gets this answer.
     Http {
         /// Its status.
         status: u16,
@@ -45,10 +45,10 @@ pub enum Wrong {
     },
 }
 
-/// A fault as a file has it.
+/// A fault as a scenario file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct FaultForm {
     kind: Option<String>,
     status: Option<u16>,
     body: Option<Value>,
@@ -57,7 +57,7 @@ struct Form {
     percent: Option<u64>,
 }
 
-/// Every kind that a call can come to.
+/// Every kind of trouble that a call can end in.
 const KINDS: [TroubleKind; 32] = [
     TroubleKind::NameUnknown,
     TroubleKind::Unreachable,
@@ -93,7 +93,7 @@ const KINDS: [TroubleKind; 32] = [
     TroubleKind::ServerClock,
 ];
 
-/// The name of a kind in files: `HandshakeCut` is `handshake-cut`.
+/// The name of a kind in scenario files: `HandshakeCut` is `handshake-cut`.
 fn name(kind: TroubleKind) -> String {
     let mut name = String::new();
     for c in format!("{kind:?}").chars() {
@@ -106,7 +106,7 @@ fn name(kind: TroubleKind) -> String {
 }
 
 impl Fault {
-    /// Every call comes to trouble of this kind, after so long.
+    /// A fault of this kind that every call meets, after this time.
     #[must_use]
     pub const fn of(kind: TroubleKind, after: Duration) -> Self {
         Self { wrong: Wrong::Trouble { kind, retry_after: None }, after: Some(Span(after)), percent: 100 }
@@ -115,7 +115,8 @@ impl Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Form { kind, status, body, retry_after, after, percent } = Form::deserialize(deserializer)?;
+        let FaultForm { kind, status, body, retry_after, after, percent } =
+            FaultForm::deserialize(deserializer)?;
         let wrong = match (kind, status) {
             (Some(kind), None) if body.is_none() => Wrong::Trouble {
                 kind: KINDS.into_iter().find(|known| name(*known) == kind).ok_or_else(|| {
@@ -147,7 +148,7 @@ impl<'de> Deserialize<'de> for Fault {
 }
 
 impl Wrong {
-    /// What a call comes to.
+    /// The answer to a call that meets the fault.
     pub(super) fn answer(&self, via: Via, files: &Files) -> Answer {
         match self {
             Self::Trouble { kind, retry_after } => {
@@ -158,14 +159,14 @@ impl Wrong {
                 let delivered = Delivered { status: *status, retry_after: retry_after.as_deref(), body };
                 match (via, NodeId::parse(&files.node_id)) {
                     (Via::App, Ok(node_id)) => delivered.by_the_auth_service(&node_id),
-                    // Files with no sound name in them are never asked about.
+                    // Files without a valid node id are never asked about.
                     (Via::CommandCenter, _) | (Via::App, Err(_)) => delivered.by_the_command_center(),
                 }
             }
         }
     }
 
-    /// How long that takes where nothing else is said.
+    /// How long a call takes to meet the fault if `after` is not given.
     pub(super) fn usual_time(&self, usual: Duration, timeout: Duration) -> Duration {
         match self {
             Self::Trouble { kind: TroubleKind::Stalled, .. } => timeout,
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_go_by_names_that_are_all_different() {
+    fn kinds_of_fault_have_different_names() {
         let mut names: Vec<_> = KINDS.into_iter().map(name).collect();
         assert!(names.contains(&"handshake-cut".to_owned()));
         names.sort();
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_both_or_neither_or_misspelt_is_refused() {
+    fn ambiguous_empty_or_misspelt_fault_is_refused() {
         for (json, complaint) in [
             (r#"{"kind":"stalled","status":500}"#, "either"),
             (r#"{"after":"1s"}"#, "either"),

@@ -1,5 +1,5 @@
-//! What is written down of a run: an entry for each thing that happens, and what the LED was seen to do.
-//! Written out it is a transcript: a line an entry, and a strip for the LED, 100 ms a mark.
+//! The record of a run: an entry for each event, and what the LED did. Printed, it is a transcript: a line
+//! per entry, and a strip for the LED with a mark per 100 ms.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,117 +10,117 @@ use node_core::outcome::Outcome;
 use node_core::time::{Instant, UnixTime, millis};
 use node_core::trouble::TroubleKind;
 
-use super::Happening;
-use super::pin::Sight;
+use super::WorldEvent;
+use super::pin::Observation;
 
-/// For how long the LED is looked at: more than the longest group of flashes.
+/// How long the LED is observed: longer than the longest group of flashes.
 const LOOK: Duration = Duration::from_millis(4500);
 
-/// A run, from beginning to end.
+/// The record of a run.
 #[derive(Debug)]
 pub struct History {
-    /// What the configuration said.
+    /// The configuration's settings.
     pub settings: Settings,
-    /// What happened, in order.
+    /// Everything that happened, in order.
     pub entries: Vec<Entry>,
-    /// How long it was.
+    /// How long the run was.
     pub span: Duration,
     start: Instant,
-    strip: Option<Sight>,
-    look: Option<Sight>,
+    strip: Option<Observation>,
+    look: Option<Observation>,
 }
 
-/// One thing that happened.
+/// An entry of the record.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// When, since the beginning.
+    /// The time since the start.
     pub at: Duration,
-    /// What.
-    pub what: What,
+    /// The event.
+    pub kind: EntryKind,
 }
 
-/// What can happen.
+/// An event of a run.
 #[derive(Clone, Debug)]
-pub enum What {
-    /// The program began.
+pub enum EntryKind {
+    /// The program started.
     Began,
-    /// The world did something to it.
-    Befell {
-        /// What it is called.
+    /// An event of the scenario.
+    Happened {
+        /// Its name.
         name: String,
-        /// What it is.
-        happening: Happening,
+        /// Its effect.
+        event: WorldEvent,
     },
-    /// The files were read: whose they are and a stamp of the keys in them, or why not.
+    /// The files were read: the node id and a stamp of the keys, or the reason why they cannot be used.
     Read(Result<(String, u64), String>),
-    /// The server was asked, with this on the board's clock.
+    /// The server was asked to validate the node.
     Asked {
-        /// The board's clock.
+        /// The board's clock at that moment.
         wall: UnixTime,
     },
-    /// It was asked whether it has time.
+    /// The server was probed.
     Probed,
-    /// It answered.
-    Answered(Said),
-    /// The setup before stays in use, for this reason.
+    /// The server's answer, or the failure of the call.
+    Answered(Reply),
+    /// The previous setup stays in use, for this reason.
     KeptOldSetup(String),
-    /// The outcome is another one.
+    /// The outcome changed.
     Shown {
-        /// Which.
+        /// The new outcome.
         outcome: Outcome,
-        /// Why, where there is something to say.
+        /// The reason, where there is one.
         reason: Option<String>,
-        /// How old that is.
+        /// The age of the verdict.
         age: Duration,
     },
-    /// The household is another one.
+    /// The household changed.
     Household(Option<String>),
-    /// The next thing that the agent does of itself is so far away, further than ever before.
+    /// The agent's next deadline is further away than ever before.
     Sleeps(Duration),
     /// The program ended.
     Ended {
-        /// Why.
+        /// The reason.
         exit: Exit,
-        /// Whether it left the LED lit.
+        /// Whether the LED was left lit.
         lit: bool,
     },
-    /// What the LED did since the outcome before was shown, 100 ms a mark.
+    /// What the LED did since the previous outcome was shown, 100 ms per mark.
     Strip(String),
-    /// What it did while somebody looked.
-    Look {
-        /// Since when, from the beginning.
+    /// What the LED did while it was observed.
+    Observed {
+        /// When the observation began, since the start.
         since: Duration,
-        /// 100 ms a mark.
+        /// The marks, 100 ms each.
         marks: String,
     },
 }
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Reply {
     /// The node is valid.
-    Yes,
-    /// It is not, for this reason.
-    No(String),
-    /// That it has time.
-    Open,
-    /// Nothing about the node.
-    Nothing {
-        /// What stood in the way.
+    Valid,
+    /// The node is rejected, for this reason.
+    Rejected(String),
+    /// The server is reachable: it answered a probe.
+    Reachable,
+    /// No verdict.
+    Inconclusive {
+        /// The cause.
         kind: TroubleKind,
-        /// For how long the server asks to be left alone.
+        /// How long the server asks to be left alone.
         retry_after: Option<Duration>,
     },
 }
 
-impl From<&Answer> for Said {
+impl From<&Answer> for Reply {
     fn from(answer: &Answer) -> Self {
         match answer {
-            Answer::Valid(_) => Self::Yes,
-            Answer::Rejected(reason) => Self::No(reason.to_string()),
-            Answer::Reachable => Self::Open,
+            Answer::Valid(_) => Self::Valid,
+            Answer::Rejected(reason) => Self::Rejected(reason.to_string()),
+            Answer::Reachable => Self::Reachable,
             Answer::Inconclusive { trouble, retry_after } => {
-                Self::Nothing { kind: trouble.kind, retry_after: *retry_after }
+                Self::Inconclusive { kind: trouble.kind, retry_after: *retry_after }
             }
         }
     }
@@ -132,61 +132,61 @@ impl History {
         Self { settings, entries: Vec::new(), span, start, strip: None, look: None }
     }
 
-    /// Writes down what nobody sees: the LED is looked at all the while.
-    pub(super) fn remark(&mut self, at: Instant, what: What) {
-        self.entries.push(Entry { at: at.since(self.start), what });
+    /// Adds an entry that nobody can see from outside, so the strip of the LED goes on.
+    pub(super) fn remark(&mut self, at: Instant, kind: EntryKind) {
+        self.entries.push(Entry { at: at.since(self.start), kind });
     }
 
-    pub(super) fn note(&mut self, at: Instant, what: What) {
+    pub(super) fn note(&mut self, at: Instant, kind: EntryKind) {
         self.end_strip(at);
-        let looked_at = matches!(what, What::Shown { .. });
-        self.remark(at, what);
+        let looked_at = matches!(kind, EntryKind::Shown { .. });
+        self.remark(at, kind);
         if looked_at {
-            self.strip = Some(Sight::new(at, LOOK));
+            self.strip = Some(Observation::new(at, LOOK));
         }
     }
 
-    /// Somebody comes to look at the LED.
-    pub(super) fn begin_look(&mut self, at: Instant) {
-        self.end_look(at);
-        self.look = Some(Sight::new(at, LOOK));
+    /// Starts an observation of the LED.
+    pub(super) fn begin_observation(&mut self, at: Instant) {
+        self.end_observation(at);
+        self.look = Some(Observation::new(at, LOOK));
     }
 
-    /// Until when the LED is looked at, if it is.
-    pub(super) fn looking_until(&mut self, now: Instant) -> Option<Instant> {
-        if self.strip.as_ref().is_some_and(|sight| sight.until <= now) {
+    /// When the current observation of the LED ends, if there is one.
+    pub(super) fn observed_until(&mut self, now: Instant) -> Option<Instant> {
+        if self.strip.as_ref().is_some_and(|observation| observation.until <= now) {
             self.end_strip(now);
         }
-        if self.look.as_ref().is_some_and(|sight| sight.until <= now) {
-            self.end_look(now);
+        if self.look.as_ref().is_some_and(|observation| observation.until <= now) {
+            self.end_observation(now);
         }
-        [&self.strip, &self.look].into_iter().flatten().map(|sight| sight.until).min()
+        [&self.strip, &self.look].into_iter().flatten().map(|observation| observation.until).min()
     }
 
-    pub(super) fn see(&mut self, lit: bool, lasts: Duration) {
-        for sight in [&mut self.strip, &mut self.look].into_iter().flatten() {
-            sight.see(lit, lasts);
+    pub(super) fn observe(&mut self, lit: bool, lasts: Duration) {
+        for observation in [&mut self.strip, &mut self.look].into_iter().flatten() {
+            observation.observe(lit, lasts);
         }
     }
 
     pub(super) fn finish(mut self, at: Instant) -> Self {
         self.end_strip(at);
-        self.end_look(at);
+        self.end_observation(at);
         self.span = at.since(self.start);
         self
     }
 
     fn end_strip(&mut self, at: Instant) {
-        let marks = self.strip.take().map(|sight| sight.marks()).unwrap_or_default();
+        let marks = self.strip.take().map(|observation| observation.marks()).unwrap_or_default();
         if !marks.is_empty() {
-            self.remark(at, What::Strip(marks));
+            self.remark(at, EntryKind::Strip(marks));
         }
     }
 
-    fn end_look(&mut self, at: Instant) {
-        if let Some(sight) = self.look.take() {
-            let since = sight.since.since(self.start);
-            self.remark(at, What::Look { since, marks: sight.marks() });
+    fn end_observation(&mut self, at: Instant) {
+        if let Some(observation) = self.look.take() {
+            let since = observation.since.since(self.start);
+            self.remark(at, EntryKind::Observed { since, marks: observation.marks() });
         }
     }
 }
@@ -198,19 +198,22 @@ impl fmt::Display for History {
 }
 
 impl fmt::Display for Entry {
-    /// A line, if it is one of those that are worth one.
+    /// Prints an entry as a line. Some kinds of entry are not printed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = clock(self.at);
-        match &self.what {
-            What::Began | What::Household(_) | What::Sleeps(_) | What::Look { .. } => Ok(()),
-            What::Befell { name, .. } => writeln!(f, "{at}  ! {name}"),
-            What::Read(Ok((node_id, _))) => writeln!(f, "{at}  reads its files: {node_id}"),
-            What::Read(Err(reason)) => writeln!(f, "{at}  reads its files: {reason}"),
-            What::Asked { .. } => writeln!(f, "{at}  asks the server"),
-            What::Probed => writeln!(f, "{at}  knock"),
-            What::Answered(said) => writeln!(f, "{at}  answer {said}"),
-            What::KeptOldSetup(reason) => writeln!(f, "{at}  keeps the setup before: {reason}"),
-            What::Shown { outcome, reason, age } => {
+        match &self.kind {
+            EntryKind::Began
+            | EntryKind::Household(_)
+            | EntryKind::Sleeps(_)
+            | EntryKind::Observed { .. } => Ok(()),
+            EntryKind::Happened { name, .. } => writeln!(f, "{at}  ! {name}"),
+            EntryKind::Read(Ok((node_id, _))) => writeln!(f, "{at}  reads its files: {node_id}"),
+            EntryKind::Read(Err(reason)) => writeln!(f, "{at}  reads its files: {reason}"),
+            EntryKind::Asked { .. } => writeln!(f, "{at}  asks the server"),
+            EntryKind::Probed => writeln!(f, "{at}  probes the server"),
+            EntryKind::Answered(said) => writeln!(f, "{at}  answer {said}"),
+            EntryKind::KeptOldSetup(reason) => writeln!(f, "{at}  keeps the previous setup: {reason}"),
+            EntryKind::Shown { outcome, reason, age } => {
                 write!(f, "{at}  = {outcome}")?;
                 if let Some(reason) = reason {
                     write!(f, ": {reason}")?;
@@ -220,28 +223,28 @@ impl fmt::Display for Entry {
                 }
                 writeln!(f)
             }
-            What::Ended { exit: Exit::Asked, .. } => writeln!(f, "{at}  ends, LED dark"),
-            What::Ended { exit: Exit::AnswerLost, .. } => writeln!(f, "{at}  ends: an answer was lost"),
-            What::Strip(marks) => writeln!(f, "{:>15}  LED {marks}", ""),
+            EntryKind::Ended { exit: Exit::Asked, .. } => writeln!(f, "{at}  ends, LED dark"),
+            EntryKind::Ended { exit: Exit::AnswerLost, .. } => writeln!(f, "{at}  ends: an answer was lost"),
+            EntryKind::Strip(marks) => writeln!(f, "{:>15}  LED {marks}", ""),
         }
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open => f.write_str("open"),
-            Self::Yes => f.write_str("valid:true"),
-            Self::No(reason) => write!(f, "valid:false, {reason}"),
-            Self::Nothing { kind, retry_after: None } => write!(f, "{kind:?}"),
-            Self::Nothing { kind, retry_after: Some(after) } => {
-                write!(f, "{kind:?}, to be left alone for {} s", after.as_secs())
+            Self::Reachable => f.write_str("reachable"),
+            Self::Valid => f.write_str("valid:true"),
+            Self::Rejected(reason) => write!(f, "valid:false, {reason}"),
+            Self::Inconclusive { kind, retry_after: None } => write!(f, "{kind:?}"),
+            Self::Inconclusive { kind, retry_after: Some(after) } => {
+                write!(f, "{kind:?}, asks for a pause of {} s", after.as_secs())
             }
         }
     }
 }
 
-/// A moment of a run: hours, minutes, seconds, in a column.
+/// A moment of a run, as hours, minutes and seconds in a column.
 #[must_use]
 pub fn clock(at: Duration) -> String {
     let (s, ms) = (millis(at) / 1000, millis(at) % 1000);

@@ -1,6 +1,6 @@
-//! The server and the way to it, as the node meets them. Sound answers go through the shared
-//! `wire` module, and faulty ones in HTTP through the device's own judgement, so that a simulated
-//! denial is the denial the device gets.
+//! The server and the network, as the node meets them. Good answers are built with the shared `wire` module,
+//! and faulty HTTP answers are judged by the device's own code, so that a simulated rejection is exactly the
+//! rejection that the device gets.
 
 use core::time::Duration;
 
@@ -19,35 +19,35 @@ use super::board::{Board, Files, Via};
 use super::fault::{Fault, Wrong};
 use crate::span::{Span, given};
 
-/// The least that an answer to a knock takes; twice that at most.
-const A_KNOCK: Duration = Duration::from_millis(5);
+/// The shortest time for an answer to a probe; the longest is twice as long.
+const PROBE_TIME: Duration = Duration::from_millis(5);
 
-/// A simulated auth service, with the command center before it.
+/// A simulated auth service, with the command center in front of it.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// The node it knows.
+    /// The node id that the server knows.
     pub node_id: String,
-    /// The key that is good now; older ones fail at once.
+    /// The number of the current node key. Earlier keys fail at once.
     pub key: u32,
-    /// The app key that is good now.
+    /// The number of the current app key.
     pub app_key: u32,
     /// Whether the node is active.
     pub active: bool,
-    /// Whether the node may use the service it asks for.
+    /// Whether the node may use the service that it asks for.
     pub granted: bool,
-    /// The node id in its answers, if not the one asked for.
+    /// The node id in the answers, if it is not the one that was asked about.
     pub answers_for: Option<String>,
-    /// The household the node belongs to.
+    /// The node's household.
     pub household: String,
-    /// How long a good answer takes, least and most.
+    /// The shortest and longest time for a good answer.
     pub latency: (Duration, Duration),
-    /// From when until when its certificate is good; `None` for always.
+    /// When the certificate is valid, from and until; `None` for always.
     pub certificate: Option<(UnixTime, UnixTime)>,
-    /// What is wrong with it, or with the way to it.
+    /// The current fault, of the server or the network.
     pub fault: Option<Fault>,
 }
 
-/// What becomes of a server: only what is given changes.
+/// A change of a server. Fields that are `None` stay as they are.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerChange {
@@ -68,7 +68,7 @@ pub struct ServerChange {
     pub household: Option<String>,
     /// See [`Server::latency`].
     pub latency: Option<(Span, Span)>,
-    /// A certificate that is as old as the first says and good for as long as the second.
+    /// The age of a new certificate, and how much longer it is valid.
     #[serde(deserialize_with = "given")]
     pub certificate: Option<Option<Validity>>,
     /// See [`Server::fault`].
@@ -76,13 +76,13 @@ pub struct ServerChange {
     pub fault: Option<Option<Fault>>,
 }
 
-/// How long a certificate is good, seen from the moment it is put in place.
+/// How long a certificate is valid, seen from the moment of its installation.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validity {
-    /// How long ago it became good.
+    /// How long it has been valid.
     pub since: Span,
-    /// How much longer it is.
+    /// How much longer it will be valid.
     pub lasts: Span,
 }
 
@@ -105,7 +105,7 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Changes it at the moment `now`.
+    /// Applies a change at the time `now`.
     pub fn change(&mut self, change: &ServerChange, now: UnixTime) {
         if let Some(node_id) = &change.node_id {
             self.node_id.clone_from(node_id);
@@ -133,7 +133,7 @@ impl Server {
         }
     }
 
-    /// What a call from this board with these files comes to, and after how long. `wall` is the board's
+    /// The answer to a call from this board with these files, and how long it takes. `wall` is the board's
     /// clock.
     pub(super) fn answer(
         &self,
@@ -144,7 +144,7 @@ impl Server {
     ) -> (Duration, Answer) {
         let (least, most) = self.latency;
         let usual = least + chance.up_to(most.saturating_sub(least));
-        // Drawn each time, so that one server's losses do not shift another's latencies.
+        // Drawn for every call, so that a server with losses has the same latencies as one without.
         let drawn = millis(chance.up_to(Duration::from_millis(99)));
         let timeout = board.settings.request_timeout;
         if let Some(fault) = self.fault.as_ref().filter(|fault| drawn < fault.percent) {
@@ -167,11 +167,10 @@ impl Server {
         (usual, answer)
     }
 
-    /// What a knock comes to, and after how long. It meets the same faults, but most of them are for a call
-    /// to find out; and a few lost packets keep no knock from being answered, so that nothing is lost by
-    /// chance.
+    /// The answer to a probe, and how long it takes. A probe finds only faults of the connection; the others
+    /// show in a call. A partial loss (`percent`) does not affect probes.
     pub(super) fn probe(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
-        let quick = A_KNOCK + chance.up_to(A_KNOCK);
+        let quick = PROBE_TIME + chance.up_to(PROBE_TIME);
         let patience = board.settings.request_timeout.min(OVERWHELMED);
         let met = self.fault.as_ref().filter(|fault| fault.percent == 100).and_then(|fault| {
             let Wrong::Trouble { kind, .. } = fault.wrong else { return None };
@@ -196,7 +195,7 @@ impl Server {
         }
     }
 
-    /// It passes the auth service's reason on, word for word.
+    /// The command center passes the auth service's reason on unchanged.
     fn command_center(&self, files: &Files) -> Answer {
         let verdict = self.verdict(files);
         let (status, body) = if verdict.valid {
@@ -207,9 +206,9 @@ impl Server {
         Delivered { status, retry_after: None, body: &body.to_string() }.by_the_command_center()
     }
 
-    /// In the order in which the real service looks (jarvis-auth-wire.md).
+    /// Checks in the order of the real service (docs/wire/jarvis-auth.md).
     fn verdict(&self, files: &Files) -> ValidateResponse {
-        let denied = |reason: &str| ValidateResponse {
+        let rejected = |reason: &str| ValidateResponse {
             valid: false,
             node_id: None,
             household_id: None,
@@ -217,13 +216,13 @@ impl Server {
             reason: Some(Text::from(reason)),
         };
         if files.node_id != self.node_id {
-            denied("Node not found")
+            rejected("Node not found")
         } else if !self.active {
-            denied("Node is inactive")
+            rejected("Node is inactive")
         } else if files.key != self.key {
-            denied("Invalid node credentials")
+            rejected("Invalid node credentials")
         } else if !self.granted {
-            denied("Node is not authorized to access service 'command-center'")
+            rejected("Node is not authorized to access service 'command-center'")
         } else {
             ValidateResponse {
                 valid: true,
@@ -240,11 +239,11 @@ fn inconclusive(kind: TroubleKind) -> Answer {
     Answer::Inconclusive { trouble: Trouble::new(kind, format_args!("{kind:?}")), retry_after: None }
 }
 
-/// Whether the server itself said it, over a connection that proved who it is.
+/// Whether the answer is the server's own, over a connection that proved its identity.
 pub(super) fn is_its_word(answer: &Answer) -> bool {
     match answer {
         Answer::Valid(_) | Answer::Rejected(_) => true,
         Answer::Reachable => false,
-        Answer::Inconclusive { trouble, .. } => trouble.kind.is_the_servers_word(),
+        Answer::Inconclusive { trouble, .. } => trouble.kind.is_from_server(),
     }
 }

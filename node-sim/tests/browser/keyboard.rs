@@ -17,7 +17,7 @@ const STOPS: [&str; 11] = [
     "control-power",
     "control-reload",
     "show-log",
-    "story-scroll",
+    "timeline-scroll",
 ];
 
 #[test]

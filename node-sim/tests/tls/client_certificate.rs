@@ -230,10 +230,10 @@ fn a_new_certificate_makes_a_new_client_and_nothing_else_does() {
     let (rig, root) = (Rig::new(), Ca::root());
     rig.own_certificate(&node(&root));
     let mut reader = rig.reader();
-    let first = reader.read().unwrap().client;
-    assert!(Arc::ptr_eq(&first, &reader.read().unwrap().client));
+    let first = reader.read().node.unwrap().client;
+    assert!(Arc::ptr_eq(&first, &reader.read().node.unwrap().client));
     rig.own_certificate(&node(&root));
-    let second = reader.read().unwrap().client;
+    let second = reader.read().node.unwrap().client;
     assert!(!Arc::ptr_eq(&first, &second));
-    assert!(Arc::ptr_eq(&second, &reader.read().unwrap().client));
+    assert!(Arc::ptr_eq(&second, &reader.read().node.unwrap().client));
 }

@@ -238,7 +238,7 @@ fn the_time_is_asked_for_again_when_a_certificate_does_not_fit_it() {
     let rig = Rig::new();
     rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
     rig.configure("spki_pins", json!([root.issue_for(&key, |_| {}).pin]));
-    let loaded = rig.reader().read().unwrap();
+    let loaded = rig.reader().read().node.unwrap();
     validate(&loaded).unwrap();
     // Known now: a Date is not needed any more, nor believed.
     site.says_it_is(IN_2035);
@@ -299,11 +299,11 @@ fn only_without_pins_does_the_clock_have_to_be_set() {
     let pinned = Pinned::new(|_| {});
     let server = pinned.serve();
     let mut reader = pinned.rig.reader();
-    assert_eq!(reader.read().unwrap().setup.settings.clock_floor, None);
+    assert_eq!(reader.read().node.unwrap().setup.settings.clock_floor, None);
     pinned.rig.forget("spki_pins");
-    assert!(reader.read().unwrap().setup.settings.clock_floor.is_some());
+    assert!(reader.read().node.unwrap().setup.settings.clock_floor.is_some());
     pinned.rig.configure("auth_url", "http://127.0.0.1:1");
-    assert_eq!(reader.read().unwrap().setup.settings.clock_floor, None);
+    assert_eq!(reader.read().node.unwrap().setup.settings.clock_floor, None);
     server.stop();
 }
 
@@ -313,7 +313,7 @@ fn the_servers_time_comes_with_the_answer_and_only_over_tls() {
     pinned.site.says_it_is(IN_2031);
     let server = pinned.serve();
     let time = |rig: &Rig| {
-        let loaded = rig.reader().read().unwrap();
+        let loaded = rig.reader().read().node.unwrap();
         loaded.client.validate(&loaded.credential).server_time.map(|time| time.0)
     };
     assert_eq!(time(&pinned.rig), Some(1_938_081_600));

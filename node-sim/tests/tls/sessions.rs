@@ -21,7 +21,7 @@ fn the_second_call_resumes_the_session_of_the_first() {
         let mut reader = rig.reader();
         // As the daemon does: read again, and the same client asks again.
         for _ in 0..3 {
-            validate(&reader.read().unwrap()).unwrap();
+            validate(&reader.read().node.unwrap()).unwrap();
         }
         assert_eq!(server.stop().kinds(), [Full, Resumed, Resumed], "{version:?}");
     }
@@ -35,7 +35,7 @@ fn the_session_of_a_time_exchange_is_never_resumed() {
         let server = Server::tls(&Site::of(config(identity.clone(), &[version], Arc::new(NoClientAuth))));
         rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
         rig.configure("spki_pins", json!([identity.pin]));
-        let loaded = rig.reader().read().unwrap();
+        let loaded = rig.reader().read().node.unwrap();
         for _ in 0..3 {
             validate(&loaded).unwrap();
         }
@@ -55,14 +55,14 @@ fn a_session_does_not_outlive_the_configuration_it_was_made_under() {
     let url = format!("https://localhost:{}", server.addr.port());
     rig.point(&url, &root.pem);
     let mut reader = rig.reader();
-    validate(&reader.read().unwrap()).unwrap();
+    validate(&reader.read().node.unwrap()).unwrap();
     rig.configure("spki_pins", json!([stranger.itself().pin]));
-    let refused = validate(&reader.read().unwrap()).unwrap_err();
+    let refused = validate(&reader.read().node.unwrap()).unwrap_err();
     assert!(refused.contains("none of those in spki_pins"), "{refused}");
     rig.configure("spki_pins", json!([identity.pin]));
-    validate(&reader.read().unwrap()).unwrap();
+    validate(&reader.read().node.unwrap()).unwrap();
     rig.point(&url, &stranger.pem);
-    let refused = validate(&reader.read().unwrap()).unwrap_err();
+    let refused = validate(&reader.read().node.unwrap()).unwrap_err();
     assert!(refused.contains("not signed by a CA"), "{refused}");
     let seen = server.stop();
     assert_eq!(seen.kinds(), [Full, Full, Full]);

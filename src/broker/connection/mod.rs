@@ -1,5 +1,5 @@
-//! One caller's connection: reads one request, may wait for a token, sends one answer. Never waits for the
-//! socket itself; the run loop says when there is something to do.
+//! One caller's connection: reads one request, may wait for a token, sends one answer. It never waits for the socket
+//! itself: the run loop calls it when there is something to do.
 //!
 //! ```text
 //!  Reading ──► request whole ──► Waiting ──► Answering ──► Over
@@ -19,33 +19,33 @@ use zeroize::Zeroizing;
 use super::answer::{Answer, Refusal};
 use super::callers::Caller;
 use super::request;
-use super::request::{Progress, Request};
+use super::request::{BrokerRequest, Progress};
 
-/// How long a request may take to arrive, and an answer to be taken.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How much is read at once. Most requests are whole then, and need no memory of their own.
+/// How long the caller may take to send its request, and to read the answer.
+pub(super) const IO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much is read at once. Most requests fit and need no memory of their own.
 const CHUNK: usize = 4 * 1024;
-/// How often a socket is read before others have their turn.
-const READS: usize = 8;
+/// How many times a socket is read in one turn.
+const MAX_READS: usize = 8;
 
-/// Tells a connection from all others there ever were.
+/// Tells a connection from all others, past ones included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Id(pub(super) u64);
+pub(super) struct ConnectionId(pub(super) u64);
 
 /// A connection over `S`, which must not block.
 pub(super) struct Connection<S> {
-    pub(super) id: Id,
+    pub(super) id: ConnectionId,
     pub(super) caller: Caller,
     pub(super) stream: S,
-    state: State,
+    state: ConnectionState,
     deadline: Instant,
 }
 
-enum State {
-    /// With what has arrived, unless that is nothing.
+enum ConnectionState {
+    /// With the bytes of the request that have arrived so far.
     Reading(Zeroizing<Vec<u8>>),
     Waiting {
-        /// Tells the exchange it waits for from others, if it is one.
+        /// Tells the exchange that it waits for from others; `None` if it waits for no exchange.
         exchange: Option<u64>,
     },
     Answering {
@@ -56,17 +56,17 @@ enum State {
 }
 
 impl<S: Read + Write> Connection<S> {
-    pub(super) fn new(id: Id, caller: Caller, stream: S, now: Instant) -> Self {
-        let state = State::Reading(Zeroizing::new(Vec::new()));
-        Self { id, caller, stream, state, deadline: now + PATIENCE }
+    pub(super) fn new(id: ConnectionId, caller: Caller, stream: S, now: Instant) -> Self {
+        let state = ConnectionState::Reading(Zeroizing::new(Vec::new()));
+        Self { id, caller, stream, state, deadline: now + IO_TIMEOUT }
     }
 
-    /// What is to be waited for; that the other end is gone is noticed in any case.
+    /// The events to poll for. The end of the connection is reported in any case.
     pub(super) const fn interest(&self) -> PollFlags {
         match self.state {
-            State::Reading(_) => PollFlags::IN,
-            State::Answering { .. } => PollFlags::OUT,
-            State::Waiting { .. } | State::Over => PollFlags::empty(),
+            ConnectionState::Reading(_) => PollFlags::IN,
+            ConnectionState::Answering { .. } => PollFlags::OUT,
+            ConnectionState::Waiting { .. } | ConnectionState::Over => PollFlags::empty(),
         }
     }
 
@@ -75,79 +75,79 @@ impl<S: Read + Write> Connection<S> {
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Waiting { .. })
+        matches!(self.state, ConnectionState::Waiting { .. })
     }
 
-    /// The exchange that it waits for, if it is one.
+    /// The exchange that it waits for, if any.
     pub(super) const fn exchange(&self) -> Option<u64> {
         match self.state {
-            State::Waiting { exchange } => exchange,
-            State::Reading(_) | State::Answering { .. } | State::Over => None,
+            ConnectionState::Waiting { exchange } => exchange,
+            ConnectionState::Reading(_) | ConnectionState::Answering { .. } | ConnectionState::Over => None,
         }
     }
 
     pub(super) const fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
+        matches!(self.state, ConnectionState::Over)
     }
 
     /// How many bytes of a request it keeps.
     pub(super) fn held(&self) -> usize {
         match &self.state {
-            State::Reading(arrived) => arrived.len(),
-            State::Waiting { .. } | State::Answering { .. } | State::Over => 0,
+            ConnectionState::Reading(arrived) => arrived.len(),
+            ConnectionState::Waiting { .. } | ConnectionState::Answering { .. } | ConnectionState::Over => 0,
         }
     }
 
-    /// Does what can be done now that the socket is ready. Returns the request once it is whole; it is then to
-    /// be answered, or to be kept waiting. At most `room` bytes of it may be kept.
-    pub(super) fn turn(&mut self, room: usize, now: Instant) -> Option<Request> {
+    /// Reads or sends, now that the socket is ready. Returns the request once it is whole; the owner then answers it or
+    /// keeps it waiting. At most `room` bytes of an unfinished request may be kept.
+    pub(super) fn turn(&mut self, room: usize, now: Instant) -> Option<BrokerRequest> {
         match &self.state {
-            State::Reading(_) => self.read(room, now),
-            State::Answering { .. } => {
+            ConnectionState::Reading(_) => self.read(room, now),
+            ConnectionState::Answering { .. } => {
                 self.send();
                 None
             }
-            // Nothing else was to be heard but that nobody is there any more.
-            State::Waiting { .. } => {
-                self.state = State::Over;
+            // While waiting only the end of the connection makes the socket ready.
+            ConnectionState::Waiting { .. } => {
+                self.state = ConnectionState::Over;
                 None
             }
-            State::Over => None,
+            ConnectionState::Over => None,
         }
     }
 
-    /// Begins to send the answer.
+    /// Queues the answer and sends as much of it as the socket takes.
     pub(super) fn answer(&mut self, answer: Arc<Answer>, now: Instant) {
         self.queue_response(answer, now);
         self.send();
     }
 
-    /// The same, but leaves the sending to its turn.
+    /// Queues the answer. It is sent at the connection's next turn.
     pub(super) fn queue_response(&mut self, answer: Arc<Answer>, now: Instant) {
-        self.state = State::Answering { answer, sent: 0 };
-        self.deadline = now + PATIENCE;
+        self.state = ConnectionState::Answering { answer, sent: 0 };
+        self.deadline = now + IO_TIMEOUT;
     }
 
-    /// Keeps the caller waiting until `deadline`, for this `exchange` if it is for one.
+    /// Keeps the caller waiting until `deadline`; with `exchange` for that exchange.
     pub(super) fn wait(&mut self, exchange: Option<u64>, deadline: Instant) {
-        self.state = State::Waiting { exchange };
+        self.state = ConnectionState::Waiting { exchange };
         self.deadline = deadline;
     }
 
-    /// Ends what took too long.
-    pub(super) fn time_is_up(&mut self, now: Instant) {
+    /// Ends the connection's present step, whose deadline has passed.
+    pub(super) fn time_out(&mut self, now: Instant) {
         match &self.state {
-            State::Reading(arrived) if arrived.is_empty() => self.state = State::Over,
-            State::Reading(_) => {
-                let secs = PATIENCE.as_secs();
-                let why = std::format!("the request did not arrive within {secs} seconds");
+            ConnectionState::Reading(arrived) if arrived.is_empty() => self.state = ConnectionState::Over,
+            ConnectionState::Reading(_) => {
+                let secs = IO_TIMEOUT.as_secs();
+                let why = format!("the request did not arrive within {secs} seconds");
                 self.refuse(Refusal::new(408, "too_slow", why), now);
             }
-            State::Waiting { .. } => {
+            ConnectionState::Waiting { .. } => {
                 let why = "the STS did not answer in time; the next attempt is made by itself";
                 self.refuse(Refusal::new(504, "sts_timeout", why), now);
             }
-            State::Answering { .. } | State::Over => self.state = State::Over,
+            ConnectionState::Answering { .. } | ConnectionState::Over => self.state = ConnectionState::Over,
         }
     }
 
@@ -155,19 +155,19 @@ impl<S: Read + Write> Connection<S> {
         self.answer(Arc::new(refusal.into()), now);
     }
 
-    fn read(&mut self, room: usize, now: Instant) -> Option<Request> {
+    fn read(&mut self, room: usize, now: Instant) -> Option<BrokerRequest> {
         let mut chunk = Zeroizing::new([0; CHUNK]);
-        for _ in 0..READS {
+        for _ in 0..MAX_READS {
             let len = match self.stream.read(&mut *chunk) {
                 Ok(0) => {
-                    self.hung_up(now);
+                    self.end_of_input(now);
                     return None;
                 }
                 Ok(len) => len,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return None,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => {
-                    self.state = State::Over;
+                    self.state = ConnectionState::Over;
                     return None;
                 }
             };
@@ -183,9 +183,9 @@ impl<S: Read + Write> Connection<S> {
         None
     }
 
-    /// Takes what has just arrived; keeps it only if it is not the end of a request.
-    fn take(&mut self, chunk: &[u8], room: usize) -> Result<Option<Request>, Refusal> {
-        let State::Reading(arrived) = &mut self.state else { return Ok(None) };
+    /// Takes bytes that have just arrived. They are kept only if the request is not whole yet.
+    fn take(&mut self, chunk: &[u8], room: usize) -> Result<Option<BrokerRequest>, Refusal> {
+        let ConnectionState::Reading(arrived) = &mut self.state else { return Ok(None) };
         let progress = if arrived.is_empty() {
             request::read(chunk)?
         } else {
@@ -199,7 +199,7 @@ impl<S: Read + Write> Connection<S> {
                     keep(arrived, chunk, room)?;
                 }
                 if wants_go_ahead {
-                    // Who does not hear it goes on after a second.
+                    // If this is lost the caller goes on after a second anyway.
                     let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
                 Ok(None)
@@ -207,37 +207,37 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// No more will come. The caller may have closed only its own half.
-    fn hung_up(&mut self, now: Instant) {
+    /// The caller sends no more. It may have closed only its own half of the connection.
+    fn end_of_input(&mut self, now: Instant) {
         if self.held() == 0 {
-            self.state = State::Over;
+            self.state = ConnectionState::Over;
         } else {
             self.refuse(Refusal::bad_request("the request ends in its middle"), now);
         }
     }
 
     fn send(&mut self) {
-        while let State::Answering { answer, sent } = &mut self.state {
+        while let ConnectionState::Answering { answer, sent } = &mut self.state {
             let rest = answer.bytes().get(*sent..).unwrap_or_default();
             if rest.is_empty() {
-                self.state = State::Over;
+                self.state = ConnectionState::Over;
                 self.drain();
                 return;
             }
             match self.stream.write(rest) {
-                Ok(0) => self.state = State::Over,
+                Ok(0) => self.state = ConnectionState::Over,
                 Ok(len) => *sent += len,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.state = State::Over,
+                Err(_) => self.state = ConnectionState::Over,
             }
         }
     }
 
-    /// What was sent and never read would make the caller's system report a broken connection.
+    /// Reads and drops the rest: with unread bytes the caller's system would report a broken connection.
     fn drain(&mut self) {
         let mut chunk = Zeroizing::new([0; CHUNK]);
-        for _ in 0..READS {
+        for _ in 0..MAX_READS {
             if !matches!(self.stream.read(&mut *chunk), Ok(len) if len > 0) {
                 return;
             }
@@ -245,12 +245,12 @@ impl<S: Read + Write> Connection<S> {
     }
 }
 
-/// Adds `chunk` to what is kept of a request.
+/// Adds `chunk` to the kept bytes of a request.
 fn keep(arrived: &mut Zeroizing<Vec<u8>>, chunk: &[u8], room: usize) -> Result<(), Refusal> {
     if arrived.len() + chunk.len() > room {
         return Err(Refusal::busy("too many requests are under way that are not whole yet"));
     }
-    // A buffer that is outgrown is wiped, too.
+    // A new buffer, so that the old one is wiped when it is dropped.
     let mut longer = Zeroizing::new(Vec::with_capacity(arrived.len() + chunk.len()));
     longer.extend_from_slice(arrived);
     longer.extend_from_slice(chunk);

@@ -3,11 +3,11 @@ use std::io;
 
 use super::*;
 
-/// What the other end does, in order; then it would block.
+/// The results of reads and writes, in order; after those the socket would block.
 #[derive(Default)]
 struct Script {
     reads: VecDeque<io::Result<Vec<u8>>>,
-    /// How much may be written at each attempt.
+    /// How many bytes are taken at each attempt.
     writes: VecDeque<io::Result<usize>>,
     written: Vec<u8>,
 }
@@ -41,7 +41,7 @@ const ROOM: usize = 64 * 1024;
 
 fn caller_that_sends(parts: &[&str]) -> Connection<Script> {
     let reads = parts.iter().map(|part| Ok(part.as_bytes().to_vec())).collect();
-    Connection::new(Id(1), Caller { uid: 1, gid: 1 }, Script { reads, ..Script::default() }, START)
+    Connection::new(ConnectionId(1), Caller { uid: 1, gid: 1 }, Script { reads, ..Script::default() }, START)
 }
 
 fn sent(connection: &Connection<Script>) -> String {
@@ -53,7 +53,7 @@ fn health() -> Arc<Answer> {
 }
 
 #[test]
-fn a_request_is_answered_whole_however_it_comes_and_however_the_answer_goes() {
+fn request_in_pieces_gets_a_whole_answer() {
     for parts in [
         &["GET /v1/health HTTP/1.1\r\n\r\n"][..],
         &["G", "ET /v1/health HT", "TP/1.1\r", "\n\r", "\n"],
@@ -61,7 +61,7 @@ fn a_request_is_answered_whole_however_it_comes_and_however_the_answer_goes() {
     ] {
         let mut connection = caller_that_sends(parts);
         connection.stream.writes = [Ok(3), Err(ErrorKind::Interrupted.into()), Ok(1)].into();
-        assert_eq!(connection.turn(ROOM, START), Some(Request::Health), "{parts:?}");
+        assert_eq!(connection.turn(ROOM, START), Some(BrokerRequest::Health), "{parts:?}");
         connection.answer(health(), START);
         assert!(connection.is_over());
         assert_eq!(sent(&connection).as_bytes(), health().bytes());
@@ -69,38 +69,42 @@ fn a_request_is_answered_whole_however_it_comes_and_however_the_answer_goes() {
 }
 
 #[test]
-fn a_caller_that_takes_its_time_with_the_answer_is_waited_for_and_in_vain_only_so_long() {
+fn caller_slow_to_read_is_dropped_after_the_timeout() {
     let mut connection = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n\r\n"]);
-    assert_eq!(connection.turn(ROOM, START), Some(Request::Health));
+    assert_eq!(connection.turn(ROOM, START), Some(BrokerRequest::Health));
     connection.stream.writes = [Ok(10), Err(ErrorKind::WouldBlock.into())].into();
     let later = START + Duration::from_secs(60);
     connection.answer(health(), later);
     assert!(!connection.is_over());
-    assert_eq!((connection.interest(), connection.deadline()), (PollFlags::OUT, later + PATIENCE));
+    assert_eq!((connection.interest(), connection.deadline()), (PollFlags::OUT, later + IO_TIMEOUT));
     connection.stream.writes = [Ok(10), Err(ErrorKind::WouldBlock.into())].into();
     assert_eq!(connection.turn(ROOM, later), None);
-    assert_eq!(connection.deadline(), later + PATIENCE, "no time is won by taking a little");
-    connection.time_is_up(later + PATIENCE);
+    assert_eq!(connection.deadline(), later + IO_TIMEOUT, "no time is won by taking a little");
+    connection.time_out(later + IO_TIMEOUT);
     assert!(connection.is_over());
     assert_eq!(sent(&connection).len(), 20);
 }
 
 #[test]
-fn a_request_that_does_not_arrive_is_given_up() {
+fn request_that_does_not_arrive_times_out() {
     let mut silent = caller_that_sends(&[]);
-    assert_eq!((silent.turn(ROOM, START), silent.deadline()), (None, START + PATIENCE));
-    silent.time_is_up(START + PATIENCE);
+    assert_eq!((silent.turn(ROOM, START), silent.deadline()), (None, START + IO_TIMEOUT));
+    silent.time_out(START + IO_TIMEOUT);
     assert!(silent.is_over() && sent(&silent).is_empty());
 
     let mut slow = caller_that_sends(&["GET /v1/he"]);
     assert_eq!(slow.turn(ROOM, START + Duration::from_secs(4)), None);
-    assert_eq!((slow.deadline(), slow.held()), (START + PATIENCE, 10), "no time is won by sending a little");
-    slow.time_is_up(START + PATIENCE);
+    assert_eq!(
+        (slow.deadline(), slow.held()),
+        (START + IO_TIMEOUT, 10),
+        "no time is won by sending a little"
+    );
+    slow.time_out(START + IO_TIMEOUT);
     assert!(slow.is_over() && sent(&slow).starts_with("HTTP/1.1 408 "), "{}", sent(&slow));
 }
 
 #[test]
-fn who_hangs_up_is_forgotten_and_who_closes_only_its_half_hears_why() {
+fn caller_that_hangs_up_is_forgotten() {
     let mut gone = caller_that_sends(&[""]);
     assert_eq!(gone.turn(ROOM, START), None);
     assert!(gone.is_over() && sent(&gone).is_empty());
@@ -116,26 +120,26 @@ fn who_hangs_up_is_forgotten_and_who_closes_only_its_half_hears_why() {
     assert!(broken.is_over() && sent(&broken).is_empty());
 
     let mut waits = caller_that_sends(&["GET /v1/token?audience=a HTTP/1.1\r\n\r\n"]);
-    assert!(matches!(waits.turn(ROOM, START), Some(Request::Token { .. })));
+    assert!(matches!(waits.turn(ROOM, START), Some(BrokerRequest::Token { .. })));
     waits.wait(None, START + Duration::from_secs(30));
     assert!(waits.is_waiting());
     assert_eq!((waits.held(), waits.interest()), (0, PollFlags::empty()), "nothing is kept of the request");
-    // Ready without anything to be ready for: the other end is gone.
+    // Ready although nothing was polled for: the other end is gone.
     assert_eq!(waits.turn(ROOM, START), None);
     assert!(waits.is_over() && sent(&waits).is_empty());
 }
 
 #[test]
-fn who_waits_hears_in_the_end_that_nothing_came() {
+fn waiting_caller_is_told_that_no_token_came() {
     let mut waits = caller_that_sends(&["GET /v1/token?audience=a HTTP/1.1\r\n\r\n"]);
     assert!(waits.turn(ROOM, START).is_some());
     waits.wait(None, START + Duration::from_secs(30));
-    waits.time_is_up(START + Duration::from_secs(30));
+    waits.time_out(START + Duration::from_secs(30));
     assert!(sent(&waits).starts_with("HTTP/1.1 504 ") && sent(&waits).contains("sts_timeout"));
 }
 
 #[test]
-fn no_more_is_kept_than_there_is_room_for() {
+fn request_beyond_its_room_is_refused_as_busy() {
     let mut connection = caller_that_sends(&["GET /v1/health HTT", "P/1.1\r\n"]);
     assert_eq!(connection.turn(25, START), None);
     assert_eq!(connection.held(), 25);
@@ -148,18 +152,18 @@ fn no_more_is_kept_than_there_is_room_for() {
     assert!(sent(&too_many).starts_with("HTTP/1.1 503 ") && sent(&too_many).contains("Retry-After: 1\r\n"));
     // A whole request needs none.
     let mut whole = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n\r\n"]);
-    assert_eq!(whole.turn(0, START), Some(Request::Health));
+    assert_eq!(whole.turn(0, START), Some(BrokerRequest::Health));
 }
 
 #[test]
-fn a_body_is_asked_for_once_and_what_is_too_long_is_not_read_to_its_end() {
+fn body_is_asked_for_once_and_endless_input_is_refused() {
     let head = "POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 15\r\nExpect: 100-continue\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\n\r\n";
     let mut connection = caller_that_sends(&[head]);
     assert_eq!(connection.turn(ROOM, START), None);
     assert_eq!(sent(&connection), "HTTP/1.1 100 Continue\r\n\r\n");
     connection.stream.reads.push_back(Ok(b"subject_token=a".to_vec()));
-    assert!(matches!(connection.turn(ROOM, START), Some(Request::Exchange { .. })));
+    assert!(matches!(connection.turn(ROOM, START), Some(BrokerRequest::Exchange { .. })));
     assert_eq!(sent(&connection), "HTTP/1.1 100 Continue\r\n\r\n");
 
     let mut endless = caller_that_sends(&[]);

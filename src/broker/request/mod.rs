@@ -1,4 +1,4 @@
-//! What callers ask for: one HTTP/1.1 request a connection, read out of the bytes that are there so far.
+//! Requests of callers: one HTTP/1.1 request on each connection, read from the bytes that have arrived so far.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,7 +19,7 @@ const MAX_FIELDS: usize = 64;
 
 /// A request that can be answered.
 #[cfg_attr(any(test, fuzzing), derive(Clone, Debug, PartialEq, Eq))]
-pub(super) enum Request {
+pub(super) enum BrokerRequest {
     /// `GET /v1/health`.
     Health,
     /// `GET /v1/version`.
@@ -41,8 +41,8 @@ pub(super) enum Request {
     },
 }
 
-impl Request {
-    /// What tells the exchange that is asked for from others, without being a copy of the token.
+impl BrokerRequest {
+    /// Tells one exchange from others without being a copy of the token; `None` for all other requests.
     pub(super) fn exchange(&self) -> Option<u64> {
         let Self::Exchange { audience, scope, subject } = self else { return None };
         let mut hasher = DefaultHasher::new();
@@ -51,19 +51,19 @@ impl Request {
     }
 }
 
-/// How far a request is.
+/// How much of a request has arrived.
 #[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq, Eq))]
 pub(super) enum Progress {
-    /// More of it is needed; whether its sender waits to be told to go on (RFC 9110, 10.1.1).
+    /// More bytes are needed. `wants_go_ahead`: the caller waits for `100 Continue` (RFC 9110, 10.1.1).
     Incomplete { wants_go_ahead: bool },
-    /// It is all there.
-    Whole(Request),
+    /// All of it.
+    Whole(BrokerRequest),
 }
 
-/// Reads what is there of a request.
+/// Reads the bytes of a request that have arrived so far.
 ///
 /// # Errors
-/// As soon as it is known that nothing will come of it.
+/// As soon as it is certain that the request will be refused.
 pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut head = httparse::Request::new(&mut fields);
@@ -99,15 +99,15 @@ struct Head<'h, 'b> {
     fields: &'h [httparse::Header<'b>],
 }
 
-/// What has a body, and what is complete without.
+/// A request that needs no body, or one whose body is still to be read.
 enum Route {
-    Ready(Request),
+    Ready(BrokerRequest),
     Exchange,
 }
 
 impl<'b> Head<'_, 'b> {
     fn route(&self) -> Result<Route, Refusal> {
-        // A browser's doing, on behalf of some page: nothing here is for pages.
+        // Browsers send this field on behalf of a web page, and no web page may have a token.
         if self.one("origin")?.is_some() {
             return Err(Refusal::new(403, "origin_refused", "requests with an Origin are refused"));
         }
@@ -129,20 +129,20 @@ impl<'b> Head<'_, 'b> {
             return Err(Refusal::new(405, "method_not_allowed", why));
         }
         Ok(match path {
-            "/v1/health" => Route::Ready(Request::Health),
-            "/v1/version" => Route::Ready(Request::Version),
-            "/v1/status" => Route::Ready(Request::Status),
+            "/v1/health" => Route::Ready(BrokerRequest::Health),
+            "/v1/version" => Route::Ready(BrokerRequest::Version),
+            "/v1/status" => Route::Ready(BrokerRequest::Status),
             "/v1/token" => {
                 let [audience, scope, refused] =
                     form::read(query.as_bytes(), ["audience", "scope", "refused"])
                         .map_err(Refusal::bad_request)?;
-                Route::Ready(Request::Token { audience, scope, refused })
+                Route::Ready(BrokerRequest::Token { audience, scope, refused })
             }
             _ => Route::Exchange,
         })
     }
 
-    /// The only value of a field, if it is there.
+    /// The value of a field that may be there only once.
     fn one(&self, name: &str) -> Result<Option<&'b str>, Refusal> {
         let mut values = self.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
         let first = values.next();
@@ -161,7 +161,7 @@ impl<'b> Head<'_, 'b> {
             return Err(without());
         }
         let length = self.one("content-length")?.ok_or_else(without)?;
-        // Nothing but digits: `parse` would take a sign.
+        // Checked because `parse` would accept a sign.
         if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Refusal::bad_request("Content-Length is not a number"));
         }
@@ -170,11 +170,11 @@ impl<'b> Head<'_, 'b> {
         })
     }
 
-    fn exchange(&self, body: &[u8]) -> Result<Request, Refusal> {
+    fn exchange(&self, body: &[u8]) -> Result<BrokerRequest, Refusal> {
         let kind = self.one("content-type")?.unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let (audience, scope, subject) = if kind.eq_ignore_ascii_case("application/json") {
-            // What serde says could quote a token.
+            // Without serde's message, which could quote a token.
             let ExchangeForm { audience, scope, subject_token } = json::object(body).map_err(|e| {
                 Refusal::bad_request(format!(
                     "the body is not an object of subject_token, audience and scope as text (see column {})",
@@ -194,7 +194,7 @@ impl<'b> Head<'_, 'b> {
             ));
         };
         let subject = subject.ok_or_else(|| Refusal::bad_request("subject_token is missing"))?;
-        Ok(Request::Exchange { audience, scope, subject })
+        Ok(BrokerRequest::Exchange { audience, scope, subject })
     }
 }
 
@@ -209,7 +209,7 @@ struct ExchangeForm<'a> {
     subject_token: Option<Text<'a>>,
 }
 
-/// Borrowed from the request wherever it can be: serde would leave a copy of a token behind.
+/// Borrowed from the request wherever that is possible: otherwise serde would leave a copy of a token behind.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -4,7 +4,7 @@ fn text(text: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(text.into()))
 }
 
-/// What comes of all of it at once; it must be the same, or not known yet, however it is cut.
+/// The result for the whole request. Every part of it must give the same result, or be incomplete.
 fn read_whole(request: &str) -> Result<Progress, Refusal> {
     let whole = read(request.as_bytes());
     for len in 0..request.len() {
@@ -31,22 +31,22 @@ const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "content-type:Application/JSON; charset=utf-8\r\n";
 
 #[test]
-fn each_question_is_understood_as_curl_and_others_send_it() {
+fn request_of_each_kind_is_understood() {
     for (request, meant) in [
         (
             "GET /v1/health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
-            Request::Health,
+            BrokerRequest::Health,
         ),
-        ("GET /v1/version HTTP/1.0\r\n\r\n", Request::Version),
+        ("GET /v1/version HTTP/1.0\r\n\r\n", BrokerRequest::Version),
         // Whatever host, and bare line feeds.
-        ("GET /v1/status?x HTTP/1.1\nHost: any.example:80\n\n", Request::Status),
+        ("GET /v1/status?x HTTP/1.1\nHost: any.example:80\n\n", BrokerRequest::Status),
         (
             "GET /v1/token?audience=arp-run-gateway HTTP/1.1\r\nHost: node\r\n\r\n",
-            Request::Token { audience: text("arp-run-gateway"), scope: None, refused: None },
+            BrokerRequest::Token { audience: text("arp-run-gateway"), scope: None, refused: None },
         ),
         (
             "GET /v1/token?refused=0011223344556677&scope=a%20b HTTP/1.1\r\n\r\n",
-            Request::Token { audience: None, scope: text("a b"), refused: text("0011223344556677") },
+            BrokerRequest::Token { audience: None, scope: text("a b"), refused: text("0011223344556677") },
         ),
     ] {
         assert_eq!(read_whole(request), Ok(Progress::Whole(meant)), "{request}");
@@ -54,8 +54,8 @@ fn each_question_is_understood_as_curl_and_others_send_it() {
 }
 
 #[test]
-fn an_exchange_is_understood_as_a_form_and_as_json() {
-    let meant = Request::Exchange {
+fn exchange_is_understood_as_a_form_and_as_json() {
+    let meant = BrokerRequest::Exchange {
         audience: text("arp-run-gateway"),
         scope: None,
         subject: Zeroizing::new("s3cret/t".into()),
@@ -69,16 +69,16 @@ fn an_exchange_is_understood_as_a_form_and_as_json() {
 }
 
 #[test]
-fn what_is_more_than_was_announced_is_not_looked_at() {
+fn bytes_beyond_the_content_length_are_ignored() {
     let request = post(FORM, "subject_token=a") + "&subject_token=b";
-    let Ok(Progress::Whole(Request::Exchange { subject, .. })) = read(request.as_bytes()) else {
+    let Ok(Progress::Whole(BrokerRequest::Exchange { subject, .. })) = read(request.as_bytes()) else {
         panic!("not understood")
     };
     assert_eq!(*subject, "a");
 }
 
 #[test]
-fn who_waits_to_be_told_to_go_on_is_told_once_the_head_is_there() {
+fn expect_continue_is_answered_once_the_head_is_whole() {
     let request = post("Expect: 100-Continue\r\nContent-Type: application/json\r\n", "{}");
     let head = request.len() - 2;
     let after = |len| read(&request.as_bytes()[..len]);
@@ -88,7 +88,7 @@ fn who_waits_to_be_told_to_go_on_is_told_once_the_head_is_there() {
 }
 
 #[test]
-fn what_cannot_be_answered_is_refused_as_soon_as_that_is_clear() {
+fn request_that_cannot_be_answered_is_refused_early() {
     let get = |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
     for (request, refusal) in [
         (get("/", ""), (404, "not_found")),
@@ -133,17 +133,17 @@ fn what_cannot_be_answered_is_refused_as_soon_as_that_is_clear() {
 }
 
 #[test]
-fn no_head_is_too_long_up_to_its_limit() {
+fn head_longer_than_its_limit_is_refused() {
     let with = |len: usize| {
         let mut head = String::from("GET /v1/health HTTP/1.1\r\nX: ");
         let filling = len - head.len() - 4;
         head.extend(std::iter::repeat_n('x', filling));
         head + "\r\n\r\n"
     };
-    assert_eq!(read(with(MAX_HEAD).as_bytes()), Ok(Progress::Whole(Request::Health)));
+    assert_eq!(read(with(MAX_HEAD).as_bytes()), Ok(Progress::Whole(BrokerRequest::Health)));
     let too_long = read(with(MAX_HEAD + 1).as_bytes()).expect_err("too long");
     assert_eq!(too_long.status, 431);
-    // Nor is it waited for when it never ends.
+    // Nor may a head that never ends be waited for.
     let endless: Vec<u8> = std::iter::repeat_n(b'x', MAX_HEAD + 1).collect();
     assert_eq!(read(&endless).expect_err("too long").status, 431);
     let many = format!("GET /v1/health HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(65));

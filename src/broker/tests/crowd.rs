@@ -1,20 +1,20 @@
-//! That one user's many connections are no trouble of others, nor of the LED.
+//! Many connections of one user must disturb neither other users nor the LED.
 
 use std::io::{Read, Write};
 
 use super::*;
 
-/// Who does not run this.
+/// A user other than the one that runs this test.
 const OTHER: Caller = Caller { uid: 123_456, gid: 123_456 };
 
-/// Somebody who says this, once there was a turn.
+/// A caller that sends this, after one turn.
 fn served(broker: &mut Broker, says: &str) -> UnixStream {
     let stream = caller(broker, says);
     turn(broker, at(0));
     stream
 }
 
-/// All that was answered so far.
+/// Everything that was answered so far.
 fn so_far(mut stream: &UnixStream) -> String {
     stream.set_nonblocking(true).expect("set");
     let mut text = Vec::new();
@@ -54,13 +54,13 @@ fn unfinished_requests_of_one_user_leave_room_for_others() {
 }
 
 #[test]
-fn exchanges_that_one_user_waits_for_leave_room_for_those_of_others() {
+fn exchanges_of_one_user_leave_room_for_those_of_others() {
     let (mut broker, _dir) = broker();
     let _waits: Vec<_> = (0..16).map(|subject| served(&mut broker, &exchange(subject))).collect();
     assert_eq!(waiting(&broker), 16);
     let refused = so_far(&served(&mut broker, &exchange(16)));
     assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("Retry-After: 1\r\n"), "{refused}");
-    // One more that waits for the same makes no difference, nor does the node's own token.
+    // The limit counts different exchanges, and not the node's own token.
     let more = [exchange(0), String::from(GATEWAY)].map(|says| served(&mut broker, &says));
     assert_eq!((waiting(&broker), more.each_ref().map(so_far)), (18, [String::new(), String::new()]));
     for connection in &mut broker.connections {
@@ -71,7 +71,7 @@ fn exchanges_that_one_user_waits_for_leave_room_for_those_of_others() {
 }
 
 #[test]
-fn one_user_never_has_all_connections_however_few_there_can_be() {
+fn one_user_never_has_all_connections() {
     let (mut broker, _dir) = broker();
     broker.max_connections = 34;
     let _waits: Vec<_> = (0..32).map(|_| served(&mut broker, GATEWAY)).collect();
@@ -86,7 +86,7 @@ fn one_user_never_has_all_connections_however_few_there_can_be() {
 }
 
 #[test]
-fn a_crowd_that_waits_in_vain_is_told_so_over_several_turns() {
+fn many_waiting_callers_are_rejected_over_several_turns() {
     for rules_change in [false, true] {
         let (mut broker, dir) = broker();
         let callers: Vec<_> = (0..40).map(|_| served(&mut broker, GATEWAY)).collect();

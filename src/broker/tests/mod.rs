@@ -8,12 +8,12 @@ use node_core::time::UnixTime;
 use rustix::event::{Timespec, poll};
 use tempfile::TempDir;
 
-use super::connection::PATIENCE;
-use super::desk::tests::view;
+use super::connection::IO_TIMEOUT;
+use super::handler::tests::view;
 use super::rules::Rules;
 use super::rules::tests::rules;
 use super::*;
-use crate::sts::token::tests::token;
+use crate::sts::test_token as token;
 
 mod crowd;
 
@@ -34,7 +34,7 @@ fn own_rules() -> Rules {
 }
 
 fn plan(socket: &Path) -> Plan {
-    Plan { socket: socket.into(), rules: own_rules(), patience: WAIT }
+    Plan { socket: socket.into(), rules: own_rules(), token_timeout: WAIT }
 }
 
 /// A broker in a folder of its own.
@@ -58,7 +58,7 @@ fn turn(broker: &mut Broker, now: Now) {
     broker.turn(&ready, &About { outcome: Outcome::Valid, view: &view }, now);
 }
 
-/// All that was answered, when the connection is over.
+/// The whole answer, once the connection is over.
 fn heard(mut stream: UnixStream) -> String {
     stream.set_nonblocking(true).expect("set");
     let mut text = String::new();
@@ -67,7 +67,7 @@ fn heard(mut stream: UnixStream) -> String {
 }
 
 #[test]
-fn in_one_turn_a_few_are_served_and_in_the_next_those_who_were_not() {
+fn turn_serves_a_few_and_the_next_turn_the_others() {
     let (mut broker, _dir) = broker();
     let mut callers: Vec<_> = (0..40).map(|_| caller(&broker, "")).collect();
     while broker.connections.len() < callers.len() {
@@ -80,7 +80,7 @@ fn in_one_turn_a_few_are_served_and_in_the_next_those_who_were_not() {
     }
     let served = |broker: &Broker| broker.connections.iter().filter(|one| one.held() > 0).count();
     let counts = [16, 32, 40].map(|_| {
-        // The first ones have always more to say.
+        // The first ones always send more.
         for caller in &mut callers[..16] {
             caller.write_all(b"/").expect("taken");
         }
@@ -91,7 +91,7 @@ fn in_one_turn_a_few_are_served_and_in_the_next_those_who_were_not() {
 }
 
 #[test]
-fn who_waits_is_answered_in_a_turn_and_who_left_is_not_fetched_for() {
+fn waiting_caller_is_answered_and_one_that_left_is_forgotten() {
     let (mut broker, _dir) = broker();
     let (stays, leaves) = (caller(&broker, GATEWAY), caller(&broker, GATEWAY));
     turn(&mut broker, at(0));
@@ -114,13 +114,13 @@ fn who_waits_is_answered_in_a_turn_and_who_left_is_not_fetched_for() {
 }
 
 #[test]
-fn there_is_nothing_to_wake_up_for_but_what_takes_too_long() {
+fn deadline_is_only_for_what_takes_too_long() {
     let (mut broker, _dir) = broker();
     assert_eq!(broker.deadline(), None);
     let (silent, waits) = (caller(&broker, ""), caller(&broker, GATEWAY));
     turn(&mut broker, at(10));
     let wanted = broker.next_request(at(10).instant).expect("to be fetched");
-    assert_eq!(broker.deadline(), Some(at(10).instant + PATIENCE));
+    assert_eq!(broker.deadline(), Some(at(10).instant + IO_TIMEOUT));
     turn(&mut broker, at(15));
     assert_eq!(heard(silent), "");
     assert_eq!(broker.deadline(), Some(at(10).instant + WAIT));
@@ -128,7 +128,7 @@ fn there_is_nothing_to_wake_up_for_but_what_takes_too_long() {
     assert!(heard(waits).starts_with("HTTP/1.1 504 "));
     turn(&mut broker, at(40));
     assert_eq!(broker.deadline(), None);
-    // What comes after all is kept for the next one.
+    // A token that comes too late is kept for the next caller.
     broker.fetched(&wanted, Ok(token(1, at(39).instant, WAIT)), at(41).instant);
     let next = caller(&broker, GATEWAY);
     turn(&mut broker, at(41));
@@ -136,7 +136,7 @@ fn there_is_nothing_to_wake_up_for_but_what_takes_too_long() {
 }
 
 #[test]
-fn one_connection_too_many_is_told_so_and_makes_no_trouble() {
+fn connection_beyond_the_limit_is_refused_as_busy() {
     let (mut broker, _dir) = broker();
     broker.max_connections = 3;
     let waiting: Vec<_> = (0..3).map(|_| caller(&broker, GATEWAY)).collect();
@@ -153,7 +153,7 @@ fn one_connection_too_many_is_told_so_and_makes_no_trouble() {
 }
 
 #[test]
-fn unfinished_requests_take_only_so_much_memory_and_the_next_ones_are_refused() {
+fn unfinished_requests_are_refused_beyond_their_memory() {
     let (mut broker, _dir) = broker();
     let long = String::from("GET /v1/health HTTP/1.1\r\nX: ") + &"x".repeat(8000);
     let count = MAX_HELD_OF_ONE / long.len() + 10;
@@ -172,7 +172,7 @@ fn unfinished_requests_take_only_so_much_memory_and_the_next_ones_are_refused() 
 }
 
 #[test]
-fn other_rules_send_those_home_who_wait_and_the_same_ones_do_not() {
+fn new_rules_reject_waiting_callers() {
     let (mut broker, dir) = broker();
     let waits = caller(&broker, GATEWAY);
     turn(&mut broker, at(0));
@@ -186,12 +186,12 @@ fn other_rules_send_those_home_who_wait_and_the_same_ones_do_not() {
 }
 
 #[test]
-fn the_socket_follows_the_plan_and_is_made_again_when_it_is_gone() {
+fn socket_follows_the_plan_and_is_recreated_when_gone() {
     let (mut broker, dir) = broker();
     let (old, new) = (dir.path().join("s"), dir.path().join("t"));
     broker.follow(plan(&new), at(1).instant);
     assert!(!old.exists() && new.exists());
-    fs::remove_file(&new).expect("removed by somebody");
+    fs::remove_file(&new).expect("removed by another program");
     broker.follow(plan(&new), at(2).instant);
     let answered = caller(&broker, HEALTH);
     turn(&mut broker, at(2));
@@ -201,14 +201,14 @@ fn the_socket_follows_the_plan_and_is_made_again_when_it_is_gone() {
 }
 
 #[test]
-fn a_socket_that_cannot_be_had_is_tried_for_again() {
+fn socket_that_cannot_be_created_is_tried_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = dir.path().join("run");
     let mut broker = Broker::new(plan(&folder.join("s")), 1, at(0).instant);
-    assert_eq!(broker.deadline(), Some(at(0).instant + TRY_AGAIN));
+    assert_eq!(broker.deadline(), Some(at(0).instant + LISTEN_RETRY));
     assert!(broker.sources().is_empty());
     turn(&mut broker, at(30));
-    assert_eq!(broker.deadline(), Some(at(30).instant + TRY_AGAIN));
+    assert_eq!(broker.deadline(), Some(at(30).instant + LISTEN_RETRY));
     fs::create_dir(&folder).expect("made");
     turn(&mut broker, at(60));
     assert_eq!(broker.deadline(), None);

@@ -1,18 +1,18 @@
-//! What is sent.
+//! The body of a request: `--data`.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::NotRequested;
+use super::RequestError;
 
-/// It is kept for a second try.
-const MOST: u64 = 16 * 1024 * 1024;
+/// The most bytes that are sent. All of them are kept in memory, for a second attempt.
+const MAX_LEN: u64 = 16 * 1024 * 1024;
 
-/// Where it comes from.
+/// Where the body comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Data {
-    /// The arguments.
+    /// The argument itself.
     Text(String),
     /// A file.
     File(PathBuf),
@@ -21,42 +21,42 @@ pub enum Data {
 }
 
 impl From<String> for Data {
-    /// As curl's `--data-binary` takes it.
-    fn from(said: String) -> Self {
-        match said.strip_prefix('@') {
+    /// In the form of curl's `--data-binary`: text, `@FILE` or `@-`.
+    fn from(argument: String) -> Self {
+        match argument.strip_prefix('@') {
             Some("-") => Self::Input,
             Some(path) => Self::File(path.into()),
-            None => Self::Text(said),
+            None => Self::Text(argument),
         }
     }
 }
 
 impl Data {
-    /// All of it. Standard input is `input`.
+    /// The whole body. Standard input is read from `input`.
     ///
     /// # Errors
     /// When it cannot be read or is too long.
-    pub(super) fn read(&self, input: impl Read) -> Result<Vec<u8>, NotRequested> {
+    pub(super) fn read(&self, input: impl Read) -> Result<Vec<u8>, RequestError> {
         match self {
             Self::Text(text) => Ok(text.as_bytes().into()),
             Self::File(path) => match File::open(path) {
                 Ok(file) => all(file, path),
-                Err(why) => Err(NotRequested::Unreadable { path: path.clone(), why }),
+                Err(why) => Err(RequestError::Unreadable { path: path.clone(), why }),
             },
             Self::Input => all(input, Path::new("standard input")),
         }
     }
 }
 
-fn all(from: impl Read, path: &Path) -> Result<Vec<u8>, NotRequested> {
+fn all(from: impl Read, path: &Path) -> Result<Vec<u8>, RequestError> {
     let mut bytes = Vec::new();
-    from.take(MOST + 1)
+    from.take(MAX_LEN + 1)
         .read_to_end(&mut bytes)
-        .map_err(|why| NotRequested::Unreadable { path: path.into(), why })?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len <= MOST) {
+        .map_err(|why| RequestError::Unreadable { path: path.into(), why })?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len <= MAX_LEN) {
         Ok(bytes)
     } else {
-        Err(NotRequested::TooLong(MOST))
+        Err(RequestError::TooLong(MAX_LEN))
     }
 }
 
@@ -79,8 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn more_than_can_be_kept_is_not_sent() {
-        assert_eq!(Data::Input.read(io::repeat(b' ').take(MOST)).map(|data| data.len()).ok(), Some(16 << 20));
+    fn data_beyond_the_limit_is_refused() {
+        assert_eq!(
+            Data::Input.read(io::repeat(b' ').take(MAX_LEN)).map(|data| data.len()).ok(),
+            Some(16 << 20)
+        );
         let endless = Data::Input.read(io::repeat(b' ')).expect_err("endless");
         assert_eq!(endless.exit_code(), 65);
     }

@@ -1,46 +1,60 @@
 //! Why there is no answer.
 
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
 
 use node_core::outcome::Outcome;
 use node_core::trouble::Trouble;
+use thiserror::Error;
 
-use crate::broker::client::NoToken;
+use crate::broker::client::ClientError;
 use crate::error::SetupError;
 
 /// Why there is no answer, or no whole one.
-#[derive(Debug)]
-pub enum NotRequested {
-    /// What is asked for is not done.
+#[derive(Debug, Error)]
+pub enum RequestError {
+    /// This request is not sent.
+    #[error("{0}")]
     Refused(String),
-    /// A file with what is to be sent cannot be read.
+    /// The file of `--data` cannot be read.
+    #[error("--data: {} cannot be read: {why}", .path.display())]
     Unreadable {
         /// Where it is.
         path: PathBuf,
-        /// What the system says.
+        /// The system's reason.
         why: io::Error,
     },
-    /// What is to be sent is longer than this many bytes.
+    /// The data is longer than this many bytes.
+    #[error("--data: more than {0} bytes are not sent")]
     TooLong(u64),
-    /// Without a configuration nobody knows where no token may go.
+    /// The configuration, which says where no token may go, cannot be read.
+    #[error(
+        "{0}; without it nobody knows where no token may go: say --config FILE, or --ca FILE with the CA of the \
+         service you mean"
+    )]
     NoConfig(SetupError),
     /// A file that is needed cannot be used.
+    #[error(transparent)]
     Setup(SetupError),
     /// The board's clock is not set.
+    #[error("{reason}. {fix}", reason = .0.reason, fix = .0.fix)]
     Clock(Trouble),
     /// There is no token.
-    NoToken(NoToken),
+    #[error("no token: {0}")]
+    Token(ClientError),
     /// The service did not answer.
+    #[error("no answer: {reason}{hint}", reason = .0.reason, hint = tls_hint(.0))]
     Unanswered(Trouble),
-    /// Its answer broke off.
+    /// The answer broke off.
+    #[error("the answer broke off: {reason}", reason = .0.reason)]
     Broken(Trouble),
     /// The answer cannot be written.
+    #[error("the answer cannot be written: {0}")]
     Output(io::Error),
 }
 
-impl NotRequested {
-    /// For the process's end, by sysexits(3).
+impl RequestError {
+    /// The program's exit code, by sysexits(3).
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -51,36 +65,15 @@ impl NotRequested {
             Self::Output(_) => 74,
             Self::Clock(_) => 75,
             Self::NoConfig(_) | Self::Setup(_) => 78,
-            Self::NoToken(why) => why.exit_code(),
+            Self::Token(why) => why.exit_code(),
         }
     }
 }
 
-impl fmt::Display for NotRequested {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(why) => f.write_str(why),
-            Self::Unreadable { path, why } => write!(f, "--data: {} cannot be read: {why}", path.display()),
-            Self::TooLong(most) => write!(f, "--data: more than {most} bytes are not sent"),
-            Self::NoConfig(why) => write!(
-                f,
-                "{why}; without it nobody knows where no token may go: say --config FILE, or --ca FILE with the CA \
-                 of the service you mean"
-            ),
-            Self::Setup(why) => write!(f, "{why}"),
-            Self::Clock(trouble) => write!(f, "{}. {}", trouble.reason, trouble.fix),
-            Self::NoToken(why) => write!(f, "no token: {why}"),
-            Self::Unanswered(trouble) => {
-                write!(f, "no answer: {}", trouble.reason)?;
-                if trouble.kind.outcome() == Outcome::Tls {
-                    f.write_str(
-                        " (trusted are: --ca FILE, else the ca_file of the configuration, else Mozilla's)",
-                    )?;
-                }
-                Ok(())
-            }
-            Self::Broken(trouble) => write!(f, "the answer broke off: {}", trouble.reason),
-            Self::Output(why) => write!(f, "the answer cannot be written: {why}"),
-        }
+fn tls_hint(trouble: &Trouble) -> &'static str {
+    if trouble.kind.outcome() == Outcome::Tls {
+        " (trusted are: --ca FILE, else the ca_file of the configuration, else Mozilla's)"
+    } else {
+        ""
     }
 }

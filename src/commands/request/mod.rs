@@ -1,5 +1,5 @@
-//! One request to a service with a token of the daemon's, whose answer is handed on while it comes
-//! (arp-wire.md, "Run Gateway").
+//! `jarvis-node request`: one request to a service with a token from the daemon. The answer's body is passed on as it
+//! arrives (arp-wire.md, "Run Gateway").
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,60 +15,60 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Uri};
 use zeroize::Zeroizing;
 
 pub use self::data::Data;
-pub use self::error::NotRequested;
+pub use self::error::RequestError;
 use crate::broker::client;
-use crate::broker::client::{NoToken, Token};
+use crate::broker::client::{ClientError, Token};
 use crate::clock;
 use crate::config::Config;
 use crate::files::json;
-use crate::files::state_file::State;
+use crate::files::state::NodeState;
 use crate::net::http::JSON;
-use crate::net::http::streaming::{Answering, Ask, StreamingClient};
+use crate::net::http::streaming::{StreamingClient, StreamingRequest, StreamingResponse};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 
 mod data;
 mod error;
 
-/// How long connecting and answering may take where no configuration says so.
-const TIMES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
-/// What of a refusal is looked at.
+/// How long connecting and answering may take if no configuration says so.
+const TIMEOUTS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+/// How much of a refusal's body is read.
 const MAX_REFUSAL: usize = 64 * 1024;
-/// What a service says that could not look the token's key up: the token may be good.
+/// The message of a service that could not fetch the STS's public keys. The token may be good.
 const NO_KEYS: &str = "Unable to fetch JWKS";
 
-/// What is asked for.
+/// The request to be sent.
 #[derive(Debug)]
-pub struct Request {
-    /// GET, POST and their likes.
+pub struct ServiceRequest {
+    /// The HTTP method.
     pub method: String,
-    /// Of the resource.
+    /// The resource.
     pub url: String,
-    /// Whom the token is for.
+    /// The service the token is for.
     pub audience: String,
-    /// What the token is for; `None`: what the configuration says.
+    /// The token's scope; `None` for the configured one.
     pub scope: Option<String>,
-    /// What is sent.
+    /// The body, if there is one.
     pub data: Option<Data>,
-    /// What that is; `None`: JSON.
+    /// The body's media type; `None` for JSON.
     pub content_type: Option<String>,
-    /// Where the broker is; `None`: where the configuration says.
+    /// Where the broker is; `None` for where the configuration says.
     pub socket: Option<PathBuf>,
-    /// CA certificates to trust; `None`: those of the configuration, else Mozilla's.
+    /// CA certificates to trust; `None` for those of the configuration, else Mozilla's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The result of a request that was answered.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Done {
     /// The answer's status.
     pub status: u16,
-    /// What to do about a refusal, if there is more to say about it.
+    /// Advice about a refusal, if there is any.
     pub advice: Option<String>,
 }
 
 impl Done {
-    /// For the process's end, by sysexits(3).
+    /// The program's exit code, by sysexits(3).
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self.status {
@@ -76,25 +76,25 @@ impl Done {
             401 | 403 => 77,
             429 | 500..=599 => 75,
             400..=499 => 65,
-            // Redirects, which are not followed, and what HTTP does not have.
+            // Redirects, which are not followed, and numbers that HTTP does not define.
             _ => 76,
         }
     }
 }
 
-/// Does `request` by the configuration at `config`. `input` is read if it says so. The answer's status is told
-/// to `head` and its body written to `out`, as they come. If the service refuses the token it is asked again,
-/// once, with a new one.
+/// Sends `request` as the configuration at `config` says. `input` is read if the request takes its body from there. The
+/// answer's status is passed to `head` and its body written to `out` as they arrive. If the service refuses the token the
+/// request is repeated once with a new one.
 ///
 /// # Errors
 /// Why there is no answer, or no whole one.
 pub fn request(
-    request: &Request,
+    request: &ServiceRequest,
     config: &Path,
     input: impl Read,
     head: &mut dyn FnMut(u16),
     out: &mut dyn Write,
-) -> Result<Done, NotRequested> {
+) -> Result<Done, RequestError> {
     let mut call = Call::prepare(request, config)?;
     if let Some(data) = &request.data {
         call.body = Some(data.read(input)?);
@@ -102,12 +102,12 @@ pub fn request(
     let socket = client::socket(request.socket.clone(), config);
     let token =
         |refused: Option<&str>| client::token(&socket, &request.audience, request.scope.as_deref(), refused);
-    let first = token(None).map_err(NotRequested::NoToken)?;
+    let first = token(None).map_err(RequestError::Token)?;
     let mut answer = call.ask(&first)?;
     let mut refusal = Refusal::read(&mut answer)?;
     let mut advice = None;
     if refusal.as_ref().is_some_and(Refusal::is_about_the_token) {
-        match another(&first, token(Some(first.fingerprint()))) {
+        match replacement(&first, token(Some(first.fingerprint()))) {
             Ok(second) => {
                 answer = call.ask(&second)?;
                 refusal = Refusal::read(&mut answer)?;
@@ -124,18 +124,18 @@ pub fn request(
     Ok(Done { status: answer.status, advice })
 }
 
-fn hand_on(answer: &mut Answering<'_>, out: &mut dyn Write) -> Result<(), NotRequested> {
+fn hand_on(answer: &mut StreamingResponse<'_>, out: &mut dyn Write) -> Result<(), RequestError> {
     let mut buffer = [0; 8 * 1024];
     loop {
-        let amount = answer.read(&mut buffer).map_err(NotRequested::Broken)?;
+        let amount = answer.read(&mut buffer).map_err(RequestError::Broken)?;
         if amount == 0 || !write(out, &buffer[..amount])? {
             return Ok(());
         }
     }
 }
 
-/// The token to try again with, or why there is none.
-fn another(first: &Token, second: Result<Token, NoToken>) -> Result<Token, String> {
+/// The token to try again with, or a sentence that says why there is none.
+fn replacement(first: &Token, second: Result<Token, ClientError>) -> Result<Token, String> {
     match second {
         Ok(second) if second.fingerprint() != first.fingerprint() => Ok(second),
         Ok(_) => {
@@ -147,15 +147,15 @@ fn another(first: &Token, second: Result<Token, NoToken>) -> Result<Token, Strin
     }
 }
 
-/// False when nobody reads any more.
-fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, NotRequested> {
+/// Writes `bytes` out; false if the reading end is closed.
+fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, RequestError> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        done => done.map(|()| true).map_err(NotRequested::Output),
+        done => done.map(|()| true).map_err(RequestError::Output),
     }
 }
 
-/// All but the token.
+/// A request that is ready but for its token.
 struct Call {
     client: StreamingClient,
     method: Method,
@@ -165,68 +165,70 @@ struct Call {
 }
 
 impl Call {
-    fn prepare(request: &Request, config: &Path) -> Result<Self, NotRequested> {
+    fn prepare(request: &ServiceRequest, config: &Path) -> Result<Self, RequestError> {
         let method = method(&request.method)?;
         if request.data.is_some() && [Method::GET, Method::HEAD].contains(&method) {
-            return Err(NotRequested::Refused(format!("{method} takes no --data")));
+            return Err(RequestError::Refused(format!("{method} takes no --data")));
         }
         let content_type = HeaderValue::from_str(request.content_type.as_deref().unwrap_or(JSON))
-            .map_err(|_| NotRequested::Refused("--content-type is no media type".into()))?;
+            .map_err(|_| RequestError::Refused("--content-type is no media type".into()))?;
         let url = request.url.parse::<Uri>();
-        let url = url.map_err(|why| NotRequested::Refused(format!("URL cannot be used: {why}")))?;
+        let url = url.map_err(|why| RequestError::Refused(format!("URL cannot be used: {why}")))?;
         let origin = origin(&url)?;
         let ca_file = request.ca_file.as_deref();
         let (times, ca_file, clock_floor) = match Config::load(config) {
             Ok(config) => {
                 if origin.has_origin_of(&config.auth_url) {
-                    return Err(NotRequested::Refused(format!(
+                    return Err(RequestError::Refused(format!(
                         "{} is the node's own auth service or command center, which no token may go to",
                         config.auth_url.as_str()
                     )));
                 }
-                let configured = config.sts.and_then(|sts| sts.ca_file).or(config.ca_file);
-                // Most of those who ask may not read it: then the time of the build counts.
-                let state = File::open(&config.state_file).is_ok().then(|| State::load(&config.state_file));
+                let configured = config.sts.and_then(|sts| sts.ca_file).or(config.tls.ca_file);
+                // Most users may not read the state file. For them the clock counts as set from the time of the build on.
+                let state =
+                    File::open(&config.state_file).is_ok().then(|| NodeState::load(&config.state_file));
                 (
                     (config.connect_timeout, config.request_timeout),
                     ca_file.map(Path::to_path_buf).or(configured),
                     state.unwrap_or_default().clock_floor(),
                 )
             }
-            // Whoever names the CA knows whose service it is.
+            // A user who names the CA knows which service this is.
             Err(_) if ca_file.is_some() => {
-                (TIMES, ca_file.map(Path::to_path_buf), State::default().clock_floor())
+                (TIMEOUTS, ca_file.map(Path::to_path_buf), NodeState::default().clock_floor())
             }
-            Err(why) => return Err(NotRequested::NoConfig(why)),
+            Err(why) => return Err(RequestError::NoConfig(why)),
         };
         if origin.is_https() && clock::now().wall < clock_floor {
-            return Err(NotRequested::Clock(Trouble::clock()));
+            return Err(RequestError::Clock(Trouble::clock()));
         }
-        let tls = Tls::trusting(ca_file.as_deref()).map_err(NotRequested::Setup)?;
+        let tls = Tls::trusting(ca_file.as_deref()).map_err(RequestError::Setup)?;
         let client = StreamingClient::new(&origin, times.0, times.1, tls);
-        // These have to have one.
+        // These methods need a body, if only an empty one.
         let body = [Method::POST, Method::PUT, Method::PATCH].contains(&method).then(Vec::new);
         Ok(Self { client, method, url, body, content_type })
     }
 
-    fn ask(&self, token: &Token) -> Result<Answering<'_>, NotRequested> {
+    fn ask(&self, token: &Token) -> Result<StreamingResponse<'_>, RequestError> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
-        // A token is visible ASCII.
+        // Cannot fail: a token is visible ASCII.
         let mut bearer = HeaderValue::from_str(&bearer)
-            .map_err(|_| NotRequested::Refused("the token cannot be sent".into()))?;
+            .map_err(|_| RequestError::Refused("the token cannot be sent".into()))?;
         bearer.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer);
         if self.body.as_ref().is_some_and(|body| !body.is_empty()) {
             headers.insert(CONTENT_TYPE, self.content_type.clone());
         }
-        let ask = Ask { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
-        self.client.ask(ask).map_err(NotRequested::Unanswered)
+        let ask =
+            StreamingRequest { method: &self.method, url: &self.url, headers, body: self.body.as_deref() };
+        self.client.ask(ask).map_err(RequestError::Unanswered)
     }
 }
 
-/// Not CONNECT, nor TRACE, which sends the token back for whoever reads the answer.
-fn method(text: &str) -> Result<Method, NotRequested> {
+/// The method, if it may be used: not CONNECT, and not TRACE, whose answer repeats the token.
+fn method(text: &str) -> Result<Method, RequestError> {
     let known = [
         Method::GET,
         Method::HEAD,
@@ -237,20 +239,20 @@ fn method(text: &str) -> Result<Method, NotRequested> {
         Method::OPTIONS,
     ];
     known.into_iter().find(|method| method.as_str() == text).ok_or_else(|| {
-        NotRequested::Refused("METHOD is GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS".into())
+        RequestError::Refused("METHOD is GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS".into())
     })
 }
 
-/// Whom `url` goes to.
-fn origin(url: &Uri) -> Result<ServiceUrl, NotRequested> {
+/// The server that `url` names.
+fn origin(url: &Uri) -> Result<ServiceUrl, RequestError> {
     let (scheme, authority) = (url.scheme_str().unwrap_or_default(), url.authority());
     let authority = authority.map(|authority| authority.as_str()).unwrap_or_default();
     let origin = ServiceUrl::parse("the address", &format!("{scheme}://{authority}"), true);
-    let origin = origin.map_err(NotRequested::Refused)?;
+    let origin = origin.map_err(RequestError::Refused)?;
     if origin.is_https() || origin.is_loopback() {
         return Ok(origin);
     }
-    Err(NotRequested::Refused(
+    Err(RequestError::Refused(
         "plain HTTP would show the token to everyone on the network: use https:// (http:// is for this machine \
          itself, by localhost or a loopback address)"
             .into(),
@@ -260,19 +262,19 @@ fn origin(url: &Uri) -> Result<ServiceUrl, NotRequested> {
 /// A 401, read to its end unless that is far.
 struct Refusal {
     body: Vec<u8>,
-    /// What WWW-Authenticate says (RFC 9110, 11.6.1).
+    /// The header WWW-Authenticate (RFC 9110, 11.6.1).
     challenge: Option<String>,
 }
 
-/// As the Jarvis services tell an error.
+/// The body of an error, as all Jarvis services write it.
 #[derive(Deserialize)]
-struct Told<'a> {
+struct ErrorBody<'a> {
     #[serde(borrow)]
-    error: Error<'a>,
+    error: ErrorText<'a>,
 }
 
 #[derive(Deserialize)]
-struct Error<'a> {
+struct ErrorText<'a> {
     #[serde(borrow, default)]
     code: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -280,14 +282,14 @@ struct Error<'a> {
 }
 
 impl Refusal {
-    /// `None` for any other answer, which is left as it is.
-    fn read(answer: &mut Answering<'_>) -> Result<Option<Self>, NotRequested> {
+    /// Reads the refusal; `None` for any other answer, of which nothing is read.
+    fn read(answer: &mut StreamingResponse<'_>) -> Result<Option<Self>, RequestError> {
         if answer.status != 401 {
             return Ok(None);
         }
-        let (mut body, mut len) = (std::vec![0; MAX_REFUSAL], 0);
+        let (mut body, mut len) = (vec![0; MAX_REFUSAL], 0);
         while len < body.len() {
-            match answer.read(&mut body[len..]).map_err(NotRequested::Broken)? {
+            match answer.read(&mut body[len..]).map_err(RequestError::Broken)? {
                 0 => break,
                 amount => len += amount,
             }
@@ -298,25 +300,25 @@ impl Refusal {
         Ok(Some(Self { body, challenge }))
     }
 
-    fn error(&self) -> Option<Error<'_>> {
-        json::object::<Told<'_>>(&self.body).ok().map(|told| told.error)
+    fn error(&self) -> Option<ErrorText<'_>> {
+        json::object::<ErrorBody<'_>>(&self.body).ok().map(|body| body.error)
     }
 
-    /// Whether the service could not look the token's key up.
-    fn is_for_want_of_keys(&self) -> bool {
+    /// Whether the service could not fetch the keys to check the token with.
+    fn lacks_keys(&self) -> bool {
         self.challenge.as_ref().is_some_and(|challenge| challenge.contains(NO_KEYS))
             || self.error().is_some_and(|error| error.message.contains(NO_KEYS))
     }
 
-    /// Whether another token may help. A service that passes on what one behind it says about a token of its
-    /// own sends neither the header nor the code.
+    /// Whether another token may help. If a service only passes on what the next service says about the service's own
+    /// token, it sends neither the header nor the code.
     fn is_about_the_token(&self) -> bool {
         let ours = self.challenge.is_some() || self.error().is_some_and(|error| error.code == "unauthorized");
-        ours && !self.is_for_want_of_keys()
+        ours && !self.lacks_keys()
     }
 
     fn advice(&self) -> Option<&'static str> {
-        if self.is_for_want_of_keys() {
+        if self.lacks_keys() {
             Some(
                 "the service could not fetch the keys that tokens are checked with, and the token may be good: \
                   wait 30 s and try again",

@@ -2,15 +2,15 @@ use std::fs;
 
 use super::*;
 
-fn asked(method: &str, url: &str) -> Request {
-    Request {
+fn asked(method: &str, url: &str) -> ServiceRequest {
+    ServiceRequest {
         method: method.into(),
         url: url.into(),
         audience: "gw".into(),
         scope: None,
         data: None,
         content_type: None,
-        // Nobody is asked for a token before all else is in order.
+        // No broker is asked before everything else has been checked.
         socket: Some("/nowhere/node.sock".into()),
         ca_file: None,
     }
@@ -24,7 +24,7 @@ fn configuration(dir: &Path) -> PathBuf {
     path
 }
 
-fn told(request: &Request, config: &Path) -> (u8, String) {
+fn failure(request: &ServiceRequest, config: &Path) -> (u8, String) {
     let mut out = Vec::new();
     let error = super::request(request, config, io::empty(), &mut |_| (), &mut out).expect_err("not done");
     assert!(out.is_empty());
@@ -32,7 +32,7 @@ fn told(request: &Request, config: &Path) -> (u8, String) {
 }
 
 #[test]
-fn a_token_goes_neither_to_the_auth_service_nor_in_the_clear() {
+fn token_goes_neither_to_the_auth_service_nor_in_the_clear() {
     let dir = tempfile::tempdir().expect("a folder");
     let config = configuration(dir.path());
     for (url, why) in [
@@ -47,57 +47,59 @@ fn a_token_goes_neither_to_the_auth_service_nor_in_the_clear() {
         ("/v1/runs", "the address"),
         ("https://gw.home/a b", "URL"),
     ] {
-        let (code, told) = told(&asked("GET", url), &config);
+        let (code, told) = failure(&asked("GET", url), &config);
         assert_eq!(code, 64, "{url}: {told}");
         assert!(told.contains(why), "{url}: {told}");
     }
     // Another port is another service: now it is the token that is missing.
     for url in ["https://auth.home/v1/runs", "http://localhost:7701/", "http://[::1]/"] {
-        let (code, told) = told(&asked("GET", url), &config);
+        let (code, told) = failure(&asked("GET", url), &config);
         assert_eq!(code, 69, "{url}: {told}");
         assert!(told.contains("nobody gives out tokens at /nowhere/node.sock"), "{told}");
     }
 }
 
 #[test]
-fn without_a_configuration_somebody_has_to_vouch_for_the_service() {
+fn request_without_configuration_needs_a_ca() {
     let dir = tempfile::tempdir().expect("a folder");
     let missing = dir.path().join("config.json");
     let mut request = asked("GET", "https://gw.home/");
-    let (code, text) = told(&request, &missing);
+    let (code, text) = failure(&request, &missing);
     assert_eq!(code, 78, "{text}");
     assert!(text.contains("--ca FILE"), "{text}");
     request.ca_file = Some(dir.path().join("ca.pem"));
-    let (code, text) = told(&request, &missing);
+    let (code, text) = failure(&request, &missing);
     assert_eq!(code, 78, "{text}");
     assert!(text.contains("ca.pem"), "{text}");
 }
 
 #[test]
-fn before_a_moment_that_has_passed_no_certificate_is_judged() {
+fn request_before_the_clock_is_set_is_not_sent_over_tls() {
     let dir = tempfile::tempdir().expect("a folder");
     let config = configuration(dir.path());
     let state = dir.path().join("state.json");
     fs::write(state, r#"{"passed": 99999999999}"#).expect("written");
-    let (code, text) = told(&asked("GET", "https://gw.home/"), &config);
+    let (code, text) = failure(&asked("GET", "https://gw.home/"), &config);
     assert_eq!(code, 75, "{text}");
     assert!(text.contains("clock is not set"), "{text}");
-    assert_eq!(told(&asked("GET", "http://localhost/"), &config).0, 69);
+    assert_eq!(failure(&asked("GET", "http://localhost/"), &config).0, 69);
 }
 
 #[test]
-fn methods_that_mirror_or_tunnel_are_refused_and_some_have_no_body() {
+fn trace_and_connect_are_refused_and_get_takes_no_data() {
     let dir = tempfile::tempdir().expect("a folder");
     let config = configuration(dir.path());
     for method in ["TRACE", "CONNECT", "get", "", "GET\r\nX: y"] {
-        assert_eq!(told(&asked(method, "http://localhost/"), &config).0, 64, "{method}");
+        assert_eq!(failure(&asked(method, "http://localhost/"), &config).0, 64, "{method}");
     }
     for (method, code) in [("GET", 64), ("HEAD", 64), ("POST", 69), ("DELETE", 69)] {
-        let request = Request { data: Some(Data::Text("x".into())), ..asked(method, "http://localhost/") };
-        assert_eq!(told(&request, &config).0, code, "{method}");
+        let request =
+            ServiceRequest { data: Some(Data::Text("x".into())), ..asked(method, "http://localhost/") };
+        assert_eq!(failure(&request, &config).0, code, "{method}");
     }
-    let request = Request { content_type: Some("a\r\nb: c".into()), ..asked("POST", "http://localhost/") };
-    assert_eq!(told(&request, &config).0, 64);
+    let request =
+        ServiceRequest { content_type: Some("a\r\nb: c".into()), ..asked("POST", "http://localhost/") };
+    assert_eq!(failure(&request, &config).0, 64);
 }
 
 #[test]
@@ -116,10 +118,10 @@ fn every_status_has_its_exit_code() {
 }
 
 #[test]
-fn only_a_refusal_of_our_own_token_is_worth_another_one() {
+fn only_a_refusal_of_our_own_token_is_retried() {
     let about = |challenge: Option<&str>, body: &str| {
         let refusal = Refusal { body: body.as_bytes().into(), challenge: challenge.map(Into::into) };
-        (refusal.is_about_the_token(), refusal.is_for_want_of_keys())
+        (refusal.is_about_the_token(), refusal.lacks_keys())
     };
     let unauthorized =
         |message: &str| format!(r#"{{"error":{{"code":"unauthorized","message":"{message}"}}}}"#);

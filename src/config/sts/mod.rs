@@ -1,5 +1,5 @@
-//! Where tokens for other services come from, and who on this board may have them: the objects `sts` and
-//! `broker`, or in place of `sts` the variables of the ARP services (arp-wire.md, "Token requests").
+//! The objects `sts` and `broker` of the configuration: where tokens for other services come from, and who on this board
+//! may have them. The variables of the ARP services can take the place of `sts` (arp-wire.md, "Token requests").
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use serde::Deserialize;
 
 use crate::net::service_url::ServiceUrl;
 
-/// What stands between an issuer and its token endpoint, as Keycloak has it.
+/// The path from an issuer to its token endpoint in Keycloak.
 const TOKEN_PATH: &str = "/protocol/openid-connect/token";
 
-/// Gives a variable of the environment.
+/// Reads a variable of the environment.
 pub(super) type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// The security token service, and this node as its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sts {
-    /// What its tokens must name as their issuer, to the letter.
+    /// The issuer that its tokens must name, to the letter.
     pub issuer: String,
-    /// Where it is asked.
+    /// Where tokens are requested.
     pub token_endpoint: ServiceUrl,
     /// The node's name there.
     pub client_id: String,
@@ -27,11 +27,11 @@ pub struct Sts {
     pub authentication: Authentication,
     /// CA certificates to trust instead of Mozilla's.
     pub ca_file: Option<PathBuf>,
-    /// The services that tokens are given out for, and to whom.
+    /// The services that tokens are for, and who may have them.
     pub audiences: BTreeMap<Box<str>, AudienceRule>,
-    /// The one that is meant when none is named.
+    /// The audience of a request that names none.
     pub default_audience: Option<Box<str>>,
-    /// Whether all this is from variables.
+    /// Whether all of this comes from variables.
     pub from_variables: bool,
 }
 
@@ -40,14 +40,14 @@ pub struct Sts {
 pub enum Authentication {
     /// client_secret_post: the secret in the body.
     SecretPost(Secret),
-    /// client_secret_basic: in the header.
+    /// client_secret_basic: the secret in a header.
     SecretBasic(Secret),
-    /// private_key_jwt: no secret at all, the private key in this file signs.
+    /// private_key_jwt: no secret; the private key in this file signs an assertion.
     PrivateKey(PathBuf),
 }
 
 impl Authentication {
-    /// The file that it is by, if it is by one.
+    /// The file with the secret or key, if there is one.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -59,7 +59,7 @@ impl Authentication {
     }
 }
 
-/// Where a secret is.
+/// Where a secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
     /// In a file.
@@ -68,18 +68,18 @@ pub enum Secret {
     Variable(&'static str),
 }
 
-/// Who may have tokens for an audience, and which. Root always may.
+/// The users and groups that may have tokens for an audience, and which tokens. Root always may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AudienceRule {
     /// These users may.
     pub users: Vec<Principal>,
     /// Members of these groups may.
     pub groups: Vec<Principal>,
-    /// What is asked for when callers name no scope.
+    /// The scope of a request that names none.
     pub scope: Option<Box<str>>,
-    /// Whether tokens of callers may be exchanged for ones of this audience.
+    /// Whether callers may exchange their own tokens for tokens of this audience.
     pub exchange: bool,
-    /// The clients that its tokens may be issued to; any if there are none.
+    /// The clients that its tokens may be issued to; empty for any.
     pub azp: Vec<Box<str>>,
 }
 
@@ -93,7 +93,7 @@ pub enum Principal {
     Name(String),
 }
 
-/// Where other programs on the board ask.
+/// Where other programs on the board ask for tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broker {
     /// The Unix socket.
@@ -102,7 +102,7 @@ pub struct Broker {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Form {
+pub(super) struct StsForm {
     issuer: Option<String>,
     token_endpoint: Option<String>,
     client_id: Option<String>,
@@ -133,15 +133,19 @@ pub(super) struct BrokerForm {
     socket: PathBuf,
 }
 
-/// What of the rest of the configuration matters here.
-pub(super) struct Main<'a> {
+/// The parts of the rest of the configuration that matter here.
+pub(super) struct MainConfig<'a> {
     pub(super) auth_url: &'a ServiceUrl,
     pub(super) allow_http: bool,
     pub(super) ca_file: Option<&'a Path>,
 }
 
-impl Form {
-    pub(super) fn check(self, main: &Main<'_>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Sts, String> {
+impl StsForm {
+    pub(super) fn check(
+        self,
+        main: &MainConfig<'_>,
+        found: &dyn Fn(&Path) -> PathBuf,
+    ) -> Result<Sts, String> {
         let issuer = needed("issuer", self.issuer)?;
         let client_id = needed("client_id", self.client_id)?;
         let secret = self.client_secret_file.map(|file| Secret::File(found(&file)));
@@ -213,7 +217,7 @@ impl BrokerForm {
     pub(super) fn check(self, sts: Option<&Sts>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Broker, String> {
         match sts {
             None => Err("broker needs sts beside it: without that there is no token to give out".into()),
-            // An object `sts` has some.
+            // Only possible with variables: an object `sts` has at least one.
             Some(sts) if sts.audiences.is_empty() => Err(
                 "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
                     .into(),
@@ -224,9 +228,12 @@ impl BrokerForm {
 }
 
 impl Sts {
-    /// The one that the variables describe. They count only where the file has no `sts`: never a part of
-    /// each. Tokens by them are for their one audience and for root.
-    pub(super) fn from_variables(variable: &Variables<'_>, main: &Main<'_>) -> Result<Option<Self>, String> {
+    /// The STS that the variables describe. They count only if the file has no `sts`; the two are never mixed. Tokens
+    /// are then only for the one audience that is named, and only for root.
+    pub(super) fn from_variables(
+        variable: &Variables<'_>,
+        main: &MainConfig<'_>,
+    ) -> Result<Option<Self>, String> {
         let set = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let audience = set("ARP_AUTH_AUDIENCE").or_else(|| set("ARP_AUTH_SERVICE_ID"));
         let is_set = |names: &[&str]| names.iter().any(|name| set(name).is_some());
@@ -291,10 +298,10 @@ fn sts(
     token_endpoint: Option<String>,
     client_id: String,
     authentication: Authentication,
-    main: &Main<'_>,
+    main: &MainConfig<'_>,
 ) -> Result<Sts, String> {
     name(&format!("{of}client_id"), &client_id)?;
-    // Only a name where the endpoint is told apart from it.
+    // With a token endpoint of its own the issuer is only a name, which may begin with http://.
     let allow_http = main.allow_http || token_endpoint.is_some();
     ServiceUrl::parse(&format!("{of}issuer"), &issuer, allow_http)?;
     let endpoint = token_endpoint.unwrap_or_else(|| format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')));
@@ -322,7 +329,7 @@ fn needed(key: &str, value: Option<String>) -> Result<String, String> {
     value.ok_or_else(|| format!("sts lacks {key}"))
 }
 
-/// As long as what a token says can be compared with it.
+/// Checks a name. The limit is the length up to which the names in a token are compared.
 fn name(key: &str, text: &str) -> Result<(), String> {
     if text.is_empty() || text.len() > 128 || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(format!("{key} must be 1 to 128 visible ASCII characters"));

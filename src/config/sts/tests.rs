@@ -33,7 +33,7 @@ const KEYCLOAK: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn what_is_not_said_is_the_usual() {
+fn sts_left_out_keys_have_their_defaults() {
     let sts = sts(SOUND).expect("sound");
     assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/realms/arp-dev/protocol/openid-connect/token");
     assert_eq!(sts.authentication, Authentication::PrivateKey("/etc/jarvis-node/sts.key".into()));
@@ -45,7 +45,7 @@ fn what_is_not_said_is_the_usual() {
 }
 
 #[test]
-fn everything_can_be_said() {
+fn sts_every_key_is_read() {
     let sts = sts(r#""issuer": "https://sts.home/r/", "token_endpoint": "https://sts.home:8443/token",
         "client_id": "c", "client_secret_file": "/s", "auth_method": "client_secret_basic", "ca_file": "sts.pem",
         "audiences": {"b": {}, "a": {"users": ["pi", 1000], "groups": ["jarvis"], "scope": "x y", "exchange": true,
@@ -102,7 +102,7 @@ fn half_an_sts_names_what_is_missing() {
 }
 
 #[test]
-fn the_arp_variables_say_the_same_trimmed_and_with_a_slash_or_without() {
+fn arp_variables_are_read_trimmed() {
     let mut variables = ARP.to_vec();
     variables.push(("ARP_AUTH_AUDIENCE", "  "));
     variables.push(("ARP_AUTH_SERVICE_ID", "arp-run-gateway"));
@@ -120,7 +120,7 @@ fn the_arp_variables_say_the_same_trimmed_and_with_a_slash_or_without() {
 }
 
 #[test]
-fn the_keycloak_variables_say_the_same() {
+fn keycloak_variables_are_read() {
     let sts = by_variables(&KEYCLOAK).expect("sound").expect("configured");
     assert_eq!(sts.issuer, "https://sts.home/realms/arp-dev");
     assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/realms/arp-dev/protocol/openid-connect/token");
@@ -129,7 +129,7 @@ fn the_keycloak_variables_say_the_same() {
 }
 
 #[test]
-fn half_of_the_variables_name_the_other_half_and_kinds_are_not_mixed() {
+fn half_of_the_variables_name_the_missing_half() {
     for family in [&ARP[..], &KEYCLOAK[..]] {
         for (missing, _) in family {
             for blank in [None, Some("  ")] {
@@ -150,7 +150,7 @@ fn half_of_the_variables_name_the_other_half_and_kinds_are_not_mixed() {
 }
 
 #[test]
-fn the_file_wins_whole() {
+fn file_wins_over_variables_as_a_whole() {
     let config = parse(&format!(r#", "sts": {{{SOUND}}}"#), &KEYCLOAK).expect("sound");
     assert!(config.sts.is_some_and(|sts| !sts.from_variables && sts.client_id == "kitchen-pi"));
     let told = parse(r#", "sts": {"issuer": "https://sts.home/r"}"#, &ARP).expect_err("half of each");
@@ -158,7 +158,7 @@ fn the_file_wins_whole() {
 }
 
 #[test]
-fn a_broker_needs_an_sts() {
+fn broker_needs_an_sts_with_an_audience() {
     let told = parse(r#", "broker": {"socket": "/run/x.sock"}"#, &[]).expect_err("no sts");
     assert!(told.contains("broker needs sts"), "{told}");
     let both = format!(r#", "sts": {{{SOUND}}}, "broker": {{"socket": "/run/x.sock"}}"#);

@@ -1,37 +1,47 @@
-//! Why a credential could not be replaced, in sentences.
+//! The reasons why a credential could not be replaced.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
+
+use thiserror::Error;
 
 use crate::error::SetupError;
 
-/// Why a credential was not replaced. Never holds a secret.
-#[derive(Debug)]
+/// The reason why a credential was not replaced. It contains no secret.
+#[derive(Debug, Error)]
 pub enum StoreError {
-    /// What stands there wants a person's decision first.
+    /// A person has to decide about the existing file first.
+    #[error("{0}. {fix}", fix = .0.to_trouble().fix)]
     Untouchable(SetupError),
-    /// It is a symbolic link.
+    /// The path is a symbolic link.
+    #[error(
+        "{path} is a symbolic link, which is not followed when a credential is replaced: put the path of the file \
+         itself into credential_file"
+    )]
     Link {
-        /// From here.
+        /// The link.
         path: PathBuf,
     },
     /// Another process holds the lock.
+    #[error("another program is changing the credential in {folder}; try again when it is done")]
     Busy {
-        /// On which folder.
+        /// The locked folder.
         folder: PathBuf,
     },
-    /// The system refused a step.
+    /// The system refused an operation.
+    #[error("cannot {what} {path}: {why}; run this as root, and look at the card's health and space")]
     Step {
-        /// What was to be done.
+        /// The operation, as a verb.
         what: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why it was not.
+        /// The system's error.
         why: io::Error,
     },
-    /// What was written is not what is read.
+    /// The file's content differs from what was written.
+    #[error("{path} does not read back as it was written: replace the card before it loses more")]
     Different {
-        /// From this file.
+        /// The file.
         path: PathBuf,
     },
 }
@@ -42,33 +52,3 @@ impl StoreError {
         move |why| Self::Step { what, path: path.clone(), why }
     }
 }
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Untouchable(error) => write!(f, "{error}. {}", error.to_trouble().fix),
-            Self::Link { path } => write!(
-                f,
-                "{} is a symbolic link, which is not followed when a credential is replaced: put the path of the file itself into credential_file",
-                path.display()
-            ),
-            Self::Busy { folder } => write!(
-                f,
-                "another program is changing the credential in {}; try again when it is done",
-                folder.display()
-            ),
-            Self::Step { what, path, why } => write!(
-                f,
-                "cannot {what} {}: {why}; run this as root, and look at the card's health and space",
-                path.display()
-            ),
-            Self::Different { path } => write!(
-                f,
-                "{} does not read back as it was written: replace the card before it loses more",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}

@@ -1,15 +1,14 @@
-//! Where the node's credential is kept, so that neither a power cut nor a bad write loses it.
+//! Stores the node's credential so that neither a power cut nor a failed write loses it.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `credential.json` | the credential in use |
-//! | `credential.json.prev` | the one before it |
-//! | `credential.json.new` | one being written; after a power cut, perhaps whole |
-//! | `credential.json.damaged` | one that could not be read, as it was found |
+//! | `credential.json.prev` | the one before |
+//! | `credential.json.new` | one that is being written; after a power cut it may be complete |
+//! | `credential.json.damaged` | one that could not be read, unchanged |
 //!
-//! At every moment of a replacement one of the first three holds the old credential or the new one,
-//! whole. Reading never writes, so the daemon may read while another process replaces; whoever
-//! replaces holds a lock on the folder.
+//! At every moment of a replacement one of the first three contains the old credential or the new one, complete.
+//! Reading never writes, so the daemon may read while another process replaces. Writers lock the folder.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -30,24 +29,24 @@ use crate::clock;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 
-/// How long another process may hold the folder's lock before we give up.
+/// How long to wait for the lock of another process.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The credential to use.
+/// The credential in use.
 #[derive(Debug)]
 pub struct Found {
-    /// What it is.
+    /// The credential.
     pub credential: Credential,
-    /// Of the file it was found in.
+    /// The stamp of the file that contains it.
     pub stamp: Stamp,
 }
 
-/// Reads the credential kept at `path`: the newest that is whole. When that is not the file at `path`
-/// itself, the log says which and why. Writes nothing.
+/// Reads the newest complete credential of the store at `path`. If it is in another file than `path` itself,
+/// the log says in which and why. Writes nothing.
 ///
 /// # Errors
-/// When the file is missing or damaged and no other generation is whole; when it is open to others or
-/// cannot be read, which is not made up for by an older one; when it says "not provisioned".
+/// When the file is missing or damaged and no other generation is complete. When the file is open to others,
+/// cannot be read or contains placeholders: then no older generation is used.
 pub fn load(path: &Path) -> Result<Found, SetupError> {
     let Generations { current, unfinished, previous } = Generations::read(path);
     let found = |generation: Generation| Found {
@@ -63,7 +62,7 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
             Ok(found(new))
         }
         (Ok(current), _, _) => Ok(found(current)),
-        // The first credential of all: shipped files have placeholders in its place.
+        // For the first credential: shipped files contain placeholders.
         (Err(SetupError::NotProvisioned { .. }), Some(new), _) if new.contents.follows.is_none() => {
             warn!("the first credential was not put in place: {} is used", beside(path, NEW).display());
             Ok(found(new))
@@ -80,7 +79,7 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
     }
 }
 
-/// The store at one path, locked against other writers for as long as this lives.
+/// The store at one path, locked against other writers until this is dropped.
 #[derive(Debug)]
 pub struct Locked<'a> {
     path: &'a Path,
@@ -89,64 +88,63 @@ pub struct Locked<'a> {
 }
 
 impl<'a> Locked<'a> {
-    /// Locks the store at `path`. A credential that is the first there belongs to whoever owns
-    /// `default_owner_of`, where root can give it away.
+    /// Locks the store at `path`. A first credential gets the owner of `default_owner_of`, if root writes it.
     ///
     /// # Errors
-    /// When another process is at it for ten seconds, or the system refuses.
+    /// When another process holds the lock for ten seconds, or the system refuses.
     pub fn lock(path: &'a Path, default_owner_of: &'a Path) -> Result<Self, StoreError> {
         Ok(Self { path, default_owner_of, _lock: lock(path)? })
     }
 
-    /// Replaces the credential, whole or not at all, and reads it back from the card. The one before it
-    /// is kept beside it, if it is of the same node. In a file that other programs use too, their keys
-    /// stay as they are. A file that cannot be read as a credential is moved aside and not written over.
+    /// Replaces the credential atomically, and reads it back from the SD card. Keeps the one before beside
+    /// it, if it is of the same node. Fields of other programs in the file keep their text. A file that is no
+    /// credential is moved aside, not overwritten.
     ///
     /// # Errors
-    /// When the old file may not be touched before a person has looked at it, or the system refuses; the
-    /// old credential is then still in use.
+    /// When a person has to look at the existing file first, or the system refuses. The old credential is
+    /// then still in use.
     pub fn replace(&self, credential: &Credential) -> Result<(), StoreError> {
         let Self { path, default_owner_of, .. } = *self;
         finish(path)?;
         let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
-        let standing = Standing::of(path)?;
-        let (before, follows) = match &standing {
-            Standing::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
-            Standing::Placeholder(bytes) => (bytes.as_slice(), None),
-            Standing::Damaged | Standing::Absent => (&[][..], None),
+        let current_file = CurrentFile::of(path)?;
+        let (before, follows) = match &current_file {
+            CurrentFile::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
+            CurrentFile::Placeholder(bytes) => (bytes.as_slice(), None),
+            CurrentFile::Damaged | CurrentFile::Absent => (&[][..], None),
         };
-        // Even seconds: what every file system can keep.
+        // Even seconds, which every file system can store.
         let written = clock::now().wall.0 & !1;
         let bytes = credential_file::render(credential, follows, written, before)
             .map_err(|e| StoreError::step("write", &new)(e.into()))?;
         durable::remove(&new).map_err(StoreError::step("remove", &new))?;
-        let like = if matches!(standing, Standing::Absent) { default_owner_of } else { path };
+        let like = if matches!(current_file, CurrentFile::Absent) { default_owner_of } else { path };
         let written = UNIX_EPOCH + Duration::from_secs(written);
         durable::create(&new, &bytes, like, Some(written)).map_err(StoreError::step("write", &new))?;
-        if from_the_card(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
+        if read_uncached(&new, bytes.len()).map_err(StoreError::step("read", &new))? != bytes {
             return Err(StoreError::Different { path: new });
         }
-        // As it will be read: with what is kept beside it, it may have grown too large.
+        // The checks of a reader: together with other programs' fields, the file may be too large.
         Generation::read(&new).map_err(StoreError::Untouchable)?;
-        match &standing {
-            Standing::Sound(_) => keep_previous(path, &prev)?,
-            Standing::Damaged => move_aside(path)?,
-            Standing::Placeholder(_) | Standing::Absent => {}
+        match &current_file {
+            CurrentFile::Sound(_) => keep_previous(path, &prev)?,
+            CurrentFile::Damaged => move_aside(path)?,
+            CurrentFile::Placeholder(_) | CurrentFile::Absent => {}
         }
         promote(&new, path)?;
-        if from_the_card(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
+        if read_uncached(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
             return Err(StoreError::Different { path: path.into() });
         }
         forget_other_nodes(&prev, credential)
     }
 
-    /// Whether a credential could be stored: the folder can be written to, and what stands there may be
-    /// replaced. For those who have one chance to get a credential.
+    /// Checks that a credential could be stored: the folder is writable, and the existing file may be
+    /// replaced. For callers that can request a credential only once.
     ///
     /// # Errors
-    /// As [`Locked::replace`].
+    /// Those of [`Locked::replace`].
     pub fn check_writable(&self) -> Result<(), StoreError> {
-        Standing::of(self.path)?;
+        CurrentFile::of(self.path)?;
         let probe = beside(self.path, ".probe");
         durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
         durable::create(&probe, &[0; 4096], self.default_owner_of, None)
@@ -155,8 +153,8 @@ impl<'a> Locked<'a> {
     }
 }
 
-/// What was another node's is no help once this one's credential is damaged: on a cloned card it would
-/// be the original board's.
+/// Removes another node's credential. If it was used after this node's was damaged, a cloned SD card would
+/// act as the original board.
 fn forget_other_nodes(prev: &Path, credential: &Credential) -> Result<(), StoreError> {
     match Generation::read(prev) {
         Ok(kept) if kept.contents.credential.node_id != credential.node_id => {
@@ -171,7 +169,7 @@ const PREVIOUS: &str = ".prev";
 const NEW: &str = ".new";
 const DAMAGED: &str = ".damaged";
 
-/// One file of the store, read and found whole.
+/// One complete file of the store.
 struct Generation {
     bytes: Zeroizing<Vec<u8>>,
     contents: Contents,
@@ -186,7 +184,7 @@ impl Generation {
         Ok(Self { bytes, contents, stamp })
     }
 
-    /// A file that somebody put in place since has nothing after it.
+    /// Nothing follows a file that was put in place by hand meanwhile.
     fn is_next_after(&self, other: &Self) -> bool {
         self.contents.follows.as_ref() == Some(&other.contents.checksum)
     }
@@ -207,22 +205,22 @@ impl Generations {
             previous: Generation::read(&beside(path, PREVIOUS)).ok(),
         };
         if matches!(all.current, Err(SetupError::Missing { .. })) {
-            // On a file system without links it is away for a moment while it is replaced.
+            // On a file system without hard links, the file is missing for a moment while it is replaced.
             all.current = Generation::read(path);
         }
         all
     }
 }
 
-/// Whether a card, a power cut or a rewrite by another program can have done this to the file. What a
-/// person has to decide about is not made up for by an older generation.
+/// Whether the SD card, a power cut or another program's rewrite can cause this error. If a person has to
+/// decide, no older generation is used.
 fn may_be_damage(error: &SetupError) -> bool {
     match error {
         SetupError::Missing { .. } | SetupError::CredentialForm { .. } | SetupError::Value { .. } => true,
         SetupError::Unreadable { .. }
         | SetupError::TooLarge { .. }
-        | SetupError::Open { .. }
-        | SetupError::Foreign { .. }
+        | SetupError::OpenToOthers { .. }
+        | SetupError::WrongOwner { .. }
         | SetupError::Config { .. }
         | SetupError::NotProvisioned { .. }
         | SetupError::OtherBoard { .. }
@@ -232,16 +230,16 @@ fn may_be_damage(error: &SetupError) -> bool {
     }
 }
 
-/// What stands at the path of a file that is to be replaced.
-enum Standing {
+/// The file that is to be replaced.
+enum CurrentFile {
     Sound(Generation),
-    /// As it was shipped, with other programs' keys perhaps.
+    /// A file as shipped, possibly with other programs' fields.
     Placeholder(Zeroizing<Vec<u8>>),
     Damaged,
     Absent,
 }
 
-impl Standing {
+impl CurrentFile {
     fn of(path: &Path) -> Result<Self, StoreError> {
         match Generation::read(path) {
             Ok(current) => Ok(Self::Sound(current)),
@@ -257,7 +255,7 @@ impl Standing {
     }
 }
 
-/// Ends a replacement that was cut short, as [`load`] takes it.
+/// Completes an interrupted replacement, by the same rules as [`load`].
 fn finish(path: &Path) -> Result<(), StoreError> {
     let new = beside(path, NEW);
     match Generations::read(path) {
@@ -280,11 +278,12 @@ fn finish(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Gives the file at `path` a second name, so that it is never away.
+/// Gives the file at `path` a second name, so that it is never missing.
 fn keep_previous(path: &Path, prev: &Path) -> Result<(), StoreError> {
     durable::remove(prev).map_err(StoreError::step("remove", prev))?;
     if fs::hard_link(path, prev).is_err() {
-        // A file system without links: for a moment only `.new` holds the new one and `.prev` the old.
+        // On a file system without hard links, for a moment only `.new` contains the new credential and
+        // `.prev` the old one.
         fs::rename(path, prev).map_err(StoreError::step("rename", path))?;
     }
     durable::sync_folder(folder(path)).map_err(StoreError::step("sync", folder(path)))
@@ -295,7 +294,7 @@ fn promote(new: &Path, path: &Path) -> Result<(), StoreError> {
     durable::sync_folder(folder(path)).map_err(StoreError::step("sync", folder(path)))
 }
 
-/// What could not be read is kept for whoever wants to look at it.
+/// Keeps an unreadable file, so that a person can look at it.
 fn move_aside(path: &Path) -> Result<(), StoreError> {
     let mut names = std::iter::once(beside(path, DAMAGED))
         .chain((2..100).map(|n| beside(path, &format!("{DAMAGED}-{n}"))));
@@ -304,10 +303,10 @@ fn move_aside(path: &Path) -> Result<(), StoreError> {
     fs::rename(path, &free).map_err(StoreError::step("rename", path))
 }
 
-/// The file's bytes, `len` of them expected, not as memory remembers them but as the card gives them.
-fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads the file, of which `len` bytes are expected, from the SD card instead of the page cache.
+fn read_uncached(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = durable::open(path)?;
-    // Advice only: where it is not taken, the bytes come from memory.
+    // This is only advice: if the kernel ignores it, the bytes come from the page cache.
     #[cfg(target_os = "linux")]
     let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
     let mut bytes = Zeroizing::new(Vec::with_capacity(len + 1));
@@ -317,7 +316,7 @@ fn from_the_card(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// Locks the folder of the file at `path` against other writers.
 fn lock(path: &Path) -> Result<File, StoreError> {
-    // Root replaces files in a folder of the daemon's user. A link there must not lead root elsewhere.
+    // Root replaces files in a folder of the daemon's user, so a link there must not lead root elsewhere.
     if fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink()) {
         return Err(StoreError::Link { path: path.into() });
     }

@@ -35,7 +35,7 @@ impl Store {
         Self { dir, path }
     }
 
-    /// One that has held these keys, the last of them now.
+    /// A store that has held these keys in turn. The last one is in use.
     fn holding(keys: &[&str]) -> Self {
         let store = Self::empty();
         for key in keys {
@@ -68,7 +68,7 @@ impl Store {
 }
 
 #[test]
-fn a_replaced_credential_is_kept_with_the_one_before_it() {
+fn replaced_credential_keeps_its_predecessor() {
     let store = Store::holding(&["k-1"]);
     assert_eq!(store.names(), ["credential.json"]);
     for (new, old) in [("k-2", "k-1"), ("k-3", "k-2")] {
@@ -82,7 +82,7 @@ fn a_replaced_credential_is_kept_with_the_one_before_it() {
 }
 
 #[test]
-fn a_damaged_or_missing_file_is_made_up_for_by_the_one_before_it() {
+fn damaged_or_missing_file_falls_back_to_predecessor() {
     let whole = Store::holding(&["k-1", "k-2"]).text("");
     let torn: Vec<&[u8]> = (0..whole.len() - 2).map(|len| &whole.as_bytes()[..len]).collect();
     for text in torn.into_iter().chain([b"{}".as_slice(), &[0; 512], b"\xff\xfe", b"[]"]) {
@@ -97,19 +97,19 @@ fn a_damaged_or_missing_file_is_made_up_for_by_the_one_before_it() {
 }
 
 #[test]
-fn what_a_person_decided_or_has_to_is_not_made_up_for() {
+fn state_set_by_person_does_not_fall_back() {
     let store = Store::holding(&["k-1", "k-2"]);
     store.put("", r#"{"node_id":"your-node-id","api_key":"your_api_key_here"}"#);
     assert!(matches!(load(&store.path), Err(SetupError::NotProvisioned { .. })));
     let store = Store::holding(&["k-1", "k-2"]);
     fs::set_permissions(&store.path, fs::Permissions::from_mode(0o644)).expect("mode set");
-    assert!(matches!(load(&store.path), Err(SetupError::Open { .. })));
+    assert!(matches!(load(&store.path), Err(SetupError::OpenToOthers { .. })));
     assert!(matches!(replace(&store.path, &credential("k-3")), Err(StoreError::Untouchable(_))));
     assert!(store.text("").contains("k-2"));
 }
 
 #[test]
-fn a_whole_replacement_that_was_not_renamed_is_taken_up_and_then_finished() {
+fn complete_new_file_is_used_then_promoted() {
     let store = Store::holding(&["k-1"]);
     let next = Store::holding(&["k-1", "k-2"]).text("");
     store.put(".new", &next);
@@ -121,9 +121,9 @@ fn a_whole_replacement_that_was_not_renamed_is_taken_up_and_then_finished() {
 }
 
 #[test]
-fn half_a_replacement_counts_for_nothing() {
+fn incomplete_new_file_is_ignored() {
     let next = Store::holding(&["k-1", "k-2"]).text("");
-    // Without its closing brace it is half; without the newline after that it is whole.
+    // Without its closing brace the file is incomplete; without its final newline it is complete.
     for len in 0..next.len() - 2 {
         let store = Store::holding(&["k-1"]);
         store.put(".new", &next[..len]);
@@ -134,7 +134,7 @@ fn half_a_replacement_counts_for_nothing() {
 }
 
 #[test]
-fn the_first_credential_survives_beside_the_placeholder_it_was_to_replace() {
+fn first_credential_beside_placeholder_is_used() {
     let store = Store::empty();
     store.put("", r#"{"node_id":"your-node-id","api_key":"","room":"kitchen"}"#);
     store.put(".new", Store::holding(&["k-1"]).text(""));
@@ -145,7 +145,7 @@ fn the_first_credential_survives_beside_the_placeholder_it_was_to_replace() {
 }
 
 #[test]
-fn what_was_another_nodes_is_not_kept() {
+fn credential_of_another_node_is_not_kept() {
     let store = Store::holding(&["k-1", "k-2"]);
     let other = Credential { node_id: NodeId::parse("attic-pi").expect("an id"), ..credential("k-3") };
     replace(&store.path, &other).expect("stored");
@@ -153,7 +153,7 @@ fn what_was_another_nodes_is_not_kept() {
 }
 
 #[test]
-fn a_file_put_in_place_by_hand_has_nothing_after_it() {
+fn file_written_by_hand_supersedes_new_file() {
     let store = Store::holding(&["k-1"]);
     store.put(".new", Store::holding(&["k-1", "k-2"]).text(""));
     store.put("", r#"{"node_id":"kitchen-pi","node_key":"by-hand"}"#);
@@ -161,7 +161,7 @@ fn a_file_put_in_place_by_hand_has_nothing_after_it() {
 }
 
 #[test]
-fn the_first_credential_of_all_survives_before_it_has_its_name() {
+fn first_credential_before_rename_is_used() {
     let store = Store::empty();
     store.put(".new", Store::holding(&["k-1"]).text(""));
     assert_eq!(store.key(), "k-1");
@@ -170,7 +170,7 @@ fn the_first_credential_of_all_survives_before_it_has_its_name() {
 }
 
 #[test]
-fn what_cannot_be_read_is_moved_aside_and_never_written_over() {
+fn unreadable_file_is_moved_aside_not_overwritten() {
     let store = Store::holding(&["k-1", "k-2"]);
     for (aside, text) in [(".damaged", "{\"node_"), (".damaged-2", "more of it")] {
         store.put("", text);
@@ -182,10 +182,10 @@ fn what_cannot_be_read_is_moved_aside_and_never_written_over() {
 }
 
 #[test]
-fn another_programs_file_keeps_its_keys_and_its_owner() {
+fn foreign_file_keeps_fields_and_owner() {
     let store = Store::empty();
     store.put("", r#"{"node_id":"your-node-id","api_key":"","mqtt":{"port":1883}}"#);
-    // Only root can give files away.
+    // Only root can change the owner of a file.
     let owner = if rustix::process::geteuid().is_root() { 12_345 } else { 0 };
     if owner != 0 {
         std::os::unix::fs::chown(&store.path, None, Some(owner)).expect("given away");
@@ -199,7 +199,7 @@ fn another_programs_file_keeps_its_keys_and_its_owner() {
 }
 
 #[test]
-fn a_link_is_read_but_leads_nobody_elsewhere_who_replaces() {
+fn symlink_is_read_but_not_replaced() {
     let elsewhere = tempfile::tempdir().expect("a folder");
     let other = elsewhere.path().join("other.json");
     fs::write(&other, "somebody else's").expect("written");
@@ -216,7 +216,7 @@ fn a_link_is_read_but_leads_nobody_elsewhere_who_replaces() {
 }
 
 #[test]
-fn links_beside_the_file_lead_nowhere_either() {
+fn symlinks_beside_the_file_are_not_followed() {
     let elsewhere = tempfile::tempdir().expect("a folder");
     let other = elsewhere.path().join("other.json");
     fs::write(&other, "somebody else's").expect("written");
@@ -231,7 +231,7 @@ fn links_beside_the_file_lead_nowhere_either() {
 }
 
 #[test]
-fn two_writers_do_not_get_in_each_others_way() {
+fn concurrent_writers_are_serialised() {
     let store = Store::holding(&["k-0"]);
     thread::scope(|scope| {
         for writer in 0..4 {
@@ -249,7 +249,7 @@ fn two_writers_do_not_get_in_each_others_way() {
 }
 
 #[test]
-fn a_rehearsal_changes_nothing_and_finds_what_would_fail() {
+fn check_writable_changes_nothing_and_finds_errors() {
     let store = Store::holding(&["k-1", "k-2"]);
     let before = (store.text(""), store.names());
     check_writable(&store.path).expect("could be done");
@@ -259,7 +259,7 @@ fn a_rehearsal_changes_nothing_and_finds_what_would_fail() {
 }
 
 #[test]
-fn a_file_that_would_grow_too_large_to_be_read_is_not_replaced() {
+fn file_that_would_grow_too_large_is_not_replaced() {
     let store = Store::empty();
     let before = format!(r#"{{"node_id":"kitchen-pi","api_key":"k-1","map":"{}"}}"#, "x".repeat(262_000));
     store.put("", &before);

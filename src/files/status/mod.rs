@@ -1,6 +1,6 @@
-//! What the daemon leaves for others to read, and for itself after a restart: one JSON file in
-//! /run, which is memory, so that the SD card is never written to. Moments are kept as the time
-//! since boot, with the boot's id, so that no stepping of the wall clock ages a verdict.
+//! The daemon's status, for other programs and for itself after a restart: one JSON file in /run, which is in
+//! memory, so that the SD card is not written to. Times are kept as time since boot, with the boot's id, so
+//! that a step of the wall clock does not age a verdict.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -53,37 +53,37 @@ struct VerdictRecord {
     reason: Option<String>,
 }
 
-/// What `check --json` and `status --json` print.
+/// The output of `check --json` and `status --json`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct View {
     /// The outcome's name.
     pub outcome: String,
-    /// The node's name, if it could be read.
+    /// The node's id, if it is known.
     pub node_id: Option<String>,
     /// The household's UUID, while valid.
     pub household_id: Option<String>,
     /// The household's members' user ids, while valid.
     pub household_member_ids: Option<Vec<i64>>,
-    /// Why not simply valid.
+    /// The reason, if the outcome is not simply valid.
     pub reason: Option<String>,
-    /// What a person can do about it; null when valid.
+    /// The fix; null when valid.
     pub fix: Option<String>,
-    /// `server` or `cache`; null when neither said anything.
+    /// `server` or `cache`; null if there is no verdict.
     pub source: Option<String>,
-    /// How old this is, in seconds.
+    /// The age of the outcome in seconds.
     pub age_secs: Option<u64>,
-    /// In how many seconds the server or the setup is next looked at.
+    /// The time until the next validation or reading of the setup, in seconds.
     pub next_check_secs: Option<u64>,
 }
 
-/// This boot's id; empty where the system gives none.
+/// This boot's id; empty if the system has none.
 #[must_use]
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 impl Record {
-    /// What `report` says, for boot `boot_id`.
+    /// The record of `report` in the boot `boot_id`.
     #[must_use]
     pub fn of(report: &Report<'_>, boot_id: &str, stopped: bool) -> Self {
         let household = report.household;
@@ -113,24 +113,24 @@ impl Record {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// When it is not there, cannot be read or is not such a file.
+    /// When the file is missing, unreadable or of another format.
     pub fn load(path: &Path) -> io::Result<Self> {
         durable::read_json(path)
     }
 
-    /// Writes the file at `path`, whole or not at all.
+    /// Writes the file at `path` atomically.
     ///
     /// # Errors
-    /// When its folder is missing or cannot be written to.
+    /// When its folder is missing or not writable.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let beside = path.with_extension("new");
         fs::write(&beside, serde_json::to_vec(self)?)?;
-        // For everyone to read, whatever the umask: nothing in it is secret.
+        // Readable for everyone, whatever the umask: it contains no secret.
         fs::set_permissions(&beside, Permissions::from_mode(0o644))?;
         fs::rename(&beside, path)
     }
 
-    /// The verdict in it, if it is of this boot.
+    /// The verdict, if it is of this boot.
     #[must_use]
     pub fn remembered(self, boot_id: &str) -> Option<Remembered> {
         if self.boot_id != boot_id {
@@ -139,7 +139,7 @@ impl Record {
         self.verdict.and_then(VerdictRecord::into_remembered)
     }
 
-    /// What there is to tell of it at `now`; ages are unknown when it is of an earlier boot.
+    /// The output for `now`. Ages are unknown if the record is of an earlier boot.
     #[must_use]
     pub fn view(&self, boot_id: &str, now: Instant) -> View {
         let same_boot = self.boot_id == boot_id;
@@ -160,7 +160,7 @@ impl Record {
         }
     }
 
-    /// A sentence about the daemon itself when what it left must not be taken for news.
+    /// A sentence about the daemon, if the record must not be taken for current.
     #[must_use]
     pub fn staleness(&self, boot_id: &str, now: Instant) -> Option<&'static str> {
         // A busy board may be late.
@@ -238,10 +238,10 @@ fn members(household: &Household) -> Option<Vec<i64>> {
 }
 
 impl View {
-    /// The same for people, in at most two lines.
+    /// The output for people, in at most two lines.
     #[must_use]
     pub fn in_words(&self) -> String {
-        // The file is the daemon's, but who reads it may be root at a terminal.
+        // The file belongs to the daemon, but its reader may be root at a terminal.
         let plain = |text: &String| text.replace(char::is_control, " ");
         let words = Outcome::from_name(&self.outcome).map_or("", Outcome::words);
         let mut text = format!("{}: {words}", plain(&self.outcome));

@@ -10,7 +10,7 @@ fn now(ms: u64) -> Now {
     Now { instant: Instant::from_millis(ms), wall: UnixTime(0) }
 }
 
-/// An agent that was told `answer` at 10 s since boot.
+/// An agent that got `answer` 10 s after boot.
 fn agent_told(answer: Answer) -> Agent {
     let setup = Setup {
         claim: Claim {
@@ -47,7 +47,7 @@ fn saved_and_loaded(record: &Record) -> Record {
 }
 
 #[test]
-fn what_was_known_is_told_with_its_age() {
+fn view_reports_facts_with_their_age() {
     let agent = agent_told(yes());
     let record = saved_and_loaded(&Record::of(&agent.report(Instant::from_millis(10_000)), "b1", false));
     let view = record.view("b1", Instant::from_millis(70_000));
@@ -64,7 +64,7 @@ fn what_was_known_is_told_with_its_age() {
 }
 
 #[test]
-fn a_verdict_is_remembered_within_its_boot_only() {
+fn verdict_is_remembered_within_its_boot_only() {
     for answer in [yes(), Answer::Rejected(Text::from("Node is inactive"))] {
         let agent = agent_told(answer);
         let report = agent.report(Instant::from_millis(10_000));
@@ -76,7 +76,7 @@ fn a_verdict_is_remembered_within_its_boot_only() {
 }
 
 #[test]
-fn old_news_is_called_so() {
+fn stale_record_is_reported_as_stale() {
     let agent = agent_told(yes());
     let report = agent.report(Instant::from_millis(10_000));
     let running = Record::of(&report, "b1", false);
@@ -90,7 +90,7 @@ fn old_news_is_called_so() {
 }
 
 #[test]
-fn people_are_told_the_same_in_two_lines_at_most() {
+fn view_in_words_has_at_most_two_lines() {
     let valid = agent_told(yes());
     let view = Record::of(&valid.report(Instant::from_millis(10_000)), "b", false)
         .view("b", Instant::from_millis(15_000));
@@ -102,8 +102,8 @@ fn people_are_told_the_same_in_two_lines_at_most() {
     );
     assert_eq!(words.lines().count(), 1, "{words}");
 
-    let denied = agent_told(Answer::Rejected(Text::from("Node not found")));
-    let words = Record::of(&denied.report(Instant::from_millis(10_000)), "b", false)
+    let rejected = agent_told(Answer::Rejected(Text::from("Node not found")));
+    let words = Record::of(&rejected.report(Instant::from_millis(10_000)), "b", false)
         .view("b", Instant::from_millis(10_000))
         .in_words();
     assert_eq!(words.lines().count(), 2, "{words}");
@@ -111,7 +111,7 @@ fn people_are_told_the_same_in_two_lines_at_most() {
 }
 
 #[test]
-fn a_status_that_cannot_be_saved_leaves_the_old_one() {
+fn status_that_cannot_be_saved_is_an_error() {
     let agent = agent_told(yes());
     let record = Record::of(&agent.report(Instant::from_millis(10_000)), "b1", false);
     assert!(record.save(Path::new("/proc/nowhere/status.json")).is_err());
@@ -119,7 +119,7 @@ fn a_status_that_cannot_be_saved_leaves_the_old_one() {
 }
 
 #[test]
-fn a_record_that_somebody_else_wrote_is_two_plain_lines_and_no_overflow() {
+fn foreign_record_is_two_printable_lines_without_overflow() {
     let agent = agent_told(yes());
     let mut record = Record::of(&agent.report(Instant::from_millis(10_000)), "b1", false);
     for text in [&mut record.node_id, &mut record.household_id, &mut record.reason, &mut record.fix] {

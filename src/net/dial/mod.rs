@@ -1,6 +1,6 @@
-//! Opening a TCP connection to the first of several addresses that takes it (RFC 8305), so that
-//! an address family without a route costs a quarter of a second and not the whole time-out.
-//! Without a thread for each: the attempts are non-blocking, and one `poll` watches them all.
+//! Opens a TCP connection to the first of several addresses that accepts it (RFC 8305), so that an address
+//! family without a route costs a quarter of a second instead of the whole time-out. The attempts are
+//! non-blocking and share one `poll`, so no thread is needed for each.
 
 use std::io;
 use std::io::ErrorKind;
@@ -14,15 +14,15 @@ use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 
 use super::waiting::until_ready;
 
-/// How long an address is ahead of the next (RFC 8305, section 5: "Connection Attempt Delay").
+/// The delay before the next address is tried (RFC 8305, section 5: "Connection Attempt Delay").
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to one of `addresses`, which are tried in their order, each a head start after the
-/// one before or as soon as that has failed. The stream is non-blocking.
+/// Connects to one of `addresses`. They are tried in order, each a head start after the one before or as soon
+/// as that has failed. The stream is non-blocking.
 ///
 /// # Errors
-/// The most telling of what stood in the way: refused before timed out before no route.
-pub(crate) fn dial(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
+/// The most informative error: refused before timed out before no route.
+pub(super) fn dial(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
     let mut untried = addresses.iter();
     let mut pending: Vec<OwnedFd> = Vec::new();
     let mut next = Instant::now();
@@ -68,10 +68,10 @@ pub(crate) fn dial(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStre
     }
 }
 
-/// A socket on its way to `address`.
+/// Starts connecting to `address`.
 fn begin(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    // Not all at once by flags, which macOS does not have.
+    // One by one: macOS has no flags for `socket` that set them at once.
     let socket = socket(family, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     ioctl_fionbio(&socket, true)?;

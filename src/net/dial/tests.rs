@@ -16,7 +16,7 @@ fn refusing() -> SocketAddr {
     open().1
 }
 
-/// An address that neither takes a connection nor refuses one: its queue is full.
+/// An address that neither accepts nor refuses a connection, because its queue is full.
 fn silent() -> (OwnedFd, Vec<OwnedFd>, SocketAddr) {
     let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
@@ -39,7 +39,7 @@ fn error(addresses: &[SocketAddr], timeout: Duration) -> ErrorKind {
 }
 
 #[test]
-fn the_first_address_that_takes_the_connection_has_it() {
+fn dial_uses_first_address_that_accepts() {
     let ((_one, first), (_two, second)) = (open(), open());
     let stream = dial(&[first, second], Instant::now() + SOON).expect("a connection");
     assert_eq!(stream.peer_addr().expect("an address"), first);
@@ -47,7 +47,7 @@ fn the_first_address_that_takes_the_connection_has_it() {
 }
 
 #[test]
-fn refusals_are_passed_over() {
+fn dial_passes_over_refusing_addresses() {
     let (_listener, last) = open();
     let addresses = [refusing(), "[::]:0".parse().expect("an address"), refusing(), last];
     let stream = dial(&addresses, Instant::now() + SOON).expect("a connection");
@@ -55,7 +55,7 @@ fn refusals_are_passed_over() {
 }
 
 #[test]
-fn a_silent_address_costs_a_head_start_and_no_more() {
+fn silent_address_costs_one_head_start() {
     let ((_listener, address), (_one, _queued, silent)) = (open(), silent());
     let start = Instant::now();
     let stream = dial(&[silent, silent, address], start + SOON).expect("a connection");
@@ -65,7 +65,7 @@ fn a_silent_address_costs_a_head_start_and_no_more() {
 }
 
 #[test]
-fn the_most_telling_failure_is_told() {
+fn dial_reports_most_informative_error() {
     let (_listener, _queued, silent) = silent();
     let short = Duration::from_millis(700);
     assert_eq!(error(&[silent], short), ErrorKind::TimedOut);

@@ -1,18 +1,21 @@
-//! Asking the server the time, where it proves itself by a pinned key and the board has no clock.
+//! The times in a server's headers, and the request for the time that a server with a pinned key is asked
+//! when the board has no clock.
 
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::HeaderMap;
-use ureq::http::header::DATE;
+use ureq::http::header::{DATE, RETRY_AFTER};
 
-use super::{HttpClient, left};
+use super::HttpClient;
+use super::client::left;
 use crate::clock;
 
 impl HttpClient {
-    /// Asks the server for the time over a connection of its own, before `end`. What is sent holds no secret:
-    /// how old the server's certificate is cannot be told yet. False where the board's own clock counts.
+    /// Asks the server for the time, over a connection of its own and before `end`. The request contains no
+    /// secret, because the dates of the server's certificate cannot be checked yet. Returns false where the
+    /// board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
         let Some(tls) = self.tls.for_time() else { return Ok(false) };
         let response = self
@@ -20,7 +23,7 @@ impl HttpClient {
                 agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
             })
             .map_err(|unanswered| unanswered.trouble)?;
-        // Any status will do: the time does not depend on it.
+        // The status does not matter for the time.
         let time = server_time(response.headers()).ok_or_else(|| {
             Trouble::new(
                 TroubleKind::NoServerTime,
@@ -30,7 +33,7 @@ impl HttpClient {
                 ),
             )
         })?;
-        // Nobody answered before this program was made.
+        // No server's clock can be right that is before the build of this program.
         if time < clock::build_time() {
             return Err(Trouble::new(
                 TroubleKind::ServerClock,
@@ -42,10 +45,23 @@ impl HttpClient {
     }
 }
 
-/// When the server says it answered (RFC 9110, 6.6.1).
+/// The server's time when it answered (RFC 9110, section 6.6.1).
 pub(super) fn server_time(headers: &HeaderMap) -> Option<UnixTime> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?.trim()).ok()?;
     Some(UnixTime(date.duration_since(UNIX_EPOCH).ok()?.as_secs()))
+}
+
+/// `Retry-After` as seconds or as a date (RFC 9110, section 10.2.3). A date is measured against the server's
+/// own `Date`, because this board's clock may be wrong.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(secs) = text.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    let server_now = headers.get(DATE).and_then(|d| date(d.to_str().ok()?)).unwrap_or(now);
+    let until = date(text)?;
+    Some(until.duration_since(server_now.max(UNIX_EPOCH)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -55,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_servers_time_is_read_in_every_form_of_http_and_else_it_is_none() {
+    fn server_time_is_read_in_every_http_date_format() {
         let read = |date: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(DATE, HeaderValue::from_static(date));
@@ -69,11 +85,31 @@ mod tests {
         ] {
             assert_eq!(read(date), Some(UnixTime(1_795_348_800)), "{date}");
         }
-        // Past what 32 bits can count, which is what a time_t has on many ARMv6 systems.
+        // Beyond 32 bits, which is the size of time_t on many ARMv6 systems.
         assert_eq!(read("Thu, 01 Jan 2099 00:00:00 GMT"), Some(UnixTime(4_070_908_800)));
         for no_date in ["", "0", "-1", "2026-11-22T12:00:00Z", "Sun, 22 Nov 2026 25:00:00 GMT"] {
             assert_eq!(read(no_date), None, "{no_date}");
         }
         assert_eq!(server_time(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_date() {
+        let read = |retry: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            retry_after(&headers, UNIX_EPOCH)
+        };
+        let noon = "Sun, 22 Nov 2026 12:00:00 GMT";
+        assert_eq!(read("60", None), Some(Duration::from_secs(60)));
+        assert_eq!(read(" 900 ", None), Some(Duration::from_secs(900)));
+        assert_eq!(read("Sun, 22 Nov 2026 12:01:30 GMT", Some(noon)), Some(Duration::from_secs(90)));
+        assert_eq!(read("Sun, 22 Nov 2026 11:00:00 GMT", Some(noon)), Some(Duration::ZERO));
+        assert_eq!(read("soon", Some(noon)), None);
+        assert_eq!(read("-5", None), None);
+        assert_eq!(retry_after(&HeaderMap::new(), UNIX_EPOCH), None);
     }
 }

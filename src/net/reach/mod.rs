@@ -1,4 +1,4 @@
-//! From the service's name to an open connection, and which address was the right one.
+//! Connects to a service by name, and remembers its last good address.
 
 use std::io;
 use std::io::ErrorKind;
@@ -9,53 +9,53 @@ use std::time::{Duration, Instant};
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::dial::dial;
-use super::resolver::Names;
+use super::resolver::NameResolver;
 use super::service_url::ServiceUrl;
 
-/// The longest a look-up takes, however slow the name servers are.
+/// The longest time for name resolution.
 const LOOK_UP: Duration = Duration::from_secs(10);
-/// The same when there is an address to fall back to.
+/// The longest time for name resolution if there is an address to fall back to.
 const LOOK_UP_WITH_FALLBACK: Duration = Duration::from_secs(5);
 
-/// Finds one service and connects to it.
+/// The location of one service.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(super) struct Reach {
     host: String,
     port: u16,
-    /// Whether the service proves who it is.
+    /// Whether the service authenticates itself.
     proven: bool,
     connect_timeout: Duration,
-    names: Names,
+    names: NameResolver,
     last_good: Mutex<Option<SocketAddr>>,
 }
 
-/// A connection, non-blocking.
+/// A non-blocking connection.
 #[derive(Debug)]
-pub(crate) struct Reached {
-    pub(crate) stream: TcpStream,
-    /// What was wrong with the name, when the address is one remembered.
-    pub(crate) name_trouble: Option<Trouble>,
+pub(super) struct Reached {
+    pub(super) stream: TcpStream,
+    /// Why the name could not be resolved, if the address is a remembered one.
+    pub(super) name_trouble: Option<Trouble>,
 }
 
 impl Reach {
-    pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration) -> Self {
+    pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration) -> Self {
         Self {
             host: url.host().into(),
             port: url.port(),
             proven: url.is_https(),
             connect_timeout,
-            names: Names::default(),
+            names: NameResolver::default(),
             last_good: Mutex::new(None),
         }
     }
 
-    /// Connects before `end`. When the name cannot be found, to the address that was last good:
-    /// after a power cut the auth service is often up before the router knows its name again.
+    /// Connects before `end`. If the name cannot be resolved, it uses the last good address: after a power
+    /// cut the auth service is often up before the router knows its name again.
     ///
     /// # Errors
-    /// What stood in the way, of [`TroubleKind::NameUnknown`], [`TroubleKind::Unreachable`] or, where
-    /// the server was quick to hang up, [`TroubleKind::ClosedEarly`].
-    pub(crate) fn connect(&self, end: Instant) -> Result<Reached, Trouble> {
+    /// A trouble of kind [`TroubleKind::NameUnknown`], [`TroubleKind::Unreachable`] or, if the server hung up
+    /// at once, [`TroubleKind::ClosedEarly`].
+    pub(super) fn connect(&self, end: Instant) -> Result<Reached, Trouble> {
         let (addresses, name_trouble) = self.addresses(end)?;
         match dial(&addresses, end.min(Instant::now() + self.connect_timeout)) {
             Ok(stream) => Ok(Reached { stream, name_trouble }),
@@ -81,9 +81,9 @@ impl Reach {
         }
     }
 
-    /// Remembers where the service was found. Only over TLS, where it has proven who it is and has
-    /// to again: in plain HTTP the keys would go to whatever machine has that address by then.
-    pub(crate) fn remember(&self, address: SocketAddr) {
+    /// Remembers the service's address. Only over TLS, where the service authenticates itself each time: in
+    /// plain HTTP the keys would go to any machine that has the address by then.
+    pub(super) fn remember(&self, address: SocketAddr) {
         if self.proven {
             *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
         }
@@ -96,7 +96,7 @@ impl Reach {
             ErrorKind::TimedOut => {
                 Trouble::new(TroubleKind::Unreachable, format_args!("{host}:{port} does not answer"))
             }
-            // It was made, and reset before we looked.
+            // The connection was reset before it was first used.
             ErrorKind::ConnectionReset => Trouble::new(
                 TroubleKind::ClosedEarly,
                 format_args!("{host}:{port} closed the connection before its answer was complete"),

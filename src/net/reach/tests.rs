@@ -7,7 +7,7 @@ use crate::net::service_url::ServiceUrl;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A service at `auth.home`, and the hosts file that knows where that is.
+/// A service at `auth.home`, and the hosts file with its address.
 struct Home {
     dir: tempfile::TempDir,
     listener: TcpListener,
@@ -22,7 +22,7 @@ impl Home {
         let url = std::format!("{scheme}://auth.home:{port}");
         let url = ServiceUrl::parse("auth_url", &url, true).expect("a URL");
         let mut reach = Reach::new(&url, SOON);
-        reach.names = Names::from_files(dir.path().join("hosts"), PathBuf::new());
+        reach.names = NameResolver::from_files(dir.path().join("hosts"), PathBuf::new());
         let home = Self { dir, listener, reach };
         home.name_is_known(true);
         home
@@ -39,7 +39,7 @@ impl Home {
 }
 
 #[test]
-fn the_last_good_address_serves_while_the_name_has_none() {
+fn last_good_address_is_used_while_name_is_unknown() {
     let home = Home::new("https");
     let reached = home.connect().expect("a connection");
     assert_eq!(reached.name_trouble, None);
@@ -49,7 +49,7 @@ fn the_last_good_address_serves_while_the_name_has_none() {
     let reached = home.connect().expect("a connection");
     assert_eq!(reached.stream.peer_addr().ok(), home.listener.local_addr().ok());
     assert_eq!(reached.name_trouble.expect("the name's").kind, TroubleKind::NameUnknown);
-    // Nobody there any more: the name is still what needs mending.
+    // The name still cannot be resolved, so the trouble is about the name.
     drop(home.listener);
     let trouble = home.reach.connect(Instant::now() + SOON).expect_err("nobody listens");
     assert_eq!(trouble.kind, TroubleKind::NameUnknown);
@@ -57,7 +57,7 @@ fn the_last_good_address_serves_while_the_name_has_none() {
 }
 
 #[test]
-fn a_name_that_is_known_again_counts_more_than_what_is_remembered() {
+fn resolved_name_takes_precedence_over_last_good_address() {
     let home = Home::new("https");
     home.reach.remember("192.0.2.1:1".parse().expect("an address"));
     let reached = home.connect().expect("a connection");
@@ -65,7 +65,7 @@ fn a_name_that_is_known_again_counts_more_than_what_is_remembered() {
 }
 
 #[test]
-fn plain_http_remembers_nothing() {
+fn plain_http_keeps_no_last_good_address() {
     let home = Home::new("http");
     let reached = home.connect().expect("a connection");
     home.reach.remember(reached.stream.peer_addr().expect("an address"));
@@ -74,7 +74,7 @@ fn plain_http_remembers_nothing() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_told() {
+fn connection_failure_is_reported_with_its_cause() {
     let Home { listener, reach, dir } = Home::new("https");
     drop(listener);
     let trouble = reach.connect(Instant::now() + SOON).expect_err("nobody listens");

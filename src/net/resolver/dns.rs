@@ -1,63 +1,66 @@
-//! A DNS stub resolver (RFC 1035): A and AAAA side by side, one name server after the other, over
-//! UDP, and over TCP where an answer does not fit.
+//! A DNS stub resolver (RFC 1035). It queries A and AAAA in parallel, one name server after the other, over
+//! UDP, and over TCP if an answer is truncated.
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::packet;
 use super::packet::Question;
-use super::{packet, questions, usable};
+use super::query::{open_socket, questions, received, usable};
 use crate::net::dial::dial;
 use crate::net::waiting::until_ready;
 
-/// How long one name server is waited for before the next is asked.
+/// The time for an answer before the next name server is queried.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often all name servers are asked.
+/// How often all name servers are queried.
 const ROUNDS: usize = 2;
-/// After how long a question without an answer is sent again: a packet gets lost.
+/// The delay before an unanswered query is sent again, in case a packet was lost.
 const REPEAT: Duration = Duration::from_millis(600);
-/// With addresses of one kind in hand, how long the answer about the other is waited for: some
-/// routers never give it (RFC 8305, section 3).
+/// The time for the other kind of address once one kind is known: some routers never answer AAAA queries (RFC
+/// 8305, section 3).
 const OTHER_KIND: Duration = Duration::from_millis(300);
 
-/// What the name servers said of a name.
+/// The result of a query.
 #[derive(Debug)]
-pub(super) enum Said {
-    /// It has these addresses, each with port 0.
+pub(super) enum DnsAnswer {
+    /// The addresses, each with port 0.
     Addresses(Vec<SocketAddr>),
-    /// It has none.
+    /// The name does not exist or has no addresses.
     NoSuchName,
-    /// Nothing that settles the question.
+    /// There was no answer, or none that settles the question.
     Nothing,
 }
 
-/// Asks the name servers in turn until one of them settles the question or it is `end`.
-pub(super) fn look_up(servers: &[SocketAddr], name: &str, end: Instant) -> Said {
+/// Queries the name servers in turn, until one of them settles the question or `end` is reached.
+pub(super) fn look_up(servers: &[SocketAddr], name: &str, end: Instant) -> DnsAnswer {
     for _ in 0..ROUNDS {
         for server in servers {
             let now = Instant::now();
             if now >= end {
-                return Said::Nothing;
+                return DnsAnswer::Nothing;
             }
             match ask(*server, name, end.min(now + PATIENCE)) {
-                // A name server that refuses or stays silent is one to pass over.
-                Ok(Said::Nothing) | Err(_) => {}
+                // The next name server may do better.
+                Ok(DnsAnswer::Nothing) | Err(_) => {}
                 Ok(settled) => return settled,
             }
         }
     }
-    Said::Nothing
+    DnsAnswer::Nothing
 }
 
-/// Asks one name server for both kinds of address.
-fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<Said> {
-    // What cannot be asked has no address.
-    let Some(open) = questions(name)? else { return Ok(Said::NoSuchName) };
+/// Queries one name server for both kinds of address.
+fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer> {
+    // A name that cannot be encoded does not exist.
+    let Some(open) = questions(name)? else { return Ok(DnsAnswer::NoSuchName) };
     let mut open = Vec::from(open);
+    // A connected socket drops answers from other addresses.
     let socket = open_socket(server)?;
+    socket.connect(server)?;
     let mut found = Vec::new();
     let mut all_settled = true;
     let mut send = Instant::now();
@@ -88,32 +91,14 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<Said> {
         }
     }
     Ok(match (found.is_empty(), all_settled) {
-        (false, _) => Said::Addresses(found),
-        (true, true) => Said::NoSuchName,
-        (true, false) => Said::Nothing,
+        (false, _) => DnsAnswer::Addresses(found),
+        (true, true) => DnsAnswer::NoSuchName,
+        (true, false) => DnsAnswer::Nothing,
     })
 }
 
-/// A port of its own for each look-up, and connected: answers from elsewhere never arrive.
-fn open_socket(server: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.set_nonblocking(true)?;
-    socket.connect(server)?;
-    Ok(socket)
-}
-
-/// `None` when there was nothing to receive after all.
-pub(super) fn received<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(received) => Ok(Some(received)),
-        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-/// The addresses in an answer. One that was cut off before its first is asked for again over TCP
-/// (RFC 7766, section 5); any that did arrive are as good as all.
+/// The addresses in an answer. If it is truncated before the first address, the query is repeated over TCP
+/// (RFC 7766, section 5); otherwise the addresses that arrived are enough.
 fn addresses(
     question: &Question,
     answer: &[u8],
@@ -131,12 +116,12 @@ fn addresses(
     Some(found)
 }
 
-/// The answer to `question`, each message with its length before it (RFC 1035, 4.2.2).
+/// Queries over TCP, where each message follows its length (RFC 1035, section 4.2.2).
 fn over_tcp(question: &Question, server: SocketAddr, end: Instant) -> io::Result<Vec<u8>> {
     let mut stream = dial(&[server], end)?;
     let question = question.as_bytes();
     let len = u16::try_from(question.len()).map_err(|_| ErrorKind::InvalidInput)?;
-    // Some 300 bytes fit into the buffer of any new connection.
+    // A query has at most 300 bytes, which fit into the empty send buffer of a new connection.
     stream.write_all(&[&len.to_be_bytes(), question].concat())?;
     let mut len = [0; 2];
     fill(&mut stream, &mut len, end)?;
@@ -145,7 +130,7 @@ fn over_tcp(question: &Question, server: SocketAddr, end: Instant) -> io::Result
     Ok(answer)
 }
 
-/// Reads until `buffer` is full.
+/// Fills the whole buffer.
 fn fill(stream: &mut TcpStream, buffer: &mut [u8], end: Instant) -> io::Result<()> {
     let mut filled = 0;
     while filled < buffer.len() {

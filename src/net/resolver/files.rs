@@ -1,10 +1,10 @@
-//! The hosts file and resolv.conf, as far as looking up a host needs them.
+//! Parsers for the hosts file and resolv.conf, as far as host names need them.
 
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::interfaces::Interfaces;
 
-/// The addresses `host` has in the text of a hosts file (hosts(5)), each with port 0.
+/// The addresses of `host` in the text of a hosts file (hosts(5)), each with port 0.
 pub(super) fn hosts(text: &str, host: &str, interfaces: &Interfaces) -> Vec<SocketAddr> {
     text.lines()
         .filter_map(|line| {
@@ -16,7 +16,7 @@ pub(super) fn hosts(text: &str, host: &str, interfaces: &Interfaces) -> Vec<Sock
         .collect()
 }
 
-/// What resolv.conf(5) says of name servers and search domains; its options are not used.
+/// The name servers and search domains of resolv.conf(5). Its options are ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ResolvConf {
     pub(super) name_servers: Vec<SocketAddr>,
@@ -24,7 +24,7 @@ pub(super) struct ResolvConf {
 }
 
 impl ResolvConf {
-    /// As libc does: at most three name servers, each at `port`, and six search domains.
+    /// Parses at most three name servers, each with this port, and six search domains, as libc does.
     pub(super) fn parse(text: &str, port: u16, interfaces: &Interfaces) -> Self {
         let mut found = Self { name_servers: Vec::new(), search: Vec::new() };
         for line in text.lines() {
@@ -48,8 +48,8 @@ impl ResolvConf {
     }
 }
 
-/// An address as these files write it: an IPv6 one may have a zone, which is an interface's name
-/// or number (RFC 4007, section 11). A home router announces itself as `fe80::1%eth0`.
+/// Parses an address in one of these files. An IPv6 address may have a zone: an interface's name or index
+/// (RFC 4007, section 11). Home routers announce themselves as `fe80::1%eth0`.
 fn socket_address(text: &str, port: u16, interfaces: &Interfaces) -> Option<SocketAddr> {
     let Some((address, zone)) = text.split_once('%') else {
         return Some(SocketAddr::new(text.parse().ok()?, port));

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! Entry points for the fuzz targets: see [`crate::fuzzing`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use super::files::ResolvConf;
 use super::interfaces::Interfaces;
 use super::packet::{Kind, Question};
-use super::{files, packet};
+use super::{files, packet, query};
 
-/// A question for addresses, as it goes to name servers or to neighbours; `None` for what is no name.
+/// A query for addresses by DNS or multicast DNS; `None` if the name is invalid.
 #[must_use]
 pub fn question(id: u16, name: &str, ipv6: bool, neighbours: bool) -> Option<Vec<u8>> {
     asked(id, name, ipv6, neighbours).map(|question| question.as_bytes().into())
 }
 
-/// Whether `packet` is an answer to that question.
+/// Whether `packet` answers that query.
 #[must_use]
 pub fn is_answer(id: u16, name: &str, ipv6: bool, neighbours: bool, packet: &[u8]) -> bool {
     asked(id, name, ipv6, neighbours).is_some_and(|question| question.is_answered_by(packet))
@@ -22,7 +22,7 @@ pub fn is_answer(id: u16, name: &str, ipv6: bool, neighbours: bool, packet: &[u8
 
 fn asked(id: u16, name: &str, ipv6: bool, neighbours: bool) -> Option<Question> {
     let question = Question::new(id, name, if ipv6 { Kind::Aaaa } else { Kind::A })?;
-    Some(if neighbours { question.for_neighbours() } else { question })
+    Some(if neighbours { question.for_mdns() } else { question })
 }
 
 /// The addresses in an answer.
@@ -31,16 +31,16 @@ pub fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
     packet::addresses(packet)
 }
 
-/// Whether the answer says that it was cut off.
+/// Whether the answer is truncated.
 #[must_use]
 pub fn is_truncated(packet: &[u8]) -> bool {
     packet::is_truncated(packet)
 }
 
-/// What is connected to when `ip` came by the interface of that number.
+/// The address to connect to, if `ip` came over the interface with index `scope`.
 #[must_use]
 pub fn usable(ip: IpAddr, scope: u32) -> Option<SocketAddr> {
-    super::usable(ip, scope)
+    query::usable(ip, scope)
 }
 
 /// Name servers and search domains in the text of a resolv.conf.
@@ -56,13 +56,13 @@ pub fn hosts(text: &str, host: &str, interfaces: &Path) -> Vec<SocketAddr> {
     files::hosts(text, host, &Interfaces(interfaces.into()))
 }
 
-/// The numbers of the interfaces in a folder like /sys/class/net.
+/// The indexes of the interfaces in a folder like /sys/class/net that support multicast.
 #[must_use]
 pub fn multicast(interfaces: &Path) -> Vec<u32> {
     Interfaces(interfaces.into()).multicast()
 }
 
-/// What is asked for in turn when `host` is looked up.
+/// The names that a look-up of `host` queries in turn.
 #[must_use]
 pub fn candidates(host: &str, search: &[String]) -> Vec<String> {
     super::candidates(host, search)

@@ -1,10 +1,10 @@
-//! Network interfaces by what the kernel tells of them in /sys/class/net: the standard library
-//! has no way to ask, and libc's is not the same on every target.
+//! Network interfaces as listed in /sys/class/net: the standard library cannot list them, and libc's way
+//! differs between targets.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// In an interface's `flags`.
+/// Bits of an interface's `flags`.
 const UP: u32 = 0x1;
 const LOOPBACK: u32 = 0x8;
 const MULTICAST: u32 = 0x1000;
@@ -15,7 +15,7 @@ const MOST: usize = 8;
 pub(super) struct Interfaces(pub(super) PathBuf);
 
 impl Interfaces {
-    /// The number of the interface with this name.
+    /// The index of the interface with this name.
     pub(super) fn index(&self, name: &str) -> Option<u32> {
         if name.contains('/') || name.starts_with('.') {
             return None;
@@ -23,13 +23,13 @@ impl Interfaces {
         self.read(name, "ifindex")?.parse().ok()
     }
 
-    /// The numbers of those that reach neighbours by multicast, at most eight. Where the kernel
-    /// tells nothing, 0: the one of its own choice.
+    /// The indexes of at most eight interfaces that reach neighbours by multicast; 0, which lets the kernel
+    /// choose, if none is known.
     pub(super) fn multicast(&self) -> Vec<u32> {
         let mut found: Vec<u32> = Vec::new();
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             if let Some(index) = entry.file_name().to_str().and_then(|name| self.reaches_neighbours(name)) {
-                // In order: the board's own have the lowest numbers.
+                // Sorted, because the board's own interfaces have the lowest indexes.
                 found.insert(found.partition_point(|other| *other < index), index);
             }
         }
@@ -40,7 +40,7 @@ impl Interfaces {
         found
     }
 
-    /// Its number, if it does.
+    /// Its index, if it is up and supports multicast.
     fn reaches_neighbours(&self, name: &str) -> Option<u32> {
         let flags = self.read(name, "flags")?;
         let flags = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()?;

@@ -1,6 +1,6 @@
-//! `.local` names by one-shot multicast DNS (RFC 6762, section 5.1): the question goes to all
-//! neighbours from a port of its own, and whoever has the name answers there, repeating id and
-//! question as in DNS (section 6.7), so that one reader serves both.
+//! `.local` names by one-shot multicast DNS (RFC 6762, section 5.1). The query goes to all neighbours from a
+//! port of its own. The owner of the name answers to that port and repeats id and question as in DNS (section
+//! 6.7), so the parser is shared with DNS.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -9,33 +9,33 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::sockopt;
 
-use super::dns::received;
+use super::packet;
 use super::packet::Question;
-use super::{packet, questions, usable};
+use super::query::{open_socket, questions, received, usable};
 use crate::net::waiting::until_ready;
 
-/// Where every responder listens (section 3).
+/// The groups in which all responders listen (section 3).
 pub(super) const GROUPS: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), 5353),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)), 5353),
 ];
 
-/// When the question is sent, from the beginning, in milliseconds: radio repeats a lost packet to
-/// one receiver by itself, but not one to all.
+/// The times at which the query is sent, in milliseconds from the start. Wi-Fi retransmits lost unicast
+/// packets, but not multicast.
 const SENDINGS: [u64; 6] = [0, 250, 500, 1000, 1500, 2000];
-/// How long an answer is waited for.
+/// The time for a first answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long further answers are waited for after the first: about the other kind of address, or
-/// by another device. Nobody says that there is none.
+/// The time for further answers after the first, with the other kind of address or from another device. No
+/// device says that a kind does not exist.
 const FURTHER: Duration = Duration::from_millis(200);
-/// No name has more addresses than this, however many answer.
+/// An upper limit, however many devices answer.
 const MAX_ADDRESSES: usize = 16;
 
-/// The addresses, each with port 0, that neighbours on `interfaces` (by their numbers) give for
-/// `name` before `end`.
+/// Queries the neighbours on `interfaces` (by index) for the addresses of `name`, each with port 0, until
+/// `end`.
 ///
 /// # Errors
-/// When the system has no socket to give, or no random numbers.
+/// When the system has no socket or no random numbers.
 pub(super) fn look_up(
     groups: &[SocketAddr],
     interfaces: &[u32],
@@ -43,8 +43,8 @@ pub(super) fn look_up(
     end: Instant,
 ) -> io::Result<Vec<SocketAddr>> {
     let Some(open) = questions(name)? else { return Ok(Vec::new()) };
-    let open = open.map(Question::for_neighbours);
-    // A kernel without IPv6 has no socket for it.
+    let open = open.map(Question::for_mdns);
+    // A kernel without IPv6 has no such socket.
     let sockets: Vec<_> =
         groups.iter().filter_map(|group| Some((open_socket(*group).ok()?, *group))).collect();
     let start = Instant::now();
@@ -56,7 +56,7 @@ pub(super) fn look_up(
             for (socket, group) in &sockets {
                 for interface in interfaces {
                     for question in &open {
-                        // An interface may be down, or without this family of addresses.
+                        // An interface may be down or lack this address family.
                         let _ = send(socket, question, *group, *interface);
                     }
                 }
@@ -72,7 +72,7 @@ pub(super) fn look_up(
             let mut buffer = [0; packet::MAX_LEN];
             let Some((len, from)) = received(socket.recv_from(&mut buffer))? else { continue };
             let answer = &buffer[..len];
-            // Section 6: a responder answers from the port it listens at.
+            // A responder answers from the port on which it listens (section 6).
             if from.port() != group.port() || !open.iter().any(|question| question.is_answered_by(answer)) {
                 continue;
             }
@@ -90,13 +90,6 @@ pub(super) fn look_up(
     Ok(found)
 }
 
-fn open_socket(group: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if group.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
 fn send(socket: &UdpSocket, question: &Question, mut group: SocketAddr, interface: u32) -> io::Result<usize> {
     match &mut group {
         SocketAddr::V4(_) => {
@@ -108,7 +101,7 @@ fn send(socket: &UdpSocket, question: &Question, mut group: SocketAddr, interfac
     socket.send_to(question.as_bytes(), group)
 }
 
-/// The interface a packet came by, where its sender's address tells.
+/// The interface that a packet came over, if its source address tells.
 const fn scope_of(from: SocketAddr) -> u32 {
     match from {
         SocketAddr::V4(_) => 0,

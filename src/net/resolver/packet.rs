@@ -1,41 +1,41 @@
-//! DNS packets, as far as asking for a host's addresses goes (RFC 1035, section 4).
+//! DNS packets, as far as a query for addresses needs them (RFC 1035, section 4).
 //!
-//! Our own, and short: names in an answer are stepped over and never followed, so that no packet
-//! can make the reader loop, grow or leave its buffer. (dns-protocol 0.1.2, tried first, follows
-//! compression pointers without a bound: a packet of 18 bytes made it panic or hang.)
+//! This parser skips names and never follows compression pointers, so no packet can make it loop, grow or
+//! leave its buffer. (dns-protocol 0.1.2 follows them without a limit: a packet of 18 bytes made it panic or
+//! hang.)
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An answer over UDP without EDNS has at most 512 bytes (RFC 1035, 4.2.1).
+/// The limit for an answer over UDP without EDNS (RFC 1035, section 4.2.1).
 pub(super) const MAX_LEN: usize = 512;
 
 const HEADER: usize = 12;
 const CLASS_IN: u16 = 1;
-/// In the header's fourth byte.
+/// Response codes, in the fourth byte of the header.
 const NO_ERROR: u8 = 0;
 const NO_SUCH_NAME: u8 = 3;
 
-/// The kinds of address that are asked for.
+/// The record types of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     A = 1,
     Aaaa = 28,
 }
 
-/// A question as it is sent.
+/// An encoded query.
 #[derive(Debug)]
 pub(super) struct Question(Vec<u8>);
 
 impl Question {
-    /// Asks for `name`; `None` for what cannot be a host's name: labels of 1 to 63 ASCII bytes,
-    /// 253 in all (RFC 1035, 2.3.4).
+    /// Encodes a query for `name`; `None` if that is no valid host name: labels of 1 to 63 ASCII bytes, 253
+    /// in total (RFC 1035, section 2.3.4).
     pub(super) fn new(id: u16, name: &str, kind: Kind) -> Option<Self> {
         if name.len() > 253 || !name.is_ascii() {
             return None;
         }
         let mut bytes = Vec::with_capacity(HEADER + name.len() + 6);
         bytes.extend(id.to_be_bytes());
-        // Recursion desired; one question, nothing else.
+        // Recursion desired; one question, no records.
         bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
         for label in name.split('.') {
             let len = u8::try_from(label.len()).ok().filter(|len| (1..=63).contains(len))?;
@@ -48,8 +48,8 @@ impl Question {
         Some(Self(bytes))
     }
 
-    /// The same to neighbours instead of a name server: recursion is not desired (RFC 6762, 18.6).
-    pub(super) fn for_neighbours(mut self) -> Self {
+    /// Adapts it to multicast DNS, where recursion is not desired (RFC 6762, section 18.6).
+    pub(super) fn for_mdns(mut self) -> Self {
         self.0[2] = 0;
         self
     }
@@ -58,8 +58,8 @@ impl Question {
         &self.0
     }
 
-    /// Whether `packet` is an answer to this very question: its id, and the question repeated
-    /// byte for byte but for the case of letters.
+    /// Whether `packet` answers this query: it has the same id, and repeats the question but for the case of
+    /// letters.
     pub(super) fn is_answered_by(&self, packet: &[u8]) -> bool {
         let (ours, asked) = self.0.split_at(HEADER);
         packet.len() >= self.0.len()
@@ -70,14 +70,13 @@ impl Question {
     }
 }
 
-/// Whether the answer is longer than what came of it (RFC 1035, 4.1.1: TC).
+/// Whether the answer is truncated (RFC 1035, section 4.1.1: TC).
 pub(super) fn is_truncated(packet: &[u8]) -> bool {
     packet.get(2).is_some_and(|flags| flags & 0x02 != 0)
 }
 
-/// The addresses in an answer, those of aliases included, as a name server gives them in one go.
-/// `None` when it could not say (SERVFAIL, REFUSED and the like). Of a damaged or truncated
-/// packet, those that stand before the damage.
+/// The addresses in an answer, with those of aliases, which a name server includes. `None` if the server
+/// failed (SERVFAIL, REFUSED and the like). A damaged or truncated packet yields those before the damage.
 pub(super) fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
     let mut rest = Reader(packet);
     let header = rest.take(HEADER)?;
@@ -112,7 +111,7 @@ pub(super) fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
     Some(found)
 }
 
-/// What is left of a packet. Only ever moves forward.
+/// The unread rest of a packet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -126,7 +125,7 @@ impl<'a> Reader<'a> {
         self.take(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
     }
 
-    /// A name is labels up to an empty one or up to a pointer, which ends it (RFC 1035, 4.1.4).
+    /// A name consists of labels up to an empty one or up to a pointer (RFC 1035, section 4.1.4).
     fn skip_name(&mut self) -> Option<()> {
         loop {
             match self.take(1)?[0] {
@@ -138,7 +137,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Type, class and data of the next record.
+    /// The type, class and data of the next record.
     fn record(&mut self) -> Option<(u16, u16, &'a [u8])> {
         self.skip_name()?;
         let (kind, class) = (self.number()?, self.number()?);

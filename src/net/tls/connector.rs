@@ -1,4 +1,4 @@
-//! Connections for ureq: in TLS, or plain with an eye on whether the port wants TLS.
+//! ureq connectors: TLS, and plain TCP that notices when the port expects TLS.
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::{fmt, io};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use thiserror::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
     time,
@@ -14,15 +15,15 @@ use ureq::unversioned::transport::{
 
 /// Wraps connections to `https` URLs in TLS.
 #[derive(Debug)]
-pub(crate) struct TlsConnector {
+pub(in crate::net) struct TlsConnector {
     config: Arc<ClientConfig>,
-    /// When the call has to end, and with it the handshake. Not the time for connecting: a server
-    /// that accepts and then stalls is overloaded, not unreachable.
+    /// The end of the request, and with it of the handshake. Not the connect time-out: a server that accepts
+    /// a connection and then stalls is overloaded, not unreachable.
     end: Instant,
 }
 
 impl TlsConnector {
-    pub(crate) const fn new(config: Arc<ClientConfig>, end: Instant) -> Self {
+    pub(in crate::net) const fn new(config: Arc<ClientConfig>, end: Instant) -> Self {
         Self { config, end }
     }
 }
@@ -44,7 +45,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             .map_err(|_| ureq::Error::BadUri(host.to_string()))?
             .to_owned();
         let mut connection = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|e| HandshakeFailed::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
+            .map_err(|e| HandshakeError::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
         let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(NextTimeout {
             after: time::Duration::Exact(self.end.saturating_duration_since(Instant::now())),
@@ -52,7 +53,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             ..NextTimeout::default()
         });
         if let Err(error) = connection.complete_io(&mut socket) {
-            return Err(HandshakeFailed::wrap(pending_alert(&mut connection, &mut socket, error)));
+            return Err(HandshakeError::wrap(pending_alert(&mut connection, &mut socket, error)));
         }
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
@@ -60,14 +61,15 @@ impl<In: Transport> Connector<In> for TlsConnector {
     }
 }
 
-/// A connection in TLS.
-pub(crate) struct TlsTransport {
+/// A TLS connection.
+pub(in crate::net) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
 
-/// Why sending failed: what the server said before it hung up tells more than that it did. Our certificate is
-/// judged while we still send, and in TLS 1.3 even while we send the request.
+/// The alert that the server sent before it closed the connection, if there is one: it explains a failed
+/// write better. A server checks our certificate while we are still sending, in TLS 1.3 even while we send
+/// the request.
 fn pending_alert(
     connection: &mut ClientConnection,
     socket: &mut TransportAdapter,
@@ -100,13 +102,13 @@ impl Transport for TlsTransport {
         self.stream.sock.set_timeout(timeout);
         let buffer = self.buffers.input_append_buf();
         if buffer.is_empty() {
-            // To read nothing into it would look like the end of the connection.
+            // A read into an empty buffer would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        // Reading sends first what could not be sent before.
+        // A read first sends pending data, so it can fail like a write.
         let StreamOwned { conn, sock } = &mut self.stream;
         let read = rustls::Stream::new(conn, sock).read(buffer);
-        let amount = read.map_err(|error| CutOff::wrap(pending_alert(conn, sock, error)))?;
+        let amount = read.map_err(|error| CutOffError::wrap(pending_alert(conn, sock, error)))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -126,9 +128,9 @@ impl fmt::Debug for TlsTransport {
     }
 }
 
-/// A plain connection.
+/// A plain TCP connection.
 #[derive(Debug)]
-pub(crate) struct PlainTransport<In> {
+pub(in crate::net) struct PlainTransport<In> {
     transport: In,
     looked: bool,
 }
@@ -138,9 +140,10 @@ impl<In: Transport> PlainTransport<In> {
         if let [kind, major, ..] = *self.transport.buffers().input()
             && !std::mem::replace(&mut self.looked, true)
         {
-            // An alert or a handshake message, in the version that every TLS claims (RFC 8446, 5.1).
+            // An alert or a handshake record, with the version that every TLS record has (RFC 8446, section
+            // 5.1).
             if matches!((kind, major), (21 | 22, 3)) {
-                return Err(ureq::Error::Other(Box::new(PortSpeaksTls)));
+                return Err(ureq::Error::Other(Box::new(PlainPortError)));
             }
         }
         Ok(())
@@ -167,24 +170,18 @@ impl<In: Transport> Transport for PlainTransport<In> {
     }
 }
 
-/// The answer to plain HTTP was TLS.
-#[derive(Debug)]
-pub(crate) struct PortSpeaksTls;
+/// The server answered plain HTTP in TLS.
+#[derive(Debug, Error)]
+#[error("the port speaks TLS")]
+pub(in crate::net) struct PlainPortError;
 
-impl fmt::Display for PortSpeaksTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the port speaks TLS")
-    }
-}
+/// The connection ended without close_notify, which tells the end of the data from a cut (RFC 8446, section
+/// 6.1). By its kind alone, ureq would take this error for the end of a body without a length.
+#[derive(Debug, Error)]
+#[error("the connection was cut: {0}")]
+pub(in crate::net) struct CutOffError(pub(in crate::net) io::Error);
 
-impl std::error::Error for PortSpeaksTls {}
-
-/// The connection ended without the close_notify that tells an end from a cut (RFC 8446, section 6.1). By its
-/// kind alone ureq takes such an error for the end of a body that has no length.
-#[derive(Debug)]
-pub(crate) struct CutOff(pub(crate) io::Error);
-
-impl CutOff {
+impl CutOffError {
     fn wrap(error: io::Error) -> ureq::Error {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; the rest ends nothing")]
         match error.kind() {
@@ -196,30 +193,15 @@ impl CutOff {
     }
 }
 
-impl fmt::Display for CutOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the connection was cut: {}", self.0)
-    }
-}
+/// Marks an error of the handshake, before the request was sent.
+#[derive(Debug, Error)]
+#[error("TLS handshake: {0}")]
+pub(in crate::net) struct HandshakeError(pub(in crate::net) io::Error);
 
-impl std::error::Error for CutOff {}
-
-/// Marks an error as one of the handshake, before anything was asked.
-#[derive(Debug)]
-pub(crate) struct HandshakeFailed(pub(crate) io::Error);
-
-impl HandshakeFailed {
+impl HandshakeError {
     fn wrap(error: io::Error) -> ureq::Error {
-        // What ureq's own transport reports (a time-out, say) travels through rustls as it is.
+        // Errors of ureq's own transport, such as a time-out, pass through rustls unchanged.
         let error = ureq::Error::from(error);
         if let ureq::Error::Io(e) = error { ureq::Error::Other(Box::new(Self(e))) } else { error }
     }
 }
-
-impl fmt::Display for HandshakeFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TLS handshake: {}", self.0)
-    }
-}
-
-impl std::error::Error for HandshakeFailed {}

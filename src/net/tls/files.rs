@@ -1,4 +1,4 @@
-//! What TLS needs from the disk: roots, and the node's own certificate with its key.
+//! The files that TLS needs: root certificates, and the node's own certificate with its key.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, RootCertStore};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use super::pin::Pin;
 use crate::error::SetupError;
 use crate::files::secret_file;
 use crate::files::secret_file::Stamp;
 
-/// The files of `client_cert_file` and `client_key_file`.
+/// The files that `client_cert_file` and `client_key_file` name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     certificate: PathBuf,
@@ -22,10 +22,10 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Both, or neither.
+    /// Takes both keys or neither.
     ///
     /// # Errors
-    /// A sentence that names the key that is missing, or tells that they are of no use without `https`.
+    /// A sentence that names the missing key, or says that both need `https`.
     pub fn parse(
         certificate: Option<PathBuf>,
         key: Option<PathBuf>,
@@ -50,7 +50,7 @@ impl ClientCertificate {
         if chain.is_empty() {
             return Err(wrong(&self.certificate, "holds no PEM certificate".to_string()));
         }
-        // The file's bytes and the key read from them are wiped; ring keeps a copy for as long as it signs.
+        // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
         let (pem, _) = secret_file::read("client_key_file", &self.key)?;
         let key = PrivateKeyDer::from_pem_slice(&pem).map(Zeroizing::new).map_err(|_| {
             wrong(&self.key, "holds no private key in PEM form that is not encrypted".to_string())
@@ -72,7 +72,18 @@ impl ClientCertificate {
     }
 }
 
-/// Tells whether one of the files was replaced since.
+/// The settings for TLS to the auth service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// CA certificates to trust instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
+    /// The allowed keys of the server; any if there are none.
+    pub spki_pins: Vec<Pin>,
+    /// The node's own certificate, for servers that request one.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// Shows whether one of the files was replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stamps {
     roots: Option<Stamp>,
@@ -80,23 +91,23 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// Those of the files that `config` names.
+    /// The stamps of the files that `settings` name.
     ///
     /// # Errors
-    /// When one is not there.
-    pub fn of(config: &Config) -> Result<Self, SetupError> {
+    /// When one is missing.
+    pub fn of(settings: &TlsSettings) -> Result<Self, SetupError> {
         let client = |files: &ClientCertificate| {
             let certificate = Stamp::of_file("client_cert_file", &files.certificate)?;
             Ok((certificate, Stamp::of_file("client_key_file", &files.key)?))
         };
         Ok(Self {
-            roots: config.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?,
-            client: config.client_certificate.as_ref().map(client).transpose()?,
+            roots: settings.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?,
+            client: settings.client_certificate.as_ref().map(client).transpose()?,
         })
     }
 }
 
-/// The certificates in `ca_file`, or else Mozilla's roots.
+/// The certificates in `ca_file`, or Mozilla's roots without one.
 pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError> {
     let Some(path) = ca_file else {
         return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
@@ -113,8 +124,8 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
     Ok(roots)
 }
 
-/// In our own words, since the error's would quote the line: of a file with a key in it and without line ends,
-/// that is the key.
+/// The fault in our own words, because the error would quote the line: if the line ends were lost, that line
+/// contains the key.
 fn damage(error: &pem::Error) -> &'static str {
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
     match error {
@@ -136,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_a_pem_file_is_told_without_a_word_of_it() {
+    fn pem_error_is_reported_without_quoting_the_file() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("ca.pem");
         for (text, says) in [
@@ -149,7 +160,7 @@ mod tests {
             let error = roots(Some(&path)).expect_err(text);
             assert!(error.to_string().contains(says), "{error}");
             let told = format!("{error} {error:?}");
-            // "s3c" in letters, and as the numbers a list of bytes has.
+            // "s3c" as text, and as the numbers of a list of bytes.
             assert!(!told.contains("s3c") && !told.contains("115, 51, 99"), "{told}");
         }
     }

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets: see `host::fuzzing`.
+//! Entry points for the fuzz targets: see [`crate::fuzzing`].
 
 use std::io;
 use std::io::ErrorKind;
@@ -13,24 +13,24 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use super::verifier::{Dates, Verifier};
 use super::{Pin, Tls};
 
-/// What a server has to prove.
+/// The requirements for a server's certificate.
 #[derive(Debug)]
 pub struct Rules {
-    /// Whom it has to be signed by.
+    /// The roots that it must be signed by.
     pub roots: Arc<RootCertStore>,
-    /// Which keys it may have; any if there are none.
+    /// The allowed keys; any if the list is empty.
     pub pins: Arc<[Pin]>,
-    /// Whether it has to be valid now, or only at some moment.
+    /// Whether the dates are checked, or there only has to be a moment at which the whole chain is valid.
     pub dates_count: bool,
-    /// How signatures are checked.
+    /// The signature algorithms.
     pub provider: CryptoProvider,
 }
 
 impl Rules {
-    /// Judges a server's certificates at `now`.
+    /// Verifies a server's certificates at `now`.
     ///
     /// # Errors
-    /// What `tls` would tell a person; `None` if it has no words for it.
+    /// The trouble that `tls` makes of the error; `None` if there is none.
     pub fn judge(
         &self,
         tls: &Tls,

@@ -1,13 +1,13 @@
-//! TLS to the auth service: our own rustls configuration, and a ureq connector that uses it.
-//! ureq builds its own configuration otherwise, with no say about roots, pins, time or session store.
+//! TLS with our own rustls configuration, and the ureq connector that uses it: ureq's own allows no choice of
+//! roots, pins, time or session store.
 //!
-//! With pinned keys the board's clock is never asked. A client's first call then has two handshakes:
+//! With pinned keys the board's clock is not used. The first request of a client then needs two handshakes:
 //!
 //! ```text
-//! 1. the time exchange   key, name and chain are checked, dates are not; no session is kept
-//!                        GET /health, without a secret ──► Date: the trusted time
-//! 2. the call            all of it checked, dates by the trusted time and the monotonic clock since
-//!                        POST with the keys
+//! 1. time exchange   checks key, name and chain, but not the dates; stores no session
+//!                    GET /health, without a secret ──► Date: the trusted time
+//! 2. request         checks all of it, the dates by the trusted time and the monotonic clock since
+//!                    POST with the keys
 //! ```
 
 mod connector;
@@ -32,8 +32,8 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
-pub(super) use self::connector::{CutOff, HandshakeFailed, PortSpeaksTls, TlsConnector};
-pub use self::files::{ClientCertificate, Stamps};
+pub(super) use self::connector::{CutOffError, HandshakeError, PlainPortError, TlsConnector};
+pub use self::files::{ClientCertificate, Stamps, TlsSettings};
 use self::own_certificate::OwnCertificate;
 pub use self::pin::Pin;
 use self::sessions::Sessions;
@@ -41,41 +41,41 @@ pub(super) use self::trouble::port_speaks_tls;
 use self::trusted_time::{BuildTime, TrustedTime};
 use self::verifier::{Dates, Verifier};
 use crate::clock;
-use crate::config::Config;
 use crate::error::SetupError;
 
-/// How the auth service is spoken to over TLS: 1.2 and 1.3 with ring, trusting the certificates in
-/// `ca_file` or else Mozilla's roots, and then only the pinned keys if there are any.
+/// TLS 1.2 and 1.3 with ring. Trusts the certificates in `ca_file`, or Mozilla's roots without one, and of
+/// those only the pinned keys if there are any.
 #[derive(Debug)]
 pub struct Tls {
-    /// For calls. Keeps the session of one server, so that revalidations resume it.
+    /// The configuration for requests. It stores the session of one server, so that revalidations resume it.
     strict: Sessions,
     pinned: Option<Pinned>,
     own: Arc<OwnCertificate>,
 }
 
-/// What pinned keys make possible.
+/// The additional parts that pinned keys need.
 #[derive(Debug)]
 struct Pinned {
-    /// For time exchanges. Nothing of one is left that a call could resume: no session is stored.
+    /// The configuration for time exchanges. It stores no session, so a request cannot resume one.
     timing: Arc<ClientConfig>,
     time: Arc<TrustedTime>,
 }
 
 impl Tls {
-    /// Reads the files that `config` names.
+    /// Reads the files that `settings` name.
     ///
     /// # Errors
-    /// When one cannot be read or does not hold what it should.
-    pub fn new(config: &Config) -> Result<Self, SetupError> {
-        let own = config.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
-        Self::build(config.ca_file.as_deref(), &config.spki_pins, own)
+    /// When a file cannot be read or has the wrong content.
+    pub fn new(settings: &TlsSettings) -> Result<Self, SetupError> {
+        let own = settings.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
+        Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own)
     }
 
-    /// The same for any other service: pins and the node's own certificate are for the auth service.
+    /// Makes one for another service, without pins and the node's own certificate: those are for the auth
+    /// service.
     ///
     /// # Errors
-    /// When `ca_file` cannot be read or does not hold what it should.
+    /// When `ca_file` cannot be read or has the wrong content.
     pub fn trusting(ca_file: Option<&Path>) -> Result<Self, SetupError> {
         Self::build(ca_file, &[], None)
     }
@@ -101,32 +101,33 @@ impl Tls {
         Ok(Self { strict, pinned, own })
     }
 
-    /// For a connection over which keys may go.
-    pub(crate) fn for_calls(&self) -> Arc<ClientConfig> {
+    /// The configuration for a connection that transmits keys.
+    pub(super) fn for_calls(&self) -> Arc<ClientConfig> {
         self.own.forget_asking();
         self.strict.config()
     }
 
-    /// For a connection over which the server is asked the time; `None` when the board's clock counts.
-    pub(crate) fn for_time(&self) -> Option<Arc<ClientConfig>> {
+    /// The configuration for a connection that asks the server for the time; `None` if the board's clock
+    /// counts.
+    pub(super) fn for_time(&self) -> Option<Arc<ClientConfig>> {
         self.own.forget_asking();
         Some(Arc::clone(&self.pinned.as_ref()?.timing))
     }
 
-    /// Whether a call can be made: not before the time is known, where it has to be asked for.
-    pub(crate) fn knows_time(&self) -> bool {
+    /// Whether a request can be made. With pinned keys, the time has to be known first.
+    pub(super) fn knows_time(&self) -> bool {
         self.pinned.as_ref().is_none_or(|pinned| pinned.time.now().is_some())
     }
 
-    /// It is `time` now: a server whose key is pinned has just said so.
-    pub(crate) fn trust_time(&self, time: UnixTime) {
+    /// Sets the time, which a server with a pinned key has just told.
+    pub(super) fn trust_time(&self, time: UnixTime) {
         if let Some(pinned) = &self.pinned {
             pinned.time.set(time);
         }
     }
 
-    /// The time that certificates are judged by, as far as it is known.
-    pub(crate) fn now(&self) -> SystemTime {
+    /// The time by which certificates are judged, as far as it is known.
+    pub(super) fn now(&self) -> SystemTime {
         match &self.pinned {
             Some(pinned) => UNIX_EPOCH + Duration::from_secs(pinned.time.now().unwrap_or_default().0),
             None => SystemTime::now(),
@@ -142,8 +143,7 @@ fn client_config(
 ) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_details(Arc::clone(provider), time)
         .with_protocol_versions(&[&TLS13, &TLS12])?
-        // Dangerous only if it checked less than rustls's own, which can neither pin a key nor wait for
-        // the time.
+        // This verifier checks more than rustls's own, which can neither pin keys nor wait for the time.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(own);

@@ -1,4 +1,4 @@
-//! The node's own certificate, for a server that asks for one.
+//! The node's own certificate, for servers that request one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +7,8 @@ use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 
-/// The certificate with its key, if there is one; and whether the server has asked for it, which not every
-/// server says when it breaks off for the want of it.
+/// The certificate with its key, if there is one, and whether the server has requested it: not every server
+/// says so when it aborts because there is none.
 #[derive(Debug)]
 pub(super) struct OwnCertificate {
     key: Option<Arc<CertifiedKey>>,
@@ -28,7 +28,7 @@ impl OwnCertificate {
         self.asked_for.load(Ordering::Relaxed)
     }
 
-    /// Another connection begins.
+    /// A new connection begins.
     pub(super) fn forget_asking(&self) {
         self.asked_for.store(false, Ordering::Relaxed);
     }

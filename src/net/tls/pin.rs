@@ -1,44 +1,36 @@
-//! Pins: names of public keys.
+//! Pins, which identify public keys.
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-/// A public key's name: SHA-256 of its DER SubjectPublicKeyInfo, as `sha256//` and base64. The notation of
-/// curl's `--pinnedpubkey`; the hash of RFC 7469, section 2.4.
+/// The SHA-256 of a DER SubjectPublicKeyInfo, as `sha256//` and base64. The notation is that of curl's
+/// `--pinnedpubkey`, the hash that of RFC 7469, section 2.4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin(String);
 
 const PREFIX: &str = "sha256//";
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Pin {
     /// The pin of the key with this DER SubjectPublicKeyInfo.
     #[must_use]
     pub fn of(public_key: &[u8]) -> Self {
         let mut pin = String::from(PREFIX);
-        for group in digest(&SHA256, public_key).as_ref().chunks(3) {
-            let bits =
-                group.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-            for (i, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-                pin.push(if i > group.len() { '=' } else { letter(bits >> shift) });
-            }
-        }
+        STANDARD.encode_string(digest(&SHA256, public_key), &mut pin);
         Self(pin)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let base64 = text.strip_prefix(PREFIX)?.strip_suffix('=')?;
-        let values = base64.bytes().map(|byte| ALPHABET.iter().position(|letter| *letter == byte));
-        let values = values.collect::<Option<Vec<_>>>()?;
-        // 32 bytes are 43 letters, of which the last one carries four bits.
-        (values.len() == 43 && values.last()? % 4 == 0).then(|| Self(text.into()))
+        let hash = STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        (hash.len() == SHA256_OUTPUT_LEN).then(|| Self(text.into()))
     }
 
-    /// Checks the value of `spki_pins`; no pins where there is no such key.
+    /// Checks the value of `spki_pins`; without the key there are no pins.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with it.
+    /// A sentence about the first fault.
     pub fn parse_all(list: Option<&[String]>, https: bool) -> Result<Vec<Self>, String> {
         let Some(list) = list else { return Ok(Vec::new()) };
         if !https {
@@ -60,11 +52,6 @@ impl Pin {
     }
 }
 
-fn letter(bits: u32) -> char {
-    // Six bits find one of 64.
-    char::from(ALPHABET[(bits & 63) as usize])
-}
-
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -75,7 +62,7 @@ impl fmt::Display for Pin {
 mod tests {
     use super::*;
 
-    /// What `openssl dgst -sha256 -binary | base64` makes of these bytes.
+    /// Computed by `openssl dgst -sha256 -binary | base64`.
     const KNOWN: [(&[u8], &str); 3] = [
         (b"", "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
         (b"abc", "sha256//ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="),
@@ -83,14 +70,14 @@ mod tests {
     ];
 
     #[test]
-    fn pins_are_those_of_other_tools() {
+    fn pin_matches_openssl_output() {
         for (key, pin) in KNOWN {
             assert_eq!(Pin::of(key), Pin::parse(pin).expect(pin));
         }
     }
 
     #[test]
-    fn what_is_not_a_pin_is_told_by_its_key() {
+    fn malformed_pin_is_reported_with_its_config_key() {
         let sound = KNOWN[0].1;
         for wrong in [
             "",
@@ -112,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_a_list_that_is_not_empty_and_for_https() {
+    fn pin_list_must_be_non_empty_and_for_https() {
         let list = [KNOWN[0].1.into(), KNOWN[1].1.into()];
         assert_eq!(Pin::parse_all(Some(&list), true), Ok([Pin::of(b""), Pin::of(b"abc")].into()));
         assert_eq!(Pin::parse_all(None, false), Ok(Vec::new()));

@@ -1,4 +1,4 @@
-//! How long a TLS session may stand in for a certificate.
+//! Limits how long TLS sessions are resumed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,11 +7,11 @@ use node_core::time::Instant;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 
-/// Who resumes a session is not asked for its certificate, and gets the next session by it: without an end
-/// to that, a daemon would never notice that a certificate has expired (RFC 8446, 4.6.1).
+/// A resumed session skips the server's certificate and yields the next session. Without a limit, a daemon
+/// would never notice that a certificate has expired (RFC 8446, section 4.6.1).
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// A configuration that keeps the session of one server, and forgets it once a day.
+/// A configuration that stores the session of one server, and drops it once a day.
 #[derive(Debug)]
 pub(super) struct Sessions {
     clock: fn() -> Instant,
@@ -26,7 +26,7 @@ impl Sessions {
     /// The configuration for the next connection.
     pub(super) fn config(&self) -> Arc<ClientConfig> {
         let now = (self.clock)();
-        // What this holds is always whole, whoever panicked.
+        // The value is consistent even if another thread panicked.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if now.since(current.1) >= KEPT_FOR {
             *current = (Arc::new(with_no_session(ClientConfig::clone(&current.0))), now);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_are_forgotten_after_a_day() {
+    fn tls_session_is_forgotten_after_a_day() {
         static UPTIME: AtomicU64 = AtomicU64::new(1_000);
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -1,4 +1,4 @@
-//! What a failure of TLS means for the person who has to mend it.
+//! Explains TLS errors to the person who has to fix them.
 
 use std::io;
 use std::io::ErrorKind;
@@ -9,11 +9,11 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::Tls;
-use super::verifier::Refusal;
+use super::verifier::VerifierError;
 
 impl Tls {
-    /// What an error of a handshake means, unless it is one of the network and not of TLS.
-    pub(crate) fn handshake_trouble(&self, peer: &str, error: &io::Error) -> Option<Trouble> {
+    /// Explains an error of the handshake; `None` if it is one of the network.
+    pub(in crate::net) fn handshake_trouble(&self, peer: &str, error: &io::Error) -> Option<Trouble> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match error.kind() {
             ErrorKind::UnexpectedEof
@@ -27,10 +27,10 @@ impl Tls {
         }
     }
 
-    /// What an I/O error means, if it holds one of rustls.
-    pub(crate) fn trouble(&self, error: &io::Error) -> Option<Trouble> {
+    /// Explains an I/O error that contains one of rustls; `None` if it does not.
+    pub(in crate::net) fn trouble(&self, error: &io::Error) -> Option<Trouble> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         Some(match error {
             Error::InvalidCertificate(why) => self.certificate_trouble(why),
             Error::AlertReceived(alert) => self.alert_trouble(*alert),
@@ -52,7 +52,7 @@ impl Tls {
 
     fn certificate_trouble(&self, why: &CertificateError) -> Trouble {
         let by = if self.pinned.is_some() { "the server's own" } else { "this board's" };
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match why {
             CertificateError::ExpiredContext { time, not_after } => Trouble::new(
                 TroubleKind::CertificateExpired,
@@ -75,7 +75,7 @@ impl Tls {
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!("the server's certificate is not signed by a CA this node trusts"),
             ),
-            // What a CA gives that was made anew under its old name.
+            // A CA that was recreated under its old name causes this.
             CertificateError::BadSignature => Trouble::new(
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!(
@@ -102,7 +102,7 @@ impl Tls {
             ),
             CertificateError::Other(inner) => {
                 if let Some(refusal) = inner.0.downcast_ref() {
-                    refusal_trouble(refusal)
+                    verifier_trouble(refusal)
                 } else if let Some(why) = inner.0.downcast_ref() {
                     webpki_trouble(why)
                 } else {
@@ -115,9 +115,9 @@ impl Tls {
 
     fn alert_trouble(&self, alert: AlertDescription) -> Trouble {
         let name = name(alert);
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match alert {
-            // In answer to what a client may send, all of these are about its certificate (RFC 8446, 6.2).
+            // After what a client sends, all of these are about its certificate (RFC 8446, section 6.2).
             AlertDescription::CertificateRequired
             | AlertDescription::NoCertificate
             | AlertDescription::BadCertificate
@@ -127,7 +127,7 @@ impl Tls {
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied => self.client_certificate_trouble(&format!("alert {name}")),
-            // What OpenSSL says in TLS 1.2 for the want of one.
+            // OpenSSL sends this in TLS 1.2 if the client has no certificate.
             AlertDescription::HandshakeFailure if self.own.was_asked_for() => {
                 self.client_certificate_trouble(&format!("alert {name}"))
             }
@@ -157,9 +157,9 @@ impl Tls {
         }
     }
 
-    /// What proxies say about TLS in a 400 of their own, in which `body` nothing else tells it from one of
-    /// the service: nginx about client certificates, and nginx, Apache and Go about plain HTTP.
-    pub(crate) fn proxys_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
+    /// Explains a 400 in which a proxy complains about TLS; only `body` tells it from one of the service.
+    /// nginx complains about client certificates, and nginx, Apache and Go complain about plain HTTP.
+    pub(in crate::net) fn proxy_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
         let says = |words: &str| body.windows(words.len()).any(|window| window == words.as_bytes());
         if https {
             says("SSL certificate").then(|| self.client_certificate_trouble("status 400"))
@@ -169,8 +169,8 @@ impl Tls {
     }
 }
 
-/// Plain HTTP was answered in TLS, or by the word that it should be TLS.
-pub(crate) fn port_speaks_tls() -> Trouble {
+/// The server answered plain HTTP in TLS, or said that it expects TLS.
+pub(in crate::net) fn port_speaks_tls() -> Trouble {
     Trouble::new(
         TroubleKind::TlsOnPlainPort,
         format_args!("the port in auth_url speaks TLS, and was spoken to in plain HTTP"),
@@ -184,9 +184,9 @@ fn no_common_version() -> Trouble {
     )
 }
 
-fn refusal_trouble(refusal: &Refusal) -> Trouble {
+fn verifier_trouble(refusal: &VerifierError) -> Trouble {
     match refusal {
-        Refusal::KeyNotPinned(seen) => Trouble::with_fix(
+        VerifierError::KeyNotPinned(seen) => Trouble::with_fix(
             TroubleKind::KeyNotPinned,
             format_args!("the server's key is none of those in spki_pins"),
             format_args!(
@@ -195,21 +195,21 @@ fn refusal_trouble(refusal: &Refusal) -> Trouble {
                  answers in its place."
             ),
         ),
-        Refusal::SelfSigned => Trouble::new(
+        VerifierError::SelfSigned => Trouble::new(
             TroubleKind::CertificateSelfSigned,
             format_args!("the server's certificate is signed by nobody but itself"),
         ),
-        Refusal::ShortKey => Trouble::new(
+        VerifierError::ShortKey => Trouble::new(
             TroubleKind::CertificateWeak,
             format_args!(
                 "the key of the server's certificate, or of its CA, is too weak: RSA under 2048 bits"
             ),
         ),
-        Refusal::NeverValid => Trouble::new(
+        VerifierError::NeverValid => Trouble::new(
             TroubleKind::CertificateRefused,
             format_args!("there is no moment at which the server's certificate and its CA's are all valid"),
         ),
-        Refusal::KeyNotProved => Trouble::new(
+        VerifierError::KeyNotProved => Trouble::new(
             TroubleKind::KeyNotProved,
             format_args!("the server shows a certificate whose key it does not have"),
         ),
@@ -217,7 +217,7 @@ fn refusal_trouble(refusal: &Refusal) -> Trouble {
 }
 
 fn webpki_trouble(why: &webpki::Error) -> Trouble {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one mend")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
     match why {
         webpki::Error::CaUsedAsEndEntity => Trouble::new(
             TroubleKind::CertificateOfCa,
@@ -247,7 +247,7 @@ fn refused(why: &dyn std::fmt::Debug) -> Trouble {
 }
 
 fn names(presented: &[String]) -> String {
-    // In rustls's own notation: DnsName("auth.home"), IpAddress(192.0.2.1).
+    // rustls writes them as DnsName("auth.home") and IpAddress(192.0.2.1).
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         inner.trim_matches('"').to_string()
@@ -262,7 +262,7 @@ fn date(time: UnixTime) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs().min(LAST)))
 }
 
-/// The alert's name as the standard writes it: `handshake_failure`.
+/// The alert's name as in the RFC: `handshake_failure`.
 fn name(alert: AlertDescription) -> String {
     let mut name = String::new();
     let mut after_capital = true;
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alerts_have_the_names_of_the_standard() {
+    fn alert_has_the_name_of_the_rfc() {
         for (alert, expected) in [
             (AlertDescription::HandshakeFailure, "handshake_failure"),
             (AlertDescription::UnknownCA, "unknown_ca"),
@@ -292,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn dates_have_an_end_but_no_panic() {
+    fn date_beyond_year_9999_is_capped() {
         assert_eq!(date(UnixTime::since_unix_epoch(Duration::ZERO)), "Thu, 01 Jan 1970 00:00:00 GMT");
         let far = date(UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX)));
         assert_eq!(far, "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
     #[test]
-    fn names_are_shown_without_rustls_notation() {
+    fn certificate_names_are_shown_without_rustls_notation() {
         let presented = ["DnsName(\"auth.home\")".to_string(), "IpAddress(192.0.2.1)".to_string()];
         assert_eq!(names(&presented), "auth.home, 192.0.2.1");
         assert_eq!(names(&[]), "no name at all");

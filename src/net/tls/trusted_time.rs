@@ -1,5 +1,4 @@
-//! The time by a server's word, carried on by the monotonic clock. The system clock is neither read nor
-//! set.
+//! The time as told by a server, continued by the monotonic clock. The system clock is neither read nor set.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use rustls::time_provider::TimeProvider;
 
 use crate::clock;
 
-/// A time that was told, and how long ago by a clock that never steps.
+/// A time that a server told, and when it told it, by a clock that never steps.
 #[derive(Debug)]
 pub(super) struct TrustedTime {
     clock: fn() -> Instant,
@@ -18,18 +17,18 @@ pub(super) struct TrustedTime {
 }
 
 impl TrustedTime {
-    /// No time is known yet; `clock` will count from the moment one is.
+    /// The time is unknown at first. `clock` measures what has passed since it is set.
     pub(super) const fn new(clock: fn() -> Instant) -> Self {
         Self { clock, told: Mutex::new(None) }
     }
 
-    /// It is `time` now.
+    /// Sets the current time.
     pub(super) fn set(&self, time: UnixTime) {
-        // Nothing that panics is done while this is locked, and what it holds is always whole.
+        // No code panics while this is locked, so the value is always consistent.
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((time, (self.clock)()));
     }
 
-    /// The time now, once it was told.
+    /// The current time, if it was set.
     pub(super) fn now(&self) -> Option<UnixTime> {
         let (time, at) = (*self.told.lock().unwrap_or_else(PoisonError::into_inner))?;
         Some(UnixTime(time.0.saturating_add((self.clock)().since(at).as_secs())))
@@ -42,7 +41,8 @@ impl TimeProvider for TrustedTime {
     }
 }
 
-/// When this program was built: where a time exchange begins to look for a moment at which a chain is valid.
+/// The build time of this program: where a time exchange starts to look for a moment at which a chain is
+/// valid.
 #[derive(Debug)]
 pub(super) struct BuildTime;
 
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_unknown_until_told_and_then_follows_the_monotonic_clock() {
+    fn trusted_time_follows_the_monotonic_clock_once_set() {
         static UPTIME: AtomicU64 = AtomicU64::new(5_000);
         let time = TrustedTime::new(|| Instant::from_millis(UPTIME.load(Ordering::Relaxed)));
         let runs_for = |ms| UPTIME.fetch_add(ms, Ordering::Relaxed);
@@ -78,14 +78,14 @@ mod tests {
         runs_for(86_400_000 * 365);
         assert_eq!(time.now(), Some(UnixTime(1_900_000_001 + 86_400 * 365)));
         assert_eq!(time.current_time().map(|t| t.as_secs()), Some(1_900_000_001 + 86_400 * 365));
-        // Told anew, it may as well go back.
+        // A later answer may set it back.
         time.set(UnixTime(1_800_000_000));
         runs_for(2_000);
         assert_eq!(time.now(), Some(UnixTime(1_800_000_002)));
     }
 
     #[test]
-    fn the_end_of_time_is_no_panic() {
+    fn trusted_time_at_its_maximum_does_not_overflow() {
         static UPTIME: AtomicU64 = AtomicU64::new(0);
         let time = TrustedTime::new(|| Instant::from_millis(UPTIME.fetch_add(5_000, Ordering::Relaxed)));
         time.set(UnixTime(u64::MAX));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_board_it_runs_on_the_clock_that_nobody_sets() {
+    fn trusted_time_runs_on_the_boot_clock() {
         let time = TrustedTime::new(clock::instant);
         time.set(UnixTime(4_000_000_000));
         let now = time.now().expect("told");

@@ -1,6 +1,5 @@
-//! What a server has to prove.
+//! Verifies a server's certificate.
 
-use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,12 +9,13 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use thiserror::Error;
 use webpki::EndEntityCert;
 
 use super::pin::Pin;
 
-/// Whether the dates in certificates count.
+/// Whether the dates of certificates are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dates {
     Checked,
@@ -23,8 +23,8 @@ pub(super) enum Dates {
     Ignored,
 }
 
-/// Wants a chain to a root, the right name, a key that is strong enough, one of the pinned keys where there
-/// are any, and the proof that the server has it.
+/// Requires a chain to a root, the right name, a strong key, one of the pinned keys if there are any, and a
+/// proof that the server has the key.
 #[derive(Debug)]
 pub(super) struct Verifier {
     roots: Arc<RootCertStore>,
@@ -33,23 +33,27 @@ pub(super) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// What this verifier refuses beside what rustls does.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// None of the pinned keys, but this one.
+/// The errors of this verifier beyond those of rustls.
+#[derive(Debug, Error)]
+pub(super) enum VerifierError {
+    /// The key, with this pin, is not among the pinned ones.
+    #[error("the server's key is not pinned, but {0}")]
     KeyNotPinned(Pin),
-    /// Signed by nobody but its own key.
+    /// The certificate is only signed by its own key.
+    #[error("self-signed")]
     SelfSigned,
-    /// An RSA key of less than 2048 bits, the server's or a CA's.
+    /// An RSA key of the server or of a CA has less than 2048 bits.
+    #[error("an RSA key under 2048 bits")]
     ShortKey,
-    /// There is no moment at which all of the chain is valid.
+    /// There is no moment at which the whole chain is valid.
+    #[error("never valid")]
     NeverValid,
-    /// The certificate of somebody else: the key that is in it did not sign this handshake.
+    /// The handshake is not signed by the certificate's key: the certificate is somebody else's.
+    #[error("the handshake is not signed with the certificate's key")]
     KeyNotProved,
 }
 
-/// How often the moment is moved at which a chain might be valid: once for each certificate of any sensible
-/// chain.
+/// How often another moment is tried: once for each certificate of any sensible chain.
 const MOMENTS: usize = 6;
 
 impl Verifier {
@@ -67,7 +71,7 @@ impl Verifier {
         leaf: &ParsedCertificate<'_>,
         intermediates: &[CertificateDer<'_>],
         mut moment: UnixTime,
-    ) -> Result<(), Error> {
+    ) -> Result<(), rustls::Error> {
         let at = |moment| {
             let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
@@ -75,22 +79,25 @@ impl Verifier {
         if self.dates == Dates::Checked {
             return at(moment);
         }
-        // Dates are looked at before signatures, so that this costs nearly nothing.
+        // webpki checks dates before signatures, so this costs almost nothing.
         for _ in 0..MOMENTS {
             moment = match at(moment) {
-                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                    not_after
-                }
-                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                    not_before, ..
+                Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                    not_after,
+                    ..
+                })) => not_after,
+                Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
                 })) => not_before,
                 result => return result,
             };
         }
-        Err(Refusal::NeverValid.into())
+        Err(VerifierError::NeverValid.into())
     }
 
-    /// Whether a CA that may have signed one of these has a key so short that ring takes no signature of it.
+    /// Whether one of the CAs that may have signed these has such a short key that ring rejects its
+    /// signatures.
     fn rests_on_short_key(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
         let sent = || {
             let all = std::iter::once(leaf).chain(intermediates);
@@ -106,7 +113,7 @@ impl Verifier {
     }
 }
 
-const BAD_SIGNATURE: Error = Error::InvalidCertificate(CertificateError::BadSignature);
+const BAD_SIGNATURE: rustls::Error = rustls::Error::InvalidCertificate(CertificateError::BadSignature);
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -116,15 +123,15 @@ impl ServerCertVerifier for Verifier {
         server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<ServerCertVerified, rustls::Error> {
         let leaf = ParsedCertificate::try_from(end_entity)?;
         self.verify_chain(&leaf, intermediates, now).map_err(|error| {
-            if error == Error::InvalidCertificate(CertificateError::UnknownIssuer)
+            if error == rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
                 && is_self_signed(end_entity)
             {
-                Refusal::SelfSigned.into()
+                VerifierError::SelfSigned.into()
             } else if error == BAD_SIGNATURE && self.rests_on_short_key(end_entity, intermediates) {
-                Refusal::ShortKey.into()
+                VerifierError::ShortKey.into()
             } else {
                 error
             }
@@ -132,12 +139,12 @@ impl ServerCertVerifier for Verifier {
         verify_server_name(&leaf, server_name)?;
         let public_key = leaf.subject_public_key_info();
         if is_short_rsa(&public_key) {
-            return Err(Refusal::ShortKey.into());
+            return Err(VerifierError::ShortKey.into());
         }
         if !self.pins.is_empty() {
             let seen = Pin::of(&public_key);
             if !self.pins.contains(&seen) {
-                return Err(Refusal::KeyNotPinned(seen).into());
+                return Err(VerifierError::KeyNotPinned(seen).into());
             }
         }
         Ok(ServerCertVerified::assertion())
@@ -148,7 +155,7 @@ impl ServerCertVerifier for Verifier {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, cert, dss, &self.algorithms).map_err(of_handshake)
     }
 
@@ -157,7 +164,7 @@ impl ServerCertVerifier for Verifier {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, cert, dss, &self.algorithms).map_err(of_handshake)
     }
 
@@ -170,36 +177,22 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
     EndEntityCert::try_from(certificate).is_ok_and(|c| c.issuer() == c.subject())
 }
 
-/// A signature that does not fit, not of a certificate but of the handshake.
-fn of_handshake(error: Error) -> Error {
-    if error == BAD_SIGNATURE { Refusal::KeyNotProved.into() } else { error }
+/// Tells a wrong signature of the handshake from one of a certificate.
+fn of_handshake(error: rustls::Error) -> rustls::Error {
+    if error == BAD_SIGNATURE { VerifierError::KeyNotProved.into() } else { error }
 }
 
-/// Ring would refuse such a key's signature, which looks as if the signature were wrong. By length: nothing but
-/// the modulus makes much of it, and one of 2048 bits makes it 288 to 294 bytes.
+/// ring rejects signatures of such keys as if they were wrong. The length decides: the modulus makes up most
+/// of the key, and with 2048 bits the key has 288 to 294 bytes.
 fn is_short_rsa(public_key: &[u8]) -> bool {
-    // The tail of rsaEncryption's object identifier, 1.2.840.113549.1.1.1 (RFC 8017, appendix C).
+    // The end of the object identifier of rsaEncryption, 1.2.840.113549.1.1.1 (RFC 8017, appendix C).
     const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     let is_rsa = public_key.windows(RSA.len()).take(10).any(|window| window == RSA);
     is_rsa && public_key.len() < 280
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        CertificateError::Other(OtherError(Arc::new(refusal))).into()
+impl From<VerifierError> for rustls::Error {
+    fn from(error: VerifierError) -> Self {
+        CertificateError::Other(OtherError(Arc::new(error))).into()
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeyNotPinned(seen) => write!(f, "the server's key is not pinned, but {seen}"),
-            Self::SelfSigned => f.write_str("self-signed"),
-            Self::ShortKey => f.write_str("an RSA key under 2048 bits"),
-            Self::NeverValid => f.write_str("never valid"),
-            Self::KeyNotProved => f.write_str("the handshake is not signed with the certificate's key"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}

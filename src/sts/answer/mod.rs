@@ -1,5 +1,5 @@
-//! What a token endpoint answered (RFC 6749, 5.1 and 5.2; RFC 8693, 2.2; Keycloak's by arp-wire.md, "Token
-//! answers").
+//! The answer of a token endpoint (RFC 6749, sections 5.1 and 5.2; RFC 8693, section 2.2; for Keycloak see
+//! arp-wire.md, "Token answers").
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use node_core::text::Text;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::error::{Flaw, Grant, TokenError};
+use super::error::{Grant, InvalidTokenError, TokenError};
 use super::form;
 use super::jwt::Seconds;
 use super::token::{AccessToken, Bounds, Expected};
 use crate::files::json;
 
-/// An answer, and what is needed to judge it.
+/// An answer, with everything that is needed to judge it.
 pub(super) struct Answer<'a> {
     pub(super) grant: Grant,
     pub(super) status: u16,
     pub(super) body: &'a [u8],
     pub(super) retry_after: Option<Duration>,
-    /// What must not be shown, whoever says it.
+    /// Texts that must not be shown, even if the server repeats them.
     pub(super) secrets: &'a [&'a str],
 }
 
-/// A token, as RFC 6749 has it.
+/// A successful answer (RFC 6749, section 5.1).
 #[derive(Deserialize)]
 struct Granted<'a> {
     #[serde(borrow)]
@@ -46,15 +46,15 @@ struct Refusal<'a> {
     error_description: Option<Cow<'a, str>>,
 }
 
-/// What an exchange may give: what was asked for, or the same by its form.
+/// The types of token that an exchange may issue: both name a JWT access token (RFC 8693, section 3).
 const ACCESS_TOKENS: [&str; 2] =
     ["urn:ietf:params:oauth:token-type:access_token", "urn:ietf:params:oauth:token-type:jwt"];
 
 impl Answer<'_> {
-    /// The token, if it is one that was asked for. `bounds` are those known without this answer.
+    /// Reads the token and checks that it is the requested one. `bounds` are those known without this answer.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is no token.
     pub(super) fn read(&self, expected: &Expected<'_>, bounds: Bounds) -> Result<AccessToken, TokenError> {
         let grant = self.grant;
         if self.status != 200 {
@@ -67,12 +67,12 @@ impl Answer<'_> {
         if let Some(kind) = token_type
             && !kind.eq_ignore_ascii_case("bearer")
         {
-            return Err(unusable(Flaw::Kind(self.shown(&kind))));
+            return Err(unusable(InvalidTokenError::Kind(self.shown(&kind))));
         }
         if let Some(kind) = issued_token_type
             && !ACCESS_TOKENS.contains(&&*kind)
         {
-            return Err(unusable(Flaw::NotAnAccessToken(
+            return Err(unusable(InvalidTokenError::NotAnAccessToken(
                 self.shown(kind.rsplit(':').next().unwrap_or_default()),
             )));
         }
@@ -82,7 +82,7 @@ impl Answer<'_> {
 
     fn refusal(&self) -> TokenError {
         let Self { grant, status, retry_after, .. } = *self;
-        // Who is asked too often may say so in any form.
+        // Rate limiters in front of the STS answer 429 in any format.
         if !(400..=499).contains(&status) || status == 429 {
             return self.failure();
         }
@@ -103,14 +103,14 @@ impl Answer<'_> {
         TokenError::Failed { grant: self.grant, status: self.status, retry_after: self.retry_after }
     }
 
-    /// Not at all if it repeats a secret.
+    /// The text, or nothing if it repeats a secret.
     fn shown<const N: usize>(&self, text: &str) -> Text<N> {
         let repeats = self.secrets.iter().any(|secret| !secret.is_empty() && repeats(text, secret));
         if repeats { Text::new() } else { Text::from(text) }
     }
 }
 
-/// Whether `text` holds `secret`, in itself or as it is sent.
+/// Whether `text` contains `secret`, as it is or in one of the encodings in which it was sent.
 fn repeats(text: &str, secret: &str) -> bool {
     let mut encoded = Zeroizing::new(String::with_capacity(form::longest(secret.len())));
     form::encode(secret, &mut encoded);

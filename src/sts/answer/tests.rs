@@ -31,7 +31,7 @@ fn life(more: &str) -> Result<u64, TokenError> {
 }
 
 #[test]
-fn what_keycloak_answers_is_a_token() {
+fn keycloak_answer_is_read_as_token() {
     let more =
         r#","expires_in":300,"refresh_expires_in":0,"token_type":"Bearer","not-before-policy":0,"scope":"x""#;
     assert_eq!(life(more), Ok(300));
@@ -44,7 +44,7 @@ fn what_keycloak_answers_is_a_token() {
 }
 
 #[test]
-fn expires_in_comes_as_a_number_as_digits_or_not_at_all() {
+fn expires_in_is_number_digits_or_absent() {
     for (more, wanted) in [
         (r#","expires_in":60"#, 60),
         (r#","expires_in":"60""#, 60),
@@ -58,7 +58,10 @@ fn expires_in_comes_as_a_number_as_digits_or_not_at_all() {
     }
     for none in ["-5", "0", r#""0""#] {
         let refused = life(&format!(r#","expires_in":{none}"#));
-        assert!(matches!(refused, Err(TokenError::Unusable { flaw: Flaw::Expired, .. })), "{none}");
+        assert!(
+            matches!(refused, Err(TokenError::Unusable { flaw: InvalidTokenError::Expired, .. })),
+            "{none}"
+        );
     }
     for odd in ["true", r#""soon""#, r#""-5""#, "[60]"] {
         let refused = life(&format!(r#","expires_in":{odd}"#));
@@ -67,7 +70,7 @@ fn expires_in_comes_as_a_number_as_digits_or_not_at_all() {
 }
 
 #[test]
-fn only_bearers_tokens_and_only_access_tokens_are_taken() {
+fn only_bearer_access_tokens_are_accepted() {
     for kind in ["Bearer", "bearer", "BEARER"] {
         assert_eq!(life(&format!(r#","token_type":"{kind}""#)), Ok(300));
     }
@@ -76,14 +79,14 @@ fn only_bearers_tokens_and_only_access_tokens_are_taken() {
         other => panic!("{other:?}"),
     };
     for kind in ["DPoP", "mac", "N_A", ""] {
-        assert_eq!(flaw(&format!(r#","token_type":"{kind}""#)), Flaw::Kind(Text::from(kind)));
+        assert_eq!(flaw(&format!(r#","token_type":"{kind}""#)), InvalidTokenError::Kind(Text::from(kind)));
     }
     let refresh = r#","issued_token_type":"urn:ietf:params:oauth:token-type:refresh_token""#;
-    assert_eq!(flaw(refresh), Flaw::NotAnAccessToken(Text::from("refresh_token")));
+    assert_eq!(flaw(refresh), InvalidTokenError::NotAnAccessToken(Text::from("refresh_token")));
 }
 
 #[test]
-fn refusals_are_what_they_are_whoever_words_them() {
+fn refusal_is_classified_by_status_and_error_code() {
     use Concern::{Client, Sts, Wanted};
     use Grant::{ClientCredentials, Exchange};
     for (grant, status, error, description, concern, permanent) in [
@@ -118,7 +121,7 @@ fn refusals_are_what_they_are_whoever_words_them() {
 }
 
 #[test]
-fn what_is_not_of_an_sts_is_waited_out() {
+fn answer_of_no_sts_is_a_temporary_failure() {
     for (status, body) in [
         (200, "<html>log in</html>"),
         (200, "[]"),
@@ -138,7 +141,7 @@ fn what_is_not_of_an_sts_is_waited_out() {
         assert!(matches!(failed, TokenError::Failed { .. }), "{status} {body}: {failed:?}");
         assert_eq!((failed.concern(), failed.is_permanent()), (Concern::Sts, false));
     }
-    // But not for everybody because of one caller's token.
+    // A failure of an exchange concerns only the caller whose token was exchanged.
     for (status, body) in [(500, ""), (413, "<html>"), (431, ""), (429, ""), (200, "[]")] {
         let failed = read_as(Grant::Exchange, status, body).expect_err("failed");
         assert_eq!(failed.concern(), Concern::Wanted, "{status}");
@@ -146,7 +149,7 @@ fn what_is_not_of_an_sts_is_waited_out() {
 }
 
 #[test]
-fn what_befalls_one_exchange_on_its_way_is_of_nobody_else_but_an_sts_that_is_away_is_of_all() {
+fn transport_failure_of_exchange_concerns_only_that_one() {
     use node_core::trouble::{Trouble, TroubleKind};
     for (kind, concern) in [
         (TroubleKind::Stalled, Concern::Wanted),
@@ -165,7 +168,7 @@ fn what_befalls_one_exchange_on_its_way_is_of_nobody_else_but_an_sts_that_is_awa
 }
 
 #[test]
-fn a_secret_that_is_sent_back_is_not_shown() {
+fn echoed_secret_is_not_shown() {
     for body in [
         r#"{"error":"invalid_client","error_description":"no client has s3cret"}"#,
         r#"{"error":"s3cret","error_description":"\u00733cret"}"#,
@@ -176,7 +179,7 @@ fn a_secret_that_is_sent_back_is_not_shown() {
 }
 
 #[test]
-fn nor_is_one_that_is_sent_back_as_it_was_sent() {
+fn echoed_encoded_secret_is_not_shown() {
     let secret = "p:q+r s?>~";
     for echo in ["p%3Aq%2Br+s%3F%3E%7E", "cDpxK3Igcz8+fg", "cDpxK3Igcz8-fg==", secret] {
         let body = format!(r#"{{"error":"invalid_client","error_description":"not {echo}"}}"#);
@@ -195,7 +198,7 @@ fn nor_is_one_that_is_sent_back_as_it_was_sent() {
 }
 
 #[test]
-fn control_characters_of_a_refusal_do_not_reach_the_log() {
+fn control_characters_in_refusal_are_removed() {
     let refused = read(400, r#"{"error":"x\n\u001b[0m","error_description":"y\r"}"#).expect_err("refused");
     assert!(!refused.to_string().contains(char::is_control));
 }

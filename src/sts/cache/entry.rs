@@ -1,4 +1,4 @@
-//! One token that was asked for, and what failed.
+//! One cached token, its waiting callers and its last failure.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,29 +12,30 @@ use node_core::time::{Instant, millis};
 use super::Asked;
 use crate::sts::error::TokenError;
 use crate::sts::token::AccessToken;
-use crate::sts::wanted::{SubjectToken, Wanted};
+use crate::sts::{SubjectToken, Wanted};
 
-/// When the board's clock is looked at again while it is not set: it is before long, once there is a network.
+/// While the board's clock is not set it is checked this often. A board sets its clock soon after it has a
+/// network.
 const CLOCK_AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Entry<W> {
     pub(super) wanted: Wanted,
     pub(super) token: Option<Arc<AccessToken>>,
-    /// Whether anybody has asked for it since it was last fetched: what nobody asks for lapses.
+    /// Whether a caller has asked for it since it was last fetched. A token without callers is not renewed.
     pub(super) asked: bool,
-    /// When somebody last asked for it.
+    /// The time of the last call for it.
     pub(super) used: Instant,
     pub(super) waiters: Vec<W>,
-    /// When the first of them came.
+    /// The time of the first of the waiting calls.
     pub(super) waiting_since: Instant,
-    /// When it was last fetched because a service was said to refuse it.
+    /// The time of the last fetch that was made because a service refused the token.
     pub(super) refused: Option<Instant>,
     pub(super) failure: Failure,
     renew_at: Instant,
 }
 
-/// What failed, how often in a row, and until when that stands.
+/// The last failure, how many came in a row, and how long it blocks the next request.
 #[derive(Debug, Default)]
 pub(super) struct Failure {
     count: u32,
@@ -62,7 +63,7 @@ impl<W> Entry<W> {
         }
     }
 
-    /// The token, if it is still good; wipes it if it is not.
+    /// Returns the token if it has not expired. Wipes it if it has.
     pub(super) fn held(&mut self, now: Instant) -> Option<Arc<AccessToken>> {
         if self.token.as_ref().is_some_and(|token| token.expires() <= now) {
             self.token = None;
@@ -70,12 +71,12 @@ impl<W> Entry<W> {
         self.token.clone()
     }
 
-    /// Whether it holds a token that is still good.
+    /// Whether it holds a token that has not expired.
     pub(super) fn is_good(&self, now: Instant) -> bool {
         self.token.as_ref().is_some_and(|token| now < token.expires())
     }
 
-    /// Takes a new token, to be renewed `margin` before its end; returns who waited for it.
+    /// Stores a new token, which is to be renewed `margin` before it expires. Returns the waiting callers.
     pub(super) fn keep(&mut self, token: Arc<AccessToken>, margin: Duration) -> Vec<W> {
         self.renew_at = Instant::from_millis(token.expires().as_millis().saturating_sub(millis(margin)));
         self.token = Some(token);
@@ -84,7 +85,7 @@ impl<W> Entry<W> {
         mem::take(&mut self.waiters)
     }
 
-    /// When a new token is needed; `None` while none is.
+    /// The time at which a new token is needed; `None` if none is.
     pub(super) fn needed_at(&self) -> Option<Instant> {
         if !self.waiters.is_empty() {
             return Some(self.waiting_since);
@@ -109,9 +110,9 @@ pub(super) fn subject_len(wanted: &Wanted) -> usize {
 }
 
 impl Failure {
-    /// Notes that it failed again; what those who wait are told.
+    /// Records another failure. Returns the answer for the waiting callers.
     pub(super) fn add(&mut self, error: TokenError, jitter: &mut Jitter, now: Instant) -> Asked {
-        // Nobody was asked, so nobody is spared by waiting longer each time.
+        // No request reached the STS, so backing off would spare nobody.
         let unasked = error.outcome() == Outcome::Clock;
         self.count = self.count.saturating_add(u32::from(!unasked));
         let error = Arc::new(error);
@@ -127,14 +128,14 @@ impl Failure {
         Asked::Failed { error, retry_in }
     }
 
-    /// Whoever was refused for good may ask again.
+    /// Lets permanently refused callers ask again.
     pub(super) fn forgive(&mut self) {
         if matches!(self.last, Some((_, Until::Never))) {
             *self = Self::default();
         }
     }
 
-    /// What those who ask now are told, while it stands.
+    /// The answer for new callers while the failure blocks requests.
     pub(super) fn answer(&self, now: Instant) -> Option<Asked> {
         let (error, until) = self.last.as_ref()?;
         let retry_in = match until {
@@ -145,12 +146,12 @@ impl Failure {
         Some(Asked::Failed { error: Arc::clone(error), retry_in })
     }
 
-    /// Whether it stands in the way of nothing, and is so long ago that another is the first again.
-    pub(super) fn is_over_and_done_with(&self, now: Instant) -> bool {
+    /// Whether the failure blocks nothing and is so old that the next one counts as the first.
+    pub(super) fn is_obsolete(&self, now: Instant) -> bool {
         self.last.is_none() || self.over().is_some_and(|over| over + RETRY_CAP * 2 <= now)
     }
 
-    /// When it no longer stands in the way; `None` for never.
+    /// The time at which the failure stops blocking requests; `None` if it never does.
     pub(super) fn over(&self) -> Option<Instant> {
         match self.last {
             None => Some(Instant::default()),

@@ -1,17 +1,18 @@
-//! Which tokens are there, which are to be fetched and when, and who waits for them. Pure: the time is handed
-//! in, and what is to be fetched is handed out.
+//! The token cache: which tokens there are, which are to be fetched and when, and who waits for them. It is pure:
+//! callers pass the time in, and get the next request out.
 //!
 //! ```text
-//!            ask                    next_request             fetched
-//!  (nothing) ───► somebody waits ───────────────► in flight ─────────► token ──► end of its life ──► (nothing)
-//!                      ▲                              ▲         │        │ asked for since it was fetched,
-//!                      │ asked again after the delay  │         ▼        │ and about to end; or refused
-//!                      └────────────────────────── failure      └────────┴──► in flight again; the old one
-//!                                                                             is handed out meanwhile
+//!            ask                     next_request            fetched
+//!  (nothing) ───► caller waits ────────────────► in flight ─────────► token ──► expired ──► (nothing)
+//!                      ▲                             ▲         │        │ in use and about to expire,
+//!                      │ asked again after the delay │         ▼        │ or refused by a service
+//!                      └───────────────────────── failure      └────────┴──► in flight again; callers get
+//!                                                                            the old token meanwhile
 //! ```
 //!
-//! One request is in flight at a time, so one for each token however many ask. What fails for everybody (the
-//! STS is away, the client is refused) is tried again for everybody at once, not once for each token.
+//! One request is in flight at a time, so there is one request for each token, however many callers wait. A failure
+//! of the STS or of this client delays every request, and is retried once for all. A failure of one grant or one
+//! request delays only that one.
 
 mod entry;
 
@@ -23,78 +24,78 @@ use node_core::jitter::Jitter;
 use node_core::time::Instant;
 
 use self::entry::{Entry, Failure};
-use super::error::{Concern, Flaw, Grant, TokenError};
+use super::error::{Concern, Grant, InvalidTokenError, TokenError};
 use super::token::AccessToken;
 use super::wanted::Wanted;
 
-/// How many tokens are kept.
+/// The greatest number of entries.
 const MAX_ENTRIES: usize = 64;
-/// How many of them may be exchanged ones, of which callers can want as many as they like.
+/// The greatest number of entries for exchanged tokens, of which callers can request any number.
 const MAX_EXCHANGES: usize = 48;
-/// How many bytes tokens and the subjects of exchanges may have together.
+/// The greatest total size of tokens and of the subject tokens of exchanges, in bytes.
 const MAX_BYTES: usize = 128 * 1024;
-/// How long before its end a token is fetched anew; sooner if it lives less than four times that.
+/// A token is renewed this long before it expires, or in the last quarter of its life if that is shorter.
 const BEFORE_THE_END: Duration = Duration::from_secs(30);
-/// How many may wait.
+/// The greatest number of waiting callers.
 const MAX_WAITERS: usize = 2048;
-/// One token is fetched anew at most this often because somebody says that it is refused: services look for
-/// new signing keys no more often (arp-wire.md, "Inbound validation").
+/// A token that callers report as refused is fetched again at most this often, since services reload their
+/// signing keys no more often (arp-wire.md, "Inbound validation").
 const REFUSED_AGAIN: Duration = Duration::from_secs(30);
 
-/// What there is for somebody who asks.
+/// The answer to a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// A token that is good now.
+pub(crate) enum Asked {
+    /// A token that has not expired.
     Held(Arc<AccessToken>),
-    /// None, because of this.
+    /// There is no token.
     Failed {
-        /// What went wrong the last time.
+        /// The last error.
         error: Arc<TokenError>,
-        /// When to ask again; `None` if that is of no use.
+        /// The time after which a retry makes sense; `None` if it never does.
         retry_in: Option<Duration>,
     },
-    /// It is being fetched: the answer comes out of [`TokenCache::fetched`].
+    /// The token is being fetched: [`TokenCache::fetched`] returns the answer.
     Waiting,
-    /// So many are asked for or waited for that this one cannot be; nobody waits.
+    /// There is no room for another token or another caller. The caller does not wait.
     Full,
 }
 
-/// Tokens, and those who wait for them. `W` tells a waiter from others.
+/// Tokens, and the callers that wait for them. `W` identifies a caller.
 #[derive(Debug)]
-pub struct TokenCache<W> {
+pub(crate) struct TokenCache<W> {
     entries: Vec<Entry<W>>,
     in_flight: Option<InFlight>,
-    /// What failed for everybody.
+    /// The failure that blocks every request.
     failure: Failure,
-    /// What failed for all who want the node's own tokens, and for all who exchange.
-    of_grants: [Failure; 2],
+    /// The failures that block every request of one grant: client credentials, exchange.
+    grant_failures: [Failure; 2],
     jitter: Jitter,
 }
 
 #[derive(Debug)]
 struct InFlight {
     wanted: Wanted,
-    /// By a configuration that is not in use any more.
+    /// The request was made with a configuration that is no longer in use.
     outdated: bool,
-    /// Begun before somebody said that what was refused has been mended.
-    before_mend: bool,
+    /// The request began before [`TokenCache::forgive`] was called.
+    before_fix: bool,
 }
 
 impl<W: PartialEq> TokenCache<W> {
-    /// An empty one. `seed` decides its random delays.
+    /// Makes an empty cache. `seed` determines its random delays.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             entries: Vec::new(),
             in_flight: None,
             failure: Failure::default(),
-            of_grants: Default::default(),
+            grant_failures: Default::default(),
             jitter: Jitter::new(seed),
         }
     }
 
-    /// Whether there is a token; if one has to be fetched, `waiter` waits for it.
-    pub fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
+    /// Returns the token for `wanted`. If it has to be fetched, `waiter` waits for it.
+    pub(crate) fn ask(&mut self, wanted: &Wanted, waiter: W, now: Instant) -> Asked {
         let index = match self.find_or_make(wanted, now) {
             Ok(index) => index,
             Err(none) => return none,
@@ -105,10 +106,10 @@ impl<W: PartialEq> TokenCache<W> {
         }
     }
 
-    /// The same for somebody whom a service has refused the token with the fingerprint `refused`: waits for a
-    /// new one, unless there is one by now or one was fetched for this reason a moment ago. Others get the old
-    /// one meanwhile: whoever says so may be wrong.
-    pub fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
+    /// Returns a token for a caller whose token, with the fingerprint `refused`, a service did not accept.
+    /// The caller waits for a new one, unless the cache already has another one or has just fetched one for
+    /// this reason. Other callers get the old one meanwhile, since the report may be wrong.
+    pub(crate) fn ask_again(&mut self, wanted: &Wanted, refused: &str, waiter: W, now: Instant) -> Asked {
         let index = match self.find_or_make(wanted, now) {
             Ok(index) => index,
             Err(none) => return none,
@@ -124,29 +125,29 @@ impl<W: PartialEq> TokenCache<W> {
         self.wait(index, waiter, now)
     }
 
-    /// What is to be fetched now, if anything: what comes of it is to be handed to [`TokenCache::fetched`].
-    pub fn next_request(&mut self, now: Instant) -> Option<Wanted> {
+    /// Returns the token to fetch now, if any. Pass the result to [`TokenCache::fetched`].
+    pub(crate) fn next_request(&mut self, now: Instant) -> Option<Wanted> {
         self.sweep(now);
         if self.in_flight.is_some() {
             return None;
         }
         let entries = self.entries.iter().enumerate();
         let due = entries.filter(|(_, entry)| self.due(entry).is_some_and(|due| due <= now));
-        // Those who wait before those who can do without, the node's own tokens before exchanges.
+        // Waiting callers come before renewals, and the node's own tokens before exchanges.
         let (first, _) =
             due.min_by_key(|(_, e)| (e.waiters.is_empty(), e.wanted.subject.is_some(), e.waiting_since))?;
         let entry = &mut self.entries[first];
-        // Who waits though there is a good token has been refused it.
+        // Callers wait beside a good token only if a service has refused it.
         if !entry.waiters.is_empty() && entry.is_good(now) {
             entry.refused = Some(now);
         }
         let wanted = entry.wanted.clone();
-        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false, before_mend: false });
+        self.in_flight = Some(InFlight { wanted: wanted.clone(), outdated: false, before_fix: false });
         Some(wanted)
     }
 
-    /// Takes what came of fetching `wanted`; returns who waited for it, with what there is for them.
-    pub fn fetched(
+    /// Takes the result of fetching `wanted`. Returns the callers that waited for it, each with its answer.
+    pub(crate) fn fetched(
         &mut self,
         wanted: &Wanted,
         result: Result<AccessToken, TokenError>,
@@ -155,15 +156,15 @@ impl<W: PartialEq> TokenCache<W> {
         if !self.is_in_flight(wanted) {
             return Vec::new();
         }
-        let Some(InFlight { outdated, before_mend, .. }) = self.in_flight.take() else { return Vec::new() };
+        let Some(InFlight { outdated, before_fix, .. }) = self.in_flight.take() else { return Vec::new() };
         let index = self.entries.iter().position(|entry| entry.wanted == *wanted);
         match (index, result) {
-            // Those who wait still do, for what comes of the new configuration.
+            // The callers go on waiting, for the result of a request with the new configuration.
             (Some(_), _) if outdated => Vec::new(),
-            (Some(_), Err(error)) if before_mend && error.is_permanent() => Vec::new(),
+            (Some(_), Err(error)) if before_fix && error.is_permanent() => Vec::new(),
             (Some(index), Ok(token)) if now < token.expires() => self.keep(index, token, now),
             (Some(index), Ok(_)) => {
-                let error = TokenError::Unusable { grant: wanted.grant(), flaw: Flaw::Expired };
+                let error = TokenError::Unusable { grant: wanted.grant(), flaw: InvalidTokenError::Expired };
                 self.fail(index, error, now)
             }
             (Some(index), Err(error)) => self.fail(index, error, now),
@@ -171,73 +172,72 @@ impl<W: PartialEq> TokenCache<W> {
         }
     }
 
-    /// When [`TokenCache::next_request`] next has something to fetch; `None` while there is nothing to wake up
-    /// for.
+    /// The time at which [`TokenCache::next_request`] next returns a request; `None` if it needs no wake-up.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.in_flight.is_some() {
             return None;
         }
         self.entries.iter().filter_map(|entry| self.due(entry)).min()
     }
 
-    /// `waiter` does not wait any more.
-    pub fn forget(&mut self, waiter: &W) {
+    /// Removes a caller that no longer waits.
+    pub(crate) fn forget(&mut self, waiter: &W) {
         for entry in &mut self.entries {
             entry.waiters.retain(|one| one != waiter);
         }
     }
 
-    /// The configuration has changed: what came of the old one is dropped, and those who wait now wait for
-    /// what comes of the new one.
-    pub fn start_over(&mut self) {
+    /// Adapts the cache to a new configuration: drops what the old one produced, and lets the waiting callers
+    /// wait for the result of the new one.
+    pub(crate) fn start_over(&mut self) {
         if let Some(flight) = &mut self.in_flight {
             flight.outdated = true;
         }
-        (self.failure, self.of_grants) = Default::default();
+        (self.failure, self.grant_failures) = Default::default();
         let in_flight = self.in_flight.as_ref().map(|flight| &flight.wanted);
         self.entries.retain(|entry| !entry.waiters.is_empty() || in_flight == Some(&entry.wanted));
         self.entries.iter_mut().for_each(Entry::start_over);
     }
 
-    /// Somebody says that what the STS refused for good has been mended there: it is asked for again by those
-    /// who want it.
-    pub fn forgive(&mut self) {
+    /// Lets permanently refused requests be made again: a person says that the cause is fixed at the STS.
+    pub(crate) fn forgive(&mut self) {
         if let Some(flight) = &mut self.in_flight {
-            flight.before_mend = true;
+            flight.before_fix = true;
         }
         self.failure.forgive();
-        self.of_grants.iter_mut().for_each(Failure::forgive);
+        self.grant_failures.iter_mut().for_each(Failure::forgive);
         self.entries.iter_mut().for_each(|entry| entry.failure.forgive());
     }
 
-    /// What may have failed for others and stands in the way of `wanted` all the same.
-    fn of_all(&self, wanted: &Wanted) -> [&Failure; 2] {
-        [&self.failure, &self.of_grants[place(wanted.grant())]]
+    /// The failures that block `wanted` and possibly others.
+    fn shared_failures(&self, wanted: &Wanted) -> [&Failure; 2] {
+        [&self.failure, &self.grant_failures[grant_index(wanted.grant())]]
     }
 
-    fn failed_for_all(&self, wanted: &Wanted, now: Instant) -> Option<Asked> {
-        self.of_all(wanted).into_iter().find_map(|failure| failure.answer(now))
+    fn shared_failure(&self, wanted: &Wanted, now: Instant) -> Option<Asked> {
+        self.shared_failures(wanted).into_iter().find_map(|failure| failure.answer(now))
     }
 
     fn is_in_flight(&self, wanted: &Wanted) -> bool {
         self.in_flight.as_ref().is_some_and(|flight| flight.wanted == *wanted)
     }
 
-    /// When the entry's token is to be fetched; `None` while nobody needs it or it is of no use.
+    /// The time at which the entry's token is to be fetched; `None` if nobody needs it or a request is
+    /// pointless.
     fn due(&self, entry: &Entry<W>) -> Option<Instant> {
         let mut due = entry.needed_at()?;
-        for failure in self.of_all(&entry.wanted).into_iter().chain([&entry.failure]) {
+        for failure in self.shared_failures(&entry.wanted).into_iter().chain([&entry.failure]) {
             due = due.max(failure.over()?);
         }
-        // Once it has ended it is fetched for those who ask, not before.
+        // An expired token is fetched for a waiting caller only.
         let lapses = |token: &Arc<AccessToken>| entry.waiters.is_empty() && token.expires() <= due;
         (!entry.token.as_ref().is_some_and(lapses)).then_some(due)
     }
 
     fn wait(&mut self, index: usize, waiter: W, now: Instant) -> Asked {
         let entry = &self.entries[index];
-        let failed = self.failed_for_all(&entry.wanted, now).or_else(|| entry.failure.answer(now));
+        let failed = self.shared_failure(&entry.wanted, now).or_else(|| entry.failure.answer(now));
         if let Some(failed) = failed {
             return failed;
         }
@@ -254,7 +254,7 @@ impl<W: PartialEq> TokenCache<W> {
 
     fn keep(&mut self, index: usize, token: AccessToken, now: Instant) -> Vec<(W, Asked)> {
         self.failure = Failure::default();
-        self.of_grants[place(self.entries[index].wanted.grant())] = Failure::default();
+        self.grant_failures[grant_index(self.entries[index].wanted.grant())] = Failure::default();
         let margin = (token.life() / 4).min(BEFORE_THE_END);
         let margin = margin - self.jitter.up_to(margin / 5);
         let token = Arc::new(token);
@@ -268,7 +268,7 @@ impl<W: PartialEq> TokenCache<W> {
         let concern = error.concern();
         let failure = match concern {
             Concern::Sts | Concern::Client => &mut self.failure,
-            Concern::Grant => &mut self.of_grants[place(wanted.grant())],
+            Concern::Grant => &mut self.grant_failures[grant_index(wanted.grant())],
             Concern::Wanted => &mut self.entries[index].failure,
         };
         let answer = failure.add(error, &mut self.jitter, now);
@@ -281,18 +281,18 @@ impl<W: PartialEq> TokenCache<W> {
         waiters.map(|waiter| (waiter, answer.clone())).collect()
     }
 
-    /// The place of `wanted`, or what is to be said where there is none.
+    /// The index of the entry for `wanted`, or the answer if there can be none.
     fn find_or_make(&mut self, wanted: &Wanted, now: Instant) -> Result<usize, Asked> {
         let index = match self.entries.iter().position(|entry| entry.wanted == *wanted) {
             Some(index) => index,
             None => {
-                // What cannot be had anyway pushes nothing out.
-                if let Some(failed) = self.failed_for_all(wanted, now) {
+                // A request that cannot succeed evicts nothing.
+                if let Some(failed) = self.shared_failure(wanted, now) {
                     return Err(failed);
                 }
                 while self.lacks_room_for(wanted) {
                     let victim = self.least_used(now, |entry| {
-                        // What callers want on others' behalf does not push the node's own tokens out.
+                        // Tokens exchanged for callers never evict the node's own.
                         wanted.subject.is_none() || entry.wanted.subject.is_some() || !entry.is_good(now)
                     });
                     let victim = victim.ok_or(Asked::Full)?;
@@ -318,7 +318,7 @@ impl<W: PartialEq> TokenCache<W> {
         self.entries.iter().map(Entry::bytes).sum()
     }
 
-    /// Drops tokens, but not the one at `kept`, until what is left fits or is needed.
+    /// Evicts tokens, but not the one at `kept`, until the rest fits or is needed.
     fn make_room(&mut self, kept: usize, now: Instant) {
         let kept = self.entries[kept].wanted.clone();
         while self.bytes() > MAX_BYTES
@@ -328,18 +328,19 @@ impl<W: PartialEq> TokenCache<W> {
         }
     }
 
-    /// Wipes tokens that have ended, and subjects that nobody asks for any more.
+    /// Wipes expired tokens, and the subject tokens that no caller uses any more.
     fn sweep(&mut self, now: Instant) {
         let mut entries = mem::take(&mut self.entries);
         entries.retain_mut(|entry| {
             let due = self.due(entry).is_some_and(|due| due <= now);
             let needed = due || !entry.waiters.is_empty() || self.is_in_flight(&entry.wanted);
-            needed || entry.held(now).is_some() || !entry.failure.is_over_and_done_with(now)
+            needed || entry.held(now).is_some() || !entry.failure.is_obsolete(now)
         });
         self.entries = entries;
     }
 
-    /// Of those that nobody waits for and that `may_go`: what holds no good token first, and then exchanges.
+    /// The entry to evict, among those without waiting callers that `may_go` allows: first those without a
+    /// good token, then exchanged ones, then the least recently used.
     fn least_used(&self, now: Instant, may_go: impl Fn(&Entry<W>) -> bool) -> Option<usize> {
         let idle = |entry: &Entry<W>| entry.waiters.is_empty() && !self.is_in_flight(&entry.wanted);
         let candidates = self.entries.iter().enumerate().filter(|(_, entry)| idle(entry) && may_go(entry));
@@ -347,8 +348,8 @@ impl<W: PartialEq> TokenCache<W> {
     }
 }
 
-/// Where [`TokenCache`] keeps what failed for it.
-const fn place(grant: Grant) -> usize {
+/// The index in [`TokenCache::grant_failures`].
+const fn grant_index(grant: Grant) -> usize {
     match grant {
         Grant::ClientCredentials => 0,
         Grant::Exchange => 1,

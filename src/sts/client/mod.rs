@@ -1,4 +1,4 @@
-//! Asks the STS: one token, by one request.
+//! The client of the security token service (STS): one request for one token.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use log::info;
-use node_core::credential::Malformed;
+use node_core::credential::ValueError;
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::HeaderValue;
@@ -17,54 +17,56 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::error::TokenError;
 use super::form;
-use super::form::Form;
+use super::form::FormBody;
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
-use crate::auth::retry_after;
 use crate::clock;
 use crate::config::{Authentication, Config, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::secret_file;
-use crate::net::http::{HttpClient, Post, Response};
+use crate::net::http::{HttpClient, HttpResponse, Post, retry_after};
 use crate::net::tls::Tls;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// RFC 7617, 2.
+/// RFC 7617, section 2.
 const BASIC: &str = "Basic ";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// A server whose clock is further from ours than this, in seconds, may refuse an assertion because of it.
+/// In seconds. If the STS's clock differs from ours by more than this, it may refuse an assertion for its
+/// date.
 const SKEW: u64 = 5;
-/// How far back assertions are dated, in seconds: services refuse what is of the future (Keycloak: by more than
-/// 15 s), and few mind what is a little old.
+/// In seconds. Assertions are dated back by this much, because services refuse a date in the future
+/// (Keycloak: more than 15 s), but accept one that is slightly old.
 const BACK: u64 = 15;
 
-/// Gets tokens for one client of one STS.
+/// Requests tokens as one client of one STS.
 pub struct StsClient {
     http: HttpClient,
     endpoint: String,
     issuer: String,
     client_id: String,
     proof: Proof,
-    /// The holders that tokens may have, by audience.
+    /// The clients that a token may be issued to, by audience.
     azp: BTreeMap<Box<str>, Vec<Box<str>>>,
-    /// Before this the clock is not set; `None` where that does not matter.
+    /// No request is made before this time, because the clock is not set yet; `None` if no date has to be
+    /// checked.
     clock_floor: Option<UnixTime>,
-    /// How far the STS's clock was ahead of ours when it last refused an assertion for that, in seconds.
+    /// The lead of the STS's clock over ours, in seconds, when it last refused an assertion because of its
+    /// date.
     offset: Mutex<i64>,
 }
 
-/// How a client proves itself.
+/// How the client authenticates itself.
 enum Proof {
     Post(Zeroizing<String>),
     Basic(Zeroizing<String>),
     Key(SigningKey),
 }
 
-/// What is sent.
-struct Request {
-    form: Form,
+/// The parts of a request that depend on the token and on the authentication method.
+struct TokenRequest {
+    form: FormBody,
     authorization: Option<(&'static str, HeaderValue)>,
 }
 
@@ -75,11 +77,11 @@ impl fmt::Debug for StsClient {
 }
 
 impl StsClient {
-    /// The client that `sts`, a part of `config`, describes. Nothing is asked over TLS, and nothing is signed,
-    /// before `clock_floor`.
+    /// Makes the client that `sts`, a part of `config`, describes. It sends nothing over TLS, and signs
+    /// nothing, before `clock_floor`.
     ///
     /// # Errors
-    /// When a file that it names cannot be used.
+    /// When it cannot use one of the files that the configuration names.
     pub fn load(sts: &Sts, config: &Config, clock_floor: UnixTime) -> Result<Self, SetupError> {
         let proof = Proof::load(&sts.authentication)?;
         let tls = Tls::trusting(sts.ca_file.as_deref())?;
@@ -96,10 +98,10 @@ impl StsClient {
         })
     }
 
-    /// Asks for `wanted`. Returns within twice the configured time-out, whatever the network does.
+    /// Requests `wanted`. Returns within twice the configured time-out.
     ///
     /// # Errors
-    /// Why there is no token.
+    /// The reason why there is no token.
     pub fn fetch(&self, wanted: &Wanted) -> Result<AccessToken, TokenError> {
         let grant = wanted.grant();
         if self.clock_floor.is_some_and(|floor| clock::now().wall < floor) {
@@ -112,23 +114,24 @@ impl StsClient {
             let Err(again) = again else { return again };
             (refused, server_time) = (again, time);
         }
-        // Where it may have been for the date of our proof, it is not for good: clocks are set sooner or later.
+        // A refusal that may be about the date of our assertion is not permanent, since clocks get set sooner
+        // or later.
         let dated = matches!(self.proof, Proof::Key(_));
         let in_doubt = dated && server_time.is_none_or(|time| self.is_off(time).is_some());
         Err(if in_doubt { refused.for_its_date() } else { refused })
     }
 
-    /// One request. Besides what came of it, the time of the server that was proved over TLS.
+    /// Makes one request. Also returns the server's time if it was authenticated by TLS.
     fn ask(
         &self,
         wanted: &Wanted,
     ) -> Result<(Result<AccessToken, TokenError>, Option<UnixTime>), TokenError> {
         let grant = wanted.grant();
         let unanswered = |trouble| TokenError::Unanswered { grant, trouble };
-        let Request { form, authorization } = self.request(wanted).map_err(|why| {
+        let TokenRequest { form, authorization } = self.request(wanted).map_err(|why| {
             unanswered(Trouble::new(TroubleKind::Setup, format_args!("the request cannot be made: {why}")))
         })?;
-        // Before it is sent: a token is never thought younger than it is.
+        // The age of a token counts from before its request, so that it is never underestimated.
         let sent = clock::instant();
         let post = Post {
             url: &self.endpoint,
@@ -136,9 +139,9 @@ impl StsClient {
             content_type: form::CONTENT_TYPE,
             body: form.as_bytes(),
         };
-        let Response { status, headers, body } =
+        let HttpResponse { status, headers, body } =
             self.http.post(&post).map_err(|unsent| unanswered(unsent.trouble))?;
-        let response = Response { status, headers, body: Vec::new() };
+        let response = HttpResponse { status, headers, body: Vec::new() };
         let body = Zeroizing::new(body);
         let server_time = self.http.proven_time(&response);
         let subject = wanted.subject.as_ref();
@@ -146,12 +149,12 @@ impl StsClient {
             sent,
             expires_in: None,
             now: server_time.or_else(|| Some(clock::now().wall).filter(|now| *now >= clock::build_time())),
-            date: HttpClient::told_time(&response),
+            date: HttpClient::claimed_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };
         let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();
         let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp };
-        // The header of basic authentication holds the secret in a form of its own.
+        // The header of basic authentication contains the secret in an encoding of its own.
         let header = authorization.as_ref().and_then(|(_, value)| value.to_str().ok());
         let secrets = [
             self.proof.secret(),
@@ -168,14 +171,14 @@ impl StsClient {
         Ok((answer.read(&expected, bounds), server_time))
     }
 
-    fn request(&self, wanted: &Wanted) -> Result<Request, KeyError> {
+    fn request(&self, wanted: &Wanted) -> Result<TokenRequest, KeyError> {
         let subject = wanted.subject.as_ref().map(|subject| subject.expose());
         let scope = wanted.scope.as_deref().unwrap_or_default();
         let texts =
             [self.proof.secret(), subject.unwrap_or_default(), scope, &self.client_id, &wanted.audience];
         let len: usize = texts.iter().map(|text| form::longest(text.len())).sum();
-        // And what is the same in all of them, with room for an assertion.
-        let mut form = Form::with_capacity(len + 4096);
+        // The rest is for the constant fields and an assertion.
+        let mut form = FormBody::with_capacity(len + 4096);
         form.add("grant_type", if subject.is_some() { TOKEN_EXCHANGE } else { "client_credentials" });
         let mut authorization = None;
         match &self.proof {
@@ -201,15 +204,15 @@ impl StsClient {
             form.add("scope", scope);
         }
         form.add("audience", &wanted.audience);
-        Ok(Request { form, authorization })
+        Ok(TokenRequest { form, authorization })
     }
 
     fn offset(&self) -> i64 {
         *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether our assertions were dated so wrongly, by the server's clock, that they may have been refused for
-    /// that. From then on they are dated by that clock.
+    /// Whether our assertions may have been refused because their date was wrong by the server's clock. From
+    /// then on they are dated by that clock.
     fn learns_offset(&self, server: UnixTime) -> bool {
         let Proof::Key(_) = self.proof else { return false };
         let Some(ahead) = self.is_off(server) else { return false };
@@ -218,7 +221,7 @@ impl StsClient {
         true
     }
 
-    /// How far the server's clock is ahead of ours, in seconds, if that is not what assertions are dated by.
+    /// The lead of the server's clock over ours, in seconds, unless assertions are already dated by it.
     fn is_off(&self, server: UnixTime) -> Option<i64> {
         let ours = clock::now().wall;
         let ahead = i64::try_from(i128::from(server.0) - i128::from(ours.0)).unwrap_or_default();
@@ -235,7 +238,7 @@ impl Proof {
         }
     }
 
-    /// What must never be shown of it; nothing of a key is ever sent.
+    /// The secret that must never be shown. A private key is never sent, so no answer can repeat it.
     fn secret(&self) -> &str {
         match self {
             Self::Post(secret) | Self::Basic(secret) => secret,
@@ -244,7 +247,7 @@ impl Proof {
     }
 }
 
-/// The secret, less line ends and white space around it; it may hold any other character.
+/// Reads the secret without surrounding white space. It may contain every character but control characters.
 fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
     let (bytes, path) = match secret {
         Secret::File(path) => (secret_file::read("client secret file", path)?.0, path.clone()),
@@ -254,21 +257,22 @@ fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
         }
     };
     let wrong = |why| SetupError::Value { path: path.clone(), key: "client secret", why };
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(Malformed::Forbidden("what is not text")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(ValueError::Forbidden("what is not text")))?;
     let text = text.trim();
     if text.is_empty() {
-        return Err(wrong(Malformed::Placeholder));
+        return Err(wrong(ValueError::Placeholder));
     }
     if text.len() > 512 {
-        return Err(wrong(Malformed::TooLong(512)));
+        return Err(wrong(ValueError::TooLong(512)));
     }
     if text.contains(char::is_control) {
-        return Err(wrong(Malformed::Forbidden("a control character")));
+        return Err(wrong(ValueError::Forbidden("a control character")));
     }
     Ok(Zeroizing::new(text.into()))
 }
 
-/// client_secret_basic: both halves as in a form, so that colons in them do no harm (RFC 6749, 2.3.1).
+/// The header of client_secret_basic. Both halves are form-encoded, so that they may contain colons (RFC
+/// 6749, section 2.3.1).
 fn basic(client_id: &str, secret: &str) -> Option<(&'static str, HeaderValue)> {
     let mut both = Zeroizing::new(String::with_capacity(form::longest(client_id.len() + secret.len()) + 1));
     form::encode(client_id, &mut both);

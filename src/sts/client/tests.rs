@@ -7,7 +7,7 @@ use super::*;
 use crate::config::AudienceRule;
 use crate::sts::{Algorithm, Concern, SubjectToken, generate};
 
-/// A client of an STS at `url` that proves itself so.
+/// A client of an STS at `url` with this authentication.
 fn client(url: &str, proof: Proof) -> StsClient {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
@@ -21,7 +21,7 @@ fn client(url: &str, proof: Proof) -> StsClient {
             &url,
             config.connect_timeout,
             config.request_timeout,
-            Tls::new(&config).expect("TLS"),
+            Tls::trusting(None).expect("TLS"),
         ),
         endpoint: url.whole().into(),
         issuer: "https://sts.home/realms/arp-dev".into(),
@@ -41,8 +41,8 @@ fn secret(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.into())
 }
 
-/// The fields of a form as `request` makes it; no value here needs more than these two decoded.
-fn fields(form: &Form) -> Fields<String, String> {
+/// The decoded fields of a form. The values in these tests contain no other encoded characters.
+fn fields(form: &FormBody) -> Fields<String, String> {
     let text = std::str::from_utf8(form.as_bytes()).expect("ASCII");
     let decode = |text: &str| text.replace('+', " ").replace("%3A", ":");
     text.split('&')
@@ -56,9 +56,9 @@ fn given<const N: usize>(fields: [(&str, &str); N]) -> Fields<String, String> {
 }
 
 #[test]
-fn client_credentials_are_asked_for_with_the_secret_in_the_body() {
+fn client_secret_post_sends_secret_in_the_body() {
     let client = client("http://127.0.0.1:1", Proof::Post(secret("s")));
-    let Request { form, authorization } = client.request(&wanted()).expect("made");
+    let TokenRequest { form, authorization } = client.request(&wanted()).expect("made");
     assert!(authorization.is_none());
     let least = [
         ("grant_type", "client_credentials"),
@@ -68,15 +68,15 @@ fn client_credentials_are_asked_for_with_the_secret_in_the_body() {
     ];
     assert_eq!(fields(&form), given(least));
     let scoped = Wanted { scope: Some("one two".into()), ..wanted() };
-    let Request { form, .. } = client.request(&scoped).expect("made");
+    let TokenRequest { form, .. } = client.request(&scoped).expect("made");
     assert_eq!(fields(&form).get("scope").map(String::as_str), Some("one two"));
 }
 
 #[test]
-fn a_subject_is_exchanged_for_a_token_of_the_same_kind() {
+fn subject_token_is_sent_as_token_exchange() {
     let client = client("http://127.0.0.1:1", Proof::Post(secret("s")));
     let wanted = Wanted { subject: Some(SubjectToken::parse("x.y.z").expect("a subject")), ..wanted() };
-    let Request { form, .. } = client.request(&wanted).expect("made");
+    let TokenRequest { form, .. } = client.request(&wanted).expect("made");
     let access_token = "urn:ietf:params:oauth:token-type:access_token";
     let wanted = [
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
@@ -91,9 +91,9 @@ fn a_subject_is_exchanged_for_a_token_of_the_same_kind() {
 }
 
 #[test]
-fn basic_authentication_encodes_both_halves_as_in_a_form() {
+fn basic_authentication_form_encodes_both_parts() {
     let client = client("http://127.0.0.1:1", Proof::Basic(secret("p:q+r%ü")));
-    let Request { form, authorization } = client.request(&wanted()).expect("made");
+    let TokenRequest { form, authorization } = client.request(&wanted()).expect("made");
     assert_eq!(fields(&form), given([("grant_type", "client_credentials"), ("audience", "a")]));
     let (name, value) = authorization.expect("a header");
     assert_eq!(name, "authorization");
@@ -103,7 +103,7 @@ fn basic_authentication_encodes_both_halves_as_in_a_form() {
 }
 
 #[test]
-fn a_key_proves_itself_anew_each_time_and_by_the_servers_clock_once_that_is_known() {
+fn assertion_is_new_each_time_and_dated_by_server_clock() {
     let pem = generate(Algorithm::Es256).expect("made");
     let client =
         client("http://127.0.0.1:1", Proof::Key(SigningKey::from_pem(pem.as_bytes()).expect("a key")));
@@ -117,7 +117,7 @@ fn a_key_proves_itself_anew_each_time_and_by_the_servers_clock_once_that_is_know
     assert!(matches!(&claims_of_one.aud.0[..], [one] if one.is("https://sts.home/realms/arp-dev")));
     let ours = clock::now().wall;
     let (iat, exp) = (claims_of_one.iat.expect("iat").0, claims_of_one.exp.expect("exp").0);
-    assert!((10..=20).contains(&ours.0.saturating_sub(iat)), "of the past, whoever's clock is a little off");
+    assert!((10..=20).contains(&ours.0.saturating_sub(iat)), "in the past even if a clock is slightly off");
     assert!(exp >= ours.0 + 25 && exp - iat < 60, "{iat} {exp}");
     assert!(!client.learns_offset(UnixTime(ours.0 + 4)), "near enough");
     assert!(client.learns_offset(UnixTime(ours.0 + 20)));
@@ -126,12 +126,12 @@ fn a_key_proves_itself_anew_each_time_and_by_the_servers_clock_once_that_is_know
     let iat = claims(&assertion()).iat.expect("iat").0;
     assert!(iat.abs_diff(ours.0 + 5000) < 60, "{iat}");
     assert!(client.learns_offset(ours), "the server's clock was set");
-    let Request { form, .. } = client.request(&wanted()).expect("made");
+    let TokenRequest { form, .. } = client.request(&wanted()).expect("made");
     assert_eq!(fields(&form)["client_assertion_type"], ASSERTION);
     assert!(!fields(&form).contains_key("client_secret"));
 }
 
-/// One answer to one request; what was asked.
+/// Serves one request with `answer`. The thread returns the request.
 fn once(answer: String) -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/token", listener.local_addr().expect("an address"));
@@ -158,7 +158,7 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_token_comes_over_http_and_is_as_old_as_its_request() {
+fn token_age_counts_from_its_request() {
     let claims = r#"{"exp":10300,"iat":10000,"iss":"https://sts.home/realms/arp-dev","aud":"a"}"#;
     let jwt = crate::sts::jwt::tests::jwt(r#"{"alg":"RS256"}"#, claims);
     let (url, server) =
@@ -176,7 +176,7 @@ fn a_token_comes_over_http_and_is_as_old_as_its_request() {
 }
 
 #[test]
-fn refusals_and_overload_come_over_http_with_their_patience() {
+fn refusal_and_overload_carry_retry_after() {
     for (status, body) in [("401 Unauthorized", r#"{"error":"invalid_client"}"#), ("503 Busy", "")] {
         let (url, server) = once(answer(status, body));
         let error = client(&url, Proof::Post(secret("s"))).fetch(&wanted()).expect_err(status);
@@ -187,7 +187,7 @@ fn refusals_and_overload_come_over_http_with_their_patience() {
 }
 
 #[test]
-fn a_header_that_is_sent_back_is_not_shown() {
+fn echoed_authorization_header_is_not_shown() {
     let value = STANDARD.encode("node+1:s3cret");
     let body = format!(r#"{{"error":"invalid_client","error_description":"bad: Basic {value}"}}"#);
     let (url, server) = once(answer("401 Unauthorized", &body));
@@ -197,11 +197,11 @@ fn a_header_that_is_sent_back_is_not_shown() {
 }
 
 #[test]
-fn a_proof_that_may_have_been_refused_for_its_date_is_not_refused_for_good() {
+fn assertion_refusal_by_unknown_clock_is_not_permanent() {
     let pem = generate(Algorithm::Es256).expect("made");
     let key = || Proof::Key(SigningKey::from_pem(pem.as_bytes()).expect("a key"));
     for (proof, permanent) in [(key(), false), (Proof::Post(secret("s")), true)] {
-        // Over plain HTTP no time is proved, so it cannot be told.
+        // Plain HTTP authenticates no server, so its time is not known.
         let (url, server) = once(answer("401 Unauthorized", r#"{"error":"invalid_client"}"#));
         let refused = client(&url, proof).fetch(&wanted()).expect_err("refused");
         server.join().expect("served");
@@ -212,7 +212,7 @@ fn a_proof_that_may_have_been_refused_for_its_date_is_not_refused_for_good() {
 }
 
 #[test]
-fn without_a_clock_nothing_is_asked() {
+fn unset_clock_prevents_requests() {
     let mut client = client("http://127.0.0.1:1", Proof::Post(secret("s")));
     client.clock_floor = Some(UnixTime(u64::MAX));
     let error = client.fetch(&wanted()).expect_err("no clock");
@@ -221,7 +221,7 @@ fn without_a_clock_nothing_is_asked() {
 }
 
 #[test]
-fn a_secret_is_read_without_its_line_end_and_refused_if_it_is_none() {
+fn client_secret_is_trimmed_and_validated() {
     use std::os::unix::fs::OpenOptionsExt;
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("secret");
@@ -236,5 +236,5 @@ fn a_secret_is_read_without_its_line_end_and_refused_if_it_is_none() {
         let refused = load(bad, 0o600).expect_err("bad");
         assert!(matches!(refused, SetupError::Value { key: "client secret", .. }), "{refused}");
     }
-    assert!(matches!(load(b"s", 0o644), Err(SetupError::Open { .. })));
+    assert!(matches!(load(b"s", 0o644), Err(SetupError::OpenToOthers { .. })));
 }

@@ -4,7 +4,7 @@
 //! Who refuses a connection is away, and to look again soon costs it nothing: the node at home knows within a
 //! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed.
 //! Whether a server is, can be had for a millisecond of its time: `GET /health` hangs exactly while its
-//! threads are taken. So a node that waits for its turn knocks, and all who wait learn of one deadlock that
+//! threads are taken. So a node that waits for its turn probes, and all who wait learn of one deadlock that
 //! they come too fast. What this does to fleets of every size stands in docs/fleet.md.
 
 use core::time::Duration;
@@ -20,13 +20,13 @@ pub use self::rule::{AWAY_RETRY, Backoff, FIRST_WINDOW, OVERWHELMED, PROMPT, QUI
 /// The ceiling of the first retry's delay after most failures.
 pub const FIRST_RETRY: Duration = Duration::from_secs(2);
 
-/// A rule for when the server is asked again. The device's agent has one, fixed when it is compiled; the
-/// simulator gives the same agent others, to compare them.
+/// A rule for when the server is asked again. The device's agent has one that is fixed when it is compiled; the
+/// simulator gives the agent others to compare them.
 pub trait Pacing {
     /// What to do after an attempt that told nothing of the node.
     fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause;
 
-    /// What to do after a knock that was answered. A rule that never knocks calls.
+    /// What to do after a probe that was answered. A rule that never probes validates.
     fn after_probe(&mut self, probed: &Probed, jitter: &mut Jitter) -> Pause;
 
     /// What to do after a good verdict that took `took` to come; `regular` is what is configured.
@@ -36,17 +36,17 @@ pub trait Pacing {
     fn start_anew(&mut self);
 }
 
-/// How the server is turned to.
+/// How the server is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Step {
     /// Ask it about the node.
     #[default]
     Validate,
-    /// Ask it only whether it has time.
+    /// Ask it only whether it answers.
     Probe,
 }
 
-/// What comes next, and after how long.
+/// The next step and the wait before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// How long to wait.
@@ -56,13 +56,13 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// Call after this.
+    /// Validate after this.
     #[must_use]
     pub const fn validate(wait: Duration) -> Self {
         Self { wait, then: Step::Validate }
     }
 
-    /// Knock after this.
+    /// Probe after this.
     #[must_use]
     pub const fn probe(wait: Duration) -> Self {
         Self { wait, then: Step::Probe }
@@ -74,7 +74,7 @@ impl Pause {
 pub struct Failure {
     /// What stood in the way.
     pub kind: TroubleKind,
-    /// Whether it was only a knock.
+    /// Whether it was only a probe.
     pub probed: bool,
     /// When it failed.
     pub at: Instant,
@@ -84,7 +84,7 @@ pub struct Failure {
     pub in_a_row: u32,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
-    /// How long a good verdict counts without a fresh one.
+    /// The offline grace period: how long a good verdict counts without a new one.
     pub grace: Duration,
 }
 
@@ -102,14 +102,14 @@ impl Failure {
     }
 }
 
-/// A knock that was answered.
+/// A probe that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probed {
     /// When.
     pub at: Instant,
     /// How long that took.
     pub took: Duration,
-    /// How long a good verdict counts without a fresh one.
+    /// The offline grace period: how long a good verdict counts without a new one.
     pub grace: Duration,
 }
 
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ceiling_doubles_up_to_the_cap_and_all_of_it_is_used() {
+    fn retry_ceiling_doubles_up_to_the_cap_and_is_used_in_full() {
         let mut jitter = Jitter::new(1);
         for (failures, ceiling) in [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (10, 300), (u32::MAX, 300)] {
             let (low, high) = extremes(|| jitter.retry(exponential(failures), None));
@@ -165,7 +165,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_retry_comes_after_its_cap_or_before_it_is_allowed(
+        fn retry_comes_neither_after_its_cap_nor_too_early(
             seed: u64,
             failures: u32,
             asked in prop::option::of((0..=u64::MAX, 0..1_000_000_000_u32)),
@@ -183,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn retries_fill_all_of_their_time_and_no_two_nodes_keep_step(seed: u64, failures: u32, other: u64) {
+        fn retries_are_spread_evenly_and_differ_between_nodes(seed: u64, failures: u32, other: u64) {
             let ceiling = FIRST_RETRY.saturating_mul(1 << failures.clamp(1, 10).saturating_sub(1)).min(RETRY_CAP);
             let mut jitter = Jitter::new(seed);
             let mut quarters = [0; 4];
@@ -201,7 +201,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_spread_stays_within_a_tenth(seed: u64, mean in 0..31_536_000_000_u64) {
+        fn spread_delay_stays_within_a_tenth(seed: u64, mean in 0..31_536_000_000_u64) {
             let mean = Duration::from_millis(mean);
             let spread = Jitter::new(seed).around(mean);
             prop_assert!(spread >= mean - mean / 10 && spread <= mean + mean / 10, "{spread:?} of {mean:?}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_its_delays_again() {
+    fn seed_repeats_its_delays() {
         let draw = |seed| {
             let mut jitter = Jitter::new(seed);
             [0; 4].map(|_| jitter.up_to(S(1000)))

@@ -10,25 +10,25 @@ use crate::time::Instant;
 pub const AWAY_RETRY: Duration = Duration::from_secs(1);
 /// Who says nothing for so long, and then nothing of use, is overwhelmed.
 pub const OVERWHELMED: Duration = Duration::from_secs(10);
-/// Who answers a knock within this is at ease.
+/// Who answers a probe within this is at ease.
 pub const PROMPT: Duration = Duration::from_secs(2);
-/// The first window for a server that is overwhelmed.
+/// The first retry window for a server that is overwhelmed.
 pub const FIRST_WINDOW: Duration = Duration::from_secs(112);
 /// For so long nobody calls once a server answers again that was overwhelmed: a few calls under way keep its
-/// deadlock alive, though they leave it time to answer knocks.
+/// deadlock alive, though they leave it time to answer probes.
 pub const QUIET: Duration = Duration::from_secs(60);
-/// By how much the window grows.
+/// By how much the retry window grows.
 const GROWTH: u32 = 3;
-/// How many times a window is knocked...
-const KNOCKS: u32 = 128;
-/// ...but more seldom than this only where so many knocks a window are more seldom still. A deadlock of half
-/// a minute is not to go by unnoticed, and knocks are not to be a burden.
+/// How many times a retry window is probed...
+const PROBES: u32 = 128;
+/// ...but more seldom than this only where so many probes a window are more seldom still. A deadlock of half
+/// a minute is not to go by unnoticed, and probes are not to be a burden.
 const SELDOM: Duration = Duration::from_secs(15);
-const FEWEST_KNOCKS: u32 = 256;
-/// If no knock is answered for so long, though somebody is there, it is called all the same: perhaps it only does
-/// not answer knocks.
+const FEWEST_PROBES: u32 = 256;
+/// If no probe is answered for so long, though somebody is there, it is called all the same: perhaps it only does
+/// not answer probes.
 const UNHEARD: Duration = Duration::from_secs(3600);
-/// A window below this is not worth remembering.
+/// A retry window below this is not worth remembering.
 const FORGOTTEN: Duration = Duration::from_secs(8);
 /// Who says yes within this is at ease: four times what a call takes alone.
 const AT_EASE: Duration = Duration::from_secs(2);
@@ -36,41 +36,41 @@ const AT_EASE: Duration = Duration::from_secs(2);
 /// The agent's rule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backoff {
-    /// Within what time all who ask the server should be spread. Zero as long as it could cope.
+    /// The retry window: within what time all who ask the server should be spread. Zero as long as it could cope.
     window: Duration,
     /// How much of that, with the server at ease, is still to be waited.
     left: Duration,
-    /// How long the wait is that goes before the next knock.
+    /// How long the wait is that goes before the next probe.
     waits: Duration,
-    /// How many knocks in a row were not answered promptly.
+    /// How many probes in a row were not answered promptly.
     unanswered: u32,
-    /// Whether it was overwhelmed when last looked at: one time like that makes the window grow once.
+    /// Whether it was overwhelmed when last looked at: one time like that makes the retry window grow once.
     overwhelmed: bool,
     /// When it first was, since the last verdict.
     since: Option<Instant>,
-    /// Since when no knock has been answered, though somebody was there.
+    /// Since when no probe has been answered, though somebody was there.
     unheard: Option<Instant>,
     /// How many calls in a row somebody at ease met with nothing of use.
     refusals: u32,
 }
 
 impl Backoff {
-    /// How often is knocked.
+    /// How often is probed.
     fn interval(&self) -> Duration {
-        (self.window / KNOCKS).min(SELDOM.max(self.window / FEWEST_KNOCKS)).max(AWAY_RETRY)
+        (self.window / PROBES).min(SELDOM.max(self.window / FEWEST_PROBES)).max(AWAY_RETRY)
     }
 
     fn whole_window(&self) -> Duration {
         self.window.max(AWAY_RETRY)
     }
 
-    fn knock_after(&mut self, wait: Duration) -> Pause {
+    fn probe_after(&mut self, wait: Duration) -> Pause {
         self.waits = wait;
         Pause::probe(wait)
     }
 
-    /// The server could not cope: the window grows, though not by more than four times the time since this
-    /// trouble began, and never past a third of the grace.
+    /// The server could not cope: the retry window grows, though not by more than four times the time since this
+    /// trouble began, and never past a third of the offline grace period.
     fn grow(&mut self, at: Instant, grace: Duration, jitter: &mut Jitter) {
         let troubled = at.since(*self.since.get_or_insert(at));
         let most = (grace / 3).max(RETRY_CAP);
@@ -80,22 +80,22 @@ impl Backoff {
         self.left = QUIET + jitter.up_to(self.window);
     }
 
-    /// Knocks that are not answered come ever more seldom, up to five minutes: they may be what is too much.
-    fn knock_later(&mut self, jitter: &mut Jitter) -> Pause {
+    /// Probes that are not answered come ever more seldom, up to five minutes: they may be what is too much.
+    fn probe_later(&mut self, jitter: &mut Jitter) -> Pause {
         let ceiling = self.interval().saturating_mul(1 << self.unanswered.min(9));
         self.unanswered = self.unanswered.saturating_add(1);
         let wait = jitter.up_to(ceiling.min(RETRY_CAP.max(self.interval())));
-        self.knock_after(wait)
+        self.probe_after(wait)
     }
 }
 
 impl Pacing for Backoff {
-    /// - Nobody there: knocks, every second or as often as the window says, and a sixteenth of a millisecond
+    /// - Nobody there: probes, every second or as often as the retry window says, and a sixteenth of a millisecond
     ///   more seldom with each failure, so that a day's outage ends at some six seconds.
-    /// - Overwhelmed: knocks, and calls once the server has answered promptly for a minute and then a random
-    ///   part of the window.
+    /// - Overwhelmed: probes, and calls once the server has answered promptly for a minute and then a random
+    ///   part of the retry window.
     /// - All else: calls any time up to two seconds, doubled with each failure up to five minutes, or up to the
-    ///   window. Never sooner than the server asks.
+    ///   retry window. Never sooner than the server asks.
     fn after_failure(&mut self, failure: &Failure, jitter: &mut Jitter) -> Pause {
         if failure.is_of_nobody() {
             if failure.in_a_row == 1 {
@@ -105,7 +105,7 @@ impl Pacing for Backoff {
             (self.unheard, self.refusals) = (None, 0);
             let wearied = Duration::from_millis((failure.in_a_row / 16).into());
             let wait = jitter.up_to(self.interval() + wearied);
-            // Nothing of the window passes while nobody is there.
+            // Nothing of the retry window passes while nobody is there.
             self.waits = Duration::ZERO;
             return Pause::probe(wait);
         }
@@ -123,7 +123,7 @@ impl Pacing for Backoff {
                 }
             }
             let asked = failure.retry_after.map_or(Duration::ZERO, |asked| asked.min(RETRY_CAP));
-            let pause = self.knock_later(jitter);
+            let pause = self.probe_later(jitter);
             self.waits = Duration::ZERO;
             return Pause { wait: pause.wait.max(asked), ..pause };
         }
@@ -145,7 +145,7 @@ impl Pacing for Backoff {
             }
             // Half of it, and up to as much again as it is.
             let wait = interval / 2 + jitter.up_to(interval);
-            return self.knock_after(wait);
+            return self.probe_after(wait);
         }
         if !self.overwhelmed {
             self.grow(probed.at, probed.grace, jitter);
@@ -153,10 +153,10 @@ impl Pacing for Backoff {
             return Pause::validate(jitter.up_to(OVERWHELMED));
         }
         self.unanswered = self.unanswered.min(3);
-        self.knock_later(jitter)
+        self.probe_later(jitter)
     }
 
-    /// The whole fleet asks within two windows, if that is longer than what is configured. The window shrinks
+    /// The whole fleet asks within two retry windows, if that is longer than what is configured. The retry window shrinks
     /// when the server is at ease: by a sixteenth, or while it holds this node up by so little that the fleet
     /// does not creep back into what it learnt from.
     fn after_success(&mut self, took: Duration, regular: Duration, jitter: &mut Jitter) -> Pause {

@@ -1,9 +1,9 @@
-//! When a server that is away or overwhelmed is looked at, and when it is called.
+//! When a server that is away or overloaded is probed, and when it is asked again.
 
 use super::*;
 use crate::agent::{FIRST_WINDOW, OVERWHELMED, PROMPT, QUIET};
 
-/// The call or knock under way stalls.
+/// The validation or probe under way stalls.
 fn stall(scenario: &mut Scenario) {
     let patience = if scenario.wants(&Action::Probe) { OVERWHELMED } else { secs(30) };
     scenario.later(patience).answered(inconclusive(TroubleKind::Stalled));
@@ -25,7 +25,7 @@ fn waits(through: impl Fn(u64) -> Scenario) -> (Duration, Duration) {
 }
 
 #[test]
-fn while_nobody_is_there_it_knocks_about_every_second_and_after_a_day_still_every_few() {
+fn absent_server_is_probed_every_second_then_every_few() {
     for kind in [TroubleKind::Unreachable, TroubleKind::NameUnknown] {
         let mut scenario = Scenario::calling();
         let start = scenario.now.instant;
@@ -41,13 +41,13 @@ fn while_nobody_is_there_it_knocks_about_every_second_and_after_a_day_still_ever
             longest = longest.max(scenario.until_turn());
         }
         assert!((secs(4)..secs(8)).contains(&longest), "{longest:?}");
-        // Whoever is back is called at once.
+        // A server that is back is asked at once.
         assert!(scenario.answered(Answer::Reachable).wants(&Action::Validate));
     }
 }
 
 #[test]
-fn after_a_stall_the_server_has_a_minute_of_peace_and_then_all_come_spread_over_the_window() {
+fn stalled_server_is_left_alone_then_asked_within_the_window() {
     let (longest, shortest) = waits(stalled);
     assert!(shortest >= QUIET - secs(2) && shortest < QUIET + FIRST_WINDOW / 10, "{shortest:?}");
     assert!(longest <= QUIET + FIRST_WINDOW + secs(3), "{longest:?}");
@@ -55,7 +55,7 @@ fn after_a_stall_the_server_has_a_minute_of_peace_and_then_all_come_spread_over_
 }
 
 #[test]
-fn a_stall_makes_the_window_grow_once_however_many_knocks_it_swallows() {
+fn stall_makes_the_window_grow_once_however_many_probes() {
     let (longest, _) = waits(|seed| {
         let mut scenario = stalled(seed);
         for _ in 0..5 {
@@ -65,12 +65,12 @@ fn a_stall_makes_the_window_grow_once_however_many_knocks_it_swallows() {
         }
         scenario
     });
-    // The last of the knocks before this one are minutes apart.
+    // The last of the probes before this one are minutes apart.
     assert!(longest <= QUIET + FIRST_WINDOW + secs(320), "{longest:?}");
 }
 
 #[test]
-fn each_further_stall_makes_the_window_three_times_as_long_but_not_longer_than_the_trouble_explains() {
+fn further_stall_triples_the_window_up_to_the_outages_length() {
     let again = |seed| {
         let mut scenario = stalled(seed);
         // The server is at ease for a while, and again it is not.
@@ -102,7 +102,7 @@ fn each_further_stall_makes_the_window_three_times_as_long_but_not_longer_than_t
 }
 
 #[test]
-fn who_answers_knocks_late_is_not_called_but_a_slow_line_does_not_cut_a_node_off() {
+fn late_probe_answers_delay_a_validation_but_not_for_ever() {
     let mut scenario = Scenario::calling();
     scenario.answered(inconclusive(TroubleKind::Unreachable));
     let start = scenario.now.instant;
@@ -120,7 +120,7 @@ fn who_answers_knocks_late_is_not_called_but_a_slow_line_does_not_cut_a_node_off
 }
 
 #[test]
-fn a_crowd_is_remembered_at_the_next_outage_and_forgotten_within_a_day() {
+fn window_is_kept_for_the_next_outage_and_gone_in_a_day() {
     let away = |scenario: &mut Scenario| {
         scenario.answered(inconclusive(TroubleKind::Unreachable));
         scenario.until_call()
@@ -142,7 +142,7 @@ fn a_crowd_is_remembered_at_the_next_outage_and_forgotten_within_a_day() {
 }
 
 #[test]
-fn a_failure_that_came_quickly_opens_no_window() {
+fn quick_failure_opens_no_window() {
     let mut scenario = Scenario::calling();
     for kind in
         [TroubleKind::Busy, TroubleKind::ClosedEarly, TroubleKind::Stalled, TroubleKind::NotUnderstood]
@@ -156,7 +156,7 @@ fn a_failure_that_came_quickly_opens_no_window() {
 }
 
 #[test]
-fn a_reload_forgets_the_crowd_and_calls_without_a_knock() {
+fn reload_forgets_the_window_and_validates_at_once() {
     let mut scenario = stalled(1);
     scenario.happens(Event::ReloadRequested).reads(setup());
     assert!(scenario.wants(&Action::Validate));
@@ -167,7 +167,7 @@ fn a_reload_forgets_the_crowd_and_calls_without_a_knock() {
 }
 
 #[test]
-fn a_knock_under_way_when_a_reload_comes_tells_nothing() {
+fn probe_under_way_at_a_reload_is_ignored() {
     let mut scenario = stalled(1);
     scenario.until_turn();
     assert!(!scenario.happens(Event::ReloadRequested).wants(&Action::ReadSetup), "not before it is answered");
@@ -177,7 +177,7 @@ fn a_knock_under_way_when_a_reload_comes_tells_nothing() {
 }
 
 #[test]
-fn who_never_answers_a_knock_is_called_all_the_same_within_hours() {
+fn server_that_ignores_probes_is_asked_within_hours() {
     let mut scenario = Scenario::calling();
     scenario.answered(inconclusive(TroubleKind::Unreachable));
     let start = scenario.now.instant;
@@ -189,14 +189,14 @@ fn who_never_answers_a_knock_is_called_all_the_same_within_hours() {
     }
     let took = scenario.now.instant.since(start);
     assert!((secs(3600)..secs(5400)).contains(&took), "{took:?}");
-    // And if the call is as idle, it goes on knocking.
+    // If the validation stalls as well, it goes on probing.
     stall(&mut scenario);
     scenario.until_turn();
     assert!(scenario.wants(&Action::Probe));
 }
 
 #[test]
-fn a_long_outage_does_not_count_against_a_server_that_is_back_and_broken_for_a_moment() {
+fn long_outage_does_not_lengthen_the_next_retry() {
     let mut scenario = Scenario::calling();
     for _ in 0..1000 {
         scenario.answered(inconclusive(TroubleKind::Unreachable));
@@ -208,7 +208,7 @@ fn a_long_outage_does_not_count_against_a_server_that_is_back_and_broken_for_a_m
 }
 
 #[test]
-fn a_crowd_never_makes_a_verdict_end_before_the_next() {
+fn window_never_makes_a_verdict_end_before_the_next() {
     for grace in [0, 60, 1000, 86_400] {
         let mut scenario = Scenario::started();
         let mut given = setup();

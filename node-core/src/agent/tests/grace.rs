@@ -1,4 +1,4 @@
-//! How long a good verdict counts, in this run and across a restart.
+//! The offline grace period: how long a good verdict counts, in this run and across a restart.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn fails_until(scenario: &mut Scenario, outcome: Outcome) -> Duration {
 }
 
 #[test]
-fn the_grace_runs_from_the_last_good_verdict_and_ends_to_the_second() {
+fn grace_period_runs_from_the_last_good_verdict() {
     let mut scenario = Scenario::calling();
     scenario.answered(good());
     let verdict = scenario.now.instant;
@@ -37,7 +37,7 @@ fn the_grace_runs_from_the_last_good_verdict_and_ends_to_the_second() {
 }
 
 #[test]
-fn the_end_of_the_grace_is_a_deadline_even_between_two_calls() {
+fn grace_period_end_is_a_deadline_even_between_two_calls() {
     let mut patient = setup();
     patient.settings.request_timeout = secs(600);
     let mut scenario = Scenario::started();
@@ -60,7 +60,7 @@ fn the_end_of_the_grace_is_a_deadline_even_between_two_calls() {
 }
 
 #[test]
-fn the_server_coming_back_makes_it_valid_at_once() {
+fn server_that_comes_back_makes_it_valid_at_once() {
     let mut scenario = cut_off();
     scenario.until_call();
     scenario.answered(good());
@@ -68,7 +68,7 @@ fn the_server_coming_back_makes_it_valid_at_once() {
 }
 
 #[test]
-fn without_a_grace_the_first_trouble_shows_but_calm_does_not() {
+fn without_grace_period_the_first_trouble_shows_at_once() {
     let mut ungraced = setup();
     ungraced.settings.offline_grace = Duration::ZERO;
     let mut scenario = Scenario::started();
@@ -88,7 +88,7 @@ fn good_at(ms: u64) -> Verdict {
 }
 
 #[test]
-fn a_good_verdict_survives_a_restart_with_its_age() {
+fn good_verdict_survives_a_restart_with_its_age() {
     let mut scenario = Scenario::restarted(remembered(good_at(5_000)));
     scenario.reads(setup());
     scenario.shows(Outcome::ValidCached);
@@ -101,7 +101,7 @@ fn a_good_verdict_survives_a_restart_with_its_age() {
 }
 
 #[test]
-fn a_denial_survives_a_restart_while_its_files_are_the_same() {
+fn rejection_survives_a_restart_while_its_files_are_the_same() {
     let verdict = Verdict::Rejected { at: Instant::from_millis(1), reason: Text::from("Node is inactive") };
     let mut scenario = Scenario::restarted(remembered(verdict.clone()));
     scenario.reads(setup()).answered(inconclusive(TroubleKind::Unreachable));
@@ -115,7 +115,7 @@ fn a_denial_survives_a_restart_while_its_files_are_the_same() {
 }
 
 #[test]
-fn a_verdict_about_something_else_is_forgotten() {
+fn verdict_on_another_claim_is_forgotten() {
     let others: [fn(&mut Claim); 3] = [
         |claim| claim.node_id = NodeId::parse("attic-pi").expect("a node id"),
         |claim| claim.service_id = Text::from("lights"),
@@ -131,7 +131,7 @@ fn a_verdict_about_something_else_is_forgotten() {
 }
 
 #[test]
-fn a_remembered_verdict_outlives_a_setup_that_cannot_be_read() {
+fn remembered_verdict_outlives_an_unreadable_setup() {
     let mut scenario = Scenario::restarted(remembered(good_at(5_000)));
     scenario.happens(Event::SetupRead(Err(broken())));
     scenario.shows(Outcome::Setup);
@@ -143,7 +143,7 @@ fn a_remembered_verdict_outlives_a_setup_that_cannot_be_read() {
 }
 
 #[test]
-fn a_remembered_verdict_past_its_grace_counts_for_nothing() {
+fn remembered_verdict_past_its_grace_period_is_ignored() {
     let mut scenario = Scenario::restarted(remembered(good_at(0)));
     let mut short = setup();
     short.settings.offline_grace = secs(10);
@@ -152,7 +152,7 @@ fn a_remembered_verdict_past_its_grace_counts_for_nothing() {
 }
 
 #[test]
-fn a_yes_past_its_grace_comes_back_with_a_longer_one_but_not_as_the_last_word() {
+fn longer_grace_period_revives_a_good_verdict_as_cached() {
     let mut short = setup();
     short.settings.offline_grace = secs(3600);
     let mut scenario = Scenario::started();

@@ -1,4 +1,4 @@
-//! The agent, driven by hand: one file for each thing it is about.
+//! The agent, driven event by event; a file for each topic.
 
 mod crowds;
 mod grace;
@@ -52,7 +52,7 @@ fn good() -> Answer {
     Answer::Valid(Household { id: Some(Text::from("h-1")), member_ids: Some([1, 2].into_iter().collect()) })
 }
 
-fn denied() -> Answer {
+fn rejected() -> Answer {
     Answer::Rejected(Text::from("Invalid node credentials"))
 }
 
@@ -61,10 +61,10 @@ fn inconclusive(kind: TroubleKind) -> Answer {
 }
 
 fn broken() -> Trouble {
-    Trouble::setup(format_args!("broken"), format_args!("mend it"))
+    Trouble::setup(format_args!("broken"), format_args!("fix it"))
 }
 
-/// An agent, its time, and what it last wanted done.
+/// An agent, its time, and the actions it returned last.
 struct Scenario {
     agent: Agent,
     now: Now,
@@ -72,7 +72,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// An agent that was just started with what an earlier run left.
+    /// An agent that was just started with the verdict of an earlier run.
     fn restarted(remembered: Option<Remembered>) -> Self {
         let now = Now { instant: Instant::from_millis(20_000), wall: UnixTime(BUILT + 60) };
         let mut scenario = Self { agent: Agent::new(42), now, actions: Actions::new() };
@@ -111,14 +111,14 @@ impl Scenario {
         self
     }
 
-    /// Moves to the agent's deadline and tells it; returns how long that was.
+    /// Moves to the agent's deadline and reports it; returns how long that was.
     fn until_deadline(&mut self) -> Duration {
         let wait = self.agent.deadline().since(self.now.instant);
         self.later(wait).happens(Event::DeadlineReached);
         wait
     }
 
-    /// Waits for the next call, through whatever deadlines, readings and knocks come before it; knocks are
+    /// Waits for the next validation. Deadlines, readings of the setup and probes before it are passed; probes are
     /// answered at once.
     fn until_call(&mut self) -> Duration {
         let start = self.now.instant;
@@ -137,7 +137,7 @@ impl Scenario {
         panic!("no call ever comes");
     }
 
-    /// Waits for the next call or knock.
+    /// Waits for the next validation or probe.
     fn until_turn(&mut self) -> Duration {
         let start = self.now.instant;
         while !self.wants(&Action::Validate) && !self.wants(&Action::Probe) {

@@ -1,4 +1,4 @@
-//! What holds whatever happens.
+//! Properties that hold whatever happens.
 
 extern crate std;
 
@@ -45,7 +45,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::SetupRead(Err(broken()))),
         4 => Just(Event::Answered(good())),
         2 => Just(Event::Answered(Answer::Reachable)),
-        1 => Just(Event::Answered(denied())),
+        1 => Just(Event::Answered(rejected())),
         4 => inconclusive,
         1 => Just(Event::ReloadRequested),
     ]
@@ -57,7 +57,7 @@ type Happening = (Duration, Option<Event>, bool);
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let wait = prop_oneof![
-        // At once, within what an answer takes, past every wait, past the grace.
+        // At once, within the time of an answer, past every wait, past the offline grace period.
         4 => Just(0_u64),
         8 => 1..60_000_u64,
         4 => 60_000..700_000_u64,
@@ -67,18 +67,18 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     prop::collection::vec((wait.prop_map(Duration::from_millis), event, any::<bool>()), 1..80)
 }
 
-/// What is known of the server's word, told in the plainest way: not by what the agent keeps.
+/// An independent account of what the server said, in the simplest form: it uses nothing of the agent's state.
 #[derive(Default)]
 struct Known {
     setup: Option<Setup>,
-    /// What was said, about what, and when.
+    /// The verdict, its claim, and when it was given.
     verdict: Option<(bool, Claim, Instant)>,
-    /// Whether it is of this run, and nothing else was answered since.
+    /// Whether it was given in this run and no other answer has come since.
     undisturbed: bool,
     reading: bool,
     calling: bool,
     reloaded_in_call: bool,
-    /// Whether the deadline was what came last.
+    /// Whether the last event was the deadline.
     woken: bool,
 }
 
@@ -95,7 +95,7 @@ impl Known {
                 self.setup = Some(setup.clone());
             }
             Event::SetupRead(Err(_)) if self.reading => self.reading = false,
-            // No verdict comes of a knock.
+            // A probe gives no verdict.
             Event::Answered(answer) if self.calling => {
                 self.calling = false;
                 if core::mem::take(&mut self.reloaded_in_call) {
@@ -120,7 +120,7 @@ impl Known {
         }
     }
 
-    /// How long ago the server said yes to what the node now claims.
+    /// How long ago the server accepted the node's present claim.
     fn yes(&self, now: Instant) -> Option<Duration> {
         let claim = &self.setup.as_ref()?.claim;
         self.verdict.as_ref().filter(|(yes, of, _)| *yes && of.is_same_subject(claim)).map(|v| now.since(v.2))
@@ -170,12 +170,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_valid_without_a_yes_inside_the_grace(happenings in happenings()) {
+    fn valid_needs_a_good_verdict_within_the_grace_period(happenings in happenings()) {
         live(happenings, |scenario, known| {
             let now = scenario.now.instant;
             let outcome = scenario.agent.report(now).outcome;
             let grace = known.setup.as_ref().map_or(Duration::ZERO, |setup| setup.settings.offline_grace);
-            // Until the next answer is overdue, a fresh yes counts whatever the grace is.
+            // Until the next answer is overdue, a good verdict counts whatever the offline grace period is.
             let fresh = grace.max(secs(330 + 30) + ANSWER_OVERDUE);
             let age = known.yes(now);
             match outcome {
@@ -186,7 +186,7 @@ proptest! {
                 Outcome::ValidCached => {
                     prop_assert!(age.is_some_and(|age| age < grace), "{age:?} of {grace:?}");
                 }
-                Outcome::NodeRejected => prop_assert!(known.no(), "rejected without a denial"),
+                Outcome::NodeRejected => prop_assert!(known.no(), "rejected without a rejection"),
                 Outcome::Starting
                 | Outcome::Network
                 | Outcome::Server
@@ -194,7 +194,7 @@ proptest! {
                 | Outcome::Tls
                 | Outcome::Clock
                 | Outcome::Setup => {
-                    // And no yes inside the grace is ever forgotten.
+                    // A good verdict within the offline grace period is never forgotten.
                     prop_assert!(age.is_none_or(|age| age >= grace), "{outcome} {age:?} of {grace:?}");
                 }
             }
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn an_agent_always_has_a_deadline_and_wakes_for_something(happenings in happenings()) {
+    fn agent_always_has_a_deadline_and_never_wakes_in_vain(happenings in happenings()) {
         live(happenings, |scenario, known| {
             let (now, deadline) = (scenario.now.instant, scenario.agent.deadline());
             prop_assert!(deadline.since(now) <= LONGEST_WAIT, "nothing for {:?}", deadline.since(now));
@@ -215,7 +215,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_node_is_stays_known_whatever_the_server_says(happenings in happenings()) {
+    fn claim_stays_known_whatever_the_server_says(happenings in happenings()) {
         live(happenings, |scenario, known| {
             let claim = scenario.agent.report(scenario.now.instant).claim;
             prop_assert_eq!(claim, known.setup.as_ref().map(|setup| &setup.claim));
@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn the_wall_clock_moves_no_timer(happenings in happenings(), years in prop::collection::vec(0..60_u64, 80)) {
+    fn wall_clock_moves_no_timer(happenings in happenings(), years in prop::collection::vec(0..60_u64, 80)) {
         const YEAR: u64 = 31_557_600;
         let (mut steady, mut jumping) = (Scenario::started(), Scenario::started());
         for ((wait, event, clock_set), years) in happenings.into_iter().zip(years) {
@@ -247,7 +247,7 @@ proptest! {
     }
 
     #[test]
-    fn the_end_is_the_end(happenings in happenings(), after in event()) {
+    fn stopped_agent_does_nothing_more(happenings in happenings(), after in event()) {
         let mut scenario = Scenario::started();
         for (wait, event, _) in happenings {
             scenario.later(wait);

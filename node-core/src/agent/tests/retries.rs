@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_first_call_comes_at_random_within_the_splay() {
+fn first_call_comes_at_random_within_the_splay() {
     let mut waits = heapless::Vec::<Duration, 64>::new();
     for seed in 0..64 {
         let mut scenario = Scenario::started();
@@ -21,7 +21,7 @@ fn the_first_call_comes_at_random_within_the_splay() {
 }
 
 #[test]
-fn a_valid_node_is_validated_again_after_five_minutes_give_or_take_a_tenth() {
+fn valid_node_is_validated_again_after_about_five_minutes() {
     let mut scenario = Scenario::calling();
     for _ in 0..50 {
         scenario.answered(good());
@@ -57,8 +57,8 @@ fn retry_after_is_honoured_but_not_for_ever() {
 }
 
 #[test]
-fn rejections_are_retried_slowly_and_only_after_reading_the_files_again() {
-    for answer in [denied(), inconclusive(TroubleKind::AppRejected)] {
+fn rejection_is_retried_slowly_and_after_reading_the_files() {
+    for answer in [rejected(), inconclusive(TroubleKind::AppRejected)] {
         let mut scenario = Scenario::calling();
         scenario.answered(answer);
         let wait = scenario.until_deadline();
@@ -70,9 +70,9 @@ fn rejections_are_retried_slowly_and_only_after_reading_the_files_again() {
 }
 
 #[test]
-fn a_rejected_node_reads_its_files_before_every_try_of_an_outage_too() {
+fn rejected_node_reads_its_files_before_every_retry() {
     let mut scenario = Scenario::calling();
-    scenario.answered(denied()).until_call();
+    scenario.answered(rejected()).until_call();
     for _ in 0..5 {
         scenario.answered(inconclusive(TroubleKind::Unreachable)).until_deadline();
         assert!(scenario.wants(&Action::ReadSetup) && !scenario.wants(&Action::Validate));
@@ -90,7 +90,7 @@ fn one_call_is_under_way_at_a_time() {
 }
 
 #[test]
-fn a_clock_before_the_build_is_waited_for_without_a_call() {
+fn clock_before_the_build_is_waited_for_without_a_call() {
     let mut scenario = Scenario::started();
     scenario.now.wall = UnixTime(12);
     scenario.reads(setup());
@@ -108,7 +108,7 @@ fn a_clock_before_the_build_is_waited_for_without_a_call() {
 }
 
 #[test]
-fn no_clock_is_needed_where_no_certificate_is() {
+fn clock_is_not_needed_without_a_certificate() {
     let mut scenario = Scenario::started();
     scenario.now.wall = UnixTime(0);
     let mut plain = setup();
@@ -118,7 +118,7 @@ fn no_clock_is_needed_where_no_certificate_is() {
 }
 
 #[test]
-fn a_stepped_wall_clock_moves_no_deadline_and_takes_no_verdict() {
+fn stepped_wall_clock_changes_no_deadline_and_no_verdict() {
     let mut scenario = Scenario::calling();
     scenario.answered(good());
     let deadline = scenario.agent.deadline();
@@ -131,7 +131,7 @@ fn a_stepped_wall_clock_moves_no_deadline_and_takes_no_verdict() {
 }
 
 #[test]
-fn an_answer_that_never_comes_ends_the_program() {
+fn lost_answer_ends_the_program() {
     let mut scenario = Scenario::calling();
     let wait = scenario.until_deadline();
     assert_eq!(wait, secs(30) + crate::agent::ANSWER_OVERDUE);

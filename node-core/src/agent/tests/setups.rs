@@ -3,12 +3,12 @@
 use super::*;
 
 #[test]
-fn a_broken_setup_shows_and_is_read_again_until_it_is_sound() {
+fn broken_setup_shows_and_is_read_again_until_it_is_sound() {
     let mut scenario = Scenario::started();
     scenario.happens(Event::SetupRead(Err(broken())));
     scenario.shows(Outcome::Setup);
     let report = scenario.agent.report(scenario.now.instant);
-    assert_eq!((report.reason, report.fix), (Some("broken"), Some("mend it")));
+    assert_eq!((report.reason, report.fix), (Some("broken"), Some("fix it")));
     for _ in 0..3 {
         assert_eq!(scenario.until_deadline(), crate::agent::SETUP_RECHECK);
         assert!(scenario.wants(&Action::ReadSetup));
@@ -16,12 +16,12 @@ fn a_broken_setup_shows_and_is_read_again_until_it_is_sound() {
     }
     scenario.until_deadline();
     scenario.reads(setup());
-    assert!(scenario.wants(&Action::Validate), "whoever mended it waits: no start delay");
+    assert!(scenario.wants(&Action::Validate), "a person waits for the fix to work: no start delay");
     scenario.shows(Outcome::Starting);
 }
 
 #[test]
-fn a_reload_reads_and_calls_at_once() {
+fn reload_reads_and_validates_at_once() {
     let mut scenario = Scenario::calling();
     scenario.answered(good()).later(secs(3)).happens(Event::ReloadRequested);
     assert!(scenario.wants(&Action::ReadSetup));
@@ -31,7 +31,7 @@ fn a_reload_reads_and_calls_at_once() {
 }
 
 #[test]
-fn a_reload_cuts_the_start_delay_and_the_backoff_short() {
+fn reload_ends_the_start_delay_and_the_backoff() {
     let mut splayed = setup();
     splayed.settings.start_splay = secs(3600);
     let mut scenario = Scenario::started();
@@ -48,10 +48,10 @@ fn a_reload_cuts_the_start_delay_and_the_backoff_short() {
 }
 
 #[test]
-fn an_answer_about_the_setup_before_a_reload_counts_for_nothing() {
+fn answer_about_the_setup_before_a_reload_is_ignored() {
     let mut scenario = Scenario::calling();
     scenario.happens(Event::ReloadRequested);
-    scenario.answered(denied());
+    scenario.answered(rejected());
     scenario.shows(Outcome::Starting);
     assert!(scenario.wants(&Action::ReadSetup));
     scenario.reads(setup());
@@ -59,7 +59,7 @@ fn an_answer_about_the_setup_before_a_reload_counts_for_nothing() {
 }
 
 #[test]
-fn a_setup_broken_under_a_good_verdict_is_told_and_the_old_one_stays_in_use() {
+fn broken_setup_under_a_good_verdict_keeps_the_old_one() {
     let mut scenario = Scenario::calling();
     scenario.answered(good()).happens(Event::ReloadRequested);
     scenario.happens(Event::SetupRead(Err(broken())));
@@ -69,17 +69,17 @@ fn a_setup_broken_under_a_good_verdict_is_told_and_the_old_one_stays_in_use() {
 }
 
 #[test]
-fn a_setup_broken_under_a_rejection_shows() {
+fn broken_setup_under_a_rejection_shows() {
     let mut scenario = Scenario::calling();
-    scenario.answered(denied()).happens(Event::ReloadRequested);
+    scenario.answered(rejected()).happens(Event::ReloadRequested);
     scenario.happens(Event::SetupRead(Err(broken())));
     scenario.shows(Outcome::Setup);
 }
 
 #[test]
-fn a_new_key_ends_the_rejection_of_the_old_one() {
+fn new_key_ends_the_rejection_of_the_old_one() {
     let mut scenario = Scenario::calling();
-    scenario.answered(denied()).happens(Event::ReloadRequested);
+    scenario.answered(rejected()).happens(Event::ReloadRequested);
     let mut replaced = setup();
     replaced.claim.secrets_stamp = 2;
     scenario.reads(replaced);
@@ -89,7 +89,7 @@ fn a_new_key_ends_the_rejection_of_the_old_one() {
 }
 
 #[test]
-fn a_new_key_keeps_the_good_verdict_on_the_node_but_another_node_does_not() {
+fn good_verdict_survives_a_new_key_but_not_another_node() {
     let mut scenario = Scenario::calling();
     scenario.answered(good()).happens(Event::ReloadRequested);
     let mut changed = setup();
@@ -103,7 +103,7 @@ fn a_new_key_keeps_the_good_verdict_on_the_node_but_another_node_does_not() {
 }
 
 #[test]
-fn stopping_ends_it_whatever_it_is_at() {
+fn stop_request_ends_the_agent_in_any_state() {
     let mut calling = Scenario::calling();
     let mut waiting = Scenario::calling();
     waiting.answered(good());

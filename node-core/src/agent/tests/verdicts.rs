@@ -1,4 +1,4 @@
-//! What each answer does to what is shown.
+//! The outcome that follows from each answer.
 
 extern crate std;
 
@@ -16,7 +16,7 @@ fn nothing_is_known_before_the_first_answer() {
 }
 
 #[test]
-fn the_servers_yes_is_valid_with_its_household() {
+fn good_answer_is_valid_with_its_household() {
     let mut scenario = Scenario::calling();
     scenario.answered(good());
     assert!(scenario.wants(&Action::Show(Outcome::Valid)));
@@ -28,7 +28,7 @@ fn the_servers_yes_is_valid_with_its_household() {
 #[test]
 fn only_valid_false_is_a_rejection_of_the_node() {
     let mut scenario = Scenario::calling();
-    scenario.answered(denied());
+    scenario.answered(rejected());
     scenario.shows(Outcome::NodeRejected);
     let report = scenario.agent.report(scenario.now.instant);
     assert_eq!(report.reason, Some("Invalid node credentials"));
@@ -36,8 +36,8 @@ fn only_valid_false_is_a_rejection_of_the_node() {
 }
 
 #[test]
-fn without_a_verdict_each_trouble_shows_as_itself_and_has_a_mend_of_its_own() {
-    let mut mends = BTreeSet::new();
+fn trouble_without_a_verdict_shows_with_a_fix_of_its_own() {
+    let mut fixes = BTreeSet::new();
     for (kind, outcome) in [
         (TroubleKind::NameUnknown, Outcome::Network),
         (TroubleKind::Unreachable, Outcome::Network),
@@ -76,15 +76,15 @@ fn without_a_verdict_each_trouble_shows_as_itself_and_has_a_mend_of_its_own() {
         scenario.answered(inconclusive(kind));
         scenario.shows(outcome);
         let report = scenario.agent.report(scenario.now.instant);
-        let mend = report.fix.expect("a mend");
+        let fix = report.fix.expect("a fix");
         // Whole, not cut to fit.
-        assert!(mend.ends_with('.') || mend.ends_with(')'), "{kind:?}");
-        assert!(mends.insert(String::from(mend)), "{kind:?} has the mend of another kind");
+        assert!(fix.ends_with('.') || fix.ends_with(')'), "{kind:?}");
+        assert!(fixes.insert(String::from(fix)), "{kind:?} has the fix of another kind");
     }
 }
 
 #[test]
-fn only_what_the_server_said_is_told_as_its_word() {
+fn source_is_the_server_only_for_its_own_answers() {
     for (kind, source) in [
         (TroubleKind::Busy, Some(Source::Server)),
         (TroubleKind::AppRejected, Some(Source::Server)),
@@ -104,7 +104,7 @@ fn only_what_the_server_said_is_told_as_its_word() {
 }
 
 #[test]
-fn no_trouble_of_any_kind_takes_a_good_verdict_away() {
+fn trouble_of_any_kind_leaves_a_good_verdict() {
     for kind in [
         TroubleKind::NameUnknown,
         TroubleKind::Busy,
@@ -123,42 +123,42 @@ fn no_trouble_of_any_kind_takes_a_good_verdict_away() {
 }
 
 #[test]
-fn a_denial_takes_a_good_verdict_away_at_once() {
+fn rejection_ends_a_good_verdict_at_once() {
     let mut scenario = Scenario::calling();
     scenario.answered(good()).until_call();
-    scenario.answered(denied());
+    scenario.answered(rejected());
     assert!(scenario.wants(&Action::Show(Outcome::NodeRejected)));
     assert!(scenario.agent.report(scenario.now.instant).household.is_none());
 }
 
 #[test]
-fn an_outage_does_not_undo_a_denial() {
+fn outage_does_not_undo_a_rejection() {
     let mut scenario = Scenario::calling();
-    scenario.answered(denied()).until_call();
+    scenario.answered(rejected()).until_call();
     scenario.answered(inconclusive(TroubleKind::Unreachable));
     scenario.shows(Outcome::NodeRejected);
     assert_eq!(scenario.agent.report(scenario.now.instant).source, Some(Source::Cache));
 }
 
 #[test]
-fn a_node_that_is_accepted_again_is_valid_again() {
+fn node_that_is_accepted_again_is_valid_again() {
     let mut scenario = Scenario::calling();
-    scenario.answered(denied()).until_call();
+    scenario.answered(rejected()).until_call();
     scenario.answered(good());
     scenario.shows(Outcome::Valid);
 }
 
 #[test]
-fn an_answer_nobody_waits_for_changes_nothing() {
+fn unexpected_answer_changes_nothing() {
     let mut scenario = Scenario::calling();
     scenario.answered(good());
-    scenario.answered(denied());
+    scenario.answered(rejected());
     assert!(scenario.actions.is_empty());
     scenario.shows(Outcome::Valid);
 }
 
 #[test]
-fn a_steady_state_says_nothing_but_leaves_word_of_the_fresh_verdict() {
+fn repeated_verdict_is_only_published() {
     let mut scenario = Scenario::calling();
     scenario.answered(good()).until_call();
     scenario.answered(good());

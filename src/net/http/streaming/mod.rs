@@ -1,4 +1,4 @@
-//! A request whose answer may take long, so that it is handed on while it comes.
+//! The HTTP client for responses that take long and are passed on while they arrive.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -8,36 +8,37 @@ use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::{HeaderMap, Method, Request, Uri};
 use ureq::{Agent, Body, BodyReader};
 
-use super::{HttpClient, settings};
+use super::HttpClient;
+use super::client::settings;
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 use crate::net::transport::Deadline;
 
-/// How long nothing may come of an answer that has begun: events have pauses.
+/// The longest pause within a response. Event streams have pauses.
 const SILENCE: Duration = Duration::from_secs(300);
-/// A line of the request has to fit, and tokens are up to 16 KiB long.
+/// In bytes. A line of the request has to fit, and tokens have up to 16 KiB.
 const BUFFER: usize = 32 * 1024;
-/// Foreign services and what stands before them are more talkative than Jarvis's.
+/// In bytes. Other services and their proxies send longer headers than Jarvis services.
 const MAX_HEADER: usize = 16 * 1024;
 
-/// Calls one service of whatever kind.
+/// A client of any service.
 #[derive(Debug)]
 pub(crate) struct StreamingClient {
     http: HttpClient,
     silence: Duration,
 }
 
-/// What is asked.
+/// A request.
 #[derive(Debug)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct StreamingRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<&'a [u8]>,
 }
 
-/// An answer, of which the head is there.
-pub(crate) struct Answering<'a> {
+/// A response whose head has arrived.
+pub(crate) struct StreamingResponse<'a> {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     body: BodyReader<'static>,
@@ -45,25 +46,26 @@ pub(crate) struct Answering<'a> {
     client: &'a StreamingClient,
 }
 
-impl fmt::Debug for Answering<'_> {
+impl fmt::Debug for StreamingResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answering").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("StreamingResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
 impl StreamingClient {
-    /// A client of the service at `url`. Connecting takes at most `connect_timeout`, and everything up to the
-    /// end of an answer's head at most `timeout`.
+    /// Makes a client of the service at `url`. Connecting takes at most `connect_timeout`, and everything up
+    /// to the end of the response's head at most `timeout`.
     pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
-        let http = HttpClient::new(url, connect_timeout, timeout, tls);
-        Self { http: HttpClient { settings: settings("*/*", BUFFER, MAX_HEADER), ..http }, silence: SILENCE }
+        let settings = settings("*/*", BUFFER, MAX_HEADER);
+        let http = HttpClient::with_settings(settings, url, connect_timeout, timeout, tls);
+        Self { http, silence: SILENCE }
     }
 
-    /// Sends `ask` to a server that has proved who it is, and gives its answer, whatever its status.
+    /// Sends `ask` to a server that has authenticated itself, and returns its response, whatever the status.
     ///
     /// # Errors
-    /// What stood in the way of an answer.
-    pub(crate) fn ask(&self, ask: Ask<'_>) -> Result<Answering<'_>, Trouble> {
+    /// The reason why there is no response.
+    pub(crate) fn ask(&self, ask: StreamingRequest<'_>) -> Result<StreamingResponse<'_>, Trouble> {
         let http = &self.http;
         let end = Instant::now() + http.timeout;
         let deadline = Deadline::at(end);
@@ -72,7 +74,13 @@ impl StreamingClient {
             .map_err(|unanswered| unanswered.trouble)?;
         let (head, body) = response.into_parts();
         let body = body.into_reader();
-        Ok(Answering { status: head.status.as_u16(), headers: head.headers, body, deadline, client: self })
+        Ok(StreamingResponse {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            deadline,
+            client: self,
+        })
     }
 
     fn broken(&self, error: &ureq::Error) -> Trouble {
@@ -88,13 +96,13 @@ impl StreamingClient {
     }
 }
 
-impl Answering<'_> {
-    /// Reads what there is of the body, waiting for it if need be; 0 is its end.
+impl StreamingResponse<'_> {
+    /// Reads the next part of the body, and waits for it if need be. Returns 0 at its end.
     ///
     /// # Errors
-    /// When it broke off, or when nothing came for too long.
+    /// When the body breaks off, or when nothing arrives for too long.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
-        // From now on: whoever reads may have been busy with what came before.
+        // The pause counts from now, because the caller may have been busy with the part before.
         self.deadline.put_off(Instant::now() + self.client.silence);
         loop {
             match self.body.read(buffer) {
@@ -107,9 +115,9 @@ impl Answering<'_> {
     }
 }
 
-/// No time-out of ureq's: the connection has its own.
-fn send(agent: &Agent, ask: Ask<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
-    let Ask { method, url, headers, body } = ask;
+/// ureq gets no time-out, because the connection has one.
+fn send(agent: &Agent, ask: StreamingRequest<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
+    let StreamingRequest { method, url, headers, body } = ask;
     let mut request = Request::builder().method(method).uri(url);
     if let Some(all) = request.headers_mut() {
         *all = headers;

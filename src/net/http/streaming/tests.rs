@@ -11,7 +11,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server that does this with one connection, after a request of which it has read some.
+/// A server that reads a part of one request and then runs `behave`.
 fn server(behave: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -30,11 +30,11 @@ fn client(address: SocketAddr, timeout: Duration) -> (StreamingClient, Uri) {
     (StreamingClient::new(&service, LONG, timeout, tls), url.parse().expect("a URL"))
 }
 
-fn get(url: &Uri) -> Ask<'_> {
-    Ask { method: &Method::GET, url, headers: HeaderMap::new(), body: None }
+fn get(url: &Uri) -> StreamingRequest<'_> {
+    StreamingRequest { method: &Method::GET, url, headers: HeaderMap::new(), body: None }
 }
 
-/// Sends what it is told to, and closes when nobody tells it anything any more.
+/// Sends each part, and closes the connection when there are no more.
 fn send_each(mut stream: TcpStream, parts: &Receiver<&'static str>) {
     for part in parts {
         stream.write_all(part.as_bytes()).expect("sent");
@@ -42,7 +42,7 @@ fn send_each(mut stream: TcpStream, parts: &Receiver<&'static str>) {
 }
 
 #[test]
-fn the_body_is_handed_on_while_it_comes_and_may_take_longer_than_the_head() {
+fn streamed_body_may_outlast_the_head_time_out() {
     let (say, parts) = mpsc::channel();
     let address = server(move |stream| send_each(stream, &parts));
     let timeout = Duration::from_secs(5);
@@ -52,12 +52,12 @@ fn the_body_is_handed_on_while_it_comes_and_may_take_longer_than_the_head() {
     let mut answer = client.ask(get(&url)).expect("an answer");
     assert_eq!(answer.status, 200);
     let mut buffer = [0; 64];
-    let mut line = |answer: &mut Answering<'_>| {
+    let mut line = |answer: &mut StreamingResponse<'_>| {
         let amount = answer.read(&mut buffer).expect("more");
         String::from_utf8_lossy(&buffer[..amount]).to_string()
     };
     assert_eq!(line(&mut answer), "1\n");
-    // The end that the head had is past before the second is sent.
+    // The second line is sent after the time-out of the head.
     let past = (start + timeout + Duration::from_millis(200)).saturating_duration_since(Instant::now());
     let sending = thread::spawn(move || {
         thread::sleep(past);
@@ -70,7 +70,7 @@ fn the_body_is_handed_on_while_it_comes_and_may_take_longer_than_the_head() {
 }
 
 #[test]
-fn an_answer_that_stops_coming_or_breaks_off_is_told() {
+fn streamed_body_that_stalls_or_breaks_is_reported() {
     for (silent, told) in
         [(true, "nothing more came from 127.0.0.1"), (false, "closed the connection before")]
     {
@@ -89,7 +89,7 @@ fn an_answer_that_stops_coming_or_breaks_off_is_told() {
 }
 
 #[test]
-fn the_longest_token_and_any_method_fit() {
+fn request_with_longest_token_and_any_method_is_sent() {
     let (tell, heard) = mpsc::channel();
     let address = server(move |mut stream| {
         let mut all = std::vec::Vec::new();
@@ -107,7 +107,7 @@ fn the_longest_token_and_any_method_fit() {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).expect("a header"));
     let body = [&[0; 100_000][..], b"last"].concat();
-    let ask = Ask { method: &Method::DELETE, url: &url, headers, body: Some(&body) };
+    let ask = StreamingRequest { method: &Method::DELETE, url: &url, headers, body: Some(&body) };
     let mut answer = client.ask(ask).expect("an answer");
     assert_eq!((answer.status, answer.read(&mut [0; 8]).expect("its end")), (204, 0));
     assert!(heard.recv().expect("heard") > 100_000 + 15 * 1024);

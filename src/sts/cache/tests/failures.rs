@@ -1,9 +1,9 @@
-//! What failed: for whom, for how long, and what ends it.
+//! Failures: which requests they block, and for how long.
 
 use super::*;
 
 #[test]
-fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once() {
+fn unreachable_sts_is_retried_once_for_all_with_backoff() {
     let (mut cache, a, b) = (TokenCache::new(4), plain("a"), plain("b"));
     let mut now = at(0);
     cache.ask(&b, 2, now);
@@ -15,7 +15,7 @@ fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once()
         assert_eq!(cache.ask(&a, 1, now), Asked::Waiting);
         let wanted = cache.next_request(now).expect("due");
         let told = cache.fetched(&wanted, Err(away()), now);
-        // Whoever waited for the other one is told as well.
+        // The caller that waits for the other token gets the answer, too.
         assert_eq!(told.iter().map(|(waiter, _)| *waiter).collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
         let delay = retry_in(&told[0].1).expect("not for ever");
         assert_eq!(cache.deadline(), None, "nobody waits, so nothing is fetched");
@@ -32,7 +32,7 @@ fn an_sts_that_is_away_is_asked_again_after_growing_delays_and_for_all_at_once()
 }
 
 #[test]
-fn a_clock_that_is_not_set_is_looked_at_again_soon_and_lengthens_no_delay() {
+fn unset_clock_is_retried_soon_without_backoff() {
     let (mut cache, a) = (TokenCache::new(4), plain("a"));
     for i in 0..20 {
         assert_eq!(cache.ask(&a, 1, at(5 * i)), Asked::Waiting, "{i}");
@@ -48,7 +48,7 @@ fn a_clock_that_is_not_set_is_looked_at_again_soon_and_lengthens_no_delay() {
 }
 
 #[test]
-fn a_token_outlives_the_sts_as_long_as_it_is_good() {
+fn token_is_served_during_sts_outage_until_it_expires() {
     let (mut cache, a) = (TokenCache::new(5), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
     cache.ask(&a, 0, at(1));
@@ -64,7 +64,7 @@ fn a_token_outlives_the_sts_as_long_as_it_is_good() {
 }
 
 #[test]
-fn retry_after_is_honoured() {
+fn retry_after_delays_the_next_request() {
     let (mut cache, a) = (TokenCache::new(6), plain("a"));
     for error in [failed(429, Some(S(60))), failed(503, Some(S(60)))] {
         cache.start_over();
@@ -76,7 +76,7 @@ fn retry_after_is_honoured() {
 }
 
 #[test]
-fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
+fn refused_client_is_not_retried_until_reconfigured() {
     let (mut cache, a, b) = (TokenCache::new(7), plain("a"), plain("b"));
     cache.ask(&a, 1, at(0));
     let told = fetch(&mut cache, &a, Err(refused(401, "invalid_client")), at(0));
@@ -90,11 +90,11 @@ fn a_refused_client_asks_no_more_until_it_is_configured_anew() {
 }
 
 #[test]
-fn a_grant_that_the_client_has_no_leave_for_stands_in_the_way_of_no_other_grant() {
+fn refused_grant_does_not_block_the_other_grant() {
     let (own, other, x) = (plain("a"), plain("b"), exchange("a", "s"));
-    for (denied, denied_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
+    for (blocked, blocked_too, allowed) in [(&own, &other, &x), (&x, &exchange("b", "t"), &own)] {
         let mut cache = TokenCache::new(7);
-        for (waiter, wanted) in [(1, denied), (2, denied_too), (3, allowed)] {
+        for (waiter, wanted) in [(1, blocked), (2, blocked_too), (3, allowed)] {
             assert_eq!(cache.ask(wanted, waiter, at(0)), Asked::Waiting);
         }
         while let Some(wanted) = cache.next_request(at(0)) {
@@ -105,16 +105,16 @@ fn a_grant_that_the_client_has_no_leave_for_stands_in_the_way_of_no_other_grant(
             };
             cache.fetched(&wanted, result, at(0));
         }
-        assert_eq!(retry_in(&cache.ask(denied, 4, at(10))), None);
-        assert_eq!(retry_in(&cache.ask(denied_too, 4, at(10))), None, "asked once for all of its kind");
+        assert_eq!(retry_in(&cache.ask(blocked, 4, at(10))), None);
+        assert_eq!(retry_in(&cache.ask(blocked_too, 4, at(10))), None, "asked once for all of its kind");
         assert!(matches!(cache.ask(allowed, 4, at(10)), Asked::Held(_)));
         cache.forgive();
-        assert_eq!(cache.ask(denied_too, 5, at(10)), Asked::Waiting);
+        assert_eq!(cache.ask(blocked_too, 5, at(10)), Asked::Waiting);
     }
 }
 
 #[test]
-fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_mended() {
+fn permanent_refusal_is_retried_after_forgive() {
     for status in [401, 400] {
         let (mut cache, a) = (TokenCache::new(1), plain("a"));
         assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
@@ -125,7 +125,7 @@ fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_m
         assert_eq!(cache.ask(&a, 3, at(901)), Asked::Waiting, "{status}");
         assert_eq!(cache.next_request(at(901)), Some(a), "{status}");
     }
-    // What passes by itself is waited for all the same: a reload is no reason to press an STS in trouble.
+    // A temporary failure keeps its delay: a reload must not add load to an overloaded STS.
     let (mut cache, a) = (TokenCache::new(1), plain("a"));
     assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
     fetch(&mut cache, &a, Err(failed(503, Some(S(60)))), at(0));
@@ -134,7 +134,7 @@ fn what_was_refused_for_good_is_asked_for_again_when_somebody_says_that_it_was_m
 }
 
 #[test]
-fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
+fn refusal_in_flight_before_forgive_is_not_permanent() {
     let (mut cache, a) = (TokenCache::new(1), plain("a"));
     assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
     assert_eq!(cache.next_request(at(0)).as_ref(), Some(&a));
@@ -142,7 +142,7 @@ fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
     assert_eq!(cache.fetched(&a, Err(refused(401, "invalid_client")), at(1)), vec![], "it still waits");
     let told = fetch(&mut cache, &a, Ok(token(1, at(1), S(300))), at(1));
     assert!(matches!(told[..], [(1, Asked::Held(_))]), "{told:?}");
-    // What came well is kept, though it was asked for before.
+    // A token that arrives is kept though its request is older.
     cache.start_over();
     assert_eq!(cache.ask(&a, 1, at(2)), Asked::Waiting);
     assert_eq!(cache.next_request(at(2)).as_ref(), Some(&a));
@@ -151,12 +151,12 @@ fn what_was_on_its_way_before_the_mend_is_not_refused_for_good_after_it() {
 }
 
 #[test]
-fn what_is_refused_for_one_audience_stands_in_the_way_of_no_other() {
+fn refusal_of_one_audience_does_not_block_another() {
     for (error, permanent) in [
         (refused(400, "invalid_client"), true),
         (refused(400, "invalid_scope"), false),
         (refused(403, "access_denied"), false),
-        (TokenError::Unusable { grant: GRANT, flaw: Flaw::NoExpiry }, false),
+        (TokenError::Unusable { grant: GRANT, flaw: InvalidTokenError::NoExpiry }, false),
         (TokenError::Failed { grant: Grant::Exchange, status: 500, retry_after: None }, false),
     ] {
         let (mut cache, a, b) = (TokenCache::new(8), plain("a"), plain("b"));

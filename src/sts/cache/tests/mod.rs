@@ -7,8 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sts::error::Grant;
-use crate::sts::token::tests::token;
-use crate::sts::wanted::SubjectToken;
+use crate::sts::{SubjectToken, test_token as token};
 
 mod failures;
 mod properties;
@@ -46,7 +45,7 @@ fn refused(status: u16, error: &str) -> TokenError {
     TokenError::Refused { grant: GRANT, status, error, description, retry_after: None, undated: false }
 }
 
-/// A cache in which `wanted` was fetched at `now` for somebody, to live for `life`.
+/// Fetches `wanted` at `now` for one caller. The token lives for `life`.
 fn with(cache: &mut TokenCache<u32>, wanted: &Wanted, serial: u64, life: Duration, now: Instant) {
     assert_eq!(cache.ask(wanted, 0, now), Asked::Waiting);
     fetch(cache, wanted, Ok(token(serial, now, life)), now);
@@ -73,7 +72,7 @@ fn retry_in(asked: &Asked) -> Option<Duration> {
 }
 
 #[test]
-fn however_many_ask_it_is_fetched_once_and_all_are_told() {
+fn concurrent_callers_share_one_request() {
     let (mut cache, a) = (TokenCache::new(1), plain("a"));
     for waiter in 0..1000 {
         assert_eq!(cache.ask(&a, waiter, at(1)), Asked::Waiting);
@@ -88,12 +87,12 @@ fn however_many_ask_it_is_fetched_once_and_all_are_told() {
         assert_eq!((*told, fingerprint(asked)), (waiter, token(1, at(1), S(300)).fingerprint()));
     }
     assert!(matches!(cache.ask(&a, 0, at(3)), Asked::Held(_)));
-    // Nobody is told twice.
+    // Each caller gets one answer.
     assert_eq!(cache.fetched(&a, Ok(token(2, at(3), S(300))), at(3)), vec![]);
 }
 
 #[test]
-fn what_is_in_use_is_renewed_before_its_end_while_the_old_one_is_handed_out() {
+fn token_in_use_is_renewed_while_old_one_is_served() {
     let (mut cache, a) = (TokenCache::new(2), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
     assert_eq!(cache.deadline(), None, "nobody has asked since");
@@ -111,7 +110,7 @@ fn what_is_in_use_is_renewed_before_its_end_while_the_old_one_is_handed_out() {
 }
 
 #[test]
-fn one_asked_for_late_is_renewed_at_once_and_one_not_asked_for_lapses() {
+fn token_requested_late_is_renewed_and_unused_one_lapses() {
     let (mut cache, a) = (TokenCache::new(3), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
     assert!(matches!(cache.ask(&a, 0, at(290)), Asked::Held(_)));
@@ -120,7 +119,7 @@ fn one_asked_for_late_is_renewed_at_once_and_one_not_asked_for_lapses() {
 }
 
 #[test]
-fn short_lives_are_renewed_after_three_quarters() {
+fn short_lived_token_is_renewed_after_three_quarters() {
     for (life, earliest, latest) in [(40, 30_000, 32_000), (100, 75_000, 80_000), (120, 90_000, 96_000)] {
         let (mut cache, a) = (TokenCache::new(life), plain("a"));
         with(&mut cache, &a, 1, S(life), at(0));
@@ -131,7 +130,7 @@ fn short_lives_are_renewed_after_three_quarters() {
 }
 
 #[test]
-fn a_refused_token_is_fetched_anew_for_those_who_say_so_and_only_now_and_then() {
+fn refused_token_is_refetched_with_rate_limit() {
     let (mut cache, a) = (TokenCache::new(9), plain("a"));
     with(&mut cache, &a, 1, S(300), at(0));
     let old = cache.ask(&a, 0, at(1));
@@ -149,23 +148,23 @@ fn a_refused_token_is_fetched_anew_for_those_who_say_so_and_only_now_and_then() 
     assert_eq!(fingerprint(&cache.ask_again(&a, new, 5, at(31))), new, "too soon");
     assert_eq!(cache.next_request(at(31)), None);
     assert_eq!(cache.ask_again(&a, new, 5, at(32)), Asked::Waiting);
-    // When there is no new one, whoever wanted it hears so, and the old one stays for others.
+    // If the refetch fails, the caller gets the error, and other callers get the old token.
     let told = fetch(&mut cache, &a, Err(away()), at(32));
     assert!(matches!(told[..], [(5, Asked::Failed { .. })]), "{told:?}");
     assert_eq!(fingerprint(&cache.ask(&a, 6, at(33))), new);
 }
 
 #[test]
-fn a_refused_token_that_was_not_asked_for_anew_may_be_at_the_next_chance() {
+fn refused_token_not_refetched_yet_is_not_rate_limited() {
     let (mut cache, a, b) = (TokenCache::new(9), plain("a"), plain("b"));
     with(&mut cache, &a, 1, S(300), at(0));
     let old = cache.ask(&a, 0, at(1));
     let old = fingerprint(&old);
-    // Nothing can be asked for at the moment.
+    // Another request is in flight.
     cache.ask(&b, 1, at(2));
     fetch(&mut cache, &b, Err(failed(503, Some(S(10)))), at(2));
     assert!(matches!(cache.ask_again(&a, old, 2, at(3)), Asked::Failed { .. }));
-    // And then whoever asked left before it was.
+    // The caller leaves before its request is made.
     assert_eq!(cache.ask_again(&a, old, 3, at(14)), Asked::Waiting);
     cache.forget(&3);
     assert_eq!(cache.ask_again(&a, old, 4, at(15)), Asked::Waiting);
@@ -173,7 +172,7 @@ fn a_refused_token_that_was_not_asked_for_anew_may_be_at_the_next_chance() {
 }
 
 #[test]
-fn what_ends_with_its_subject_is_not_renewed() {
+fn token_ending_with_its_subject_is_not_renewed() {
     let (mut cache, x) = (TokenCache::new(10), exchange("a", "subject"));
     cache.ask(&x, 0, at(0));
     let bounded = crate::sts::token::tests::ending_with_its_subject(at(0), S(100));
@@ -184,7 +183,7 @@ fn what_ends_with_its_subject_is_not_renewed() {
 }
 
 #[test]
-fn a_token_that_came_too_late_is_a_failure_and_not_asked_for_over_and_over() {
+fn token_expired_on_arrival_is_a_failure_with_backoff() {
     let (mut cache, a) = (TokenCache::new(11), plain("a"));
     cache.ask(&a, 1, at(0));
     assert_eq!(cache.next_request(at(0)), Some(a.clone()));
@@ -196,7 +195,7 @@ fn a_token_that_came_too_late_is_a_failure_and_not_asked_for_over_and_over() {
 }
 
 #[test]
-fn those_who_left_are_neither_fetched_for_nor_told() {
+fn caller_that_left_is_not_fetched_for() {
     let (mut cache, a) = (TokenCache::new(12), plain("a"));
     cache.ask(&a, 1, at(0));
     cache.forget(&1);
@@ -210,7 +209,7 @@ fn those_who_left_are_neither_fetched_for_nor_told() {
 }
 
 #[test]
-fn after_a_new_configuration_nothing_of_the_old_one_is_handed_out() {
+fn new_configuration_discards_tokens_of_the_old_one() {
     let (mut cache, a, b) = (TokenCache::new(13), plain("a"), plain("b"));
     with(&mut cache, &a, 1, S(300), at(0));
     cache.ask(&b, 1, at(1));

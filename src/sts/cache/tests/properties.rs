@@ -1,4 +1,4 @@
-//! Whatever happens, in whatever order.
+//! Invariants that hold after any sequence of operations.
 
 use super::*;
 
@@ -40,14 +40,14 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What is known of the cache from outside it.
+/// A model of the cache, from what is known outside it.
 #[derive(Default)]
 struct Model {
-    /// Which token came for what: fingerprint by number, by number of what is wanted.
+    /// By fingerprint: the number of the token's `Wanted`.
     owners: BTreeMap<Box<str>, usize>,
-    /// Who waits, for which.
+    /// By waiting caller: the number of its `Wanted`.
     waiting: BTreeMap<u32, usize>,
-    /// What has been asked for since it was last fetched.
+    /// Those that were asked for since they were last fetched.
     asked: BTreeSet<usize>,
     next_waiter: u32,
     in_flight: Option<(usize, Instant)>,
@@ -59,7 +59,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_in_whatever_order(seed: u64, ops in prop::collection::vec(op(), 1..200)) {
+    fn invariants_hold_for_any_sequence_of_operations(seed: u64, ops in prop::collection::vec(op(), 1..200)) {
         let wanted: Vec<Wanted> = (0..6)
             .map(|i| if i < 3 { plain(&format!("{i}")) } else { exchange("x", &format!("{i}")) })
             .collect();
@@ -161,7 +161,7 @@ proptest! {
                     model.owners.clear();
                 }
             }
-            // Nobody waits for what nobody will fetch.
+            // Each waiting caller waits for a request that will be made.
             if !model.waiting.is_empty() && model.in_flight.is_none() {
                 prop_assert!(cache.deadline().is_some_and(|deadline| deadline <= now + S(330)));
             }

@@ -1,9 +1,9 @@
-//! What is kept, and what has to make room.
+//! Eviction: what is kept, and what makes room.
 
 use super::*;
 
 #[test]
-fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
+fn exchanged_tokens_never_evict_own_tokens() {
     let mut cache = TokenCache::new(14);
     for i in 0..16 {
         with(&mut cache, &plain(&format!("own-{i}")), i, S(300), at(0));
@@ -16,16 +16,16 @@ fn exchanges_make_room_for_each_other_and_never_push_the_nodes_own_out() {
         assert!(matches!(cache.ask(&plain(&format!("own-{i}")), 0, at(150)), Asked::Held(_)), "{i}");
     }
     assert!(matches!(cache.ask(&exchange("a", "subject-199"), 0, at(150)), Asked::Held(_)));
-    // Those that somebody waits for stay, and then there is no room.
+    // Entries with waiting callers stay, until there is no room left.
     let full = (0..200).find(|i| cache.ask(&exchange("b", &format!("{i}")), 0, at(150)) == Asked::Full);
     assert_eq!(full, Some(48));
-    // The node's own tokens make room for each other, and then those that somebody waits for stay as well.
+    // Own tokens evict each other, until only entries with waiting callers are left.
     let full = (0..200).find(|i| cache.ask(&plain(&format!("new-{i}")), 0, at(150)) == Asked::Full);
     assert_eq!(full, Some(16));
 }
 
 #[test]
-fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
+fn expired_unused_entry_is_dropped_with_its_subject() {
     let mut cache = TokenCache::new(18);
     with(&mut cache, &exchange("a", "good"), 1, S(600), at(0));
     with(&mut cache, &exchange("a", "ends"), 2, S(300), at(0));
@@ -33,11 +33,11 @@ fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
     assert_eq!(cache.ask(&junk, 1, at(0)), Asked::Waiting);
     fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(0));
     assert_eq!((cache.next_request(at(299)), cache.entries.len()), (None, 3));
-    // How often it has failed is remembered for a while.
+    // The number of failures is remembered for a while.
     assert_eq!((cache.next_request(at(300)), cache.entries.len()), (None, 2));
     assert!(cache.entries.iter().all(|entry| entry.wanted != exchange("a", "ends")));
     assert_eq!((cache.next_request(at(2000)), cache.entries.len()), (None, 0));
-    // Neither what somebody waits for nor what is on its way is dropped.
+    // Neither an entry with a waiting caller nor one in flight is dropped.
     assert_eq!(cache.ask(&junk, 1, at(2000)), Asked::Waiting);
     assert_eq!(cache.next_request(at(2000)), Some(junk.clone()));
     cache.forget(&1);
@@ -47,18 +47,18 @@ fn what_has_ended_and_nobody_asks_for_is_not_kept_nor_is_its_subject() {
 }
 
 #[test]
-fn what_comes_to_nothing_pushes_no_good_token_out() {
+fn failed_requests_evict_no_good_token() {
     let mut cache = TokenCache::new(17);
     for i in 0..40 {
         with(&mut cache, &exchange("a", &format!("good-{i}")), i, S(300), at(0));
     }
-    // Each refused by itself.
+    // Each is refused on its own.
     for i in 0..100 {
         let junk = exchange("a", &format!("junk-{i}"));
         assert_eq!(cache.ask(&junk, 1, at(1 + i)), Asked::Waiting);
         fetch(&mut cache, &junk, Err(refused(400, "invalid_request")), at(1 + i));
     }
-    // And while nothing can be had at all.
+    // The same holds while every request is blocked.
     assert_eq!(cache.ask(&plain("own"), 1, at(101)), Asked::Waiting);
     fetch(&mut cache, &plain("own"), Err(refused(401, "invalid_client")), at(101));
     let kept = cache.entries.len();
@@ -74,7 +74,7 @@ fn what_comes_to_nothing_pushes_no_good_token_out() {
 }
 
 #[test]
-fn long_subjects_and_waiters_are_bounded_too() {
+fn long_subjects_and_waiters_are_bounded() {
     let mut cache = TokenCache::new(15);
     let long = |i: u32| exchange("a", &format!("{i:08192}"));
     let full = (0..40).find(|i| cache.ask(&long(*i), 0, at(0)) == Asked::Full);

@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# The steps of .ci/run: for each a line in the table and a function. Sourced by .ci/run.
+
+# name | lane | quick, for a step that a developer runs before a commit | description
+readonly STEPS="
+format        | cargo | quick | All Rust code is formatted.
+layout        | cargo | quick | No file, folder, test name or README is larger than allowed.
+imports       | cargo | quick | The modules of each crate import each other in one direction only.
+scripts       | cargo | quick | shellcheck finds nothing in the shell scripts.
+lints         | cargo | quick | clippy finds nothing, with and without GPIO through memory.
+core          | cargo |       | The deciding half compiles without std and without an allocator.
+documentation | cargo |       | rustdoc finds nothing.
+minimum-rust  | cargo |       | No locked dependency needs a newer Rust than the one declared in Cargo.toml.
+dependencies  | cargo |       | cargo-deny accepts the dependencies: licences, advisories, duplicates, sources.
+tests         | cargo | quick | All tests of the workspace pass.
+demo          | cargo |       | The demo runs to its end.
+privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
+conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway.
+browser       | cargo |       | The board's page works in a browser.
+crash         | cargo |       | A credential survives a kill at every system call of its replacement.
+names         | cargo |       | Names resolve on networks of namespaces.
+fuzz          | cargo |       | Each fuzz target runs for some seconds and finds nothing.
+unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.
+armv6         | board |       | The program for a Pi Zero builds, keeps to its size and validates under QEMU.
+board         | board |       | The emulated board passes its tests.
+power-cuts    | board |       | A credential survives power cuts of the emulated board, in short.
+soak          | board |       | The emulated board stays within its budgets under continual trouble, in short.
+"
+
+# steps_where LANE QUICK prints the names of the steps whose columns match.
+steps_where() { awk -F ' *[|] *' -v lane="^$1\$" -v quick="^$2\$" 'NF > 1 && $2 ~ lane && $3 ~ quick { print $1 }' <<<"$STEPS"; }
+description_of() { awk -F ' *[|] *' -v step="$1" '$1 == step { print $4 }' <<<"$STEPS"; }
+
+step_format() {
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+}
+
+step_layout() {
+    require python3:python3
+    docs/development/layout.py
+}
+
+step_imports() {
+    require python3:python3
+    docs/development/imports.py
+}
+
+step_scripts() {
+    require shellcheck:shellcheck
+    git ls-files -z '*.sh' .ci pi-zero/guest |
+        xargs -0 grep -lZE '^#!.*\bsh\b|^#!.*bash|^# shellcheck shell' | xargs -0 shellcheck -x
+}
+
+step_lints() {
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy -p jarvis-node --no-default-features --locked -- -D warnings
+}
+
+step_core() {
+    cargo clippy -p node-core --lib --locked -- -D warnings
+}
+
+step_documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+}
+
+step_minimum_rust() {
+    require python3:python3
+    .ci/minimum_rust.py
+}
+
+step_dependencies() {
+    require python3:python3
+    .ci/dependencies.sh
+}
+
+step_tests() {
+    cargo test --workspace --locked
+}
+
+step_demo() {
+    cargo run --quiet -p node-sim --locked
+}
+
+step_privileged() {
+    require openssl:openssl python3:python3 curl:curl setpriv:util-linux
+    cargo test -p node-sim --locked --test sts -- --include-ignored
+    cargo test -p node-sim --locked --test broker other_users -- --ignored
+}
+
+step_conformance() {
+    python3 -c 'import ensurepip' || require no-such-command:python3-venv
+    server-stub/conformance.sh
+}
+
+step_browser() {
+    require chromium:chromium chromedriver:chromium-driver
+    cargo test -p node-sim --locked --test browser -- --ignored
+}
+
+step_crash() {
+    require strace:strace
+    cargo test -p node-sim --locked --test crash -- --ignored --nocapture
+}
+
+step_names() {
+    require ip:iproute2 iptables:iptables dnsmasq:dnsmasq-base named:bind9 avahi-daemon:avahi-daemon
+    cargo test -p node-sim --locked --test names -- --ignored
+}
+
+step_fuzz() {
+    require c++:g++
+    fuzz/run.sh --seconds 5
+}
+
+step_unit() {
+    require systemd-analyze:systemd
+    systemd/check.sh
+}
+
+step_armv6() { pi-zero/build.sh; }
+step_board() { pi-zero/test.sh; }
+step_power_cuts() { pi-zero/power_cuts.sh --cuts 4; }
+step_soak() { pi-zero/soak.sh --minutes 2; }

@@ -1,0 +1,240 @@
+//! Answers requests. It uses no socket, clock or file: requests are passed in, and answers come back at once or later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::{debug, info, warn};
+use node_core::outcome::Outcome;
+use node_core::time::{Instant, Now};
+use serde::{Serialize, Serializer};
+
+use super::answer::{Answer, Refusal};
+use super::callers::Caller;
+use super::connection::ConnectionId;
+use super::health::Health;
+use super::request::BrokerRequest;
+use super::rules::Rules;
+use crate::files::status::View;
+use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted};
+
+#[cfg(test)]
+mod trouble;
+
+/// The node's state, as callers may see it.
+pub(crate) struct About<'a> {
+    /// The node's outcome.
+    pub(crate) outcome: Outcome,
+    /// The whole report, as `status --json` prints it.
+    pub(crate) view: &'a dyn Fn() -> View,
+}
+
+/// Answers requests.
+pub(super) struct Handler {
+    pub(super) rules: Rules,
+    pub(super) cache: TokenCache<ConnectionId>,
+    trouble: Option<Obstacle>,
+}
+
+/// A failure that affects all tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Obstacle {
+    /// The reason for programs.
+    code: &'static str,
+    /// Whether it lasts until a person fixes it.
+    is_permanent: bool,
+}
+
+/// The reply to a request.
+pub(super) enum Reply {
+    Now(Answer),
+    /// A token has to be fetched first.
+    Later,
+}
+
+impl Handler {
+    pub(super) fn new(rules: Rules, seed: u64) -> Self {
+        Self { rules, cache: TokenCache::new(seed), trouble: None }
+    }
+
+    /// Replies to `request` by `caller`, on the connection `id`.
+    pub(super) fn reply(
+        &mut self,
+        id: ConnectionId,
+        caller: Caller,
+        request: &BrokerRequest,
+        about: &About<'_>,
+        now: Now,
+    ) -> Reply {
+        Reply::Now(match request {
+            BrokerRequest::Health => {
+                Answer::ok(&Health::of(about.outcome, self.trouble.map(|trouble| trouble.code), now.wall))
+            }
+            BrokerRequest::Version => Answer::ok(&Version::default()),
+            BrokerRequest::Status => Answer::ok(&(about.view)()),
+            BrokerRequest::Token { audience, scope, refused } => {
+                let (audience, scope) =
+                    (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
+                match self.rules.wanted(caller, audience, scope, None) {
+                    Ok(wanted) => {
+                        return self.token(id, &wanted, refused.as_ref().map(|r| r.as_str()), now.instant);
+                    }
+                    Err(refusal) => refusal.into(),
+                }
+            }
+            BrokerRequest::Exchange { audience, scope, subject } => {
+                let (audience, scope) =
+                    (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
+                match self.rules.wanted(caller, audience, scope, Some(subject)) {
+                    Ok(wanted) => return self.token(id, &wanted, None, now.instant),
+                    Err(refusal) => refusal.into(),
+                }
+            }
+        })
+    }
+
+    /// Takes the result of fetching `wanted`; returns the answers for the connections that wait for it.
+    pub(super) fn fetched(
+        &mut self,
+        wanted: &Wanted,
+        result: Result<AccessToken, TokenError>,
+        now: Instant,
+    ) -> Vec<(ConnectionId, Arc<Answer>)> {
+        self.note(wanted, result.as_ref().err());
+        // Connections that waited for the same token share one answer.
+        let mut last: Option<(Asked, Arc<Answer>)> = None;
+        let told = self.cache.fetched(wanted, result, now).into_iter().map(|(id, asked)| {
+            let answer = match &last {
+                Some((before, answer)) if *before == asked => Arc::clone(answer),
+                Some(_) | None => Arc::new(answer(wanted, &asked, now)),
+            };
+            last = Some((asked, Arc::clone(&answer)));
+            (id, answer)
+        });
+        told.collect()
+    }
+
+    /// Logs once when a failure starts to affect all tokens, and once when it is over.
+    fn note(&mut self, wanted: &Wanted, error: Option<&TokenError>) {
+        let audience = &wanted.audience;
+        let before = self.trouble;
+        match error {
+            None => self.trouble = None,
+            Some(error) if error.concern() == Concern::Wanted => {
+                debug!("no token for {audience}: {error}");
+                // The STS answers and accepts this node as its client.
+                if matches!(error, TokenError::Refused { .. } | TokenError::Unusable { .. }) {
+                    self.trouble = None;
+                }
+            }
+            Some(error) => {
+                self.trouble = Some(Obstacle { code: error.code(), is_permanent: error.is_permanent() });
+                if self.trouble != before {
+                    warn!("no tokens can be had: {error}");
+                }
+            }
+        }
+        if before.is_some() && self.trouble.is_none() {
+            info!("tokens can be had again");
+        }
+    }
+
+    /// Asks the STS again for what it refused: its operator may have fixed the cause.
+    pub(super) fn forgive(&mut self) {
+        self.cache.forgive();
+        self.trouble = self.trouble.filter(|trouble| !trouble.is_permanent);
+    }
+
+    /// Forgets all tokens: they are of another client or another STS.
+    pub(super) fn start_over(&mut self) {
+        self.cache.start_over();
+        self.trouble = None;
+    }
+
+    fn token(&mut self, id: ConnectionId, wanted: &Wanted, refused: Option<&str>, now: Instant) -> Reply {
+        let asked = match refused {
+            Some(fingerprint) => self.cache.ask_again(wanted, fingerprint, id, now),
+            None => self.cache.ask(wanted, id, now),
+        };
+        match asked {
+            Asked::Waiting => Reply::Later,
+            asked @ (Asked::Held(_) | Asked::Failed { .. } | Asked::Full) => {
+                Reply::Now(answer(wanted, &asked, now))
+            }
+        }
+    }
+}
+
+fn answer(wanted: &Wanted, asked: &Asked, now: Instant) -> Answer {
+    match asked {
+        Asked::Held(token) => Answer::ok(&TokenBody {
+            access_token: token,
+            token_type: "Bearer",
+            expires_in: token.expires().since(now).as_secs(),
+            audience: &wanted.audience,
+            fingerprint: token.fingerprint(),
+            issued_token_type: wanted.subject.as_ref().map(|_| ACCESS_TOKEN),
+        }),
+        Asked::Failed { error, retry_in } => {
+            Refusal::new(status(error), error.code(), format!("{error}")).after(*retry_in).into()
+        }
+        Asked::Waiting | Asked::Full => {
+            Refusal::busy("more different tokens are asked for than can be kept").after(Some(FULL)).into()
+        }
+    }
+}
+
+/// How long to wait before asking again when too many different tokens are asked for.
+const FULL: Duration = Duration::from_secs(5);
+/// RFC 8693, 3.
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// The status for a failure: one of the 400s only if the caller gave the token that the STS refuses. Never 401, which
+/// clients would relate to a token of their own.
+fn status(error: &TokenError) -> u16 {
+    match error {
+        _ if error.is_timeout() => 504,
+        TokenError::Refused { grant: Grant::Exchange, status: status @ (400 | 403), .. } => *status,
+        TokenError::Unusable { flaw: InvalidTokenError::SubjectExpired, .. } => 400,
+        TokenError::Refused { .. }
+        | TokenError::Unusable { .. }
+        | TokenError::Unanswered { .. }
+        | TokenError::Failed { .. } => 502,
+    }
+}
+
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    #[serde(serialize_with = "expose")]
+    access_token: &'a AccessToken,
+    token_type: &'a str,
+    /// Whole seconds until it expires.
+    expires_in: u64,
+    audience: &'a str,
+    fingerprint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'a str>,
+}
+
+fn expose<S: Serializer>(token: &AccessToken, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
+
+#[derive(Serialize)]
+struct Version {
+    service_name: &'static str,
+    service_version: &'static str,
+    supported_api_versions: [&'static str; 1],
+}
+
+impl Default for Version {
+    fn default() -> Self {
+        Self {
+            service_name: "jarvis-node",
+            service_version: env!("CARGO_PKG_VERSION"),
+            supported_api_versions: ["v1"],
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,72 @@
+//! `jarvis-node led`: shows the pattern of an outcome on the LED, so that a person can learn it or test the wiring.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use node_core::outcome::Outcome;
+use thiserror::Error;
+
+use crate::clock;
+use crate::config::Config;
+use crate::daemon::inbox;
+use crate::error::SetupError;
+use crate::files::status;
+use crate::files::status::Record;
+use crate::led_pin;
+use crate::led_pin::PinError;
+
+/// How long the pattern is shown.
+const SHOW_FOR: Duration = Duration::from_secs(10);
+
+/// Why the pattern is not shown.
+#[derive(Debug, Error)]
+pub(crate) enum LedError {
+    #[error(transparent)]
+    Setup(SetupError),
+    #[error("the daemon runs, and the LED is its own; stop it first with `sudo systemctl stop jarvis-node`")]
+    DaemonRuns,
+    #[error("the configuration has \"led\": \"none\"")]
+    NoLed,
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl LedError {
+    /// The program's exit code, by sysexits(3).
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Setup(_) | Self::NoLed => 78,
+            Self::DaemonRuns | Self::Pin(_) => 69,
+            Self::System(_) => 71,
+        }
+    }
+}
+
+/// Shows the pattern of `outcome` for ten seconds, or until a signal ends the program.
+///
+/// # Errors
+/// When there is no LED, it cannot be opened or set, or the daemon uses it.
+pub(crate) fn show(outcome: Outcome, config_file: &Path) -> Result<(), LedError> {
+    let config = Config::load(config_file).map_err(LedError::Setup)?;
+    let now = clock::instant();
+    if Record::load(&config.indicators.status_file)
+        .is_ok_and(|record| record.staleness(&status::boot_id(), now).is_none())
+    {
+        return Err(LedError::DaemonRuns);
+    }
+    let mut lamp = led_pin::open(&config.indicators.led)?.ok_or(LedError::NoLed)?;
+    let (sender, mut inbox) = inbox::channel()?;
+    sender.catch_signals(&inbox)?;
+    let start = clock::instant();
+    let end = start + SHOW_FOR;
+    lamp.show(outcome, start)?;
+    while clock::instant() < end && inbox.try_next().is_none() {
+        let edge = lamp.refresh(clock::instant())?;
+        inbox.wait(edge.unwrap_or(end).min(end).since(clock::instant()), Vec::new())?;
+    }
+    lamp.dark()?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Tokens for the other programs on the board: the broker that hands them out, the STS client that fetches
+//! them, and the thread that does so.
+
+use std::io;
+use std::sync::Arc;
+
+use log::{info, warn};
+use node_core::time::{Instant, Now};
+use node_core::trouble::{Trouble, TroubleKind};
+use rustix::event::PollFd;
+
+use super::inbox::{FetchedToken, Sender};
+use super::token_worker::{TokenJob, TokenWorker};
+use crate::broker::{About, Broker};
+use crate::setup::{BrokerSetup, TokenSource};
+use crate::sts::TokenError;
+
+/// Everything about tokens that the run loop works with.
+pub(super) struct Tokens {
+    /// `None` while no broker is configured.
+    broker: Option<Broker>,
+    source: Option<TokenSource>,
+    /// Started when the first token is needed: without it this program has one thread less.
+    worker: Option<TokenWorker>,
+    sender: Sender,
+    /// How many tokens have been asked for. A broker asks for one at a time, so the last one is its own.
+    jobs: u64,
+    seed: u64,
+}
+
+impl Tokens {
+    /// No broker yet. `seed` decides its random delays; what the thread fetches is sent to `sender`.
+    pub(super) const fn new(seed: u64, sender: Sender) -> Self {
+        Self { broker: None, source: None, worker: None, sender, jobs: 0, seed }
+    }
+
+    /// Takes over what was read about the broker, if anything could be. `sound` tells whether the rest of the
+    /// setup can be used: a broker is not started with half a setup, but what the new rules forbid is forbidden
+    /// at once.
+    pub(super) fn set_up(&mut self, read: Option<BrokerSetup>, sound: bool, now: Instant) {
+        match read {
+            Some(setup) if sound || self.broker.is_some() => self.follow(setup, now),
+            None if self.broker.is_some() => {
+                warn!("who may have which tokens is still decided by the rules from before");
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn follow(&mut self, setup: BrokerSetup, now: Instant) {
+        let Some(plan) = setup.plan else {
+            self.broker = None;
+            return;
+        };
+        if let Some(source) = setup.source {
+            let same = self.source.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &source.client));
+            if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
+                broker.start_over();
+            }
+            if source.sts.from_variables && !same {
+                // The configuration file does not name this STS, so the log has to.
+                info!("tokens come from {}, as variables of the environment say", source.sts.issuer);
+            }
+            self.source = Some(source);
+        }
+        match &mut self.broker {
+            Some(broker) => broker.follow(plan, now),
+            None => self.broker = Some(Broker::new(plan, self.seed, now)),
+        }
+    }
+
+    /// Asks the STS again for what it refused: the reload may follow a fix there, of which no file here tells.
+    pub(super) fn retry_refused(&mut self) {
+        if let Some(broker) = &mut self.broker {
+            broker.forgive();
+        }
+    }
+
+    /// Takes the result of a fetch.
+    pub(super) fn fetched(&mut self, FetchedToken { wanted, result, number }: FetchedToken, now: Instant) {
+        // A broker that is gone may have asked for the same thing at another STS.
+        if let Some(broker) = &mut self.broker
+            && number == self.jobs
+        {
+            broker.fetched(&wanted, result, now);
+        }
+    }
+
+    /// Fetches the next token that a caller waits for.
+    pub(super) fn fetch_next(&mut self, now: Instant) {
+        let (Some(broker), Some(source)) = (&mut self.broker, &self.source) else { return };
+        let Some(wanted) = broker.next_request(now) else { return };
+        let sender = &self.sender;
+        match get_or_try_insert(&mut self.worker, || TokenWorker::start(sender.clone())) {
+            Ok(worker) => {
+                self.jobs += 1;
+                let client = Arc::clone(&source.client);
+                worker.submit(TokenJob { client, wanted, number: self.jobs });
+            }
+            Err(why) => {
+                // Reported as a failed request, so that it is tried again after a delay.
+                let why = format_args!("the system has no thread to ask it with: {why}");
+                let trouble = Trouble::new(TroubleKind::Setup, why);
+                let error = TokenError::Unanswered { grant: wanted.grant(), trouble };
+                broker.fetched(&wanted, Err(error), now);
+            }
+        }
+    }
+
+    /// When there is something to do even if no socket is ready.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.broker.as_ref().and_then(Broker::deadline)
+    }
+
+    /// The broker's sockets, to wait for.
+    pub(super) fn sources(&self) -> Vec<PollFd<'_>> {
+        self.broker.as_ref().map(Broker::sources).unwrap_or_default()
+    }
+
+    /// Serves some of the callers that are `ready`, by their places in [`Tokens::sources`].
+    pub(super) fn turn(&mut self, ready: &[usize], about: &About<'_>, now: Now) {
+        if let Some(broker) = &mut self.broker {
+            broker.turn(ready, about, now);
+        }
+    }
+
+    /// Hangs up on all callers and removes the socket.
+    pub(super) fn close(&mut self) {
+        self.broker = None;
+    }
+}
+
+/// The value in `slot`, which is made first if there is none.
+fn get_or_try_insert<T>(slot: &mut Option<T>, make: impl FnOnce() -> io::Result<T>) -> io::Result<&T> {
+    let value = match slot.take() {
+        Some(value) => value,
+        None => make()?,
+    };
+    Ok(slot.insert(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slot_that_could_not_be_filled_is_tried_again() {
+        let mut slot = None;
+        get_or_try_insert(&mut slot, || Err::<u8, _>(io::ErrorKind::WouldBlock.into())).expect_err("none");
+        assert_eq!(*get_or_try_insert(&mut slot, || Ok(1)).expect("made by now"), 1);
+        assert_eq!(*get_or_try_insert(&mut slot, || Ok(2)).expect("still there"), 1);
+    }
+}

@@ -1,0 +1,256 @@
+//! Everything that is read before the server can be asked: configuration, credential, app key and TLS files.
+//! They are read together, so that what is used always belongs together.
+
+mod secrets;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use node_core::agent::{Claim, Settings, Setup};
+use node_core::text::Text;
+use node_core::time::UnixTime;
+use zeroize::Zeroizing;
+
+pub(crate) use self::secrets::load_app_key;
+use self::secrets::secrets_stamp;
+use crate::auth::AuthClient;
+use crate::broker::Plan;
+use crate::config::{Config, Indicators, Sts, Via};
+use crate::error::SetupError;
+use crate::files::credential::Credential;
+use crate::files::secret_file::Stamp;
+use crate::files::state::NodeState;
+use crate::files::{credential_store, state};
+use crate::net::tls;
+use crate::net::tls::Tls;
+use crate::sts::StsClient;
+
+/// Both halves of a setup. One may be usable when the other is not.
+#[derive(Debug)]
+pub struct SetupRead {
+    /// The node's own half. Also an error where only the broker's half is at fault, so that the LED shows it.
+    pub node: Result<Loaded, SetupError>,
+    /// The broker's half; `None` where the configuration cannot be read or its rules cannot be applied.
+    pub broker: Option<BrokerSetup>,
+}
+
+/// Everything that a validation needs, ready for use.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The part that the agent needs to know.
+    pub setup: Setup,
+    /// LED and status file.
+    pub indicators: Indicators,
+    /// Asks the auth service.
+    pub client: Arc<AuthClient>,
+    /// Proves the node.
+    pub credential: Arc<Credential>,
+    /// Remembers what a validation shows.
+    pub state_file: Arc<Path>,
+}
+
+/// The broker's configuration. It is applied even if the node's half cannot be used: a right
+/// that was taken back is gone.
+#[derive(Clone, Debug)]
+pub struct BrokerSetup {
+    /// How the other programs on the board get tokens; `None` if they do not.
+    pub plan: Option<Plan>,
+    /// Where the tokens come from; `None` where no STS is configured or its files cannot be used.
+    pub source: Option<TokenSource>,
+}
+
+/// An STS and the client that asks it.
+#[derive(Clone, Debug)]
+pub struct TokenSource {
+    /// The configuration.
+    pub sts: Arc<Sts>,
+    /// Asks the STS. While nothing it is made of has changed this stays one and the same client, whose tokens are
+    /// still good.
+    pub client: Arc<StsClient>,
+}
+
+/// Everything that is needed to ask the server about any credential.
+#[derive(Debug)]
+pub struct AuthContext {
+    /// The configuration.
+    pub config: Config,
+    /// Asks the auth service.
+    pub client: Arc<AuthClient>,
+    /// Before this the clock is not set; `None` where that does not matter.
+    pub clock_floor: Option<UnixTime>,
+    state: NodeState,
+    app_key: Option<Stamp>,
+}
+
+/// Reads the setup, as often as it is asked to.
+#[derive(Debug)]
+pub struct Reader {
+    config_file: PathBuf,
+    credential_file: Option<PathBuf>,
+    client: Option<(ClientKey, Arc<AuthClient>)>,
+    sts: Option<(StsKey, Arc<StsClient>)>,
+}
+
+/// While none of this changes an auth client is kept, and with it the TLS session it can resume.
+#[derive(Debug, PartialEq, Eq)]
+struct ClientKey {
+    config: Config,
+    app_key: Option<Stamp>,
+    tls_files: tls::Stamps,
+}
+
+/// While none of this changes an STS client is kept, and with it the tokens it got.
+#[derive(Debug, PartialEq, Eq)]
+struct StsKey {
+    sts: Arc<Sts>,
+    times: (Duration, Duration),
+    ca_file: Option<Stamp>,
+    proof: Option<Stamp>,
+}
+
+impl Reader {
+    /// A reader of the setup that the configuration at `config_file` describes.
+    #[must_use]
+    pub const fn new(config_file: PathBuf) -> Self {
+        Self { config_file, credential_file: None, client: None, sts: None }
+    }
+
+    /// Where the configuration is.
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
+        &self.config_file
+    }
+
+    /// Where the credential is, by the last configuration that could be read.
+    #[must_use]
+    pub fn credential_file(&self) -> Option<&Path> {
+        self.credential_file.as_deref()
+    }
+
+    /// Reads everything and checks it. Each half's error is the first thing found missing, unsafe or malformed.
+    pub fn read(&mut self) -> SetupRead {
+        let config = match self.read_config() {
+            Ok(config) => config,
+            Err(error) => return SetupRead { node: Err(error), broker: None },
+        };
+        let (broker, checked) = self.broker_setup_by(&config);
+        let node = self.read_node(config).and_then(|loaded| checked.map(|()| loaded));
+        SetupRead { node, broker }
+    }
+
+    fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
+        let AuthContext { config, client, clock_floor, state, app_key } = self.auth_context_by(config)?;
+        if state.is_of_another_board(state::board_serial().as_deref()) {
+            return Err(SetupError::OtherBoard { state_file: config.state_file });
+        }
+        let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
+        let setup = Setup {
+            claim: Claim {
+                node_id: credential.node_id.clone(),
+                service_id: match &config.via {
+                    Via::App { service_id, .. } => Text::from(service_id.as_str()),
+                    // The service that the node wants to use is the one it asks.
+                    Via::CommandCenter => Text::default(),
+                },
+                auth_url: Text::from(config.auth_url.as_str()),
+                secrets_stamp: secrets_stamp(&stamp, app_key.as_ref()),
+            },
+            settings: Settings {
+                revalidate: config.revalidate,
+                offline_grace: config.offline_grace,
+                start_splay: config.start_splay,
+                request_timeout: config.request_timeout,
+                clock_floor,
+            },
+        };
+        Ok(Loaded {
+            setup,
+            indicators: config.indicators,
+            client,
+            credential: Arc::new(credential),
+            state_file: config.state_file.into(),
+        })
+    }
+
+    /// Reads everything but the credential: enough to ask about another one.
+    ///
+    /// # Errors
+    /// The first thing found missing, unsafe or malformed.
+    pub fn read_auth_context(&mut self) -> Result<AuthContext, SetupError> {
+        let config = self.read_config()?;
+        self.auth_context_by(config)
+    }
+
+    fn read_config(&mut self) -> Result<Config, SetupError> {
+        let config = Config::load(&self.config_file)?;
+        self.credential_file = Some(config.credential_file.clone());
+        Ok(config)
+    }
+
+    fn auth_context_by(&mut self, config: Config) -> Result<AuthContext, SetupError> {
+        let state = NodeState::load(&config.state_file);
+        let (app_key, stamp) = match &config.via {
+            Via::App { app_key_file, .. } => {
+                load_app_key(app_key_file).map(|(key, stamp)| (key, Some(stamp)))?
+            }
+            Via::CommandCenter => (Zeroizing::new(Vec::new()), None),
+        };
+        let client = self.client_for(config.clone(), app_key, stamp)?;
+        let clock_floor = config.needs_clock().then(|| state.clock_floor());
+        Ok(AuthContext { config, client, clock_floor, state, app_key: stamp })
+    }
+
+    /// The broker's half, and whether all of it can be used.
+    fn broker_setup_by(&mut self, config: &Config) -> (Option<BrokerSetup>, Result<(), SetupError>) {
+        let source = self.source_by(config, NodeState::load(&config.state_file).clock_floor());
+        let plan = match Plan::of(config, &self.config_file) {
+            Ok(plan) => plan,
+            Err(error) => return (None, Err(error)),
+        };
+        let (source, checked) = source.map_or_else(|error| (None, Err(error)), |source| (source, Ok(())));
+        (Some(BrokerSetup { plan, source }), checked)
+    }
+
+    fn source_by(
+        &mut self,
+        config: &Config,
+        clock_floor: UnixTime,
+    ) -> Result<Option<TokenSource>, SetupError> {
+        let Some(sts) = &config.sts else {
+            self.sts = None;
+            return Ok(None);
+        };
+        let ca_file = sts.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
+        let proof = sts.authentication.file();
+        let proof = proof.map(|path| Stamp::of_file("client secret or key file", path)).transpose()?;
+        let times = (config.connect_timeout, config.request_timeout);
+        let key = StsKey { sts: Arc::new(sts.clone()), times, ca_file, proof };
+        let client = match self.sts.take() {
+            Some((of, client)) if of == key => client,
+            Some(_) | None => Arc::new(StsClient::load(sts, config, clock_floor)?),
+        };
+        let source = TokenSource { sts: Arc::clone(&key.sts), client: Arc::clone(&client) };
+        self.sts = Some((key, client));
+        Ok(Some(source))
+    }
+
+    fn client_for(
+        &mut self,
+        config: Config,
+        app_key: Zeroizing<Vec<u8>>,
+        app_key_stamp: Option<Stamp>,
+    ) -> Result<Arc<AuthClient>, SetupError> {
+        let tls_files = tls::Stamps::of(&config.tls)?;
+        let key = ClientKey { config, app_key: app_key_stamp, tls_files };
+        if let Some((of, client)) = &self.client
+            && *of == key
+        {
+            return Ok(Arc::clone(client));
+        }
+        let tls = Tls::new(&key.config.tls)?;
+        let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
+        self.client = Some((key, Arc::clone(&client)));
+        Ok(client)
+    }
+}
