@@ -63,8 +63,10 @@ fn every_transcript_is_repeated() {
 #[test]
 fn every_transcript_belongs_to_a_scenario() {
     let kinds = files_in_folders(&in_package("scenarios"));
-    let expected: BTreeMap<_, _> =
-        with_transcripts().into_iter().map(|Scenario { name, .. }| (name.clone(), kinds[&name].clone())).collect();
+    let expected: BTreeMap<_, _> = with_transcripts()
+        .into_iter()
+        .map(|Scenario { name, .. }| (name.clone(), kinds[&name].clone()))
+        .collect();
     assert!(expected.len() >= 20);
     assert_eq!(expected, files_in_folders(&folder()));
 }
