@@ -16,6 +16,7 @@ pub use crate::broker::fuzzing as broker;
 pub use crate::cli::fuzzing::parse_arguments;
 use crate::commands::enroll;
 use crate::commands::enroll::EnrollError;
+use crate::config::Indicators;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_file::{Checksum, Modified};
@@ -31,6 +32,12 @@ pub use crate::sts::fuzzing as sts;
 #[must_use]
 pub fn read_broker_answer(answer: &[u8]) -> Option<Result<Token, ClientError>> {
     client::read(answer)
+}
+
+/// The indicators in the configuration at `path`, whatever else is wrong with it.
+#[must_use]
+pub fn load_indicators(path: &Path) -> Indicators {
+    Indicators::load_lenient(path)
 }
 
 /// The conclusion of `client` from one whole response.

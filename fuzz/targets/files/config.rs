@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use jarvis_node::config::{Config, Indicators, Led, Via};
+use jarvis_node::config::{Config, Led, Via};
+use jarvis_node::fuzzing::load_indicators;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
@@ -12,7 +13,7 @@ static SCRATCH: LazyLock<Scratch> = LazyLock::new(Scratch::new);
 
 fuzz_target!(|input: &[u8]| {
     let path = SCRATCH.put("config.json", input);
-    let indicators = Indicators::load_lenient(&path);
+    let indicators = load_indicators(&path);
     if let Led::Sysfs(name) = &indicators.led {
         assert!(!name.is_empty() && !name.contains('/') && name != "..", "{name}");
     }
@@ -29,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(config.indicators, indicators, "a sound configuration shows itself elsewhere");
     let _ = object(input);
     let https = config.auth_url.is_https();
-    assert!(https || (config.spki_pins.is_empty() && config.client_certificate.is_none()));
+    assert!(https || (config.tls.spki_pins.is_empty() && config.tls.client_certificate.is_none()));
     assert!(https || config.allow_http || is_this_machine(config.auth_url.host()), "keys in the open");
     assert!(!config.needs_clock() || https);
     if let Via::App { service_id, app_id, .. } = &config.via {
