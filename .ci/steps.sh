@@ -85,8 +85,8 @@ step_demo() {
 
 step_privileged() {
     require openssl:openssl python3:python3 curl:curl setpriv:util-linux
-    cargo test -p node-sim --locked --test sts -- --include-ignored
-    cargo test -p node-sim --locked --test broker other_users -- --ignored
+    cargo test -p node-sim --locked --test all sts -- --include-ignored
+    cargo test -p node-sim --locked --test all other_users -- --ignored
 }
 
 step_conformance() {
@@ -96,17 +96,17 @@ step_conformance() {
 
 step_browser() {
     require chromium:chromium chromedriver:chromium-driver
-    cargo test -p node-sim --locked --test browser -- --ignored
+    cargo test -p node-sim --locked --test browser --features browser
 }
 
 step_crash() {
     require strace:strace
-    cargo test -p node-sim --locked --test crash -- --ignored --nocapture
+    cargo test -p node-sim --locked --test crash --features strace -- --nocapture
 }
 
 step_names() {
     require ip:iproute2 iptables:iptables dnsmasq:dnsmasq-base named:bind9 avahi-daemon:avahi-daemon
-    cargo test -p node-sim --locked --test names -- --ignored
+    cargo test -p node-sim --locked --test names --features namespaces
 }
 
 step_fuzz() {

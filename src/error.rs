@@ -168,7 +168,7 @@ impl SetupError {
             }
             Self::Config { path, .. } => Trouble::setup(
                 format_args!("{self}"),
-                format_args!("Correct {}; every key is described in the README.", path.display()),
+                format_args!("Correct {}; every key is described in docs/configuration.md.", path.display()),
             ),
             Self::CredentialForm { path, .. } => Trouble::setup(
                 format_args!("{self}"),

@@ -99,16 +99,16 @@ fn unusable_setup_exits_78_and_names_its_fix() {
     type Breakage = (fn(&Path), &'static str, &'static str);
     let cases: [Breakage; 8] = [
         (|dir| fs::remove_file(dir.join("config.json")).unwrap(), "there is no configuration", "config.json"),
-        (|dir| write(dir, "config.json", 0o644, "{"), "EOF", "README"),
+        (|dir| write(dir, "config.json", 0o644, "{"), "EOF", "docs/configuration.md"),
         (
             |dir| write(dir, "config.json", 0o644, &CONFIG.replace("service_id", "service")),
             "unknown field `service`",
-            "README",
+            "docs/configuration.md",
         ),
         (
             |dir| write(dir, "config.json", 0o644, &CONFIG.replace("https://127.0.0.1", "http://192.0.2.1")),
             "plain HTTP",
-            "README",
+            "docs/configuration.md",
         ),
         (
             |dir| fs::remove_file(dir.join("credential.json")).unwrap(),

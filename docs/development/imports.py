@@ -24,7 +24,17 @@ CRATES = {
 
 # For each crate its modules from the top down: a module may use those on later lines only. Modules on one line do
 # not use each other. A new module has to be given its place here.
-ORDERS = {}
+ORDERS = {
+    "node-core": [
+        "agent lamp", "wire", "answer led", "household jitter trouble", "credential outcome text time",
+    ],
+    "jarvis-node": [
+        "fuzzing", "cli", "commands", "daemon", "setup", "auth broker led_pin", "sts", "config", "net", "files",
+        "clock error",
+    ],
+    "server-stub": ["stub", "command_center keycloak run", "auth", "jwt server", "form moment secrets"],
+    "node-sim": ["cli", "board demo fleet scenarios", "node progress world", "span"],
+}
 
 NOT_CODE = re.compile(
     r"""//[^\n]*|/\*.*?\*/|b?r(?P<hash>\#*)".*?"(?P=hash)|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^']*|[^'\\])'""", re.DOTALL

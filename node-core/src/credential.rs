@@ -1,5 +1,5 @@
 //! The node's name and the rules for its key, checked on the way in: nothing the auth service cannot handle is ever
-//! sent (jarvis-auth-wire.md, "POST /internal/validate-node").
+//! sent (docs/wire/jarvis-auth.md, "POST /internal/validate-node").
 
 use core::fmt;
 

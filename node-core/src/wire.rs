@@ -1,5 +1,5 @@
 //! Requests to jarvis-auth and its answers, shared by the node, the simulator and the stub. Source: the answers measured
-//! on the real service (jarvis-auth-wire.md, kept
+//! on the real service (docs/wire/jarvis-auth.md, kept
 //! as fixtures in `server-stub/tests/fixtures`).
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The meaning of an answer for the node (jarvis-auth-wire.md, "What follows from it").
+//! The meaning of an answer for the node (docs/wire/jarvis-auth.md, "What follows from it").
 
 use std::fmt;
 use std::time::SystemTime;
@@ -24,7 +24,7 @@ pub(super) fn withheld(answer: Answer) -> Answer {
     }
 }
 
-/// Judges an answer of the auth service (jarvis-auth-wire.md, "What follows from it"). Only a 200 with
+/// Judges an answer of the auth service (docs/wire/jarvis-auth.md, "What follows from it"). Only a 200 with
 /// `valid:false` is a rejection. A 401 is about the app key. Every other answer says nothing about the node.
 pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
     match response.status {
@@ -42,7 +42,7 @@ pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now
     }
 }
 
-/// Judges an answer of the command center (jarvis-auth-wire.md, "How nodes are used around it"). Its 401
+/// Judges an answer of the command center (docs/wire/jarvis-auth.md, "How nodes are used around it"). Its 401
 /// carries either the auth service's reason for a rejection, or the news that the auth service could not be
 /// asked.
 pub(super) fn judge_heartbeat(response: &HttpResponse, repeats_a_key: bool, now: SystemTime) -> Answer {

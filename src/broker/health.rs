@@ -1,4 +1,4 @@
-//! The node's health, in the form that all ARP services use (arp-wire.md, "Run Gateway").
+//! The node's health, in the form that all ARP services use (docs/wire/arp.md, "Run Gateway").
 
 use node_core::outcome::Outcome;
 use node_core::time::UnixTime;

@@ -155,7 +155,7 @@ fn register(
     })
 }
 
-/// The credential in the answer, by the rules of jarvis-auth-wire.md, "Enrolment at command-center".
+/// The credential in the answer, by the rules of docs/wire/jarvis-auth.md, "Enrolment at the command center".
 pub(crate) fn read_answer(response: &HttpResponse, node_id: &NodeId) -> Result<Credential, EnrollError> {
     let peer_says = |why: &str| EnrollError::Refused(format!("the command center refuses: {why}"));
     let lost = |why: &str| EnrollError::AnswerLost(node_id.clone(), why.into());

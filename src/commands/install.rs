@@ -111,7 +111,7 @@ pub(crate) fn install(config_file: PathBuf, input: impl Read) -> Result<Installe
 /// Puts `credential` in place, on this board.
 ///
 /// # Errors
-/// As [`Locked::replace`].
+/// Those of [`Locked::replace`].
 pub(crate) fn store(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), StoreError> {
     store.replace(credential)?;
     accept_board_after_store(config);

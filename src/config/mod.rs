@@ -1,4 +1,4 @@
-//! The configuration file. Every key is described in the README.
+//! The configuration file. Every key is described in docs/configuration.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};

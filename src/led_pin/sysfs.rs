@@ -1,4 +1,4 @@
-//! An LED of the kernel (jarvis-auth-wire.md, "How nodes are used around it").
+//! An LED of the kernel (docs/wire/jarvis-auth.md, "How nodes are used around it").
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl SysfsLed {
 }
 
 /// The active trigger, in brackets: `none [mmc0] timer`. `none` is left by a run that was killed; then the
-/// trigger is `default-on` (jarvis-auth-wire.md).
+/// trigger is `default-on` (docs/wire/jarvis-auth.md).
 fn trigger_to_restore(triggers: &str) -> &str {
     triggers
         .split_ascii_whitespace()

@@ -1,5 +1,5 @@
 //! Access tokens for other services, from their security token service (STS): which one is wanted, the
-//! request for it, and how long the answer can be used (arp-wire.md, "Token requests" and "Token answers").
+//! request for it, and how long the answer can be used (docs/wire/arp.md, "Token requests" and "Token answers").
 
 mod answer;
 mod cache;

@@ -57,7 +57,8 @@ fn rules(pins: &[Pin], dates_count: bool) -> Rules {
 static STRICT: LazyLock<Rules> = LazyLock::new(|| rules(&[], true));
 static TIMELESS: LazyLock<Rules> = LazyLock::new(|| rules(&[], false));
 static PINNED: LazyLock<Rules> = LazyLock::new(|| rules(&[Pin::of(KEY_INFO)], true));
-static TLS: LazyLock<Tls> = LazyLock::new(|| Tls::new(&config("https://auth.home", BY_APP).tls).expect("TLS"));
+static TLS: LazyLock<Tls> =
+    LazyLock::new(|| Tls::new(&config("https://auth.home", BY_APP).tls).expect("TLS"));
 
 fuzz_target!(|input: &[u8]| {
     let Some((len, rest)) = input.split_first_chunk::<2>() else { return };

@@ -110,7 +110,7 @@ impl<P: Pacing> Agent<P> {
     }
 }
 
-/// The fix for a rejection, by the service's reason (jarvis-auth-wire.md).
+/// The fix for a rejection, by the service's reason (docs/wire/jarvis-auth.md).
 fn rejection_fix(reason: &str) -> &'static str {
     match reason {
         reasons::NOT_FOUND => {

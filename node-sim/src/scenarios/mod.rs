@@ -1,6 +1,6 @@
 //! Scenarios in virtual time: what happens to a node in the field, and what is expected of it. Each is a file
-//! in `node-sim/scenarios`, whose `README.md` describes the format. For some of them a transcript is kept
-//! with the tests.
+//! in `node-sim/scenarios`, whose `README.md` describes the format. For some of them the transcript is kept
+//! in `node-sim/tests/all/scenarios/transcripts`.
 
 use core::time::Duration;
 use std::fs;

@@ -7,21 +7,21 @@ use std::panic::resume_unwind;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use fantoccini::elements::Element;
-use fantoccini::key::Key;
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt as _;
 use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use url::{ParseError, Url};
+use test_support::browser::fantoccini::elements::Element;
+use test_support::browser::fantoccini::key::Key;
+use test_support::browser::fantoccini::wd::WebDriverCompatibleCommand;
+use test_support::browser::fantoccini::{Client, ClientBuilder, Locator};
+use test_support::browser::url::{ParseError, Url};
 
 /// Long enough for a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Through what one looks.
+/// Size and colours of the window.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     pub(crate) width: u16,
@@ -37,9 +37,9 @@ pub(crate) const PHONE: View = View { width: 360, height: 780, dark: false };
 pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: Child,
-    /// Held, so that it can always write.
+    /// Held open, so that chromedriver can always write.
     _stdout: BufReader<ChildStdout>,
-    /// For what both leave behind.
+    /// For the files that both leave behind.
     _dir: TempDir,
 }
 
@@ -60,7 +60,7 @@ impl WebDriverCompatibleCommand for OfChrome {
     }
 }
 
-/// Runs `test` with a browser of its own, which is ended however the test ends.
+/// Runs `test` with a browser of its own, which ends with the test.
 pub(crate) fn with_browser(view: View, test: impl AsyncFnOnce(&Browser)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -90,7 +90,7 @@ impl Browser {
                 break port.to_owned();
             }
         };
-        // Without its sandbox, which root cannot have: the pages are this repository's own.
+        // Without a sandbox, which root cannot have. The pages are this repository's own.
         let capabilities = json!({
             "goog:chromeOptions": { "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -123,7 +123,7 @@ impl Browser {
         let _ = self.driver.wait();
     }
 
-    /// Changes the size and the colours that are preferred.
+    /// Changes the window's size and preferred colours.
     pub(crate) async fn look_through(&self, view: View) {
         let metrics =
             json!({ "width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": false });
@@ -138,7 +138,7 @@ impl Browser {
         self.client.issue_cmd(OfChrome { path: "goog/cdp/execute", body }).await.unwrap()
     }
 
-    /// What is in the log of this kind, which it empties.
+    /// Empties the log of this kind and returns its entries.
     pub(crate) async fn log(&self, kind: &str) -> Vec<Value> {
         let entries = OfChrome { path: "se/log", body: json!({ "type": kind }) };
         self.client.issue_cmd(entries).await.unwrap().as_array().unwrap().clone()
@@ -149,18 +149,18 @@ impl Browser {
         self.client.goto(url).await.unwrap();
     }
 
-    /// What a script says.
+    /// The result of a script.
     pub(crate) async fn ask(&self, script: &str, arguments: Vec<Value>) -> Value {
         self.client.execute(script, arguments).await.unwrap()
     }
 
-    /// What is written in the element of this id.
+    /// The text of the element with this id.
     pub(crate) async fn text(&self, id: &str) -> String {
         let text = self.ask("return document.getElementById(arguments[0]).innerText", vec![json!(id)]).await;
         text.as_str().unwrap().trim().to_owned()
     }
 
-    /// Waits until a script says something true, and gives that.
+    /// Waits until a script gives a true value, and returns it.
     pub(crate) async fn until(&self, what: &str, script: &str) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -175,7 +175,7 @@ impl Browser {
         }
     }
 
-    /// Waits until this is the outcome in big letters.
+    /// Waits until the page shows this outcome.
     pub(crate) async fn comes_to(&self, outcome: &str) {
         let script = format!("return document.getElementById('outcome-name').textContent === '{outcome}'");
         self.until(outcome, &script).await;
@@ -185,8 +185,7 @@ impl Browser {
         self.client.find(Locator::Id(id)).await.unwrap()
     }
 
-    /// Clicks on the control of this name, as soon as that is possible, and gives what the page then says
-    /// came of it.
+    /// Clicks on the control of this name as soon as it is enabled; returns what the page says came of it.
     pub(crate) async fn click(&self, control: &str) -> String {
         let script = format!("return !document.getElementById('control-{control}').disabled");
         let listen = format!(
@@ -194,8 +193,8 @@ impl Browser {
             document.getElementById('control-{control}').addEventListener('click', () => window.taken = true)"
         );
         self.ask(&listen, Vec::new()).await;
-        // On a busy machine what a state brings may move the control from under the pointer, or a silence take
-        // it away for a moment: then whoever meant it clicks again.
+        // On a busy machine a new state may move the control or disable it for a moment. Then a second click is
+        // needed.
         let end = Instant::now() + PATIENCE;
         while self.ask("return window.taken", Vec::new()).await != true {
             assert!(Instant::now() < end, "{control} cannot be clicked");
@@ -205,7 +204,7 @@ impl Browser {
         self.said(control).await
     }
 
-    /// Waits for what came of a control.
+    /// Waits until the page says what came of a control.
     pub(crate) async fn said(&self, control: &str) -> String {
         let script = format!(
             "return !document.querySelector('[aria-busy]')
@@ -214,18 +213,18 @@ impl Browser {
         self.until(&format!("{control} says what came of it"), &script).await.as_str().unwrap().to_owned()
     }
 
-    /// Presses keys where the focus is.
+    /// Sends keys to the element with the focus.
     pub(crate) async fn press(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
-    /// The id of what has the focus; nothing for the page itself.
+    /// The id of the element with the focus; empty for the page itself.
     pub(crate) async fn focus(&self) -> String {
         let id = self.ask("return document.activeElement.id", Vec::new()).await;
         id.as_str().unwrap().to_owned()
     }
 
-    /// Goes by Tab to the element of this id.
+    /// Presses Tab until the element with this id has the focus.
     pub(crate) async fn tab_to(&self, id: &str) {
         for _ in 0..200 {
             if self.focus().await == id {

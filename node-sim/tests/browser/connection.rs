@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{DESK, with_browser};
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn a_board_that_is_gone_is_missed_and_found_again() {
+fn page_reports_a_lost_board_and_finds_it_again() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        let at = board.host().to_owned();
-        browser.open(&board.url).await;
+        let board = board::start();
+        let at = board.host.to_owned();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         assert_eq!(browser.ask("return document.getElementById('lost').offsetHeight", Vec::new()).await, 0);
         browser.click("rotate").await;
@@ -25,30 +25,30 @@ fn a_board_that_is_gone_is_missed_and_found_again() {
             .filter(control => !control.disabled).map(control => control.id)";
         assert_eq!(browser.ask(free, Vec::new()).await, Value::Array(Vec::new()));
 
-        let board = Board::listening(&at, &[]);
+        let board = board::listening(&at, &[]);
         browser.until("it is back", "return document.getElementById('lost').offsetHeight === 0").await;
         browser.comes_to("valid").await;
         assert_eq!(browser.ask(free, Vec::new()).await.as_array().unwrap().len(), 9);
-        // This one has a story of its own.
+        // The new board has events of its own.
         let lines = browser.ask("return document.getElementById('lines').innerText", Vec::new()).await;
         assert!(!lines.as_str().unwrap().contains("new key"), "{lines}");
         let script = format!(
             "return window.jarvisBoard.edges.some(edge => edge.at_ms === {})",
-            board.edges_of_the_pin().last().unwrap().0
+            board.pin_edges(0).last().unwrap().0
         );
         browser.until("its edges", &script).await;
         let first =
             browser.ask("return window.jarvisBoard.edges[0].at_ms", Vec::new()).await.as_u64().unwrap();
-        assert_eq!(first, board.edges_of_the_pin()[0].0, "and nothing of the one before");
+        assert_eq!(first, board.pin_edges(0)[0].0, "and nothing of the one before");
     });
 }
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn what_happened_while_a_board_was_silent_is_made_up_for() {
+fn page_catches_up_after_a_silent_board() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
-        browser.open(&board.url).await;
+        let board = board::graceless();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.click("rotate").await;
         browser.click("reload").await;
@@ -60,7 +60,7 @@ fn what_happened_while_a_board_was_silent_is_made_up_for() {
         browser.click("install").await;
         browser.comes_to("valid").await;
 
-        let pin = board.edges_of_the_pin();
+        let pin = board.pin_edges(0);
         let last = format!("return window.jarvisBoard.edges.at(-1).at_ms === {}", pin.last().unwrap().0);
         browser.until("the last edge", &last).await;
         let seen =

@@ -1,18 +1,19 @@
 //! Each control leads to its outcome, as the page shows it.
 
-use fantoccini::Locator;
 use serde_json::json;
+use test_support::browser::fantoccini::Locator;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DESK, with_browser};
+use test_support::board::Board;
 
 /// A page on which the node is valid.
 async fn valid(browser: &Browser, board: &Board) {
-    browser.open(&board.url).await;
+    browser.open(&board.url()).await;
     browser.comes_to("valid").await;
 }
 
-/// Whether a switch is on: all is well.
+/// Whether a switch is on, which means that all is well.
 async fn is_on(browser: &Browser, control: &str) -> bool {
     let script = "return document.getElementById(arguments[0]).getAttribute('aria-checked')";
     browser.ask(script, vec![json!(format!("control-{control}"))]).await == "true"
@@ -28,7 +29,7 @@ async fn newest_outcome(browser: &Browser) -> String {
 #[ignore = "needs chromium and chromedriver"]
 fn the_server_goes_and_comes_back() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         assert!(is_on(browser, "server").await);
         assert_eq!(browser.text("led-words").await, "steadily on");
@@ -46,7 +47,7 @@ fn the_server_goes_and_comes_back() {
             .await;
 
         browser.click("server").await;
-        // By itself: nobody tells it.
+        // The node finds out by itself.
         browser.comes_to("valid").await;
         assert!(is_on(browser, "server").await);
         browser
@@ -57,9 +58,9 @@ fn the_server_goes_and_comes_back() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn a_fault_is_found_had_and_ended() {
+fn fault_is_searched_for_set_and_ended() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         valid(browser, &board).await;
         browser.find("l-fault").await.click().await.unwrap();
         browser.find("fault-search").await.send_keys("status maintenance").await.unwrap();
@@ -74,7 +75,7 @@ fn a_fault_is_found_had_and_ended() {
         assert!(browser.text("server-is").await.starts_with("status-503"));
         assert_eq!(board.state()["server"]["faults"], json!(["status-503"]));
 
-        // What contradicts it is not had, and the page says so.
+        // A contradicting fault is refused, and the page says so.
         let search = browser.find("fault-search").await;
         search.clear().await.unwrap();
         search.send_keys("status-500").await.unwrap();
@@ -85,7 +86,7 @@ fn a_fault_is_found_had_and_ended() {
             .await;
         assert_eq!(board.state()["server"]["faults"], json!(["status-503"]));
 
-        // Its chip ends it.
+        // A click on its chip ends the fault.
         browser.client.find(Locator::Css("#chips button")).await.unwrap().click().await.unwrap();
         browser.until("no chip is left", "return !document.querySelector('#chips button')").await;
         browser.click("reload").await;
@@ -101,7 +102,7 @@ fn a_fault_is_found_had_and_ended() {
 #[ignore = "needs chromium and chromedriver"]
 fn a_slow_answer_is_seen_while_it_is_waited_for() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         browser.find("l-fault").await.click().await.unwrap();
         browser.find("fault-late").await.click().await.unwrap();
@@ -126,7 +127,7 @@ fn a_slow_answer_is_seen_while_it_is_waited_for() {
 #[ignore = "needs chromium and chromedriver"]
 fn a_key_is_rotated_and_the_new_one_installed() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         browser.click("rotate").await;
         browser.click("reload").await;
@@ -142,13 +143,13 @@ fn a_key_is_rotated_and_the_new_one_installed() {
 #[ignore = "needs chromium and chromedriver"]
 fn a_node_is_deactivated_and_another_registered() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         let before = browser.text("node-id").await;
         browser.click("deactivate").await;
         browser.click("reload").await;
         browser.comes_to("node-rejected").await;
-        // What makes no sense now cannot be had, and why is there to be read.
+        // A control that makes no sense now is disabled, and the page says why.
         browser.until("nothing to rotate", "return document.getElementById('control-rotate').disabled").await;
         assert!(browser.text("h-rotate").await.contains("deactivated"));
         browser.click("install").await;
@@ -160,9 +161,9 @@ fn a_node_is_deactivated_and_another_registered() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn another_ca_and_the_right_one() {
+fn wrong_ca_and_the_right_one_are_followed() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         valid(browser, &board).await;
         browser.click("wrong_ca").await;
         browser.comes_to("tls").await;
@@ -175,9 +176,9 @@ fn another_ca_and_the_right_one() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn to_1970_and_back() {
+fn clock_goes_to_1970_and_back() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         valid(browser, &board).await;
         browser.click("clock").await;
         browser.comes_to("clock").await;
@@ -194,7 +195,7 @@ fn to_1970_and_back() {
 #[ignore = "needs chromium and chromedriver"]
 fn the_power_is_pulled_and_comes_back() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         browser.until("it is lit", "return document.getElementById('led').dataset.lit === 'true'").await;
         browser
@@ -219,9 +220,9 @@ fn the_power_is_pulled_and_comes_back() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn nothing_is_asked_of_others_and_nothing_is_complained_about() {
+fn page_asks_no_other_host_and_logs_no_error() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
+        let board = board::start();
         valid(browser, &board).await;
         for control in ["rotate", "reload", "install", "clock", "clock", "power", "power"] {
             browser.click(control).await;
@@ -238,11 +239,11 @@ fn nothing_is_asked_of_others_and_nothing_is_complained_about() {
                 asked.push(message["params"]["request"]["url"].as_str().unwrap().to_owned());
             }
         }
-        let own = format!("{}/", board.url);
+        let own = format!("{}/", board.url());
         assert!(asked.contains(&own) && asked.contains(&format!("{own}events")), "{asked:?}");
         assert!(asked.iter().all(|url| url.starts_with(&own) || url.starts_with("data:")), "{asked:?}");
 
-        // Both would have been seen: the policy forbids what is not the page's own.
+        // Both checks would notice a request: the policy forbids other hosts.
         browser
             .ask("const s = document.createElement('script'); s.text = '1'; document.head.append(s)", vec![])
             .await;

@@ -1,11 +1,11 @@
 //! The page without a mouse.
 
-use fantoccini::key::Key;
+use test_support::browser::fantoccini::key::Key;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{DESK, with_browser};
 
-/// In the order in which Tab comes to them.
+/// The controls in the order of Tab.
 const STOPS: [&str; 11] = [
     "control-server",
     "l-fault",
@@ -22,10 +22,10 @@ const STOPS: [&str; 11] = [
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn tab_comes_to_everything_and_shows_where_it_is() {
+fn tab_reaches_every_control_with_visible_focus() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         for stop in STOPS {
             browser.press(&Key::Tab.to_string()).await;
@@ -43,11 +43,11 @@ fn tab_comes_to_everything_and_shows_where_it_is() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn everything_can_be_done_by_keys() {
+fn every_control_works_by_keyboard() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         let (enter, tab) = (Key::Enter.to_string(), Key::Tab.to_string());
-        browser.open(&board.url).await;
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
 
         for (control, key, outcome) in [
@@ -80,7 +80,7 @@ fn everything_can_be_done_by_keys() {
             browser.comes_to(outcome).await;
         }
 
-        // A fault: opened, searched for, ticked; ended by its chip, and the focus is not lost with it.
+        // A fault is searched for, ticked and ended by its chip, and the focus is not lost.
         browser.tab_to("l-fault").await;
         browser.press(&enter).await;
         browser.press(&tab).await;

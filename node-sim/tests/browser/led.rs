@@ -1,11 +1,12 @@
-//! The LED on the page does what the pin was told, and when.
+//! The LED on the page follows the pin.
 
 use serde_json::Value;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DESK, with_browser};
+use test_support::board::Board;
 
-/// Notes when the drawn LED changes, and to what, beside what the page says it has shown.
+/// Records each change of the drawn LED, beside what the page says it has shown.
 const NOTE_CHANGES: &str = "
     const led = document.getElementById('led');
     window.noted = { before: window.jarvisBoard.edges.length, was: led.dataset.lit, changes: [] };
@@ -19,9 +20,9 @@ async fn edges_of_the_page(browser: &Browser) -> Vec<(u64, bool)> {
     edges.map(|edge| (edge["at_ms"].as_u64().unwrap(), edge["lit"].as_bool().unwrap())).collect()
 }
 
-/// Waits until the page has shown the last edge that there is, when there will be no more.
+/// Waits until the page has shown the last edge; there will be no more.
 async fn shown_to_the_end(browser: &Browser, board: &Board) -> Vec<(u64, bool)> {
-    let last = *board.edges_of_the_pin().last().unwrap();
+    let last = *board.pin_edges(0).last().unwrap();
     let script = format!("return window.jarvisBoard.edges.some(edge => edge.at_ms === {})", last.0);
     browser.until("the last edge", &script).await;
     edges_of_the_page(browser).await
@@ -29,10 +30,10 @@ async fn shown_to_the_end(browser: &Browser, board: &Board) -> Vec<(u64, bool)> 
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn what_is_seen_is_what_the_pin_got() {
+fn page_shows_every_edge_of_the_pin() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
-        browser.open(&board.url).await;
+        let board = board::graceless();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.ask(NOTE_CHANGES, Vec::new()).await;
         browser.click("rotate").await;
@@ -43,13 +44,13 @@ fn what_is_seen_is_what_the_pin_got() {
         browser.click("install").await;
         browser.comes_to("valid").await;
 
-        // Same levels, same times, same order: none is missing, none is of the page's own making.
+        // Same levels, times and order: the page shows every edge and adds none.
         let seen = shown_to_the_end(browser, &board).await;
-        let pin = board.edges_of_the_pin();
+        let pin = board.pin_edges(0);
         assert!(seen.len() > 20, "{seen:?}");
         assert_eq!(seen, pin[pin.len() - seen.len()..], "the pin's: {pin:?}");
 
-        // The drawn LED took part in each of them.
+        // The drawn LED has shown each of them.
         let noted = browser.ask("return window.noted", Vec::new()).await;
         let before = usize::try_from(noted["before"].as_u64().unwrap()).unwrap();
         let changes: Vec<(f64, bool)> = noted["changes"]
@@ -64,7 +65,7 @@ fn what_is_seen_is_what_the_pin_got() {
         let now = browser.ask("return document.getElementById('led').dataset.lit", Vec::new()).await;
         assert_eq!(now, "true");
 
-        // And in their rhythm. A busy machine is late now and then, so this is about most of them.
+        // The rhythm is right for most edges: a busy machine is late at times.
         let mut off: Vec<f64> = changes
             .windows(2)
             .zip(seen[before..].windows(2))
@@ -80,31 +81,31 @@ fn what_is_seen_is_what_the_pin_got() {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn who_comes_late_sees_a_steady_light_all_the_same() {
+fn late_page_sees_a_steady_led() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         shown_to_the_end(browser, &board).await;
         browser.client.refresh().await.unwrap();
         browser.until("lit", "return document.getElementById('led').dataset.lit === 'true'").await;
         let seen = shown_to_the_end(browser, &board).await;
-        let pin = board.edges_of_the_pin();
+        let pin = board.pin_edges(0);
         assert_eq!(seen, pin[pin.len() - seen.len()..]);
     });
 }
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn one_with_little_patience_for_motion_still_sees_the_light() {
+fn reduced_motion_still_shows_the_led() {
     with_browser(DESK, async |browser| {
-        let board = Board::graceless();
+        let board = board::graceless();
         let features =
             serde_json::json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
         browser.devtools("Emulation.setEmulatedMedia", features).await;
-        browser.open(&board.url).await;
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
-        // As while a call lasts.
+        // As during a call.
         let still = "document.getElementById('link').classList.add('asking');
             return ['', '::before', '::after'].every(part => [...document.querySelectorAll('*')].every(element => {
                 const style = getComputedStyle(element, part);

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DARK, DESK, PHONE, with_browser};
 
-/// How many texts can be seen, which of them are too faint, and how light the ground is. Colours are painted
-/// to be told, and what has no ground of its own has that of what it is in. Controls that cannot be had are
-/// meant to be faint.
+/// How many texts are visible, which of them have too little contrast, and how light the background is. Colours
+/// are read by painting them; an element without a background has that of its parent. Disabled controls may be
+/// faint.
 const FAINT: &str = "
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const paint = (colour, ground) => {
@@ -54,8 +54,8 @@ async fn is_legible(browser: &Browser) -> f64 {
 #[ignore = "needs chromium and chromedriver"]
 fn every_word_is_legible_by_day_and_by_night() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.find("show-log").await.click().await.unwrap();
         browser.find("l-fault").await.click().await.unwrap();
@@ -84,7 +84,7 @@ fn every_word_is_legible_by_day_and_by_night() {
     });
 }
 
-/// Nothing is wider than the screen, and all controls are on it and large enough for a finger.
+/// Checks that nothing is wider than the screen, and that all controls are on it and large enough for a finger.
 async fn fits(browser: &Browser) {
     let wide = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth,
         document.body.scrollWidth]";
@@ -104,10 +104,10 @@ async fn fits(browser: &Browser) {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn a_phone_is_wide_enough() {
+fn page_fits_a_phone() {
     with_browser(PHONE, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         fits(browser).await;
         browser.find("l-fault").await.click().await.unwrap();
@@ -117,7 +117,7 @@ fn a_phone_is_wide_enough() {
         browser.comes_to("node-rejected").await;
         browser.find("show-log").await.click().await.unwrap();
         fits(browser).await;
-        // Whoever is down at the controls still sees what comes of them.
+        // With the controls in view the result is visible, too.
         browser.find("control-power").await.click().await.unwrap();
         browser.comes_to("no power").await;
         let head = "const now = document.getElementById('now');

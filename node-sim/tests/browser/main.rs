@@ -1,4 +1,4 @@
-//! `node-sim board` as it is seen and used: in headless Chromium, through chromedriver.
+//! The page of `node-sim board` in headless Chromium, through chromedriver.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod board;

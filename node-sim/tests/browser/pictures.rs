@@ -1,5 +1,5 @@
-//! The pictures in `docs/`. `UPDATE_PICTURES=1 cargo test -p node-sim --test browser pictures -- --ignored`
-//! takes them anew; without that they are taken and only looked at.
+//! The pictures in `docs/`. `UPDATE_PICTURES=1 cargo test -p node-sim --features browser --test browser
+//! pictures -- --ignored` replaces them; without the variable they are taken and checked, but not kept.
 
 use std::collections::HashMap;
 use std::env;
@@ -7,13 +7,15 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use color_quant::NeuQuant;
-use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transformations};
+use test_support::browser::color_quant::NeuQuant;
+use test_support::browser::png::{
+    BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transformations,
+};
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{Browser, DARK, DESK, PHONE, View, with_browser};
 
-/// A repository is no picture album.
+/// The most bytes of a picture, since each version stays in the repository.
 const MOST: usize = 150_000;
 
 async fn take(browser: &Browser, view: View, name: &str) {
@@ -27,7 +29,7 @@ async fn take(browser: &Browser, view: View, name: &str) {
     }
 }
 
-/// The same picture in fewer bytes, of 256 colours.
+/// The picture with 256 colours, in fewer bytes.
 fn packed(picture: &[u8], view: View) -> Vec<u8> {
     let mut decoder = Decoder::new(Cursor::new(picture));
     decoder.set_transformations(Transformations::normalize_to_color8() | Transformations::ALPHA);
@@ -56,10 +58,10 @@ fn packed(picture: &[u8], view: View) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn the_pictures_of_the_documentation() {
+fn pictures_of_the_documentation_are_taken() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         browser.click("server").await;
         browser.click("reload").await;

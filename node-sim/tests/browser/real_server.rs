@@ -5,19 +5,19 @@ use std::fs;
 use serde_json::Value;
 use server_stub::{Options, Stub};
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{DESK, PHONE, with_browser};
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn what_it_cannot_do_there_is_greyed_out_with_the_reason() {
+fn controls_of_a_stub_are_disabled_for_a_real_server() {
     with_browser(DESK, async |browser| {
         let dir = tempfile::tempdir().unwrap();
         let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() }).unwrap();
         let config = dir.path().join("config.json");
         let own = fs::read(dir.path().join("credential.json")).unwrap();
-        let board = Board::with(&["--server", stub.url(), "--config", config.to_str().unwrap()]);
-        browser.open(&board.url).await;
+        let board = board::with(&["--server", stub.url(), "--config", config.to_str().unwrap()]);
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         for control in ["server", "fault", "rotate", "deactivate", "wrong_ca"] {
             let disabled = format!("return document.getElementById('control-{control}').disabled");

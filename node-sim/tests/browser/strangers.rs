@@ -6,10 +6,10 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::board::Board;
+use crate::board;
 use crate::browser::{DESK, with_browser};
 
-/// Tries everything that a page can, and says what it has been told.
+/// Tries everything that a page can do; returns the answers.
 const TRY: &str = "
     const [board, done] = arguments;
     const order = JSON.stringify({ control: 'power', value: 'pull' });
@@ -24,7 +24,7 @@ const TRY: &str = "
     frame.name = 'frame';
     Object.assign(form, { action: `${board}/do`, method: 'post', enctype: 'text/plain', target: 'frame' });
     const field = document.createElement('input');
-    // As text, that is an order.
+    // A POST as text, which browsers allow across origins.
     field.name = order.slice(0, -1) + ',\"x\":\"';
     field.value = '\"}';
     form.append(field);
@@ -54,7 +54,7 @@ fn elsewhere() -> String {
             let Ok(mut stream) = stream else { return };
             let mut request = [0; 4096];
             let page = "<!doctype html><title>elsewhere</title><link rel=icon href='data:,'><body>";
-            // A browser that has gone needs no page.
+            // The browser may have gone.
             let _ = stream.read(&mut request);
             let _ = write!(
                 stream,
@@ -68,14 +68,14 @@ fn elsewhere() -> String {
 
 #[test]
 #[ignore = "needs chromium and chromedriver"]
-fn a_page_from_elsewhere_neither_drives_the_board_nor_learns_of_it() {
+fn foreign_page_can_neither_drive_nor_read_the_board() {
     with_browser(DESK, async |browser| {
-        let board = Board::start();
-        browser.open(&board.url).await;
+        let board = board::start();
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
 
         browser.open(&elsewhere()).await;
-        let told = browser.client.execute_async(TRY, vec![json!(board.url)]).await.unwrap();
+        let told = browser.client.execute_async(TRY, vec![json!(board.url())]).await.unwrap();
         let expected =
             ["json: refused", "text: refused", "form: not told", "state: refused", "events: refused"];
         assert_eq!(told, json!(expected));
@@ -84,20 +84,20 @@ fn a_page_from_elsewhere_neither_drives_the_board_nor_learns_of_it() {
             const done = arguments[1];
             frame.onload = () => done(frame.contentWindow.length);
             document.body.append(frame);";
-        browser.client.execute_async(framed, vec![json!(board.url)]).await.unwrap();
+        browser.client.execute_async(framed, vec![json!(board.url())]).await.unwrap();
         let log = format!("{:?}", browser.log("browser").await);
         assert!(log.contains("frame-ancestors"), "the page let itself be framed: {log}");
 
-        // Nothing of it was done.
+        // None of the commands was carried out.
         assert_eq!(board.state()["node"]["powered"], true);
-        browser.open(&board.url).await;
+        browser.open(&board.url()).await;
         browser.comes_to("valid").await;
         let orders =
             "return window.jarvisBoard.lines.filter(line => /^(control|power)$/.test(line.kind)).length";
         assert_eq!(browser.ask(orders, Vec::new()).await, 1, "the power came on once, and that is all");
 
-        // From its own page it is.
-        let told = browser.client.execute_async(TRY, vec![json!(board.url)]).await.unwrap();
+        // The same commands from the board's own page are carried out.
+        let told = browser.client.execute_async(TRY, vec![json!(board.url())]).await.unwrap();
         assert_eq!(told[0], "json: 200", "{told}");
         browser.comes_to("no power").await;
     });

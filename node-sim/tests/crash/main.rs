@@ -1,62 +1,54 @@
-//! The process is killed at every system call of a credential's replacement, from outside, and again at
-//! every system call of the replacement after that: what is there afterwards is always the old credential
-//! or the new one, whole.
+//! The process is killed at every system call of a credential's replacement, and again at every system call of
+//! the replacement after that. What is left is always the old credential or the new one, whole.
 //!
-//! Needs strace: `cargo test -p node-sim --test crash -- --ignored --nocapture`
+//! Needs strace: `cargo test -p node-sim --features strace --test crash -- --nocapture`
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 #![expect(clippy::print_stdout, reason = "figures for people")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jarvis_node::files::credential_store;
 use serde_json::{Value, json};
-use server_stub::{Options, Stub};
-use tempfile::TempDir;
-
-#[path = "../device/rig.rs"]
-#[expect(dead_code, reason = "this test needs little of it")]
-mod rig;
+use server_stub::Options;
+use test_support::binaries::jarvis_node;
+use test_support::process::feed;
+use test_support::rig::Rig;
 
 /// Files by name, with their contents.
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// A server that accepts all of these nodes, and a place for a node's files.
 struct Board {
-    _stub: Stub,
-    dir: TempDir,
+    rig: Rig,
     nodes: Vec<String>,
 }
 
 impl Board {
-    /// Over plain HTTP, since it is not TLS that is cut here.
+    /// Over plain HTTP, since TLS does not matter here.
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let options = Options { dir: Some(dir.path().into()), tls: false, ..Options::default() };
-        let stub = Stub::start(options).unwrap();
-        let (node_id, node_key) = stub.node();
+        let rig = Rig::with(Options { tls: false, ..Options::default() });
+        let (node_id, node_key) = rig.stub.node();
         let mut nodes = vec![json!({ "node_id": node_id, "node_key": node_key }).to_string()];
         for name in ["attic-pi", "cellar-pi"] {
-            let config = dir.path().join("config.json");
-            let file = dir.path().join(format!("{name}.json"));
-            let mut other: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
-            other["credential_file"] = file.to_str().unwrap().into();
-            let other_config = dir.path().join(format!("{name}.config.json"));
-            fs::write(&other_config, other.to_string()).unwrap();
-            let mut enroll = Command::new(rig::binary());
-            enroll.args(["enroll", "--url", stub.url(), "--node-id", name, "--config"]).arg(&other_config);
-            let (code, _, err) = rig::Rig::feed(&mut enroll, &stub.provisioning_token());
+            let file = rig.path(&format!("{name}.json"));
+            let other_config = with_credential(&rig, &file, &format!("{name}.config.json"));
+            let mut enroll = Command::new(jarvis_node());
+            enroll
+                .args(["enroll", "--url", rig.stub.url(), "--node-id", name, "--config"])
+                .arg(&other_config);
+            let (code, _, err) = feed(&mut enroll, &rig.stub.provisioning_token());
             assert_eq!(code, Some(0), "{err}");
             nodes.push(fs::read_to_string(file).unwrap());
         }
-        Self { _stub: stub, dir, nodes }
+        Self { rig, nodes }
     }
 
     fn store(&self) -> PathBuf {
-        self.dir.path().join("store")
+        self.rig.path("store")
     }
 
     /// The store's folder with just these files in it.
@@ -80,16 +72,11 @@ impl Board {
     }
 
     fn config(&self) -> PathBuf {
-        let mut config: Value =
-            serde_json::from_slice(&fs::read(self.dir.path().join("config.json")).unwrap()).unwrap();
-        config["credential_file"] = self.store().join("credential.json").to_str().unwrap().into();
-        let path = self.dir.path().join("crash.config.json");
-        fs::write(&path, config.to_string()).unwrap();
-        path
+        with_credential(&self.rig, &self.store().join("credential.json"), "crash.config.json")
     }
 
     fn check(&self) -> (Option<i32>, Value) {
-        let output = Command::new(rig::binary())
+        let output = Command::new(jarvis_node())
             .args(["check", "--json", "--config"])
             .arg(self.config())
             .output()
@@ -100,22 +87,30 @@ impl Board {
     /// Installs the node's credential under strace, which does `what`; its record, and whether the
     /// program ended by itself with success.
     fn install(&self, node: usize, what: &[&str]) -> (String, bool) {
-        let record = self.dir.path().join("strace.txt");
+        let record = self.rig.path("strace.txt");
         let mut strace = Command::new("strace");
-        strace.arg("-f").arg("-o").arg(&record).args(what).arg(rig::binary());
+        strace.arg("-f").arg("-o").arg(&record).args(what).arg(jarvis_node());
         strace.args(["install-credential", "--config"]).arg(self.config());
-        let (code, _, _) = rig::Rig::feed(&mut strace, &self.nodes[node]);
+        let (code, _, _) = feed(&mut strace, &self.nodes[node]);
         (fs::read_to_string(record).unwrap(), code == Some(0))
     }
 
-    /// The name of the node that the store holds now, by the loader of the product.
+    /// The node in the store, as the device's own loader finds it.
     fn holds(&self) -> Option<String> {
         let found = credential_store::load(&self.store().join("credential.json")).ok()?;
         Some(found.credential.node_id.as_str().into())
     }
 }
 
-/// The system calls of a record, each with how many of its name there were up to it.
+/// A configuration of this name that differs from the rig's in the credential's file.
+fn with_credential(rig: &Rig, file: &Path, name: &str) -> PathBuf {
+    let mut config: Value = serde_json::from_slice(&fs::read(rig.config()).unwrap()).unwrap();
+    config["credential_file"] = file.to_str().unwrap().into();
+    fs::write(rig.path(name), config.to_string()).unwrap();
+    rig.path(name)
+}
+
+/// The system calls of a record, each with its number among those of its name.
 fn calls(record: &str) -> Vec<(String, u32)> {
     let mut seen = BTreeMap::new();
     record
@@ -170,7 +165,7 @@ fn after_the_lock(calls: Vec<(String, u32)>) -> Vec<(String, u32)> {
 
 #[test]
 #[ignore = "needs strace"]
-fn killed_at_any_system_call_the_old_credential_or_the_new_one_is_there() {
+fn credential_killed_at_any_system_call_is_old_or_new() {
     let strace = Command::new("strace").arg("--version").output();
     assert!(strace.is_ok(), "strace is missing: sudo apt-get install strace");
     let board = Board::new();
@@ -178,7 +173,7 @@ fn killed_at_any_system_call_the_old_credential_or_the_new_one_is_there() {
     board.lay_out(&first);
     let (record, succeeded) = board.install(1, &[]);
     assert!(succeeded);
-    // With one before it already, as after years of use.
+    // With a previous credential, as after years of use.
     let second = board.files();
     let all = calls(&record);
     let (mut states, mut killed) = kill_at_each(&board, &first, 1, &all);
@@ -186,7 +181,7 @@ fn killed_at_any_system_call_the_old_credential_or_the_new_one_is_there() {
     states.extend(more);
     killed += count;
     println!("{} system calls, {killed} times killed, {} states left behind", all.len(), states.len());
-    // The kill itself was seen to come: at nearly all calls, since a few are not always made.
+    // The program was killed at nearly all calls. A few are not made every time.
     assert!(killed as usize > all.len() * 2 * 9 / 10, "{killed} of {}", all.len() * 2);
     assert!(states.len() > 4, "cut at no interesting moment: {}", states.len());
 
@@ -196,7 +191,7 @@ fn killed_at_any_system_call_the_old_credential_or_the_new_one_is_there() {
         let (code, view) = board.check();
         assert_eq!(code, Some(0), "{view} {:?}", state.keys());
         let (record, succeeded) = board.install(0, &[]);
-        // The one that is there already is not written again.
+        // A credential that is there already is not written again.
         let node_0_there = state["credential.json"] == first["credential.json"] && state.len() == 1;
         assert!(succeeded, "{:?}", state.keys());
         if node_0_there {

@@ -1,14 +1,14 @@
-//! Several addresses, not all of which lead anywhere.
+//! Names with several addresses, some of which are dead.
 
 use core::time::Duration;
 
 use super::house::{House, dnsmasq};
 
-/// What a dead family of addresses may cost.
+/// The time that a dead address family may cost.
 const BEARABLE: Duration = Duration::from_secs(1);
 
-/// A house whose node sends what it has no route for to the server, which drops it: a provider's IPv6
-/// that has died, as seen from inside.
+/// A house whose server is the node's router and drops what it should forward, as when a provider's IPv6 has
+/// failed.
 fn with_dead_routes() -> House {
     let house = House::new();
     house.node.run("ip route add default via 10.7.0.2 && ip -6 route add default via fd07::2");
@@ -16,7 +16,7 @@ fn with_dead_routes() -> House {
     house
 }
 
-/// The shortest of some checks: what the machine does besides only ever adds to it.
+/// The shortest of some checks: other load on the machine only adds to it.
 fn quickest(house: &House) -> Duration {
     (0..5).map(|_| house.finds("auth.home")).min().unwrap()
 }
@@ -54,7 +54,7 @@ fn a_family_without_any_route_costs_nothing() {
 
 #[test]
 #[ignore = "needs root, network namespaces and dnsmasq"]
-fn what_stands_in_the_way_is_told() {
+fn failure_to_connect_names_its_cause() {
     let mut house = with_dead_routes();
     let _dnsmasq = house.dnsmasq(&[
         "--host-record=auth.home,10.7.0.2,fd07::2",
@@ -72,7 +72,7 @@ fn what_stands_in_the_way_is_told() {
 
 #[test]
 #[ignore = "needs root, network namespaces, dnsmasq and iptables"]
-fn a_link_that_loses_a_third_of_everything_is_still_one() {
+fn link_that_loses_a_third_still_works() {
     let house = House::new();
     let _dnsmasq = dnsmasq(&house.server, &["--host-record=auth.home,10.7.0.2,fd07::2"]);
     house.node.write("resolv.conf", "nameserver 10.7.0.2\n");

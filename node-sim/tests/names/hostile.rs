@@ -1,4 +1,4 @@
-//! Neighbours that answer whatever is asked, with whatever may upset a reader.
+//! Neighbours that answer every question with malformed packets.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -7,7 +7,7 @@ use std::net::UdpSocket;
 use super::house::{House, avahi};
 use super::lan::Device;
 
-/// The worst that can be said to `question`, all with its id and most with the question repeated.
+/// Malformed answers to `question`, all with its id and most with the question repeated.
 fn worst(question: &[u8]) -> Vec<Vec<u8>> {
     let mut head = question.to_vec();
     head[2] |= 0x80;
@@ -26,7 +26,7 @@ fn worst(question: &[u8]) -> Vec<Vec<u8>> {
         with(0, 1, &[0xc0, 12, 0, 1]),
         with(0, 0xffff, &[0xc0, u8::try_from(head.len()).unwrap_or(u8::MAX), 0, 1, 0, 1]),
         with(0, 9, &[&[0xff, 0xff][..], &address, &[0, 0, 0, 0]].concat()),
-        // Labels without end, and of a kind that is not there.
+        // Labels without end, and of an unknown kind.
         with(0, 1, &[63; 1200]),
         with(0, 1, &[0x80; 1200]),
         // Lengths beyond the packet.
@@ -39,7 +39,7 @@ fn worst(question: &[u8]) -> Vec<Vec<u8>> {
             cut[2] |= 2;
             cut
         },
-        // Nowhere, everybody, and sixty-four thousand of them.
+        // The unspecified address, a multicast address, and more records than fit.
         with(0, 1, &[&[0xc0, 12][..], &address, &[0, 0, 0, 0]].concat()),
         with(0, 1, &[&[0xc0, 12][..], &address, &[224, 0, 0, 251]].concat()),
         with(0, 0xffff, &[&[0xc0, 12][..], &address, &[0, 0, 0, 0]].concat().repeat(80)),
@@ -61,7 +61,7 @@ fn answer_badly(device: &Device, port: u16) {
 }
 
 fn flood(socket: &UdpSocket, question: &[u8], from: SocketAddr) {
-    // What is itself an answer is none of ours.
+    // Answers of others are not answered.
     if question.len() < 17 || question[2] & 0x80 != 0 {
         return;
     }
@@ -75,7 +75,7 @@ fn flood(socket: &UdpSocket, question: &[u8], from: SocketAddr) {
 
 #[test]
 #[ignore = "needs root, network namespaces and avahi-daemon"]
-fn a_neighbour_that_floods_does_not_drown_the_one_that_knows() {
+fn flooding_neighbour_does_not_hide_the_right_answer() {
     let house = House::new();
     let _avahi = avahi(&house.server, "auth", "");
     answer_badly(&house.lan.plug_in(&["10.7.0.3/24"]), 5353);
@@ -86,7 +86,7 @@ fn a_neighbour_that_floods_does_not_drown_the_one_that_knows() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
-fn a_neighbour_that_floods_takes_no_more_time_than_one_that_is_silent() {
+fn flooding_neighbour_takes_no_longer_than_a_silent_one() {
     let house = House::new();
     let hostile = house.lan.plug_in(&["10.7.0.3/24"]);
     answer_badly(&hostile, 5353);
@@ -96,7 +96,7 @@ fn a_neighbour_that_floods_takes_no_more_time_than_one_that_is_silent() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
-fn a_name_server_that_floods_is_one_that_fails() {
+fn flooding_name_server_counts_as_failed() {
     let house = House::new();
     let hostile = house.lan.plug_in(&["10.7.0.3/24"]);
     answer_badly(&hostile, 53);

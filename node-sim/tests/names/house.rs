@@ -3,47 +3,21 @@
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use serde_json::Value;
+use test_support::binaries::{built, jarvis_node};
 
 use super::lan::{Device, Lan, Process};
 
 /// The auth service's port.
 pub(super) const PORT: u16 = 7701;
 
-/// A program of this workspace, built if need be: cargo offers a package's tests only its own.
-pub(super) fn built(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--workspace", "--bins", "--message-format", "json"]);
-        // What cargo tells a test of its own package would make build scripts run again.
-        for (name, _) in std::env::vars_os() {
-            if name
-                .to_str()
-                .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-            {
-                cargo.env_remove(name);
-            }
-        }
-        let output = cargo.current_dir(root).stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success(), "the workspace does not build");
-        let executable = String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .filter_map(|line| {
-                let path = serde_json::from_str::<Value>(line).ok()?["executable"].as_str()?.to_owned();
-                Some(PathBuf::from(path))
-            })
-            .next_back()
-            .unwrap();
-        executable.parent().unwrap().to_owned()
-    });
-    folder.join(name)
+fn server_stub() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("server-stub", &[]))
 }
 
 /// A node and the machine of the auth service, on one network.
@@ -72,7 +46,7 @@ impl House {
         house
     }
 
-    /// Starts the auth service anew, with these options more.
+    /// Starts the auth service anew, with these further options.
     pub(super) fn open_service(&mut self, options: &[&str]) {
         let folder = self.node.path("stub");
         self.serve(&folder, options);
@@ -86,7 +60,7 @@ impl House {
 
     fn serve(&mut self, folder: &Path, options: &[&str]) {
         self.stub = None;
-        let mut command = self.server.command(built("server-stub"));
+        let mut command = self.server.command(server_stub());
         command.args(["--only", "auth", "--listen"]).arg(format!("[::]:{PORT}")).arg("--dir").arg(folder);
         self.stub = Some(Process::start(command.args(options), "\"url\""));
     }
@@ -105,14 +79,14 @@ impl House {
         fs::write(self.config(), config.to_string()).unwrap();
     }
 
-    /// The service is looked for at `https://host`.
+    /// Has the node look for the service at `https://host`.
     pub(super) fn look_for(&self, host: &str) {
         self.configure("auth_url", format!("https://{host}:{PORT}"));
     }
 
-    /// The node's program, or the one that `$JARVIS_NODE` names: another target's, say.
+    /// The node's program, or that in `$JARVIS_NODE`, for example one of another target.
     pub(super) fn jarvis_node(&self, verb: &str) -> Command {
-        let program = std::env::var_os("JARVIS_NODE").map_or_else(|| built("jarvis-node"), Into::into);
+        let program = std::env::var_os("JARVIS_NODE").map_or_else(|| jarvis_node().into(), PathBuf::from);
         let mut command = self.node.command(program);
         command.arg(verb).arg("--config").arg(self.config()).env_remove("CREDENTIALS_DIRECTORY");
         command
@@ -145,8 +119,8 @@ impl House {
         took
     }
 
-    /// From now on three in ten of the packets that fit get lost, either way. All when they arrive: who
-    /// may not send is told so.
+    /// From now on three in ten of the matching packets get lost in either direction. They are dropped on
+    /// arrival, since a sender would be told.
     pub(super) fn loses_packets(&self, fitting: &str) {
         let lost = "-m statistic --mode random --probability 0.3 -j DROP";
         for device in [&self.node, &self.server] {

@@ -22,9 +22,9 @@ impl Process {
         Self::start_and_tell(command, ready).0
     }
 
-    /// The same; with the line that it said.
+    /// Starts it and waits until it says `ready`; returns that line, too.
     pub(super) fn start_and_tell(command: &mut Command, ready: &str) -> (Self, String) {
-        // Both streams into one pipe: some servers log to the one, some to the other.
+        // Both streams go into one pipe: servers differ in which one they log to.
         let (reader, writer) = std::io::pipe().unwrap();
         command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
         let started = Self(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}")));
@@ -35,7 +35,7 @@ impl Process {
         loop {
             let Some(line) = lines.next() else { panic!("{command:?} ended: {said:#?}") };
             if line.contains(ready) {
-                // Whoever's pipe is full stands still.
+                // A process whose pipe is full stands still.
                 thread::spawn(move || lines.for_each(drop));
                 return (started, line);
             }
@@ -55,7 +55,7 @@ impl Drop for Process {
     }
 }
 
-/// A switch without devices.
+/// A switch.
 #[derive(Debug)]
 pub(super) struct Lan {
     switch: Device,
@@ -91,7 +91,7 @@ impl Lan {
             "ip link add {port} type veth peer name {name} netns {} && ip link set {port} master lan up",
             device.holder.id()
         ));
-        // Addresses are there at once: nobody else can have them.
+        // Without duplicate address detection, addresses can be used at once.
         device.run(&format!("echo 0 > /proc/sys/net/ipv6/conf/{name}/accept_dad && ip link set {name} up"));
         for address in addresses {
             let nodad = if address.contains(':') { "nodad" } else { "" };

@@ -1,5 +1,6 @@
-//! Names and addresses on a home's network: the real binary in a network namespace of its own, with
-//! dnsmasq, BIND and Avahi as its neighbours, and neighbours that mean no good.
+//! Names and addresses on a home's network: the device's binary in a network namespace of its own, with
+//! dnsmasq, BIND, Avahi and hostile hosts as its neighbours. `cargo test -p node-sim --features namespaces
+//! --test names -- --ignored`
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 

@@ -1,4 +1,4 @@
-//! A node that runs on while names get lost.
+//! A daemon that runs while names stop resolving.
 
 use core::time::Duration;
 use std::thread;
@@ -36,7 +36,7 @@ fn comes_to(house: &House, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-/// Waits for a verdict by the server that is younger than now.
+/// Waits for a verdict of the server that came after this call.
 fn has_a_new_verdict(house: &House) {
     let start = Instant::now();
     comes_to(house, "a new verdict", |status| {
@@ -47,14 +47,14 @@ fn has_a_new_verdict(house: &House) {
 
 #[test]
 #[ignore = "needs root, network namespaces and dnsmasq"]
-fn the_last_good_address_serves_while_the_name_server_is_away() {
+fn last_good_address_serves_without_the_name_server() {
     let mut house = House::new();
     house.look_for("auth.home");
     let records = ["--host-record=auth.home,10.7.0.2"];
     let dnsmasq_before = house.dnsmasq(&records);
     let _daemon = started(&house);
     has_a_new_verdict(&house);
-    // Its port is closed, then it does not know the name, then it is nowhere to be found.
+    // First the name server's port is closed, then it does not know the name, then it is away.
     drop(dnsmasq_before);
     has_a_new_verdict(&house);
     let knows_nothing = dnsmasq(&house.server, &[]);
@@ -62,7 +62,7 @@ fn the_last_good_address_serves_while_the_name_server_is_away() {
     drop(knows_nothing);
     house.node.write("resolv.conf", "nameserver 10.7.0.9\n");
     has_a_new_verdict(&house);
-    // Another machine has the address now. It is the name that needs mending.
+    // Another machine has the address now, so the lost name is what must be reported.
     house.open_strange_service();
     comes_to(&house, "a name that is lost", |status| {
         status["outcome"] == "valid-cached"
@@ -88,7 +88,7 @@ fn a_service_that_moves_is_found_by_its_name() {
 
 #[test]
 #[ignore = "needs root, network namespaces and dnsmasq"]
-fn in_plain_http_no_key_goes_to_an_address_remembered() {
+fn plain_http_uses_no_remembered_address() {
     let mut house = House::new();
     house.open_service(&["--plain"]);
     house.configure("allow_http", true);

@@ -17,14 +17,14 @@ fn a_name_server_knows_addresses_of_either_kind_and_aliases() {
     ]);
     house.finds("auth.home");
     house.finds("AUTH.home.");
-    // Found, and the certificate is for another name: that is a matter for TLS.
+    // These names are found. TLS refuses the certificate, which is for another name.
     for name in ["four.home", "six.home", "alias.home", "far.home"] {
         house.look_for(name);
         let (view, _) = house.check();
         assert_eq!(view["outcome"], "tls", "{name}: {view}");
     }
     house.misses("nobody.home", "nobody.home:7701: the name server knows of none");
-    // Both the name and its owner there, but without an address.
+    // This name exists, but has no address.
     house.misses("home", "the name server knows of none");
 }
 
@@ -52,10 +52,10 @@ fn a_name_server_that_fails_is_passed_over() {
     house.misses("auth.example", "no name server answers");
     house.node.write("resolv.conf", "nameserver 10.7.0.3\nnameserver fd07::3\nnameserver 10.7.0.2\n");
     house.finds("auth.home");
-    // Nobody has this address, and nobody says so.
+    // No host has this address, so no answer comes.
     house.node.write("resolv.conf", "nameserver 10.7.0.9\nnameserver 10.7.0.2\n");
     house.finds("auth.home");
-    // Nobody listens there.
+    // The host is there, but its port is closed.
     house.node.write("resolv.conf", "nameserver 10.7.0.1\nnameserver 10.7.0.2\n");
     house.finds("auth.home");
 }
@@ -121,7 +121,7 @@ fn addresses_need_no_names() {
 #[ignore = "needs root and network namespaces"]
 fn without_a_name_server_it_says_so_in_good_time() {
     let house = House::new();
-    // None configured, nobody there, and no network at all.
+    // None configured, no host at the address, and no route to it.
     for servers in ["", "nameserver 10.7.0.9\n", "nameserver 10.8.0.1\n"] {
         house.node.write("resolv.conf", servers);
         let took = house.misses("auth.home", "no name server answers");

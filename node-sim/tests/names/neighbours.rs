@@ -12,7 +12,7 @@ fn a_neighbour_is_found_by_its_local_name() {
     let _avahi = avahi(&house.server, "auth", "");
     house.finds("auth.local");
     house.finds("Auth.LOCAL.");
-    // A search domain is as good.
+    // A search domain may complete the name.
     house.node.write("resolv.conf", "search local\n");
     house.finds("auth");
     let took =
@@ -26,7 +26,7 @@ fn either_family_of_addresses_is_enough() {
     for (node, server, lines) in [
         (&["10.7.0.1/24"][..], &["10.7.0.2/24"][..], "use-ipv6=no"),
         (&["fd07::1/64"], &["fd07::2/64"], "use-ipv4=no"),
-        // Nothing but link-local addresses: the answer's counts on the link it came by.
+        // Only link-local addresses: the answer's address counts on the link it came from.
         (&[], &[], "use-ipv4=no"),
         (&["169.254.7.1/16"], &["169.254.7.2/16"], "use-ipv6=no"),
     ] {
@@ -50,10 +50,10 @@ fn neighbours_are_asked_on_every_link() {
 
 #[test]
 #[ignore = "needs root, network namespaces and avahi-daemon"]
-fn the_one_that_takes_the_connection_is_the_right_one_of_two() {
+fn device_that_takes_the_connection_wins_of_two() {
     let house = House::new();
     let twin = house.lan.plug_in(&["10.7.0.3/24", "fd07::3/64"]);
-    // They do not hear each other, so that neither gives the name up.
+    // The two do not hear each other, so neither gives up the name.
     house.lan.isolate([&house.server, &twin]);
     let _avahis = (avahi(&house.server, "auth", ""), avahi(&twin, "auth", ""));
     for _ in 0..5 {
@@ -68,7 +68,7 @@ fn a_home_may_have_local_names_in_its_name_server() {
     let _dnsmasq = house.dnsmasq(&["--host-record=auth.local,10.7.0.2"]);
     let took = house.finds("auth.local");
     assert!(took < Duration::from_secs(10), "{took:?}");
-    // A neighbour who has the name comes first.
+    // A neighbour with the name comes before the name server.
     let _avahi = avahi(&house.server, "auth", "");
     let _liar = dnsmasq(&house.lan.plug_in(&["10.7.0.3/24"]), &["--host-record=auth.local,10.7.0.9"]);
     house.node.write("resolv.conf", "nameserver 10.7.0.3\n");

@@ -3,9 +3,10 @@
 #![cfg(unix)]
 
 mod auth;
-mod client;
 mod command_center;
 mod keycloak;
 mod program;
 mod run;
 mod server;
+
+use test_support::http as client;

@@ -38,7 +38,7 @@ fn request_of_each_kind_is_understood() {
             BrokerRequest::Health,
         ),
         ("GET /v1/version HTTP/1.0\r\n\r\n", BrokerRequest::Version),
-        // Whatever host, and bare line feeds.
+        // Any host is accepted, and so are bare line feeds.
         ("GET /v1/status?x HTTP/1.1\nHost: any.example:80\n\n", BrokerRequest::Status),
         (
             "GET /v1/token?audience=arp-run-gateway HTTP/1.1\r\nHost: node\r\n\r\n",

@@ -26,7 +26,7 @@ fn at(secs: u64) -> Now {
     Now { instant: Instant::from_millis(secs * 1000), wall: UnixTime(0) }
 }
 
-/// Rules by which whoever runs this may have tokens for the gateway.
+/// Rules that let the user who runs this test have tokens for the gateway.
 fn own_rules() -> Rules {
     let mut rules = rules();
     rules.rules[0].allowed.uids.push(rustix::process::geteuid().as_raw());

@@ -1,5 +1,5 @@
 //! `jarvis-node request`: one request to a service with a token from the daemon. The answer's body is passed on as it
-//! arrives (arp-wire.md, "Run Gateway").
+//! arrives (docs/wire/arp.md, "Run Gateway").
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -259,7 +259,7 @@ fn origin(url: &Uri) -> Result<ServiceUrl, RequestError> {
     ))
 }
 
-/// A 401, read to its end unless that is far.
+/// A 401, with the beginning of its body.
 struct Refusal {
     body: Vec<u8>,
     /// The header WWW-Authenticate (RFC 9110, 11.6.1).

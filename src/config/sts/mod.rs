@@ -1,5 +1,5 @@
 //! The objects `sts` and `broker` of the configuration: where tokens for other services come from, and who on this board
-//! may have them. The variables of the ARP services can take the place of `sts` (arp-wire.md, "Token requests").
+//! may have them. The variables of the ARP services can take the place of `sts` (docs/wire/arp.md, "Token requests").
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

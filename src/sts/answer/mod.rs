@@ -1,5 +1,5 @@
 //! The answer of a token endpoint (RFC 6749, sections 5.1 and 5.2; RFC 8693, section 2.2; for Keycloak see
-//! arp-wire.md, "Token answers").
+//! docs/wire/arp.md, "Token answers").
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -39,7 +39,7 @@ const BEFORE_THE_END: Duration = Duration::from_secs(30);
 /// The greatest number of waiting callers.
 const MAX_WAITERS: usize = 2048;
 /// A token that callers report as refused is fetched again at most this often, since services reload their
-/// signing keys no more often (arp-wire.md, "Inbound validation").
+/// signing keys no more often (docs/wire/arp.md, "Inbound validation").
 const REFUSED_AGAIN: Duration = Duration::from_secs(30);
 
 /// The answer to a caller.

@@ -1,5 +1,5 @@
 //! When to try again: spread at random, so that nodes which fell over together do not come
-//! back together (the service deadlocks from 15 calls at once, jarvis-auth-wire.md, "Load").
+//! back together (the service deadlocks from 15 calls at once, docs/wire/jarvis-auth.md, "Load").
 //!
 //! Who refuses a connection is away, and to look again soon costs it nothing: the node at home knows within a
 //! second or so that it is back. Who lets a node wait for long and then tells it nothing is overwhelmed.

@@ -39,9 +39,9 @@ fn certificates_hold_for_their_names_and_their_authority_only() {
         assert!(Connection::tls(stub.addr(), ca(&stub), name).is_ok(), "{name}");
     }
     let wrong_name = Connection::tls(stub.addr(), ca(&stub), "auth.example.com");
-    assert!(wrong_name.err().expect("refused").to_string().contains("not valid for name"));
+    assert!(wrong_name.expect_err("refused").to_string().contains("not valid for name"));
     let stranger = Connection::tls(stub.addr(), ca(&tls()), "localhost");
-    assert!(stranger.err().expect("refused").to_string().contains("invalid peer certificate"));
+    assert!(stranger.expect_err("refused").to_string().contains("invalid peer certificate"));
 }
 
 #[test]

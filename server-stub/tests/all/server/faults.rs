@@ -142,7 +142,7 @@ fn handshakes_and_certificates_go_wrong_as_they_are_told() {
     let ca = stub.ca_pem().expect("TLS").to_owned();
     let told = |names| {
         stub.set_faults(faults(names)).expect("set");
-        Connection::tls(stub.addr(), &ca, "localhost").err().expect("refused").to_string()
+        Connection::tls(stub.addr(), &ca, "localhost").expect_err("refused").to_string()
     };
     for (names, why) in [
         ("cert-expired", "certificate expired"),

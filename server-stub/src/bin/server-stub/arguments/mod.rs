@@ -10,8 +10,7 @@ use clap_complete::Shell;
 use server_stub::jwt::Algorithm;
 use server_stub::{AudienceRule, Fault, Faults, Model, Options};
 
-/// A Jarvis auth server that answers like the real one, a token service that answers like Keycloak, and a Run
-/// Gateway with its Run Coordinator, for tests and laptops.
+/// A Jarvis auth server, a token service, and a Run Gateway with its Run Coordinator, for tests
 #[derive(Parser)]
 #[command(
     name = "server-stub",
@@ -19,6 +18,8 @@ use server_stub::{AudienceRule, Fault, Faults, Model, Options};
     version,
     args_override_self = true,
     args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    next_line_help = true,
     after_help = include_str!("after_help.txt")
 )]
 struct CommandLine {
@@ -29,13 +30,11 @@ struct CommandLine {
     #[arg(long, value_name = "SERVICE")]
     only: Option<Service>,
 
-    /// Where the auth server listens; port 0 takes a free one, also for all services without their own
-    /// address
+    /// Where the auth server listens; with port 0 all services take free ports
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7701")]
     listen: SocketAddr,
 
-    /// The folder for the certificate authority, keys and a ready config.json for jarvis-node; made if it
-    /// does not exist
+    /// The folder for keys and a ready config.json for jarvis-node; made if it does not exist
     #[arg(long, default_value = "stub")]
     dir: PathBuf,
 
@@ -47,24 +46,19 @@ struct CommandLine {
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
 
-    /// Faults from the start, of the auth server or the only service; may be repeated. SERVICE: selects
-    /// another service. Faults of tokens always belong to the token service
+    /// Faults from the start; may be repeated; see below
     #[arg(long = "fault", value_name = "[SERVICE:]NAME,NAME", value_parser = faults_of)]
     faults: Vec<FaultsOf>,
 
-    /// How slow the auth server is: instant, or as measured with the real one on two cores. A validation then
-    /// takes half a second, four are answered a second, and 40 requests and 15 database connections are
-    /// possible at once, so that 15 validations at once block each other for 30 s, then some fail. A request
-    /// is processed even if its client has left
+    /// How slow the auth server is; see below
     #[arg(long, value_name = "instant|measured", default_value = "instant")]
     model: Model,
 
-    /// Print the faults and what they do, and exit; with --only, those that this service can have
+    /// Print all faults, or with --only those of a service, and exit
     #[arg(long)]
     list_faults: bool,
 
-    /// Where to listen, in plain HTTP, for changes of the faults and the model of the auth server or the
-    /// only service, and for its log [default: 127.0.0.1:0 where it has a fault or a model, else nowhere]
+    /// Where to listen, in plain HTTP, for changes of faults and model, and for the log; see below
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: Option<SocketAddr>,
 
@@ -88,8 +82,7 @@ struct CommandLine {
     #[arg(long, value_name = "NAME", default_value = "RS256", help_heading = "The token service")]
     sts_algorithm: Algorithm,
 
-    /// Issue tokens only for the audiences of the client's mappers, as Keycloak does, not for any requested
-    /// client
+    /// Issue tokens only for the audiences of the client's mappers, as Keycloak does
     #[arg(long, help_heading = "The token service")]
     mapped_audiences: bool,
 

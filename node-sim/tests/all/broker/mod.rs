@@ -1,0 +1,13 @@
+//! The broker from outside: the real binary as a daemon, a token service for it to ask, and callers of every
+//! kind at its socket.
+
+mod answers;
+mod caller;
+mod led;
+mod life;
+mod many;
+mod readme;
+mod rig;
+mod rude;
+mod secrets;
+mod speed;

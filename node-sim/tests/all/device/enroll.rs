@@ -1,0 +1,125 @@
+//! `jarvis-node enroll`: a token is good for one try, so every failure says what became of it.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use test_support::process::feed;
+
+use test_support::rig::Rig;
+use test_support::rude::{answer, read_request, rude_server};
+
+fn enroll(rig: &Rig, url: &str, more: &[&str], token: &str) -> (Option<i32>, String, String) {
+    let mut command: Command = rig.command("enroll");
+    feed(command.args(["--url", url, "--node-id", "attic-pi"]).args(more), token)
+}
+
+/// A rig whose node was never provisioned.
+fn unprovisioned() -> Rig {
+    let rig = Rig::new();
+    fs::remove_file(rig.dir.path().join("credential.json")).unwrap();
+    rig
+}
+
+fn stored(rig: &Rig) -> Option<Value> {
+    let text = fs::read_to_string(rig.dir.path().join("credential.json")).ok()?;
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn a_token_makes_a_valid_node() {
+    let rig = unprovisioned();
+    let token = rig.stub.provisioning_token();
+    let (code, out, err) = enroll(&rig, rig.stub.url(), &["--room", "attic"], &format!("{token}\n"));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("registered and stored: this node is attic-pi"), "{out}");
+    assert!(!out.contains(&token) && !err.contains(&token));
+    assert_eq!(stored(&rig).unwrap()["node_id"], "attic-pi");
+    let (code, view) = rig.check();
+    assert_eq!((code, &view["node_id"]), (Some(0), &Value::from("attic-pi")));
+}
+
+#[test]
+fn a_credential_in_use_is_replaced_only_on_purpose() {
+    let rig = Rig::new();
+    let token = rig.stub.provisioning_token();
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    assert_eq!(code, Some(78));
+    assert!(err.contains("add --replace") && err.contains("the token is still good"), "{err}");
+    assert_eq!(stored(&rig).unwrap()["node_id"], "kitchen-pi");
+    assert_eq!(enroll(&rig, rig.stub.url(), &["--replace"], &token).0, Some(0));
+    assert_eq!(stored(&rig).unwrap()["node_id"], "attic-pi");
+    // The credential of another node must not become the fallback.
+    assert!(!rig.dir.path().join("credential.json.prev").exists());
+}
+
+#[test]
+fn a_refusal_says_what_to_do_and_stores_nothing() {
+    let rig = unprovisioned();
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], "prov_nonsense");
+    assert_eq!(code, Some(77));
+    assert!(err.contains("invalid, used up or older than ten minutes"), "{err}");
+    let token = rig.stub.provisioning_token();
+    let mut command = rig.command("enroll");
+    let (code, _, err) = feed(command.args(["--url", rig.stub.url(), "--node-id", "kitchen-pi"]), &token);
+    assert_eq!(code, Some(77));
+    assert!(err.contains("registered already"), "{err}");
+    assert_eq!(stored(&rig), None);
+}
+
+#[test]
+fn failure_before_sending_leaves_the_token_good() {
+    let rig = unprovisioned();
+    let token = rig.stub.provisioning_token();
+    for (url, code, says) in [
+        ("https://127.0.0.1:1", 69, "no connection"),
+        ("http://192.0.2.1", 65, "--url is plain HTTP"),
+        ("nonsense", 65, "--url"),
+    ] {
+        let (exit, _, err) = enroll(&rig, url, &[], &token);
+        assert_eq!(exit, Some(code), "{err}");
+        assert!(err.contains(says) && err.contains("Nothing was sent"), "{err}");
+    }
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], "two words");
+    assert_eq!(code, Some(65), "{err}");
+    rig.configure("credential_file", "/proc/nowhere/credential.json");
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    assert_eq!(code, Some(73), "{err}");
+    assert!(err.contains("the token is still good"), "{err}");
+    rig.configure("credential_file", rig.dir.path().join("credential.json").to_str().unwrap());
+    assert_eq!(enroll(&rig, rig.stub.url(), &[], &token).0, Some(0));
+}
+
+#[test]
+fn lost_answer_is_reported() {
+    let rig = unprovisioned();
+    let cut = rude_server(|mut stream| drop(read_request(&mut stream)));
+    let garbage = rude_server(|stream| {
+        answer(stream, b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}");
+    });
+    let failed = rude_server(|stream| {
+        answer(stream, b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
+    });
+    let says_https = rude_server(|stream| {
+        answer(
+            stream,
+            b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nplain HTTP request sent to HTTPS port",
+        );
+    });
+    let speaks_tls = rude_server(|stream| answer(stream, &[21, 3, 3, 0, 2, 2, 70]));
+    for server in [cut, garbage, failed, says_https, speaks_tls] {
+        let (code, _, err) = enroll(&rig, &format!("http://{server}"), &[], "prov_s3cret");
+        assert_eq!(code, Some(74), "{err}");
+        assert!(err.contains("the answer was lost") && err.contains("get a new token"), "{err}");
+        assert!(!err.contains("s3cret"), "{err}");
+        assert_eq!(stored(&rig), None);
+    }
+}
+
+#[test]
+fn token_on_the_command_line_is_refused_and_not_shown() {
+    let rig = unprovisioned();
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &["prov_s3cret"], "");
+    assert_eq!(code, Some(64));
+    assert!(err.contains("standard input") && !err.contains("s3cret"), "{err}");
+}

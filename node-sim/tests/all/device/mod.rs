@@ -1,0 +1,10 @@
+//! The device's binary against the stub and against servers that misbehave.
+
+mod check;
+mod command_center;
+mod daemon;
+mod enroll;
+mod install;
+mod led;
+mod memory;
+mod remembers;

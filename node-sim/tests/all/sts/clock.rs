@@ -1,0 +1,33 @@
+use jarvis_node::commands::keygen;
+use jarvis_node::sts::Algorithm;
+use serde_json::json;
+
+use super::rig::{Rig, brief, wanted};
+
+#[test]
+fn assertion_refused_for_its_date_is_redated_and_remembered() {
+    for fault in ["token-clock-ahead", "token-clock-behind"] {
+        let rig = Rig::tls();
+        let jwk = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
+        rig.sts.register_key("jarvis-node", &serde_json::from_str(&jwk).unwrap()).unwrap();
+        let client = rig.client(&json!({"client_key_file": "sts.key"}));
+        rig.fault(fault);
+        assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");
+        assert_eq!(rig.sts.token_requests(), 2, "{fault}: refused, and once more");
+        assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");
+        assert_eq!(rig.sts.token_requests(), 3, "{fault}: right at once");
+        // The server's clock is right again.
+        rig.sts.server().set_faults(server_stub::Faults::NONE).unwrap();
+        assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");
+    }
+}
+
+#[test]
+fn unregistered_key_is_not_tried_twice() {
+    let rig = Rig::tls();
+    keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
+    let client = rig.client(&json!({"client_key_file": "sts.key"}));
+    let refused = client.fetch(&wanted("arp-run-gateway")).unwrap_err();
+    assert!(refused.is_permanent(), "{refused}");
+    assert_eq!(rig.sts.token_requests(), 1);
+}

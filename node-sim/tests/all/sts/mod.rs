@@ -1,0 +1,7 @@
+//! The node's token client against the stub's token service: every grant, every client authentication, every
+//! refusal and every fault of a token.
+
+mod clock;
+mod faults;
+mod grants;
+mod rig;

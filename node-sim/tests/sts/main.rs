@@ -1,8 +1,0 @@
-//! The node's token client against the stub's token service, over the wire: every grant, every way to prove
-//! who asks, every refusal, and every fault of the tokens.
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
-mod clock;
-mod faults;
-mod grants;
-mod rig;
