@@ -22,9 +22,10 @@ fi
 
 # The folder's name is the one that cargo-deny derives from db-urls in deny.toml.
 .ci/advisories.py target/advisories/known-19c8c06821d0d639
-for manifest in Cargo.toml fuzz/Cargo.toml; do
-    # cargo-deny is told to use no network, so what it reads has to be here.
-    cargo fetch --quiet --locked --manifest-path "$manifest"
-    "$deny" --offline --locked --workspace --manifest-path "$manifest" --config deny.toml check --hide-inclusion-graph
-    say "ok: $manifest"
-done
+# cargo-deny uses no network, so the packages have to be here.
+cargo fetch --quiet --locked
+cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml
+options=(--offline --locked --config deny.toml)
+"$deny" "${options[@]}" --workspace check --hide-inclusion-graph
+# The fuzz targets may bring older packages along.
+"$deny" "${options[@]}" --manifest-path fuzz/Cargo.toml check --hide-inclusion-graph advisories licenses sources

@@ -31,6 +31,9 @@ soak          | board |       | The emulated board stays within its budgets unde
 steps_where() { awk -F ' *[|] *' -v lane="^$1\$" -v quick="^$2\$" 'NF > 1 && $2 ~ lane && $3 ~ quick { print $1 }' <<<"$STEPS"; }
 description_of() { awk -F ' *[|] *' -v step="$1" '$1 == step { print $4 }' <<<"$STEPS"; }
 
+# All of them at once, so that one build serves the steps that run them.
+special_tests=(--features "browser namespaces strace")
+
 step_format() {
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -53,7 +56,7 @@ step_scripts() {
 }
 
 step_lints() {
-    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     cargo clippy -p jarvis-node --no-default-features --locked -- -D warnings
 }
 
@@ -85,8 +88,7 @@ step_demo() {
 
 step_privileged() {
     require openssl:openssl python3:python3 curl:curl setpriv:util-linux
-    cargo test -p node-sim --locked --test all sts -- --include-ignored
-    cargo test -p node-sim --locked --test all other_users -- --ignored
+    cargo test -p node-sim --locked --test all -- --ignored sts:: other_users
 }
 
 step_conformance() {
@@ -96,17 +98,17 @@ step_conformance() {
 
 step_browser() {
     require chromium:chromium chromedriver:chromium-driver
-    cargo test -p node-sim --locked --test browser --features browser
+    cargo test -p node-sim --locked "${special_tests[@]}" --test browser -- --ignored
 }
 
 step_crash() {
     require strace:strace
-    cargo test -p node-sim --locked --test crash --features strace -- --nocapture
+    cargo test -p node-sim --locked "${special_tests[@]}" --test crash -- --ignored --nocapture
 }
 
 step_names() {
     require ip:iproute2 iptables:iptables dnsmasq:dnsmasq-base named:bind9 avahi-daemon:avahi-daemon
-    cargo test -p node-sim --locked --test names --features namespaces
+    cargo test -p node-sim --locked "${special_tests[@]}" --test names -- --ignored
 }
 
 step_fuzz() {

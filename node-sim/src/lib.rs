@@ -13,7 +13,7 @@ pub mod cli;
 pub mod demo;
 pub mod fleet;
 pub mod node;
-pub mod progress;
+mod progress;
 pub mod scenarios;
 pub mod span;
 pub mod world;

@@ -13,7 +13,7 @@ const WIDTH: usize = 40;
 
 /// Counts steps of work, which may be done by several threads. Without a terminal nothing is drawn.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     total: u64,
     done: AtomicU64,
     /// When to draw the next time; `None` for never.
@@ -23,19 +23,19 @@ pub struct Progress {
 impl Progress {
     /// A bar for this many steps.
     #[must_use]
-    pub fn new(total: u64) -> Self {
+    pub(crate) fn new(total: u64) -> Self {
         let next = io::stderr().is_terminal().then(|| Instant::now() + DELAY);
         Self { total, done: AtomicU64::new(0), next: Mutex::new(next) }
     }
 
     /// Counts without drawing anything.
     #[must_use]
-    pub const fn hidden() -> Self {
+    pub(crate) const fn hidden() -> Self {
         Self { total: 0, done: AtomicU64::new(0), next: Mutex::new(None) }
     }
 
     /// Records that `steps` more are done.
-    pub fn add(&self, steps: u64) {
+    pub(crate) fn add(&self, steps: u64) {
         let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
         // Another thread that draws at this moment draws almost the same.
         let Ok(mut next) = self.next.try_lock() else { return };
@@ -46,7 +46,7 @@ impl Progress {
     }
 
     /// Removes the bar from its line until the next redraw, so that something else can be written.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Ok(next) = self.next.lock()
             && next.is_some()
         {

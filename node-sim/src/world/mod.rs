@@ -125,22 +125,17 @@ impl World {
     const START: Instant = Instant::from_millis(20_000);
 
     /// The board, for changes before it starts.
-    pub fn board(&mut self) -> &mut Board {
+    pub(crate) fn board(&mut self) -> &mut Board {
         &mut self.board
     }
 
-    /// The server, for changes before the board starts.
-    pub fn server(&mut self) -> &mut Server {
-        &mut self.server
-    }
-
     /// Changes the server before the board starts.
-    pub fn change_server(&mut self, change: &ServerChange) {
+    pub(crate) fn change_server(&mut self, change: &ServerChange) {
         self.server.change(change, self.right_time());
     }
 
     /// Sets the wall clock before the board starts.
-    pub fn set_clock(&mut self, to: Clock) {
+    pub(crate) fn set_clock(&mut self, to: Clock) {
         let right = self.right_time().0;
         self.now.wall = UnixTime(match to {
             Clock::Right => right,
