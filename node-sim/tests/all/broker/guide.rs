@@ -39,7 +39,7 @@ fn python_client_gets_tokens_and_reports_refusals() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
-    let client = block("From Python", "python");
+    let client = block("python");
     let more = "
 first = token('arp-run-gateway')
 again = token('arp-run-gateway', refused=first['fingerprint'])
@@ -58,7 +58,7 @@ token('elsewhere')
 #[test]
 fn configuration_in_the_guide_works() {
     let rig = Rig::new();
-    let shown: Value = format!("{{{}}}", block("Set it up", "json")).parse().unwrap();
+    let shown: Value = format!("{{{}}}", block("json")).parse().unwrap();
     assert_eq!(shown["broker"]["socket"], "/run/jarvis-node/node.sock");
     let mut sts = shown["sts"].clone();
     let rule = &mut sts["audiences"]["arp-run-gateway"];
