@@ -3,10 +3,10 @@
 
 mod answers;
 mod caller;
+mod guide;
 mod led;
 mod life;
 mod many;
-mod readme;
 mod rig;
 mod rude;
 mod secrets;

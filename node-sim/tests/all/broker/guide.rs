@@ -1,7 +1,6 @@
-//! The examples of the README, run as they are.
+//! The examples of docs/broker.md, run as they are.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -9,14 +8,11 @@ use test_support::process::feed;
 
 use super::rig::{GATEWAY, Rig, skipped, uid};
 
-/// The only block of `language` in the section with this heading.
-fn block(section: &str, language: &str) -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/broker.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap();
-    let section = rest.split("\n## ").next().unwrap();
+/// The only block of `language` in docs/broker.md.
+fn block(language: &str) -> String {
+    let guide = include_str!("../../../../docs/broker.md");
     let fence = format!("\n```{language}\n");
-    let mut blocks = section.split(&fence).skip(1);
+    let mut blocks = guide.split(&fence).skip(1);
     let found = blocks.next().unwrap().split("\n```\n").next().unwrap();
     assert!(blocks.next().is_none(), "more than one block of {language}");
     found.to_owned() + "\n"
@@ -43,7 +39,7 @@ fn python_client_gets_tokens_and_reports_refusals() {
     let rig = Rig::new();
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
-    let client = block("From Python", "python");
+    let client = block("python");
     let more = "
 first = token('arp-run-gateway')
 again = token('arp-run-gateway', refused=first['fingerprint'])
@@ -60,9 +56,9 @@ token('elsewhere')
 }
 
 #[test]
-fn configuration_in_the_readme_works() {
+fn configuration_in_the_guide_works() {
     let rig = Rig::new();
-    let shown: Value = format!("{{{}}}", block("Set it up", "json")).parse().unwrap();
+    let shown: Value = format!("{{{}}}", block("json")).parse().unwrap();
     assert_eq!(shown["broker"]["socket"], "/run/jarvis-node/node.sock");
     let mut sts = shown["sts"].clone();
     let rule = &mut sts["audiences"]["arp-run-gateway"];
