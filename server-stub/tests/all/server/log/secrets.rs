@@ -129,6 +129,13 @@ fn assert_hidden(secret: &str, requests: Vec<(Ask, Vec<String>)>) {
     }
 }
 
+/// The header `X-API-Key` holds `id:key`, and ids are shown: a secret of that form alone cannot be told from one.
+fn is_id_and_key(text: &str) -> bool {
+    let is_id =
+        |id: &str| id.len() >= PIECE && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    text.split_once(':').is_some_and(|(id, _)| is_id(id))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -155,7 +162,9 @@ proptest! {
     }
 
     #[test]
-    fn no_piece_of_a_password_is_shown(password in "[!-~]{12,80}") {
+    fn no_piece_of_a_password_is_shown(
+        password in "[!-~]{12,80}".prop_filter("X-API-Key takes it for an id and a key", |it| !is_id_and_key(it))
+    ) {
         assert_hidden(&password, requests(&password));
     }
 }
