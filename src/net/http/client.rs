@@ -10,9 +10,10 @@ use node_core::outcome::Outcome;
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use rustls::ClientConfig;
+use ureq::Body;
 use ureq::config::Config;
 use ureq::http::header::CONTENT_TYPE;
-use ureq::http::{HeaderMap, HeaderValue};
+use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::unversioned::transport::Connector;
 use zeroize::Zeroizing;
 
@@ -157,6 +158,21 @@ impl HttpClient {
         if late { HttpError { trouble: self.stalled(), ..unanswered } } else { unanswered }
     }
 
+    /// Sends `GET /health` without a secret. Not inlined: each copy of it would cost 10 KB of the program.
+    ///
+    /// # Errors
+    /// The reason why there is no response.
+    #[inline(never)]
+    pub(super) fn get_health(
+        &self,
+        tls: Arc<ClientConfig>,
+        end: Instant,
+    ) -> Result<Response<Body>, HttpError> {
+        self.exchange(tls, end, |agent| {
+            agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
+        })
+    }
+
     /// Makes one request over a connection of its own.
     pub(super) fn exchange<T>(
         &self,
@@ -240,7 +256,7 @@ pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result
 }
 
 /// The rest of a request's time. At least 1 ms, because a socket takes 0 for no limit.
-pub(super) fn left(end: Instant) -> Duration {
+fn left(end: Instant) -> Duration {
     end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 

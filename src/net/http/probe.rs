@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use node_core::trouble::Trouble;
 
 use super::HttpClient;
-use super::client::left;
 
 impl HttpClient {
     /// Sends `GET /health` without a secret and waits at most `patience`. Every response counts, and so does
@@ -18,10 +17,7 @@ impl HttpClient {
             return Ok(());
         }
         let end = Instant::now() + self.timeout.min(patience);
-        let asked = self.exchange(self.tls.for_calls(), end, |agent| {
-            agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
-        });
-        match asked.map_err(|unanswered| unanswered.trouble) {
+        match self.get_health(self.tls.for_calls(), end).map_err(|unanswered| unanswered.trouble) {
             Err(trouble) if trouble.kind.is_no_answer() => Err(trouble),
             Ok(_) | Err(_) => Ok(()),
         }

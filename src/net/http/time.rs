@@ -9,7 +9,6 @@ use ureq::http::HeaderMap;
 use ureq::http::header::{DATE, RETRY_AFTER};
 
 use super::HttpClient;
-use super::client::left;
 use crate::clock;
 
 impl HttpClient {
@@ -18,11 +17,7 @@ impl HttpClient {
     /// board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
         let Some(tls) = self.tls.for_time() else { return Ok(false) };
-        let response = self
-            .exchange(tls, end, |agent| {
-                agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
-            })
-            .map_err(|unanswered| unanswered.trouble)?;
+        let response = self.get_health(tls, end).map_err(|unanswered| unanswered.trouble)?;
         // The status does not matter for the time.
         let time = server_time(response.headers()).ok_or_else(|| {
             Trouble::new(
