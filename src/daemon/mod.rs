@@ -3,8 +3,8 @@
 //! | | step | where |
 //! |---|---|---|
 //! | 1 | parse the arguments | `cli::main` |
-//! | 2 | set up the log | [`logging::init`] |
-//! | 3 | forbid core dumps and debuggers, keep memory out of swap | [`process`] |
+//! | 2 | set up the log | `logging::init` |
+//! | 3 | forbid core dumps and debuggers, keep memory out of swap | `process` |
 //! | 4 | catch signals | [`run`] |
 //! | 5 | open the LED, which even an unusable configuration can name | [`run_loop::Node::new`] |
 //! | 6 | start the network thread | [`run_loop::Node::new`] |
