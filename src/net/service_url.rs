@@ -62,7 +62,9 @@ impl ServiceUrl {
             return Err(wrong("has a port that is not from 1 to 65535"));
         }
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let whole = format!("{}://{authority}{}", if https { "https" } else { "http" }, uri.path());
+        // `Uri` gives a missing path as "/", which would make a URL of the greatest length too long.
+        let path = if text.ends_with('/') { uri.path() } else { uri.path().trim_end_matches('/') };
+        let whole = format!("{}://{authority}{path}", if https { "https" } else { "http" });
         Ok(Self { base: whole.trim_end_matches('/').to_owned(), whole, host, port, https })
     }
 
@@ -72,7 +74,7 @@ impl ServiceUrl {
         &self.base
     }
 
-    /// The whole URL, with a trailing `/`: for requests to this very URL.
+    /// The whole URL, with the trailing `/` it was written with: for requests to this very URL.
     #[must_use]
     pub fn whole(&self) -> &str {
         &self.whole
@@ -158,6 +160,18 @@ mod tests {
         ] {
             let url = ServiceUrl::parse("url", text, false).expect(text);
             assert_eq!((url.whole(), url.as_str()), (text, base));
+        }
+    }
+
+    #[test]
+    fn url_of_greatest_length_reads_back_as_itself() {
+        for (start, fill) in [("http://127.0.0.1:7701/", "p"), ("http://", "h"), ("HTTPS://a.home/", "/")] {
+            let longest = format!("{start}{}", fill.repeat(200 - start.len()));
+            let url = ServiceUrl::parse("url", &longest, true).expect(&longest);
+            assert_eq!(url.whole().len(), 200);
+            assert_eq!(ServiceUrl::parse("url", url.whole(), true).as_ref(), Ok(&url));
+            let too_long = ServiceUrl::parse("url", &format!("{longest}{fill}"), true).expect_err(&longest);
+            assert_eq!(too_long, "url is longer than 200 bytes");
         }
     }
 
