@@ -122,7 +122,7 @@ def calls_in_one_process(machine):
     # Each validation writes a new time to the status file, by which they are counted. The first is that of the start.
     counted = machine.read(
         f"count() {{ local seen now n=-1; until ((n == {CALLS})); do"
-        " now=$(grep -o '\"as_of_ms\":[0-9]*' /run/jarvis-node/status.json 2>/dev/null);"
+        " now=$(grep -o '\"as_of_ms\":[0-9]*' /run/jarvis-node-agent/status.json 2>/dev/null);"
         ' [[ $now == "$seen" ]] || { ((n += 1)); seen=$now; ((n)) || used; }; sleep 0.1; done; used; };'
         f" used() {{ {CPU_MICROSECONDS}; }}; count",
         seconds=PATIENCE_SECONDS,

@@ -55,7 +55,7 @@ def wired_led_board(report, stub, stranger):
         node = Node(machine, lamp, report)
         node.shows("at boot, while the server is silent", lamp_shows.STARTING, seconds=240)
         machine.wait_until_booted()
-        report.equal("the service runs as", machine.read(f"stat -c %U /proc/{node.pid()}"), "jarvis-node")
+        report.equal("the service runs as", machine.read(f"stat -c %U /proc/{node.pid()}"), "jarvis-node-agent")
         node.shows("the silent server given up", lamp_shows.SERVER)
         silent.close()
         stub.start()
@@ -169,7 +169,7 @@ def through_rppal(report, machine):
     """Raspberry Pi OS has /dev/gpiomem. Here that name can be opened but not mapped, so rppal takes /dev/mem, which
     reaches the same registers."""
     machine.run("mknod /dev/gpiomem c 1 3")
-    config = json.loads(machine.read("cat /etc/jarvis-node/config.json"))
+    config = json.loads(machine.read("cat /etc/jarvis-node-agent/config.json"))
     machine.write_file("/tmp/led.json", json.dumps({**config, "led": {"gpio": WIRED_GPIO}}))
     with Lamp(machine.qmp, WIRED_GPIO) as lamp:
         pid = machine.read("jarvis-node led --config /tmp/led.json network >/tmp/led.log 2>&1 & echo $!")

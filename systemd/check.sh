@@ -13,17 +13,17 @@ trap 'rm -rf "$tree"' EXIT
 # The unit names the installed program; for the check a stand-in lies in a temporary directory.
 printf '#!/bin/sh\n' >"$tree/jarvis-node"
 chmod +x "$tree/jarvis-node"
-sed "s|/usr/local/bin/jarvis-node|$tree/jarvis-node|" "$here/jarvis-node.service" >"$tree/jarvis-node.service"
-complaints=$(systemd-analyze verify --man=no "$tree/jarvis-node.service" 2>&1) || true
+sed "s|/usr/local/bin/jarvis-node|$tree/jarvis-node|" "$here/jarvis-node-agent.service" >"$tree/jarvis-node-agent.service"
+complaints=$(systemd-analyze verify --man=no "$tree/jarvis-node-agent.service" 2>&1) || true
 if [[ -n $complaints ]]; then
-    printf 'systemd-analyze verify rejects jarvis-node.service:\n%s\n' "$complaints" >&2
+    printf 'systemd-analyze verify rejects jarvis-node-agent.service:\n%s\n' "$complaints" >&2
     exit 1
 fi
-echo "ok: systemd-analyze verify accepts jarvis-node.service"
+echo "ok: systemd-analyze verify accepts jarvis-node-agent.service"
 
-if ! systemd-analyze security --offline=true --threshold="$exposure_budget" "$here/jarvis-node.service" >"$tree/security"; then
+if ! systemd-analyze security --offline=true --threshold="$exposure_budget" "$here/jarvis-node-agent.service" >"$tree/security"; then
     cat "$tree/security" >&2
-    printf 'The exposure of jarvis-node.service is above %s.%s.\n' "${exposure_budget%?}" "${exposure_budget: -1}" >&2
+    printf 'The exposure of jarvis-node-agent.service is above %s.%s.\n' "${exposure_budget%?}" "${exposure_budget: -1}" >&2
     exit 1
 fi
 printf 'ok: %s\n' "$(tail -n 1 "$tree/security" | sed 's/^[^A-Za-z]*//')"

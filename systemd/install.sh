@@ -9,7 +9,7 @@ usage="Usage: systemd/install.sh [OPTION…] PROGRAM
   --config FILE       its configuration; without one, an example to be filled in
   --app-key FILE      the app key
   --credential FILE   the node's credential
-  --ca FILE           the certificate authority, for \"ca_file\": \"/etc/jarvis-node/ca.pem\"
+  --ca FILE           the certificate authority, for \"ca_file\": \"/etc/jarvis-node-agent/ca.pem\"
   --root DIR          where the card is mounted, when it is not this system's own"
 
 root='' config='' app_key='' credential='' ca='' program=''
@@ -18,22 +18,22 @@ main() {
     read_arguments "$@"
     check_arguments
     place 0755 "$program" /usr/local/bin/jarvis-node
-    place 0644 "$here/jarvis-node.service" /etc/systemd/system/jarvis-node.service
-    place 0644 "$here/jarvis-node.sysusers" /etc/sysusers.d/jarvis-node.conf
-    place 0644 "$here/jarvis-node.tmpfiles" /etc/tmpfiles.d/jarvis-node.conf
-    place 0644 "$here/60-jarvis-node.rules" /etc/udev/rules.d/60-jarvis-node.rules
-    systemd-sysusers ${root:+"--root=$root"} jarvis-node.conf
-    systemd-tmpfiles ${root:+"--root=$root"} --create jarvis-node.conf
+    place 0644 "$here/jarvis-node-agent.service" /etc/systemd/system/jarvis-node-agent.service
+    place 0644 "$here/jarvis-node-agent.sysusers" /etc/sysusers.d/jarvis-node-agent.conf
+    place 0644 "$here/jarvis-node-agent.tmpfiles" /etc/tmpfiles.d/jarvis-node-agent.conf
+    place 0644 "$here/60-jarvis-node-agent.rules" /etc/udev/rules.d/60-jarvis-node-agent.rules
+    systemd-sysusers ${root:+"--root=$root"} jarvis-node-agent.conf
+    systemd-tmpfiles ${root:+"--root=$root"} --create jarvis-node-agent.conf
 
-    if [[ -z $config && ! -e $root/etc/jarvis-node/config.json ]]; then
+    if [[ -z $config && ! -e $root/etc/jarvis-node-agent/config.json ]]; then
         config=$here/config.example.json
     fi
-    [[ -z $config ]] || place 0644 "$config" /etc/jarvis-node/config.json
-    [[ -z $ca ]] || place 0644 "$ca" /etc/jarvis-node/ca.pem
-    [[ -z $app_key ]] || place_secret "$app_key" /etc/jarvis-node/app.key
-    [[ -z $credential ]] || place_secret "$credential" /var/lib/jarvis-node/credential.json
+    [[ -z $config ]] || place 0644 "$config" /etc/jarvis-node-agent/config.json
+    [[ -z $ca ]] || place 0644 "$ca" /etc/jarvis-node-agent/ca.pem
+    [[ -z $app_key ]] || place_secret "$app_key" /etc/jarvis-node-agent/app.key
+    [[ -z $credential ]] || place_secret "$credential" /var/lib/jarvis-node-agent/credential.json
 
-    systemctl ${root:+"--root=$root"} --quiet enable jarvis-node.service
+    systemctl ${root:+"--root=$root"} --quiet enable jarvis-node-agent.service
     [[ -n $root ]] || start_anew
     say_what_is_left
 }
@@ -90,7 +90,7 @@ place_secret() {
     new=$(mktemp "$(dirname "$(dirname "$target")")/.jarvis-node.XXXXXX")
     cat "$1" >"$new"
     chmod 0600 "$new"
-    chown "$(awk -F: '$1 == "jarvis-node" { print $3 ":" $4 }' "$root/etc/passwd")" "$new"
+    chown "$(awk -F: '$1 == "jarvis-node-agent" { print $3 ":" $4 }' "$root/etc/passwd")" "$new"
     sync "$new"
     mv -fT "$new" "$target"
 }
@@ -99,18 +99,18 @@ start_anew() {
     systemctl daemon-reload
     udevadm control --reload
     udevadm trigger --settle --subsystem-match=gpio --subsystem-match=leds
-    systemctl restart jarvis-node.service
+    systemctl restart jarvis-node-agent.service
 }
 
 say_what_is_left() {
     printf 'Installed%s.\n' "${root:+ on $root}"
     if [[ $config == "$here/config.example.json" ]]; then
-        echo "Now fill in $root/etc/jarvis-node/config.json."
+        echo "Now fill in $root/etc/jarvis-node-agent/config.json."
     fi
     # A node that asks the command center has no app key.
-    [[ -e $root/etc/jarvis-node/app.key ]] || grep -q '"via"' "$root/etc/jarvis-node/config.json" ||
+    [[ -e $root/etc/jarvis-node-agent/app.key ]] || grep -q '"via"' "$root/etc/jarvis-node-agent/config.json" ||
         echo "The app key is still to come: run this again with --app-key FILE."
-    [[ -e $root/var/lib/jarvis-node/credential.json ]] ||
+    [[ -e $root/var/lib/jarvis-node-agent/credential.json ]] ||
         echo "The node's credential is still to come: 'jarvis-node enroll', or this again with --credential FILE."
     [[ -n $root ]] || echo "'jarvis-node status' says what the LED says."
 }

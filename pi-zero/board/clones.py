@@ -11,7 +11,7 @@ from .installation import prepared
 from .machine import Machine
 
 SERIAL_A, SERIAL_B = "10000000a1b2c3d4", "10000000d4c3b2a1"
-STATE = "/var/lib/jarvis-node/state.json"
+STATE = "/var/lib/jarvis-node-agent/state.json"
 
 
 def cloned_card(report, stub, _stranger):
@@ -36,7 +36,7 @@ def cloned_card(report, stub, _stranger):
         report.equal("it stays so", check(machine)["outcome"], "valid")
         after = json.loads(machine.read(f"cat {STATE}"))
         report.equal("the rest of what was remembered is kept", after, {**json.loads(kept), "board": SERIAL_B})
-        owners = machine.read(f"ls -n {STATE} /var/lib/jarvis-node/credential.json | awk '{{ print $3, $4 }}'")
+        owners = machine.read(f"ls -n {STATE} /var/lib/jarvis-node-agent/credential.json | awk '{{ print $3, $4 }}'")
         report.equal("and still the daemon's own", len(set(owners.splitlines())), 1)
     with board(clone, SERIAL_A) as machine:
         report.equal("back in the first board it is the clone", check(machine)["outcome"], "setup")

@@ -4,8 +4,8 @@ import json
 
 from .card import REPOSITORY
 
-CREDENTIAL = "/var/lib/jarvis-node/credential.json"
-CA_FILE = "/etc/jarvis-node/ca.pem"
+CREDENTIAL = "/var/lib/jarvis-node-agent/credential.json"
+CA_FILE = "/etc/jarvis-node-agent/ca.pem"
 
 
 def prepared(card, stub, **changes):

@@ -1,9 +1,9 @@
-"""The service jarvis-node on the board, its lamp and its status."""
+"""The service jarvis-node-agent on the board, its lamp and its status."""
 
 import json
 
-SERVICE = "jarvis-node.service"
-AS_NODE = "setpriv --reuid jarvis-node --regid jarvis-node --init-groups --no-new-privs"
+SERVICE = "jarvis-node-agent.service"
+AS_NODE = "setpriv --reuid jarvis-node-agent --regid jarvis-node-agent --init-groups --no-new-privs"
 
 # The outcomes, by the patterns that the lamp shows for them.
 STARTING = "fast blink"
@@ -68,7 +68,7 @@ class Node:
     def install_credential(self, content):
         """Replaces the service's credential file."""
         self.machine.write_file(
-            "/var/lib/jarvis-node/credential.json", content, owner="jarvis-node:jarvis-node", mode="0600"
+            "/var/lib/jarvis-node-agent/credential.json", content, owner="jarvis-node-agent:jarvis-node-agent", mode="0600"
         )
 
     def set_clock(self, seconds):

@@ -10,7 +10,7 @@ Sample = collections.namedtuple("Sample", "uptime VmHWM VmRSS RssAnon Threads de
 FIELDS = ("VmHWM", "VmRSS", "RssAnon", "Threads")
 
 
-def read_sample(machine, pid, status_file="/run/jarvis-node/status.json"):
+def read_sample(machine, pid, status_file="/run/jarvis-node-agent/status.json"):
     """The process `pid` now."""
     told = machine.read(
         # A descriptor may close during the listing.

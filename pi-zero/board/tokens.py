@@ -9,8 +9,8 @@ from .stub import HOST_SEEN_FROM_BOARD, Stub
 
 CLIENT = "jarvis-node"
 AUDIENCE = "arp-run-gateway"
-KEY = "/var/lib/jarvis-node/sts.key"
-CONFIG = "/etc/jarvis-node/config.json"
+KEY = "/var/lib/jarvis-node-agent/sts.key"
+CONFIG = "/etc/jarvis-node-agent/config.json"
 # Two unprivileged users that every Debian has.
 MAY_ASK = "daemon"
 MAY_NOT = "games"
@@ -22,7 +22,7 @@ def service_tokens(report, node, stub):
     with Stub(stub.directory, service="sts") as sts:
         sts.start()
         jwk = json.loads(machine.read(f"{AS_NODE} jarvis-node keygen --out {KEY}"))
-        report.equal("keygen on the board: the key is its owner's alone", machine.read(f"stat -c '%U %a' {KEY}"), "jarvis-node 600")
+        report.equal("keygen on the board: the key is its owner's alone", machine.read(f"stat -c '%U %a' {KEY}"), "jarvis-node-agent 600")
         report.check("and only its public half is shown", "d" not in jwk and jwk["kty"] == "EC", jwk)
         sts.register_client_key(CLIENT, jwk)
         config = json.loads(machine.read(f"cat {CONFIG}"))
@@ -38,7 +38,7 @@ def service_tokens(report, node, stub):
         refused = asked(machine, MAY_NOT)
         report.check("refused to another user, with the rule", refused.status != 0 and AUDIENCE in refused.output, refused.output)
         secrets = "grep -c -e BEGIN -e eyJ"
-        report.equal("no token and no key in the journal", machine.read(f"journalctl -u jarvis-node -o cat | {secrets}", check=False), "0")
+        report.equal("no token and no key in the journal", machine.read(f"journalctl -u jarvis-node-agent -o cat | {secrets}", check=False), "0")
         rows = footprint.measure_broker(node)
         machine.write_file(CONFIG, json.dumps(config))
         node.reload()
@@ -56,7 +56,7 @@ def with_broker(sts):
             "client_key_file": KEY,
             "audiences": {AUDIENCE: {"users": [MAY_ASK]}},
         },
-        "broker": {"socket": "/run/jarvis-node/node.sock"},
+        "broker": {"socket": "/run/jarvis-node-agent/node.sock"},
     }
 
 

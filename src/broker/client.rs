@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::files::{json, secret_file};
 
 /// The broker's socket unless another is configured.
-const DEFAULT_SOCKET: &str = "/run/jarvis-node/node.sock";
+const DEFAULT_SOCKET: &str = "/run/jarvis-node-agent/node.sock";
 /// Longer than the daemon keeps a caller waiting.
 const TIMEOUT: Duration = Duration::from_secs(1300);
 /// The longest answer, head included. No token is as long.

@@ -40,7 +40,7 @@ Usage:
                                               standard error
   jarvis-node --help | --version
 
-Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node/config.json.
+Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node-agent/config.json.
 Outcomes: starting valid valid-cached network server node-rejected app-rejected tls clock setup
 --accept-board: the card was moved to this board on purpose.  --replace: the node gets a new id.
 Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;

@@ -11,7 +11,7 @@ use crate::files::durable::{beside, folder};
 use crate::sts::{Algorithm, KeyError, SigningKey, generate};
 
 /// The key's file unless another is named.
-pub(crate) const DEFAULT_FILE: &str = "/var/lib/jarvis-node/sts.key";
+pub(crate) const DEFAULT_FILE: &str = "/var/lib/jarvis-node-agent/sts.key";
 
 /// Why there is no key.
 #[derive(Debug, Error)]

@@ -24,7 +24,9 @@ const SHOW_FOR: Duration = Duration::from_secs(10);
 pub(crate) enum LedError {
     #[error(transparent)]
     Setup(SetupError),
-    #[error("the daemon runs, and the LED is its own; stop it first with `sudo systemctl stop jarvis-node`")]
+    #[error(
+        "the daemon runs, and the LED is its own; stop it first with `sudo systemctl stop jarvis-node-agent`"
+    )]
     DaemonRuns,
     #[error("the configuration has \"led\": \"none\"")]
     NoLed,

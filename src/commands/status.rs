@@ -13,7 +13,7 @@ use crate::files::status::{Record, View};
 /// There is no status to show.
 #[derive(Debug, Error)]
 #[error(
-    "no daemon has left its status at {} ({why}); is it running? See `systemctl status jarvis-node`.",
+    "no daemon has left its status at {} ({why}); is it running? See `systemctl status jarvis-node-agent`.",
     .file.display()
 )]
 pub(crate) struct StatusError {

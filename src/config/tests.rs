@@ -8,7 +8,7 @@ fn parse(more: &str) -> Result<Config, String> {
 }
 
 fn parse_whole(text: &str) -> Result<Config, String> {
-    Config::parse(text, Path::new("/etc/jarvis-node/config.json"), &|_| None)
+    Config::parse(text, Path::new("/etc/jarvis-node-agent/config.json"), &|_| None)
 }
 
 #[test]
@@ -21,17 +21,17 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.request_timeout, Duration::from_secs(30));
     assert_eq!(config.tls, TlsSettings::default());
     assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
-    assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node/status.json"));
+    assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node-agent/status.json"));
 }
 
 #[test]
 fn relative_files_are_beside_the_configuration() {
     let config = parse(r#", "ca_file": "ca.pem", "status_file": "s.json""#).expect("sound");
     let Via::App { app_key_file, .. } = config.via else { panic!("no app") };
-    assert_eq!(app_key_file, Path::new("/etc/jarvis-node/app.key"));
+    assert_eq!(app_key_file, Path::new("/etc/jarvis-node-agent/app.key"));
     assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
-    assert_eq!(config.tls.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
-    assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node/s.json"));
+    assert_eq!(config.tls.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/ca.pem")));
+    assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node-agent/s.json"));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn example_configuration_is_sound_and_matches_the_readme() {
     let example = include_str!("../../systemd/config.example.json");
     let config = parse_whole(example).expect("sound");
     assert_eq!(config.indicators.led, Led::Gpio { pin: 17, active_low: false });
-    assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node/credential.json"));
+    assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node-agent/credential.json"));
 }
 
 #[test]

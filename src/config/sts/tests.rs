@@ -9,7 +9,7 @@ const SOUND: &str = r#""issuer": "https://sts.home/realms/arp-dev", "client_id":
 fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let variable =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
-    Config::parse(&format!("{{{LEAST}{text}}}"), Path::new("/etc/jarvis-node/config.json"), &variable)
+    Config::parse(&format!("{{{LEAST}{text}}}"), Path::new("/etc/jarvis-node-agent/config.json"), &variable)
 }
 
 fn sts(object: &str) -> Result<Sts, String> {
@@ -36,8 +36,8 @@ const KEYCLOAK: [(&str, &str); 4] = [
 fn sts_left_out_keys_have_their_defaults() {
     let sts = sts(SOUND).expect("sound");
     assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/realms/arp-dev/protocol/openid-connect/token");
-    assert_eq!(sts.authentication, Authentication::PrivateKey("/etc/jarvis-node/sts.key".into()));
-    assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/ca.pem")));
+    assert_eq!(sts.authentication, Authentication::PrivateKey("/etc/jarvis-node-agent/sts.key".into()));
+    assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/ca.pem")));
     assert_eq!(sts.audiences["arp-run-gateway"], AudienceRule::default());
     assert_eq!(sts.default_audience.as_deref(), Some("arp-run-gateway"));
     assert!(!sts.from_variables);
@@ -56,7 +56,7 @@ fn sts_every_key_is_read() {
         ("https://sts.home/r/", "https://sts.home:8443/token")
     );
     assert_eq!(sts.authentication, Authentication::SecretBasic(Secret::File("/s".into())));
-    assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node/sts.pem")));
+    assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/sts.pem")));
     let rule = AudienceRule {
         users: vec![Principal::Name("pi".into()), Principal::Id(1000)],
         groups: vec![Principal::Name("jarvis".into())],

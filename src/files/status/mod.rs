@@ -166,9 +166,9 @@ impl Record {
         // A busy board may be late.
         const LATE: std::time::Duration = std::time::Duration::from_secs(60);
         if self.stopped {
-            Some("The daemon was stopped; start it with `sudo systemctl start jarvis-node`.")
+            Some("The daemon was stopped; start it with `sudo systemctl start jarvis-node-agent`.")
         } else if self.boot_id != boot_id || now > Instant::from_millis(self.due_ms) + LATE {
-            Some("The daemon has left no news for a while; look at `systemctl status jarvis-node`.")
+            Some("The daemon has left no news for a while; look at `systemctl status jarvis-node-agent`.")
         } else {
             None
         }

@@ -59,7 +59,7 @@ token('elsewhere')
 fn configuration_in_the_guide_works() {
     let rig = Rig::new();
     let shown: Value = format!("{{{}}}", block("json")).parse().unwrap();
-    assert_eq!(shown["broker"]["socket"], "/run/jarvis-node/node.sock");
+    assert_eq!(shown["broker"]["socket"], "/run/jarvis-node-agent/node.sock");
     let mut sts = shown["sts"].clone();
     let rule = &mut sts["audiences"]["arp-run-gateway"];
     // This part is different on every board.
