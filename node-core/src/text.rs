@@ -1,20 +1,54 @@
 //! Text of limited length, which needs no allocator.
 
 use core::fmt;
+use core::fmt::Write as _;
 
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer, de};
 
 const ELLIPSIS: char = '…';
 
-/// At most `N` bytes of printable text for people. Control characters become spaces; longer text is cut between two
-/// characters and ends in `…`. A `Text` is safe to log and to show even if it comes from outside (a server's reason, an
-/// error's message).
+/// Foreign text as it may reach a terminal, a log or a page: control characters become spaces, and characters that a
+/// reader cannot see, or that change the order of those beside them, are written out, as in `\u{202e}`.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                _ if c.is_control() => f.write_char(' ')?,
+                _ if is_hidden(c) => write!(f, "{}", c.escape_unicode())?,
+                _ => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `c` leaves no mark of its own: the categories Cf, Zl and Zp and the property `Default_Ignorable_Code_Point` of
+/// Unicode 16. Written as ranges, because the full tables would take kilobytes on the device; what lies in their gaps is
+/// unassigned or of the same kind.
+const fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}'
+            | '\u{110cd}' | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// At most `N` bytes of printable text for people, as [`Shown`] shows it; longer text is cut between two characters and
+/// ends in `…`. A `Text` is safe to log and to show even if it comes from outside (a server's reason, an error's
+/// message).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Text<const N: usize> {
     kept: heapless::String<N>,
     full: bool,
-    /// Whether a control character was replaced.
+    /// Whether a character was replaced.
     altered: bool,
 }
 
@@ -56,9 +90,18 @@ impl<const N: usize> Text<N> {
         if self.full {
             return;
         }
-        self.altered |= c.is_control();
-        let c = if c.is_control() { ' ' } else { c };
-        if self.kept.push(c).is_err() {
+        self.altered |= c.is_control() || is_hidden(c);
+        if c.is_control() {
+            self.push(' ');
+        } else if is_hidden(c) {
+            c.escape_unicode().for_each(|c| self.push(c));
+        } else {
+            self.push(c);
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        if !self.full && self.kept.push(c).is_err() {
             self.full = true;
             while self.kept.push(ELLIPSIS).is_err() {
                 if self.kept.pop().is_none() {
@@ -154,5 +197,23 @@ mod tests {
     #[test]
     fn control_characters_cannot_forge_a_log_line() {
         assert_eq!(Text::<16>::from("a\nb\u{1b}[0m").as_str(), "a b [0m");
+    }
+
+    #[test]
+    fn characters_that_nobody_sees_are_written_out() {
+        for (text, shown) in [
+            ("gnp.\u{202e}exe", "gnp.\\u{202e}exe"),
+            ("a\u{200b}b\u{feff}", "a\\u{200b}b\\u{feff}"),
+            ("\u{2066}a\u{2069}", "\\u{2066}a\\u{2069}"),
+            ("a\u{2028}b\u{2029}", "a\\u{2028}b\\u{2029}"),
+            ("a\u{ad}\u{e0041}\u{fe0f}\u{3164}", "a\\u{ad}\\u{e0041}\\u{fe0f}\\u{3164}"),
+            ("Grüße, 世界, e\u{301}, שלום, हिन्दी 🙂", "Grüße, 世界, e\u{301}, שלום, हिन्दी 🙂"),
+        ] {
+            assert_eq!(std::format!("{}", Shown(text)), shown);
+            assert_eq!(Text::<128>::from(text).as_str(), shown);
+        }
+        assert!(!Text::<32>::from("\u{202e}").is("\\u{202e}"), "it is not the same text");
+        assert_eq!(Text::<12>::from("\u{202e}abcdef").as_str(), "\\u{202e}a…");
+        assert_eq!(std::format!("{}", Shown("a\nb\u{1b}[2J\u{9b}x")), "a b [2J x");
     }
 }

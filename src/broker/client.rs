@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
+use node_core::text::Shown;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use thiserror::Error;
@@ -178,8 +179,8 @@ pub(crate) fn read(answer: &[u8]) -> Option<Result<Token, ClientError>> {
         return sound.then_some(Ok(Token { text, fingerprint }));
     }
     let ErrorAnswer { error } = json::object(body).ok()?;
-    // Another program may have answered, and control characters would reach the user's terminal.
-    let message = error.message.replace(char::is_control, " ").to_string();
+    // Another program may have answered, and this reaches the user's terminal.
+    let message = Shown(&error.message).to_string();
     Some(Err(ClientError::Refused { status, message }))
 }
 

@@ -11,7 +11,7 @@ use node_core::agent::{Claim, Remembered, Report, Source, Verdict};
 use node_core::credential::NodeId;
 use node_core::household::{Household, MemberIds};
 use node_core::outcome::Outcome;
-use node_core::text::Text;
+use node_core::text::{Shown, Text};
 use node_core::time::{Instant, millis};
 use serde::{Deserialize, Serialize};
 
@@ -242,7 +242,7 @@ impl View {
     #[must_use]
     pub fn in_words(&self) -> String {
         // The file belongs to the daemon, but its reader may be root at a terminal.
-        let plain = |text: &String| text.replace(char::is_control, " ");
+        let plain = |text: &String| Shown(text).to_string();
         let words = Outcome::from_name(&self.outcome).map_or("", Outcome::words);
         let mut text = format!("{}: {words}", plain(&self.outcome));
         if let Some(node_id) = self.node_id.as_ref().map(plain) {

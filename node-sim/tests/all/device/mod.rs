@@ -6,5 +6,6 @@ mod daemon;
 mod enroll;
 mod install;
 mod led;
+mod log;
 mod memory;
 mod remembers;

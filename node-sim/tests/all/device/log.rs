@@ -1,0 +1,56 @@
+//! A log that cannot be written takes nothing but its lines away.
+
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use test_support::process::signal;
+use test_support::rig::Rig;
+use test_support::waiting::until;
+
+/// The outcome that the daemon has left for others, if it has.
+fn outcome(rig: &Rig) -> Option<String> {
+    let output = rig.command("status").arg("--json").output().unwrap();
+    Some(serde_json::from_slice::<Value>(&output.stdout).ok()?["outcome"].as_str()?.to_owned())
+}
+
+#[test]
+fn daemon_whose_log_cannot_be_written_goes_on() {
+    let (reader, nobody_reads) = io::pipe().unwrap();
+    drop(reader);
+    let (_reader, mut full) = io::pipe().unwrap();
+    // As much as a pipe takes (pipe(7)).
+    full.write_all(&[b'x'; 64 * 1024]).unwrap();
+    let full_disk = File::options().write(true).open("/dev/full").unwrap();
+    for stderr in [Stdio::from(nobody_reads), Stdio::from(full), Stdio::from(full_disk)] {
+        let rig = Rig::new();
+        rig.configure("led", "none");
+        let mut daemon = rig.command("run").stderr(stderr).spawn().unwrap();
+        until("it is valid", || outcome(&rig).as_deref() == Some("valid"));
+        rig.stub.go_down();
+        signal(daemon.id(), "HUP");
+        until("it follows what happens", || outcome(&rig).is_some_and(|outcome| outcome != "valid"));
+        assert_eq!(daemon.try_wait().unwrap(), None);
+        signal(daemon.id(), "TERM");
+        assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn command_whose_reader_left_ends_well() {
+    let rig = Rig::new();
+    for arguments in [&["check"][..], &["check", "--json"], &["--help"]] {
+        let (reader, nobody_reads) = io::pipe().unwrap();
+        drop(reader);
+        let mut command = if arguments[0] == "--help" {
+            Command::new(test_support::binaries::jarvis_node())
+        } else {
+            rig.command(arguments[0])
+        };
+        let rest = if arguments[0] == "--help" { arguments } else { &arguments[1..] };
+        let ended = command.args(rest).stdout(nobody_reads).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(ended.code(), Some(0), "{arguments:?}");
+    }
+}
