@@ -4,6 +4,8 @@ use node_core::outcome::Outcome;
 use node_core::time::UnixTime;
 use serde::Serialize;
 
+use crate::warning::Warning;
+
 /// The body of `GET /v1/health`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Health {
@@ -14,12 +16,19 @@ pub(super) struct Health {
     outcome: &'static str,
     /// Why no new tokens can be fetched; null if none has failed.
     token_trouble: Option<&'static str>,
+    /// Trouble that the outcome does not depend on.
+    warnings: Vec<Warning>,
 }
 
 impl Health {
-    pub(super) fn of(outcome: Outcome, token_trouble: Option<&'static str>, now: UnixTime) -> Self {
+    pub(super) fn of(
+        outcome: Outcome,
+        token_trouble: Option<&'static str>,
+        warnings: Vec<Warning>,
+        now: UnixTime,
+    ) -> Self {
         let status = match outcome {
-            Outcome::Valid if token_trouble.is_none() => "ok",
+            Outcome::Valid if token_trouble.is_none() && warnings.is_empty() => "ok",
             Outcome::Valid
             | Outcome::ValidCached
             | Outcome::Starting
@@ -29,7 +38,7 @@ impl Health {
             | Outcome::Clock => "degraded",
             Outcome::NodeRejected | Outcome::AppRejected | Outcome::Setup => "down",
         };
-        Self { status, time: rfc3339(now), outcome: outcome.as_str(), token_trouble }
+        Self { status, time: rfc3339(now), outcome: outcome.as_str(), token_trouble, warnings }
     }
 }
 
@@ -63,9 +72,11 @@ mod tests {
 
     #[test]
     fn health_follows_from_the_outcome_and_token_trouble() {
-        let told = |outcome, trouble| Health::of(outcome, trouble, UnixTime(0)).status;
+        let told = |outcome, trouble| Health::of(outcome, trouble, Vec::new(), UnixTime(0)).status;
         assert_eq!(told(Outcome::Valid, None), "ok");
         assert_eq!(told(Outcome::Valid, Some("sts_timeout")), "degraded");
+        let warnings = vec![Warning::new("led", "there is no LED", "Connect one.")];
+        assert_eq!(Health::of(Outcome::Valid, None, warnings, UnixTime(0)).status, "degraded");
         assert_eq!(told(Outcome::ValidCached, None), "degraded");
         assert_eq!(told(Outcome::NodeRejected, None), "down");
         assert_eq!(told(Outcome::Setup, None), "down");

@@ -4,13 +4,12 @@
 //!
 //! | module | task |
 //! |---|---|
-//! | `plan`, `accounts` | the configuration, with names turned into numbers |
+//! | `plan` | the configuration, with names turned into numbers |
 //! | `socket_file`, `callers`, `connection`, `descriptors` | the listening socket, the callers and their connections |
 //! | `request`, `form`, `answer` | HTTP |
 //! | `handler`, `rules`, `health` | the answers, and the rules that they follow |
 //! | `client` | the other end: this program's own commands as callers |
 
-mod accounts;
 mod answer;
 mod callers;
 pub mod client;
@@ -27,12 +26,11 @@ mod rules;
 mod socket_file;
 
 use std::io::ErrorKind;
-use std::mem;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::{debug, warn};
+use log::debug;
 use node_core::time::{Instant, Now};
 use rustix::event::{PollFd, PollFlags};
 
@@ -44,6 +42,7 @@ use self::handler::{Handler, Reply};
 pub(crate) use self::plan::Plan;
 use self::socket_file::SocketFile;
 use crate::sts::{AccessToken, TokenError, Wanted};
+use crate::warning::Warning;
 
 /// The most connections at once.
 const MAX_CONNECTIONS: usize = 1088;
@@ -70,8 +69,8 @@ pub(crate) struct Broker {
     listening: Option<SocketFile>,
     /// When to listen or accept again, after either has failed.
     listen_due: Option<Instant>,
-    /// Whether the log says that there is no socket.
-    logged: bool,
+    /// Why there is no socket.
+    not_listening: Option<String>,
     /// In ascending order of their ids.
     connections: Vec<Connection<UnixStream>>,
     max_connections: usize,
@@ -88,18 +87,12 @@ impl Broker {
         let wanted = MAX_CONNECTIONS + SPARE_DESCRIPTORS;
         let allowed = descriptors::raise_limit(u64::try_from(wanted).unwrap_or(u64::MAX));
         let allowed = usize::try_from(allowed).unwrap_or(wanted);
-        if plan.rules.overflow.exists() {
-            warn!(
-                "callers cannot be told apart from inside this user namespace: only root and rules for numbers that \
-                 are mapped into it work (PrivateUsers= in the unit?)"
-            );
-        }
         let mut broker = Self {
             handler: Handler::new(plan.rules.clone(), seed),
             plan,
             listening: None,
             listen_due: None,
-            logged: false,
+            not_listening: None,
             connections: Vec::new(),
             max_connections: allowed.saturating_sub(SPARE_DESCRIPTORS).min(MAX_CONNECTIONS),
             next_id: 0,
@@ -119,9 +112,29 @@ impl Broker {
         let moved = plan.socket != self.plan.socket;
         self.plan = plan;
         if moved || self.listening.as_ref().is_none_or(|socket| !socket.is_there()) {
-            self.logged = false;
             self.listen(now);
         }
+    }
+
+    /// What keeps it from serving all callers.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let socket = self.plan.socket.display();
+        let not_listening = self.not_listening.as_ref().map(|why| {
+            Warning::new(
+                "broker_socket",
+                format!("no tokens can be given out at {socket}: {why}"),
+                "Correct broker.socket or free that path; it is tried again every 30 s.",
+            )
+        });
+        let not_told_apart = self.plan.rules.overflow.exists().then(|| {
+            Warning::new(
+                "broker_callers",
+                "callers cannot be told apart from inside this user namespace: only root and rules for numbers that \
+                 are mapped into it work",
+                "Take PrivateUsers= out of the unit.",
+            )
+        });
+        not_listening.into_iter().chain(not_told_apart).collect()
     }
 
     /// Forgets all tokens: they are of another client or another STS.
@@ -194,14 +207,11 @@ impl Broker {
         self.listening = None;
         match SocketFile::open(&self.plan.socket) {
             Ok(socket) => {
-                (self.listening, self.listen_due, self.logged) = (Some(socket), None, false);
+                (self.listening, self.listen_due, self.not_listening) = (Some(socket), None, None);
             }
             Err(e) => {
                 self.listen_due = Some(now + LISTEN_RETRY);
-                if !mem::replace(&mut self.logged, true) {
-                    let path = self.plan.socket.display();
-                    warn!("no tokens can be given out at {path}, which is tried again every 30 s: {e}");
-                }
+                self.not_listening = Some(e.to_string());
             }
         }
     }

@@ -1,14 +1,17 @@
 //! The broker's part of the configuration, with names of users and groups turned into numbers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::accounts::Accounts;
+
 use super::callers::{Allowed, OverflowId};
 use super::rules::{Rule, Rules, in_words};
-use crate::config::{AudienceRule, Config, Principal};
-use crate::error::SetupError;
+use crate::config::{AudienceRule, Broker, Principal, Sts};
+use crate::files::accounts::Accounts;
+use crate::warning::Warning;
 
+/// The code of warnings about users and groups that do not exist.
+const RULE: &str = "broker_rule";
 /// The time that an answer may take beyond the request to the STS.
 const MARGIN: Duration = Duration::from_secs(2);
 
@@ -22,57 +25,74 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of `config`, read from `path`; `None` if no broker is configured.
-    ///
-    /// # Errors
-    /// When a rule names a user or a group that this board does not have.
-    pub(crate) fn of(config: &Config, path: &Path) -> Result<Option<Self>, SetupError> {
-        let (Some(sts), Some(broker)) = (&config.sts, &config.broker) else { return Ok(None) };
-        let wrong = |why| SetupError::Config { path: path.into(), why };
-        let accounts = Accounts::read()
-            .map_err(|why| wrong(format!("/etc/passwd and /etc/group cannot be read: {why}")))?;
-        let rules: Result<Vec<_>, String> =
-            sts.audiences.iter().map(|(audience, rule)| resolve(audience, rule, &accounts)).collect();
-        Ok(Some(Self {
+    /// The plan by which `broker` gives out tokens of `sts`, each within `request_timeout`. A user or a group that this
+    /// board does not have gets nothing, and becomes a warning: an account that was deleted must not cost the others
+    /// their tokens.
+    pub(crate) fn of(
+        sts: &Sts,
+        broker: &Broker,
+        request_timeout: Duration,
+        warnings: &mut Vec<Warning>,
+    ) -> Self {
+        let accounts = Accounts::read().unwrap_or_else(|why| {
+            warnings.push(Warning::new(
+                RULE,
+                format!("users and groups in sts.audiences cannot be told from their names: {why}"),
+                "Make /etc/passwd and /etc/group readable for all users.",
+            ));
+            Accounts::default()
+        });
+        let rules = sts.audiences.iter().map(|(audience, rule)| resolve(audience, rule, &accounts, warnings));
+        Self {
             socket: broker.socket.clone(),
             rules: Rules {
-                rules: rules.map_err(wrong)?,
+                rules: rules.collect(),
                 default_audience: sts.default_audience.clone(),
                 overflow: OverflowId::here(),
             },
-            token_timeout: config.request_timeout + MARGIN,
-        }))
+            token_timeout: request_timeout + MARGIN,
+        }
     }
 }
 
-fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts) -> Result<Rule, String> {
-    let unknown = |what: &str, name: &str| {
-        format!(
-            "sts.audiences.{audience}.{what}s: there is no {what} '{name}' on this board; correct the name or make the {what}"
-        )
+fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &mut Vec<Warning>) -> Rule {
+    let mut unknown = |what: &str, name: &str| {
+        warnings.push(Warning::new(
+            RULE,
+            format!("sts.audiences.{audience}.{what}s: there is no {what} '{name}' on this board"),
+            format!("Correct the name or make the {what}, then reload. Until then it gets no tokens."),
+        ));
     };
     let (mut uids, mut gids) = (Vec::new(), Vec::new());
     for user in &rule.users {
-        uids.push(match user {
-            Principal::Id(id) => *id,
-            Principal::Name(name) => accounts.user(name).ok_or_else(|| unknown("user", name))?,
-        });
+        match user {
+            Principal::Id(id) => uids.push(*id),
+            Principal::Name(name) => match accounts.user(name) {
+                Some(id) => uids.push(id),
+                None => unknown("user", name),
+            },
+        }
     }
     for group in &rule.groups {
-        let (id, members) = match group {
-            Principal::Id(id) => (*id, accounts.members_of(*id)),
-            Principal::Name(name) => accounts.group(name).ok_or_else(|| unknown("group", name))?,
+        let found = match group {
+            Principal::Id(id) => Some((*id, accounts.members_of(*id))),
+            Principal::Name(name) => accounts.group(name),
         };
-        gids.push(id);
-        uids.extend(members);
+        match (found, group) {
+            (Some((id, members)), _) => {
+                gids.push(id);
+                uids.extend(members);
+            }
+            (None, group) => unknown("group", &name(group)),
+        }
     }
     let names = |principals: &[Principal]| -> Vec<String> { principals.iter().map(name).collect() };
-    Ok(Rule {
+    Rule {
         audience: audience.into(),
         scope: rule.scope.clone(),
         exchange: rule.exchange,
         allowed: Allowed { uids, gids, described: in_words(&names(&rule.users), &names(&rule.groups)) },
-    })
+    }
 }
 
 fn name(principal: &Principal) -> String {
@@ -98,16 +118,35 @@ mod tests {
             groups: groups.into(),
             ..AudienceRule::default()
         };
-        let allowed = |rule| resolve("a", &rule, &accounts).expect("sound").allowed;
-        let one = allowed(rule(&[named("pi"), id(5)], &[named("jarvis"), id(7), id(8)]));
+        let resolved = |rule| {
+            let mut warnings = Vec::new();
+            (resolve("a", &rule, &accounts, &mut warnings).allowed, warnings)
+        };
+        let (one, warnings) = resolved(rule(&[named("pi"), id(5)], &[named("jarvis"), id(7), id(8)]));
+        assert_eq!(warnings, []);
         assert_eq!((one.uids, one.gids), (Vec::from([1000, 5, 1001, 1000]), Vec::from([990, 7, 8])));
         assert_eq!(one.described, "user pi, user 5, group jarvis, group 7, group 8");
-        let unknown = resolve("a", &rule(&[named("ghost")], &[]), &accounts).expect_err("unknown");
-        assert!(
-            unknown.contains("no user 'ghost'") && unknown.contains("sts.audiences.a.users"),
-            "{unknown}"
+    }
+
+    #[test]
+    fn unknown_name_in_a_rule_costs_only_itself() {
+        let accounts = Accounts::of("pi:x:1000:1000::/:/x\n", "jarvis:x:990:\n");
+        let named = |text: &str| Principal::Name(text.into());
+        let rule = AudienceRule {
+            users: vec![named("ghost"), named("pi")],
+            groups: vec![named("pi"), named("jarvis")],
+            ..AudienceRule::default()
+        };
+        let mut warnings = Vec::new();
+        let allowed = resolve("a", &rule, &accounts, &mut warnings).allowed;
+        assert_eq!((allowed.uids, allowed.gids), (vec![1000], vec![990]));
+        let messages: Vec<_> = warnings.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "sts.audiences.a.users: there is no user 'ghost' on this board",
+                "sts.audiences.a.groups: there is no group 'pi' on this board",
+            ]
         );
-        let unknown = resolve("a", &rule(&[], &[named("pi")]), &accounts).expect_err("a user is no group");
-        assert!(unknown.contains("no group 'pi'"), "{unknown}");
     }
 }

@@ -12,6 +12,7 @@ use crate::config::Indicators;
 use crate::files::status;
 use crate::files::status::{Record, View};
 use crate::setup::{Loaded, Reader};
+use crate::warning::Warning;
 
 /// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
 /// nothing is written anywhere.
@@ -22,13 +23,14 @@ pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
         .and_then(|record| record.remembered(&boot_id));
     let mut reader = Reader::new(config_file);
     let mut loaded: Option<Loaded> = None;
+    let mut warnings = Vec::new();
     // Any seed will do: one validation has no retries to spread.
     let mut agent = Agent::new(0);
     let mut next = Some(Event::Started(remembered));
     while let Some(event) = next.take() {
         for action in agent.handle(event, clock::now()) {
             match action {
-                Action::ReadSetup => next = Some(Event::SetupRead(read(&mut reader, &mut loaded))),
+                Action::ReadSetup => next = Some(Event::SetupRead(read(&mut reader, &mut loaded, &mut warnings))),
                 Action::Validate => {
                     next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
                 }
@@ -43,14 +45,20 @@ pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
     }
     let now = clock::instant();
     let report = agent.report(now);
-    let mut view = Record::of(&report, &boot_id, false).view(&boot_id, now);
+    let mut view = Record::of(&report, &boot_id, false).with(warnings).view(&boot_id, now);
     // There is no next check.
     view.next_check_secs = None;
     (report.outcome, view)
 }
 
-fn read(reader: &mut Reader, loaded: &mut Option<Loaded>) -> Result<Setup, Trouble> {
-    let mut read = reader.read().node.map_err(|error| error.to_trouble())?;
+fn read(
+    reader: &mut Reader,
+    loaded: &mut Option<Loaded>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Setup, Trouble> {
+    let read = reader.read();
+    *warnings = read.warnings;
+    let mut read = read.node.map_err(|error| error.to_trouble())?;
     // A person waits for the answer, so there is no random delay.
     read.setup.settings.start_splay = Duration::ZERO;
     let setup = read.setup.clone();

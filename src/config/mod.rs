@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use self::sts::TokenPlace;
 pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::{json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
+use crate::warning::Warning;
 
 mod sts;
 
@@ -52,6 +56,25 @@ pub struct Config {
     pub broker: Option<Broker>,
     /// LED and status file, which are needed even if the rest cannot be used.
     pub indicators: Indicators,
+    /// What is wrong with parts that the node's verdict does not need. Those count as not configured.
+    pub warnings: Vec<Warning>,
+    tokens_malformed: bool,
+}
+
+/// What the configuration says about tokens for other programs.
+#[derive(Clone, Copy, Debug)]
+pub enum Tokens<'a> {
+    /// It cannot be understood; a warning says why.
+    Malformed,
+    /// None are given out.
+    NotGivenOut,
+    /// They are given out.
+    Through {
+        /// Where they come from.
+        sts: &'a Sts,
+        /// Where other programs ask for them.
+        broker: &'a Broker,
+    },
 }
 
 /// The client that asks whether the node is valid.
@@ -118,7 +141,8 @@ struct File {
     client_key_file: Option<PathBuf>,
     #[serde(default)]
     allow_http: bool,
-    led: Option<LedForm>,
+    // Parsed later: what is wrong in these takes nothing else away.
+    led: Option<Value>,
     #[serde(default = "five_minutes")]
     revalidate_secs: u64,
     #[serde(default = "a_day")]
@@ -130,8 +154,8 @@ struct File {
     #[serde(default = "thirty")]
     request_timeout_secs: u64,
     status_file: Option<PathBuf>,
-    sts: Option<sts::StsForm>,
-    broker: Option<sts::BrokerForm>,
+    sts: Option<Value>,
+    broker: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -219,11 +243,25 @@ impl Config {
         let ca_file = file.ca_file.as_deref().map(found);
         let main =
             sts::MainConfig { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
-        let sts = match file.sts {
-            Some(form) => Some(form.check(&main, &found)?),
-            None => Sts::from_variables(variable, &main)?,
-        };
-        let broker = file.broker.map(|form| form.check(sts.as_ref(), &found)).transpose()?;
+        let led = file.led.map(|value| form::<LedForm>("led", value)?.check()).transpose();
+        let tokens = sts::tokens(file.sts, file.broker, variable, &main, &found);
+        let correct = |key: &str| format!("Correct {key} in {}; see docs/configuration.md.", path.display());
+        let of_led = led.as_ref().err().map(|why| {
+            let fix = format!("{} Until then the board's own LED is used.", correct("led"));
+            Warning::new("led", why.clone(), fix)
+        });
+        let of_tokens = tokens.as_ref().err().map(|(place, why)| {
+            let fix = match place {
+                TokenPlace::Key(key) => correct(key),
+                TokenPlace::Variables => {
+                    format!("Set what is missing, unset the rest, or put sts into {}.", path.display())
+                }
+            };
+            Warning::new("tokens", why.clone(), format!("{fix} Until then no tokens are given out."))
+        });
+        let warnings = of_led.into_iter().chain(of_tokens).collect();
+        let tokens_malformed = tokens.is_err();
+        let (sts, broker) = tokens.unwrap_or_default();
         let tls = TlsSettings {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
@@ -248,14 +286,31 @@ impl Config {
             connect_timeout: secs("connect_timeout_secs", file.connect_timeout_secs, 1, 300)?,
             request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
             indicators: Indicators {
-                led: file.led.map_or(Ok(Led::default()), LedForm::check)?,
+                led: led.ok().flatten().unwrap_or_default(),
                 status_file: file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
             },
+            warnings,
+            tokens_malformed,
         })
     }
 }
 
+/// The value of `key` in its form.
+fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|e| format!("{key}: {e}"))
+}
+
 impl Config {
+    /// What it says about tokens.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens<'_> {
+        match (&self.sts, &self.broker) {
+            _ if self.tokens_malformed => Tokens::Malformed,
+            (Some(sts), Some(broker)) => Tokens::Through { sts, broker },
+            (_, None) | (None, Some(_)) => Tokens::NotGivenOut,
+        }
+    }
+
     /// Whether certificates are judged by the board's own clock: not without TLS, and not if the server proves itself
     /// by a pinned key and tells the time.
     #[must_use]

@@ -61,10 +61,6 @@ fn error_names_what_is_wrong() {
         (r#", "revalidate_secs": 0"#, "revalidate_secs must be from 1 to 604800, not 0"),
         (r#", "request_timeout_secs": 9999"#, "request_timeout_secs must be"),
         (r#", "request_timeout_secs": -1"#, "line 2"),
-        (r#", "led": "off""#, r#"led cannot be "off""#),
-        (r#", "led": {"gpio": 54}"#, "no GPIO 54"),
-        (r#", "led": {"gpio": 17, "colour": "red"}"#, "led must be"),
-        (r#", "led": {"sysfs": "../gpio"}"#, "is not the name of a folder"),
         (r#", "app_id": "again""#, "duplicate field `app_id`"),
     ] {
         let error = parse(more).expect_err(more);
@@ -73,6 +69,21 @@ fn error_names_what_is_wrong() {
     for (text, missing) in [("{}", "credential_file"), (r#"{"credential_file": "c"}"#, "auth_url")] {
         let error = parse_whole(text).expect_err(text);
         assert!(error.contains(&format!("missing field `{missing}`")), "{error}");
+    }
+}
+
+#[test]
+fn malformed_led_is_a_warning() {
+    for (more, says) in [
+        (r#", "led": "off""#, r#"led cannot be "off""#),
+        (r#", "led": {"gpio": 54}"#, "no GPIO 54"),
+        (r#", "led": {"gpio": 17, "colour": "red"}"#, "led must be"),
+        (r#", "led": {"sysfs": "../gpio"}"#, "is not the name of a folder"),
+    ] {
+        let config = parse(more).expect("the rest is sound");
+        assert_eq!(config.indicators.led, Led::default());
+        let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+        assert!(warning.code == "led" && warning.message.contains(says), "{more}: {warning:?}");
     }
 }
 

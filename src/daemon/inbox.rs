@@ -14,12 +14,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::watch::Watch;
 use crate::sts::{AccessToken, TokenError, Wanted};
+use crate::warning::Warning;
 
 /// A report to the run loop.
 #[derive(Debug)]
 pub enum Message {
     /// The answer to a validation or a probe.
     Answered(Answer),
+    /// Whether the state file could be written, if that has changed.
+    Remembered(Result<(), Warning>),
     /// The result of asking the STS.
     TokenFetched(FetchedToken),
     /// Configuration or credential may have changed and are to be read (SIGHUP).

@@ -24,6 +24,7 @@ pub mod run_loop;
 mod systemd;
 mod token_worker;
 mod tokens;
+mod warnings;
 mod watch;
 mod worker;
 
@@ -34,14 +35,13 @@ use std::path::PathBuf;
 use log::{debug, info, warn};
 use node_core::agent::{Exit, Report, Step};
 use node_core::answer::Answer;
-use node_core::lamp::Lamp;
 use node_core::outcome::Outcome;
 
 use self::run_loop::{Node, Notice};
 use crate::config::Led;
 use crate::led_pin;
-use crate::led_pin::BoardPin;
 use crate::setup::Reader;
+use crate::warning::Warning;
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -52,8 +52,9 @@ pub fn run(config_file: PathBuf) -> io::Result<Exit> {
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
 
-    let mut failed_led = None;
-    let mut open_lamp = |led: &Led| open_lamp(led, &mut failed_led);
+    let mut open_lamp = |led: &Led| {
+        led_pin::open(led).map_err(|e| Warning::new("led", e.to_string(), run_loop::LED_FIX))
+    };
     let mut notify = notify;
     // The standard library offers the system's random numbers only as the seed of its hashes.
     let seed = RandomState::new().build_hasher().finish();
@@ -64,23 +65,6 @@ pub fn run(config_file: PathBuf) -> io::Result<Exit> {
     let exit = node.run();
     systemd::stopping();
     exit
-}
-
-/// The lamp on that LED. If it cannot be opened the log says so once, not at every attempt.
-fn open_lamp(led: &Led, failed_led: &mut Option<Led>) -> Option<Lamp<BoardPin>> {
-    match led_pin::open(led) {
-        Ok(lamp) => {
-            *failed_led = None;
-            lamp
-        }
-        Err(e) => {
-            if failed_led.as_ref() != Some(led) {
-                warn!("{e}. The node validates without it");
-                *failed_led = Some(led.clone());
-            }
-            None
-        }
-    }
 }
 
 fn notify(notice: Notice<'_>) {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use embedded_hal::digital::OutputPin;
-use log::{debug, warn};
+use log::debug;
 use node_core::agent::{Action, Agent, Event, Exit, Report, Setup, Step};
 use node_core::answer::Answer;
 use node_core::lamp::Lamp;
@@ -16,6 +16,7 @@ use node_core::trouble::Trouble;
 use super::inbox::{Inbox, Message, Sender};
 use super::systemd::Heartbeat;
 use super::tokens::Tokens;
+use super::warnings::{Part, Warnings};
 use super::worker::{Job, Worker};
 use crate::broker::About;
 use crate::clock;
@@ -23,6 +24,10 @@ use crate::config::{Indicators, Led};
 use crate::files::status::Record;
 use crate::files::{credential_store, status};
 use crate::setup::{Loaded, Reader, SetupRead};
+use crate::warning::Warning;
+
+/// What a person can do about an LED that does not work.
+pub(super) const LED_FIX: &str = "Check `led` in the configuration and the wiring; `jarvis-node led valid` tries it. The node validates without it.";
 
 /// A report of the loop to the code that started it.
 #[derive(Debug)]
@@ -46,7 +51,7 @@ pub struct Node<'a, P> {
     loaded: Option<Loaded>,
     indicators: Indicators,
     lamp: Option<Lamp<P>>,
-    open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
+    open_lamp: &'a mut dyn OpenLamp<P>,
     notify: &'a mut dyn FnMut(Notice<'_>),
     clock: &'a dyn Fn() -> Now,
     worker: Worker,
@@ -54,8 +59,13 @@ pub struct Node<'a, P> {
     inbox: Inbox,
     heartbeat: Heartbeat,
     boot_id: String,
-    status_file_works: bool,
+    warnings: Warnings,
 }
+
+/// Opens the LED that the configuration names; `None` if it names none.
+pub trait OpenLamp<P>: FnMut(&Led) -> Result<Option<Lamp<P>>, Warning> {}
+
+impl<P, F: FnMut(&Led) -> Result<Option<Lamp<P>>, Warning>> OpenLamp<P> for F {}
 
 impl<'a, P: OutputPin> Node<'a, P> {
     /// A node that has not started yet. `seed` decides its random delays; `open_lamp` opens the LED that the
@@ -67,13 +77,13 @@ impl<'a, P: OutputPin> Node<'a, P> {
         seed: u64,
         reader: Reader,
         (sender, inbox): (Sender, Inbox),
-        open_lamp: &'a mut dyn FnMut(&Led) -> Option<Lamp<P>>,
+        open_lamp: &'a mut dyn OpenLamp<P>,
         notify: &'a mut dyn FnMut(Notice<'_>),
     ) -> io::Result<Self> {
         let indicators = Indicators::load_lenient(reader.config_file());
-        Ok(Self {
+        let mut node = Self {
             agent: Agent::new(seed),
-            lamp: open_lamp(&indicators.led),
+            lamp: None,
             reader,
             loaded: None,
             indicators,
@@ -85,8 +95,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
             boot_id: status::boot_id(),
-            status_file_works: true,
-        })
+            warnings: Warnings::default(),
+        };
+        node.open_lamp();
+        Ok(node)
     }
 
     /// This node with another clock. Its instants must be those of [`clock::instant`], by which the system wakes;
@@ -129,6 +141,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     self.tokens.retry_refused();
                     Some(Event::ReloadRequested)
                 }
+                Some(Message::Remembered(remembered)) => {
+                    self.warnings.set(Part::StateFile, remembered.err().into_iter().collect());
+                    None
+                }
                 Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),
                 None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),
@@ -142,6 +158,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Brings LED and watchdog up to date and waits for whatever comes first.
     fn rest(&mut self, now: Now) -> io::Result<()> {
+        self.warnings.set(Part::Broker, self.tokens.warnings());
+        if self.warnings.take_changed() {
+            self.publish(now, false);
+        }
         let edge = match self.lamp.as_mut().map(|lamp| lamp.refresh(now.instant)) {
             Some(Ok(edge)) => edge,
             Some(Err(e)) => {
@@ -157,7 +177,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let ready = self.inbox.wait(until.since(clock::instant()), self.tokens.sources())?;
         let now = (self.clock)();
         let report = self.agent.report(now.instant);
-        let view = || Record::of(&report, &self.boot_id, false).view(&self.boot_id, now.instant);
+        let record = || Record::of(&report, &self.boot_id, false).with(self.warnings.all());
+        let view = || record().view(&self.boot_id, now.instant);
         self.tokens.turn(&ready, &About { outcome: report.outcome, view: &view }, now);
         Ok(())
     }
@@ -181,6 +202,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             Action::Publish => {
                 self.publish(now, false);
                 (self.notify)(Notice::Known(self.agent.report(now.instant)));
+                self.repair(now);
                 self.reassert_light(now);
                 Done::Nothing
             }
@@ -202,11 +224,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 
     fn read_setup(&mut self, now: Now) -> Result<Setup, Trouble> {
-        let SetupRead { node, broker } = self.reader.read();
+        let SetupRead { node, broker, warnings } = self.reader.read();
         if let Some(file) = self.reader.credential_file() {
             self.inbox.follow(file);
         }
-        self.tokens.set_up(broker, node.is_ok(), now.instant);
+        self.warnings.set(Part::Setup, warnings);
+        self.tokens.set_up(broker, now.instant);
         let loaded = node.map_err(|error| error.to_trouble())?;
         self.switch_to(loaded.indicators.clone(), now);
         let setup = loaded.setup.clone();
@@ -222,16 +245,34 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Uses other indicators if they are configured, and tries an LED again that could not be opened before.
     fn switch_to(&mut self, indicators: Indicators, now: Now) {
-        let missed = self.lamp.is_none() && self.loaded.is_some();
-        if indicators.led != self.indicators.led || missed {
+        let other_led = indicators.led != self.indicators.led;
+        self.indicators = indicators;
+        if other_led {
             self.leave_dark();
-            self.lamp = (self.open_lamp)(&indicators.led);
+        }
+        if self.lamp.is_none() {
+            self.open_lamp();
             self.light(self.agent.report(now.instant).outcome, now);
         }
-        if indicators.status_file != self.indicators.status_file {
-            self.status_file_works = true;
+    }
+
+    fn open_lamp(&mut self) {
+        let opened = (self.open_lamp)(&self.indicators.led);
+        self.warnings.set(Part::Led, opened.as_ref().err().cloned().into_iter().collect());
+        self.lamp = opened.unwrap_or_default();
+    }
+
+    /// Tries again what did not work, though nothing says that it does by now.
+    fn repair(&mut self, now: Now) {
+        if self.warnings.has_any_of(Part::Led) {
+            self.open_lamp();
+            self.light(self.agent.report(now.instant).outcome, now);
         }
-        self.indicators = indicators;
+        if self.warnings.has_any_of(Part::Setup) {
+            let SetupRead { broker, warnings, .. } = self.reader.read();
+            self.warnings.set(Part::Setup, warnings);
+            self.tokens.set_up(broker, now.instant);
+        }
     }
 
     fn light(&mut self, outcome: Outcome, now: Now) {
@@ -253,21 +294,20 @@ impl<'a, P: OutputPin> Node<'a, P> {
     }
 
     fn give_up_lamp(&mut self, error: &P::Error) {
-        warn!("the LED cannot be set any more, and stays as it is: {error:?}");
+        let message = format!("the LED cannot be set any more, and stays as it is: {error:?}");
+        self.warnings.set(Part::Led, vec![Warning::new("led", message, LED_FIX)]);
         self.lamp = None;
     }
 
     fn publish(&mut self, now: Now, stopped: bool) {
         let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
-        match record.save(&self.indicators.status_file) {
-            Ok(()) => self.status_file_works = true,
-            Err(e) => {
-                // Logged once: the node validates without it.
-                if std::mem::take(&mut self.status_file_works) {
-                    warn!("no status can be left at {}: {e}", self.indicators.status_file.display());
-                }
-            }
-        }
+        let file = &self.indicators.status_file;
+        let saved = record.with(self.warnings.all()).save(file);
+        let failed = saved.err().map(|why| {
+            let message = format!("no status can be left at {}: {why}", file.display());
+            Warning::new("status_file", message, "Correct status_file, or let its folder belong to this program's user.")
+        });
+        self.warnings.set(Part::StatusFile, failed.into_iter().collect());
     }
 
     fn leave_dark(&mut self) {

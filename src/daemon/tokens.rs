@@ -12,14 +12,16 @@ use rustix::event::PollFd;
 use super::inbox::{FetchedToken, Sender};
 use super::token_worker::{TokenJob, TokenWorker};
 use crate::broker::{About, Broker};
-use crate::setup::{BrokerSetup, TokenSource};
+use crate::setup::{BrokerRead, BrokerSetup, TokenSource};
 use crate::sts::TokenError;
+use crate::warning::Warning;
 
 /// Everything about tokens that the run loop works with.
 pub(super) struct Tokens {
     /// `None` while no broker is configured.
     broker: Option<Broker>,
-    source: Option<TokenSource>,
+    /// `Err` while the files of the STS could not be used yet.
+    source: Result<TokenSource, Trouble>,
     /// Started when the first token is needed: without it this program has one thread less.
     worker: Option<TokenWorker>,
     sender: Sender,
@@ -30,30 +32,37 @@ pub(super) struct Tokens {
 
 impl Tokens {
     /// No broker yet. `seed` decides its random delays; what the thread fetches is sent to `sender`.
-    pub(super) const fn new(seed: u64, sender: Sender) -> Self {
-        Self { broker: None, source: None, worker: None, sender, jobs: 0, seed }
+    pub(super) fn new(seed: u64, sender: Sender) -> Self {
+        let source = Err(Trouble::new(TroubleKind::Setup, format_args!("no STS is configured")));
+        Self { broker: None, source, worker: None, sender, jobs: 0, seed }
     }
 
-    /// Takes over what was read about the broker, if anything could be. `sound` tells whether the rest of the
-    /// setup can be used: a broker is not started with half a setup, but what the new rules forbid is forbidden
-    /// at once.
-    pub(super) fn set_up(&mut self, read: Option<BrokerSetup>, sound: bool, now: Instant) {
+    /// Takes over what was read about the broker.
+    pub(super) fn set_up(&mut self, read: BrokerRead, now: Instant) {
         match read {
-            Some(setup) if sound || self.broker.is_some() => self.follow(setup, now),
-            None if self.broker.is_some() => {
+            BrokerRead::Configured(setup) => self.follow(setup, now),
+            BrokerRead::NotConfigured => self.broker = None,
+            BrokerRead::Unreadable if self.broker.is_some() => {
                 warn!("who may have which tokens is still decided by the rules from before");
             }
-            Some(_) | None => {}
+            BrokerRead::Unreadable => {}
         }
     }
 
-    fn follow(&mut self, setup: BrokerSetup, now: Instant) {
-        let Some(plan) = setup.plan else {
-            self.broker = None;
-            return;
-        };
-        if let Some(source) = setup.source {
-            let same = self.source.as_ref().is_some_and(|before| Arc::ptr_eq(&before.client, &source.client));
+    fn follow(&mut self, BrokerSetup { plan, source }: BrokerSetup, now: Instant) {
+        // A client that works is kept until there is another: its secret may be just being replaced.
+        if source.is_ok() || self.broker.is_none() || self.source.is_err() {
+            self.take_source(source);
+        }
+        match &mut self.broker {
+            Some(broker) => broker.follow(plan, now),
+            None => self.broker = Some(Broker::new(plan, self.seed, now)),
+        }
+    }
+
+    fn take_source(&mut self, source: Result<TokenSource, Trouble>) {
+        if let Ok(source) = &source {
+            let same = self.source.as_ref().is_ok_and(|before| Arc::ptr_eq(&before.client, &source.client));
             if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
                 broker.start_over();
             }
@@ -61,12 +70,8 @@ impl Tokens {
                 // The configuration file does not name this STS, so the log has to.
                 info!("tokens come from {}, as variables of the environment say", source.sts.issuer);
             }
-            self.source = Some(source);
         }
-        match &mut self.broker {
-            Some(broker) => broker.follow(plan, now),
-            None => self.broker = Some(Broker::new(plan, self.seed, now)),
-        }
+        self.source = source;
     }
 
     /// Asks the STS again for what it refused: the reload may follow a fix there, of which no file here tells.
@@ -88,23 +93,37 @@ impl Tokens {
 
     /// Fetches the next token that a caller waits for.
     pub(super) fn fetch_next(&mut self, now: Instant) {
-        let (Some(broker), Some(source)) = (&mut self.broker, &self.source) else { return };
+        let Some(broker) = &mut self.broker else { return };
         let Some(wanted) = broker.next_request(now) else { return };
         let sender = &self.sender;
-        match get_or_try_insert(&mut self.worker, || TokenWorker::start(sender.clone())) {
-            Ok(worker) => {
+        let source = self.source.as_ref().map_err(Clone::clone);
+        let ready = source.and_then(|source| {
+            let worker = get_or_try_insert(&mut self.worker, || TokenWorker::start(sender.clone()));
+            worker.map(|worker| (source, worker)).map_err(|why| {
+                Trouble::with_fix(
+                    TroubleKind::Setup,
+                    format_args!("the system has no thread to ask it with: {why}"),
+                    format_args!("Wait: it is tried again. If it lasts, raise TasksMax= in the unit."),
+                )
+            })
+        });
+        match ready {
+            Ok((source, worker)) => {
                 self.jobs += 1;
                 let client = Arc::clone(&source.client);
                 worker.submit(TokenJob { client, wanted, number: self.jobs });
             }
-            Err(why) => {
+            Err(trouble) => {
                 // Reported as a failed request, so that it is tried again after a delay.
-                let why = format_args!("the system has no thread to ask it with: {why}");
-                let trouble = Trouble::new(TroubleKind::Setup, why);
                 let error = TokenError::Unanswered { grant: wanted.grant(), trouble };
                 broker.fetched(&wanted, Err(error), now);
             }
         }
+    }
+
+    /// What is wrong with the broker.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        self.broker.as_ref().map(Broker::warnings).unwrap_or_default()
     }
 
     /// When there is something to do even if no socket is ready.

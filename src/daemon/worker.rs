@@ -2,9 +2,8 @@
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::{io, mem, thread};
+use std::{io, thread};
 
-use log::warn;
 use node_core::agent::Step;
 use node_core::answer::Answer;
 
@@ -14,6 +13,7 @@ use crate::clock;
 use crate::files::credential::Credential;
 use crate::files::state;
 use crate::files::state::{NodeState, Observed};
+use crate::warning::Warning;
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;
@@ -36,6 +36,14 @@ fn remember(state_file: &Path, shown: Observed) -> io::Result<()> {
     NodeState::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
 }
 
+fn unwritable(state_file: &Path, why: &io::Error) -> Warning {
+    Warning::new(
+        "state_file",
+        format!("{} cannot be written, so nothing is remembered across boots: {why}", state_file.display()),
+        "Correct state_file, or let its folder belong to this program's user.",
+    )
+}
+
 /// The worker thread's sending end. The thread ends when this is dropped and its last job is done.
 #[derive(Debug)]
 pub(super) struct Worker(mpsc::Sender<Job>);
@@ -48,7 +56,7 @@ impl Worker {
     pub(super) fn start(inbox: Sender) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
-            let mut logged = false;
+            let mut works = true;
             for Job { step, client, credential, state_file } in jobs {
                 let Reply { answer, server_time } = match step {
                     Step::Validate => client.validate(&credential),
@@ -58,11 +66,10 @@ impl Worker {
                 inbox.send(Message::Answered(answer));
                 // After the answer, and in this thread: writing to the card can take long.
                 let shown = Observed { accepted, server_time, wall: clock::now().wall };
-                if let Err(e) = remember(&state_file, shown)
-                    && !mem::replace(&mut logged, true)
-                {
-                    // Logged once: the node validates without it.
-                    warn!("{} cannot be written, so nothing is remembered: {e}", state_file.display());
+                let remembered = remember(&state_file, shown);
+                if remembered.is_err() || !works {
+                    works = remembered.is_ok();
+                    inbox.send(Message::Remembered(remembered.map_err(|why| unwritable(&state_file, &why))));
                 }
             }
         })?;

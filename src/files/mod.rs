@@ -1,5 +1,6 @@
 //! The node's files: their formats, who may read them, and how they survive a power cut.
 
+pub(crate) mod accounts;
 pub mod credential;
 pub(crate) mod credential_file;
 pub mod credential_store;

@@ -10,13 +10,14 @@ use std::time::Duration;
 use node_core::agent::{Claim, Settings, Setup};
 use node_core::text::Text;
 use node_core::time::UnixTime;
+use node_core::trouble::Trouble;
 use zeroize::Zeroizing;
 
 pub(crate) use self::secrets::load_app_key;
 use self::secrets::secrets_stamp;
 use crate::auth::AuthClient;
 use crate::broker::Plan;
-use crate::config::{Config, Indicators, Sts, Via};
+use crate::config::{Config, Indicators, Sts, Tokens, Via};
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
@@ -25,14 +26,28 @@ use crate::files::{credential_store, state};
 use crate::net::tls;
 use crate::net::tls::Tls;
 use crate::sts::StsClient;
+use crate::warning::Warning;
 
-/// Both halves of a setup. One may be usable when the other is not.
+/// Both halves of a setup. Neither depends on the other.
 #[derive(Debug)]
 pub struct SetupRead {
-    /// The node's own half. Also an error where only the broker's half is at fault, so that the LED shows it.
+    /// The node's own half.
     pub node: Result<Loaded, SetupError>,
-    /// The broker's half; `None` where the configuration cannot be read or its rules cannot be applied.
-    pub broker: Option<BrokerSetup>,
+    /// The broker's half.
+    pub broker: BrokerRead,
+    /// What is wrong with parts that the node's half does not need.
+    pub warnings: Vec<Warning>,
+}
+
+/// What the configuration says about the broker.
+#[derive(Debug)]
+pub enum BrokerRead {
+    /// It cannot be read.
+    Unreadable,
+    /// There is to be none.
+    NotConfigured,
+    /// It is to follow this.
+    Configured(BrokerSetup),
 }
 
 /// Everything that a validation needs, ready for use.
@@ -50,14 +65,13 @@ pub struct Loaded {
     pub state_file: Arc<Path>,
 }
 
-/// The broker's configuration. It is applied even if the node's half cannot be used: a right
-/// that was taken back is gone.
+/// The broker's configuration.
 #[derive(Clone, Debug)]
 pub struct BrokerSetup {
-    /// How the other programs on the board get tokens; `None` if they do not.
-    pub plan: Option<Plan>,
-    /// Where the tokens come from; `None` where no STS is configured or its files cannot be used.
-    pub source: Option<TokenSource>,
+    /// How the other programs on the board get tokens.
+    pub plan: Plan,
+    /// Where the tokens come from, or why its files cannot be used.
+    pub source: Result<TokenSource, Trouble>,
 }
 
 /// An STS and the client that asks it.
@@ -132,11 +146,13 @@ impl Reader {
     pub fn read(&mut self) -> SetupRead {
         let config = match self.read_config() {
             Ok(config) => config,
-            Err(error) => return SetupRead { node: Err(error), broker: None },
+            Err(error) => {
+                return SetupRead { node: Err(error), broker: BrokerRead::Unreadable, warnings: Vec::new() };
+            }
         };
-        let (broker, checked) = self.broker_setup_by(&config);
-        let node = self.read_node(config).and_then(|loaded| checked.map(|()| loaded));
-        SetupRead { node, broker }
+        let mut warnings = config.warnings.clone();
+        let broker = self.read_broker(&config, &mut warnings);
+        SetupRead { node: self.read_node(config), broker, warnings }
     }
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
@@ -201,26 +217,25 @@ impl Reader {
         Ok(AuthContext { config, client, clock_floor, state, app_key: stamp })
     }
 
-    /// The broker's half, and whether all of it can be used.
-    fn broker_setup_by(&mut self, config: &Config) -> (Option<BrokerSetup>, Result<(), SetupError>) {
-        let source = self.source_by(config, NodeState::load(&config.state_file).clock_floor());
-        let plan = match Plan::of(config, &self.config_file) {
-            Ok(plan) => plan,
-            Err(error) => return (None, Err(error)),
+    fn read_broker(&mut self, config: &Config, warnings: &mut Vec<Warning>) -> BrokerRead {
+        let (sts, broker) = match config.tokens() {
+            Tokens::Malformed => return BrokerRead::Unreadable,
+            Tokens::NotGivenOut => {
+                self.sts = None;
+                return BrokerRead::NotConfigured;
+            }
+            Tokens::Through { sts, broker } => (sts, broker),
         };
-        let (source, checked) = source.map_or_else(|error| (None, Err(error)), |source| (source, Ok(())));
-        (Some(BrokerSetup { plan, source }), checked)
+        let source = self.source_by(sts, config).map_err(|error| {
+            let trouble = error.to_trouble();
+            warnings.push(Warning::new("sts", trouble.reason.as_str(), trouble.fix.as_str()));
+            trouble
+        });
+        let plan = Plan::of(sts, broker, config.request_timeout, warnings);
+        BrokerRead::Configured(BrokerSetup { plan, source })
     }
 
-    fn source_by(
-        &mut self,
-        config: &Config,
-        clock_floor: UnixTime,
-    ) -> Result<Option<TokenSource>, SetupError> {
-        let Some(sts) = &config.sts else {
-            self.sts = None;
-            return Ok(None);
-        };
+    fn source_by(&mut self, sts: &Sts, config: &Config) -> Result<TokenSource, SetupError> {
         let ca_file = sts.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
         let proof = sts.authentication.file();
         let proof = proof.map(|path| Stamp::of_file("client secret or key file", path)).transpose()?;
@@ -228,11 +243,14 @@ impl Reader {
         let key = StsKey { sts: Arc::new(sts.clone()), times, ca_file, proof };
         let client = match self.sts.take() {
             Some((of, client)) if of == key => client,
-            Some(_) | None => Arc::new(StsClient::load(sts, config, clock_floor)?),
+            Some(_) | None => {
+                let clock_floor = NodeState::load(&config.state_file).clock_floor();
+                Arc::new(StsClient::load(sts, config, clock_floor)?)
+            }
         };
         let source = TokenSource { sts: Arc::clone(&key.sts), client: Arc::clone(&client) };
         self.sts = Some((key, client));
-        Ok(Some(source))
+        Ok(source)
     }
 
     fn client_for(

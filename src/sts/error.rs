@@ -223,6 +223,9 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unanswered { trouble, .. } if trouble.kind == TroubleKind::Setup => {
+                write!(f, "the STS cannot be asked: {}. {}", trouble.reason, trouble.fix)
+            }
             Self::Unanswered { trouble, .. } => write!(f, "the STS gave no answer: {}", trouble.reason),
             Self::Refused { status, error, description, grant, undated, .. } => {
                 write!(f, "the STS refuses ({status} {error}")?;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 use embedded_hal::digital::PinState;
+use jarvis_node::config::Led;
 use jarvis_node::daemon::inbox;
 use jarvis_node::daemon::inbox::{Message, Sender};
 use jarvis_node::daemon::run_loop::{Node, Notice};
 use jarvis_node::setup::Reader;
+use jarvis_node::warning::Warning;
 use node_core::lamp::Lamp;
 
 use crate::pin::RecordingPin;
@@ -31,7 +33,7 @@ impl RunLoop {
         Self::with_lamp(config, move || Some(lit_by(&pin)), notify)
     }
 
-    /// Starts it with whatever LED `open_lamp` gives each time that one is asked for.
+    /// Starts it with the LED that `open_lamp` gives, which may be none yet, each time that one is asked for.
     ///
     /// # Panics
     /// If the system gives no thread or no pipe.
@@ -43,7 +45,9 @@ impl RunLoop {
         let (sender, inbox) = inbox::channel().unwrap();
         let own_end = sender.clone();
         let thread = thread::spawn(move || {
-            let mut open_lamp = |_: &_| open_lamp();
+            let mut open_lamp = |_: &Led| {
+                open_lamp().map(Some).ok_or_else(|| Warning::new("led", "there is no LED", "Wait for it."))
+            };
             let node = Node::new(1, Reader::new(config), (own_end, inbox), &mut open_lamp, &mut notify);
             node.and_then(Node::run).unwrap();
         });

@@ -57,7 +57,7 @@ pub fn run(arguments: NodeArguments) -> io::Result<()> {
     let mut open_lamp = |_: &Led| {
         // Always the one simulated pin, whatever pin the configuration names.
         let log = pin_log.as_ref().and_then(|file| file.try_clone().ok());
-        Some(Lamp::new(Pin { lit: None, log }, PinState::High))
+        Ok(Some(Lamp::new(Pin { lit: None, log }, PinState::High)))
     };
     let mut asked_at = 0;
     let mut notify = |notice: Notice<'_>| {

@@ -52,7 +52,7 @@ impl LiveNode {
         let display = display.clone();
         let of_the_loop = sender.clone();
         let thread = thread::Builder::new().name("node".into()).spawn(move || {
-            let mut open_lamp = |_: &Led| Some(Lamp::new(DrawnLed(display.clone()), PinState::High));
+            let mut open_lamp = |_: &Led| Ok(Some(Lamp::new(DrawnLed(display.clone()), PinState::High)));
             let mut notify = |notice: Notice<'_>| match notice {
                 Notice::Shown(report) => {
                     display.caption(&format!("{}: {}", report.outcome, report.outcome.words()));

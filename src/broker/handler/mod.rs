@@ -67,7 +67,8 @@ impl Handler {
     ) -> Reply {
         Reply::Now(match request {
             BrokerRequest::Health => {
-                Answer::ok(&Health::of(about.outcome, self.trouble.map(|trouble| trouble.code), now.wall))
+                let trouble = self.trouble.map(|trouble| trouble.code);
+                Answer::ok(&Health::of(about.outcome, trouble, (about.view)().warnings, now.wall))
             }
             BrokerRequest::Version => Answer::ok(&Version::default()),
             BrokerRequest::Status => Answer::ok(&(about.view)()),

@@ -25,6 +25,7 @@ pub(crate) fn view() -> View {
         source: None,
         age_secs: None,
         next_check_secs: None,
+        warnings: Vec::new(),
     }
 }
 

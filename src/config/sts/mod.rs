@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::form;
 use crate::net::service_url::ServiceUrl;
 
 /// The path from an issuer to its token endpoint in Keycloak.
@@ -213,16 +215,50 @@ impl RuleForm {
     }
 }
 
-impl BrokerForm {
-    pub(super) fn check(self, sts: Option<&Sts>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Broker, String> {
-        match sts {
-            None => Err("broker needs sts beside it: without that there is no token to give out".into()),
-            // Only possible with variables: an object `sts` has at least one.
-            Some(sts) if sts.audiences.is_empty() => Err(
-                "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
-                    .into(),
-            ),
-            Some(_) => Ok(Broker { socket: found(&self.socket) }),
+/// Where something about tokens is configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TokenPlace {
+    /// At this key of the configuration file.
+    Key(&'static str),
+    /// In the environment.
+    Variables,
+}
+
+/// What the values of `sts` and `broker` say, or `variable` in the place of `sts`.
+///
+/// # Errors
+/// The place that is wrong, and a sentence about its first fault.
+pub(super) fn tokens(
+    sts: Option<Value>,
+    broker: Option<Value>,
+    variable: &Variables<'_>,
+    main: &MainConfig<'_>,
+    found: &dyn Fn(&Path) -> PathBuf,
+) -> Result<(Option<Sts>, Option<Broker>), (TokenPlace, String)> {
+    let (in_sts, in_broker) = (TokenPlace::Key("sts"), TokenPlace::Key("broker"));
+    let broker = broker.map(|value| form::<BrokerForm>("broker", value)).transpose();
+    let broker = broker.map_err(|why| (in_broker, why))?;
+    let sts = match (sts, &broker) {
+        (Some(value), _) => {
+            let checked = form::<StsForm>("sts", value).and_then(|form| form.check(main, found));
+            Some(checked.map_err(|why| (in_sts, why))?)
+        }
+        (None, Some(_)) => Sts::from_variables(variable, main).map_err(|why| (TokenPlace::Variables, why))?,
+        // Nobody asked for tokens, so the variables are there for other programs.
+        (None, None) => None,
+    };
+    match (&sts, &broker) {
+        (None, Some(_)) => {
+            Err((in_broker, "broker needs sts beside it: without that there is no token to give out".into()))
+        }
+        // Only possible with variables: an object `sts` has at least one.
+        (Some(sts), Some(_)) if sts.audiences.is_empty() => Err((
+            TokenPlace::Variables,
+            "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
+                .into(),
+        )),
+        (None | Some(_), None) | (Some(_), Some(_)) => {
+            Ok((sts, broker.map(|form| Broker { socket: found(&form.socket) })))
         }
     }
 }

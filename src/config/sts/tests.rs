@@ -6,10 +6,22 @@ const LEAST: &str = r#""auth_url": "https://auth.home:7701", "service_id": "s", 
 const SOUND: &str = r#""issuer": "https://sts.home/realms/arp-dev", "client_id": "kitchen-pi",
     "client_key_file": "sts.key", "audiences": {"arp-run-gateway": {}}"#;
 
+/// The configuration, or the warning about its tokens.
 fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
-    let variable =
-        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
-    Config::parse(&format!("{{{LEAST}{text}}}"), Path::new("/etc/jarvis-node-agent/config.json"), &variable)
+    let path = Path::new("/etc/jarvis-node-agent/config.json");
+    let mut config = Config::parse(&format!("{{{LEAST}{text}}}"), path, &named(variables))?;
+    match config.warnings.pop() {
+        Some(warning) => {
+            assert_eq!((config.warnings, &*warning.code), (Vec::new(), "tokens"));
+            assert!((config.sts, config.broker) == (None, None), "half of it is used");
+            Err(warning.message)
+        }
+        None => Ok(config),
+    }
+}
+
+fn named(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
 }
 
 fn sts(object: &str) -> Result<Sts, String> {
@@ -17,7 +29,8 @@ fn sts(object: &str) -> Result<Sts, String> {
 }
 
 fn by_variables(variables: &[(&str, &str)]) -> Result<Option<Sts>, String> {
-    parse("", variables).map(|config| config.sts)
+    let auth_url = ServiceUrl::parse("auth_url", "https://auth.home:7701", false).expect("sound");
+    Sts::from_variables(&named(variables), &MainConfig { auth_url: &auth_url, allow_http: false, ca_file: None })
 }
 
 const ARP: [(&str, &str); 3] = [
@@ -169,6 +182,14 @@ fn broker_needs_an_sts_with_an_audience() {
         let more = [variables, &[("ARP_AUTH_AUDIENCE", "a")]].concat();
         assert!(parse(r#", "broker": {"socket": "/run/x.sock"}"#, &more).expect("sound").broker.is_some());
     }
-    let config = parse("", &ARP).expect("sound");
-    assert_eq!((config.sts.is_some(), config.broker), (true, None));
+}
+
+#[test]
+fn variables_of_other_programs_are_left_alone() {
+    for variables in [&ARP[..], &KEYCLOAK[..1], &[("KEYCLOAK_URL", "no URL")]] {
+        let config = parse("", variables).expect("no warning");
+        assert_eq!((config.sts, config.broker), (None, None));
+    }
+    let warning = parse(r#", "broker": {"socket": "/run/x.sock"}"#, &KEYCLOAK[..1]).expect_err("half");
+    assert!(warning.contains("KEYCLOAK_REALM"), "{warning}");
 }

@@ -16,6 +16,7 @@ use node_core::time::{Instant, millis};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
+use crate::warning::Warning;
 
 /// The file's content.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Record {
     next_check_ms: Option<u64>,
     due_ms: u64,
     verdict: Option<VerdictRecord>,
+    // Absent in the files of version 0.1.0.
+    #[serde(default)]
+    warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,6 +78,8 @@ pub struct View {
     pub age_secs: Option<u64>,
     /// The time until the next validation or reading of the setup, in seconds.
     pub next_check_secs: Option<u64>,
+    /// Trouble that the outcome does not depend on.
+    pub warnings: Vec<Warning>,
 }
 
 /// This boot's id; empty if the system has none.
@@ -83,7 +89,7 @@ pub fn boot_id() -> String {
 }
 
 impl Record {
-    /// The record of `report` in the boot `boot_id`.
+    /// The record of `report` in the boot `boot_id`, without warnings.
     #[must_use]
     pub fn of(report: &Report<'_>, boot_id: &str, stopped: bool) -> Self {
         let household = report.household;
@@ -107,7 +113,14 @@ impl Record {
             next_check_ms: report.next_check.map(Instant::as_millis),
             due_ms: report.due.as_millis(),
             verdict: report.verdict.map(|(claim, verdict)| VerdictRecord::of(claim, verdict)),
+            warnings: Vec::new(),
         }
+    }
+
+    /// This record with `warnings`.
+    #[must_use]
+    pub fn with(self, warnings: Vec<Warning>) -> Self {
+        Self { warnings, ..self }
     }
 
     /// Reads the file at `path`.
@@ -157,6 +170,7 @@ impl Record {
                 .next_check_ms
                 .filter(|_| same_boot && !self.stopped)
                 .map(|at| secs(Instant::from_millis(at).since(now))),
+            warnings: self.warnings.clone(),
         }
     }
 
@@ -238,7 +252,7 @@ fn members(household: &Household) -> Option<Vec<i64>> {
 }
 
 impl View {
-    /// The output for people, in at most two lines.
+    /// The output for people: one or two lines, and one more for each warning.
     #[must_use]
     pub fn in_words(&self) -> String {
         // The file belongs to the daemon, but its reader may be root at a terminal.
@@ -257,11 +271,15 @@ impl View {
         if let Some(secs) = self.next_check_secs {
             text = format!("{text}, next check in {secs} s");
         }
-        match (self.reason.as_ref().map(plain), self.fix.as_ref().map(plain)) {
+        text = match (self.reason.as_ref().map(plain), self.fix.as_ref().map(plain)) {
             (Some(reason), Some(fix)) => format!("{text}\n{reason}. {fix}"),
             (Some(only), None) | (None, Some(only)) => format!("{text}\n{only}"),
             (None, None) => text,
+        };
+        for Warning { message, fix, .. } in &self.warnings {
+            text = format!("{text}\nwarning: {}. {}", plain(message), plain(fix));
         }
+        text
     }
 }
 

@@ -59,6 +59,7 @@ fn view_reports_facts_with_their_age() {
         serde_json::json!({
             "outcome": "valid", "node_id": "kitchen-pi", "household_id": "h-1", "household_member_ids": [7, 8],
             "reason": null, "fix": null, "source": "server", "age_secs": 60, "next_check_secs": next,
+            "warnings": [],
         })
     );
 }

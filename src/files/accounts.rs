@@ -6,7 +6,7 @@ use std::{fs, io};
 
 /// Users and groups as they were when they were read.
 #[derive(Debug, Default)]
-pub(super) struct Accounts {
+pub(crate) struct Accounts {
     passwd: String,
     group: String,
 }
@@ -16,7 +16,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When one of the files cannot be read.
-    pub(super) fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> io::Result<Self> {
         Self::read_from(Path::new("/etc"))
     }
 
@@ -27,19 +27,19 @@ impl Accounts {
     }
 
     /// The number of the user called `name`.
-    pub(super) fn user(&self, name: &str) -> Option<u32> {
+    pub(crate) fn user(&self, name: &str) -> Option<u32> {
         line(&self.passwd, name)?.nth(1)?.parse().ok()
     }
 
     /// The number of the group called `name`, and those of the users that are listed in it.
-    pub(super) fn group(&self, name: &str) -> Option<(u32, Vec<u32>)> {
+    pub(crate) fn group(&self, name: &str) -> Option<(u32, Vec<u32>)> {
         let mut rest = line(&self.group, name)?;
         let id = rest.nth(1)?.parse().ok()?;
         Some((id, self.members(rest.next())))
     }
 
     /// The numbers of the users that are listed in the group `id`; none where there is no such group.
-    pub(super) fn members_of(&self, id: u32) -> Vec<u32> {
+    pub(crate) fn members_of(&self, id: u32) -> Vec<u32> {
         let lines = self.group.lines().map(|line| line.split(':'));
         let mut found =
             lines.filter(|fields| fields.clone().nth(2).and_then(|field| field.parse().ok()) == Some(id));
@@ -65,7 +65,7 @@ fn line<'a>(file: &'a str, name: &str) -> Option<impl Iterator<Item = &'a str>> 
 #[cfg(test)]
 impl Accounts {
     /// Accounts from files with this text.
-    pub(super) fn of(passwd: &str, group: &str) -> Self {
+    pub(crate) fn of(passwd: &str, group: &str) -> Self {
         Self { passwd: passwd.into(), group: group.into() }
     }
 }
