@@ -301,6 +301,20 @@ fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {
 }
 
 impl Config {
+    /// The files that it names, other than those of the credential, the state and the status.
+    pub(crate) fn other_files(&self) -> impl Iterator<Item = &Path> {
+        let app_key = match &self.via {
+            Via::App { app_key_file, .. } => Some(app_key_file.as_path()),
+            Via::CommandCenter => None,
+        };
+        let own = self.tls.client_certificate.iter().flat_map(|own| [&*own.certificate, &*own.key]);
+        let sts = match self.tokens() {
+            Tokens::Through { sts, .. } => [sts.ca_file.as_deref(), sts.authentication.file()],
+            Tokens::Malformed | Tokens::NotGivenOut => [None, None],
+        };
+        app_key.into_iter().chain(self.tls.ca_file.as_deref()).chain(own).chain(sts.into_iter().flatten())
+    }
+
     /// What it says about tokens.
     #[must_use]
     pub fn tokens(&self) -> Tokens<'_> {

@@ -4,7 +4,7 @@
 use std::io;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub enum Message {
     TokenFetched(FetchedToken),
     /// Configuration or credential may have changed and are to be read (SIGHUP).
     Reload,
-    /// The file that [`Inbox::follow`] named was put in place or written to.
+    /// One of the files that [`Inbox::follow`] named was put in place, written to, or given another owner or mode.
     FileChanged,
     /// The program is to end (SIGTERM, SIGINT).
     Stop,
@@ -122,11 +122,11 @@ impl Inbox {
         self.messages.try_recv().ok()
     }
 
-    /// Makes changes of the file at `path`, and of no other, arrive here if the system can report them. If it
+    /// Makes changes of the files at `paths`, and of no others, arrive here if the system can report them. If it
     /// cannot, they are found when the file is next read.
-    pub fn follow(&mut self, path: &Path) {
+    pub fn follow(&mut self, paths: &[PathBuf]) {
         if let Some(watch) = &mut self.watch {
-            watch.follow(path);
+            watch.follow(paths);
         }
     }
 

@@ -145,7 +145,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     self.warnings.set(Part::StateFile, remembered.err().into_iter().collect());
                     None
                 }
-                Some(Message::FileChanged) => self.has_new_credential().then_some(Event::ReloadRequested),
+                Some(Message::FileChanged) => self.has_new_files().then_some(Event::ReloadRequested),
                 Some(Message::Stop) => Some(Event::StopRequested),
                 None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),
                 None => {
@@ -225,9 +225,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn read_setup(&mut self, now: Now) -> Result<Setup, Trouble> {
         let SetupRead { node, broker, warnings } = self.reader.read();
-        if let Some(file) = self.reader.credential_file() {
-            self.inbox.follow(file);
-        }
+        self.inbox.follow(&self.reader.files());
         self.warnings.set(Part::Setup, warnings);
         self.tokens.set_up(broker, now.instant);
         let loaded = node.map_err(|error| error.to_trouble())?;
@@ -237,10 +235,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
         Ok(setup)
     }
 
-    /// Whether the credential file holds another credential: programs may write to it without changing that.
-    fn has_new_credential(&self) -> bool {
+    /// Whether there is something new to be read.
+    fn has_new_files(&self) -> bool {
         let (Some(file), Some(loaded)) = (self.reader.credential_file(), &self.loaded) else { return true };
-        credential_store::load(file).map_or(true, |found| found.credential != *loaded.credential)
+        // Other programs may write to the credential file without changing the credential.
+        self.reader.has_new_files()
+            || credential_store::load(file).map_or(true, |found| found.credential != *loaded.credential)
     }
 
     /// Uses other indicators if they are configured, and tries an LED again that could not be opened before.

@@ -1,5 +1,5 @@
-//! Notices when one file is put in place or written to, without polling it: storing a new credential is enough to
-//! make the daemon use it.
+//! Notices when a file that was read is replaced, written to, or made readable, without polling it: storing a new
+//! credential or key is enough to make the daemon use it.
 
 #[cfg(target_os = "linux")]
 pub(super) use self::linux::Watch;
@@ -13,17 +13,18 @@ mod linux {
     use std::mem::MaybeUninit;
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
     use std::os::unix::ffi::OsStrExt;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use rustix::fs::inotify;
 
     use crate::files::durable::folder;
 
-    /// A watch on at most one file.
+    /// A watch on some files.
     #[derive(Debug)]
     pub(in crate::daemon) struct Watch {
         inotify: OwnedFd,
-        followed: Option<(PathBuf, i32)>,
+        /// Each file, and the watch on its folder.
+        followed: Vec<(PathBuf, i32)>,
     }
 
     impl Watch {
@@ -33,46 +34,58 @@ mod linux {
         /// When the system has none to give.
         pub(in crate::daemon) fn new() -> io::Result<Self> {
             let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-            Ok(Self { inotify: inotify::init(flags)?, followed: None })
+            Ok(Self { inotify: inotify::init(flags)?, followed: Vec::new() })
         }
 
-        /// Watches the file at `path` from now on, whether or not it exists yet. If its folder cannot be watched,
-        /// a change is found only when the file is next read.
-        pub(in crate::daemon) fn follow(&mut self, path: &Path) {
-            // A replacement replaces the file that a link leads to, not the link.
-            let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
-            if self.followed.as_ref().is_some_and(|(followed, _)| *followed == path) {
+        /// Watches the files at `paths` and no others from now on, whether or not they exist yet. If a folder cannot be
+        /// watched, a change in it is found only when the file is next read.
+        pub(in crate::daemon) fn follow(&mut self, paths: &[PathBuf]) {
+            // A link can be replaced, and so can the file that it leads to.
+            let targets = paths.iter().filter_map(|path| std::fs::canonicalize(path).ok());
+            let mut wanted: Vec<_> = paths.iter().cloned().chain(targets).collect();
+            wanted.sort_unstable();
+            wanted.dedup();
+            if self.followed.iter().map(|(path, _)| path).eq(&wanted) {
                 return;
             }
-            if let Some((_, watch)) = self.followed.take() {
+            let events = inotify::WatchFlags::CLOSE_WRITE
+                | inotify::WatchFlags::MOVED_TO
+                // Who may read it: its owner or mode was changed.
+                | inotify::WatchFlags::ATTRIB;
+            let before = std::mem::take(&mut self.followed);
+            for path in wanted {
+                // Gives the same number again for a folder that is watched already.
+                if let Ok(watch) = inotify::add_watch(&self.inotify, folder(&path), events) {
+                    self.followed.push((path, watch));
+                }
+            }
+            let mut unused: Vec<_> = before.into_iter().map(|(_, watch)| watch).collect();
+            unused.retain(|watch| self.followed.iter().all(|(_, used)| used != watch));
+            unused.sort_unstable();
+            unused.dedup();
+            for watch in unused {
                 // Fails if the folder is gone, and the watch with it.
                 let _ = inotify::remove_watch(&self.inotify, watch);
             }
-            let events = inotify::WatchFlags::CLOSE_WRITE | inotify::WatchFlags::MOVED_TO;
-            if let Ok(watch) = inotify::add_watch(&self.inotify, folder(&path), events) {
-                self.followed = Some((path, watch));
-            }
         }
 
-        /// Whether the file was put in place or written to since the last call.
+        /// Whether one of the files was put in place, written to, or given another owner or mode since the last call.
         pub(in crate::daemon) fn has_changed(&mut self) -> bool {
-            let name = self.followed.as_ref().and_then(|(path, _)| path.file_name());
             let mut changed = false;
+            let mut gone = Vec::new();
             let mut buffer = [MaybeUninit::uninit(); 1024];
             let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
-            let mut folder_is_gone = false;
             while let Ok(event) = events.next() {
                 changed |= event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
-                // Events of a watch that was given up for another one may still be queued.
-                if self.followed.as_ref().is_none_or(|(_, watch)| *watch != event.wd()) {
-                    continue;
+                if event.events().contains(inotify::ReadFlags::IGNORED) {
+                    gone.push(event.wd());
                 }
-                changed |= event.file_name().is_some_and(|file| name.is_some_and(|n| n == os_str(file)));
-                folder_is_gone |= event.events().contains(inotify::ReadFlags::IGNORED);
+                // Events of a watch that was given up may still be queued.
+                let file = event.file_name().map(os_str);
+                let mut watched = self.followed.iter().filter(|(_, watch)| *watch == event.wd());
+                changed |= file.is_some() && watched.any(|(path, _)| path.file_name() == file);
             }
-            if folder_is_gone {
-                self.followed = None;
-            }
+            self.followed.retain(|(_, watch)| !gone.contains(watch));
             changed
         }
 
@@ -92,7 +105,7 @@ mod linux {
 mod others {
     use std::io;
     use std::os::fd::BorrowedFd;
-    use std::path::Path;
+    use std::path::PathBuf;
 
     /// A watch on nothing.
     #[derive(Debug)]
@@ -108,7 +121,7 @@ mod others {
         }
 
         /// Does nothing.
-        pub(in crate::daemon) fn follow(&mut self, _path: &Path) {}
+        pub(in crate::daemon) fn follow(&mut self, _paths: &[PathBuf]) {}
 
         /// Always false.
         pub(in crate::daemon) fn has_changed(&mut self) -> bool {
@@ -125,37 +138,68 @@ mod others {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     #[test]
-    fn watch_reports_a_write_and_a_rename_but_no_neighbour() {
+    fn watch_reports_each_kind_of_change_but_no_neighbour() {
         let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("credential.json");
+        let [one, two] = ["credential.json", "app.key"].map(|name| dir.path().join(name));
         let mut watch = Watch::new().expect("a watch");
-        watch.follow(&path);
+        watch.follow(&[one.clone(), two.clone()]);
         assert!(!watch.has_changed());
-        fs::write(&path, "one").expect("written");
+        fs::write(&one, "one").expect("written");
         assert!(watch.has_changed());
         assert!(!watch.has_changed(), "told once");
-        fs::write(dir.path().join("credential.json.new"), "two").expect("written");
-        assert!(!watch.has_changed());
-        fs::rename(dir.path().join("credential.json.new"), &path).expect("renamed");
+        fs::write(&two, "two").expect("written");
         assert!(watch.has_changed());
-        fs::read(&path).expect("read");
+        fs::write(dir.path().join("credential.json.new"), "three").expect("written");
+        assert!(!watch.has_changed());
+        fs::rename(dir.path().join("credential.json.new"), &one).expect("renamed");
+        assert!(watch.has_changed());
+        fs::set_permissions(&one, fs::Permissions::from_mode(0o640)).expect("mode set");
+        assert!(watch.has_changed());
+        fs::read(&one).expect("read");
         assert!(!watch.has_changed());
     }
 
     #[test]
-    fn watch_follows_another_file_and_tolerates_a_missing_folder() {
+    fn watch_follows_other_files_and_tolerates_a_missing_folder() {
         let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let [old, kept, new] = [one.path().join("old"), one.path().join("kept"), two.path().join("new")];
         let mut watch = Watch::new().expect("a watch");
-        watch.follow(&one.path().join("nowhere/c.json"));
-        watch.follow(&one.path().join("c.json"));
-        watch.follow(&two.path().join("c.json"));
-        fs::write(one.path().join("c.json"), "x").expect("written");
+        watch.follow(&[one.path().join("nowhere/c.json"), old.clone()]);
+        watch.follow(&[kept.clone(), new.clone()]);
+        fs::write(&old, "x").expect("written");
         assert!(!watch.has_changed());
-        fs::write(two.path().join("c.json"), "x").expect("written");
+        for path in [&new, &kept] {
+            fs::write(path, "x").expect("written");
+            assert!(watch.has_changed());
+        }
+        watch.follow(&[new.clone()]);
+        fs::write(&kept, "x").expect("written");
+        assert!(!watch.has_changed());
+        fs::remove_dir_all(two.path()).expect("removed");
+        fs::create_dir(two.path()).expect("made");
+        watch.has_changed();
+        watch.follow(&[new.clone()]);
+        fs::write(&new, "x").expect("written");
+        assert!(watch.has_changed(), "the folder was made anew");
+    }
+
+    #[test]
+    fn link_and_its_target_are_both_watched() {
+        let (links, files) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let (link, target) = (links.path().join("ca.pem"), files.path().join("ca-1.pem"));
+        fs::write(&target, "x").expect("written");
+        std::os::unix::fs::symlink(&target, &link).expect("linked");
+        let mut watch = Watch::new().expect("a watch");
+        watch.follow(&[link.clone()]);
+        fs::write(&target, "y").expect("written");
+        assert!(watch.has_changed());
+        std::os::unix::fs::symlink("elsewhere", links.path().join("new")).expect("linked");
+        fs::rename(links.path().join("new"), &link).expect("renamed");
         assert!(watch.has_changed());
     }
 }

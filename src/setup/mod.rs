@@ -3,6 +3,7 @@
 
 mod secrets;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,8 @@ pub struct AuthContext {
 pub struct Reader {
     config_file: PathBuf,
     credential_file: Option<PathBuf>,
+    /// The other files, as they were when they were last read.
+    others: Vec<(PathBuf, Option<Version>)>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
     sts: Option<(StsKey, Arc<StsClient>)>,
 }
@@ -123,11 +126,29 @@ struct StsKey {
     proof: Option<Stamp>,
 }
 
+/// Tells a file from what it was before, even if only its owner or mode was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl Version {
+    /// The version of the file at `path`; `None` if it cannot be found.
+    fn of(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        let changed = (found.ctime(), found.ctime_nsec());
+        Some(Self { device: found.dev(), inode: found.ino(), changed })
+    }
+}
+
 impl Reader {
     /// A reader of the setup that the configuration at `config_file` describes.
     #[must_use]
-    pub const fn new(config_file: PathBuf) -> Self {
-        Self { config_file, credential_file: None, client: None, sts: None }
+    pub fn new(config_file: PathBuf) -> Self {
+        let others = vec![(config_file.clone(), None)];
+        Self { config_file, credential_file: None, others, client: None, sts: None }
     }
 
     /// Where the configuration is.
@@ -140,6 +161,18 @@ impl Reader {
     #[must_use]
     pub fn credential_file(&self) -> Option<&Path> {
         self.credential_file.as_deref()
+    }
+
+    /// All files that were read last, whether or not they were there.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.others.iter().map(|(path, _)| path).chain(&self.credential_file).cloned().collect()
+    }
+
+    /// Whether one of these files, other than that of the credential, is not the one that was read.
+    #[must_use]
+    pub fn has_new_files(&self) -> bool {
+        self.others.iter().any(|(path, version)| Version::of(path) != *version)
     }
 
     /// Reads everything and checks it. Each half's error is the first thing found missing, unsafe or malformed.
@@ -199,8 +232,12 @@ impl Reader {
     }
 
     fn read_config(&mut self) -> Result<Config, SetupError> {
+        // Before they are read: what is written meanwhile counts as new.
+        self.others.iter_mut().for_each(|(path, version)| *version = Version::of(path));
         let config = Config::load(&self.config_file)?;
         self.credential_file = Some(config.credential_file.clone());
+        let others = [self.config_file.as_path()].into_iter().chain(config.other_files());
+        self.others = others.map(|path| (path.to_owned(), Version::of(path))).collect();
         Ok(config)
     }
 

@@ -17,8 +17,8 @@ use crate::files::secret_file::Stamp;
 /// The files that `client_cert_file` and `client_key_file` name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    certificate: PathBuf,
-    key: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl ClientCertificate {
