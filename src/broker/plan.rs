@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-
 use super::callers::{Allowed, OverflowId};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Broker, Principal, Sts};

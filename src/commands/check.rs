@@ -30,7 +30,9 @@ pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
     while let Some(event) = next.take() {
         for action in agent.handle(event, clock::now()) {
             match action {
-                Action::ReadSetup => next = Some(Event::SetupRead(read(&mut reader, &mut loaded, &mut warnings))),
+                Action::ReadSetup => {
+                    next = Some(Event::SetupRead(read(&mut reader, &mut loaded, &mut warnings)))
+                }
                 Action::Validate => {
                     next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
                 }

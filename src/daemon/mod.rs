@@ -52,9 +52,8 @@ pub fn run(config_file: PathBuf) -> io::Result<Exit> {
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
 
-    let mut open_lamp = |led: &Led| {
-        led_pin::open(led).map_err(|e| Warning::new("led", e.to_string(), run_loop::LED_FIX))
-    };
+    let mut open_lamp =
+        |led: &Led| led_pin::open(led).map_err(|e| Warning::new("led", e.to_string(), run_loop::LED_FIX));
     let mut notify = notify;
     // The standard library offers the system's random numbers only as the seed of its hashes.
     let seed = RandomState::new().build_hasher().finish();

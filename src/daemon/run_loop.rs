@@ -305,7 +305,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let saved = record.with(self.warnings.all()).save(file);
         let failed = saved.err().map(|why| {
             let message = format!("no status can be left at {}: {why}", file.display());
-            Warning::new("status_file", message, "Correct status_file, or let its folder belong to this program's user.")
+            Warning::new(
+                "status_file",
+                message,
+                "Correct status_file, or let its folder belong to this program's user.",
+            )
         });
         self.warnings.set(Part::StatusFile, failed.into_iter().collect());
     }

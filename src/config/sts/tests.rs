@@ -30,7 +30,10 @@ fn sts(object: &str) -> Result<Sts, String> {
 
 fn by_variables(variables: &[(&str, &str)]) -> Result<Option<Sts>, String> {
     let auth_url = ServiceUrl::parse("auth_url", "https://auth.home:7701", false).expect("sound");
-    Sts::from_variables(&named(variables), &MainConfig { auth_url: &auth_url, allow_http: false, ca_file: None })
+    Sts::from_variables(
+        &named(variables),
+        &MainConfig { auth_url: &auth_url, allow_http: false, ca_file: None },
+    )
 }
 
 const ARP: [(&str, &str); 3] = [
