@@ -6,16 +6,16 @@ use core::fmt;
 /// Values that Jarvis installations ship in place of a node id and a key: they mean "not provisioned".
 pub const PLACEHOLDERS: [&str; 3] = ["your-node-id", "your_api_key_here", ""];
 
-/// A node's name: 1 to 128 bytes, no `:` (services split `node_id:node_key` there), no control
-/// characters, no white space at either end.
+/// A node's name: 1 to 255 characters, as many as the auth service keeps, no control characters, no white space at
+/// either end.
 #[derive(Clone, PartialEq, Eq)]
-pub struct NodeId(heapless::String<{ Self::MAX_LEN }>);
+pub struct NodeId(heapless::String<{ Self::CAPACITY }>);
 
 /// Why a text cannot be a node id or a node key. Never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// Longer than this many bytes.
-    #[error("is longer than {0} bytes")]
+    /// Longer than this many characters.
+    #[error("is longer than {0} characters")]
     TooLong(usize),
     /// Empty, or what Jarvis installations ship before a node is registered.
     #[error("is empty or still the placeholder")]
@@ -26,25 +26,24 @@ pub enum ValueError {
 }
 
 impl NodeId {
-    /// The longest node id, in bytes.
-    pub const MAX_LEN: usize = 128;
+    /// The longest node id, in characters.
+    pub const MAX_CHARS: usize = 255;
+    /// Room for that many of the longest characters, in bytes.
+    const CAPACITY: usize = 4 * Self::MAX_CHARS;
 
     /// Checks `text`, less one trailing newline.
     ///
     /// # Errors
     /// When it breaks one of these rules.
     pub fn parse(text: &str) -> Result<Self, ValueError> {
-        let text = checked_length(text, Self::MAX_LEN)?;
-        if text.contains(':') {
-            return Err(ValueError::Forbidden("a colon, where services split id and key"));
-        }
+        let text = checked_length(text, Self::MAX_CHARS)?;
         if text.contains(char::is_control) {
             return Err(ValueError::Forbidden("a control character"));
         }
         if text.trim() != text {
             return Err(ValueError::Forbidden("white space at its start or end"));
         }
-        heapless::String::try_from(text).map(Self).map_err(|_| ValueError::TooLong(Self::MAX_LEN))
+        heapless::String::try_from(text).map(Self).map_err(|_| ValueError::TooLong(Self::MAX_CHARS))
     }
 
     /// The name.
@@ -54,7 +53,7 @@ impl NodeId {
     }
 }
 
-/// `text` less one trailing newline, if it may be a node id or a key of at most `max` bytes.
+/// `text` less one trailing newline, if it may be a node id or a key of at most `max` characters.
 ///
 /// # Errors
 /// When it is a placeholder or too long.
@@ -63,7 +62,7 @@ pub fn checked_length(text: &str, max: usize) -> Result<&str, ValueError> {
     if PLACEHOLDERS.contains(&text) {
         return Err(ValueError::Placeholder);
     }
-    if text.len() > max { Err(ValueError::TooLong(max)) } else { Ok(text) }
+    if text.chars().count() > max { Err(ValueError::TooLong(max)) } else { Ok(text) }
 }
 
 impl fmt::Debug for NodeId {
@@ -95,11 +94,20 @@ mod tests {
 
     #[test]
     fn node_id_that_breaks_the_service_is_refused() {
-        for id in ["a:b", "a\0b", "pi ", " pi", "a\tb"] {
+        for id in ["a\0b", "pi ", " pi", "a\tb"] {
             assert!(matches!(NodeId::parse(id), Err(ValueError::Forbidden(_))), "{id:?}");
         }
-        let long = core::str::from_utf8(&[b'x'; 257]).expect("ASCII");
-        assert_eq!(NodeId::parse(&long[..129]), Err(ValueError::TooLong(128)));
+    }
+
+    #[test]
+    fn node_id_may_be_as_long_as_the_service_keeps() {
+        for byte in ["x", ":", "ä", "€", "😀"] {
+            let mut long = heapless::String::<{ 4 * 256 }>::new();
+            (0..255).for_each(|_| long.push_str(byte).expect("room"));
+            assert_eq!(NodeId::parse(&long).as_ref().map(NodeId::as_str), Ok(long.as_str()));
+            long.push_str(byte).expect("room");
+            assert_eq!(NodeId::parse(&long), Err(ValueError::TooLong(255)));
+        }
     }
 
     #[test]

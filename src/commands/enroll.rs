@@ -87,9 +87,10 @@ pub(crate) fn enroll(
     enrolment: &Enrolment,
     input: impl Read,
 ) -> Result<NodeId, EnrollError> {
-    let node_id =
-        NodeId::parse(&enrolment.node_id).map_err(|why| EnrollError::Input(format!("--node-id {why}")))?;
+    let unfit = |why| EnrollError::Input(format!("--node-id {why}"));
+    let node_id = NodeId::parse(&enrolment.node_id).map_err(unfit)?;
     let config = Config::load(config_file).map_err(EnrollError::Setup)?;
+    config.via.check(&node_id).map_err(unfit)?;
     let url = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(EnrollError::Input)?;
     let token = read_token(input)?;
     if !enrolment.replace

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use node_core::credential::{NodeId, ValueError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -220,6 +221,22 @@ impl LedForm {
                 }
                 Ok(Led::Sysfs(name))
             }
+        }
+    }
+}
+
+impl Via {
+    /// Checks that the service can read a node id.
+    ///
+    /// # Errors
+    /// The problem with it.
+    pub(crate) fn check(&self, node_id: &NodeId) -> Result<(), ValueError> {
+        match self {
+            // It gets id and key as one text (docs/wire/jarvis-home.md).
+            Self::CommandCenter if node_id.as_str().contains(':') => {
+                Err(ValueError::Forbidden("a colon, where the command center splits id and key"))
+            }
+            Self::CommandCenter | Self::App { .. } => Ok(()),
         }
     }
 }

@@ -363,7 +363,7 @@ mod tests {
             (r#"{"node_id":"p","node_key":["s3cret"]}"#, "does not have text"),
             (r#"{"node_id":"p","node_key":"s3cret","node_key":"s3cret"}"#, "does not have text"),
             (r#"{"node_id":"p","node_key":"s3cret\u0000"}"#, "node_key in"),
-            (r#"{"node_id":"p:q","node_key":"s3cret"}"#, "holds a colon"),
+            (r#"{"node_id":"p\tq","node_key":"s3cret"}"#, "holds a control character"),
         ] {
             let error = loaded(text).expect_err(text);
             let told = std::format!("{error} {error:?} {:?}", error.to_trouble());

@@ -194,6 +194,11 @@ impl Reader {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
         let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
+        config.via.check(&credential.node_id).map_err(|why| SetupError::Value {
+            path: config.credential_file.clone(),
+            key: "node_id",
+            why,
+        })?;
         let setup = Setup {
             claim: Claim {
                 node_id: credential.node_id.clone(),

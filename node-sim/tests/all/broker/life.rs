@@ -57,22 +57,13 @@ fn socket_of_another_program_is_left_until_that_ends() {
 }
 
 #[test]
-fn reload_changes_rules_and_a_broken_one_changes_nothing() {
+fn reload_changes_rules_at_once() {
     let rig = Rig::new();
     rig.rules(&json!({"arp-run-gateway": {"users": [uid()]}}));
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
-    let token = rig.get(GATEWAY).token().to_owned();
+    assert_eq!(rig.get(GATEWAY).status, 200);
     assert_eq!(rig.get(COORDINATOR).brief(), (403, "audience_not_configured"));
-    let config = fs::read(rig.node.config()).unwrap();
-
-    rig.rules(&json!({"arp-run-gateway": {"users": ["no-such-user-here"]}}));
-    daemon.signal("HUP");
-    let told = daemon.logs("no-such-user-here");
-    assert!(told.contains("sts.audiences.arp-run-gateway.users"), "{told}");
-    assert_eq!(rig.get(GATEWAY).token(), token);
-
-    fs::write(rig.node.config(), config).unwrap();
     rig.rules(&json!({"arp-run-coordinator": {"users": [uid()]}}));
     daemon.signal("HUP");
     until("the new rules are in force", || rig.get(COORDINATOR).status == 200);
@@ -100,9 +91,36 @@ fn right_taken_back_ends_despite_other_broken_files() {
             assert_eq!(rig.get(left).status, 200);
         }
     }
-    rig.rules(&json!({"other": {"users": ["no-such-user-here"]}}));
+    rig.rules(&json!({"other": {"user": ["root"]}}));
     daemon.signal("HUP");
     daemon.logs("still decided by the rules from before");
+}
+
+#[test]
+fn trouble_with_tokens_is_a_warning_and_no_more() {
+    let rig = Rig::new();
+    let secret = rig.node.dir.path().join("sts.secret");
+    let kept = fs::read(&secret).unwrap();
+    fs::remove_file(&secret).unwrap();
+    rig.rules(&json!({"arp-run-gateway": {"users": [uid(), "no-such-user-here"]}}));
+    let mut daemon = rig.daemon();
+    daemon.comes_to("valid");
+    let warned = rig.get("/v1/health").body;
+    assert_eq!((&warned["status"], &warned["outcome"]), (&json!("degraded"), &json!("valid")), "{warned}");
+    assert_eq!([&warned["warnings"][0]["code"], &warned["warnings"][1]["code"]], ["sts", "broker_rule"]);
+    let (code, view) = rig.node.check();
+    assert_eq!((code, &view["warnings"]), (Some(0), &warned["warnings"]));
+    let refused = rig.get(GATEWAY);
+    assert_eq!(refused.status, 502);
+    let told = refused.message();
+    assert!(told.contains("the STS cannot be asked") && told.contains("sts.secret"), "{told}");
+    // No reload is needed: the file is watched.
+    fs::write(&secret, kept).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    until("a token", || rig.get(GATEWAY).status == 200);
+    let left = rig.get("/v1/status").body;
+    assert_eq!(left["warnings"].as_array().map(Vec::len), Some(1), "{left}");
+    assert!(left["warnings"][0]["message"].as_str().unwrap().contains("no-such-user-here"), "{left}");
 }
 
 #[test]

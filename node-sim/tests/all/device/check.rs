@@ -31,6 +31,7 @@ fn a_known_node_is_valid() {
             "outcome": "valid", "node_id": "kitchen-pi",
             "household_id": "11111111-2222-4333-8444-555555555555", "household_member_ids": [1],
             "reason": null, "fix": null, "source": "server", "age_secs": 0, "next_check_secs": null,
+            "warnings": [],
         })
     );
     assert_eq!(rig.stub.validations(), 1);

@@ -55,6 +55,18 @@ fn status_401_about_the_auth_service_is_server_trouble() {
 }
 
 #[test]
+fn node_id_with_a_colon_is_not_for_the_command_center() {
+    let rig = Rig::new();
+    rig.write_secret("credential.json", r#"{"node_id":"kitchen:pi","node_key":"a-key"}"#);
+    let (_, direct) = rig.check();
+    assert_eq!(direct["outcome"], "node-rejected", "the auth service can be asked: {direct}");
+    asking(&rig, rig.stub.url());
+    let (_, view) = rig.check();
+    assert_eq!(view["outcome"], "setup", "{view}");
+    assert!(view["reason"].as_str().unwrap().contains("a colon"), "{view}");
+}
+
+#[test]
 fn outage_behind_the_command_center_keeps_the_node_valid() {
     let rig = Rig::new();
     asking(&rig, rig.stub.url());
