@@ -1,10 +1,13 @@
-//! Errors in the node's own files: a sentence each for the error and for its fix. Never holds a secret.
+//! Errors in the node's own files, and warnings about parts that its verdict does not depend on: a sentence each for the
+//! trouble and for its fix. Neither holds a secret.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use node_core::credential::ValueError;
 use node_core::trouble::Trouble;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Configuration, credential or app key is missing, unsafe or malformed.
@@ -210,5 +213,25 @@ impl SetupError {
                 ),
             ),
         }
+    }
+}
+
+/// One part of the program that does not work, or not as configured. Holds no secret. The codes are listed in
+/// docs/commands.md.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The part, for programs.
+    pub code: Cow<'static, str>,
+    /// What is wrong, as a sentence without its full stop.
+    pub message: String,
+    /// What a person can do about it, as sentences.
+    pub fix: String,
+}
+
+impl Warning {
+    /// A warning about the part `code`.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), fix: fix.into() }
     }
 }

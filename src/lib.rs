@@ -3,7 +3,7 @@
 //!
 //! Modules import only from the layers above them in this list:
 //!
-//! 1. [`error`], [`warning`], [`clock`]
+//! 1. [`error`], [`clock`]
 //! 2. [`files`]
 //! 3. [`net`]
 //! 4. [`config`], [`led_pin`]
@@ -27,4 +27,3 @@ pub mod led_pin;
 pub mod net;
 pub mod setup;
 pub mod sts;
-pub mod warning;

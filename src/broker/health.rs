@@ -4,7 +4,7 @@ use node_core::outcome::Outcome;
 use node_core::time::UnixTime;
 use serde::Serialize;
 
-use crate::warning::Warning;
+use crate::error::Warning;
 
 /// The body of `GET /v1/health`.
 #[derive(Debug, PartialEq, Eq, Serialize)]

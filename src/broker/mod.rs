@@ -41,8 +41,8 @@ pub(crate) use self::handler::About;
 use self::handler::{Handler, Reply};
 pub(crate) use self::plan::Plan;
 use self::socket_file::SocketFile;
+use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};
-use crate::warning::Warning;
 
 /// The most connections at once.
 const MAX_CONNECTIONS: usize = 1088;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::callers::{Allowed, OverflowId};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Broker, Principal, Sts};
+use crate::error::Warning;
 use crate::files::accounts::Accounts;
-use crate::warning::Warning;
 
 /// The code of warnings about users and groups that do not exist.
 const RULE: &str = "broker_rule";

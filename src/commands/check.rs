@@ -9,10 +9,10 @@ use node_core::trouble::Trouble;
 
 use crate::clock;
 use crate::config::Indicators;
+use crate::error::Warning;
 use crate::files::status;
 use crate::files::status::{Record, View};
 use crate::setup::{Loaded, Reader};
-use crate::warning::Warning;
 
 /// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
 /// nothing is written anywhere.

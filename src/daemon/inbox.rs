@@ -13,8 +13,8 @@ use node_core::answer::Answer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::watch::Watch;
+use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};
-use crate::warning::Warning;
 
 /// A report to the run loop.
 #[derive(Debug)]

@@ -39,9 +39,9 @@ use node_core::outcome::Outcome;
 
 use self::run_loop::{Node, Notice};
 use crate::config::Led;
+use crate::error::Warning;
 use crate::led_pin;
 use crate::setup::Reader;
-use crate::warning::Warning;
 
 /// Runs until SIGTERM or SIGINT.
 ///

@@ -12,9 +12,9 @@ use rustix::event::PollFd;
 use super::inbox::{FetchedToken, Sender};
 use super::token_worker::{TokenJob, TokenWorker};
 use crate::broker::{About, Broker};
+use crate::error::Warning;
 use crate::setup::{BrokerRead, BrokerSetup, TokenSource};
 use crate::sts::TokenError;
-use crate::warning::Warning;
 
 /// Everything about tokens that the run loop works with.
 pub(super) struct Tokens {

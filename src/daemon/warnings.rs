@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use log::warn;
 
-use crate::warning::Warning;
+use crate::error::Warning;
 
 /// The parts of the daemon that report warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

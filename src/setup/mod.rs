@@ -19,7 +19,7 @@ use self::secrets::secrets_stamp;
 use crate::auth::AuthClient;
 use crate::broker::Plan;
 use crate::config::{Config, Indicators, Sts, Tokens, Via};
-use crate::error::SetupError;
+use crate::error::{SetupError, Warning};
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
 use crate::files::state::NodeState;
@@ -27,7 +27,6 @@ use crate::files::{credential_store, state};
 use crate::net::tls;
 use crate::net::tls::Tls;
 use crate::sts::StsClient;
-use crate::warning::Warning;
 
 /// Both halves of a setup. Neither depends on the other.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use jarvis_node::config::Led;
 use jarvis_node::daemon::inbox;
 use jarvis_node::daemon::inbox::{Message, Sender};
 use jarvis_node::daemon::run_loop::{Node, Notice};
+use jarvis_node::error::Warning;
 use jarvis_node::setup::Reader;
-use jarvis_node::warning::Warning;
 use node_core::lamp::Lamp;
 
 use crate::pin::RecordingPin;

@@ -16,7 +16,7 @@ use node_core::time::{Instant, millis};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
-use crate::warning::Warning;
+use crate::error::Warning;
 
 /// The file's content.
 #[derive(Debug, Serialize, Deserialize)]
