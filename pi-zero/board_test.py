@@ -22,7 +22,7 @@ from board.stub import SilentServer, Stub
 from board.tokens import service_tokens
 
 ACT_GPIO = 47
-WIRED_GPIO = 17
+WIRED_GPIO = 26
 # Where a board's clock starts. An hour later, since Linux refuses to set a time before its own start.
 NEW_YEAR_1970 = 3600
 # Shorter than the default, so that a request to the silent server fails sooner.
@@ -46,8 +46,8 @@ def main():
 
 
 def wired_led_board(report, stub, stranger):
-    """The unit as shipped: an unprivileged user drives GPIO17 through the character device."""
-    report.say("first board: an LED on GPIO17, the clock right, a server that does not answer")
+    """The unit as shipped: an unprivileged user drives GPIO26 through the character device."""
+    report.say("first board: an LED on GPIO26, the clock right, a server that does not answer")
     card = prepared(Card("wired"), stub, led={"gpio": WIRED_GPIO}, request_timeout_secs=REQUEST_TIMEOUT_SECONDS).write()
     stub.stop()
     silent = SilentServer(stub.port)

@@ -62,7 +62,7 @@ def main():
     report.say(f"{options.minutes} minutes of trouble, --seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="stub-") as directory, Stub(Path(directory)) as stub:
         stub.start()
-        card = prepared(Card("soak"), stub, led={"gpio": 17}, **TIMES).write()
+        card = prepared(Card("soak"), stub, led={"gpio": 26}, **TIMES).write()
         try:
             with Machine(BOARD, card, [f"board.clock={int(time.time())}"], log=WORK / "card-soak.log") as machine:
                 machine.wait_until_booted()

@@ -38,7 +38,7 @@ fn relative_files_are_beside_the_configuration() {
 fn example_configuration_is_sound_and_matches_the_readme() {
     let example = include_str!("../../systemd/config.example.json");
     let config = parse_whole(example).expect("sound");
-    assert_eq!(config.indicators.led, Led::Gpio { pin: 17, active_low: false });
+    assert_eq!(config.indicators.led, Led::Gpio { pin: 26, active_low: false });
     assert_eq!(config.credential_file, Path::new("/var/lib/jarvis-node-agent/credential.json"));
 }
 

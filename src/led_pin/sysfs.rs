@@ -1,7 +1,8 @@
 //! An LED of the kernel (docs/wire/jarvis-auth.md, "How nodes are used around it").
 
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use embedded_hal::digital::{ErrorType, OutputPin};
 
@@ -11,7 +12,9 @@ use super::PinError;
 #[derive(Debug)]
 pub(super) struct SysfsLed {
     folder: PathBuf,
-    trigger_before: String,
+    /// `None` where the LED has no triggers.
+    trigger_before: Option<String>,
+    full: String,
 }
 
 impl SysfsLed {
@@ -21,23 +24,58 @@ impl SysfsLed {
     }
 
     fn take_at(folder: &Path) -> Result<Self, PinError> {
-        let failed = |e: std::io::Error| {
-            PinError(format!(
-                "the LED {} cannot be had: {e} (is it there, and may this user, by group gpio, write its files?)",
-                folder.display()
-            ))
+        let failed = |e| PinError(why_not(folder, &e));
+        // One that can be dimmed is hardly seen at the brightness 1.
+        let full = fs::read_to_string(folder.join("max_brightness")).unwrap_or_else(|_| "1".into());
+        let trigger_before = match fs::read_to_string(folder.join("trigger")) {
+            Ok(triggers) => Some(trigger_to_restore(&triggers).into()),
+            Err(e) if e.kind() == ErrorKind::NotFound && folder.exists() => None,
+            Err(e) => return Err(failed(e)),
         };
-        let triggers = fs::read_to_string(folder.join("trigger")).map_err(failed)?;
-        fs::write(folder.join("trigger"), "none").map_err(failed)?;
-        let led = Self { folder: folder.into(), trigger_before: trigger_to_restore(&triggers).into() };
-        fs::write(folder.join("brightness"), "0").map_err(failed)?;
+        let led = Self { folder: folder.into(), trigger_before, full: full.trim().into() };
+        led.write("0").map_err(failed)?;
         Ok(led)
     }
 
-    fn set(&self, brightness: &str) -> Result<(), PinError> {
+    /// Another program may have given the LED a trigger meanwhile, so that is taken away each time.
+    fn write(&self, brightness: &str) -> io::Result<()> {
+        if self.trigger_before.is_some() {
+            fs::write(self.folder.join("trigger"), "none")?;
+        }
         fs::write(self.folder.join("brightness"), brightness)
-            .map_err(|e| PinError(format!("the LED {} cannot be set: {e}", self.folder.display())))
     }
+
+    fn set(&self, brightness: &str) -> Result<(), PinError> {
+        self.write(brightness).map_err(|e| PinError(why_not(&self.folder, &e)))
+    }
+}
+
+/// Why the LED in `folder` cannot be used, and what helps.
+fn why_not(folder: &Path, error: &io::Error) -> String {
+    let led = folder.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!("there is no LED {led}; it has there: {}", names_beside(folder)),
+        ErrorKind::ReadOnlyFilesystem => format!(
+            "the LED {led} is read-only for this program. If that is the sandbox of its unit, `sudo systemctl edit \
+             jarvis-node-agent` with the two lines `[Service]` and `ReadWritePaths=-{led}`, and a restart, allow it"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "the LED {led} cannot be written to: {error}; its files `trigger` and `brightness` must belong to the \
+             group gpio, with g+w, and this user to that group"
+        ),
+        _ => format!("the LED {led} cannot be set: {error}"),
+    }
+}
+
+fn names_beside(folder: &Path) -> String {
+    let entries = folder.parent().and_then(|leds| fs::read_dir(leds).ok());
+    let mut names: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 /// The active trigger, in brackets: `none [mmc0] timer`. `none` is left by a run that was killed; then the
@@ -60,14 +98,16 @@ impl OutputPin for SysfsLed {
     }
 
     fn set_high(&mut self) -> Result<(), PinError> {
-        self.set("1")
+        self.set(&self.full)
     }
 }
 
 impl Drop for SysfsLed {
     fn drop(&mut self) {
-        // A failure cannot be handled here.
-        let _ = fs::write(self.folder.join("trigger"), &self.trigger_before);
+        if let Some(trigger) = &self.trigger_before {
+            // A failure cannot be handled here.
+            let _ = fs::write(self.folder.join("trigger"), trigger);
+        }
     }
 }
 
@@ -77,22 +117,59 @@ mod tests {
 
     use super::*;
 
+    /// The files of an LED with these triggers.
+    fn led(triggers: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("trigger"), triggers).expect("written");
+        fs::write(dir.path().join("brightness"), "1").expect("written");
+        dir
+    }
+
+    fn read(dir: &tempfile::TempDir, name: &str) -> String {
+        fs::read_to_string(dir.path().join(name)).expect("readable")
+    }
+
     #[test]
     fn kernel_led_is_taken_driven_and_released() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = |name: &str| dir.path().join(name);
-        fs::write(file("trigger"), "none [mmc0] timer default-on").expect("written");
-        fs::write(file("brightness"), "1").expect("written");
-        let read = |name: &str| fs::read_to_string(file(name)).expect("readable");
-
+        let dir = led("none [mmc0] timer default-on");
         let mut led = SysfsLed::take_at(dir.path()).expect("taken");
-        assert_eq!((read("trigger").as_str(), read("brightness").as_str()), ("none", "0"));
+        assert_eq!((read(&dir, "trigger").as_str(), read(&dir, "brightness").as_str()), ("none", "0"));
         led.set_high().expect("set");
-        assert_eq!(read("brightness"), "1");
+        assert_eq!(read(&dir, "brightness"), "1");
         led.set_low().expect("set");
-        assert_eq!(read("brightness"), "0");
+        assert_eq!(read(&dir, "brightness"), "0");
         drop(led);
-        assert_eq!(read("trigger"), "mmc0");
+        assert_eq!(read(&dir, "trigger"), "mmc0");
+    }
+
+    #[test]
+    fn trigger_taken_over_is_taken_back_when_set() {
+        let dir = led("none [mmc0] timer");
+        let mut led = SysfsLed::take_at(dir.path()).expect("taken");
+        for set in [SysfsLed::set_high, SysfsLed::set_low] {
+            fs::write(dir.path().join("trigger"), "none mmc0 [timer]").expect("written");
+            set(&mut led).expect("set");
+            assert_eq!(read(&dir, "trigger"), "none");
+        }
+        drop(led);
+        assert_eq!(read(&dir, "trigger"), "mmc0");
+    }
+
+    #[test]
+    fn led_that_can_be_dimmed_is_lit_fully() {
+        let dir = led("[none]");
+        fs::write(dir.path().join("max_brightness"), "255\n").expect("written");
+        SysfsLed::take_at(dir.path()).expect("taken").set_high().expect("set");
+        assert_eq!(read(&dir, "brightness"), "255");
+    }
+
+    #[test]
+    fn led_without_triggers_is_driven() {
+        let dir = led("");
+        fs::remove_file(dir.path().join("trigger")).expect("removed");
+        SysfsLed::take_at(dir.path()).expect("taken").set_high().expect("set");
+        assert_eq!(read(&dir, "brightness"), "1");
+        assert!(!dir.path().join("trigger").exists());
     }
 
     #[test]
@@ -103,8 +180,22 @@ mod tests {
     }
 
     #[test]
-    fn missing_led_is_reported_with_its_path() {
-        let error = SysfsLed::take("nowhere").expect_err("none there");
-        assert!(error.to_string().contains("/sys/class/leds/nowhere"), "{error}");
+    fn missing_led_is_reported_with_those_there() {
+        let leds = tempfile::tempdir().expect("a folder");
+        for name in ["PWR", "ACT"] {
+            fs::create_dir(leds.path().join(name)).expect("made");
+        }
+        let path = leds.path().join("led0");
+        let error = SysfsLed::take_at(&path).expect_err("none there").to_string();
+        assert!(error.contains(&*path.to_string_lossy()) && error.ends_with("ACT, PWR"), "{error}");
+    }
+
+    #[test]
+    fn led_out_of_the_sandbox_names_the_two_lines() {
+        let told = why_not(Path::new("/sys/class/leds/phy0-led"), &rustix::io::Errno::ROFS.into());
+        assert!(told.contains("`[Service]` and `ReadWritePaths=-/sys/class/leds/phy0-led`"), "{told}");
+        assert!(told.contains("systemctl edit jarvis-node-agent"), "{told}");
+        let told = why_not(Path::new("/sys/class/leds/x"), &rustix::io::Errno::ACCESS.into());
+        assert!(told.contains("group gpio"), "{told}");
     }
 }
