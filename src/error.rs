@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use node_core::credential::ValueError;
+use node_core::plain::TextFault;
 use node_core::trouble::Trouble;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -38,6 +39,26 @@ pub enum SetupError {
         what: &'static str,
         /// Where it is.
         path: PathBuf,
+    },
+    /// A file is no text that can be read.
+    #[error("the {what} {} {why}", .path.display())]
+    Text {
+        /// The file's purpose.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// What it is instead.
+        why: TextFault,
+    },
+    /// Every user may put another file in the place of one with a secret.
+    #[error("every user may replace the {what} {}: its folder is open to all", .path.display())]
+    OpenFolder {
+        /// The file's purpose.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
     },
     /// Other users may read or write a file with a secret.
     #[error("the {what} {} can be read or changed by other users", .path.display())]
@@ -118,6 +139,12 @@ pub enum SetupError {
         /// The problem.
         why: String,
     },
+    /// A private key lacks the half that ring cannot make from the other.
+    #[error("{} holds an EC key without its public half, as Java writes it", .path.display())]
+    HalfKey {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The node's own certificate or its key cannot be used.
     #[error("{} {why}", .path.display())]
     ClientCertificate {
@@ -132,10 +159,12 @@ impl SetupError {
     /// The error for a `what` at `path` that could not be opened or read.
     #[must_use]
     pub fn reading(what: &'static str, path: &Path, why: io::Error) -> Self {
-        if why.kind() == io::ErrorKind::NotFound {
-            Self::Missing { what, path: path.into() }
-        } else {
-            Self::Unreadable { what, path: path.into(), why }
+        let path = path.into();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
+        match why.kind() {
+            io::ErrorKind::NotFound => Self::Missing { what, path },
+            io::ErrorKind::FileTooLarge => Self::TooLarge { what, path },
+            _ => Self::Unreadable { what, path, why },
         }
     }
 
@@ -163,6 +192,16 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("Check that {} is the right file.", path.display()),
             ),
+            Self::Text { path, why: TextFault::Empty | TextFault::Nul(_), .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!("Put its content into {} again.", path.display()),
+            ),
+            Self::Text { path, why: TextFault::Utf16 | TextFault::NotUtf8(_), .. } => {
+                Trouble::setup(format_args!("{self}"), format_args!("Save {} as UTF-8 text.", path.display()))
+            }
+            Self::OpenFolder { folder, .. } => {
+                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", folder.display()))
+            }
             Self::OpenToOthers { path, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", path.display()))
             }
@@ -203,6 +242,13 @@ impl SetupError {
                 format_args!(
                     "Make a key with `jarvis-node keygen --out {}` once that file is out of the way, and register what it prints at the STS.",
                     path.display()
+                ),
+            ),
+            Self::HalfKey { path } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!(
+                    "Put in its place what this writes: openssl ec -in {path} | openssl pkcs8 -topk8 -nocrypt -out {path}.new",
+                    path = path.display()
                 ),
             ),
             Self::ClientCertificate { .. } => Trouble::setup(

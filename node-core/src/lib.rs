@@ -17,6 +17,7 @@ pub mod jitter;
 pub mod lamp;
 pub mod led;
 pub mod outcome;
+pub mod plain;
 pub mod text;
 pub mod time;
 pub mod trouble;

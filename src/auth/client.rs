@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn key_repeated_by_server_is_never_shown() {
         let clients = [
-            client(r#""auth_url":"http://127.0.0.1","service_id":"s","app_id":"a","app_key_file":"k""#),
+            client(r#""auth_url":"http://127.0.0.1","service_id":"s","app_id":"a","app_key_file":"k.key""#),
             client(r#""via":{"command_center":"http://127.0.0.1"}"#),
         ];
         for key in ["s3cret", "\\u00733cret", "\\u0073\\u0033\\u0063\\u0072\\u0065\\u0074", "s3c\\ret"] {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use node_core::text::Shown;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,7 +13,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::files::{json, secret_file};
+use crate::config;
+use crate::files::json;
 
 /// The broker's socket unless another is configured.
 const DEFAULT_SOCKET: &str = "/run/jarvis-node-agent/node.sock";
@@ -92,13 +93,12 @@ impl ClientError {
     }
 }
 
-/// The broker's socket: `given`, else `$JARVIS_NODE_SOCKET`, else the one in the configuration at `config`, else the
+/// The broker's socket: `given`, else `$JARVIS_NODE_SOCKET`, else the one in the configuration at `config_file`, else the
 /// default.
-pub(crate) fn socket(given: Option<PathBuf>, config: &Path) -> PathBuf {
+pub(crate) fn socket(given: Option<PathBuf>, config_file: &Path) -> PathBuf {
     let configured = || {
-        let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(config).ok()?).ok()?;
-        let socket = json.get("broker")?.get("socket")?.as_str()?;
-        Some(secret_file::locate(Path::new(socket), config))
+        let json = config::read_leniently(config_file);
+        config::plausible_path(json.get("broker")?.get("socket")?.as_str()?, config_file)
     };
     given
         .or_else(|| std::env::var_os("JARVIS_NODE_SOCKET").map(PathBuf::from))

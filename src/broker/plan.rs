@@ -37,7 +37,7 @@ impl Plan {
             warnings.push(Warning::new(
                 RULE,
                 format!("users and groups in sts.audiences cannot be told from their names: {why}"),
-                "Make /etc/passwd and /etc/group readable for all users.",
+                "Make /etc/passwd and /etc/group text files that all users may read.",
             ));
             Accounts::default()
         });

@@ -108,9 +108,9 @@ pub fn main() -> Result<u8, CliError> {
         }
         Command::Request(call) => return send(&call, &config),
         Command::Keygen { algorithm, show, out } => {
-            let jwk = if show { keygen::show(&out) } else { keygen::make(algorithm, &out) };
-            let jwk = jwk.map_err(|error| CliError::new(error.exit_code(), error))?;
-            print(&(jwk + "\n"))?;
+            let jwks = if show { keygen::show(&out) } else { keygen::make(algorithm, &out) };
+            let jwks = jwks.map_err(|error| CliError::new(error.exit_code(), error))?;
+            print(&(jwks + "\n"))?;
         }
     }
     Ok(0)

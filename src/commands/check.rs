@@ -20,7 +20,7 @@ pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
     let boot_id = status::boot_id();
     let remembered = Record::load(&Indicators::load_lenient(&config_file).status_file)
         .ok()
-        .and_then(|record| record.remembered(&boot_id));
+        .and_then(|record| record.remembered(&boot_id, clock::instant()));
     let mut reader = Reader::new(config_file);
     let mut loaded: Option<Loaded> = None;
     let mut warnings = Vec::new();

@@ -35,7 +35,7 @@ pub enum KeygenError {
 }
 
 /// Makes a key in a new file at `path`, which only the owner of its folder may read. Returns the public half
-/// as a JWK, made from what the file holds.
+/// as a JWK set, made from what the file holds.
 ///
 /// # Errors
 /// See [`KeygenError`]; a file that was at `path` before is left alone.
@@ -60,12 +60,12 @@ pub fn make(algorithm: Algorithm, path: &Path) -> Result<String, KeygenError> {
     show(path)
 }
 
-/// The public half of the key at `path`, as a JWK.
+/// The public half of the key at `path`, as a JWK set.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn show(path: &Path) -> Result<String, KeygenError> {
-    SigningKey::load(path).map(|key| key.public_jwk()).map_err(KeygenError::Read)
+    SigningKey::load(path).map(|key| key.public_jwks()).map_err(KeygenError::Read)
 }
 
 impl KeygenError {
@@ -73,7 +73,9 @@ impl KeygenError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Generate(KeyError::Random) => 71,
-            Self::Generate(KeyError::NotAKey | KeyError::Kind | KeyError::Unmakable) => 64,
+            Self::Generate(KeyError::NotAKey(_) | KeyError::Half | KeyError::Kind | KeyError::Unmakable) => {
+                64
+            }
             Self::FileExists(_) | Self::Write(..) => 73,
             Self::Read(_) => 78,
         }
@@ -92,9 +94,9 @@ mod tests {
         let path = dir.path().join("sts.key");
         fs::write(beside(&path, ".new"), "left by a power cut").expect("written");
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
-            let jwk = make(algorithm, &path).expect("made");
+            let jwks = make(algorithm, &path).expect("made");
             assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-            assert_eq!(show(&path).expect("readable"), jwk);
+            assert_eq!(show(&path).expect("readable"), jwks);
             let before = fs::read(&path).expect("there");
             let refused = make(algorithm, &path).expect_err("in the way");
             assert!(matches!(refused, KeygenError::FileExists(_)) && refused.exit_code() == 73, "{refused}");

@@ -1,12 +1,11 @@
 //! Where the node shows its outcome: LED and status file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::DEFAULT_STATUS_FILE;
-use crate::files::secret_file;
+use super::{DEFAULT_STATUS_FILE, paths};
+use crate::files::bounded;
 
 /// Where the node shows its outcome. Needed even if the rest of the configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,20 +43,20 @@ impl Indicators {
     /// The indicators in the configuration at `path`, whatever else is wrong with it: an unusable configuration must
     /// still show on the LED that it names.
     pub(crate) fn load_lenient(path: &Path) -> Self {
-        let json: serde_json::Value = fs::read_to_string(path)
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let json = read_leniently(path);
         let led = json.get("led").and_then(|led| LedForm::deserialize(led).ok()?.check().ok());
-        let status_file = json.get("status_file").and_then(|file| file.as_str());
+        let status_file = json.get("status_file").and_then(|file| paths::plausible(file.as_str()?, path));
         Self {
             led: led.unwrap_or_default(),
-            status_file: status_file.map_or_else(
-                || DEFAULT_STATUS_FILE.into(),
-                |file| secret_file::locate(Path::new(file), path),
-            ),
+            status_file: status_file.unwrap_or_else(|| DEFAULT_STATUS_FILE.into()),
         }
     }
+}
+
+/// The configuration at `path` as far as it is JSON: one key can be of use even if the rest is wrong.
+pub(crate) fn read_leniently(path: &Path) -> serde_json::Value {
+    let text = bounded::read_text("configuration", path).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -89,14 +88,14 @@ impl LedForm {
     pub(super) fn check(self) -> Result<Led, String> {
         match self {
             Self::Word(word) if word == "none" => Ok(Led::None),
-            Self::Word(word) => Err(format!("led cannot be \"{word}\"; as a word it can only be \"none\"")),
+            Self::Word(_) => Err("led: as a word it can only be \"none\"".into()),
             Self::Gpio(GpioForm { gpio: pin, active_low }) if pin <= 53 => Ok(Led::Gpio { pin, active_low }),
             Self::Gpio(GpioForm { gpio, .. }) => {
                 Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
             }
             Self::Sysfs(SysfsForm { sysfs: name }) => {
                 if name.is_empty() || name.contains('/') || name.starts_with('.') {
-                    return Err(format!("led: \"{name}\" is not the name of a folder in /sys/class/leds"));
+                    return Err("led: sysfs must be the name of a folder in /sys/class/leds".into());
                 }
                 Ok(Led::Sysfs(name))
             }

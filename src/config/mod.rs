@@ -1,6 +1,5 @@
 //! The configuration file. Every key is described in docs/configuration.md.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,15 +9,19 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::indicators::LedForm;
+pub(crate) use self::indicators::read_leniently;
 pub use self::indicators::{Indicators, Led};
+pub(crate) use self::paths::plausible as plausible_path;
+use self::paths::{ConfiguredPath, Use};
 use self::sts::TokenPlace;
 pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts};
 use crate::error::{SetupError, Warning};
-use crate::files::{json, secret_file};
+use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
 mod indicators;
+mod paths;
 mod sts;
 
 /// The configuration file unless another is named.
@@ -173,14 +176,18 @@ impl Config {
     /// # Errors
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
-        let text = fs::read_to_string(path).map_err(|why| SetupError::reading("configuration", path, why))?;
+        let text = bounded::read_text("configuration", path)?;
         Self::parse(&text, path, &|name| std::env::var(name).ok())
             .map_err(|why| SetupError::Config { path: path.into(), why })
     }
 
     /// Parses `text`, the file at `path`. `variable` reads the environment.
     fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
-        let file: File = json::object(text.as_bytes()).map_err(|e| e.to_string())?;
+        let file: File = json::object(text.as_bytes()).map_err(|e| json::fault(&e))?;
+        // Told after what else is wrong, which may be the reason for it.
+        let (paths, token_paths) = file.paths(path);
+        let token_paths = paths::check(&token_paths, &paths, path);
+        let paths = paths::check(&paths, &[], path);
         let found = |file: &Path| secret_file::locate(file, path);
         let (auth_url, via) = service(&file, path)?;
         let ca_file = file.ca_file.as_deref().map(found);
@@ -188,6 +195,10 @@ impl Config {
             sts::MainConfig { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
         let led = file.led.map(|value| form::<LedForm>("led", value)?.check()).transpose();
         let tokens = sts::tokens(file.sts, file.broker, variable, &main, &found);
+        let tokens = tokens.and_then(|tokens| match token_paths {
+            Ok(()) => Ok(tokens),
+            Err(why) => Err((TokenPlace::Key("sts and broker"), why)),
+        });
         let correct = |key: &str| format!("Correct {key} in {}; see docs/configuration.md.", path.display());
         let of_led = led.as_ref().err().map(|why| {
             let fix = format!("{} Until then the board's own LED is used.", correct("led"));
@@ -214,6 +225,7 @@ impl Config {
             )?,
             ca_file,
         };
+        paths?;
         Ok(Self {
             tls,
             auth_url,
@@ -240,7 +252,43 @@ impl Config {
 
 /// The value of `key` in its form.
 fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|e| format!("{key}: {e}"))
+    serde_json::from_value(value).map_err(|e| format!("{key}: {}", json::fault(&e)))
+}
+
+impl File {
+    /// The files of the node that the configuration at `path` names or uses without naming them, and those for tokens.
+    fn paths(&self, path: &Path) -> (Vec<ConfiguredPath>, Vec<ConfiguredPath>) {
+        let of = |key, file: &Path, used| ConfiguredPath::new(key, file, path, used);
+        let own = Use::Replaced(&[".new"]);
+        let node = [
+            ("credential_file", Some(&self.credential_file), Use::Replaced(&[".new", ".prev", ".probe"])),
+            ("state_file", self.state_file.as_ref(), own),
+            ("status_file", self.status_file.as_ref(), own),
+            ("app_key_file", self.app_key_file.as_ref(), Use::Sent),
+            ("ca_file", self.ca_file.as_ref(), Use::Kept),
+            ("client_cert_file", self.client_cert_file.as_ref(), Use::Kept),
+            ("client_key_file", self.client_key_file.as_ref(), Use::Kept),
+        ];
+        let node = node.into_iter().filter_map(|(key, file, used)| Some(of(key, file?, used)));
+        let implied = [
+            ("state_file", self.state_file.is_none(), DEFAULT_STATE_FILE, own),
+            ("status_file", self.status_file.is_none(), DEFAULT_STATUS_FILE, own),
+        ];
+        let implied = implied.into_iter().filter(|(_, is_used, ..)| *is_used);
+        let implied = implied.map(|(key, _, file, used)| ConfiguredPath::implied(key, Path::new(file), used));
+        // Nothing may replace or send the configuration itself.
+        let itself = ConfiguredPath::implied("the configuration itself", path, Use::Kept);
+        let tokens = [
+            ("sts.client_secret_file", &self.sts, "client_secret_file", Use::Sent),
+            ("sts.client_key_file", &self.sts, "client_key_file", Use::Kept),
+            ("sts.ca_file", &self.sts, "ca_file", Use::Kept),
+            ("broker.socket", &self.broker, "socket", Use::Replaced(&[])),
+        ];
+        let tokens = tokens.into_iter().filter_map(|(key, object, name, used)| {
+            Some(of(key, Path::new(object.as_ref()?.get(name)?.as_str()?), used))
+        });
+        (node.chain(implied).chain([itself]).collect(), tokens.collect())
+    }
 }
 
 impl Config {

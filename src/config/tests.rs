@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 const LEAST: &str = r#""auth_url": "https://auth.home:7701", "service_id": "command-center",
@@ -75,10 +77,10 @@ fn error_names_what_is_wrong() {
 #[test]
 fn malformed_led_is_a_warning() {
     for (more, says) in [
-        (r#", "led": "off""#, r#"led cannot be "off""#),
+        (r#", "led": "off""#, r#"it can only be "none""#),
         (r#", "led": {"gpio": 54}"#, "no GPIO 54"),
         (r#", "led": {"gpio": 17, "colour": "red"}"#, "led must be"),
-        (r#", "led": {"sysfs": "../gpio"}"#, "is not the name of a folder"),
+        (r#", "led": {"sysfs": "../gpio"}"#, "must be the name of a folder"),
     ] {
         let config = parse(more).expect("the rest is sound");
         assert_eq!(config.indicators.led, Led::default());

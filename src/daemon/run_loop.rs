@@ -115,7 +115,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
     pub fn run(mut self) -> io::Result<Exit> {
         let remembered = Record::load(&self.indicators.status_file)
             .ok()
-            .and_then(|record| record.remembered(&self.boot_id));
+            .and_then(|record| record.remembered(&self.boot_id, (self.clock)().instant));
         let mut event = Some(Event::Started(remembered));
         loop {
             let now = (self.clock)();

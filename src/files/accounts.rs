@@ -2,7 +2,11 @@
 //! name service switch, which would load plugins into this static program.
 
 use std::path::Path;
-use std::{fs, io};
+
+use node_core::plain;
+
+use super::bounded;
+use crate::error::SetupError;
 
 /// Users and groups as they were when they were read.
 #[derive(Debug, Default)]
@@ -16,14 +20,21 @@ impl Accounts {
     ///
     /// # Errors
     /// When one of the files cannot be read.
-    pub(crate) fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> Result<Self, SetupError> {
         Self::read_from(Path::new("/etc"))
     }
 
-    fn read_from(etc: &Path) -> io::Result<Self> {
-        let read =
-            |name: &str| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(etc.join(name))?).into());
-        Ok(Self { passwd: read("passwd")?, group: read("group")? })
+    fn read_from(etc: &Path) -> Result<Self, SetupError> {
+        let read = |what, name: &str| {
+            let path = etc.join(name);
+            let bytes = bounded::read(&path, bounded::MAX_TEXT)
+                .map_err(|why| SetupError::reading(what, &path, why))?;
+            match plain::bytes(&bytes) {
+                Ok(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+                Err(why) => Err(SetupError::Text { what, path, why }),
+            }
+        };
+        Ok(Self { passwd: read("list of users", "passwd")?, group: read("list of groups", "group")? })
     }
 
     /// The number of the user called `name`.
@@ -72,6 +83,8 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000:,,,:/home/pi:/bin/bash\n\
@@ -112,6 +125,12 @@ mod tests {
         Accounts::read_from(dir.path()).expect_err("no group file");
         fs::write(dir.path().join("group"), GROUP).expect("written");
         assert_eq!(Accounts::read_from(dir.path()).expect("read").user("pi"), Some(1000));
+        let crlf = format!("\u{feff}{}", PASSWD.replace('\n', "\r\n"));
+        fs::write(dir.path().join("passwd"), crlf).expect("written");
+        assert_eq!(Accounts::read_from(dir.path()).expect("read").user("root"), Some(0));
+        fs::write(dir.path().join("passwd"), "root:x:0:0\0").expect("written");
+        let named = Accounts::read_from(dir.path()).expect_err("damaged").to_string();
+        assert!(named.contains("passwd has a NUL byte on line 1"), "{named}");
     }
 
     #[test]

@@ -2,17 +2,18 @@
 //! The path then holds either the old file or the new one, but never a part.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
 
-use rustix::fs::{Gid, OFlags, Uid};
+use node_core::plain;
+use rustix::fs::{Gid, Uid};
 use serde::de::DeserializeOwned;
 
-use super::json;
+use super::{bounded, json};
 
 /// Appends `suffix` to the file name: `credential.json` and `.prev` give `credential.json.prev`.
 #[must_use]
@@ -31,25 +32,15 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Opens the regular file at `path` without blocking: opening a pipe without a writer would block for ever,
-/// and the folder may belong to another user.
-///
-/// # Errors
-/// Those of the system, and when it is not a regular file.
-pub fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
-}
-
 /// Reads JSON of at most 64 KiB that this program wrote to `path`.
 ///
 /// # Errors
 /// Those of the system, and when the content is something else. The error does not quote the file.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
-    let mut bytes = Vec::new();
-    open(path)?.take(64 * 1024).read_to_end(&mut bytes)?;
-    json::object(&bytes).map_err(|e| {
+    let bytes = bounded::read(path, 64 * 1024)?;
+    let text = plain::bytes(&bytes)
+        .map_err(|fault| io::Error::new(ErrorKind::InvalidData, format!("it {fault}")))?;
+    json::object(text).map_err(|e| {
         let place = format!("it is not what it should be (line {}, column {})", e.line(), e.column());
         io::Error::new(ErrorKind::InvalidData, place)
     })
@@ -106,9 +97,58 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder(path))
 }
 
+/// Replaces the file at `path` atomically by one that everyone may read. It is not synced: this is for files in memory.
+///
+/// # Errors
+/// Those of the system. The old file then is still there.
+pub fn replace_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = beside(path, ".new");
+    remove(&new)?;
+    // A new file, never one that a link leads to, and never for a moment with another mode.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    // Whatever the umask.
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    fs::rename(&new, path)
+}
+
+/// Checks that the file at `path` may be replaced by one of this program's own, whose JSON begins with one of `keys`: a
+/// path that was copied wrong must not cost another program's file, or a secret. A missing, empty or cut-off file may.
+///
+/// # Errors
+/// When it is something else, or cannot be read.
+pub fn check_own(path: &Path, keys: &[&str]) -> io::Result<()> {
+    let mut start = Vec::new();
+    match bounded::open(path) {
+        Ok((file, _)) => file.take(256).read_to_end(&mut start)?,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    // A power cut can leave NULs.
+    start.retain(|byte| !byte.is_ascii_whitespace() && *byte != 0);
+    let is_of = |key: &&str| {
+        let form = format!("{{\"{key}\":");
+        start.starts_with(form.as_bytes()) || form.as_bytes().starts_with(&start)
+    };
+    if start == b"{}" || keys.iter().any(is_of) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        ErrorKind::AlreadyExists,
+        "a file that is not this program's is there, and is left alone",
+    ))
+}
+
+/// Whether every user may put other files in the place of those in `folder`. In a folder with the sticky bit they may
+/// not.
+#[must_use]
+pub fn is_open_to_all(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|folder| folder.mode() & 0o1002 == 0o002)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -124,6 +164,50 @@ mod tests {
         assert_eq!(fs::read_dir(&dir).expect("a folder").count(), 1);
         replace(&path, b"three").expect("replaced");
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn public_file_is_never_written_through_a_link() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, secret) = (dir.path().join("status.json"), dir.path().join("secret"));
+        fs::write(&secret, "s3cret").expect("written");
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("mode set");
+        for link in [beside(&path, ".new"), path.with_extension("new"), path.clone()] {
+            symlink(&secret, link).expect("a link");
+        }
+        replace_public(&path, b"{}").expect("replaced");
+        assert_eq!(fs::read_to_string(&secret).expect("there"), "s3cret");
+        assert_eq!(fs::metadata(&secret).expect("there").permissions().mode() & 0o777, 0o600);
+        let written = fs::symlink_metadata(&path).expect("there");
+        assert!(written.is_file() && written.permissions().mode() & 0o777 == 0o644);
+    }
+
+    #[test]
+    fn only_own_files_may_be_replaced() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("state.json");
+        check_own(&path, &["board"]).expect("nothing is there");
+        for ours in ["", "\0\0\0", "{}", "{", "{\n  \"board\": null}", "{\"board\":\"b1\",\"pas"] {
+            fs::write(&path, ours).expect("written");
+            check_own(&path, &["passed", "board"]).expect(ours);
+        }
+        for other in
+            ["s3cret", "{\"node_id\":\"kitchen-pi\"}", "{\"boards\":1}", "[]", "-----BEGIN PRIVATE KEY-----"]
+        {
+            fs::write(&path, other).expect("written");
+            let refused = check_own(&path, &["passed", "board"]).expect_err(other).to_string();
+            assert!(refused.contains("is left alone") && !refused.contains("s3cret"), "{refused}");
+        }
+        check_own(Path::new("/dev/null"), &["board"]).expect_err("a device");
+    }
+
+    #[test]
+    fn folder_is_open_to_all_without_the_sticky_bit() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (mode, open) in [(0o700, false), (0o775, false), (0o777, true), (0o1777, false), (0o702, true)] {
+            fs::set_permissions(&dir, Permissions::from_mode(mode)).expect("mode set");
+            assert_eq!(is_open_to_all(dir.path()), open, "{mode:o}");
+        }
     }
 
     #[test]

@@ -14,3 +14,33 @@ pub(crate) fn object<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::
     }
     serde_json::from_slice(bytes)
 }
+
+/// The error in words that quote no value, which could be a secret in the wrong place. A misspelt key is quoted, if it
+/// looks like one.
+pub(crate) fn fault(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    // What was parsed before has no place any more.
+    let place = match error.line() {
+        0 => String::new(),
+        line => format!("line {line}, column {}: ", error.column()),
+    };
+    if message.starts_with("invalid type: ") || message.starts_with("invalid value: ") {
+        // What was expected stands last, and the value before it.
+        let expected = message.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+        let wanted = match () {
+            () if expected.contains("string") => "text in quotes",
+            () if expected.starts_with('u') => "a whole number, not below 0 and not too large",
+            () if expected.contains("boolean") => "true or false",
+            () if expected.contains("sequence") => "a list",
+            () => "an object",
+        };
+        return format!("{place}this value must be {wanted}");
+    }
+    let field = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+    let is_key =
+        |name: &str| name.len() <= 30 && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_-".contains(&b));
+    match field {
+        Some((name, _)) if !is_key(name) => format!("{place}there is no such key"),
+        Some(_) | None => message,
+    }
+}

@@ -1,11 +1,13 @@
 //! The node's files: their formats, who may read them, and how they survive a power cut.
 
 pub(crate) mod accounts;
+pub(crate) mod bounded;
 pub mod credential;
 pub(crate) mod credential_file;
 pub mod credential_store;
 pub mod durable;
 pub(crate) mod json;
+pub mod pem;
 pub mod secret_file;
 pub mod state;
 pub mod status;

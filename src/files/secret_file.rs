@@ -1,13 +1,14 @@
 //! Files that contain secrets. They are only read if no other user can have read or changed them.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use node_core::plain;
 use zeroize::Zeroizing;
 
+use super::{bounded, durable};
 use crate::error::SetupError;
 
 /// In bytes. Larger than any credential, and than a Jarvis `config.json` that contains one.
@@ -33,22 +34,20 @@ pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
 /// Reads the file at `path`, which is the `what`. The bytes are wiped when dropped.
 ///
 /// # Errors
-/// When the file is missing, unreadable, larger than 256 KiB or open to others, or belongs to neither root
-/// nor the running user (unless that is root).
+/// When the file is missing, unreadable, larger than 256 KiB or open to others, when every user may replace it, or when
+/// it belongs to neither root nor the running user (unless that is root).
 pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let unreadable = |why| SetupError::reading(what, path, why);
-    // Without blocking: opening a pipe without a writer would stop the LED.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
     // Checks the open file instead of the path, so that the checked file is the one that is read.
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(unreadable(std::io::Error::other("it is not a regular file")));
-    }
+    let (mut file, metadata) = bounded::open(path).map_err(unreadable)?;
     let from_systemd =
         std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|dir| path.parent() == Some(Path::new(&dir)));
     let reader = Reader { user: rustix::process::geteuid().as_raw(), from_systemd };
     check_private(what, path, metadata.uid(), metadata.mode(), reader)?;
+    let folder = durable::folder(path);
+    if durable::is_open_to_all(folder) {
+        return Err(SetupError::OpenFolder { what, path: path.into(), folder: folder.into() });
+    }
     if metadata.len() > MAX_LEN {
         return Err(SetupError::TooLarge { what, path: path.into() });
     }
@@ -57,6 +56,18 @@ pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stam
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
     Read::by_ref(&mut file).take(metadata.len()).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok((bytes, Stamp::of(&metadata)))
+}
+
+/// Reads the text of the file at `path`, which is the `what`, without a byte order mark. The bytes are wiped when
+/// dropped.
+///
+/// # Errors
+/// Those of [`read`], and when it is UTF-16 or has NULs.
+pub fn read_text(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
+    let (mut bytes, stamp) = read(what, path)?;
+    let mark = plain::mark_len(&bytes).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
+    bytes.drain(..mark);
+    Ok((bytes, stamp))
 }
 
 /// The running user's id, and whether systemd passed the file on.
@@ -147,7 +158,7 @@ impl Stamp {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::fs::Permissions;
+    use std::fs::{File, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -176,6 +187,20 @@ mod tests {
             assert!(matches!(error, SetupError::OpenToOthers { .. }), "{mode:o}: {error}");
             let fix = error.to_trouble().fix;
             assert_eq!(fix.as_str(), std::format!("sudo chmod 600 {}", path.display()));
+        }
+    }
+
+    #[test]
+    fn file_in_a_folder_open_to_all_is_refused() {
+        let (dir, path) = file(0o600);
+        for (mode, sound) in [(0o1777, true), (0o777, false)] {
+            fs::set_permissions(&dir, Permissions::from_mode(mode)).expect("mode set");
+            let error = read("key", &path).map(|_| ()).err();
+            assert_eq!(error.is_none(), sound, "{mode:o}");
+            if let Some(error) = error {
+                let fix = error.to_trouble().fix;
+                assert_eq!(fix.as_str(), format!("sudo chmod o-w {}", dir.path().display()));
+            }
         }
     }
 

@@ -2,15 +2,15 @@
 //! passed. The file is written at the first acceptance and then at most once a day, because SD cards wear
 //! out.
 
+use std::io;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::{fs, io};
 
 use log::warn;
 use node_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::durable;
+use super::{bounded, durable};
 use crate::clock;
 
 /// In seconds. The least time between two writes of the passed time.
@@ -54,8 +54,9 @@ impl NodeState {
     /// Replaces the file at `path`.
     ///
     /// # Errors
-    /// When its folder is missing or not writable.
+    /// When its folder is missing or not writable, or when it is no state file that would be replaced.
     pub fn save(&self, path: &Path) -> io::Result<()> {
+        durable::check_own(path, &["board", "passed"])?;
         durable::replace(path, &serde_json::to_vec(self)?)
     }
 
@@ -91,7 +92,7 @@ impl NodeState {
 /// This board's serial number; `None` if it has none, like a laptop.
 #[must_use]
 pub fn board_serial() -> Option<String> {
-    parse_serial(&fs::read("/proc/device-tree/serial-number").ok()?)
+    parse_serial(&bounded::read(Path::new("/proc/device-tree/serial-number"), 4096).ok()?)
 }
 
 /// Text in a device tree ends with a NUL. A serial number of zeros was not set by the firmware.
@@ -103,6 +104,8 @@ pub(crate) fn parse_serial(bytes: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const NOON: u64 = 1_800_000_000;
@@ -163,12 +166,24 @@ mod tests {
     fn damaged_state_file_is_empty_and_replaceable() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("state.json");
-        for text in ["", "{", "[]", r#"["b1",1800000000]"#, r#"{"passed":"x"}"#] {
+        let state = NodeState { board: Some("b1".into()), passed: Some(NOON) };
+        for text in ["", "{", "\0\0\0\0", r#"{"board":"b1","pas"#, r#"{"passed":"x"}"#] {
             fs::write(&path, text).expect("written");
             assert_eq!(NodeState::load(&path), NodeState::default(), "{text}");
+            state.save(&path).expect(text);
+            assert_eq!(NodeState::load(&path), state);
         }
-        let state = NodeState { board: Some("b1".into()), passed: Some(NOON) };
-        state.save(&path).expect("saved");
-        assert_eq!(NodeState::load(&path), state);
+    }
+
+    #[test]
+    fn file_that_is_no_state_is_not_replaced() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("app.key");
+        for text in ["s3cret", "[]", r#"["b1",1800000000]"#] {
+            fs::write(&path, text).expect("written");
+            assert_eq!(NodeState::load(&path), NodeState::default(), "{text}");
+            NodeState::default().save(&path).expect_err(text);
+            assert_eq!(fs::read_to_string(&path).expect("there"), text);
+        }
     }
 }

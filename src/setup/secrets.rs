@@ -30,7 +30,7 @@ pub(super) fn secrets_stamp(credential: &Stamp, app_key: Option<&Stamp>) -> u64 
 /// # Errors
 /// When the file cannot be read, or does not hold 1 to 512 visible ASCII characters.
 pub(crate) fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
-    let (mut key, stamp) = secret_file::read("app key file", path)?;
+    let (mut key, stamp) = secret_file::read_text("app key file", path)?;
     while key.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
         key.pop();
     }

@@ -13,12 +13,12 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
-use crate::files::secret_file;
+use crate::files::pem::PrivateKeyError;
+use crate::files::{pem, secret_file};
 
 /// The life of an assertion, in seconds: servers accept at most 60. It is dated back by a third of this.
 const ASSERTION_LIFE: u64 = 45;
@@ -50,8 +50,11 @@ enum Pair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The bytes are not a private key.
-    #[error("holds no private key in PEM form that is not encrypted")]
-    NotAKey,
+    #[error(transparent)]
+    NotAKey(PrivateKeyError),
+    /// The key lacks its public half.
+    #[error("holds an EC key without its public half")]
+    Half,
     /// The key has a type or format that is not supported.
     #[error(
         "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
@@ -122,8 +125,13 @@ impl SigningKey {
     /// # Errors
     /// When the file cannot be read, is accessible to others, or holds no usable key.
     pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
-        let (pem, _) = secret_file::read("client_key_file", path)?;
-        Self::from_pem(&pem).map_err(|why| SetupError::StsKey { path: path.into(), why: why.to_string() })
+        let (pem, _) = secret_file::read_text("client_key_file", path)?;
+        Self::from_pem(&pem).map_err(|why| match why {
+            KeyError::Half => SetupError::HalfKey { path: path.into() },
+            KeyError::NotAKey(_) | KeyError::Kind | KeyError::Unmakable | KeyError::Random => {
+                SetupError::StsKey { path: path.into(), why: why.to_string() }
+            }
+        })
     }
 
     /// Parses the bytes of a PEM file.
@@ -131,14 +139,15 @@ impl SigningKey {
     /// # Errors
     /// When they are not a usable key.
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
-        let der = PrivateKeyDer::from_pem_slice(pem).map(Zeroizing::new).map_err(|_| KeyError::NotAKey)?;
+        let der = pem::private_key(pem).map_err(KeyError::NotAKey)?;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         let pair = match &*der {
             PrivateKeyDer::Pkcs8(der) => Pair::from_pkcs8(der.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rs256),
             _ => None,
         };
-        let pair = pair.ok_or(KeyError::Kind)?;
+        let why = if pem::lacks_public_half(&der) { KeyError::Half } else { KeyError::Kind };
+        let pair = pair.ok_or(why)?;
         let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.thumbprint_form().as_bytes()));
         Ok(Self { pair, kid })
     }
@@ -153,13 +162,14 @@ impl SigningKey {
         }
     }
 
-    /// The public key as a JWK (RFC 7517), to be registered at the STS. Its `kid` is its thumbprint (RFC
-    /// 7638).
+    /// The public key as a set of one JWK (RFC 7517), to be registered at the STS: Keycloak's `jwks.string` takes only a
+    /// set. The key's `kid` is its thumbprint (RFC 7638).
     #[must_use]
-    pub(crate) fn public_jwk(&self) -> String {
+    pub(crate) fn public_jwks(&self) -> String {
         let members = self.pair.thumbprint_form();
         let members = members.trim_end_matches('}');
-        format!(r#"{members},"use":"sig","alg":"{}","kid":"{}"}}"#, self.algorithm().name(), self.kid)
+        let (alg, kid) = (self.algorithm().name(), &self.kid);
+        format!(r#"{{"keys":[{members},"use":"sig","alg":"{alg}","kid":"{kid}"}}]}}"#)
     }
 
     /// Makes a new assertion that identifies `client_id` to `audience`, dated `now`.
@@ -289,7 +299,8 @@ mod tests {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
             let key = SigningKey::from_pem(generate(algorithm).expect("made").as_bytes()).expect("a key");
             assert_eq!(key.algorithm(), algorithm);
-            let jwk: Value = serde_json::from_str(&key.public_jwk()).expect("JSON");
+            let set: Value = serde_json::from_str(&key.public_jwks()).expect("JSON");
+            let jwk = &set["keys"][0];
             let member =
                 |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().expect(name)).expect("base64");
             let token = key.assertion("c", "a", UnixTime(0)).expect("signed");
@@ -312,16 +323,27 @@ mod tests {
         let pem = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
         let key = SigningKey::from_pem(pem).expect("a key");
         assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert!(key.public_jwk().contains(r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#));
+        assert!(key.public_jwks().contains(r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#));
+    }
+
+    #[test]
+    fn java_key_without_public_half_is_told_apart() {
+        // As Java 17 writes the private half of a P-256 key.
+        let java = "-----BEGIN PRIVATE KEY-----\nMEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCA/sDy8TuUWwyKIMoIY\n\
+            Wvq/GQKYroKpMYB02koSeiYLdw==\n-----END PRIVATE KEY-----\n";
+        assert_eq!(SigningKey::from_pem(java.as_bytes()).err(), Some(KeyError::Half));
+        let whole = generate(Algorithm::Es256).expect("made");
+        let der = pem::private_key(whole.as_bytes()).expect("a key");
+        assert!(!pem::lacks_public_half(&der));
     }
 
     #[test]
     fn rsa_is_not_generated_and_other_bytes_are_no_key() {
         assert_eq!(generate(Algorithm::Rs256).err(), Some(KeyError::Unmakable));
         for (text, why) in [
-            ("", KeyError::NotAKey),
-            ("s3cret", KeyError::NotAKey),
-            ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", KeyError::Kind),
+            ("", KeyError::NotAKey(PrivateKeyError::None)),
+            ("s3cret", KeyError::NotAKey(PrivateKeyError::None)),
+            ("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", KeyError::Kind),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", KeyError::Kind),
         ] {
             assert_eq!(SigningKey::from_pem(text.as_bytes()).err(), Some(why), "{text}");

@@ -57,6 +57,6 @@ fn status_file(text: &[u8]) {
     record.save(&SCRATCH.path("again.json")).expect("saved");
     let again = Record::load(&SCRATCH.path("again.json")).expect("a record");
     assert_eq!(again.view(&boot_id, Instant::default()), record.view(&boot_id, Instant::default()));
-    assert!(again.remembered("another boot").is_none());
-    let _ = record.remembered(&boot_id);
+    assert!(again.remembered("another boot", Instant::default()).is_none());
+    let _ = record.remembered(&boot_id, Instant::from_millis(u64::MAX));
 }

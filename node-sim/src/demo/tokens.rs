@@ -73,9 +73,9 @@ pub(super) fn run(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> 
         Services::start(stub).map_err(context("the token service or the gateway did not start"))?;
     screen.say("Other programs on the board need tokens for the home's services.");
     let key = dir.join("sts.key");
-    let jwk = keygen::make(Algorithm::Es256, &key).map_err(context("the key was not made"))?;
-    let jwk = serde_json::from_str(&jwk).map_err(context("the key's public half is not JSON"))?;
-    services.sts.register_key(CLIENT, &jwk).map_err(context("the token service does not accept the key"))?;
+    let keys = keygen::make(Algorithm::Es256, &key).map_err(context("the key was not made"))?;
+    let keys = serde_json::from_str(&keys).map_err(context("the key's public half is not JSON"))?;
+    services.sts.register_key(CLIENT, &keys).map_err(context("the token service does not accept the key"))?;
     screen.add(
         "The node makes a key that never leaves it. Its public half is registered with the token service.",
     );

@@ -231,7 +231,9 @@ impl World {
         self.agent = Agent::new(self.seed.wrapping_mul(31).wrapping_add(self.starts));
         let left = self.board.status.take().and_then(|record| serde_json::to_string(&record).ok());
         let remembered = left.and_then(|json| {
-            serde_json::from_str::<Record>(&json).ok().and_then(|record| record.remembered(Board::BOOT_ID))
+            serde_json::from_str::<Record>(&json)
+                .ok()
+                .and_then(|record| record.remembered(Board::BOOT_ID, self.now.instant))
         });
         self.history.remark(self.now.instant, EntryKind::Began);
         self.handle(Event::Started(remembered));

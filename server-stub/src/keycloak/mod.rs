@@ -189,12 +189,13 @@ impl Sts {
         self.state.keys().retire();
     }
 
-    /// Registers a further key of a client (private_key_jwt) and returns the key's name. Over HTTP: `PUT
-    /// /__stub/clients/{id}/keys` with the JWK and the admin token.
+    /// Registers a further key of a client (private_key_jwt), the JWK or the first of a set, and returns the key's name.
+    /// Over HTTP: `PUT /__stub/clients/{id}/keys` with the JWK or the set and the admin token.
     ///
     /// # Errors
     /// There is no such client, or the JWK is not a public key for signatures.
     pub fn register_key(&self, client_id: &str, jwk: &Value) -> Result<String, RealmError> {
+        let jwk = jwk.pointer("/keys/0").unwrap_or(jwk);
         let key = PublicKey::from_jwk(jwk).map_err(|error| RealmError::new(error.to_string()))?;
         let kid = key.kid().to_owned();
         self.state.realm().register(client_id, key)?;

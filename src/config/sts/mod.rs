@@ -173,11 +173,11 @@ impl StsForm {
                         .into(),
                 );
             }
-            (Some(other), ..) => {
-                return Err(format!(
-                    "sts.auth_method cannot be \"{other}\"; it is client_secret_post, client_secret_basic or \
-                     private_key_jwt"
-                ));
+            (Some(_), ..) => {
+                return Err(
+                    "sts.auth_method must be client_secret_post, client_secret_basic or private_key_jwt"
+                        .into(),
+                );
             }
         };
         let audiences = self.audiences.filter(|audiences| !audiences.is_empty());

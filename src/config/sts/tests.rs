@@ -63,7 +63,7 @@ fn sts_left_out_keys_have_their_defaults() {
 #[test]
 fn sts_every_key_is_read() {
     let sts = sts(r#""issuer": "https://sts.home/r/", "token_endpoint": "https://sts.home:8443/token",
-        "client_id": "c", "client_secret_file": "/s", "auth_method": "client_secret_basic", "ca_file": "sts.pem",
+        "client_id": "c", "client_secret_file": "/s.secret", "auth_method": "client_secret_basic", "ca_file": "sts.pem",
         "audiences": {"b": {}, "a": {"users": ["pi", 1000], "groups": ["jarvis"], "scope": "x y", "exchange": true,
         "azp": ["c"]}}"#)
     .expect("sound");
@@ -71,7 +71,7 @@ fn sts_every_key_is_read() {
         (sts.issuer.as_str(), sts.token_endpoint.as_str()),
         ("https://sts.home/r/", "https://sts.home:8443/token")
     );
-    assert_eq!(sts.authentication, Authentication::SecretBasic(Secret::File("/s".into())));
+    assert_eq!(sts.authentication, Authentication::SecretBasic(Secret::File("/s.secret".into())));
     assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/sts.pem")));
     let rule = AudienceRule {
         users: vec![Principal::Name("pi".into()), Principal::Id(1000)],
@@ -97,7 +97,7 @@ fn half_an_sts_names_what_is_missing() {
     }
     for (more, says) in [
         (r#", "auth_method": "client_secret_post""#, "lacks client_secret_file"),
-        (r#", "auth_method": "tls_client_auth""#, "cannot be \"tls_client_auth\""),
+        (r#", "auth_method": "tls_client_auth""#, "must be client_secret_post"),
         (r#", "client_secret_file": "s""#, "leave one out"),
         (r#", "audience": "x""#, "unknown field `audience`"),
         (r#", "token_endpoint": "http://sts.home/t""#, "token_endpoint is plain HTTP"),

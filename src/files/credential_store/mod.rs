@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{fs, io, thread};
 
 use log::warn;
+use node_core::plain;
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
@@ -24,7 +25,7 @@ pub use self::error::StoreError;
 use super::credential_file::{Contents, Modified};
 use super::durable::{beside, folder};
 use super::secret_file::Stamp;
-use super::{credential_file, durable, secret_file};
+use super::{bounded, credential_file, durable, secret_file};
 use crate::clock;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
@@ -178,7 +179,10 @@ struct Generation {
 
 impl Generation {
     fn read(path: &Path) -> Result<Self, SetupError> {
-        let (bytes, stamp) = secret_file::read("credential file", path)?;
+        let (mut bytes, stamp) = secret_file::read("credential file", path)?;
+        let mark = plain::mark_len(&bytes)
+            .map_err(|why| SetupError::CredentialForm { path: path.into(), why: why.to_string() })?;
+        bytes.drain(..mark);
         let (secs, nanos) = stamp.modified();
         let contents = credential_file::parse(&bytes, path, Some(Modified(secs, nanos)))?;
         Ok(Self { bytes, contents, stamp })
@@ -219,6 +223,8 @@ fn may_be_damage(error: &SetupError) -> bool {
         SetupError::Missing { .. } | SetupError::CredentialForm { .. } | SetupError::Value { .. } => true,
         SetupError::Unreadable { .. }
         | SetupError::TooLarge { .. }
+        | SetupError::Text { .. }
+        | SetupError::OpenFolder { .. }
         | SetupError::OpenToOthers { .. }
         | SetupError::WrongOwner { .. }
         | SetupError::Config { .. }
@@ -226,6 +232,7 @@ fn may_be_damage(error: &SetupError) -> bool {
         | SetupError::OtherBoard { .. }
         | SetupError::CaFile { .. }
         | SetupError::StsKey { .. }
+        | SetupError::HalfKey { .. }
         | SetupError::ClientCertificate { .. } => false,
     }
 }
@@ -246,7 +253,7 @@ impl CurrentFile {
             Err(SetupError::Missing { .. }) => Ok(Self::Absent),
             Err(SetupError::NotProvisioned { .. }) => {
                 let (bytes, _) =
-                    secret_file::read("credential file", path).map_err(StoreError::Untouchable)?;
+                    secret_file::read_text("credential file", path).map_err(StoreError::Untouchable)?;
                 Ok(Self::Placeholder(bytes))
             }
             Err(error) if may_be_damage(&error) => Ok(Self::Damaged),
@@ -305,7 +312,7 @@ fn move_aside(path: &Path) -> Result<(), StoreError> {
 
 /// Reads the file, of which `len` bytes are expected, from the SD card instead of the page cache.
 fn read_uncached(path: &Path, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut file = durable::open(path)?;
+    let (mut file, _) = bounded::open(path)?;
     // This is only advice: if the kernel ignores it, the bytes come from the page cache.
     #[cfg(target_os = "linux")]
     let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);

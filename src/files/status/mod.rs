@@ -2,8 +2,6 @@
 //! memory, so that the SD card is not written to. Times are kept as time since boot, with the boot's id, so
 //! that a step of the wall clock does not age a verdict.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::{fs, io};
 
@@ -134,22 +132,20 @@ impl Record {
     /// Writes the file at `path` atomically.
     ///
     /// # Errors
-    /// When its folder is missing or not writable.
+    /// When its folder is missing or not writable, or when it is no status file that would be replaced.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let beside = path.with_extension("new");
-        fs::write(&beside, serde_json::to_vec(self)?)?;
-        // Readable for everyone, whatever the umask: it contains no secret.
-        fs::set_permissions(&beside, Permissions::from_mode(0o644))?;
-        fs::rename(&beside, path)
+        durable::check_own(path, &["boot_id"])?;
+        durable::replace_public(path, &serde_json::to_vec(self)?)
     }
 
-    /// The verdict, if it is of this boot.
+    /// The verdict, if it is of this boot and not from after `now`: a verdict from the future would not age.
     #[must_use]
-    pub fn remembered(self, boot_id: &str) -> Option<Remembered> {
+    pub fn remembered(self, boot_id: &str, now: Instant) -> Option<Remembered> {
         if self.boot_id != boot_id {
             return None;
         }
-        self.verdict.and_then(VerdictRecord::into_remembered)
+        let verdict = self.verdict.filter(|verdict| Instant::from_millis(verdict.at_ms) <= now);
+        verdict.and_then(VerdictRecord::into_remembered)
     }
 
     /// The output for `now`. Ages are unknown if the record is of an earlier boot.

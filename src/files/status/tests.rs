@@ -70,9 +70,11 @@ fn verdict_is_remembered_within_its_boot_only() {
         let agent = agent_told(answer);
         let report = agent.report(Instant::from_millis(10_000));
         let record = || saved_and_loaded(&Record::of(&report, "b1", true));
-        let remembered = record().remembered("b1").expect("of this boot");
+        let at = Instant::from_millis;
+        let remembered = record().remembered("b1", at(10_000)).expect("of this boot");
         assert_eq!(Some((&remembered.claim, &remembered.verdict)), report.verdict);
-        assert_eq!(record().remembered("b2"), None);
+        assert_eq!(record().remembered("b2", at(10_000)), None);
+        assert_eq!(record().remembered("b1", at(9_999)), None, "a verdict from the future");
     }
 }
 

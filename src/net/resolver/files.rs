@@ -16,17 +16,27 @@ pub(super) fn hosts(text: &str, host: &str, interfaces: &Interfaces) -> Vec<Sock
         .collect()
 }
 
-/// The name servers and search domains of resolv.conf(5). Its options are ignored.
+/// The greatest number of dots that `ndots` can ask for, as in glibc.
+const MAX_NDOTS: usize = 15;
+/// Far more than anybody has: glibc has no limit any more.
+const MAX_SEARCH: usize = 32;
+
+/// The name servers and search domains of resolv.conf(5). Of its options only `ndots` counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ResolvConf {
     pub(super) name_servers: Vec<SocketAddr>,
     pub(super) search: Vec<String>,
+    /// A name with fewer dots is looked up in the search domains first.
+    pub(super) ndots: usize,
 }
 
 impl ResolvConf {
-    /// Parses at most three name servers, each with this port, and six search domains, as libc does.
-    pub(super) fn parse(text: &str, port: u16, interfaces: &Interfaces) -> Self {
-        let mut found = Self { name_servers: Vec::new(), search: Vec::new() };
+    /// Parses at most three name servers, each with this port, and the search domains, as glibc does. Without any,
+    /// names are searched in the domain of `host_name`, this machine's own.
+    pub(super) fn parse(text: &str, port: u16, host_name: &str, interfaces: &Interfaces) -> Self {
+        let own_domain = host_name.split_once('.').map(|(_, domain)| domain.trim_matches('.').to_owned());
+        let search = own_domain.into_iter().filter(|domain| !domain.is_empty()).collect();
+        let mut found = Self { name_servers: Vec::new(), search, ndots: 1 };
         for line in text.lines() {
             let mut words = without_comment(line).split_ascii_whitespace();
             match words.next() {
@@ -39,12 +49,29 @@ impl ResolvConf {
                         .filter(|d| !d.is_empty())
                         .collect();
                 }
+                Some("options") => {
+                    let ndots = words.filter_map(|option| option.strip_prefix("ndots:")?.parse().ok());
+                    found.ndots = ndots.last().unwrap_or(found.ndots).min(MAX_NDOTS);
+                }
                 Some(_) | None => {}
             }
         }
         found.name_servers.truncate(3);
-        found.search.truncate(6);
+        found.search.truncate(MAX_SEARCH);
         found
+    }
+
+    /// The names that a look-up of `host` asks for in turn. A name with a final dot is only asked for itself, and one
+    /// with `ndots` dots first for itself.
+    pub(super) fn candidates(&self, host: &str) -> Vec<String> {
+        let (bare, is_whole) = host.strip_suffix('.').map_or((host, false), |bare| (bare, true));
+        let mut names: Vec<String> = Vec::new();
+        if !is_whole {
+            names.extend(self.search.iter().map(|domain| format!("{bare}.{domain}")));
+        }
+        let has_enough_dots = bare.matches('.').count() >= self.ndots;
+        names.insert(if has_enough_dots { 0 } else { names.len() }, bare.into());
+        names
     }
 }
 

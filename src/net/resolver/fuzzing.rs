@@ -46,7 +46,8 @@ pub fn usable(ip: IpAddr, scope: u32) -> Option<SocketAddr> {
 /// Name servers and search domains in the text of a resolv.conf.
 #[must_use]
 pub fn resolv_conf(text: &str, port: u16, interfaces: &Path) -> (Vec<SocketAddr>, Vec<String>) {
-    let ResolvConf { name_servers, search } = ResolvConf::parse(text, port, &Interfaces(interfaces.into()));
+    let ResolvConf { name_servers, search, .. } =
+        ResolvConf::parse(text, port, "", &Interfaces(interfaces.into()));
     (name_servers, search)
 }
 
@@ -65,5 +66,5 @@ pub fn multicast(interfaces: &Path) -> Vec<u32> {
 /// The names that a look-up of `host` queries in turn.
 #[must_use]
 pub fn candidates(host: &str, search: &[String]) -> Vec<String> {
-    super::candidates(host, search)
+    ResolvConf { name_servers: Vec::new(), search: search.into(), ndots: 1 }.candidates(host)
 }

@@ -11,17 +11,21 @@ mod mdns;
 mod packet;
 mod query;
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
+use log::warn;
+use node_core::plain;
 use thiserror::Error;
 
 use self::dns::DnsAnswer;
 use self::files::ResolvConf;
 use self::interfaces::Interfaces;
+use crate::files::bounded;
 
 /// The greatest number of addresses of one name.
 const MAX_ADDRESSES: usize = 8;
@@ -29,6 +33,8 @@ const MAX_ADDRESSES: usize = 8;
 const MAX_LINE: u64 = 4096;
 /// In bytes; no real resolv.conf is as long.
 const MAX_RESOLV_CONF: u64 = 64 * 1024;
+/// In bytes. The longest public block lists are half as long.
+const MAX_HOSTS: u64 = 32 * 1024 * 1024;
 
 /// A resolver with its sources.
 #[derive(Debug)]
@@ -38,6 +44,8 @@ pub(super) struct NameResolver {
     interfaces: Interfaces,
     dns_port: u16,
     mdns_groups: [SocketAddr; 2],
+    /// Whether the log says already that one of the files cannot be used.
+    complained: AtomicBool,
 }
 
 impl Default for NameResolver {
@@ -48,6 +56,7 @@ impl Default for NameResolver {
             interfaces: Interfaces("/sys/class/net".into()),
             dns_port: 53,
             mdns_groups: mdns::GROUPS,
+            complained: AtomicBool::new(false),
         }
     }
 }
@@ -81,9 +90,10 @@ impl NameResolver {
         if let Ok(address) = host.parse() {
             return Ok(Vec::from([SocketAddr::new(address, port)]));
         }
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let mut found = self.in_hosts_file(&host);
-        if found.is_empty() && is_below(&host, "localhost") {
+        let host = host.to_ascii_lowercase();
+        let bare = host.strip_suffix('.').unwrap_or(&host);
+        let mut found = self.in_hosts_file(bare);
+        if found.is_empty() && is_below(bare, "localhost") {
             // Name servers are never queried for it (RFC 6761, section 6.3).
             found = Vec::from([Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()])
                 .into_iter()
@@ -101,25 +111,64 @@ impl NameResolver {
         Ok(found)
     }
 
-    /// Reads line by line: a hosts file that blocks many names has megabytes.
+    /// Reads line by line: a hosts file that blocks many names has megabytes. A missing file counts as empty, as in
+    /// libc.
     fn in_hosts_file(&self, host: &str) -> Vec<SocketAddr> {
-        let Ok(file) = File::open(&self.hosts) else { return Vec::new() };
-        let mut file = BufReader::new(file);
+        let file = match bounded::open(&self.hosts) {
+            Ok((file, _)) => file,
+            Err(e) => {
+                self.complain(&self.hosts, &e);
+                return Vec::new();
+            }
+        };
+        let mut file = BufReader::new(file.take(MAX_HOSTS));
         let (mut found, mut line) = (Vec::new(), Vec::new());
+        let mut is_first = true;
         while found.len() < MAX_ADDRESSES
             && Read::by_ref(&mut file).take(MAX_LINE).read_until(b'\n', &mut line).is_ok_and(|len| len > 0)
         {
+            if mem::take(&mut is_first) {
+                match plain::mark_len(&line) {
+                    Ok(mark) => drop(line.drain(..mark)),
+                    Err(fault) => {
+                        self.complain(&self.hosts, &io::Error::other(fault.to_string()));
+                        return Vec::new();
+                    }
+                }
+            }
             found.extend(files::hosts(&String::from_utf8_lossy(&line), host, &self.interfaces));
             line.clear();
         }
         found
     }
 
+    /// The text of resolv.conf. A missing or unusable file counts as empty, as in libc.
+    fn read_resolv_conf(&self) -> String {
+        let text = bounded::read(&self.resolv_conf, MAX_RESOLV_CONF).and_then(|mut bytes| {
+            let mark = plain::mark_len(&bytes).map_err(|fault| io::Error::other(fault.to_string()))?;
+            bytes.drain(..mark);
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        });
+        text.unwrap_or_else(|e| {
+            self.complain(&self.resolv_conf, &e);
+            String::new()
+        })
+    }
+
+    /// Logs once that a file is not used. The names may be found without it.
+    fn complain(&self, path: &Path, why: &io::Error) {
+        if why.kind() != io::ErrorKind::NotFound && !self.complained.swap(true, Ordering::Relaxed) {
+            warn!("names are looked up without {}: {why}", path.display());
+        }
+    }
+
     fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NameError> {
-        let conf = ResolvConf::parse(&read(&self.resolv_conf), self.dns_port, &self.interfaces);
+        let system = rustix::system::uname();
+        let host_name = system.nodename().to_string_lossy();
+        let conf = ResolvConf::parse(&self.read_resolv_conf(), self.dns_port, &host_name, &self.interfaces);
         let own = [SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.dns_port)];
         let mut why = NameError::Unknown;
-        for name in candidates(host, &conf.search) {
+        for name in conf.candidates(host) {
             let local = is_below(&name, "local");
             if local {
                 let interfaces = self.interfaces.multicast();
@@ -143,25 +192,8 @@ impl NameResolver {
     }
 }
 
-/// A missing or unreadable file counts as empty, as in libc. A file that is too long is cut off.
-fn read(path: &PathBuf) -> String {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(path) {
-        // The part that was read before an error counts as a shorter file.
-        let _ = file.take(MAX_RESOLV_CONF).read_to_end(&mut bytes);
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 fn is_below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
-/// A name without a dot is tried in the search domains first (resolv.conf(5), ndots:1).
-fn candidates(host: &str, search: &[String]) -> Vec<String> {
-    let searched = search.iter().map(|domain| format!("{host}.{domain}"));
-    let bare = std::iter::once(host.into());
-    if host.contains('.') { bare.collect() } else { searched.chain(bare).collect() }
 }
 
 /// Alternates the families, so that both are among the few addresses that are tried.

@@ -1,18 +1,21 @@
 //! The files that TLS needs: root certificates, and the node's own certificate with its key.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use log::warn;
+use node_core::plain;
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys, RootCertStore};
-use zeroize::Zeroizing;
+use rustls::{InconsistentKeys, RootCertStore};
+use thiserror::Error;
 
 use super::pin::Pin;
 use crate::error::SetupError;
-use crate::files::secret_file;
+use crate::files::pem::{PemError, Section};
 use crate::files::secret_file::Stamp;
+use crate::files::{bounded, pem, secret_file};
 
 /// The files that `client_cert_file` and `client_key_file` name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,27 +45,24 @@ impl ClientCertificate {
 
     pub(super) fn load(&self) -> Result<CertifiedKey, SetupError> {
         let wrong = |path: &Path, why: String| SetupError::ClientCertificate { path: path.into(), why };
-        let pem = std::fs::read(&self.certificate)
-            .map_err(|why| SetupError::reading("client_cert_file", &self.certificate, why))?;
-        let chain = CertificateDer::pem_slice_iter(&pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| wrong(&self.certificate, format!("is damaged: {}", damage(&e))))?;
-        if chain.is_empty() {
-            return Err(wrong(&self.certificate, "holds no PEM certificate".to_string()));
-        }
+        let unusable = |why: &dyn fmt::Display| wrong(&self.certificate, why.to_string());
+        let chain = certificates("client_cert_file", &self.certificate, &unusable)?;
+        let chain: Result<Vec<_>, _> = chain.into_iter().map(|found| found.map(|(der, _)| der)).collect();
+        let chain = chain.map_err(|why| unusable(&format_args!("is damaged: {why}")))?;
         // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
-        let (pem, _) = secret_file::read("client_key_file", &self.key)?;
-        let key = PrivateKeyDer::from_pem_slice(&pem).map(Zeroizing::new).map_err(|_| {
-            wrong(&self.key, "holds no private key in PEM form that is not encrypted".to_string())
-        })?;
+        let (pem, _) = secret_file::read_text("client_key_file", &self.key)?;
+        let key = pem::private_key(&pem).map_err(|why| wrong(&self.key, why.to_string()))?;
         let signing = any_supported_type(&key).map_err(|_| {
+            if pem::lacks_public_half(&key) {
+                return SetupError::HalfKey { path: self.key.clone() };
+            }
             let why = "holds a key of a kind that cannot be used (P-256, P-384, Ed25519 and RSA from 2048 bits can)";
             wrong(&self.key, why.to_string())
         })?;
         let own = CertifiedKey::new(chain, signing);
         match own.keys_match() {
-            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(own),
-            Err(Error::InconsistentKeys(_)) => {
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(own),
+            Err(rustls::Error::InconsistentKeys(_)) => {
                 let why =
                     format!("does not hold the key of the certificate in {}", self.certificate.display());
                 Err(wrong(&self.key, why))
@@ -112,31 +112,76 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
     let Some(path) = ca_file else {
         return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
     };
-    let pem = std::fs::read(path).map_err(|why| SetupError::reading("ca_file", path, why))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|e| ca_error(path, format!("is damaged: {}", damage(&e))))?;
-        roots.add(certificate).map_err(|e| ca_error(path, format!("holds an unusable certificate: {e}")))?;
+    let unusable = |why: &dyn fmt::Display| ca_error(path, why);
+    let (mut roots, mut refused) = (RootCertStore::empty(), Vec::new());
+    for (found, number) in certificates("ca_file", path, &unusable)?.into_iter().zip(1..) {
+        let added =
+            found.and_then(|(der, line)| roots.add(der).map_err(|_| CertificateError::Malformed(line)));
+        if let Err(why) = added {
+            refused.push(format!("certificate {number} cannot be used: {why}"));
+        }
     }
-    if roots.is_empty() {
-        return Err(ca_error(path, "holds no PEM certificate"));
+    if let Some(first) = refused.first().filter(|_| roots.is_empty()) {
+        return Err(ca_error(path, format!("is of no use: {first}")));
+    }
+    // The others may be all that is needed: public bundles have hundreds.
+    for why in &refused {
+        warn!("the ca_file {}: {why}; the others are used", path.display());
     }
     Ok(roots)
 }
 
-/// The fault in our own words, because the error would quote the line: if the line ends were lost, that line
-/// contains the key.
-fn damage(error: &pem::Error) -> &'static str {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
-    match error {
-        pem::Error::IllegalSectionStart { .. } => {
-            "a BEGIN line goes on where it should end (were line ends lost?)"
+/// Why a certificate in a file is not used.
+#[derive(Debug, Error)]
+enum CertificateError {
+    #[error(transparent)]
+    Pem(PemError),
+    #[error("what follows the BEGIN on line {0} is no X.509 certificate")]
+    Malformed(usize),
+    #[error("the one on line {0} is in OpenSSL's own form; `openssl x509 -in FILE` writes the common one")]
+    Trusted(usize),
+    #[error(
+        "line {0} begins a PKCS #7 bundle; `openssl pkcs7 -print_certs -in FILE` writes its certificates"
+    )]
+    Bundle(usize),
+}
+
+/// The certificates in the file at `path`, which is the `what`, in order, each with its line. `unusable` makes an error
+/// for a file that is no PEM.
+fn certificates(
+    what: &'static str,
+    path: &Path,
+    unusable: &dyn Fn(&dyn fmt::Display) -> SetupError,
+) -> Result<Vec<Result<(CertificateDer<'static>, usize), CertificateError>>, SetupError> {
+    let file =
+        bounded::read(path, bounded::MAX_CERTIFICATES).map_err(|why| SetupError::reading(what, path, why))?;
+    if file.starts_with(DER_SEQUENCE) {
+        return Err(unusable(&"is in DER form; `openssl x509 -inform der -in FILE -out NEW` writes PEM"));
+    }
+    let text = plain::bytes(&file).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
+    let found: Vec<_> =
+        pem::sections(text).filter_map(|section| read_certificate(section).transpose()).collect();
+    if found.is_empty() { Err(unusable(&"holds no PEM certificate")) } else { Ok(found) }
+}
+
+/// The certificate in a section, with its line; `None` if it holds something else.
+fn read_certificate(
+    section: Result<Section<'_>, PemError>,
+) -> Result<Option<(CertificateDer<'static>, usize)>, CertificateError> {
+    let section = section.map_err(CertificateError::Pem)?;
+    match section.label {
+        b"CERTIFICATE" | b"X509 CERTIFICATE" => {
+            let der = section.der().map_err(CertificateError::Pem)?;
+            Ok(Some((CertificateDer::from(der.to_vec()), section.line)))
         }
-        pem::Error::MissingSectionEnd { .. } => "a BEGIN line has no END line",
-        pem::Error::Base64Decode(_) => "something between BEGIN and END is not base64",
-        _ => "it is not PEM",
+        b"TRUSTED CERTIFICATE" => Err(CertificateError::Trusted(section.line)),
+        b"PKCS7" | b"CMS" => Err(CertificateError::Bundle(section.line)),
+        _ => Ok(None),
     }
 }
+
+/// How a certificate in DER form begins: it is never shorter than 256 bytes.
+const DER_SEQUENCE: &[u8] = &[0x30, 0x82];
 
 pub(super) fn ca_error(path: &Path, why: impl ToString) -> SetupError {
     SetupError::CaFile { path: path.into(), why: why.to_string() }
@@ -146,22 +191,64 @@ pub(super) fn ca_error(path: &Path, why: impl ToString) -> SetupError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn pem_error_is_reported_without_quoting_the_file() {
+    /// The built-in roots' names are no secret: a real certificate of a CA, P-256.
+    const CA: &str = include_str!("fixtures/ca.pem");
+
+    fn read(text: impl AsRef<[u8]>) -> Result<usize, SetupError> {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("ca.pem");
+        std::fs::write(&path, text).expect("written");
+        roots(Some(&path)).map(|roots| roots.len())
+    }
+
+    #[test]
+    fn pem_error_is_reported_without_quoting_the_file() {
         for (text, says) in [
-            ("-----BEGIN PRIVATE KEY-----s3cret-----END PRIVATE KEY-----x", "were line ends lost?"),
-            ("-----BEGIN CERTIFICATE-----\ns3cret\n", "has no END line"),
-            ("-----BEGIN CERTIFICATE-----\n%%s3cret\n-----END CERTIFICATE-----\n", "is not base64"),
+            ("-----BEGIN PRIVATE KEY-----s3cret-----END PRIVATE KEY-----x", "holds no PEM certificate"),
+            ("-----BEGIN CERTIFICATE-----\ns3cret\n", "the BEGIN on line 1 has no END"),
+            (
+                "\n-----BEGIN CERTIFICATE-----\n%%s3cret\n-----END CERTIFICATE-----\n",
+                "on line 2 is not base64",
+            ),
+            ("-----BEGIN CERTIFICATE-----\ns3cr\n-----END CERTIFICATE-----\n", "no X.509 certificate"),
+            (
+                "-----BEGIN TRUSTED CERTIFICATE-----\ns3cr\n-----END TRUSTED CERTIFICATE-----\n",
+                "OpenSSL's own",
+            ),
+            ("-----BEGIN PKCS7-----\ns3cr\n-----END PKCS7-----\n", "PKCS #7"),
+            ("0\u{2}", "holds no PEM certificate"),
             ("s3cret", "holds no PEM certificate"),
         ] {
-            std::fs::write(&path, text).expect("written");
-            let error = roots(Some(&path)).expect_err(text);
+            let error = read(text).expect_err(text);
             assert!(error.to_string().contains(says), "{error}");
             let told = format!("{error} {error:?}");
             // "s3c" as text, and as the numbers of a list of bytes.
             assert!(!told.contains("s3c") && !told.contains("115, 51, 99"), "{told}");
         }
+        assert!(read([0x30, 0x82, 1, 0]).expect_err("DER").to_string().contains("-inform der"));
+    }
+
+    #[test]
+    fn every_certificate_of_a_bundle_is_read() {
+        let (ca, line) = (CA.trim_end(), CA.replace('\n', ""));
+        for (bundle, count) in [
+            (CA.to_owned(), 1),
+            (format!("\u{feff}{CA}{CA}"), 2),
+            (format!("{ca}{ca}{ca}"), 3),
+            (format!("{CA}{CA}").replace('\n', "\r\n"), 2),
+            (format!("{line}{line}"), 2),
+            (CA.replace("CERTIFICATE", "X509 CERTIFICATE"), 1),
+            (format!("caf\u{e9}\n  {}", CA.replace('\n', "\n  ")), 1),
+        ] {
+            assert_eq!(read(&bundle).expect("read"), count, "{bundle}");
+        }
+    }
+
+    #[test]
+    fn bad_certificate_does_not_cost_the_others() {
+        let bad = "-----BEGIN CERTIFICATE-----\ns3cr\n-----END CERTIFICATE-----\n";
+        assert_eq!(read(format!("{CA}{bad}{CA}")).expect("read"), 2);
+        let error = read(format!("{bad}{bad}")).expect_err("none").to_string();
+        assert!(error.contains("certificate 1 cannot be used"), "{error}");
     }
 }

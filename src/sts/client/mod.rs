@@ -250,7 +250,7 @@ impl Proof {
 /// Reads the secret without surrounding white space. It may contain every character but control characters.
 fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
     let (bytes, path) = match secret {
-        Secret::File(path) => (secret_file::read("client secret file", path)?.0, path.clone()),
+        Secret::File(path) => (secret_file::read_text("client secret file", path)?.0, path.clone()),
         Secret::Variable(name) => {
             let value = std::env::var(name).unwrap_or_default();
             (Zeroizing::new(value.into_bytes()), std::format!("${name}").into())

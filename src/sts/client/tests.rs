@@ -11,8 +11,8 @@ use crate::sts::{Algorithm, Concern, SubjectToken, generate};
 fn client(url: &str, proof: Proof) -> StsClient {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
-    let text = r#"{"auth_url":"https://auth.home","service_id":"s","app_id":"a","app_key_file":"k",
-        "credential_file":"c","request_timeout_secs":20}"#;
+    let text = r#"{"auth_url":"https://auth.home","service_id":"s","app_id":"a","app_key_file":"k.key",
+        "credential_file":"c.json","request_timeout_secs":20}"#;
     std::fs::write(&path, text).expect("written");
     let config = Config::load(&path).expect("sound");
     let url = crate::net::service_url::ServiceUrl::parse("url", url, false).expect("a URL");

@@ -68,9 +68,9 @@ fn configuration_in_the_guide_works() {
     sts["issuer"] = rig.sts.issuer().into();
     rig.node.configure("sts", sts);
     let key = rig.node.dir.path().join("sts.key");
-    let (code, jwk, _) = feed(rig.command("keygen").arg("--out").arg(&key), "");
+    let (code, keys, _) = feed(rig.command("keygen").arg("--out").arg(&key), "");
     assert_eq!(code, Some(0));
-    rig.sts.register_key("jarvis-node", &jwk.parse().unwrap()).unwrap();
+    rig.sts.register_key("jarvis-node", &keys.parse().unwrap()).unwrap();
     let _daemon = rig.daemon();
     assert_eq!(rig.get(GATEWAY).status, 200);
 }

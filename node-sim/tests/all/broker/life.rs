@@ -211,7 +211,7 @@ fn environment_replaces_sts_configuration_for_root_only() {
 #[test]
 fn key_from_keygen_proves_the_node_through_the_broker() {
     let rig = Rig::new();
-    let jwk = keygen::make(Algorithm::Es256, &rig.node.dir.path().join("sts.key")).unwrap();
+    let keys = keygen::make(Algorithm::Es256, &rig.node.dir.path().join("sts.key")).unwrap();
     rig.node.configure(
         "sts",
         json!({
@@ -223,7 +223,7 @@ fn key_from_keygen_proves_the_node_through_the_broker() {
     daemon.comes_to("valid");
     let unknown = rig.get(GATEWAY);
     assert_eq!(unknown.brief(), (502, "token_request_failed"), "not registered yet: {unknown:?}");
-    rig.sts.register_key("jarvis-node", &serde_json::from_str(&jwk).unwrap()).unwrap();
+    rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
     daemon.signal("HUP");
     until("it is tried again", || rig.get(GATEWAY).status == 200);
 }

@@ -8,8 +8,8 @@ use super::rig::{Rig, brief, wanted};
 fn assertion_refused_for_its_date_is_redated_and_remembered() {
     for fault in ["token-clock-ahead", "token-clock-behind"] {
         let rig = Rig::tls();
-        let jwk = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
-        rig.sts.register_key("jarvis-node", &serde_json::from_str(&jwk).unwrap()).unwrap();
+        let keys = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
+        rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
         let client = rig.client(&json!({"client_key_file": "sts.key"}));
         rig.fault(fault);
         assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");

@@ -39,12 +39,13 @@ fn secret_in_body_or_header_gets_a_token() {
 fn registered_key_from_keygen_gets_tokens() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
         let rig = Rig::new();
-        let jwk = keygen::make(algorithm, &rig.dir.path().join("sts.key")).unwrap();
-        let jwk: Value = serde_json::from_str(&jwk).unwrap();
+        let keys = keygen::make(algorithm, &rig.dir.path().join("sts.key")).unwrap();
+        let keys: Value = serde_json::from_str(&keys).unwrap();
         let client = rig.client(&json!({"client_key_file": "sts.key"}));
         let unknown = brief(&client.fetch(&wanted("arp-run-gateway")));
         assert_eq!(unknown, "refused: 400 invalid_client", "before it is registered");
-        assert_eq!(rig.sts.register_key("jarvis-node", &jwk).unwrap(), jwk["kid"].as_str().unwrap());
+        let kid = keys["keys"][0]["kid"].as_str().unwrap();
+        assert_eq!(rig.sts.register_key("jarvis-node", &keys).unwrap(), kid);
         for _ in 0..3 {
             assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{algorithm:?}");
         }
@@ -64,9 +65,9 @@ fn rsa_key_in_either_openssl_form_gets_a_token() {
     let (eight, one) = (path("8.key"), path("1.key"));
     openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &eight]);
     openssl(&["rsa", "-in", &eight, "-traditional", "-out", &one]);
-    let jwk = keygen::show(eight.as_ref()).unwrap();
-    assert_eq!(keygen::show(one.as_ref()).unwrap(), jwk);
-    rig.sts.register_key("jarvis-node", &serde_json::from_str(&jwk).unwrap()).unwrap();
+    let keys = keygen::show(eight.as_ref()).unwrap();
+    assert_eq!(keygen::show(one.as_ref()).unwrap(), keys);
+    rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
     for file in ["8.key", "1.key"] {
         let client = rig.client(&json!({"client_key_file": file, "auth_method": "private_key_jwt"}));
         assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{file}");

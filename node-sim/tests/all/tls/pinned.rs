@@ -352,9 +352,12 @@ fn malformed_pins_are_refused() {
     let server = pinned.serve();
     for (pins, says) in [
         (json!([]), "spki_pins is empty"),
-        (json!(["sha256//short="]), "spki_pins: \"sha256//short=\" is not a pin"),
-        (json!([pinned.identity.pin, "sha1//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]), "is not a pin"),
-        (json!(pinned.identity.pin), "expected a sequence"),
+        (json!(["sha256//short="]), "spki_pins: entry 1 is not a pin"),
+        (
+            json!([pinned.identity.pin, "sha1//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]),
+            "entry 2 is not a pin",
+        ),
+        (json!(pinned.identity.pin), "this value must be a list"),
     ] {
         pinned.rig.configure("spki_pins", pins);
         let (exit, view) = pinned.rig.check();

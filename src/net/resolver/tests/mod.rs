@@ -122,7 +122,8 @@ impl NameResolver {
     pub(in crate::net) fn from_files(hosts: PathBuf, resolv_conf: PathBuf) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
         let interfaces = Interfaces(PathBuf::new());
-        Self { hosts, resolv_conf, interfaces, dns_port: 1, mdns_groups: [nowhere; 2] }
+        let complained = AtomicBool::new(false);
+        Self { hosts, resolv_conf, interfaces, dns_port: 1, mdns_groups: [nowhere; 2], complained }
     }
 }
 
@@ -152,6 +153,7 @@ fn names_with_neighbours(
             SocketAddr::new(Ipv4Addr::LOCALHOST.into(), mdns_port),
             SocketAddr::new(Ipv6Addr::LOCALHOST.into(), mdns_port),
         ],
+        complained: AtomicBool::new(false),
     };
     (dir, names)
 }
@@ -191,16 +193,73 @@ fn hosts_file_comes_first_and_localhost_is_local() {
 #[test]
 fn resolv_conf_is_parsed_as_libc_does() {
     let (_dir, names) = names("", "", 1);
-    let parse = |text| ResolvConf::parse(text, 53, &names.interfaces);
+    let parse = |text| ResolvConf::parse(text, 53, "kitchen.own.home", &names.interfaces);
     let parsed = parse(
         "; old\ndomain a.b\nnameserver 192.0.2.1 # router\nnameserver fe80::1%nowhere\nnameserver fe80::1%eth0\nsearch home lan\noptions ndots:2\nnameserver\n nameserver 2001:db8::1\nnameserver 192.0.2.4\n",
     );
     let servers: Vec<_> = parsed.name_servers.iter().map(SocketAddr::to_string).collect();
     assert_eq!(servers, ["192.0.2.1:53", "[fe80::1%7]:53", "[2001:db8::1]:53"]);
-    assert_eq!(parsed.search, ["home", "lan"]);
+    assert_eq!((parsed.search, parsed.ndots), (["home".into(), "lan".into()].into(), 2));
+    assert_eq!(parse("").search, ["own.home"], "the machine's own domain");
+    assert!(parse("search .").search.is_empty());
+    for (options, ndots) in
+        [("", 1), ("options ndots:0", 0), ("options ndots:99 rotate", 15), ("options ndots:x", 1)]
+    {
+        assert_eq!(parse(options).ndots, ndots, "{options}");
+    }
     assert_eq!(parse("nameserver fe80::1%3").name_servers[0].to_string(), "[fe80::1%3]:53");
     for text in ["", "nameserver 192.0.2.1%eth0", "nameserver fe80::1%../eth0", "nameserver fe80::1%"] {
         assert!(parse(text).name_servers.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn search_domains_are_tried_as_glibc_tries_them() {
+    let conf =
+        |ndots| ResolvConf { name_servers: Vec::new(), search: ["home".into(), "lan".into()].into(), ndots };
+    for (host, ndots, names) in [
+        ("auth", 1, &["auth.home", "auth.lan", "auth"][..]),
+        ("auth.iot", 1, &["auth.iot", "auth.iot.home", "auth.iot.lan"]),
+        ("auth.iot", 2, &["auth.iot.home", "auth.iot.lan", "auth.iot"]),
+        ("auth", 0, &["auth", "auth.home", "auth.lan"]),
+        ("auth.", 1, &["auth"]),
+        ("auth.iot.", 5, &["auth.iot"]),
+    ] {
+        assert_eq!(conf(ndots).candidates(host), names, "{host} {ndots}");
+    }
+}
+
+#[test]
+fn dotted_name_is_found_in_a_search_domain() {
+    let port = name_server(|name, kind| match (name, kind) {
+        ("auth.iot.home", A) => Reply::Records(&[(A, &[192, 0, 2, 9])]),
+        ("auth.iot.home", _) => Reply::Records(&[]),
+        _ => Reply::Code(3),
+    });
+    let (_dir, names) = names("", "search home\nnameserver 127.0.0.1", port);
+    assert_eq!(found(&names, "auth.iot"), [ip("192.0.2.9")]);
+    assert!(found(&names, "auth.iot.").is_empty(), "a final dot means this name and no other");
+}
+
+#[test]
+fn hosts_and_resolv_conf_are_read_as_people_save_them() {
+    let port = name_server(|name, kind| match (name, kind) {
+        ("auth", A) => Reply::Records(&[(A, &[192, 0, 2, 9])]),
+        _ => Reply::Records(&[]),
+    });
+    let conf = "\u{feff}nameserver 127.0.0.1\r\n";
+    let (dir, names) = names("\u{feff}192.0.2.7 one\r\n192.0.2.8 two", conf, port);
+    for (host, address) in [("one", "192.0.2.7"), ("two", "192.0.2.8"), ("auth", "192.0.2.9")] {
+        assert_eq!(found(&names, host), [ip(address)], "{host}");
+    }
+    // Neither is ever waited for, nor read to an end that does not come.
+    for (hosts, resolv_conf) in [
+        (PathBuf::from("/dev/zero"), PathBuf::from("/dev/zero")),
+        (dir.path().into(), dir.path().into()),
+        (dir.path().join("none"), dir.path().join("none")),
+    ] {
+        let names = NameResolver::from_files(hosts, resolv_conf);
+        assert!(names.in_hosts_file("one").is_empty() && names.read_resolv_conf().is_empty());
     }
 }
 

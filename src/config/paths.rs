@@ -1,0 +1,196 @@
+//! The paths in a configuration: whether they are paths, and whether each leads to a file of its own.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::files::durable::{beside, folder};
+use crate::files::secret_file;
+
+/// The longest ending that still counts as one: `.json`, `.credential`.
+const MAX_ENDING: usize = 12;
+/// The longest file name that is taken for one by its ending alone. A token of three parts is longer.
+const MAX_NAME: usize = 100;
+
+/// What this program does with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Reads it and keeps it: several keys may name it.
+    Kept,
+    /// Reads a secret that is sent to one server.
+    Sent,
+    /// Replaces it, by way of files with these endings beside it.
+    Replaced(&'static [&'static str]),
+}
+
+/// The value of a key that names a file.
+#[derive(Debug)]
+pub(super) struct ConfiguredPath {
+    key: &'static str,
+    found: PathBuf,
+    used: Use,
+    configured: Option<PathBuf>,
+}
+
+impl ConfiguredPath {
+    /// The file that `configured` names, as `config_file` has it.
+    pub(super) fn new(key: &'static str, configured: &Path, config_file: &Path, used: Use) -> Self {
+        let found = secret_file::locate(configured, config_file);
+        Self { key, found, used, configured: Some(configured.into()) }
+    }
+
+    /// A file that is used without being configured.
+    pub(super) fn implied(key: &'static str, path: &Path, used: Use) -> Self {
+        Self { key, found: path.into(), used, configured: None }
+    }
+
+    /// Whether the value looks like a path. If it does not, it may be the secret that the file should hold.
+    fn is_plausible(&self, config_file: &Path) -> bool {
+        let Some(configured) = &self.configured else { return true };
+        let Some(text) = configured.to_str() else { return false };
+        if text.is_empty() || text.contains(|c: char| c.is_control() || c == '"') || text.contains("-----") {
+            return false;
+        }
+        let name = configured.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let ending = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, ending)| ending);
+        let has_ending = name.len() <= MAX_NAME
+            && ending.is_some_and(|ending| {
+                ending.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && ending.len() <= MAX_ENDING
+                    && ending.bytes().all(|b| b.is_ascii_alphanumeric())
+            });
+        // Base64 has slashes, too, but not below a folder that is there.
+        let (first, rest) = text.trim_start_matches('/').split_once('/').unwrap_or((text, ""));
+        let top = if text.starts_with('/') { Path::new("/") } else { folder(config_file) };
+        has_ending || (!rest.is_empty() && top.join(first).is_dir()) || self.found.exists()
+    }
+
+    /// Every path that is written to or read for this key.
+    fn all(&self) -> Vec<PathBuf> {
+        let mut all = vec![resolved(&self.found)];
+        if let Use::Replaced(endings) = self.used {
+            all.extend(endings.iter().map(|ending| resolved(&beside(&self.found, ending))));
+        }
+        all
+    }
+
+    fn may_share_with(&self, other: &Self) -> bool {
+        self.used == Use::Kept && other.used == Use::Kept
+    }
+}
+
+/// The file that `value` names, if it looks like a path.
+pub(crate) fn plausible(value: &str, config_file: &Path) -> Option<PathBuf> {
+    let path = ConfiguredPath::new("", Path::new(value), config_file, Use::Kept);
+    path.is_plausible(config_file).then_some(path.found)
+}
+
+/// Checks that each value looks like a path, and that what is replaced or sent is nothing else's file: none of the others,
+/// and none of `besides`.
+///
+/// # Errors
+/// A sentence that names the keys. It does not quote a value that does not look like a path.
+pub(super) fn check(
+    paths: &[ConfiguredPath],
+    besides: &[ConfiguredPath],
+    config_file: &Path,
+) -> Result<(), String> {
+    if let Some(ConfiguredPath { key, .. }) = paths.iter().find(|path| !path.is_plausible(config_file)) {
+        return Err(format!(
+            "{key} does not look like the path of a file. Its value is not repeated here, in case it is a secret: \
+             put a secret into a file, and the path of that file into {key}"
+        ));
+    }
+    let all: Vec<_> = paths.iter().chain(besides).map(|path| (path, path.all())).collect();
+    for (at, (one, files)) in all.iter().enumerate().take(paths.len()) {
+        for (other, other_files) in &all[at + 1..] {
+            let shared = files.iter().find(|file| other_files.contains(file));
+            if let Some(file) = shared.filter(|_| !one.may_share_with(other)) {
+                return Err(format!(
+                    "{} and {} would both use {}: give each a file of its own",
+                    one.key,
+                    other.key,
+                    file.display()
+                ));
+            }
+            if !one.may_share_with(other) && is_same_file(&one.found, &other.found) {
+                return Err(format!(
+                    "{} and {} are two names of one file, {}: give each a file of its own",
+                    one.key,
+                    other.key,
+                    one.found.display()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The path without links and dots, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| match (fs::canonicalize(folder(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        // Components without `.` and repeated slashes.
+        _ => path.components().collect(),
+    })
+}
+
+/// Whether both are there and one file, as hard links or on a file system that ignores case.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    identity(one).is_some_and(|one| Some(one) == identity(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_is_told_from_a_secret() {
+        let config = Path::new("/etc/config.json");
+        for path in ["app.key", "/nowhere/ca.pem", "/etc/x", "./app-key", "../etc/key", "passwd", "/dev/null"]
+        {
+            assert!(plausible(path, config).is_some(), "{path}");
+        }
+        for secret in [
+            "",
+            "s3cret",
+            "-q3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvBwxxxxxxxxxxxxxxxxxxxx",
+            "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
+            "/pe/Unols=",
+            "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.AAAAAAAAAAAAAAAA",
+            "-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END PRIVATE KEY-----",
+            "{\"node_id\":\"kitchen-pi\",\"node_key\":\"k\"}.json",
+        ] {
+            assert!(plausible(secret, config).is_none(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn two_keys_may_share_only_what_is_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = dir.path().join("config.json");
+        let file = |name: &str| dir.path().join(name);
+        fs::write(file("a.key"), "x").expect("written");
+        fs::hard_link(file("a.key"), file("hard.key")).expect("linked");
+        std::os::unix::fs::symlink(file("a.key"), file("soft.key")).expect("linked");
+        const OURS: Use = Use::Replaced(&[".new"]);
+        for (one, of, other, to, shared) in [
+            ("a.key", Use::Sent, "b.key", OURS, None),
+            ("a.key", Use::Sent, "./a.key", OURS, Some("would both use")),
+            ("a.key", Use::Sent, "soft.key", Use::Sent, Some("would both use")),
+            ("a.key", Use::Sent, "hard.key", Use::Kept, Some("two names of one file")),
+            ("a.key", Use::Kept, "soft.key", Use::Kept, None),
+            ("s.json", OURS, "s.json.new", Use::Kept, Some("s.json.new")),
+            ("./none/../s.json", OURS, "s.json", OURS, None),
+        ] {
+            let paths = [
+                ConfiguredPath::new("one", Path::new(one), &config, of),
+                ConfiguredPath::new("two", Path::new(other), &config, to),
+            ];
+            let found = check(&paths, &[], &config).err();
+            assert_eq!(found.is_some(), shared.is_some(), "{one} {other}: {found:?}");
+            assert!(found.unwrap_or_default().contains(shared.unwrap_or_default()), "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! PEM files (RFC 7468) as people have them: joined without a line end between two sections, indented, without any line
+//! ends, with text around them. Every section is found; a parser that looks for BEGIN at the start of a line would skip
+//! some without a word.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use node_core::plain::line_of;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const DASHES: &[u8] = b"-----";
+/// Longer than any label.
+const MAX_LABEL: usize = 64;
+/// id-ecPublicKey, as DER (RFC 5480).
+const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// In bytes. An EC key of 256 or 384 bits without its public half is shorter, and one with it is longer.
+const SHORTEST_EC_KEY: usize = 100;
+
+/// A section of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Section<'a> {
+    /// `CERTIFICATE` or what else it holds.
+    pub(crate) label: &'a [u8],
+    /// The number of the line where it begins.
+    pub(crate) line: usize,
+    body: &'a [u8],
+}
+
+/// Why a section cannot be read. It quotes nothing: the section may be a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PemError {
+    /// The BEGIN line, or the END line.
+    #[error("the BEGIN on line {0} has no END")]
+    CutOff(usize),
+    /// Between BEGIN and END.
+    #[error("what follows the BEGIN on line {0} is not base64")]
+    NotBase64(usize),
+}
+
+/// Why there is no private key. The sentence continues the file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PrivateKeyError {
+    /// No section of a kind that can be read.
+    #[error("holds no private key in PEM form that is not encrypted")]
+    None,
+    /// One that is cut off or no base64.
+    #[error("holds no private key that can be read: {0}")]
+    Damaged(PemError),
+}
+
+/// The sections of a file, in order. One that is commented out by `#` is skipped.
+pub(crate) fn sections(file: &[u8]) -> impl Iterator<Item = Result<Section<'_>, PemError>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let begin = at + find(file.get(at..)?, BEGIN)?;
+            at = begin + BEGIN.len();
+            let line_start = file.get(..begin)?.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+            if file.get(line_start..begin)?.trim_ascii_start().starts_with(b"#") {
+                continue;
+            }
+            let line = line_of(file, begin);
+            let rest = file.get(at..)?;
+            // A section ends before the next one begins.
+            let rest = &rest[..find(rest, BEGIN).unwrap_or(rest.len())];
+            let label = find(rest, DASHES).filter(|len| *len <= MAX_LABEL).map(|len| &rest[..len]);
+            let whole = label.and_then(|label| {
+                let body = &rest[label.len() + DASHES.len()..];
+                let end = [b"-----END ", label, DASHES].concat();
+                Some(Section { label, line, body: &body[..find(body, &end)?] })
+            });
+            return Some(whole.ok_or(PemError::CutOff(line)));
+        }
+    })
+}
+
+impl Section<'_> {
+    /// The bytes that it encodes. They are wiped when dropped.
+    ///
+    /// # Errors
+    /// When it is not base64.
+    pub(crate) fn der(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
+        // With their full size at once: a buffer that grows leaves copies behind.
+        let mut base64 = Zeroizing::new(Vec::with_capacity(self.body.len()));
+        base64.extend(self.body.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        let mut der = Zeroizing::new(Vec::with_capacity(self.body.len()));
+        STANDARD.decode_vec(&*base64, &mut der).map_err(|_| PemError::NotBase64(self.line))?;
+        Ok(der)
+    }
+}
+
+/// The first private key in a file.
+///
+/// # Errors
+/// When there is none, or the first one cannot be read.
+pub(crate) fn private_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, PrivateKeyError> {
+    let mut cut_off = PrivateKeyError::None;
+    for section in sections(file) {
+        let section = match section {
+            Ok(section) => section,
+            Err(why) => {
+                cut_off = PrivateKeyError::Damaged(why);
+                continue;
+            }
+        };
+        let wrap: fn(Vec<u8>) -> PrivateKeyDer<'static> = match section.label {
+            b"PRIVATE KEY" => |der| PrivatePkcs8KeyDer::from(der).into(),
+            b"RSA PRIVATE KEY" => |der| PrivatePkcs1KeyDer::from(der).into(),
+            b"EC PRIVATE KEY" => |der| PrivateSec1KeyDer::from(der).into(),
+            _ => continue,
+        };
+        // The headers of an encrypted one (RFC 1421).
+        if find(section.body, b"ENCRYPTED").is_some() {
+            return Err(PrivateKeyError::None);
+        }
+        let mut der = section.der().map_err(PrivateKeyError::Damaged)?;
+        return Ok(Zeroizing::new(wrap(std::mem::take(&mut *der))));
+    }
+    Err(cut_off)
+}
+
+/// Whether `key` is an EC key without its public half, as Java writes it. RFC 5915 allows that; ring needs both halves.
+pub(crate) fn lacks_public_half(key: &PrivateKeyDer<'_>) -> bool {
+    let der = key.secret_der();
+    let is_ec = matches!(key, PrivateKeyDer::Sec1(_)) || find(der, EC_PUBLIC_KEY).is_some();
+    is_ec && der.len() < SHORTEST_EC_KEY
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(file: &str) -> Vec<(String, Vec<u8>)> {
+        sections(file.as_bytes())
+            .map(|section| {
+                let section = section.expect("whole");
+                let label = String::from_utf8_lossy(section.label).into_owned();
+                (label, section.der().expect("base64").to_vec())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_section_is_found_wherever_it_begins() {
+        let (a, b) = (("A".to_owned(), b"abc".to_vec()), ("B C".to_owned(), b"de".to_vec()));
+        for file in [
+            "-----BEGIN A-----\nYWJj\n-----END A-----\n-----BEGIN B C-----\nZGU=\n-----END B C-----\n",
+            "-----BEGIN A-----\r\nYW\r\nJj\r\n-----END A-----\r\n-----BEGIN B C-----\r\nZGU=\r\n-----END B C-----",
+            "text -----BEGIN A-----\nYWJj\n-----END A----------BEGIN B C-----\nZGU=\n-----END B C-----",
+            "-----BEGIN A-----YWJj-----END A-----x\n  -----BEGIN B C-----\n   ZGU=\n  -----END B C-----\nmore",
+            "#-----BEGIN A-----\n#eA==\n#-----END A-----\n-----BEGIN A-----\rYWJj\r-----END A-----\r-----BEGIN B C-----ZGU=-----END B C-----",
+        ] {
+            assert_eq!(labels(file), [a.clone(), b.clone()], "{file}");
+        }
+        assert!(labels("-----BEGIN-----").is_empty() && labels("").is_empty());
+    }
+
+    #[test]
+    fn section_that_cannot_be_read_is_named_by_its_line() {
+        let file = "\n-----BEGIN A-----\ns3cret\n-----BEGIN B-----\n%%\n-----END B-----\n-----BEGIN C";
+        let all: Vec<_> = sections(file.as_bytes()).map(|s| s.and_then(|s| s.der())).collect();
+        assert_eq!(all, [Err(PemError::CutOff(2)), Err(PemError::NotBase64(4)), Err(PemError::CutOff(7))]);
+    }
+
+    #[test]
+    fn private_key_is_found_among_certificates() {
+        let key = |file: &str| private_key(file.as_bytes()).map(|key| key.secret_der().to_vec());
+        let certificate = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----";
+        let pem =
+            |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"] {
+            assert_eq!(key(&format!("{certificate}{}", pem(label, "ZGU="))), Ok(b"de".to_vec()));
+        }
+        let headers = "Proc-Type: 4,ENCRYPTED\n\nZGU=";
+        for none in [certificate, &pem("ENCRYPTED PRIVATE KEY", "ZGU="), &pem("RSA PRIVATE KEY", headers)] {
+            assert_eq!(key(none), Err(PrivateKeyError::None), "{none}");
+        }
+        let damaged = PrivateKeyError::Damaged(PemError::CutOff(1));
+        assert_eq!(key("-----BEGIN PRIVATE KEY-----\nZGU="), Err(damaged));
+    }
+}
