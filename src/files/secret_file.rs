@@ -62,10 +62,11 @@ pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stam
 /// dropped.
 ///
 /// # Errors
-/// Those of [`read`], and when it is UTF-16 or has NULs.
+/// Those of [`read`], and when it is empty, UTF-16 or has NULs.
 pub fn read_text(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let (mut bytes, stamp) = read(what, path)?;
-    let mark = plain::mark_len(&bytes).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
+    let text = plain::bytes(&bytes).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
+    let mark = bytes.len() - text.len();
     bytes.drain(..mark);
     Ok((bytes, stamp))
 }

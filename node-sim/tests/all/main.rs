@@ -10,6 +10,7 @@ mod broker;
 mod demo;
 mod device;
 mod faults;
+mod files;
 mod fleet;
 mod real_server;
 mod request;

@@ -232,7 +232,10 @@ fn client_secret_is_trimmed_and_validated() {
         load_secret(&Secret::File(path.clone()))
     };
     assert_eq!(load(b" p:q \r\n", 0o600).expect("sound").as_str(), "p:q");
-    for bad in [&b""[..], b"\n", b"a\nb", b"\xff", &[b'x'; 513]] {
+    for empty in [&b""[..], b"\n"] {
+        assert!(load(empty, 0o600).expect_err("empty").to_string().ends_with("secret is empty"));
+    }
+    for bad in [&b"a\nb"[..], b"\xff", &[b'x'; 513]] {
         let refused = load(bad, 0o600).expect_err("bad");
         assert!(matches!(refused, SetupError::Value { key: "client secret", .. }), "{refused}");
     }

@@ -1,0 +1,212 @@
+//! Every file of a setup, in every form in which files come: it is used, or named.
+
+use core::time::Duration;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use jarvis_node::setup::{Reader, SetupRead};
+use serde_json::{Value, json};
+use test_support::rig::Rig;
+
+/// A node with every file that a configuration can name.
+fn node() -> Rig {
+    let rig = Rig::new();
+    rig.write_secret("client.pem", include_str!("../tls/fixtures/rsa2048.pem"));
+    rig.write_secret("client.key", include_str!("../tls/fixtures/rsa2048.key"));
+    rig.write_secret("sts.secret", "s3cret\n");
+    rig.write_secret("state.json", "{\"board\": null}\n");
+    fs::copy(rig.path("ca.pem"), rig.path("sts-ca.pem")).unwrap();
+    rig.edit(|config| {
+        for (key, name) in [
+            ("client_cert_file", "client.pem"),
+            ("client_key_file", "client.key"),
+            ("state_file", "state.json"),
+        ] {
+            config.insert(key.into(), name.into());
+        }
+        config.insert("led".into(), "none".into());
+        config.insert("broker".into(), json!({"socket": "node.sock"}));
+        config.insert(
+            "sts".into(),
+            json!({
+                "issuer": "https://sts.home/r", "client_id": "c", "client_secret_file": "sts.secret",
+                "ca_file": "sts-ca.pem", "audiences": {"a": {}},
+            }),
+        );
+    });
+    rig
+}
+
+const FILES: [&str; 8] = [
+    "config.json",
+    "credential.json",
+    "app.key",
+    "ca.pem",
+    "client.pem",
+    "client.key",
+    "sts.secret",
+    "sts-ca.pem",
+];
+
+/// Reads the setup, which must not take long.
+fn read(rig: &Rig) -> SetupRead {
+    let start = Instant::now();
+    let read = Reader::new(rig.config()).read();
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    read
+}
+
+/// All that is told of what cannot be used.
+fn told(read: &SetupRead) -> Vec<String> {
+    let error = read.node.as_ref().err().map(ToString::to_string);
+    error.into_iter().chain(read.warnings.iter().map(|warning| warning.message.clone())).collect()
+}
+
+#[track_caller]
+fn is_used(rig: &Rig, what: &str) {
+    assert_eq!(told(&read(rig)), Vec::<String>::new(), "{what}");
+}
+
+#[track_caller]
+fn is_named(rig: &Rig, name: &str, what: &str, says: &str) {
+    let told = told(&read(rig));
+    let path = rig.path(name).display().to_string();
+    assert!(told.iter().any(|line| line.contains(&path) && line.contains(says)), "{name} {what}: {told:?}");
+    assert!(!told.iter().any(|line| line.contains("s3cret")), "{told:?}");
+}
+
+fn utf_16(text: &[u8], big: bool) -> Vec<u8> {
+    let text = std::str::from_utf8(text).unwrap();
+    format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+        .collect()
+}
+
+/// Writes the file without changing who may read it.
+fn write(rig: &Rig, name: &str, bytes: &[u8]) {
+    fs::write(rig.path(name), bytes).unwrap();
+}
+
+#[test]
+fn text_as_editors_save_it_is_used() {
+    let rig = node();
+    is_used(&rig, "nothing changed");
+    for name in FILES {
+        let before = fs::read(rig.path(name)).unwrap();
+        let text = String::from_utf8(before.clone()).unwrap();
+        let unended = text.trim_end();
+        let lines = if name == "config.json" { unended.replace(',', ",\n") } else { unended.into() };
+        for (what, form) in [
+            ("without its last line end", unended.to_owned()),
+            ("with a byte order mark", format!("\u{feff}{text}")),
+            ("with CRLF", format!("{lines}\n").replace('\n', "\r\n")),
+            ("with all of it", format!("\u{feff}{}", lines.replace('\n', "\r\n"))),
+        ] {
+            write(&rig, name, form.as_bytes());
+            is_used(&rig, &format!("{name} {what}"));
+        }
+        write(&rig, name, &before);
+    }
+}
+
+#[test]
+fn text_of_another_encoding_is_named() {
+    let rig = node();
+    for name in FILES {
+        let before = fs::read(rig.path(name)).unwrap();
+        for big in [false, true] {
+            write(&rig, name, &utf_16(&before, big));
+            is_named(&rig, name, "UTF-16", "UTF-16");
+            write(&rig, name, &utf_16(&before, big)[2..]);
+            is_named(&rig, name, "UTF-16 without a mark", "UTF-16");
+        }
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        write(&rig, name, &[&before[..], b"\0"].concat());
+        is_named(&rig, name, "NUL at the end", &format!("NUL byte on line {line}"));
+        write(&rig, name, &vec![0; before.len()]);
+        is_named(&rig, name, "NULs only", "NUL byte on line 1");
+        write(&rig, name, b"");
+        is_named(&rig, name, "empty", "empty");
+        write(&rig, name, &before);
+    }
+    is_used(&rig, "as before");
+}
+
+#[test]
+fn file_that_is_no_regular_file_is_named_without_waiting() {
+    let rig = node();
+    for name in FILES {
+        let (path, aside) = (rig.path(name), rig.path("aside"));
+        fs::rename(&path, &aside).unwrap();
+        let forms: [(&str, &dyn Fn(&Path)); 6] = [
+            ("a pipe", &|path| {
+                assert!(Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap().success());
+            }),
+            ("a device", &|path| symlink("/dev/zero", path).unwrap()),
+            ("a device", &|path| symlink("/dev/null", path).unwrap()),
+            ("a socket", &|path| drop(UnixListener::bind(path).unwrap())),
+            ("a folder", &|path| fs::create_dir(path).unwrap()),
+            ("far too large", &|path| {
+                rig.write_secret(name, "");
+                fs::File::options().write(true).open(path).unwrap().set_len(1 << 30).unwrap();
+            }),
+        ];
+        for (says, make) in forms {
+            make(&path);
+            is_named(&rig, name, says, says);
+            // The LED needs an answer even sooner.
+            let start = Instant::now();
+            let _: Value = rig.check().1;
+            assert!(start.elapsed() < Duration::from_secs(30), "{name} {says}: {:?}", start.elapsed());
+            if path.is_dir() { fs::remove_dir(&path).unwrap() } else { fs::remove_file(&path).unwrap() }
+        }
+        is_named(&rig, name, "missing", "there is no");
+        fs::rename(aside, path).unwrap();
+    }
+}
+
+#[test]
+fn file_that_may_not_be_read_is_named() {
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    let rig = node();
+    for name in FILES {
+        let before = fs::metadata(rig.path(name)).unwrap().permissions();
+        fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0)).unwrap();
+        is_named(&rig, name, "unreadable", "cannot be read");
+        fs::set_permissions(rig.path(name), before).unwrap();
+    }
+}
+
+#[test]
+fn two_keys_never_use_one_file() {
+    let rig = node();
+    let app_key = fs::read(rig.path("app.key")).unwrap();
+    for (key, name) in [
+        ("state_file", "app.key"),
+        ("status_file", "./app.key"),
+        ("credential_file", "app.key"),
+        ("status_file", "state.json"),
+        ("app_key_file", "credential.json.prev"),
+        ("state_file", "config.json"),
+    ] {
+        let before: Value = serde_json::from_slice(&fs::read(rig.config()).unwrap()).unwrap();
+        rig.configure(key, name);
+        let (exit, view) = rig.check();
+        let reason = view["reason"].as_str().unwrap();
+        assert_eq!(exit, Some(78), "{view}");
+        assert!(reason.contains(key) && reason.contains("a file of its own"), "{key} {name}: {view}");
+        fs::write(rig.config(), before.to_string()).unwrap();
+    }
+    // Nor do those for tokens, which cost the node nothing.
+    rig.edit(|config| config["sts"]["client_secret_file"] = "app.key".into());
+    let read = read(&rig);
+    assert!(read.node.is_ok() && told(&read)[0].contains("sts.client_secret_file and"), "{:?}", told(&read));
+    assert_eq!(fs::read(rig.path("app.key")).unwrap(), app_key);
+}

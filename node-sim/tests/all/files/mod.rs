@@ -1,0 +1,5 @@
+//! The node's files as people have them, and what is told of those that cannot be used.
+
+mod canary;
+mod forms;
+mod keys;
