@@ -5,6 +5,29 @@ use std::time::Duration;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+/// Answers are sent in blocks of this many bytes, and filled up to a whole number of them by a header field. What is
+/// written belongs to this program's memory until the caller has read it, and the system tells only whether more than a
+/// quarter of the send buffer is unread (`unix_writable` in net/unix/af_unix.c). With the smallest buffer a block is
+/// more than that, so a socket that takes more has been read to its end. Two blocks fill it.
+pub(super) const BLOCK: usize = 1536;
+
+/// `100 Continue`, as one block.
+pub(super) fn go_ahead() -> Vec<u8> {
+    let mut text = Vec::from(*b"HTTP/1.1 100 Continue\r\n");
+    fill(&mut text, 2);
+    text.extend_from_slice(b"\r\n");
+    text
+}
+
+/// Adds a header field, so that `text` and `more` bytes after it are a whole number of blocks.
+fn fill(text: &mut Vec<u8>, more: usize) {
+    let (name, end) = (b"Padding: ", b"\r\n");
+    let len = text.len() + name.len() + end.len() + more;
+    text.extend_from_slice(name);
+    text.resize(text.len() + len.next_multiple_of(BLOCK) - len, b'-');
+    text.extend_from_slice(end);
+}
+
 /// A whole answer, head and body. Wiped when dropped: it may hold a token.
 pub(super) struct Answer(Zeroizing<Vec<u8>>);
 
@@ -62,12 +85,11 @@ impl Answer {
     }
 
     fn new(status: u16, retry_after: Option<Duration>, body: &impl Serialize) -> Self {
-        // Room for any token at once: a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(1024));
         let mut length = Length(0);
         // Neither write can fail: no answer has maps with odd keys, and writing to memory never does.
         let _ = serde_json::to_writer(&mut length, body);
-        text.reserve_exact(length.0);
+        // Room for all of it at once: a buffer that grows leaves copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity((length.0 + 512).next_multiple_of(BLOCK)));
         let allow = if status == 405 { "Allow: GET, POST\r\n" } else { "" };
         let retry_after = retry_after.map_or_else(String::new, |delay| {
             // Rounded up: a second too early would be in vain.
@@ -76,12 +98,14 @@ impl Answer {
         text.extend_from_slice(
             format!(
                 "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-                 Cache-Control: no-store\r\n{allow}{retry_after}Connection: close\r\n\r\n",
+                 Cache-Control: no-store\r\n{allow}{retry_after}Connection: close\r\n",
                 reason(status),
                 length.0
             )
             .as_bytes(),
         );
+        fill(&mut text, 2 + length.0);
+        text.extend_from_slice(b"\r\n");
         let _ = serde_json::to_writer(&mut *text, body);
         Self(text)
     }
@@ -120,6 +144,7 @@ const fn reason(status: u16) -> &'static str {
         411 => "Length Required",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
@@ -139,11 +164,24 @@ mod tests {
     #[test]
     fn answer_closes_the_connection_and_is_not_stored() {
         let answer = Answer::ok(&serde_json::json!({ "a": "ä" }));
+        let (head, rest) = text(&answer).split_once("Padding: ").expect("filled up");
         assert_eq!(
-            text(&answer),
+            head,
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\nCache-Control: no-store\r\n\
-             Connection: close\r\n\r\n{\"a\":\"ä\"}"
+             Connection: close\r\n"
         );
+        assert_eq!(rest.trim_start_matches('-'), "\r\n\r\n{\"a\":\"ä\"}");
+    }
+
+    #[test]
+    fn answer_is_whole_blocks_and_never_moves_in_memory() {
+        for len in (0..2 * BLOCK).chain([40_000]) {
+            let body: String = std::iter::repeat_n('x', len).collect();
+            let answer = Answer::ok(&body);
+            assert_eq!(answer.bytes().len() % BLOCK, 0, "{len}");
+            assert!(answer.bytes().len() <= (len + 512).next_multiple_of(BLOCK), "{len}");
+        }
+        assert_eq!(go_ahead().len(), BLOCK);
     }
 
     #[test]

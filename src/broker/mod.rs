@@ -5,7 +5,8 @@
 //! | module | task |
 //! |---|---|
 //! | `plan` | the configuration, with names turned into numbers |
-//! | `socket_file`, `callers`, `connection`, `descriptors` | the listening socket, the callers and their connections |
+//! | `socket_file`, `descriptors` | the listening socket |
+//! | `callers`, `connection`, `limits` | the callers, their connections, and how much each may have |
 //! | `request`, `form`, `answer` | HTTP |
 //! | `handler`, `rules`, `health` | the answers, and the rules that they follow |
 //! | `client` | the other end: this program's own commands as callers |
@@ -20,6 +21,7 @@ mod form;
 pub mod fuzzing;
 mod handler;
 mod health;
+mod limits;
 mod plan;
 mod request;
 mod rules;
@@ -27,39 +29,37 @@ mod socket_file;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::debug;
+use log::{debug, warn};
 use node_core::time::{Instant, Now};
 use rustix::event::{PollFd, PollFlags};
 
 use self::answer::Refusal;
-use self::callers::Caller;
+use self::callers::{Caller, Owner};
 use self::connection::{Connection, ConnectionId};
 pub(crate) use self::handler::About;
 use self::handler::{Handler, Reply};
+use self::limits::MAX_CONNECTIONS;
 pub(crate) use self::plan::Plan;
 use self::socket_file::SocketFile;
 use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};
 
-/// The most connections at once.
-const MAX_CONNECTIONS: usize = 1088;
-/// One in this many of them is left for other users.
-const FOR_OTHERS: usize = 17;
 /// Descriptors for everything else.
 const SPARE_DESCRIPTORS: usize = 64;
-/// The most bytes that are kept of unfinished requests.
-const MAX_HELD: usize = 256 * 1024;
-/// The most of those bytes that one user may have.
-const MAX_HELD_OF_ONE: usize = MAX_HELD / 4;
-/// How many different exchanges one user may wait for: no more than a third of those that can be kept.
-const MAX_EXCHANGES_OF_ONE: usize = 16;
 /// How many connections are served in one turn.
 const TURN: usize = 16;
+/// How many connections are refused in one turn: that takes a fraction of the time.
+const REFUSALS: usize = 128;
 /// How long after a failure the socket is tried again.
 const LISTEN_RETRY: Duration = Duration::from_secs(30);
+/// How often it is looked whether the socket's file is still there, at most: only when there is something else to do.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often the log tells that connections are refused.
+const TELL_AGAIN: Duration = Duration::from_secs(600);
 /// How long no connection is accepted when the system has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -71,6 +71,12 @@ pub(crate) struct Broker {
     listen_due: Option<Instant>,
     /// Why there is no socket.
     not_listening: Option<String>,
+    /// The folder in which others could put another socket in the place of this one.
+    open_folder: Option<PathBuf>,
+    /// When to look whether the socket's file is still there.
+    look_due: Instant,
+    /// When the log may tell again that connections are refused.
+    tell_due: Instant,
     /// In ascending order of their ids.
     connections: Vec<Connection<UnixStream>>,
     max_connections: usize,
@@ -93,6 +99,9 @@ impl Broker {
             listening: None,
             listen_due: None,
             not_listening: None,
+            open_folder: None,
+            look_due: now,
+            tell_due: now,
             connections: Vec::new(),
             max_connections: allowed.saturating_sub(SPARE_DESCRIPTORS).min(MAX_CONNECTIONS),
             next_id: 0,
@@ -111,7 +120,7 @@ impl Broker {
         }
         let moved = plan.socket != self.plan.socket;
         self.plan = plan;
-        if moved || self.listening.as_ref().is_none_or(|socket| !socket.is_there()) {
+        if moved || !self.is_there() {
             self.listen(now);
         }
     }
@@ -134,7 +143,19 @@ impl Broker {
                 "Take PrivateUsers= out of the unit.",
             )
         });
-        not_listening.into_iter().chain(not_told_apart).collect()
+        let open_folder = self.open_folder.as_ref().map(|folder| {
+            Warning::new(
+                "broker_folder",
+                format!(
+                    "others may write to {}, and could put another socket in the place of {socket}, to which callers \
+                     would send their own tokens",
+                    folder.display()
+                ),
+                "Set broker.socket to a path in a folder that only root and this daemon's user may write to, such as \
+                 /run/jarvis-node-agent.",
+            )
+        });
+        not_listening.into_iter().chain(not_told_apart).chain(open_folder).collect()
     }
 
     /// Forgets all tokens: they are of another client or another STS.
@@ -163,15 +184,16 @@ impl Broker {
 
     /// When there is something to do even if no socket is ready.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let connections = self.connections.iter().map(Connection::deadline);
+        let connections = self.connections.iter().filter_map(Connection::deadline);
         connections.chain(self.handler.cache.deadline()).chain(self.listen_due).min()
     }
 
-    /// The sockets to wait for: the listening one, unless it is paused, and then every connection.
+    /// The sockets to wait for: the listening one, unless it is paused, and then every connection that can be polled.
     pub(crate) fn sources(&self) -> Vec<PollFd<'_>> {
         let listening = self.listening.as_ref().filter(|_| self.listen_due.is_none());
         let listening = listening.map(|socket| PollFd::new(&socket.listener, PollFlags::IN));
-        let connections = self.connections.iter().map(|one| PollFd::new(&one.stream, one.interest()));
+        let connections =
+            self.connections.iter().filter_map(|one| Some(PollFd::new(&one.stream, one.interest()?)));
         listening.into_iter().chain(connections).collect()
     }
 
@@ -179,7 +201,9 @@ impl Broker {
     pub(crate) fn turn(&mut self, ready: &[usize], about: &About<'_>, now: Now) {
         let listeners = usize::from(self.listening.is_some() && self.listen_due.is_none());
         let (new_callers, ready) = ready.split_at(ready.partition_point(|place| *place < listeners));
-        let places: Vec<_> = ready.iter().map(|place| place - listeners).collect();
+        let polled = self.connections.iter().enumerate().filter(|(_, one)| one.interest().is_some());
+        let polled: Vec<_> = polled.map(|(place, _)| place).collect();
+        let places: Vec<_> = ready.iter().map(|place| polled[place - listeners]).collect();
         let first = places.partition_point(|place| self.connections[*place].id <= self.served);
         for place in places[first..].iter().chain(&places[..first]).take(TURN) {
             self.served = self.connections[*place].id;
@@ -197,9 +221,21 @@ impl Broker {
                 self.listen(now.instant);
             }
         }
+        if self.look_due <= now.instant && self.listening.is_some() {
+            self.look_due = now.instant + LOOK_AGAIN;
+            if !self.is_there() {
+                warn!("somebody has removed {}, which is made again", self.plan.socket.display());
+                self.listen(now.instant);
+                return;
+            }
+        }
         if !new_callers.is_empty() {
             self.accept(about, now);
         }
+    }
+
+    fn is_there(&self) -> bool {
+        self.listening.as_ref().is_some_and(SocketFile::is_there)
     }
 
     fn listen(&mut self, now: Instant) {
@@ -208,6 +244,7 @@ impl Broker {
         match SocketFile::open(&self.plan.socket) {
             Ok(socket) => {
                 (self.listening, self.listen_due, self.not_listening) = (Some(socket), None, None);
+                self.open_folder = socket_file::open_folder(&self.plan.socket);
             }
             Err(e) => {
                 self.listen_due = Some(now + LISTEN_RETRY);
@@ -217,7 +254,8 @@ impl Broker {
     }
 
     fn accept(&mut self, about: &About<'_>, now: Now) {
-        for _ in 0..TURN {
+        let (mut accepted, mut refused) = (0, 0);
+        while accepted < TURN && refused < REFUSALS {
             let Some(socket) = &self.listening else { return };
             let stream = match socket.listener.accept() {
                 Ok((stream, _)) => stream,
@@ -232,52 +270,55 @@ impl Broker {
                 }
             };
             // A caller whose user is not known is not served.
-            let (Ok(caller), Ok(())) = (Caller::of(&stream), stream.set_nonblocking(true)) else { continue };
-            self.next_id += 1;
-            let mut connection = Connection::new(ConnectionId(self.next_id), caller, stream, now.instant);
-            if let Some(why) = self.too_many(caller) {
-                connection.refuse(Refusal::busy(why), now.instant);
+            let Ok(caller) = Caller::of(&stream) else { continue };
+            let owner = Owner::of(caller, &self.plan.rules, &self.plan.persons);
+            // Closed without an answer: unread answers are what there must not be more of.
+            if !limits::has_room(&self.connections, owner, self.max_connections) {
+                refused += 1;
+                self.tell_refusal(caller, now.instant);
                 continue;
             }
-            self.connections.push(connection);
+            accepted += 1;
+            if connection::prepare(&stream).is_err() {
+                continue;
+            }
+            self.next_id += 1;
+            let id = ConnectionId(self.next_id);
+            self.connections.push(Connection::new(id, caller, owner, stream, now.instant));
             // Most callers have sent their request by now.
             self.serve(self.connections.len() - 1, about, now);
             self.connections.pop_if(|connection| connection.is_over());
         }
     }
 
-    fn too_many(&self, caller: Caller) -> Option<&'static str> {
-        if self.connections.len() >= self.max_connections {
-            return Some("too many connections");
+    fn tell_refusal(&mut self, caller: Caller, now: Instant) {
+        if self.tell_due <= now {
+            self.tell_due = now + TELL_AGAIN;
+            warn!(
+                "a connection of {caller} to {} was closed without an answer: it has as many as it may have, whose \
+                 answers it waits for or has not read",
+                self.plan.socket.display()
+            );
         }
-        let own = || self.connections.iter().filter(|one| one.caller.uid == caller.uid).count();
-        let most = self.max_connections - self.max_connections / FOR_OTHERS;
-        // Counted only if there are enough connections in all.
-        let full = self.connections.len() >= most && own() >= most;
-        full.then_some("too many connections of one user")
     }
 
     fn serve(&mut self, place: usize, about: &About<'_>, now: Now) {
-        let (caller, mine) = (self.connections[place].caller, self.connections[place].held());
-        let held = |of: &dyn Fn(&Caller) -> bool| -> usize {
-            self.connections.iter().filter(|one| of(&one.caller)).map(Connection::held).sum()
-        };
-        let (all, own) = (held(&|_| true), held(&|other| other.uid == caller.uid));
-        let room = (MAX_HELD + mine).saturating_sub(all).min((MAX_HELD_OF_ONE + mine).saturating_sub(own));
+        let room = limits::room_to_keep(&self.connections, &self.connections[place]);
         let connection = &mut self.connections[place];
         let waited = connection.is_waiting();
         let Some(request) = connection.turn(room, now.instant) else {
-            if waited && connection.is_over() {
+            if waited && !connection.is_waiting() {
                 self.handler.cache.forget(&connection.id);
             }
             return;
         };
+        let owner = connection.owner;
         match self.handler.reply(connection.id, connection.caller, &request, about, now) {
             Reply::Now(answer) => connection.answer(Arc::new(answer), now.instant),
             Reply::Later => {
                 let exchange = request.exchange();
                 connection.wait(exchange, now.instant + self.plan.token_timeout);
-                if exchange.is_some() && self.exchanges_of(caller) > MAX_EXCHANGES_OF_ONE {
+                if exchange.is_some() && limits::has_too_many_exchanges(&self.connections, owner) {
                     let connection = &mut self.connections[place];
                     self.handler.cache.forget(&connection.id);
                     let why = "one user waits for too many different exchanges";
@@ -287,18 +328,10 @@ impl Broker {
         }
     }
 
-    /// How many different exchanges the caller's user waits for.
-    fn exchanges_of(&self, caller: Caller) -> usize {
-        let own = self.connections.iter().filter(|one| one.caller.uid == caller.uid);
-        let mut exchanges: Vec<_> = own.filter_map(Connection::exchange).collect();
-        exchanges.sort_unstable();
-        exchanges.dedup();
-        exchanges.len()
-    }
-
     /// Ends some of the overdue connections. The rest will still be overdue in the next turn.
     fn end_overdue(&mut self, now: Instant) {
-        let overdue = self.connections.iter_mut().filter(|connection| connection.deadline() <= now);
+        let is_overdue = |one: &Connection<_>| one.deadline().is_some_and(|deadline| deadline <= now);
+        let overdue = self.connections.iter_mut().filter(|connection| is_overdue(connection));
         for connection in overdue.take(TURN) {
             if connection.is_waiting() {
                 self.handler.cache.forget(&connection.id);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::callers::{Allowed, OverflowId};
+use super::callers::{Allowed, OverflowId, Persons};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Broker, Principal, Sts};
 use crate::error::Warning;
@@ -19,6 +19,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 pub struct Plan {
     pub(super) socket: PathBuf,
     pub(super) rules: Rules,
+    pub(super) persons: Persons,
     /// How long callers wait for a token.
     pub(super) token_timeout: Duration,
 }
@@ -49,6 +50,7 @@ impl Plan {
                 default_audience: sts.default_audience.clone(),
                 overflow: OverflowId::here(),
             },
+            persons: Persons::read(&accounts),
             token_timeout: request_timeout + MARGIN,
         }
     }

@@ -28,6 +28,11 @@ pub(super) struct Rule {
 }
 
 impl Rules {
+    /// Whether a rule allows `caller` anything.
+    pub(super) fn admit(&self, caller: Caller) -> bool {
+        self.rules.iter().any(|rule| rule.allowed.admits(caller, self.overflow))
+    }
+
     /// The token that `caller` asks for, if it may have it.
     ///
     /// # Errors

@@ -1,14 +1,19 @@
 //! The broker's listening socket: a Unix socket in the file system to which any user may connect. The rules, not the
 //! file's permissions, decide who gets a token.
 
-use std::fs::Permissions;
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use rustix::process::umask;
+
+/// How many callers wait to be accepted. A caller behind a full queue of those that connect and leave waits for all of
+/// them, so it is shorter than the system's 4,096; further callers wait in their order, if they block.
+const QUEUE: i32 = 256;
 
 /// A listening socket. Its file is removed when this is dropped.
 #[derive(Debug)]
@@ -26,9 +31,14 @@ impl SocketFile {
     /// When another program listens there, the file is no socket, or the folder is missing or cannot be written to.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         remove_stale(path)?;
-        let listener = UnixListener::bind(path)?;
+        // With its final mode from the start: by the path it could be changed only later, and then the path may lead
+        // elsewhere. No other thread minds: each file that this program creates has a mode of its own.
+        let before = umask(Mode::XUSR | Mode::XGRP | Mode::XOTH);
+        let bound = UnixListener::bind(path);
+        umask(before);
+        let listener = bound?;
         listener.set_nonblocking(true)?;
-        fs::set_permissions(path, Permissions::from_mode(0o666))?;
+        rustix::net::listen(&listener, QUEUE)?;
         let created = identity(path)?;
         Ok(Self { listener, path: path.into(), created })
     }
@@ -46,6 +56,23 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The first folder on the way to the socket in which somebody else could put another socket in its place, and get what
+/// callers send: their own tokens.
+pub(super) fn open_folder(path: &Path) -> Option<PathBuf> {
+    let folder = fs::canonicalize(path.parent()?).ok()?;
+    let open = folder.ancestors().find(|folder| fs::metadata(folder).is_ok_and(|folder| is_open(&folder)));
+    open.map(PathBuf::from)
+}
+
+fn is_open(folder: &fs::Metadata) -> bool {
+    let (own_user, own_group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (sticky, others, group) = (0o1000, 0o002, 0o020);
+    let trusted = |id: u32, own: u32| id == 0 || id == own;
+    let writers =
+        folder.mode() & others != 0 || (folder.mode() & group != 0 && !trusted(folder.gid(), own_group));
+    !trusted(folder.uid(), own_user) || (writers && folder.mode() & sticky == 0)
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -79,6 +106,8 @@ fn connect(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -137,5 +166,41 @@ mod tests {
         let _other = UnixListener::bind(&path).expect("bound by another program");
         drop(socket);
         UnixStream::connect(&path).expect("the other still listens");
+    }
+
+    #[test]
+    fn socket_is_never_made_through_a_link() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (secret, path) = (dir.path().join("secret"), dir.path().join("node.sock"));
+        fs::write(&secret, "s3cret").expect("written");
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("set");
+        for target in [&secret, &dir.path().join("nothing")] {
+            symlink(target, &path).expect("linked");
+            SocketFile::open(&path).expect_err("it is a link");
+            fs::remove_file(&path).expect("still there");
+        }
+        assert_eq!(fs::metadata(&secret).expect("there").permissions().mode() & 0o777, 0o600);
+        assert!(!dir.path().join("nothing").exists());
+    }
+
+    #[test]
+    fn folder_that_others_may_write_to_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (top, folder) = (dir.path().join("top"), dir.path().join("top/folder"));
+        fs::create_dir_all(&folder).expect("made");
+        let set = |path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("set");
+        let open = || open_folder(&folder.join("node.sock"));
+        for (top_mode, mode, named) in [
+            (0o755, 0o755, None),
+            (0o755, 0o777, Some(&folder)),
+            (0o755, 0o757, Some(&folder)),
+            (0o755, 0o1777, None),
+            (0o777, 0o700, Some(&top)),
+        ] {
+            set(&top, top_mode);
+            set(&folder, mode);
+            let named = named.map(|path| fs::canonicalize(path).expect("there"));
+            assert_eq!(open(), named, "{mode:o} in {top_mode:o}");
+        }
     }
 }

@@ -1,14 +1,19 @@
-//! One caller's connection: reads one request, may wait for a token, sends one answer. It never waits for the socket
-//! itself: the run loop calls it when there is something to do.
+//! One caller's connection: reads one request, may wait for a token, sends one answer, and lasts until that is read. It
+//! never waits for the socket itself: the run loop calls it when there is something to do.
 //!
 //! ```text
-//!  Reading ──► request whole ──► Waiting ──► Answering ──► Over
-//!     │              └─ answer is there ────────▲ ▲          ▲
-//!     ├─ refused, or out of time ─────────────────┘          │
-//!     └─ hung up (in Waiting and Answering, too) ────────────┘
+//!  Reading ──► request whole ──► Waiting ──► Answering ──► Unread ──► Over
+//!     │              └─ answer is there ────────▲ ▲           ▲
+//!     ├─ refused, or out of time ─────────────────┘           │
+//!     └─ hung up (in Waiting and Answering, too) ─────────────┘
 //! ```
+//!
+//! What was written belongs to this program's memory (and to its control group's) until the caller has read it or is gone,
+//! even if this end is closed. So a connection counts until then, whatever the caller does: `Unread`.
 
-use std::io::{ErrorKind, Read, Write};
+mod peer;
+
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +21,17 @@ use node_core::time::Instant;
 use rustix::event::PollFlags;
 use zeroize::Zeroizing;
 
-use super::answer::{Answer, Refusal};
-use super::callers::Caller;
+pub(super) use self::peer::{Peer, prepare};
+use super::answer::{Answer, BLOCK, Refusal, go_ahead};
+use super::callers::{Caller, Owner};
 use super::request;
 use super::request::{BrokerRequest, Progress};
 
 /// How long the caller may take to send its request, and to read the answer.
 pub(super) const IO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a caller is looked at that has shut its end down without reading the answer. The system reports nothing
+/// more of it until it is gone, and not even that as an event.
+pub(super) const UNREAD_AGAIN: Duration = Duration::from_secs(30);
 /// How much is read at once. Most requests fit and need no memory of their own.
 const CHUNK: usize = 4 * 1024;
 /// How many times a socket is read in one turn.
@@ -36,9 +45,12 @@ pub(super) struct ConnectionId(pub(super) u64);
 pub(super) struct Connection<S> {
     pub(super) id: ConnectionId,
     pub(super) caller: Caller,
+    /// The person to whom it counts.
+    pub(super) owner: Owner,
     pub(super) stream: S,
     state: ConnectionState,
-    deadline: Instant,
+    /// `None` while the caller has all the time it wants.
+    deadline: Option<Instant>,
 }
 
 enum ConnectionState {
@@ -52,25 +64,33 @@ enum ConnectionState {
         answer: Arc<Answer>,
         sent: usize,
     },
+    /// Some of what was written is not read yet.
+    Unread {
+        /// Whether the system reports its end all the time, so that it cannot be polled.
+        shut_down: bool,
+    },
     Over,
 }
 
-impl<S: Read + Write> Connection<S> {
-    pub(super) fn new(id: ConnectionId, caller: Caller, stream: S, now: Instant) -> Self {
+impl<S: Peer> Connection<S> {
+    pub(super) fn new(id: ConnectionId, caller: Caller, owner: Owner, stream: S, now: Instant) -> Self {
         let state = ConnectionState::Reading(Zeroizing::new(Vec::new()));
-        Self { id, caller, stream, state, deadline: now + IO_TIMEOUT }
+        Self { id, caller, owner, stream, state, deadline: Some(now + IO_TIMEOUT) }
     }
 
-    /// The events to poll for. The end of the connection is reported in any case.
-    pub(super) const fn interest(&self) -> PollFlags {
+    /// The events to poll for; `None` if it cannot be polled. The end of the connection is reported in any case.
+    pub(super) const fn interest(&self) -> Option<PollFlags> {
         match self.state {
-            ConnectionState::Reading(_) => PollFlags::IN,
-            ConnectionState::Answering { .. } => PollFlags::OUT,
-            ConnectionState::Waiting { .. } | ConnectionState::Over => PollFlags::empty(),
+            ConnectionState::Reading(_) => Some(PollFlags::IN),
+            ConnectionState::Answering { .. } | ConnectionState::Unread { shut_down: false } => {
+                Some(PollFlags::OUT)
+            }
+            ConnectionState::Waiting { .. } | ConnectionState::Over => Some(PollFlags::empty()),
+            ConnectionState::Unread { shut_down: true } => None,
         }
     }
 
-    pub(super) const fn deadline(&self) -> Instant {
+    pub(super) const fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
@@ -82,7 +102,10 @@ impl<S: Read + Write> Connection<S> {
     pub(super) const fn exchange(&self) -> Option<u64> {
         match self.state {
             ConnectionState::Waiting { exchange } => exchange,
-            ConnectionState::Reading(_) | ConnectionState::Answering { .. } | ConnectionState::Over => None,
+            ConnectionState::Reading(_)
+            | ConnectionState::Answering { .. }
+            | ConnectionState::Unread { .. }
+            | ConnectionState::Over => None,
         }
     }
 
@@ -94,7 +117,10 @@ impl<S: Read + Write> Connection<S> {
     pub(super) fn held(&self) -> usize {
         match &self.state {
             ConnectionState::Reading(arrived) => arrived.len(),
-            ConnectionState::Waiting { .. } | ConnectionState::Answering { .. } | ConnectionState::Over => 0,
+            ConnectionState::Waiting { .. }
+            | ConnectionState::Answering { .. }
+            | ConnectionState::Unread { .. }
+            | ConnectionState::Over => 0,
         }
     }
 
@@ -109,7 +135,11 @@ impl<S: Read + Write> Connection<S> {
             }
             // While waiting only the end of the connection makes the socket ready.
             ConnectionState::Waiting { .. } => {
-                self.state = ConnectionState::Over;
+                self.end();
+                None
+            }
+            ConnectionState::Unread { .. } => {
+                self.look_again(now);
                 None
             }
             ConnectionState::Over => None,
@@ -125,19 +155,19 @@ impl<S: Read + Write> Connection<S> {
     /// Queues the answer. It is sent at the connection's next turn.
     pub(super) fn queue_response(&mut self, answer: Arc<Answer>, now: Instant) {
         self.state = ConnectionState::Answering { answer, sent: 0 };
-        self.deadline = now + IO_TIMEOUT;
+        self.deadline = Some(now + IO_TIMEOUT);
     }
 
     /// Keeps the caller waiting until `deadline`; with `exchange` for that exchange.
     pub(super) fn wait(&mut self, exchange: Option<u64>, deadline: Instant) {
         self.state = ConnectionState::Waiting { exchange };
-        self.deadline = deadline;
+        self.deadline = Some(deadline);
     }
 
     /// Ends the connection's present step, whose deadline has passed.
     pub(super) fn time_out(&mut self, now: Instant) {
         match &self.state {
-            ConnectionState::Reading(arrived) if arrived.is_empty() => self.state = ConnectionState::Over,
+            ConnectionState::Reading(arrived) if arrived.is_empty() => self.end(),
             ConnectionState::Reading(_) => {
                 let secs = IO_TIMEOUT.as_secs();
                 let why = format!("the request did not arrive within {secs} seconds");
@@ -147,7 +177,9 @@ impl<S: Read + Write> Connection<S> {
                 let why = "the STS did not answer in time; the next attempt is made by itself";
                 self.refuse(Refusal::new(504, "sts_timeout", why), now);
             }
-            ConnectionState::Answering { .. } | ConnectionState::Over => self.state = ConnectionState::Over,
+            ConnectionState::Answering { .. } => self.end(),
+            ConnectionState::Unread { .. } => self.look_again(now),
+            ConnectionState::Over => {}
         }
     }
 
@@ -167,7 +199,7 @@ impl<S: Read + Write> Connection<S> {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return None,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => {
-                    self.state = ConnectionState::Over;
+                    self.end();
                     return None;
                 }
             };
@@ -200,7 +232,7 @@ impl<S: Read + Write> Connection<S> {
                 }
                 if wants_go_ahead {
                     // If this is lost the caller goes on after a second anyway.
-                    let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+                    let _ = self.stream.write(&go_ahead());
                 }
                 Ok(None)
             }
@@ -210,7 +242,7 @@ impl<S: Read + Write> Connection<S> {
     /// The caller sends no more. It may have closed only its own half of the connection.
     fn end_of_input(&mut self, now: Instant) {
         if self.held() == 0 {
-            self.state = ConnectionState::Over;
+            self.end();
         } else {
             self.refuse(Refusal::bad_request("the request ends in its middle"), now);
         }
@@ -220,17 +252,36 @@ impl<S: Read + Write> Connection<S> {
         while let ConnectionState::Answering { answer, sent } = &mut self.state {
             let rest = answer.bytes().get(*sent..).unwrap_or_default();
             if rest.is_empty() {
-                self.state = ConnectionState::Over;
-                self.drain();
-                return;
+                return self.end();
             }
-            match self.stream.write(rest) {
-                Ok(0) => self.state = ConnectionState::Over,
-                Ok(len) => *sent += len,
+            match self.stream.write(&rest[..rest.len().min(BLOCK)]) {
+                Ok(len) if len > 0 => *sent += len,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.state = ConnectionState::Over,
+                Ok(_) | Err(_) => return self.end(),
             }
+        }
+    }
+
+    /// Nothing more is read or written. It is over once all that was written is read.
+    fn end(&mut self) {
+        // First, so that a caller that is still writing hears of it, and reads.
+        self.stream.stop_input();
+        self.drain();
+        self.deadline = None;
+        self.state = match self.stream.has_read() {
+            true => ConnectionState::Over,
+            false => ConnectionState::Unread { shut_down: false },
+        };
+    }
+
+    /// An event came, or it is time: if still not all is read, the event was that the caller has shut its end down.
+    fn look_again(&mut self, now: Instant) {
+        if self.stream.has_read() {
+            self.state = ConnectionState::Over;
+        } else {
+            self.state = ConnectionState::Unread { shut_down: true };
+            self.deadline = Some(now + UNREAD_AGAIN);
         }
     }
 

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::io;
+use std::io::{Read, Write};
 
+use super::super::callers::Standing;
 use super::*;
 
 /// The results of reads and writes, in order; after those the socket would block.
@@ -10,6 +12,8 @@ struct Script {
     /// How many bytes are taken at each attempt.
     writes: VecDeque<io::Result<usize>>,
     written: Vec<u8>,
+    /// Whether the caller does not read what is written.
+    leaves_unread: bool,
 }
 
 impl Read for Script {
@@ -36,12 +40,22 @@ impl Write for Script {
     }
 }
 
+impl Peer for Script {
+    fn has_read(&self) -> bool {
+        self.written.is_empty() || !self.leaves_unread
+    }
+
+    fn stop_input(&self) {}
+}
+
 const START: Instant = Instant::from_millis(1000);
 const ROOM: usize = 64 * 1024;
 
 fn caller_that_sends(parts: &[&str]) -> Connection<Script> {
     let reads = parts.iter().map(|part| Ok(part.as_bytes().to_vec())).collect();
-    Connection::new(ConnectionId(1), Caller { uid: 1, gid: 1 }, Script { reads, ..Script::default() }, START)
+    let owner = Owner { standing: Standing::Member, person: 1 };
+    let stream = Script { reads, ..Script::default() };
+    Connection::new(ConnectionId(1), Caller { uid: 1, gid: 1 }, owner, stream, START)
 }
 
 fn sent(connection: &Connection<Script>) -> String {
@@ -76,10 +90,13 @@ fn caller_slow_to_read_is_dropped_after_the_timeout() {
     let later = START + Duration::from_secs(60);
     connection.answer(health(), later);
     assert!(!connection.is_over());
-    assert_eq!((connection.interest(), connection.deadline()), (PollFlags::OUT, later + IO_TIMEOUT));
+    assert_eq!(
+        (connection.interest(), connection.deadline()),
+        (Some(PollFlags::OUT), Some(later + IO_TIMEOUT))
+    );
     connection.stream.writes = [Ok(10), Err(ErrorKind::WouldBlock.into())].into();
     assert_eq!(connection.turn(ROOM, later), None);
-    assert_eq!(connection.deadline(), later + IO_TIMEOUT, "no time is won by taking a little");
+    assert_eq!(connection.deadline(), Some(later + IO_TIMEOUT), "no time is won by taking a little");
     connection.time_out(later + IO_TIMEOUT);
     assert!(connection.is_over());
     assert_eq!(sent(&connection).len(), 20);
@@ -88,7 +105,7 @@ fn caller_slow_to_read_is_dropped_after_the_timeout() {
 #[test]
 fn request_that_does_not_arrive_times_out() {
     let mut silent = caller_that_sends(&[]);
-    assert_eq!((silent.turn(ROOM, START), silent.deadline()), (None, START + IO_TIMEOUT));
+    assert_eq!((silent.turn(ROOM, START), silent.deadline()), (None, Some(START + IO_TIMEOUT)));
     silent.time_out(START + IO_TIMEOUT);
     assert!(silent.is_over() && sent(&silent).is_empty());
 
@@ -96,7 +113,7 @@ fn request_that_does_not_arrive_times_out() {
     assert_eq!(slow.turn(ROOM, START + Duration::from_secs(4)), None);
     assert_eq!(
         (slow.deadline(), slow.held()),
-        (START + IO_TIMEOUT, 10),
+        (Some(START + IO_TIMEOUT), 10),
         "no time is won by sending a little"
     );
     slow.time_out(START + IO_TIMEOUT);
@@ -123,7 +140,11 @@ fn caller_that_hangs_up_is_forgotten() {
     assert!(matches!(waits.turn(ROOM, START), Some(BrokerRequest::Token { .. })));
     waits.wait(None, START + Duration::from_secs(30));
     assert!(waits.is_waiting());
-    assert_eq!((waits.held(), waits.interest()), (0, PollFlags::empty()), "nothing is kept of the request");
+    assert_eq!(
+        (waits.held(), waits.interest()),
+        (0, Some(PollFlags::empty())),
+        "nothing is kept of the request"
+    );
     // Ready although nothing was polled for: the other end is gone.
     assert_eq!(waits.turn(ROOM, START), None);
     assert!(waits.is_over() && sent(&waits).is_empty());
@@ -161,10 +182,10 @@ fn body_is_asked_for_once_and_endless_input_is_refused() {
                 Content-Type: application/x-www-form-urlencoded\r\n\r\n";
     let mut connection = caller_that_sends(&[head]);
     assert_eq!(connection.turn(ROOM, START), None);
-    assert_eq!(sent(&connection), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(sent(&connection).as_bytes(), go_ahead());
     connection.stream.reads.push_back(Ok(b"subject_token=a".to_vec()));
     assert!(matches!(connection.turn(ROOM, START), Some(BrokerRequest::Exchange { .. })));
-    assert_eq!(sent(&connection), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(sent(&connection).as_bytes(), go_ahead());
 
     let mut endless = caller_that_sends(&[]);
     endless.stream.reads = (0..100).map(|_| Ok(vec![b'x'; CHUNK])).collect();
@@ -173,4 +194,55 @@ fn body_is_asked_for_once_and_endless_input_is_refused() {
     }
     assert!(sent(&endless).starts_with("HTTP/1.1 431 "), "{}", sent(&endless));
     assert!(endless.stream.reads.len() > 80, "{}", endless.stream.reads.len());
+}
+
+#[test]
+fn connection_lasts_until_its_answer_is_read() {
+    let mut connection = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n\r\n"]);
+    connection.stream.leaves_unread = true;
+    assert_eq!(connection.turn(ROOM, START), Some(BrokerRequest::Health));
+    connection.answer(health(), START);
+    assert!(!connection.is_over());
+    assert_eq!(
+        (connection.interest(), connection.deadline()),
+        (Some(PollFlags::OUT), None),
+        "no wake-up for it"
+    );
+    // It has shut its end down, which would be reported again and again.
+    assert_eq!(connection.turn(ROOM, START), None);
+    assert_eq!((connection.interest(), connection.deadline()), (None, Some(START + UNREAD_AGAIN)));
+    let later = START + UNREAD_AGAIN;
+    connection.time_out(later);
+    assert_eq!((connection.is_over(), connection.deadline()), (false, Some(later + UNREAD_AGAIN)));
+    connection.stream.leaves_unread = false;
+    connection.time_out(later + UNREAD_AGAIN);
+    assert!(connection.is_over());
+}
+
+#[test]
+fn nothing_that_was_written_is_forgotten_unread() {
+    let expecting = "POST /v1/token/exchange HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\
+                     Content-Type: application/json\r\n\r\n";
+    let reset = || Err(ErrorKind::ConnectionReset.into());
+    // Told to go on, it breaks off.
+    let mut told = caller_that_sends(&[expecting]);
+    told.stream.leaves_unread = true;
+    told.stream.reads.push_back(reset());
+    assert_eq!(told.turn(ROOM, START), None);
+    assert!(!told.is_over() && !sent(&told).is_empty());
+    // Half of an answer is sent when time is up, or when the caller takes no more.
+    for after in [Err(ErrorKind::WouldBlock.into()), Err(ErrorKind::BrokenPipe.into())] {
+        let mut half = caller_that_sends(&["GET /v1/health HTTP/1.1\r\n\r\n"]);
+        half.stream.leaves_unread = true;
+        half.stream.writes = [Ok(10), after].into();
+        assert!(half.turn(ROOM, START).is_some());
+        half.answer(health(), START);
+        if half.deadline().is_some() {
+            half.time_out(START + IO_TIMEOUT);
+        }
+        assert!(!half.is_over());
+        half.stream.leaves_unread = false;
+        half.turn(ROOM, START);
+        assert!(half.is_over());
+    }
 }

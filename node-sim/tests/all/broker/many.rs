@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use test_support::waiting::{undisturbed, until};
 
-use super::caller::{Answer, Caller, request};
-use super::rig::{COORDINATOR, GATEWAY, Rig};
+use super::caller::{Caller, request};
+use super::rig::{COORDINATOR, GATEWAY, Rig, uid};
 
 /// Allows this process `count` descriptors more than the other tests in it can need.
 fn allow_descriptors(count: u64) {
@@ -19,14 +19,14 @@ fn allow_descriptors(count: u64) {
 }
 
 #[test]
-fn thousand_callers_of_one_token_cost_one_request() {
+fn hundreds_of_callers_of_one_token_cost_one_request() {
     let _undisturbed = undisturbed();
-    allow_descriptors(1200);
+    allow_descriptors(600);
     let rig = Rig::new();
     let _daemon = rig.daemon();
     // The answer comes late, so that all callers come before it.
     rig.fault("late");
-    let callers: Vec<_> = (0..1000).map(|_| rig.asking(GATEWAY)).collect();
+    let callers: Vec<_> = (0..400).map(|_| rig.asking(GATEWAY)).collect();
     let tokens: HashSet<_> = callers.into_iter().map(|caller| caller.answer().token().to_owned()).collect();
     assert_eq!((tokens.len(), rig.sts.token_requests()), (1, 1));
 }
@@ -68,25 +68,25 @@ fn caller_of_a_hanging_sts_gets_504_in_time() {
 }
 
 #[test]
-fn user_at_the_connection_limit_is_refused_until_some_end() {
+fn user_at_the_connection_limit_is_closed_until_some_end() {
     let _undisturbed = undisturbed();
     allow_descriptors(1300);
     let rig = Rig::new();
     rig.node.configure("request_timeout_secs", 600);
-    let _daemon = rig.daemon();
+    let mut daemon = rig.daemon();
     rig.fault("body-stall");
+    // Root may have all, and another user in the rules half of what is left for such users.
+    let most = if uid() == 0 { 1088 } else { 448 };
     // They wait for an answer, so their connections stay open.
-    let mut waiting: Vec<_> = (0..1024).map(|_| rig.asking(GATEWAY)).collect();
-    // It may be refused before it has sent anything.
+    let mut waiting: Vec<_> = (0..most).map(|_| rig.asking(GATEWAY)).collect();
     let one_more = || {
         let mut caller = rig.caller();
         caller.send(&request("GET", "/v1/health"));
-        Answer::read(&caller.read_all_or_reset())
+        caller.read_all_or_reset()
     };
-    let refused = one_more();
-    assert_eq!(refused.brief(), (503, "busy"), "{refused:?}");
-    assert_eq!(refused.field("retry-after"), Some("1"));
-    waiting.truncate(1000);
-    until("there is room again", || one_more().status == 200);
+    assert_eq!(one_more(), b"");
+    daemon.logs("was closed without an answer");
+    waiting.truncate(most / 2);
+    until("there is room again", || !one_more().is_empty());
     assert!(!waiting.iter().any(Caller::is_answered));
 }

@@ -1,7 +1,13 @@
 //! The caller's user and group, as the kernel reports them (unix(7), `SO_PEERCRED`), and the rule that they must meet.
 
+mod persons;
+mod shares;
+
 use std::os::unix::net::UnixStream;
 use std::{fmt, fs, io};
+
+pub(super) use self::persons::Persons;
+pub(super) use self::shares::{Owner, Standing, share};
 
 /// The user and the group of a process when it connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
