@@ -13,7 +13,7 @@ use rustix::process::umask;
 
 /// How many callers wait to be accepted. A caller behind a full queue of those that connect and leave waits for all of
 /// them, so it is shorter than the system's 4,096; further callers wait in their order, if they block.
-const QUEUE: i32 = 256;
+const QUEUE: i32 = 128;
 
 /// A listening socket. Its file is removed when this is dropped.
 #[derive(Debug)]
