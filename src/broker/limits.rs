@@ -62,7 +62,10 @@ fn count(
     of: impl Fn(&Connection<UnixStream>) -> usize,
 ) -> (usize, usize) {
     let alike = all.iter().filter(|one| one.owner.standing == owner.standing);
-    alike.fold((0, 0), |(own, others), one| {
-        if one.owner == owner { (own + of(one), others) } else { (own, others + of(one)) }
-    })
+    alike.fold(
+        (0, 0),
+        |(own, others), one| {
+            if one.owner == owner { (own + of(one), others) } else { (own, others + of(one)) }
+        },
+    )
 }
