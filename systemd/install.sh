@@ -48,8 +48,8 @@ main() {
     place_config_files
     place 0644 "$here/60-$agent.rules" "$rules_file"
     place 0644 "$here/$agent.service" "$unit_file"
-    # The old files must not go before the new ones are on the card.
-    sync
+    # Their names must be on the card before the program that needs them.
+    sync "$root$config_folder" "$root$state_folder"
     unit_files enable "$agent.service"
     mv -fT "$root$program_file.new" "$root$program_file"
 
@@ -57,7 +57,7 @@ main() {
         end_old_unit
         # What the old daemon has written since.
         copy_old_files
-        sync
+        sync "$root$config_folder" "$root$state_folder"
         remove_old_files
     fi
     [[ -z $credential ]] || install_credential
@@ -122,7 +122,7 @@ try_program() {
     rm -f "$root$staged_state/trial.key"
     if [[ $status == 0 && $said == jarvis-node\ * ]]; then
         return
-    elif [[ -n $root && $status == 126 ]]; then
+    elif [[ -n $root && $status == 126 && $(processor_of "$new") != "$(processor_of /proc/self/exe)" ]]; then
         echo "The program could not be tried on this machine ($(uname -m)): ${said##*: }."
         return
     fi
@@ -135,6 +135,9 @@ try_program() {
     *) die "$program does not work here (exit status $status). Nothing was changed. $said" ;;
     esac
 }
+
+# processor_of PROGRAM prints what an ELF file says of the processor it is for: width, byte order and machine.
+processor_of() { od -An -v -tx1 -j4 -N2 "$1" && od -An -v -tx1 -j18 -N2 "$1"; }
 
 place_config_files() {
     local owner

@@ -75,7 +75,8 @@ old_state_files() {
 }
 
 names_file() {
-    cat "$root"{"$old_config_folder","$config_folder"}/config.json 2>/dev/null | grep -qF "\"$1\""
+    [[ -f $root$old_config_folder/config.json ]] &&
+        sed 's|\\/|/|g' "$root$old_config_folder/config.json" | grep -F "\"$1\"" >/dev/null
 }
 
 give_to_new_user() {
@@ -112,15 +113,16 @@ end_old_unit() {
     fi
 }
 
-# Removes an old file only if there is one of its name at the new place.
+# Removes an old file only if there is one of its name at the new place. The configuration goes after the files that it
+# names.
 remove_old_files() {
     local name
     while IFS= read -r -d '' name; do
-        [[ ! -e $root$config_folder/$name && ! -L $root$config_folder/$name ]] || rm -f "$root$old_config_folder/$name"
-    done < <(old_config_files)
-    while IFS= read -r -d '' name; do
         [[ ! -e $root$state_folder/$name ]] || rm -f "$root$old_state_folder/$name"
     done < <(old_state_files)
+    while IFS= read -r -d '' name; do
+        [[ ! -e $root$config_folder/$name && ! -L $root$config_folder/$name ]] || rm -f "$root$old_config_folder/$name"
+    done < <(old_config_files)
     # What installations that were cut short have left: copies, of secrets too.
     rm -f "$root"{"$old_config_folder"/*.new,/etc/.jarvis-node.??????,/var/lib/.jarvis-node.??????}
     [[ ! -d $root$old_config_folder ]] || find "$root$old_config_folder" -xdev -type d -empty -delete

@@ -4,6 +4,7 @@
 //! - [`process`]: commands that are run to their end, and signals;
 //! - [`rig`] and [`daemon`]: the device's own binary as a child, with a stub for it to ask;
 //! - [`run_loop`] and [`pin`]: the device's run loop on a thread, with an LED that is recorded;
+//! - [`card`]: a card on which `systemd/install.sh` works;
 //! - [`board`]: `node-sim board` as a child;
 //! - [`rude`]: servers that misbehave; [`http`]: a client that shows each byte of an answer;
 //! - [`waiting`]: how long a test waits, and how it keeps others from disturbing it.
@@ -11,6 +12,7 @@
 
 pub mod binaries;
 pub mod board;
+pub mod card;
 pub mod daemon;
 pub mod http;
 pub mod pin;

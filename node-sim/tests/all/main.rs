@@ -12,6 +12,7 @@ mod device;
 mod faults;
 mod files;
 mod fleet;
+mod installation;
 mod real_server;
 mod request;
 mod scenarios;

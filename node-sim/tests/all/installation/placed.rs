@@ -1,0 +1,120 @@
+//! What is placed, what is removed, and which programs replace another.
+
+use std::fs;
+use std::path::Path;
+
+use test_support::binaries::jarvis_node;
+use test_support::card::Card;
+
+use super::{at_hand, told};
+
+const PLACED: [&str; 5] = [
+    "etc/systemd/system/jarvis-node-agent.service",
+    "etc/sysusers.d/jarvis-node-agent.conf",
+    "etc/tmpfiles.d/jarvis-node-agent.conf",
+    "etc/udev/rules.d/60-jarvis-node-agent.rules",
+    "usr/local/bin/jarvis-node",
+];
+const ENABLED: &str = "etc/systemd/system/multi-user.target.wants/jarvis-node-agent.service";
+const SECRETS: [&str; 2] = ["etc/jarvis-node-agent/app.key", "var/lib/jarvis-node-agent/credential.json"];
+
+/// A card with an installation; its configuration is the example.
+fn installed() -> Card {
+    let card = Card::new();
+    let hand = tempfile::tempdir().unwrap();
+    let app_key = at_hand(hand.path(), "app.key", "s3cret-app-key\n");
+    let credential = at_hand(hand.path(), "c.json", r#"{"node_id":"kitchen-pi","node_key":"s3cret"}"#);
+    let options = ["--app-key", app_key.to_str().unwrap(), "--credential", credential.to_str().unwrap()];
+    let (code, told) = told(card.install(jarvis_node(), &options));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("Now fill in"), "{told}");
+    card
+}
+
+#[test]
+#[ignore = "needs root"]
+fn installation_is_removed_but_for_its_secrets() {
+    let card = installed();
+    let (entries, user) = (card.entries(), card.user("jarvis-node-agent").unwrap());
+    for path in PLACED {
+        assert_eq!(entries[path].1, (0, 0), "{path}");
+    }
+    for path in SECRETS {
+        assert_eq!((entries[path].0, entries[path].1.0), (0o600, user), "{path}");
+    }
+    assert!(entries.contains_key(ENABLED));
+    assert_eq!(told(card.install(jarvis_node(), &[])).0, Some(0), "an upgrade");
+    assert_eq!(card.entries(), entries);
+
+    for _ in 0..2 {
+        assert_eq!(told(card.uninstall(&[])).0, Some(0));
+        let left = card.entries();
+        assert!(!PLACED.iter().chain([&ENABLED]).any(|path| left.contains_key(*path)), "{:?}", left.keys());
+        for path in SECRETS.iter().chain([&"etc/jarvis-node-agent/config.json"]) {
+            assert_eq!(left[*path], entries[*path], "{path}");
+        }
+    }
+    let (code, told) = told(card.uninstall(&["--purge"]));
+    assert_eq!(code, Some(0), "{told}");
+    let names = card.entries().into_keys().filter(|path| path.contains("jarvis")).collect::<Vec<_>>();
+    assert!(names.is_empty() && card.user("jarvis-node-agent").is_none(), "{names:?}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn program_that_does_not_work_replaces_nothing() {
+    let card = installed();
+    let before = card.entries();
+    let hand = tempfile::tempdir().unwrap();
+    let whole = fs::read(jarvis_node()).unwrap();
+    let cut = at_hand(hand.path(), "cut", &whole[..3000]);
+    let text = at_hand(hand.path(), "text", "touch /tmp/must-not-run\n");
+    let empty = at_hand(hand.path(), "empty", "");
+    let broken = at_hand(hand.path(), "broken", "#!/bin/sh\necho jarvis-node 9; exit 3\n");
+    let no_interpreter = at_hand(hand.path(), "lost", "#!/no/such/interpreter\n");
+    for (program, says) in [
+        (cut.as_path(), "Nothing was changed"),
+        (text.as_path(), "is not a program"),
+        (empty.as_path(), "is not a program"),
+        (broken.as_path(), "exit status 3"),
+        (no_interpreter.as_path(), "Nothing was changed"),
+        (Path::new("/bin/true"), "is not jarvis-node: to --version it says"),
+        (Path::new("/no/such/file"), "There is no file"),
+    ] {
+        let (code, told) = told(card.install(program, &[]));
+        assert_eq!(code, Some(1), "{}: {told}", program.display());
+        assert!(told.contains(says), "{}: {told}", program.display());
+        assert_eq!(card.entries(), before, "{}", program.display());
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn program_of_another_processor_goes_untried_on_a_card() {
+    let card = Card::new();
+    let hand = tempfile::tempdir().unwrap();
+    // The head of a big-endian program for SPARC, which no machine here runs.
+    let mut head = *b"\x7fELF\x01\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x02";
+    head[19] = 2;
+    let foreign = at_hand(hand.path(), "foreign", head);
+    let credential = at_hand(hand.path(), "c.json", r#"{"node_id":"kitchen-pi","node_key":"s3cret"}"#);
+    let credential = ["--credential", credential.to_str().unwrap()];
+    let (code, told) = told(card.install(&foreign, &credential));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("could not be tried") && told.contains("not proven"), "{told}");
+    assert!(card.text("var/lib/jarvis-node-agent/credential.json").unwrap().contains("s3cret"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn link_of_an_administrator_is_not_replaced() {
+    let card = installed();
+    let unit = card.path("etc/systemd/system/jarvis-node-agent.service");
+    fs::remove_file(&unit).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &unit).unwrap();
+    let before = card.entries();
+    let (code, told) = told(card.install(jarvis_node(), &[]));
+    assert_eq!(code, Some(1));
+    assert!(told.contains("jarvis-node-agent.service is a link"), "{told}");
+    assert_eq!(card.entries(), before);
+}
