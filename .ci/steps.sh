@@ -17,7 +17,7 @@ demo          | cargo |       | The demo runs to its end.
 privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
 conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway.
 browser       | cargo |       | The board's page works in a browser.
-crash         | cargo |       | A credential survives a kill at every system call of its replacement.
+crash         | cargo |       | A credential survives a kill at every system call of its replacement, and an installation at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
 fuzz          | cargo |       | Each fuzz target runs for some seconds and finds nothing.
 unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.
@@ -87,8 +87,8 @@ step_demo() {
 }
 
 step_privileged() {
-    require openssl:openssl python3:python3 curl:curl setpriv:util-linux
-    cargo test -p node-sim --locked --test all -- --ignored sts:: other_users
+    require openssl:openssl python3:python3 curl:curl setpriv:util-linux systemd-analyze:systemd userdel:passwd
+    cargo test -p node-sim --locked --test all -- --ignored sts:: other_users installation::
 }
 
 step_conformance() {
@@ -102,7 +102,7 @@ step_browser() {
 }
 
 step_crash() {
-    require strace:strace
+    require strace:strace userdel:passwd
     cargo test -p node-sim --locked "${special_tests[@]}" --test crash -- --ignored --nocapture
 }
 

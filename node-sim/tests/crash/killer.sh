@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Read by bash before a script, by BASH_ENV: kills the script and all it has started at one of the commands that change
 # something. KILL_AT is the number of the command; KILL_CALL, if it is not 0, the system call in it.
+# shellcheck disable=SC2154 # assigned in the trap
 set -o functrace
 trap 'case ${BASH_COMMAND%% *} in
 cat | chmod | chown | cp | find | install | mkdir | mv | rm | sed | sync | systemctl | systemd-* | touch | groupdel | userdel | *new*)

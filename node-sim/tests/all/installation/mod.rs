@@ -3,6 +3,7 @@
 mod credential;
 mod moved;
 mod placed;
+mod unit;
 mod voice_node;
 
 use std::fs;
