@@ -60,12 +60,10 @@ impl Case {
         assert_eq!(code, Some(0), "{}: {err}", self.name);
         let expected = undisturbed.entries();
         let (mut killed, mut states) = (0, BTreeSet::new());
-        for at in 1.. {
+        'commands: for at in 1.. {
             for call in 0.. {
                 let card = self.before.copy();
-                let Some((command, cut)) = self.kill(&card, at, call) else {
-                    return (killed, states.len());
-                };
+                let Some((command, cut)) = self.kill(&card, at, call) else { break 'commands };
                 if !cut {
                     break;
                 }
@@ -81,7 +79,7 @@ impl Case {
                 check_same(&card.entries(), &expected, &place);
             }
         }
-        killed
+        (killed, states.len())
     }
 }
 
