@@ -8,8 +8,14 @@ use std::path::{Path, PathBuf};
 use node_core::credential::ValueError;
 use node_core::plain::TextFault;
 use node_core::trouble::Trouble;
+use rustix::fs::Access;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::system::accounts;
+
+/// The files that hold no secret.
+const PUBLIC: [&str; 3] = ["configuration", "ca_file", "client_cert_file"];
 
 /// Configuration, credential or app key is missing, unsafe or malformed.
 #[derive(Debug, Error)]
@@ -70,8 +76,8 @@ pub enum SetupError {
     },
     /// A file with a secret belongs to another user.
     #[error(
-        "the {what} {} belongs to user {owner}, not to root or to user {wanted} this program runs as",
-        .path.display()
+        "the {what} {} belongs to user {}, not to root or to user {}, who is to read it",
+        .path.display(), accounts::name_or_number(*owner), accounts::name_or_number(*wanted)
     )]
     WrongOwner {
         /// The file's purpose.
@@ -168,6 +174,12 @@ impl SetupError {
         }
     }
 
+    /// Whether this program's user may not read a file.
+    #[must_use]
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(self, Self::Unreadable { why, .. } if why.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// This error with its fix, as the agent takes it.
     #[must_use]
     pub fn to_trouble(&self) -> Trouble {
@@ -175,14 +187,8 @@ impl SetupError {
             Self::Missing { path, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("Put the file at {}.", path.display()))
             }
-            Self::Unreadable { path, why, .. } if why.kind() == io::ErrorKind::PermissionDenied => {
-                Trouble::setup(
-                    format_args!("{self}"),
-                    format_args!(
-                        "Run this with sudo; for the daemon, let {} belong to the user it runs as.",
-                        path.display()
-                    ),
-                )
+            Self::Unreadable { what, path, why } if why.kind() == io::ErrorKind::PermissionDenied => {
+                Trouble::setup(format_args!("{self}"), format_args!("{}", fix_denied(what, path)))
             }
             Self::Unreadable { path, .. } => Trouble::setup(
                 format_args!("{self}"),
@@ -205,9 +211,10 @@ impl SetupError {
             Self::OpenToOthers { path, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", path.display()))
             }
-            Self::WrongOwner { path, wanted, .. } => {
-                Trouble::setup(format_args!("{self}"), format_args!("sudo chown {wanted} {}", path.display()))
-            }
+            Self::WrongOwner { path, wanted, .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!("sudo chown {} {}", accounts::name_or_number(*wanted), path.display()),
+            ),
             Self::Config { path, .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!("Correct {}; every key is described in docs/configuration.md.", path.display()),
@@ -259,6 +266,24 @@ impl SetupError {
                 ),
             ),
         }
+    }
+}
+
+/// The commands that let this program's user read the `what` at `path`.
+fn fix_denied(what: &str, path: &Path) -> String {
+    let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
+    let mut folders: Vec<_> =
+        path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).collect();
+    folders.reverse();
+    let closed = folders.into_iter().find(|folder| rustix::fs::access(*folder, Access::EXEC_OK).is_err());
+    let path = path.display();
+    match closed {
+        Some(folder) => format!(
+            "Move the file to /etc/jarvis-node-agent, or let user {user} into its folder: sudo chmod a+x {}",
+            folder.display()
+        ),
+        None if PUBLIC.contains(&what) => format!("sudo chmod a+r {path}"),
+        None => format!("sudo chown {user} {path} && sudo chmod 600 {path}"),
     }
 }
 

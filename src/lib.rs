@@ -3,7 +3,7 @@
 //!
 //! Modules import only from the layers above them in this list:
 //!
-//! 1. [`error`], [`clock`]
+//! 1. [`error`]; [`system`]
 //! 2. [`files`]
 //! 3. [`net`]
 //! 4. [`config`], [`led_pin`]
@@ -15,7 +15,6 @@
 pub mod auth;
 pub mod broker;
 pub mod cli;
-pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod daemon;
@@ -27,3 +26,4 @@ pub mod led_pin;
 pub mod net;
 pub mod setup;
 pub mod sts;
+pub mod system;

@@ -30,7 +30,7 @@ ORDERS = {
     ],
     "jarvis-node": [
         "fuzzing", "cli", "commands", "daemon", "setup", "auth broker led_pin", "sts", "config", "net", "files",
-        "clock error",
+        "error", "system",
     ],
     "server-stub": ["stub", "command_center keycloak run", "auth", "jwt server", "form moment secrets"],
     "node-sim": ["cli", "board demo fleet scenarios", "node progress world", "span"],

@@ -7,7 +7,7 @@ use super::callers::{Allowed, OverflowId, Persons};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Broker, Principal, Sts};
 use crate::error::Warning;
-use crate::files::accounts::Accounts;
+use crate::system::accounts::Accounts;
 
 /// The code of warnings about users and groups that do not exist.
 const RULE: &str = "broker_rule";

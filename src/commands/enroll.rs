@@ -12,7 +12,6 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{install, secret_input};
-use crate::clock;
 use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
@@ -22,6 +21,7 @@ use crate::files::{credential_file, credential_store};
 use crate::net::http::{HttpClient, HttpError, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{Tls, TlsSettings};
+use crate::system::clock;
 
 /// The node to be registered, and where.
 #[derive(Debug)]

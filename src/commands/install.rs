@@ -15,7 +15,6 @@ use thiserror::Error;
 
 use super::secret_input;
 use super::secret_input::InputError;
-use crate::clock;
 use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
@@ -23,6 +22,7 @@ use crate::files::credential_store::{Locked, StoreError};
 use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store, durable, state};
 use crate::setup::{AuthContext, Reader};
+use crate::system::clock;
 
 /// The result of an installation that left the new credential in place.
 #[derive(Debug)]

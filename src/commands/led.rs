@@ -7,7 +7,6 @@ use std::time::Duration;
 use node_core::outcome::Outcome;
 use thiserror::Error;
 
-use crate::clock;
 use crate::config::Config;
 use crate::daemon::inbox;
 use crate::error::SetupError;
@@ -15,6 +14,7 @@ use crate::files::status;
 use crate::files::status::Record;
 use crate::led_pin;
 use crate::led_pin::PinError;
+use crate::system::clock;
 
 /// How long the pattern is shown.
 const SHOW_FOR: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub mod enroll;
 pub(crate) mod install;
+mod installed;
 pub mod keygen;
 pub(crate) mod led;
 pub mod request;

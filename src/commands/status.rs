@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::clock;
 use crate::config::Indicators;
 use crate::files::status;
 use crate::files::status::{Record, View};
+use crate::system::clock;
 
 /// There is no status to show.
 #[derive(Debug, Error)]

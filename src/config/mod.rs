@@ -27,7 +27,7 @@ mod sts;
 /// The configuration file unless another is named.
 pub(crate) const DEFAULT_PATH: &str = "/etc/jarvis-node-agent/config.json";
 /// The state file unless another is configured.
-const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node-agent/state.json";
+pub(crate) const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node-agent/state.json";
 /// The status file unless another is configured: in memory, never on the card.
 const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node-agent/status.json";
 

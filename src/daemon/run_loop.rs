@@ -19,12 +19,12 @@ use super::tokens::Tokens;
 use super::warnings::{Part, Warnings};
 use super::worker::{Job, Worker};
 use crate::broker::About;
-use crate::clock;
 use crate::config::{Indicators, Led};
 use crate::error::Warning;
 use crate::files::status::Record;
 use crate::files::{credential_store, status};
 use crate::setup::{Loaded, Reader, SetupRead};
+use crate::system::clock;
 
 /// What a person can do about an LED that does not work.
 pub(super) const LED_FIX: &str = "Check `led` in the configuration and the wiring; `jarvis-node led valid` tries it. The node validates without it.";

@@ -9,11 +9,11 @@ use node_core::answer::Answer;
 
 use super::inbox::{Message, Sender};
 use crate::auth::{AuthClient, Reply};
-use crate::clock;
 use crate::error::Warning;
 use crate::files::credential::Credential;
 use crate::files::state;
 use crate::files::state::{NodeState, Observed};
+use crate::system::clock;
 
 /// Deep enough for a TLS handshake with a long chain; only what is used of it takes memory.
 const STACK: usize = 256 * 1024;

@@ -1,6 +1,5 @@
 //! The node's files: their formats, who may read them, and how they survive a power cut.
 
-pub(crate) mod accounts;
 pub(crate) mod bounded;
 pub mod credential;
 pub(crate) mod credential_file;

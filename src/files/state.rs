@@ -11,7 +11,7 @@ use node_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::{bounded, durable};
-use crate::clock;
+use crate::system::clock;
 
 /// In seconds. The least time between two writes of the passed time.
 const A_DAY: u64 = 86_400;

@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use jarvis_node::clock;
 use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use jarvis_node::fuzzing::parse_serial;
+use jarvis_node::system::clock;
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 use node_core::time::{Instant, UnixTime};

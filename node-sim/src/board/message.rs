@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use jarvis_node::clock;
+use jarvis_node::system::clock;
 use node_core::time::Now;
 use serde::{Deserialize, Serialize};
 

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use jarvis_node::auth::AuthClient;
-use jarvis_node::clock;
 use jarvis_node::config::Via;
 use jarvis_node::files::credential::{Credential, NodeKey};
 use jarvis_node::files::credential_store;
 use jarvis_node::setup::{AuthContext, Reader};
+use jarvis_node::system::clock;
 use node_core::agent::{Action, Agent, Claim, Event, Settings, Setup, Step};
 use node_core::answer::Answer;
 use node_core::credential::NodeId;

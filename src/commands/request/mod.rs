@@ -18,7 +18,6 @@ pub use self::data::Data;
 pub use self::error::RequestError;
 use crate::broker::client;
 use crate::broker::client::{ClientError, Token};
-use crate::clock;
 use crate::config::Config;
 use crate::files::json;
 use crate::files::state::NodeState;
@@ -26,6 +25,7 @@ use crate::net::http::JSON;
 use crate::net::http::streaming::{StreamingClient, StreamingRequest, StreamingResponse};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
+use crate::system::clock;
 
 mod data;
 mod error;

@@ -26,9 +26,9 @@ use super::credential_file::{Contents, Modified};
 use super::durable::{beside, folder};
 use super::secret_file::Stamp;
 use super::{bounded, credential_file, durable, secret_file};
-use crate::clock;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
+use crate::system::clock;
 
 /// How long to wait for the lock of another process.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);

@@ -56,7 +56,7 @@ struct VerdictRecord {
 }
 
 /// The output of `check --json` and `status --json`.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct View {
     /// The outcome's name.
     pub outcome: String,
@@ -78,6 +78,20 @@ pub struct View {
     pub next_check_secs: Option<u64>,
     /// Trouble that the outcome does not depend on.
     pub warnings: Vec<Warning>,
+    /// For a check: what a running daemon says, if that is another outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<DaemonSays>,
+}
+
+/// The outcome that a running daemon shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DaemonSays {
+    /// The outcome's name.
+    pub outcome: String,
+    /// The reason, if the outcome is not simply valid.
+    pub reason: Option<String>,
+    /// The fix; null when valid.
+    pub fix: Option<String>,
 }
 
 /// This boot's id; empty if the system has none.
@@ -167,6 +181,7 @@ impl Record {
                 .filter(|_| same_boot && !self.stopped)
                 .map(|at| secs(Instant::from_millis(at).since(now))),
             warnings: self.warnings.clone(),
+            daemon: None,
         }
     }
 
@@ -274,6 +289,10 @@ impl View {
         };
         for Warning { message, fix, .. } in &self.warnings {
             text = format!("{text}\nwarning: {}. {}", plain(message), plain(fix));
+        }
+        if let Some(DaemonSays { outcome, reason, fix }) = &self.daemon {
+            let rest = [reason, fix].map(|part| part.as_ref().map(plain).unwrap_or_default());
+            text = format!("{text}\nThe running daemon says {}: {}. {}", plain(outcome), rest[0], rest[1]);
         }
         text
     }

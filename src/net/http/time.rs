@@ -9,7 +9,7 @@ use ureq::http::HeaderMap;
 use ureq::http::header::{DATE, RETRY_AFTER};
 
 use super::HttpClient;
-use crate::clock;
+use crate::system::clock;
 
 impl HttpClient {
     /// Asks the server for the time, over a connection of its own and before `end`. The request contains no

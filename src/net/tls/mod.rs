@@ -40,8 +40,8 @@ use self::sessions::Sessions;
 pub(super) use self::trouble::port_speaks_tls;
 use self::trusted_time::{BuildTime, TrustedTime};
 use self::verifier::{Dates, Verifier};
-use crate::clock;
 use crate::error::SetupError;
+use crate::system::clock;
 
 /// TLS 1.2 and 1.3 with ring. Trusts the certificates in `ca_file`, or Mozilla's roots without one, and of
 /// those only the pinned keys if there are any.

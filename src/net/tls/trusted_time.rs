@@ -7,7 +7,7 @@ use node_core::time::{Instant, UnixTime};
 use rustls::pki_types;
 use rustls::time_provider::TimeProvider;
 
-use crate::clock;
+use crate::system::clock;
 
 /// A time that a server told, and when it told it, by a clock that never steps.
 #[derive(Debug)]

@@ -21,12 +21,12 @@ use super::form::FormBody;
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
-use crate::clock;
 use crate::config::{Authentication, Config, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::secret_file;
 use crate::net::http::{HttpClient, HttpResponse, Post, retry_after};
 use crate::net::tls::Tls;
+use crate::system::clock;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";

@@ -8,4 +8,5 @@ mod install;
 mod led;
 mod log;
 mod memory;
+mod other_users;
 mod remembers;

@@ -2,11 +2,11 @@
 //! name service switch, which would load plugins into this static program.
 
 use std::path::Path;
+use std::{fmt, io};
 
 use node_core::plain;
 
 use super::bounded;
-use crate::error::SetupError;
 
 /// Users and groups as they were when they were read.
 #[derive(Debug, Default)]
@@ -20,26 +20,47 @@ impl Accounts {
     ///
     /// # Errors
     /// When one of the files cannot be read.
-    pub(crate) fn read() -> Result<Self, SetupError> {
+    pub(crate) fn read() -> io::Result<Self> {
         Self::read_from(Path::new("/etc"))
     }
 
-    fn read_from(etc: &Path) -> Result<Self, SetupError> {
-        let read = |what, name: &str| {
+    fn read_from(etc: &Path) -> io::Result<Self> {
+        let read = |name: &str| {
             let path = etc.join(name);
+            let wrong = |why: &dyn fmt::Display| io::Error::other(format!("{} {why}", path.display()));
             let bytes = bounded::read(&path, bounded::MAX_TEXT)
-                .map_err(|why| SetupError::reading(what, &path, why))?;
-            match plain::bytes(&bytes) {
-                Ok(text) => Ok(String::from_utf8_lossy(text).into_owned()),
-                Err(why) => Err(SetupError::Text { what, path, why }),
-            }
+                .map_err(|why| wrong(&format_args!("cannot be read: {why}")))?;
+            let text = plain::bytes(&bytes).map_err(|why| wrong(&why))?;
+            Ok::<_, io::Error>(String::from_utf8_lossy(text).into_owned())
         };
-        Ok(Self { passwd: read("list of users", "passwd")?, group: read("list of groups", "group")? })
+        Ok(Self { passwd: read("passwd")?, group: read("group")? })
     }
 
     /// The number of the user called `name`.
     pub(crate) fn user(&self, name: &str) -> Option<u32> {
         line(&self.passwd, name)?.nth(1)?.parse().ok()
+    }
+
+    /// The name of the user `id`.
+    pub(crate) fn name_of(&self, id: u32) -> Option<&str> {
+        let mut lines = self.passwd.lines().map(|line| line.split(':'));
+        let found =
+            lines.find(|fields| fields.clone().nth(2).and_then(|field| field.parse().ok()) == Some(id));
+        found?.next()
+    }
+
+    /// The group that every process of the user called `name` has.
+    pub(crate) fn primary_group(&self, name: &str) -> Option<u32> {
+        line(&self.passwd, name)?.nth(2)?.parse().ok()
+    }
+
+    /// The groups in which the user called `name` is listed.
+    pub(crate) fn groups_of(&self, name: &str) -> Vec<u32> {
+        let lines = self.group.lines().map(|line| line.split(':'));
+        let listed = lines.filter(|fields| {
+            fields.clone().nth(3).is_some_and(|list| list.split(',').any(|member| member.trim() == name))
+        });
+        listed.filter_map(|mut fields| fields.nth(2)?.parse().ok()).collect()
     }
 
     /// The number of the group called `name`, and those of the users that are listed in it.
@@ -61,6 +82,12 @@ impl Accounts {
         // A name that is no user of this board is left out: such a user cannot call.
         list.unwrap_or_default().split(',').filter_map(|name| self.user(name.trim())).collect()
     }
+}
+
+/// The name of the user `id`, else the number.
+pub(crate) fn name_or_number(id: u32) -> String {
+    let accounts = Accounts::read().unwrap_or_default();
+    accounts.name_of(id).map_or_else(|| id.to_string(), ToOwned::to_owned)
 }
 
 /// The fields that follow `name` in its line.
@@ -114,6 +141,9 @@ mod tests {
         assert_eq!(accounts.group("short"), Some((992, Vec::new())));
         assert_eq!((accounts.group("broken"), accounts.group("pi")), (None, None));
         assert_eq!(accounts.members_of(990), [1000, 1001]);
+        assert_eq!((accounts.name_of(1000), accounts.name_of(7)), (Some("pi"), None));
+        assert_eq!((accounts.primary_group("voice"), accounts.primary_group("ghost")), (Some(44), None));
+        assert_eq!((accounts.groups_of("pi"), accounts.groups_of("root")), (vec![990], vec![]));
         assert!(accounts.members_of(7).is_empty());
     }
 
