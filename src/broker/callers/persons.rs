@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::files::accounts::Accounts;
 use crate::files::bounded;
+use crate::system::accounts::Accounts;
 
 /// The numbers that belong to other users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
