@@ -40,6 +40,11 @@ pub(crate) fn init() -> Result<(), LogLevelError> {
     Ok(())
 }
 
+/// Whether the last line could not be written.
+pub(super) fn is_losing_lines() -> bool {
+    *LOGGER.lost.lock().unwrap_or_else(PoisonError::into_inner) > 0
+}
+
 static LOGGER: Logger = Logger { lost: Mutex::new(0) };
 
 struct Logger {

@@ -14,6 +14,7 @@ use node_core::time::Now;
 use node_core::trouble::Trouble;
 
 use super::inbox::{Inbox, Message, Sender};
+use super::logging;
 use super::systemd::Heartbeat;
 use super::tokens::Tokens;
 use super::warnings::{Part, Warnings};
@@ -159,6 +160,14 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// Brings LED and watchdog up to date and waits for whatever comes first.
     fn rest(&mut self, now: Now) -> io::Result<()> {
         self.warnings.set(Part::Broker, self.tokens.warnings());
+        let losing_lines = logging::is_losing_lines().then(|| {
+            Warning::new(
+                "log",
+                "lines of the log cannot be written",
+                "Look at where standard error goes: it is closed, full, or nobody reads it.",
+            )
+        });
+        self.warnings.set(Part::Log, losing_lines.into_iter().collect());
         if self.warnings.take_changed() {
             self.publish(now, false);
         }

@@ -19,6 +19,8 @@ pub(super) enum Part {
     StateFile,
     /// The broker and its socket.
     Broker,
+    /// Standard error.
+    Log,
 }
 
 /// The warnings that hold now.

@@ -14,21 +14,26 @@ use crate::error::SetupError;
 /// In bytes. Larger than any credential, and than a Jarvis `config.json` that contains one.
 const MAX_LEN: u64 = 256 * 1024;
 
-/// The path of a configured file. A relative path is in `$CREDENTIALS_DIRECTORY` if systemd's
-/// `LoadCredential=` put a file of this name there, otherwise beside the configuration.
+/// The path of a configured file. A relative path is where systemd's `LoadCredential=` put a file of this name for the
+/// daemon, if it did, otherwise beside the configuration.
 #[must_use]
 pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
     let beside_config = config_file.parent().unwrap_or(Path::new("")).join(configured);
     if configured.is_absolute() {
         return beside_config;
     }
-    match std::env::var_os("CREDENTIALS_DIRECTORY") {
-        Some(dir) => {
-            let loaded = Path::new(&dir).join(configured);
-            if loaded.exists() { loaded } else { beside_config }
-        }
-        None => beside_config,
-    }
+    let loaded = credentials_folder().map(|folder| folder.join(configured));
+    loaded.filter(|loaded| loaded.exists()).unwrap_or(beside_config)
+}
+
+/// The folder of systemd's `LoadCredential=`: for the daemon by its environment, and for other commands the one of the
+/// running daemon, so that they find the files that it finds.
+fn credentials_folder() -> Option<PathBuf> {
+    let of_daemon = || {
+        let folder = Path::new("/run/credentials/jarvis-node-agent.service");
+        folder.is_dir().then(|| folder.to_owned())
+    };
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).or_else(of_daemon)
 }
 
 /// Reads the file at `path`, which is the `what`. The bytes are wiped when dropped.
@@ -40,8 +45,7 @@ pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stam
     let unreadable = |why| SetupError::reading(what, path, why);
     // Checks the open file instead of the path, so that the checked file is the one that is read.
     let (mut file, metadata) = bounded::open(path).map_err(unreadable)?;
-    let from_systemd =
-        std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|dir| path.parent() == Some(Path::new(&dir)));
+    let from_systemd = credentials_folder().is_some_and(|folder| path.parent() == Some(&folder));
     let reader = Reader { user: rustix::process::geteuid().as_raw(), from_systemd };
     check_private(what, path, metadata.uid(), metadata.mode(), reader)?;
     let folder = durable::folder(path);

@@ -1,5 +1,5 @@
-//! Every document, heading and file that documents and comments cite exists, and the README stays short. Reads the
-//! tree from the workspace's root down, so that it also works in an unpacked source.
+//! Every document, heading and file that documents and comments cite exists. Reads the tree from the workspace's root
+//! down, so that it also works in an unpacked source.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +15,6 @@ const SOURCES: [&str; 7] = ["rs", "py", "sh", "toml", "service", "rules", "html"
 const OUR_ENDINGS: [&str; 2] = [".rs", ".sh"];
 /// Stands for a name in a pattern such as `docs/fleet/N.svg`.
 const STAND_INS: [&str; 3] = ["N", "NAME", "FILE"];
-/// The most words the README may have.
-const README_WORDS: usize = 1500;
 
 /// The files and folders below a root, and the text of those that cite or are cited.
 #[derive(Default)]
@@ -273,12 +271,6 @@ fn workspace() -> Tree {
 fn citations_in_the_tree_all_exist() {
     let complaints = workspace().complaints();
     assert!(complaints.is_empty(), "{} wrong:\n{}", complaints.len(), complaints.join("\n"));
-}
-
-#[test]
-fn readme_is_short() {
-    let words = workspace().texts["README.md"].split_whitespace().count();
-    assert!(words <= README_WORDS, "README.md has {words} words, more than {README_WORDS}");
 }
 
 /// A tree of a document, a source file, and one file `path` of this text.

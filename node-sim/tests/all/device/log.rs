@@ -32,6 +32,7 @@ fn daemon_whose_log_cannot_be_written_goes_on() {
         rig.stub.go_down();
         signal(daemon.id(), "HUP");
         until("it follows what happens", || outcome(&rig).is_some_and(|outcome| outcome != "valid"));
+        until("its status tells of the log", || rig.status()["warnings"][0]["code"] == "log");
         assert_eq!(daemon.try_wait().unwrap(), None);
         signal(daemon.id(), "TERM");
         assert_eq!(daemon.wait().unwrap().code(), Some(0));
