@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from board import footprint, node as lamp_shows
+from board.beside import moved_board
 from board.card import BOARD, WORK, Card
 from board.clones import cloned_card
 from board.installation import CA_FILE, CREDENTIAL, prepared
@@ -35,7 +36,7 @@ def main():
         with Stub(Path(directory) / "ours") as stub, Stub(Path(directory) / "theirs") as stranger:
             stub.start()
             stranger.start()
-            for board in (wired_led_board, own_led_board, cloned_card):
+            for board in (wired_led_board, own_led_board, moved_board, cloned_card):
                 if len(sys.argv) > 1 and board.__name__ not in sys.argv:
                     continue
                 try:
@@ -160,6 +161,11 @@ def own_led_board(report, stub, stranger):
             stub.start()
             node.shows("server comes, nobody touches the node", lamp_shows.VALID)
             report.equal("the LED is taken from its trigger", trigger(machine), "none")
+            machine.run("echo timer >/sys/class/leds/ACT/trigger")
+            report.equal("another program gives it a trigger", trigger(machine), "timer")
+            node.reload()
+            node.shows("another program's trigger is taken away again", lamp_shows.VALID)
+            report.equal("for good", trigger(machine), "none")
             node.stop()
             report.equal("and given back at the end", trigger(machine), "heartbeat")
         through_rppal(report, machine)

@@ -12,7 +12,7 @@ suite=bookworm
 
 # bench.sh compares with curl and python3-httpx; time reads a process's peak memory.
 packages=systemd-sysv,udev,kmod,login,passwd,libpam-modules,base-passwd,base-files,mount,util-linux,coreutils
-packages+=,dash,bash,sed,grep,mawk,libc-bin,procps,iproute2,busybox-static,time,curl,python3,python3-httpx
+packages+=,dash,bash,sed,grep,mawk,findutils,diffutils,libc-bin,procps,iproute2,busybox-static,time,curl,python3,python3-httpx
 
 # The kernel modules that the board loads; the others stay out of the image.
 initrd_modules=(crc32c_generic ext4)

@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 from board.card import BOARD, WORK, Card
+from board.footprint import read_sample
 from board.installation import prepared
 from board.machine import BoardDied, Machine
 from board.node import Node
 from board.report import Report
-from board.samples import read_sample
 from board.stub import Stub
 
 # Short, so that a run of minutes holds many faults.

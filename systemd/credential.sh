@@ -44,7 +44,10 @@ program_on_card() {
         "$program_file" "$@" --config "$config_folder/config.json"
         return
     fi
-    LC_ALL=C sed -E "s#\"(/(etc|run|var/lib)/$agent/)#\"$root\\1#g" "$root$config_folder/config.json" >"$rooted"
+    local root_in_sed
+    # shellcheck disable=SC2001 # newer bash reads & in a replacement as sed does, older bash does not
+    root_in_sed=$(sed 's/[#&\\]/\\&/g' <<<"$root")
+    LC_ALL=C sed -E "s#\"(/(etc|run|var/lib)/$agent/)#\"$root_in_sed\\1#g" "$root$config_folder/config.json" >"$rooted"
     "$root$program_file" "$@" --config "$rooted" || status=$?
     rm -f "$rooted"
     return "$status"

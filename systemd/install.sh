@@ -4,7 +4,7 @@
 # interrupted at any moment and then be run again.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)
 # shellcheck source-path=SCRIPTDIR source=installation.sh
 source "$here/installation.sh"
 # shellcheck source-path=SCRIPTDIR source=move.sh

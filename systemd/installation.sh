@@ -4,6 +4,9 @@
 # What install.sh and uninstall.sh share: the names of what is installed, and how a file gets to its place.
 # Both set `root`: where another board's card is mounted, or nothing for this system.
 
+# Folders on the way to a file are for everybody; what is secret says so itself.
+umask 022
+
 readonly agent=jarvis-node-agent
 readonly program_file=/usr/local/bin/jarvis-node
 readonly unit_file=/etc/systemd/system/$agent.service

@@ -107,6 +107,7 @@ end_old_unit() {
     else
         unit_files disable "$old_unit"
     fi
+    old_start=$(grep '^ExecStart=' "$root$old_unit_file")
     rm "$root$old_unit_file"
     if [[ -d $root$old_unit_file.d ]]; then
         old_drop_ins=$(find "$root$old_unit_file.d" -type f -name '*.conf')
@@ -133,6 +134,9 @@ remove_old_files() {
 say_what_was_moved() {
     local path uid
     echo "The installation of version 0.1.0 was moved over: the unit is $agent.service now, its user $agent."
+    if [[ ${old_start:-ExecStart=$program_file run} != "ExecStart=$program_file run" ]]; then
+        echo "The old unit had $old_start. If that shall still hold, put it into a drop-in: systemctl edit $agent"
+    fi
     if [[ -n ${old_drop_ins:-} ]]; then
         printf 'Its drop-ins were not moved. What shall still hold belongs into %s.d:\n%s\n' "$unit_file" "$old_drop_ins"
     fi

@@ -3,7 +3,7 @@
 # credential, keys and state stay for a later installation, unless --purge says otherwise.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)
 # shellcheck source-path=SCRIPTDIR source=installation.sh
 source "$here/installation.sh"
 # shellcheck source-path=SCRIPTDIR source=move.sh

@@ -19,16 +19,16 @@ class Card:
 
     def __init__(self, name):
         self.name = name
-        self._tree = WORK / f"card-{name}"
+        self.tree = WORK / f"card-{name}"
         self._image = WORK / f"card-{name}.img"
-        shutil.rmtree(self._tree, ignore_errors=True)
+        shutil.rmtree(self.tree, ignore_errors=True)
         self._fill()
 
     def install(self, program=WORK / "jarvis-node", **files):
         """Runs install.sh on the card as a user does on another computer; `files` are its options."""
         options = [word for name, path in files.items() for word in (f"--{name.replace('_', '-')}", path)]
         finished = subprocess.run(
-            [REPOSITORY / "systemd" / "install.sh", "--root", self._tree, *options, program],
+            [REPOSITORY / "systemd" / "install.sh", "--root", self.tree, *options, program],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         if finished.returncode != 0:
@@ -36,7 +36,7 @@ class Card:
 
     def put(self, path, content):
         """Writes a file that belongs to root."""
-        target = self._tree / path.lstrip("/")
+        target = self.tree / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content, encoding="utf-8")
 
@@ -45,7 +45,7 @@ class Card:
         self._image.unlink(missing_ok=True)
         subprocess.run(
             [
-                "mkfs.ext4", "-q", "-F", "-d", self._tree,
+                "mkfs.ext4", "-q", "-F", "-d", self.tree,
                 # The block size of a real card's file system, which mkfs would not choose for so small a one.
                 "-b", "4096",
                 # Without it the kernel writes tables while the test counts writes.
@@ -54,11 +54,11 @@ class Card:
             ],
             check=True,
         )
-        shutil.rmtree(self._tree)
+        shutil.rmtree(self.tree)
         return self._image
 
     def _fill(self):
-        copy(BOARD / "userland", self._tree)
+        copy(BOARD / "userland", self.tree)
 
 
 class BareCard(Card):
@@ -71,7 +71,7 @@ class BareCard(Card):
     ).split()
 
     def _fill(self):
-        tree = self._tree
+        tree = self.tree
         for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "etc/systemd", "tmp", "root", "usr/local/lib/board"):
             (tree / folder).mkdir(parents=True)
         shutil.copy(BOARD / "userland/bin/busybox", tree / "bin/busybox")

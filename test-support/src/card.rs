@@ -31,7 +31,8 @@ impl Card {
     /// # Panics
     /// If it cannot be made.
     pub fn new() -> Self {
-        let card = Self { dir: tempfile::tempdir().unwrap() };
+        // A name as a person may give a mount point.
+        let card = Self { dir: tempfile::Builder::new().prefix("card #1 & co").tempdir().unwrap() };
         for folder in ["etc/systemd/system", "var/lib", "usr/local/bin"] {
             fs::create_dir_all(card.path(folder)).unwrap();
         }

@@ -24,14 +24,16 @@ fn old_installation_is_moved_with_all_it_has() {
     card.put("etc/jarvis-node/keys/client.key", 0o600, "s3cret");
     card.give("etc/jarvis-node/keys/client.key", "jarvis-node");
     card.put("etc/systemd/system/jarvis-node.service.d/led.conf", 0o644, "[Service]\n");
+    let unit =
+        card.text(OLD_UNIT).unwrap().replace("node run", "node run --config /etc/jarvis-node/config.json");
+    card.put(OLD_UNIT, 0o644, unit);
     let old = card.entries();
 
     let (code, said) = told(card.install(jarvis_node(), &[]));
     assert_eq!(code, Some(0), "{said}");
-    assert!(
-        said.contains("jarvis-node.service.d/led.conf") && said.contains("/run/jarvis-node-agent"),
-        "{said}"
-    );
+    for word in ["jarvis-node.service.d/led.conf", "/run/jarvis-node-agent", "node run --config"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
     let (new, user) = (card.entries(), card.user("jarvis-node-agent").unwrap());
     for (path, owner) in [
         ("etc/jarvis-node/app.key", user),
