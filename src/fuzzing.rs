@@ -21,7 +21,7 @@ use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_file::{Checksum, Modified};
 use crate::files::{credential_file, state};
-use crate::net::http::HttpResponse;
+use crate::net::http::{HttpResponse, Posted};
 pub use crate::net::resolver::fuzzing as resolver;
 use crate::net::service_url::ServiceUrl;
 pub use crate::net::tls::fuzzing as tls;
@@ -80,7 +80,8 @@ impl Answered<'_> {
 /// # Errors
 /// Those of `enroll`.
 pub fn enrolled(response: &Answered<'_>, node_id: &NodeId) -> Result<Credential, EnrollError> {
-    enroll::read_answer(&response.as_read(), node_id)
+    let posted = Posted { response: response.as_read(), repeated: false };
+    enroll::read_answer(&posted, node_id)
 }
 
 /// The provisioning token in `input`.

@@ -18,6 +18,7 @@ pub mod lamp;
 pub mod led;
 pub mod outcome;
 pub mod plain;
+pub mod service;
 pub mod text;
 pub mod time;
 pub mod trouble;

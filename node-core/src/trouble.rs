@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::outcome::Outcome;
+use crate::service::Service;
 use crate::text::Text;
 
 /// Why one attempt gave no verdict.
@@ -29,9 +30,13 @@ pub enum TroubleKind {
     ClosedEarly,
     /// A status about the server's own state: 5xx and 429.
     Busy,
+    /// A status by which a proxy or a tunnel says that it gets no answer from the service.
+    Unserved,
+    /// What cannot have come from the service: a proxy's log-in, a portal's page.
+    InBetween,
     /// A redirect, which is never followed with a key in hand.
     Redirected,
-    /// 404, 405 and other statuses that this request should not get.
+    /// 404, 405 and other statuses that this request should not get from the service, in its own form.
     NotTheService,
     /// 422 or 400: the service did not understand the request.
     RequestRefused,
@@ -49,6 +54,8 @@ pub enum TroubleKind {
     CertificateUnknownIssuer,
     /// The server's certificate is for another name.
     CertificateWrongName,
+    /// The server has no certificate for the name or the address that it was asked for.
+    NameNotServed,
     /// The server's certificate is self-signed.
     CertificateSelfSigned,
     /// The server's certificate is that of a CA.
@@ -89,6 +96,11 @@ pub enum TroubleKind {
     Setup,
 }
 
+/// A fix, as a [`Text`].
+macro_rules! fix {
+    ($($sentence:tt)*) => { Text::format(format_args!($($sentence)*)) };
+}
+
 impl TroubleKind {
     /// The outcome while there is no verdict that still counts.
     #[must_use]
@@ -98,6 +110,8 @@ impl TroubleKind {
             Self::Stalled
             | Self::ClosedEarly
             | Self::Busy
+            | Self::Unserved
+            | Self::InBetween
             | Self::Redirected
             | Self::NotTheService
             | Self::RequestRefused
@@ -110,6 +124,7 @@ impl TroubleKind {
             | Self::CertificateNotYetValid
             | Self::CertificateUnknownIssuer
             | Self::CertificateWrongName
+            | Self::NameNotServed
             | Self::CertificateSelfSigned
             | Self::CertificateOfCa
             | Self::CertificateWrongUsage
@@ -152,10 +167,13 @@ impl TroubleKind {
             | Self::Unreachable
             | Self::Stalled
             | Self::ClosedEarly
+            | Self::Unserved
+            | Self::InBetween
             | Self::CertificateExpired
             | Self::CertificateNotYetValid
             | Self::CertificateUnknownIssuer
             | Self::CertificateWrongName
+            | Self::NameNotServed
             | Self::CertificateSelfSigned
             | Self::CertificateOfCa
             | Self::CertificateWrongUsage
@@ -176,121 +194,149 @@ impl TroubleKind {
         }
     }
 
-    const fn fix(self) -> &'static str {
+    pub(crate) fn fix(self, service: Service) -> Text<300> {
+        let Service { name, address, ca_file, takes_client_certificate, .. } = service;
         match self {
-            Self::NameUnknown => {
-                "Check the host name in auth_url, and that the board's network and its name server work."
+            Self::NameUnknown => fix!(
+                "Check the host name in {address}, and that the board's network and its name server work."
+            ),
+            Self::Unreachable => fix!(
+                "Check that the board is on the network, that {name} runs, and host and port in {address}."
+            ),
+            Self::Stalled => {
+                fix!("Wait: {name} is slow or overloaded. If it lasts, look at its log.")
             }
-            Self::Unreachable => {
-                "Check that the board is on the network, that the auth service runs, and host and port in auth_url."
-            }
-            Self::Stalled => "Wait: the auth service is slow or overloaded. If it lasts, look at its log.",
             Self::ClosedEarly => {
-                "Check the auth service and any proxy before it: the connection ended before the answer did."
+                fix!("Check {name} and any proxy before it: the connection ended before the answer did.")
             }
-            Self::Busy => {
-                "Wait: the auth service is in trouble or asks for patience. If it lasts, look at its log."
+            Self::Busy => fix!(
+                "Wait: {name} is in trouble or asks for patience. If it lasts, look at its log, and at that of a proxy \
+                 before it."
+            ),
+            Self::Unserved => {
+                fix!("Check that {name} runs, and that the proxy or tunnel before it has its right address.")
             }
-            Self::Redirected => {
-                "Put the address the server redirects to into auth_url, if it is yours: redirects are not followed."
-            }
-            Self::NotTheService => {
-                "Check auth_url: what answers there does not look like the Jarvis auth service (a portal, a proxy, another port?)."
-            }
-            Self::RequestRefused => {
-                "Check that the auth service and this program are of matching versions: it refuses the request's form."
-            }
+            Self::InBetween => fix!(
+                "Look at what is between the board and {name}: a proxy, a firewall or the network's log-in page. If \
+                 nothing is, check host and port in {address}."
+            ),
+            Self::Redirected => fix!(
+                "Put the address the server redirects to into {address}, if it is yours: redirects are not followed. If \
+                 it is a log-in page, let the node past it."
+            ),
+            Self::NotTheService => fix!(
+                "Check host, port and path in {address}: what answers there does not answer as {name} does."
+            ),
+            Self::RequestRefused => fix!(
+                "Check that {name} and this program are of matching versions: it refuses the request's form."
+            ),
             Self::NotUnderstood => {
-                "Check auth_url, and that no portal or proxy answers in the auth service's place."
+                fix!("Check {address}, and that no portal or proxy answers in the place of {name}.")
             }
             Self::OtherNode => {
-                "Check the auth service: it answered for another node, which counts for nothing."
+                fix!("Check {name}: it answered for another node, which counts for nothing.")
             }
-            Self::AppRejected => {
+            Self::AppRejected => fix!(
                 "Check app_id and the app key file, or have the app client's key rotated and install the new one."
-            }
-            Self::CertificateExpired => {
-                "Renew the auth service's certificate. If it is not old, set the clock it was judged by: the board's (see `date`), or with spki_pins the server's."
-            }
-            Self::CertificateNotYetValid => {
-                "Set the clock that the server's certificate was judged by: the board's (see `date`), or with spki_pins the server's. If that is right, have the certificate reissued."
-            }
-            Self::CertificateUnknownIssuer => {
-                "Set ca_file to the CA certificate that signed the auth service's certificate. If it is set, let the server send its intermediate certificates too (the full chain)."
-            }
-            Self::CertificateWrongName => {
-                "Use a name in auth_url that the auth service's certificate is made out for, or have it reissued with this one in subjectAltName (an address needs an IP entry)."
-            }
-            Self::CertificateSelfSigned => {
-                "Have the auth service's certificate signed by a CA; or, if this one is really the server's, set ca_file to it."
-            }
-            Self::CertificateOfCa => {
-                "Give the auth service a certificate of its own that is not a CA's (basicConstraints CA:FALSE), and set ca_file to the CA that signed it."
-            }
+            ),
+            Self::CertificateExpired => fix!(
+                "Renew the certificate of {name}, or of its CA. If it has not expired, set the board's clock (see `date`)."
+            ),
+            Self::CertificateNotYetValid => fix!(
+                "Set the board's clock (see `date`). If it is right, have the certificate of {name} reissued."
+            ),
+            Self::CertificateUnknownIssuer => fix!(
+                "Set {ca_file} to the CA certificate that signed the certificate of {name}. If it is set, or the CA is \
+                 a public one, let the server send its intermediate certificates too (the full chain)."
+            ),
+            Self::CertificateWrongName => fix!(
+                "Use a name in {address} that the certificate of {name} is made out for, or have it reissued with this \
+                 one in subjectAltName (an address needs an IP entry)."
+            ),
+            Self::NameNotServed => fix!(
+                "Use a name in {address} that the server there has a certificate for (proxies seldom have one for a bare \
+                 address), or have it serve this one. If it should, look at its log."
+            ),
+            Self::CertificateSelfSigned => fix!(
+                "Have the certificate of {name} signed by a CA; or, if this one is really the server's, set {ca_file} to \
+                 it."
+            ),
+            Self::CertificateOfCa => fix!(
+                "Give {name} a certificate of its own that is not a CA's (basicConstraints CA:FALSE), and set {ca_file} \
+                 to the CA that signed it."
+            ),
             Self::CertificateWrongUsage => {
-                "Have the auth service's certificate reissued for servers (extendedKeyUsage serverAuth)."
+                fix!("Have the certificate of {name} reissued for servers (extendedKeyUsage serverAuth).")
             }
-            Self::CertificateBeyondIssuer => {
-                "Have the auth service's certificate issued by a CA that may sign it: look at the CA's name constraints, path length and basicConstraints."
-            }
-            Self::CertificateWeak => {
-                "Have the auth service's certificate reissued with a key on P-256 or RSA of 2048 bits or more, signed with SHA-256; its CA's too if need be."
-            }
+            Self::CertificateBeyondIssuer => fix!(
+                "Have the certificate of {name} issued by a CA that may sign it: look at the CA's name constraints, path \
+                 length and basicConstraints."
+            ),
+            Self::CertificateWeak => fix!(
+                "Have the certificate of {name} reissued with a key on P-256 or RSA of 2048 bits or more, signed with \
+                 SHA-256; its CA's too if need be."
+            ),
             Self::CertificateRefused => {
-                "Have the auth service's certificate reissued: it breaks the rules for server certificates."
+                fix!("Have the certificate of {name} reissued: it breaks the rules for server certificates.")
             }
-            Self::KeyNotPinned => {
+            Self::KeyNotPinned => fix!(
                 "Compare the server's key with spki_pins: it was changed, or somebody else answers in its place."
-            }
-            Self::KeyNotProved => {
-                "Give the auth service the private key that its certificate was issued for; or somebody else answers in its place."
-            }
-            Self::ClientCertificateMissing => {
-                "Set client_cert_file and client_key_file to a certificate that the auth service's proxy accepts."
-            }
-            Self::ClientCertificateRefused => {
-                "Renew the certificate in client_cert_file, or have it issued by the CA that the auth service's proxy trusts."
-            }
+            ),
+            Self::KeyNotProved => fix!(
+                "Give {name} the private key that its certificate was issued for; or somebody else answers in its place."
+            ),
+            Self::ClientCertificateMissing if !takes_client_certificate => fix!(
+                "Let {name} take requests without a client certificate: the node shows it none (client_cert_file is for \
+                 the auth service and the command center)."
+            ),
+            Self::ClientCertificateMissing => fix!(
+                "Set client_cert_file and client_key_file to a certificate that {name} or the proxy before it accepts."
+            ),
+            Self::ClientCertificateRefused => fix!(
+                "Renew the certificate in client_cert_file, or have it issued by the CA that {name} or the proxy before \
+                 it trusts."
+            ),
             Self::NoCommonTlsVersion => {
-                "Turn TLS 1.2 or 1.3 on at the auth service or the proxy before it; nothing older is spoken."
+                fix!("Turn TLS 1.2 or 1.3 on at {name} or the proxy before it; nothing older is spoken.")
             }
-            Self::NoTls => {
-                "Check the port in auth_url: it must speak TLS. A service of plain HTTP needs http:// and allow_http."
+            Self::NoTls => fix!(
+                "Check the port in {address}: it must speak TLS. A service of plain HTTP needs http:// and allow_http."
+            ),
+            Self::TlsOnPlainPort => {
+                fix!("Write https:// instead of http:// in {address}: that port speaks TLS.")
             }
-            Self::TlsOnPlainPort => "Write https:// instead of http:// in auth_url: that port speaks TLS.",
-            Self::Handshake => {
-                "Check the TLS settings of the auth service or its proxy: TLS 1.2 or 1.3 with ECDHE and a certificate on P-256, P-384 or Ed25519 or with RSA."
-            }
-            Self::HandshakeCut => {
-                "Check that the auth service or its proxy runs and speaks TLS at that port, and any firewall before it: the handshake was cut off."
-            }
-            Self::Clock => {
-                "Wait for the board's clock to be set over the network, or set it with `sudo date -s`. If it is right, delete state_file: it says that a later moment has passed."
-            }
-            Self::NoServerTime => {
-                "Let the auth service, or the proxy before it, send a Date header; or take spki_pins out, so that the board's own clock counts."
-            }
-            Self::ServerClock => {
-                "Set the clock of the auth service's machine (see `date` there): with spki_pins the node goes by it."
-            }
-            Self::Setup => "Look at the configuration and the credential file.",
+            Self::Handshake => fix!(
+                "Check that {name}, or the proxy before it, has a certificate for the host in {address}, and its TLS \
+                 settings: TLS 1.2 or 1.3 with ECDHE and a certificate on P-256, P-384 or Ed25519 or with RSA."
+            ),
+            Self::HandshakeCut => fix!(
+                "Check that {name} or its proxy runs and speaks TLS at the port in {address}, and any firewall before \
+                 it: the handshake was cut off."
+            ),
+            Self::Clock => fix!("{CLOCK_FIX}"),
+            Self::NoServerTime => fix!(
+                "Let {name}, or the proxy before it, send a Date header; or take spki_pins out, so that the board's own \
+                 clock counts."
+            ),
+            Self::ServerClock => fix!(
+                "Set the clock of {name}'s machine (see `date` there): with spki_pins the node goes by it."
+            ),
+            Self::Setup => fix!("Look at the configuration and the credential file."),
         }
     }
 }
 
-impl Trouble {
-    /// Trouble of that kind, with the fix of that kind.
-    #[must_use]
-    pub fn new(kind: TroubleKind, reason: fmt::Arguments<'_>) -> Self {
-        Self { kind, reason: Text::format(reason), fix: Text::from(kind.fix()) }
-    }
+const CLOCK_FIX: &str = "Wait for the board's clock to be set over the network, or set it with `sudo date -s`. If it is right, delete state_file: \
+     it says that a later moment has passed.";
 
+impl Trouble {
     /// The board's clock shows a time that has certainly passed.
     #[must_use]
     pub fn clock() -> Self {
-        Self::new(
+        Self::with_fix(
             TroubleKind::Clock,
             format_args!("the board's clock is not set, so no certificate can be judged"),
+            format_args!("{CLOCK_FIX}"),
         )
     }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::credential::NodeId;
 use crate::household::{Household, MemberIds};
+use crate::service::Service;
 use crate::text::Text;
-use crate::trouble::{Trouble, TroubleKind};
+use crate::trouble::TroubleKind;
 
 /// The path of a validation: `POST`, with [`APP_ID_HEADER`] and [`APP_KEY_HEADER`].
 pub const VALIDATE_NODE_PATH: &str = "/internal/validate-node";
@@ -35,6 +36,14 @@ pub mod reasons {
     pub const WRONG_KEY: &str = "Invalid node credentials";
     /// The node may not use the service whose name follows in quotation marks.
     pub const NOT_GRANTED: &str = "Node is not authorized to access service ";
+}
+
+/// The auth service's reasons to refuse an app, in its own words.
+pub mod app_reasons {
+    /// The headers with the app's id and key did not arrive.
+    pub const MISSING: &str = "Missing app credentials";
+    /// The app is unknown or revoked, or its key is wrong.
+    pub const INVALID: &str = "Invalid app credentials";
 }
 
 /// Body of a validation request.
@@ -75,7 +84,7 @@ impl ValidateResponse {
             return Answer::Rejected(self.reason.unwrap_or_else(|| Text::from("no reason given")));
         }
         if self.node_id.as_ref().is_none_or(|id| !id.is(ours.as_str())) {
-            let trouble = Trouble::new(
+            let trouble = Service::AUTH.trouble(
                 TroubleKind::OtherNode,
                 format_args!("the answer is valid:true, but not for node '{ours}'"),
             );
@@ -99,14 +108,14 @@ impl HeartbeatResponse {
     }
 }
 
-/// Body of a 401, which refuses a heartbeat.
+/// Body of a refusal by a Jarvis service.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct HeartbeatRefusal {
-    /// The auth service's reason, or why it could not be asked.
+pub struct Refusal {
+    /// The service's reason. From the command center it is the auth service's reason, or why that could not be asked.
     pub detail: Text<200>,
 }
 
-impl HeartbeatRefusal {
+impl Refusal {
     /// Whether the auth service rejects the node.
     #[must_use]
     pub fn is_rejection(&self) -> bool {

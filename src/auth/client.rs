@@ -4,6 +4,7 @@ use std::fmt;
 
 use node_core::agent::OVERWHELMED;
 use node_core::answer::Answer;
+use node_core::service::Service;
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::{API_KEY_HEADER, APP_ID_HEADER, APP_KEY_HEADER, ValidateRequest};
@@ -57,14 +58,18 @@ impl AuthClient {
     /// `app_key`, which must be visible ASCII, when an app asks.
     #[must_use]
     pub fn new(config: &Config, tls: Tls, app_key: Zeroizing<Vec<u8>>) -> Self {
-        let http = HttpClient::new(&config.auth_url, config.connect_timeout, config.request_timeout, tls);
-        let (endpoint, mode) = match &config.via {
+        let (service, endpoint, mode) = match &config.via {
             Via::App { service_id, app_id, .. } => (
+                Service::AUTH,
                 config.auth_url.validate_node(),
                 AuthMode::App { service_id: service_id.clone(), app_id: app_id.clone(), app_key },
             ),
-            Via::CommandCenter => (config.auth_url.heartbeat(), AuthMode::CommandCenter),
+            Via::CommandCenter => {
+                (Service::COMMAND_CENTER, config.auth_url.heartbeat(), AuthMode::CommandCenter)
+            }
         };
+        let (connect, request) = (config.connect_timeout, config.request_timeout);
+        let http = HttpClient::new(service, &config.auth_url, connect, request, tls);
         Self { http, endpoint, mode }
     }
 
@@ -99,8 +104,10 @@ impl AuthClient {
     fn ask(&self, credential: &Credential) -> Result<HttpResponse, Trouble> {
         let Credential { node_id, node_key } = credential;
         // Cannot happen: the configuration and the credential file allow only characters that a header takes.
-        let unfit =
-            || Trouble::new(TroubleKind::RequestRefused, format_args!("the request cannot be put together"));
+        let unfit = || {
+            Service::AUTH
+                .trouble(TroubleKind::RequestRefused, format_args!("the request cannot be put together"))
+        };
         match &self.mode {
             AuthMode::App { service_id, app_id, app_key } => {
                 let request =
@@ -114,7 +121,13 @@ impl AuthClient {
                 key.set_sensitive(true);
                 let headers = &[(APP_ID_HEADER, id), (APP_KEY_HEADER, key)];
                 self.http
-                    .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: &body })
+                    .post_again_if_failed_at_once(&Post {
+                        url: &self.endpoint,
+                        headers,
+                        content_type: JSON,
+                        body: &body,
+                    })
+                    .map(|posted| posted.response)
                     .map_err(|e| e.trouble)
             }
             AuthMode::CommandCenter => {
@@ -127,7 +140,13 @@ impl AuthClient {
                 key.set_sensitive(true);
                 let headers = &[(API_KEY_HEADER, key)];
                 self.http
-                    .post(&Post { url: &self.endpoint, headers, content_type: JSON, body: b"{}" })
+                    .post_again_if_failed_at_once(&Post {
+                        url: &self.endpoint,
+                        headers,
+                        content_type: JSON,
+                        body: b"{}",
+                    })
+                    .map(|posted| posted.response)
                     .map_err(|e| e.trouble)
             }
         }

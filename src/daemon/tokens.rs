@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use log::{info, warn};
 use node_core::time::{Instant, Now};
-use node_core::trouble::{Trouble, TroubleKind};
+use node_core::trouble::Trouble;
 use rustix::event::PollFd;
 
 use super::inbox::{FetchedToken, Sender};

@@ -49,6 +49,10 @@ pub enum TokenError {
         grant: Grant,
         /// The status code of the answer.
         status: u16,
+        /// Who seems to have answered.
+        by: Answerer,
+        /// The setting or the variable that leads to the token endpoint.
+        address: &'static str,
         /// The time for which the STS wants no request.
         retry_after: Option<Duration>,
     },
@@ -59,6 +63,23 @@ pub enum TokenError {
         /// The reason.
         flaw: InvalidTokenError,
     },
+}
+
+/// Who answered a request for a token with neither a token nor a refusal of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// The STS or a proxy before it, which has trouble of its own.
+    Troubled,
+    /// Something before the STS: a proxy, a portal. The words say what it does.
+    Between(&'static str),
+    /// The STS, which has no token endpoint there: another path or an unknown realm.
+    Pathless,
+    /// The STS, which takes no plain HTTP.
+    TlsOnly,
+    /// Something that points elsewhere.
+    Redirecting,
+    /// Anything else.
+    Unknown,
 }
 
 /// The reason why an issued token cannot be used.
@@ -119,6 +140,12 @@ pub enum Concern {
 }
 
 impl TokenError {
+    /// An answer of an STS that has trouble of its own.
+    #[cfg(test)]
+    pub(crate) const fn troubled(grant: Grant, status: u16, retry_after: Option<Duration>) -> Self {
+        Self::Failed { grant, status, by: Answerer::Troubled, address: "sts.issuer", retry_after }
+    }
+
     /// The machine-readable name of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -184,6 +211,10 @@ impl TokenError {
             // accounts off), and the other way round (RFC 6749, section 5.2: "this authorization grant
             // type").
             Self::Refused { status: 401, error, .. } if error.is("unauthorized_client") => Concern::Grant,
+            Self::Failed { by: Answerer::Pathless | Answerer::TlsOnly | Answerer::Redirecting, .. } => {
+                Concern::Sts
+            }
+            Self::Refused { status: 401, error, .. } if error.as_str().is_empty() => Concern::Client,
             // One caller's malformed token can make a server or a proxy fail, which must not block other
             // callers. Failures before the request was sent concern every request.
             Self::Failed { grant: Grant::Exchange, .. } => Concern::Wanted,
@@ -220,6 +251,54 @@ impl TokenError {
     }
 }
 
+impl TokenError {
+    /// Whether it is this node as a client that the STS refuses.
+    fn is_about_client(&self) -> bool {
+        match self {
+            Self::Refused { status: 401, grant: Grant::ClientCredentials, .. } => true,
+            Self::Refused { status, error, .. } => {
+                (*status == 401 && error.as_str().is_empty())
+                    || error.is("invalid_client")
+                    || error.is("unauthorized_client")
+            }
+            Self::Unanswered { .. } | Self::Failed { .. } | Self::Unusable { .. } => false,
+        }
+    }
+
+    /// What a person can do about a refusal.
+    fn advice(&self) -> &'static str {
+        let Self::Refused { status, error, description, grant, .. } = self else { return "" };
+        match (error.as_str(), grant) {
+            _ if description.is(REALM_OFF) => "enable the realm at the STS, or use another in the issuer",
+            // Keycloak says this of an audience that it does not know.
+            (_, Grant::Exchange) if self.is_about_client() && *status != 401 => {
+                "check that the STS knows that audience and lets this client exchange tokens for it, and client_id and \
+                 its secret or key in sts"
+            }
+            _ if self.is_about_client() => CHECK_CLIENT,
+            ("unsupported_grant_type", Grant::ClientCredentials) => {
+                "let this client have tokens of its own at the STS (the grant client_credentials; Keycloak: service \
+                 accounts)"
+            }
+            ("unsupported_grant_type", Grant::Exchange) => {
+                "let this client exchange tokens at the STS (Keycloak: standard token exchange)"
+            }
+            ("invalid_scope", _) => {
+                "check scope in sts, or the caller's, and which scopes the STS gives this client"
+            }
+            (_, Grant::Exchange) => {
+                "check the subject token, and that the STS lets this client exchange it for that audience"
+            }
+            (_, Grant::ClientCredentials) => {
+                "check audience and scope in sts, and what the STS allows this client"
+            }
+        }
+    }
+}
+
+/// Keycloak's reason for every request to a realm that is switched off.
+const REALM_OFF: &str = "Realm not enabled";
+
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -227,42 +306,52 @@ impl fmt::Display for TokenError {
                 write!(f, "the STS cannot be asked: {}. {}", trouble.reason, trouble.fix)
             }
             Self::Unanswered { trouble, .. } => write!(f, "the STS gave no answer: {}", trouble.reason),
-            Self::Refused { status, error, description, grant, undated, .. } => {
-                write!(f, "the STS refuses ({status} {error}")?;
+            Self::Refused { status, error, description, undated, .. } => {
+                write!(f, "the STS refuses ({status}")?;
+                if !error.as_str().is_empty() {
+                    write!(f, " {error}")?;
+                }
                 if !description.as_str().is_empty() {
                     write!(f, ": {description}")?;
                 }
                 f.write_str("); ")?;
-                if *undated && self.concern() != Concern::Wanted {
+                if *undated && self.is_about_client() {
                     f.write_str(
                         "check that this board's clock is right (the key's proof is dated by it), and ",
                     )?;
                 }
-                f.write_str(match (self.concern(), grant) {
-                    (Concern::Client | Concern::Grant, _) => CHECK_CLIENT,
-                    (_, Grant::ClientCredentials) if self.is_permanent() => CHECK_CLIENT,
-                    (_, Grant::Exchange) => {
-                        "check the subject token, and that the STS lets this client exchange it for that audience"
-                    }
-                    (_, Grant::ClientCredentials) => {
-                        "check audience and scope in sts, and what the STS allows this client"
-                    }
-                })
+                f.write_str(self.advice())
             }
-            Self::Failed { status: 429, .. } => {
-                f.write_str("the STS is asked too often and wants to be left alone (429); wait")
-            }
-            Self::Failed { status: 500..=599, .. } => {
-                write!(
+            Self::Failed { status, by, address, .. } => match by {
+                Answerer::Troubled if *status == 429 => {
+                    f.write_str("the STS is asked too often and wants to be left alone (429); wait")
+                }
+                Answerer::Troubled => write!(
                     f,
-                    "the STS or a proxy before it failed ({}); wait, and if it lasts look at its log",
-                    self.status().unwrap_or_default()
-                )
-            }
-            Self::Failed { status, .. } => write!(
-                f,
-                "what answered ({status}) is not a token endpoint; check issuer and token_endpoint in sts"
-            ),
+                    "the STS or a proxy before it failed ({status}); wait, and if it lasts look at its log"
+                ),
+                Answerer::Between(between) => write!(
+                    f,
+                    "what answered in the place of the STS {between} ({status}); look at what is between the board \
+                     and the STS (a proxy, a firewall, the network's log-in page), and check {address}"
+                ),
+                Answerer::Pathless => write!(
+                    f,
+                    "the STS has no token endpoint there ({status}); check the realm and the path in {address}"
+                ),
+                Answerer::TlsOnly => write!(
+                    f,
+                    "the STS takes no plain HTTP from this board ({status}); write https:// in {address}"
+                ),
+                Answerer::Redirecting => write!(
+                    f,
+                    "what answered points elsewhere ({status}), and secrets are not sent after it; put the address \
+                     it points to into {address}, if that is the STS's"
+                ),
+                Answerer::Unknown => {
+                    write!(f, "what answered ({status}) is not a token endpoint; check {address}")
+                }
+            },
             Self::Unusable { flaw, .. } => write!(f, "the STS sent a token that cannot be used: {flaw}"),
         }
     }

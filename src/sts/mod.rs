@@ -15,7 +15,7 @@ mod wanted;
 
 pub(crate) use self::cache::{Asked, TokenCache};
 pub use self::client::StsClient;
-pub use self::error::{Concern, Grant, InvalidTokenError, TokenError};
+pub use self::error::{Answerer, Concern, Grant, InvalidTokenError, TokenError};
 pub use self::key::{Algorithm, KeyError};
 pub(crate) use self::key::{SigningKey, generate};
 #[cfg(test)]

@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(shown.len() <= 600 && !shown.contains(char::is_control), "{shown}");
             write!(shown, "{error:?}").expect("written");
             hides_keys(&shown);
-            assert!(matches!(error.exit_code(), 74 | 77), "{error:?}");
+            assert!(matches!(error.exit_code(), 74 | 75 | 77), "{error:?}");
         }
     }
     match read_token(given.body) {

@@ -84,7 +84,9 @@ impl<P: Pacing> Agent<P> {
             }
             (Outcome::NodeRejected, Some(Verdict::Rejected { at, reason })) => {
                 report.reason = Some(reason.as_str());
-                report.fix = Some(rejection_fix(reason.as_str()));
+                let by_app =
+                    self.setup.as_ref().is_none_or(|setup| !setup.claim.service_id.as_str().is_empty());
+                report.fix = Some(rejection_fix(reason.as_str(), by_app));
                 report.as_of = Some(*at);
                 let fresh = self.confirmed && obstacle.is_none();
                 report.source = Some(if fresh { Source::Server } else { Source::Cache });
@@ -110,8 +112,8 @@ impl<P: Pacing> Agent<P> {
     }
 }
 
-/// The fix for a rejection, by the service's reason (docs/wire/jarvis-auth.md).
-fn rejection_fix(reason: &str) -> &'static str {
+/// The fix for a rejection, by the service's reason (docs/wire/jarvis-auth.md). Only an app says which service it asks for.
+fn rejection_fix(reason: &str, by_app: bool) -> &'static str {
     match reason {
         reasons::NOT_FOUND => {
             "Check node_id in the credential file (case counts), or register the node and install its credential."
@@ -122,8 +124,12 @@ fn rejection_fix(reason: &str) -> &'static str {
         reasons::WRONG_KEY => {
             "Install the node's current credential: its key was rotated or is not the one in the file."
         }
+        _ if reason.starts_with(reasons::NOT_GRANTED) && by_app => {
+            "Grant the node that service on the auth service, or correct service_id: nodes that a command center enrolled \
+             often have jarvis-command-center."
+        }
         _ if reason.starts_with(reasons::NOT_GRANTED) => {
-            "Grant the node that service on the auth service, or correct service_id."
+            "Grant the node that service on the auth service: the command center asks for it under its own name."
         }
         _ => "Ask whoever runs the auth service why it rejects this node.",
     }

@@ -5,7 +5,8 @@ use core::time::Duration;
 use jarvis_node::auth::Delivered;
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
-use node_core::trouble::{Trouble, TroubleKind};
+use node_core::service::Service;
+use node_core::trouble::TroubleKind;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -58,12 +59,14 @@ struct FaultForm {
 }
 
 /// Every kind of trouble that a call can end in.
-const KINDS: [TroubleKind; 32] = [
+const KINDS: [TroubleKind; 35] = [
     TroubleKind::NameUnknown,
     TroubleKind::Unreachable,
     TroubleKind::Stalled,
     TroubleKind::ClosedEarly,
     TroubleKind::Busy,
+    TroubleKind::Unserved,
+    TroubleKind::InBetween,
     TroubleKind::Redirected,
     TroubleKind::NotTheService,
     TroubleKind::RequestRefused,
@@ -74,6 +77,7 @@ const KINDS: [TroubleKind; 32] = [
     TroubleKind::CertificateNotYetValid,
     TroubleKind::CertificateUnknownIssuer,
     TroubleKind::CertificateWrongName,
+    TroubleKind::NameNotServed,
     TroubleKind::CertificateSelfSigned,
     TroubleKind::CertificateOfCa,
     TroubleKind::CertificateWrongUsage,
@@ -152,7 +156,7 @@ impl Wrong {
     pub(super) fn answer(&self, via: Via, files: &Files) -> Answer {
         match self {
             Self::Trouble { kind, retry_after } => {
-                let trouble = Trouble::new(*kind, format_args!("{kind:?}"));
+                let trouble = Service::AUTH.trouble(*kind, format_args!("{kind:?}"));
                 Answer::Inconclusive { trouble, retry_after: *retry_after }
             }
             Self::Http { status, retry_after, body } => {

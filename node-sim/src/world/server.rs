@@ -9,9 +9,10 @@ use node_core::agent::OVERWHELMED;
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::jitter::Jitter;
+use node_core::service::Service;
 use node_core::text::Text;
 use node_core::time::{UnixTime, millis};
-use node_core::trouble::{Trouble, TroubleKind};
+use node_core::trouble::TroubleKind;
 use node_core::wire::ValidateResponse;
 use serde::Deserialize;
 
@@ -236,7 +237,7 @@ impl Server {
 }
 
 fn inconclusive(kind: TroubleKind) -> Answer {
-    Answer::Inconclusive { trouble: Trouble::new(kind, format_args!("{kind:?}")), retry_after: None }
+    Answer::Inconclusive { trouble: Service::AUTH.trouble(kind, format_args!("{kind:?}")), retry_after: None }
 }
 
 /// Whether the answer is the server's own, over a connection that proved its identity.

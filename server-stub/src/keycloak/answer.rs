@@ -66,6 +66,13 @@ pub(super) fn instead(fault: Oauth) -> Response {
         Oauth::Unavailable => {
             TokenRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Come back later")
         }
+        Oauth::NoRealm => {
+            return answer(StatusCode::NOT_FOUND, &json!({ "error": "Realm does not exist" }));
+        }
+        Oauth::NoCode => {
+            return answer(StatusCode::UNAUTHORIZED, &json!({ "detail": "Could not validate the client" }));
+        }
+        Oauth::TlsOnly => TokenRefusal::new(StatusCode::FORBIDDEN, "invalid_request", "HTTPS required"),
         Oauth::Wordless => return answer(StatusCode::BAD_REQUEST, &json!({ "error": { "code": 7 } })),
     };
     refusal.into_response()

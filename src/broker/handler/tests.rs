@@ -1,6 +1,7 @@
+use node_core::service::Service;
 use node_core::text::Text;
 use node_core::time::UnixTime;
-use node_core::trouble::{Trouble, TroubleKind};
+use node_core::trouble::TroubleKind;
 use serde_json::{Value, json};
 
 use super::*;
@@ -114,7 +115,7 @@ fn exchanged_token_is_declared_an_access_token() {
 fn failure_is_the_callers_only_for_its_own_token_never_401() {
     let stalled = |grant| TokenError::Unanswered {
         grant,
-        trouble: Trouble::new(TroubleKind::Stalled, format_args!("x")),
+        trouble: Service::STS.trouble(TroubleKind::Stalled, format_args!("x")),
     };
     let (own, theirs) = (Grant::ClientCredentials, Grant::Exchange);
     for (error, status, code) in [
@@ -134,7 +135,7 @@ fn failure_is_the_callers_only_for_its_own_token_never_401() {
             502,
             "token_exchange_failed",
         ),
-        (TokenError::Failed { grant: own, status: 401, retry_after: None }, 502, "token_request_failed"),
+        (TokenError::troubled(own, 401, None), 502, "token_request_failed"),
         (stalled(own), 504, "sts_timeout"),
         (stalled(theirs), 504, "sts_timeout"),
     ] {
@@ -146,7 +147,7 @@ fn failure_is_the_callers_only_for_its_own_token_never_401() {
         assert_eq!(body["error"]["message"], shown.as_str());
         assert_eq!(retry_after.is_none(), permanent, "{shown}");
     }
-    let busy = TokenError::Failed { grant: own, status: 429, retry_after: Some(Duration::from_secs(60)) };
+    let busy = TokenError::troubled(own, 429, Some(Duration::from_secs(60)));
     let (_, retry_after, _) = after(&gateway(), Err(busy));
     assert!(retry_after >= Some(60), "{retry_after:?}");
 }
@@ -166,7 +167,7 @@ fn sts_failure_shows_in_health_until_a_token_is_fetched() {
     let own = Grant::ClientCredentials;
     fetch(&mut handler, 0, Err(refused(own, 400, "invalid_scope")));
     assert_eq!(health(&mut handler), Value::Null);
-    fetch(&mut handler, 1000, Err(TokenError::Failed { grant: own, status: 503, retry_after: None }));
+    fetch(&mut handler, 1000, Err(TokenError::troubled(own, 503, None)));
     assert_eq!(health(&mut handler), "token_request_failed");
     fetch(&mut handler, 2000, Ok(token(1, at(2_000_000).instant, LIFE)));
     assert_eq!(health(&mut handler), Value::Null);

@@ -22,7 +22,7 @@ fn refused(status: u16, error: &str) -> TokenError {
     }
 }
 
-const AWAY: TokenError = TokenError::Failed { grant: OWN, status: 503, retry_after: None };
+const AWAY: TokenError = TokenError::troubled(OWN, 503, None);
 
 /// A handler for which requests have failed for these reasons, one long after the other.
 fn handler_after(errors: &[TokenError]) -> Handler {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use node_core::service::Service;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,6 +13,11 @@ use crate::net::service_url::ServiceUrl;
 
 /// The path from an issuer to its token endpoint in Keycloak.
 const TOKEN_PATH: &str = "/protocol/openid-connect/token";
+
+/// What sentences about the object `sts` begin with.
+const FROM_FILE: &str = "sts.";
+/// What sentences about Keycloak's variables begin with.
+const FROM_KEYCLOAK: &str = "KEYCLOAK_URL: ";
 
 /// Reads a variable of the environment.
 pub(super) type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -35,6 +41,8 @@ pub struct Sts {
     pub default_audience: Option<Box<str>>,
     /// Whether all of this comes from variables.
     pub from_variables: bool,
+    /// The setting or the variable that leads to the token endpoint.
+    pub address: &'static str,
 }
 
 /// How a client proves itself at the token endpoint.
@@ -188,7 +196,7 @@ impl StsForm {
         });
         let audiences = audiences.collect::<Result<BTreeMap<_, _>, String>>()?;
         let only = audiences.keys().next().filter(|_| audiences.len() == 1);
-        let mut sts = sts("sts.", issuer, self.token_endpoint, client_id, authentication, main)?;
+        let mut sts = sts(FROM_FILE, issuer, self.token_endpoint, client_id, authentication, main)?;
         sts.default_audience = only.cloned();
         sts.audiences = audiences;
         if let Some(ca_file) = self.ca_file {
@@ -264,6 +272,14 @@ pub(super) fn tokens(
 }
 
 impl Sts {
+    /// The STS as a service that is asked.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        // The variables name no CA.
+        let ca_file = if self.from_variables { Service::AUTH.ca_file } else { Service::STS.ca_file };
+        Service { address: self.address, ca_file, ..Service::STS }
+    }
+
     /// The STS that the variables describe. They count only if the file has no `sts`; the two are never mixed. Tokens
     /// are then only for the one audience that is named, and only for root.
     pub(super) fn from_variables(
@@ -301,7 +317,7 @@ impl Sts {
                     value("KEYCLOAK_REALM")
                 );
                 let secret = Authentication::SecretPost(Secret::Variable("AGENT_CLIENT_SECRET"));
-                sts("KEYCLOAK_URL: ", issuer, None, value("AGENT_CLIENT_ID"), secret, main)?
+                sts(FROM_KEYCLOAK, issuer, None, value("AGENT_CLIENT_ID"), secret, main)?
             }
             (true | false, false) => {
                 lacks(&arp[..3])?;
@@ -339,6 +355,13 @@ fn sts(
     name(&format!("{of}client_id"), &client_id)?;
     // With a token endpoint of its own the issuer is only a name, which may begin with http://.
     let allow_http = main.allow_http || token_endpoint.is_some();
+    let address = match (of, &token_endpoint) {
+        (FROM_FILE, Some(_)) => "sts.token_endpoint",
+        (FROM_FILE, None) => "sts.issuer",
+        (FROM_KEYCLOAK, _) => "KEYCLOAK_URL",
+        (_, Some(_)) => "ARP_AUTH_TOKEN_ENDPOINT",
+        (_, None) => "ARP_AUTH_ISSUER",
+    };
     ServiceUrl::parse(&format!("{of}issuer"), &issuer, allow_http)?;
     let endpoint = token_endpoint.unwrap_or_else(|| format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')));
     let token_endpoint = ServiceUrl::parse(&format!("{of}token_endpoint"), &endpoint, main.allow_http)?;
@@ -358,6 +381,7 @@ fn sts(
         audiences: BTreeMap::new(),
         default_audience: None,
         from_variables: false,
+        address,
     })
 }
 

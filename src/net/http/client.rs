@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use node_core::outcome::Outcome;
+use node_core::service::Service;
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use rustls::ClientConfig;
@@ -18,6 +19,7 @@ use ureq::unversioned::transport::Connector;
 use zeroize::Zeroizing;
 
 use super::time;
+use crate::net::peer::Peer;
 use crate::net::reach::{Reach, Reached};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{HandshakeError, Tls, TlsConnector};
@@ -34,6 +36,9 @@ const BUFFER: usize = 8 * 1024;
 /// In bytes. Well below [`BUFFER`], since ureq takes a header that fills its buffer for a closed connection.
 const MAX_HEADER: usize = 4 * 1024;
 
+/// A failure within this time shows no overload. A handshake on a slow board takes part of it.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
 /// A client of one service.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
@@ -44,7 +49,7 @@ pub(crate) struct HttpClient {
     pub(super) timeout: Duration,
     /// Where the server can be asked the time without sending a secret.
     pub(super) health: String,
-    pub(super) peer: String,
+    pub(super) peer: Peer,
 }
 
 /// A POST request.
@@ -62,6 +67,13 @@ pub(crate) struct HttpResponse {
     pub(crate) body: Vec<u8>,
 }
 
+/// The response to a request that may have been repeated.
+pub(crate) struct Posted {
+    pub(crate) response: HttpResponse,
+    /// Whether it is the second one, after a 500.
+    pub(crate) repeated: bool,
+}
+
 /// The reason why there is no response.
 #[derive(Debug)]
 pub(crate) struct HttpError {
@@ -71,27 +83,34 @@ pub(crate) struct HttpError {
 }
 
 impl HttpClient {
-    /// Makes a client of the service at `url`. Connecting takes at most `connect_timeout`, and a whole
+    /// Makes a client of `service` at `url`. Connecting takes at most `connect_timeout`, and a whole
     /// request at most `timeout`. It uses `tls` when the URL is `https`.
-    pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
-        Self::with_settings(settings(JSON, BUFFER, MAX_HEADER), url, connect_timeout, timeout, tls)
-    }
-
-    pub(super) fn with_settings(
-        settings: Config,
+    pub(crate) fn new(
+        service: Service,
         url: &ServiceUrl,
         connect_timeout: Duration,
         timeout: Duration,
         tls: Tls,
     ) -> Self {
+        let settings = settings(JSON, BUFFER, MAX_HEADER);
+        Self::with_settings(settings, Peer::new(service, url), url, (connect_timeout, timeout), tls)
+    }
+
+    pub(super) fn with_settings(
+        settings: Config,
+        peer: Peer,
+        url: &ServiceUrl,
+        (connect_timeout, timeout): (Duration, Duration),
+        tls: Tls,
+    ) -> Self {
         Self {
             settings,
             tls,
-            reach: Reach::new(url, connect_timeout),
+            reach: Reach::new(peer.clone(), url, connect_timeout),
             https: url.is_https(),
             timeout,
             health: url.health(),
-            peer: format!("{}:{}", url.host(), url.port()),
+            peer,
         }
     }
 
@@ -100,16 +119,42 @@ impl HttpClient {
     /// # Errors
     /// The reason why there is no response.
     pub(crate) fn post(&self, post: &Post<'_>) -> Result<HttpResponse, HttpError> {
-        let end = Instant::now() + self.timeout;
+        self.post_until(post, Instant::now() + self.timeout)
+    }
+
+    fn post_until(&self, post: &Post<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
         let response = self.post_in_time(post, end)?;
         self.reject_proxy_error(response).map_err(|trouble| HttpError { trouble, sent: true })
     }
 
+    /// Sends `post`, and once more if the server fails at once. The auth service's first call after its database was
+    /// restarted does, and the next succeeds; an overloaded service fails late.
+    ///
+    /// # Errors
+    /// The reason why there is no response.
+    pub(crate) fn post_again_if_failed_at_once(&self, post: &Post<'_>) -> Result<Posted, HttpError> {
+        let start = Instant::now();
+        let end = start + self.timeout;
+        let response = self.post_until(post, end)?;
+        if response.status != 500 || start.elapsed() > AT_ONCE {
+            return Ok(Posted { response, repeated: false });
+        }
+        Ok(match self.post_until(post, end) {
+            Ok(response) => Posted { response, repeated: true },
+            Err(_) => Posted { response, repeated: false },
+        })
+    }
+
     pub(super) fn reject_proxy_error(&self, response: HttpResponse) -> Result<HttpResponse, Trouble> {
-        match self.tls.proxy_trouble(self.https, &response.body) {
+        match self.tls.proxy_trouble(&self.peer, self.https, &response.body) {
             Some(trouble) if response.status == 400 => Err(trouble),
             Some(_) | None => Ok(response),
         }
+    }
+
+    /// The server that is asked.
+    pub(crate) const fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// The server's time when it responded, if it was authenticated by TLS.
@@ -283,7 +328,7 @@ mod tests {
         });
         let service = ServiceUrl::parse("url", &url, false).expect("a URL");
         let long = Duration::from_secs(60);
-        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let client = HttpClient::new(Service::AUTH, &service, long, long, Tls::trusting(None).expect("TLS"));
         let response =
             client.post(&Post { url: &url.to_string(), headers: &[], content_type: JSON, body: b"" });
         server.join().expect("served");

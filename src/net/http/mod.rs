@@ -1,13 +1,17 @@
 //! One HTTP request to one service, within its time-out; failures are explained in terms of name, connection,
 //! TLS and HTTP.
 
+mod between;
 mod client;
 #[cfg(fuzzing)]
 mod fuzzing;
 mod probe;
+mod redirect;
 pub(crate) mod streaming;
 mod time;
 mod trouble;
 
-pub(crate) use self::client::{HttpClient, HttpError, HttpResponse, JSON, Post};
+pub(crate) use self::between::Between;
+pub(crate) use self::client::{HttpClient, HttpError, HttpResponse, JSON, Post, Posted};
+pub(crate) use self::redirect::elsewhere;
 pub(crate) use self::time::retry_after;

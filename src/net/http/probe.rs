@@ -30,6 +30,7 @@ mod tests {
     use std::net::TcpListener;
     use std::{io, thread};
 
+    use node_core::service::Service;
     use node_core::trouble::TroubleKind;
 
     use super::*;
@@ -54,7 +55,7 @@ mod tests {
         });
         let service = ServiceUrl::parse("url", &url, false).expect("a URL");
         let long = Duration::from_secs(60);
-        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let client = HttpClient::new(Service::AUTH, &service, long, long, Tls::trusting(None).expect("TLS"));
         let patience = if says.is_some() { long } else { Duration::from_millis(200) };
         let probed = client.probe(patience).map_err(|trouble| trouble.kind);
         server.join().expect("served");
@@ -82,7 +83,7 @@ mod tests {
         drop(listener);
         let service = ServiceUrl::parse("url", &url, false).expect("a URL");
         let long = Duration::from_secs(60);
-        let client = HttpClient::new(&service, long, long, Tls::trusting(None).expect("TLS"));
+        let client = HttpClient::new(Service::AUTH, &service, long, long, Tls::trusting(None).expect("TLS"));
         assert_eq!(client.probe(long).map_err(|trouble| trouble.kind), Err(TroubleKind::Unreachable));
     }
 }

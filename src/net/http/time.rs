@@ -17,22 +17,20 @@ impl HttpClient {
     /// board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
         let Some(tls) = self.tls.for_time() else { return Ok(false) };
+        let peer = &self.peer;
         let response = self.get_health(tls, end).map_err(|unanswered| unanswered.trouble)?;
         // The status does not matter for the time.
         let time = server_time(response.headers()).ok_or_else(|| {
-            Trouble::new(
+            peer.trouble(
                 TroubleKind::NoServerTime,
-                format_args!(
-                    "{} does not tell the time, which spki_pins needs: no Date in its answer",
-                    self.peer
-                ),
+                format_args!("{peer} does not tell the time, which spki_pins needs: no Date in its answer"),
             )
         })?;
         // No server's clock can be right that is before the build of this program.
         if time < clock::build_time() {
-            return Err(Trouble::new(
+            return Err(peer.trouble(
                 TroubleKind::ServerClock,
-                format_args!("the clock of {} is before this program was built", self.peer),
+                format_args!("the clock of {peer} is before this program was built"),
             ));
         }
         self.tls.trust_time(time);

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::HttpClient;
+use crate::net::peer::Peer;
 use crate::net::tls;
 use crate::net::tls::{CutOffError, HandshakeError, PlainPortError};
 
@@ -16,7 +17,7 @@ impl HttpClient {
         match error {
             ureq::Error::Timeout(_) => self.stalled(),
             ureq::Error::Io(e) => self.io_trouble(e),
-            ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => Trouble::new(
+            ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => peer.trouble(
                 TroubleKind::NotUnderstood,
                 format_args!("what {peer} answered is far too long for a Jarvis service"),
             ),
@@ -26,7 +27,7 @@ impl HttpClient {
                 } else if let Some(CutOffError(e)) = e.downcast_ref() {
                     self.io_trouble(e)
                 } else if e.is::<PlainPortError>() {
-                    tls::port_speaks_tls()
+                    tls::port_speaks_tls(peer)
                 } else {
                     not_http(peer)
                 }
@@ -37,7 +38,7 @@ impl HttpClient {
 
     pub(super) fn stalled(&self) -> Trouble {
         let peer = &self.peer;
-        Trouble::new(
+        peer.trouble(
             TroubleKind::Stalled,
             format_args!("{peer} took the connection but did not answer in time"),
         )
@@ -45,7 +46,7 @@ impl HttpClient {
 
     fn io_trouble(&self, error: &io::Error) -> Trouble {
         let peer = &self.peer;
-        if let Some(trouble) = self.tls.trouble(error) {
+        if let Some(trouble) = self.tls.trouble(peer, error) {
             return trouble;
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
@@ -53,15 +54,15 @@ impl HttpClient {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe => Trouble::new(
+            | ErrorKind::BrokenPipe => peer.trouble(
                 TroubleKind::ClosedEarly,
                 format_args!("{peer} closed the connection before its answer was complete"),
             ),
-            kind => Trouble::new(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
+            kind => peer.trouble(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
         }
     }
 }
 
-fn not_http(peer: &str) -> Trouble {
-    Trouble::new(TroubleKind::NotUnderstood, format_args!("what {peer} answered is not proper HTTP"))
+fn not_http(peer: &Peer) -> Trouble {
+    peer.trouble(TroubleKind::NotUnderstood, format_args!("what {peer} answered is not proper HTTP"))
 }

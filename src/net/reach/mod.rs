@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::dial::dial;
-use super::resolver::NameResolver;
+use super::peer::Peer;
+use super::resolver::{NameError, NameResolver};
 use super::service_url::ServiceUrl;
 
 /// The longest time for name resolution.
@@ -20,8 +21,7 @@ const LOOK_UP_WITH_FALLBACK: Duration = Duration::from_secs(5);
 /// The location of one service.
 #[derive(Debug)]
 pub(super) struct Reach {
-    host: String,
-    port: u16,
+    peer: Peer,
     /// Whether the service authenticates itself.
     proven: bool,
     connect_timeout: Duration,
@@ -38,10 +38,9 @@ pub(super) struct Reached {
 }
 
 impl Reach {
-    pub(super) fn new(url: &ServiceUrl, connect_timeout: Duration) -> Self {
+    pub(super) fn new(peer: Peer, url: &ServiceUrl, connect_timeout: Duration) -> Self {
         Self {
-            host: url.host().into(),
-            port: url.port(),
+            peer,
             proven: url.is_https(),
             connect_timeout,
             names: NameResolver::default(),
@@ -68,14 +67,10 @@ impl Reach {
         let left = end.saturating_duration_since(Instant::now());
         let patience =
             if last_good.is_some() { LOOK_UP_WITH_FALLBACK.min(left / 2) } else { LOOK_UP.min(left) };
-        match self.names.look_up(&self.host, self.port, patience) {
+        match self.names.look_up(&self.peer.host, self.peer.port, patience) {
             Ok(addresses) => Ok((addresses, None)),
             Err(why) => {
-                let Self { host, port, .. } = self;
-                let trouble = Trouble::new(
-                    TroubleKind::NameUnknown,
-                    format_args!("no address can be found for {host}:{port}: {why}"),
-                );
+                let trouble = self.nameless(&why);
                 last_good.map(|address| (Vec::from([address]), Some(trouble.clone()))).ok_or(trouble)
             }
         }
@@ -90,21 +85,37 @@ impl Reach {
     }
 
     fn unreachable(&self, why: &io::Error) -> Trouble {
-        let Self { host, port, .. } = self;
+        let peer = &self.peer;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match why.kind() {
             ErrorKind::TimedOut => {
-                Trouble::new(TroubleKind::Unreachable, format_args!("{host}:{port} does not answer"))
+                peer.trouble(TroubleKind::Unreachable, format_args!("{peer} does not answer"))
             }
             // The connection was reset before it was first used.
-            ErrorKind::ConnectionReset => Trouble::new(
+            ErrorKind::ConnectionReset => peer.trouble(
                 TroubleKind::ClosedEarly,
-                format_args!("{host}:{port} closed the connection before its answer was complete"),
+                format_args!("{peer} closed the connection before its answer was complete"),
             ),
-            kind => {
-                Trouble::new(TroubleKind::Unreachable, format_args!("no connection to {host}:{port}: {kind}"))
-            }
+            kind => peer.trouble(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
         }
+    }
+
+    fn nameless(&self, why: &NameError) -> Trouble {
+        let Peer { service, host, port } = &self.peer;
+        let reason = format_args!("no address can be found for {host}:{port}: {why}");
+        let answered = matches!(why, NameError::Unknown | NameError::Refused { .. });
+        if answered && !host.trim_end_matches('.').contains('.') {
+            return Trouble::with_fix(
+                TroubleKind::NameUnknown,
+                reason,
+                format_args!(
+                    "Write the host in {address} with its domain, as in {host}.home: name servers seldom know a name \
+                     without one. Or put it into /etc/hosts.",
+                    address = service.address
+                ),
+            );
+        }
+        self.peer.trouble(TroubleKind::NameUnknown, reason)
     }
 }
 

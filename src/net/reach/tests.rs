@@ -2,6 +2,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use node_core::service::Service;
+
 use super::*;
 use crate::net::service_url::ServiceUrl;
 
@@ -21,7 +23,7 @@ impl Home {
         let port = listener.local_addr().expect("an address").port();
         let url = std::format!("{scheme}://auth.home:{port}");
         let url = ServiceUrl::parse("auth_url", &url, true).expect("a URL");
-        let mut reach = Reach::new(&url, SOON);
+        let mut reach = Reach::new(Peer::new(Service::AUTH, &url), &url, SOON);
         reach.names = NameResolver::from_files(dir.path().join("hosts"), PathBuf::new());
         let home = Self { dir, listener, reach };
         home.name_is_known(true);

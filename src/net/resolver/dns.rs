@@ -3,7 +3,7 @@
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -33,24 +33,28 @@ pub(super) enum DnsAnswer {
     NoSuchName,
     /// There was no answer, or none that settles the question.
     Nothing,
+    /// This name server answered that it cannot or will not look the name up, with this response code.
+    Refused(IpAddr, u8),
 }
 
 /// Queries the name servers in turn, until one of them settles the question or `end` is reached.
 pub(super) fn look_up(servers: &[SocketAddr], name: &str, end: Instant) -> DnsAnswer {
+    let mut last = DnsAnswer::Nothing;
     for _ in 0..ROUNDS {
         for server in servers {
             let now = Instant::now();
             if now >= end {
-                return DnsAnswer::Nothing;
+                return last;
             }
             match ask(*server, name, end.min(now + PATIENCE)) {
                 // The next name server may do better.
+                Ok(refused @ DnsAnswer::Refused(..)) => last = refused,
                 Ok(DnsAnswer::Nothing) | Err(_) => {}
                 Ok(settled) => return settled,
             }
         }
     }
-    DnsAnswer::Nothing
+    last
 }
 
 /// Queries one name server for both kinds of address.
@@ -63,6 +67,7 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
     socket.connect(server)?;
     let mut found = Vec::new();
     let mut all_settled = true;
+    let mut refused = None;
     let mut send = Instant::now();
     while !open.is_empty() {
         let now = Instant::now();
@@ -84,7 +89,10 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
         let question = open.swap_remove(at);
         match addresses(&question, answer, server, end) {
             Some(addresses) => found.extend(addresses),
-            None => all_settled = false,
+            None => {
+                all_settled = false;
+                refused = packet::response_code(answer).filter(|code| *code != 0).or(refused);
+            }
         }
         if !found.is_empty() {
             end = end.min(Instant::now() + OTHER_KIND);
@@ -93,7 +101,7 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
     Ok(match (found.is_empty(), all_settled) {
         (false, _) => DnsAnswer::Addresses(found),
         (true, true) => DnsAnswer::NoSuchName,
-        (true, false) => DnsAnswer::Nothing,
+        (true, false) => refused.map_or(DnsAnswer::Nothing, |code| DnsAnswer::Refused(server.ip(), code)),
     })
 }
 

@@ -12,7 +12,7 @@ mod packet;
 mod query;
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -73,6 +73,26 @@ pub(super) enum NameError {
     /// No name server answers.
     #[error("no name server answers")]
     NoNameServer,
+    /// A name server answers, but with an error. systemd-resolved refuses names without a domain like this, at
+    /// once.
+    #[error("the name server {server} does not look it up ({})", code_name(*.code))]
+    Refused {
+        /// The name server.
+        server: IpAddr,
+        /// Its response code.
+        code: u8,
+    },
+}
+
+/// The name of a DNS response code (RFC 1035, section 4.1.1).
+const fn code_name(code: u8) -> &'static str {
+    match code {
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        _ => "another error",
+    }
 }
 
 impl NameResolver {
@@ -183,7 +203,10 @@ impl NameResolver {
                 if conf.name_servers.is_empty() && !local { &own[..] } else { &conf.name_servers[..] };
             why = why.max(match dns::look_up(servers, &name, end) {
                 DnsAnswer::Addresses(found) => return Ok(found),
-                DnsAnswer::NoSuchName | DnsAnswer::Nothing if local => NameError::NoNeighbour,
+                DnsAnswer::NoSuchName | DnsAnswer::Nothing | DnsAnswer::Refused(..) if local => {
+                    NameError::NoNeighbour
+                }
+                DnsAnswer::Refused(server, code) => NameError::Refused { server, code },
                 DnsAnswer::NoSuchName => NameError::Unknown,
                 DnsAnswer::Nothing => NameError::NoNameServer,
             });

@@ -75,12 +75,17 @@ pub(super) fn is_truncated(packet: &[u8]) -> bool {
     packet.get(2).is_some_and(|flags| flags & 0x02 != 0)
 }
 
+/// The response code of an answer (RFC 1035, section 4.1.1: RCODE); `None` if it has no whole header.
+pub(super) fn response_code(packet: &[u8]) -> Option<u8> {
+    packet.get(..HEADER).map(|header| header[3] & 0x0f)
+}
+
 /// The addresses in an answer, with those of aliases, which a name server includes. `None` if the server
 /// failed (SERVFAIL, REFUSED and the like). A damaged or truncated packet yields those before the damage.
 pub(super) fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
     let mut rest = Reader(packet);
     let header = rest.take(HEADER)?;
-    match header[3] & 0x0f {
+    match response_code(packet)? {
         NO_ERROR => {}
         NO_SUCH_NAME => return Some(Vec::new()),
         _ => return None,

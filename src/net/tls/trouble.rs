@@ -1,60 +1,69 @@
 //! Explains TLS errors to the person who has to fix them.
 
-use std::io;
 use std::io::ErrorKind;
 use std::time::{Duration, UNIX_EPOCH};
+use std::{fmt, io};
 
+use node_core::text::Text;
 use node_core::trouble::{Trouble, TroubleKind};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::Tls;
 use super::verifier::VerifierError;
+use crate::net::peer::Peer;
 
 impl Tls {
     /// Explains an error of the handshake; `None` if it is one of the network.
-    pub(in crate::net) fn handshake_trouble(&self, peer: &str, error: &io::Error) -> Option<Trouble> {
+    pub(in crate::net) fn handshake_trouble(&self, peer: &Peer, error: &io::Error) -> Option<Trouble> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match error.kind() {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe => Some(Trouble::new(
+            | ErrorKind::BrokenPipe => Some(peer.trouble(
                 TroubleKind::HandshakeCut,
                 format_args!("{peer} closed the connection in the middle of the TLS handshake"),
             )),
-            _ => self.trouble(error),
+            _ => self.trouble(peer, error),
         }
     }
 
     /// Explains an I/O error that contains one of rustls; `None` if it does not.
-    pub(in crate::net) fn trouble(&self, error: &io::Error) -> Option<Trouble> {
+    pub(in crate::net) fn trouble(&self, peer: &Peer, error: &io::Error) -> Option<Trouble> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         Some(match error {
-            Error::InvalidCertificate(why) => self.certificate_trouble(why),
-            Error::AlertReceived(alert) => self.alert_trouble(*alert),
+            Error::InvalidCertificate(why) => self.certificate_trouble(peer, why),
+            Error::AlertReceived(alert) => self.alert_trouble(peer, *alert),
             Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-            ) => no_common_version(),
+            ) => no_common_version(peer),
             Error::InvalidMessage(
                 InvalidMessage::InvalidContentType
                 | InvalidMessage::UnknownProtocolVersion
                 | InvalidMessage::MessageTooLarge,
-            ) => Trouble::new(
-                TroubleKind::NoTls,
-                format_args!("what answers at the port in auth_url does not speak TLS"),
-            ),
-            _ => Trouble::new(TroubleKind::Handshake, format_args!("the TLS handshake failed: {error}")),
+            ) => peer.trouble(TroubleKind::NoTls, format_args!("what answers at {peer} does not speak TLS")),
+            _ => peer.trouble(TroubleKind::Handshake, format_args!("the TLS handshake failed: {error}")),
         })
     }
 
-    fn certificate_trouble(&self, why: &CertificateError) -> Trouble {
-        let by = if self.pinned.is_some() { "the server's own" } else { "this board's" };
+    fn certificate_trouble(&self, peer: &Peer, why: &CertificateError) -> Trouble {
+        let is_pinned = self.pinned.is_some();
+        let by = if is_pinned { "the server's own" } else { "this board's" };
+        let dated = |kind, reason: fmt::Arguments<'_>| {
+            let trouble = peer.trouble(kind, reason);
+            let fix = format_args!(
+                "Set the clock of {name}'s machine (see `date` there): with spki_pins the server's time counts. If it is \
+                 right, have its certificate, or its CA's, renewed.",
+                name = peer.service.name
+            );
+            if is_pinned { Trouble { fix: Text::format(fix), ..trouble } } else { trouble }
+        };
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match why {
-            CertificateError::ExpiredContext { time, not_after } => Trouble::new(
+            CertificateError::ExpiredContext { time, not_after } => dated(
                 TroubleKind::CertificateExpired,
                 format_args!(
                     "the server's certificate, or its CA's, has expired: it ended {}, and by {by} clock it is {}",
@@ -62,7 +71,7 @@ impl Tls {
                     date(*time)
                 ),
             ),
-            CertificateError::NotValidYetContext { time, not_before } => Trouble::new(
+            CertificateError::NotValidYetContext { time, not_before } => dated(
                 TroubleKind::CertificateNotYetValid,
                 format_args!(
                     "the server's certificate, or its CA's, is not valid yet: it begins {}, and by {by} clock it \
@@ -71,30 +80,24 @@ impl Tls {
                     date(*time)
                 ),
             ),
-            CertificateError::UnknownIssuer => Trouble::new(
+            CertificateError::UnknownIssuer => peer.trouble(
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!("the server's certificate is not signed by a CA this node trusts"),
             ),
             // A CA that was recreated under its old name causes this.
-            CertificateError::BadSignature => Trouble::new(
+            CertificateError::BadSignature => peer.trouble(
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!(
                     "the server's certificate is not signed by a CA this node trusts, but by one of the same name"
                 ),
             ),
-            CertificateError::NotValidForNameContext { presented, .. } => Trouble::new(
-                TroubleKind::CertificateWrongName,
-                format_args!(
-                    "the server's certificate is not made out for the name in auth_url, but for {}",
-                    names(presented)
-                ),
-            ),
-            CertificateError::InvalidPurposeContext { .. } => Trouble::new(
+            CertificateError::NotValidForNameContext { presented, .. } => wrong_name(peer, &bare(presented)),
+            CertificateError::InvalidPurposeContext { .. } => peer.trouble(
                 TroubleKind::CertificateWrongUsage,
                 format_args!("the server's certificate is not meant for servers (its extended key usage)"),
             ),
             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Trouble::new(
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => peer.trouble(
                 TroubleKind::CertificateWeak,
                 format_args!(
                     "the server's certificate, or its CA's, is signed in a way too weak or too rare, such as SHA-1"
@@ -102,22 +105,22 @@ impl Tls {
             ),
             CertificateError::Other(inner) => {
                 if let Some(refusal) = inner.0.downcast_ref() {
-                    verifier_trouble(refusal)
+                    verifier_trouble(peer, refusal)
                 } else if let Some(why) = inner.0.downcast_ref() {
-                    webpki_trouble(why)
+                    webpki_trouble(peer, why)
                 } else {
-                    refused(why)
+                    refused(peer, why)
                 }
             }
-            _ => refused(why),
+            _ => refused(peer, why),
         }
     }
 
-    fn alert_trouble(&self, alert: AlertDescription) -> Trouble {
+    fn alert_trouble(&self, peer: &Peer, alert: AlertDescription) -> Trouble {
         let name = name(alert);
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match alert {
-            // After what a client sends, all of these are about its certificate (RFC 8446, section 6.2).
+            // If a client was asked for its certificate, all of these are about that (RFC 8446, section 6.2).
             AlertDescription::CertificateRequired
             | AlertDescription::NoCertificate
             | AlertDescription::BadCertificate
@@ -126,31 +129,40 @@ impl Tls {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied => self.client_certificate_trouble(&format!("alert {name}")),
+            | AlertDescription::AccessDenied
+                if self.own.was_asked_for() || self.own.is_there() =>
+            {
+                self.client_certificate_trouble(peer, &format!("alert {name}"))
+            }
             // OpenSSL sends this in TLS 1.2 if the client has no certificate.
             AlertDescription::HandshakeFailure if self.own.was_asked_for() => {
-                self.client_certificate_trouble(&format!("alert {name}"))
+                self.client_certificate_trouble(peer, &format!("alert {name}"))
             }
-            AlertDescription::ProtocolVersion => no_common_version(),
-            AlertDescription::UnrecognisedName => Trouble::new(
-                TroubleKind::CertificateWrongName,
-                format_args!("the server knows nothing of the name in auth_url (alert {name})"),
+            AlertDescription::ProtocolVersion => no_common_version(peer),
+            AlertDescription::UnrecognisedName => peer.trouble(
+                TroubleKind::NameNotServed,
+                format_args!("the server knows nothing of {} (alert {name})", peer.host),
             ),
-            _ => Trouble::new(
-                TroubleKind::Handshake,
-                format_args!("the server broke the TLS handshake off with the alert {name}"),
+            // Go's servers, and so Caddy and Traefik.
+            AlertDescription::InternalError => peer.trouble(
+                TroubleKind::NameNotServed,
+                format_args!(
+                    "the server broke the TLS handshake off as one does that has no certificate for {} (alert {name})",
+                    peer.host
+                ),
             ),
+            _ => broken_off(peer, &name),
         }
     }
 
-    fn client_certificate_trouble(&self, how: &str) -> Trouble {
+    fn client_certificate_trouble(&self, peer: &Peer, how: &str) -> Trouble {
         if self.own.is_there() {
-            Trouble::new(
+            peer.trouble(
                 TroubleKind::ClientCertificateRefused,
                 format_args!("the server refuses this node's client certificate ({how})"),
             )
         } else {
-            Trouble::new(
+            peer.trouble(
                 TroubleKind::ClientCertificateMissing,
                 format_args!("the server wants a client certificate from this node ({how})"),
             )
@@ -159,32 +171,61 @@ impl Tls {
 
     /// Explains a 400 in which a proxy complains about TLS; only `body` tells it from one of the service.
     /// nginx complains about client certificates, and nginx, Apache and Go complain about plain HTTP.
-    pub(in crate::net) fn proxy_trouble(&self, https: bool, body: &[u8]) -> Option<Trouble> {
+    pub(in crate::net) fn proxy_trouble(&self, peer: &Peer, https: bool, body: &[u8]) -> Option<Trouble> {
         let says = |words: &str| body.windows(words.len()).any(|window| window == words.as_bytes());
         if https {
-            says("SSL certificate").then(|| self.client_certificate_trouble("status 400"))
+            says("SSL certificate").then(|| self.client_certificate_trouble(peer, "status 400"))
         } else {
-            says("HTTPS").then(port_speaks_tls)
+            says("HTTPS").then(|| port_speaks_tls(peer))
         }
     }
 }
 
 /// The server answered plain HTTP in TLS, or said that it expects TLS.
-pub(in crate::net) fn port_speaks_tls() -> Trouble {
-    Trouble::new(
+pub(in crate::net) fn port_speaks_tls(peer: &Peer) -> Trouble {
+    peer.trouble(
         TroubleKind::TlsOnPlainPort,
-        format_args!("the port in auth_url speaks TLS, and was spoken to in plain HTTP"),
+        format_args!("{peer} speaks TLS, and was spoken to in plain HTTP"),
     )
 }
 
-fn no_common_version() -> Trouble {
-    Trouble::new(
+fn broken_off(peer: &Peer, alert: &str) -> Trouble {
+    peer.trouble(
+        TroubleKind::Handshake,
+        format_args!("the server broke the TLS handshake off with the alert {alert}"),
+    )
+}
+
+fn wrong_name(peer: &Peer, presented: &[String]) -> Trouble {
+    let host = peer.host.trim_end_matches('.').to_ascii_lowercase();
+    let reason = format_args!(
+        "the server's certificate is not made out for {host}, but for {}",
+        if presented.is_empty() { "no name at all".into() } else { presented.join(", ") }
+    );
+    let domain = host.split_once('.').map(|(_, domain)| domain).filter(|domain| !domain.contains('.'));
+    let wildcard = domain.map(|domain| format!("*.{domain}"));
+    // RFC 6125, section 7.2: what is below a whole top-level domain belongs to no one owner.
+    match wildcard.filter(|wildcard| presented.iter().any(|name| name.eq_ignore_ascii_case(wildcard))) {
+        Some(wildcard) => Trouble::with_fix(
+            TroubleKind::CertificateWrongName,
+            reason,
+            format_args!(
+                "Have the certificate reissued with {host} itself in subjectAltName: a wildcard right under a domain of \
+                 one label, such as {wildcard}, counts nowhere."
+            ),
+        ),
+        None => peer.trouble(TroubleKind::CertificateWrongName, reason),
+    }
+}
+
+fn no_common_version(peer: &Peer) -> Trouble {
+    peer.trouble(
         TroubleKind::NoCommonTlsVersion,
         format_args!("the server speaks neither TLS 1.2 nor TLS 1.3, but only older versions"),
     )
 }
 
-fn verifier_trouble(refusal: &VerifierError) -> Trouble {
+fn verifier_trouble(peer: &Peer, refusal: &VerifierError) -> Trouble {
     match refusal {
         VerifierError::KeyNotPinned(seen) => Trouble::with_fix(
             TroubleKind::KeyNotPinned,
@@ -195,65 +236,64 @@ fn verifier_trouble(refusal: &VerifierError) -> Trouble {
                  answers in its place."
             ),
         ),
-        VerifierError::SelfSigned => Trouble::new(
+        VerifierError::SelfSigned => peer.trouble(
             TroubleKind::CertificateSelfSigned,
             format_args!("the server's certificate is signed by nobody but itself"),
         ),
-        VerifierError::ShortKey => Trouble::new(
+        VerifierError::ShortKey => peer.trouble(
             TroubleKind::CertificateWeak,
             format_args!(
                 "the key of the server's certificate, or of its CA, is too weak: RSA under 2048 bits"
             ),
         ),
-        VerifierError::NeverValid => Trouble::new(
+        VerifierError::NeverValid => peer.trouble(
             TroubleKind::CertificateRefused,
             format_args!("there is no moment at which the server's certificate and its CA's are all valid"),
         ),
-        VerifierError::KeyNotProved => Trouble::new(
+        VerifierError::KeyNotProved => peer.trouble(
             TroubleKind::KeyNotProved,
             format_args!("the server shows a certificate whose key it does not have"),
         ),
     }
 }
 
-fn webpki_trouble(why: &webpki::Error) -> Trouble {
+fn webpki_trouble(peer: &Peer, why: &webpki::Error) -> Trouble {
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
     match why {
-        webpki::Error::CaUsedAsEndEntity => Trouble::new(
+        webpki::Error::CaUsedAsEndEntity => peer.trouble(
             TroubleKind::CertificateOfCa,
             format_args!("the server shows the certificate of a CA as its own"),
         ),
-        webpki::Error::NameConstraintViolation => Trouble::new(
+        webpki::Error::NameConstraintViolation => peer.trouble(
             TroubleKind::CertificateBeyondIssuer,
             format_args!("the server's certificate holds a name that its CA may not sign (name constraints)"),
         ),
-        webpki::Error::PathLenConstraintViolated => Trouble::new(
+        webpki::Error::PathLenConstraintViolated => peer.trouble(
             TroubleKind::CertificateBeyondIssuer,
             format_args!("there are more CAs between the server's certificate and the root than that allows"),
         ),
-        webpki::Error::EndEntityUsedAsCa => Trouble::new(
+        webpki::Error::EndEntityUsedAsCa => peer.trouble(
             TroubleKind::CertificateBeyondIssuer,
             format_args!("the server's certificate is signed by a certificate that is not a CA's"),
         ),
-        other => refused(other),
+        other => refused(peer, other),
     }
 }
 
-fn refused(why: &dyn std::fmt::Debug) -> Trouble {
-    Trouble::new(
+fn refused(peer: &Peer, why: &dyn std::fmt::Debug) -> Trouble {
+    peer.trouble(
         TroubleKind::CertificateRefused,
         format_args!("the server's certificate was refused: {why:?}"),
     )
 }
 
-fn names(presented: &[String]) -> String {
-    // rustls writes them as DnsName("auth.home") and IpAddress(192.0.2.1).
+/// The names as people write them: rustls has DnsName("auth.home") and IpAddress(192.0.2.1).
+fn bare(presented: &[String]) -> Vec<String> {
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         inner.trim_matches('"').to_string()
     };
-    let presented: Vec<_> = presented.iter().map(bare).collect();
-    if presented.is_empty() { "no name at all".into() } else { presented.join(", ") }
+    presented.iter().map(bare).collect()
 }
 
 fn date(time: UnixTime) -> String {
@@ -301,7 +341,6 @@ mod tests {
     #[test]
     fn certificate_names_are_shown_without_rustls_notation() {
         let presented = ["DnsName(\"auth.home\")".to_string(), "IpAddress(192.0.2.1)".to_string()];
-        assert_eq!(names(&presented), "auth.home, 192.0.2.1");
-        assert_eq!(names(&[]), "no name at all");
+        assert_eq!(bare(&presented), ["auth.home", "192.0.2.1"]);
     }
 }

@@ -8,13 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use node_core::text::Text;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::error::{Grant, InvalidTokenError, TokenError};
+use super::error::{Answerer, Grant, InvalidTokenError, TokenError};
 use super::form;
 use super::jwt::Seconds;
 use super::token::{AccessToken, Bounds, Expected};
 use crate::files::json;
+use crate::net::http::Between;
 
 /// An answer, with everything that is needed to judge it.
 pub(super) struct Answer<'a> {
@@ -22,6 +24,10 @@ pub(super) struct Answer<'a> {
     pub(super) status: u16,
     pub(super) body: &'a [u8],
     pub(super) retry_after: Option<Duration>,
+    /// What shows that it does not come from the STS.
+    pub(super) between: Option<Between>,
+    /// The setting that leads to the token endpoint.
+    pub(super) address: &'static str,
     /// Texts that must not be shown, even if the server repeats them.
     pub(super) secrets: &'a [&'a str],
 }
@@ -44,6 +50,13 @@ struct Refusal<'a> {
     error: Cow<'a, str>,
     #[serde(borrow)]
     error_description: Option<Cow<'a, str>>,
+}
+
+/// A refusal without the code that RFC 6749 wants.
+#[derive(Deserialize)]
+struct Wordless<'a> {
+    #[serde(borrow, default)]
+    detail: Option<&'a RawValue>,
 }
 
 /// The types of token that an exchange may issue: both name a JWT access token (RFC 8693, section 3).
@@ -82,25 +95,51 @@ impl Answer<'_> {
 
     fn refusal(&self) -> TokenError {
         let Self { grant, status, retry_after, .. } = *self;
-        // Rate limiters in front of the STS answer 429 in any format.
-        if !(400..=499).contains(&status) || status == 429 {
+        // Proxies and rate limiters in front of the STS answer 408 and 429 in any format; with 404 and 405 it is not
+        // the token endpoint that speaks.
+        if !(400..=499).contains(&status) || [404, 405, 408, 429].contains(&status) {
             return self.failure();
         }
-        match json::object::<Refusal<'_>>(self.body) {
-            Ok(Refusal { error, error_description }) => TokenError::Refused {
-                grant,
-                status,
-                error: self.shown(&error),
-                description: self.shown(&error_description.unwrap_or_default()),
-                retry_after,
-                undated: false,
+        let (error, description) = match json::object::<Refusal<'_>>(self.body) {
+            // Keycloak's reason where its realm wants TLS (sslRequired).
+            Ok(Refusal { error_description: Some(why), .. }) if why == "HTTPS required" => {
+                return self.failed(Answerer::TlsOnly);
+            }
+            Ok(Refusal { error, error_description }) => (error, error_description.unwrap_or_default()),
+            // A 401 is about who asks, in whatever words.
+            Err(_) if status == 401 => match json::object::<Wordless<'_>>(self.body) {
+                Ok(Wordless { detail }) => {
+                    let text = detail.and_then(|detail| serde_json::from_str::<String>(detail.get()).ok());
+                    (Cow::default(), Cow::Owned(text.unwrap_or_default()))
+                }
+                Err(_) => return self.failure(),
             },
-            Err(_) => self.failure(),
+            Err(_) => return self.failure(),
+        };
+        TokenError::Refused {
+            grant,
+            status,
+            error: self.shown(&error),
+            description: self.shown(&description),
+            retry_after,
+            undated: false,
         }
     }
 
-    const fn failure(&self) -> TokenError {
-        TokenError::Failed { grant: self.grant, status: self.status, retry_after: self.retry_after }
+    fn failure(&self) -> TokenError {
+        self.failed(match (self.status, self.between) {
+            (511, Some(between)) => Answerer::Between(between.words()),
+            (408 | 429 | 500..=599, _) => Answerer::Troubled,
+            (_, Some(between)) => Answerer::Between(between.words()),
+            (404 | 405, None) => Answerer::Pathless,
+            (301..=303 | 307 | 308, None) => Answerer::Redirecting,
+            (_, None) => Answerer::Unknown,
+        })
+    }
+
+    const fn failed(&self, by: Answerer) -> TokenError {
+        let Self { grant, status, address, retry_after, .. } = *self;
+        TokenError::Failed { grant, status, by, address, retry_after }
     }
 
     /// The text, or nothing if it repeats a secret.

@@ -14,7 +14,15 @@ const BOUNDS: Bounds = Bounds {
 
 fn read_as(grant: Grant, status: u16, body: &str) -> Result<AccessToken, TokenError> {
     let secrets = ["s3cret", ""];
-    let answer = Answer { grant, status, body: body.as_bytes(), retry_after: None, secrets: &secrets };
+    let answer = Answer {
+        grant,
+        status,
+        body: body.as_bytes(),
+        retry_after: None,
+        between: None,
+        address: "sts.issuer",
+        secrets: &secrets,
+    };
     answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS)
 }
 
@@ -131,8 +139,11 @@ fn answer_of_no_sts_is_a_temporary_failure() {
         (204, ""),
         (302, ""),
         (401, "<html>"),
-        (401, r#"{"detail":"x"}"#),
+        (401, ""),
         (404, "Not Found"),
+        (404, r#"{"error":"Realm does not exist"}"#),
+        (405, r#"{"error":"HTTP 405 Method Not Allowed"}"#),
+        (403, r#"{"error":"invalid_request","error_description":"HTTPS required"}"#),
         (429, r#"{"error":"slow_down"}"#),
         (500, r#"{"error":"invalid_client"}"#),
         (503, ""),
@@ -149,8 +160,51 @@ fn answer_of_no_sts_is_a_temporary_failure() {
 }
 
 #[test]
+fn sentence_names_the_cause() {
+    use Grant::{ClientCredentials, Exchange};
+    for (grant, status, body, says) in [
+        (
+            ClientCredentials,
+            404,
+            r#"{"error":"Realm does not exist"}"#,
+            "check the realm and the path in sts.issuer",
+        ),
+        (Exchange, 404, "404 page not found", "check the realm and the path in sts.issuer"),
+        (ClientCredentials, 401, r#"{"detail":"x"}"#, "refuses (401: x); check client_id"),
+        (ClientCredentials, 401, r#"{"detail":["x"]}"#, "refuses (401); check client_id"),
+        (Exchange, 401, r#"{"message":"x"}"#, "check client_id"),
+        (ClientCredentials, 401, r#"{"error":"access_denied"}"#, "check client_id"),
+        (ClientCredentials, 400, r#"{"error":"invalid_client"}"#, "check client_id"),
+        (Exchange, 400, r#"{"error":"invalid_client"}"#, "the STS knows that audience"),
+        (Exchange, 400, r#"{"error":"invalid_request"}"#, "check the subject token"),
+        (ClientCredentials, 400, r#"{"error":"unsupported_grant_type"}"#, "client_credentials"),
+        (Exchange, 400, r#"{"error":"unsupported_grant_type"}"#, "exchange tokens"),
+        (ClientCredentials, 400, r#"{"error":"invalid_scope"}"#, "check scope in sts"),
+        (
+            ClientCredentials,
+            403,
+            r#"{"error":"access_denied","error_description":"Realm not enabled"}"#,
+            "enable the realm",
+        ),
+        (
+            ClientCredentials,
+            403,
+            r#"{"error":"invalid_request","error_description":"HTTPS required"}"#,
+            "write https:// in sts.issuer",
+        ),
+        (ClientCredentials, 302, "", "points elsewhere"),
+        (ClientCredentials, 204, "", "is not a token endpoint; check sts.issuer"),
+        (ClientCredentials, 503, "", "wait, and if it lasts"),
+    ] {
+        let told = read_as(grant, status, body).expect_err(body).to_string();
+        assert!(told.contains(says), "{status} {body}: {told}");
+    }
+}
+
+#[test]
 fn transport_failure_of_exchange_concerns_only_that_one() {
-    use node_core::trouble::{Trouble, TroubleKind};
+    use node_core::service::Service;
+    use node_core::trouble::TroubleKind;
     for (kind, concern) in [
         (TroubleKind::Stalled, Concern::Wanted),
         (TroubleKind::ClosedEarly, Concern::Wanted),
@@ -161,7 +215,7 @@ fn transport_failure_of_exchange_concerns_only_that_one() {
         (TroubleKind::Clock, Concern::Sts),
     ] {
         let unanswered =
-            |grant| TokenError::Unanswered { grant, trouble: Trouble::new(kind, format_args!("x")) };
+            |grant| TokenError::Unanswered { grant, trouble: Service::STS.trouble(kind, format_args!("x")) };
         assert_eq!(unanswered(Grant::Exchange).concern(), concern, "{kind:?}");
         assert_eq!(unanswered(Grant::ClientCredentials).concern(), Concern::Sts, "{kind:?}");
     }
@@ -189,6 +243,8 @@ fn echoed_encoded_secret_is_not_shown() {
             status: 401,
             body: body.as_bytes(),
             retry_after: None,
+            between: None,
+            address: "sts.issuer",
             secrets: &secrets,
         };
         let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS);

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use log::info;
 use node_core::credential::ValueError;
 use node_core::time::UnixTime;
-use node_core::trouble::{Trouble, TroubleKind};
+use node_core::trouble::Trouble;
 use ureq::http::HeaderValue;
 use ureq::http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
@@ -24,7 +24,7 @@ use super::wanted::Wanted;
 use crate::config::{Authentication, Config, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::secret_file;
-use crate::net::http::{HttpClient, HttpResponse, Post, retry_after};
+use crate::net::http::{Between, HttpClient, HttpResponse, Post, retry_after};
 use crate::net::tls::Tls;
 use crate::system::clock;
 
@@ -87,7 +87,13 @@ impl StsClient {
         let tls = Tls::trusting(sts.ca_file.as_deref())?;
         let needs_clock = sts.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
         Ok(Self {
-            http: HttpClient::new(&sts.token_endpoint, config.connect_timeout, config.request_timeout, tls),
+            http: HttpClient::new(
+                sts.service(),
+                &sts.token_endpoint,
+                config.connect_timeout,
+                config.request_timeout,
+                tls,
+            ),
             endpoint: sts.token_endpoint.whole().to_string(),
             issuer: sts.issuer.clone(),
             client_id: sts.client_id.clone(),
@@ -129,7 +135,10 @@ impl StsClient {
         let grant = wanted.grant();
         let unanswered = |trouble| TokenError::Unanswered { grant, trouble };
         let TokenRequest { form, authorization } = self.request(wanted).map_err(|why| {
-            unanswered(Trouble::new(TroubleKind::Setup, format_args!("the request cannot be made: {why}")))
+            unanswered(Trouble::setup(
+                format_args!("the request cannot be made: {why}"),
+                format_args!("Look at the key in client_key_file of sts; `jarvis-node keygen` makes one."),
+            ))
         })?;
         // The age of a token counts from before its request, so that it is never underestimated.
         let sent = clock::instant();
@@ -139,8 +148,9 @@ impl StsClient {
             content_type: form::CONTENT_TYPE,
             body: form.as_bytes(),
         };
-        let HttpResponse { status, headers, body } =
-            self.http.post(&post).map_err(|unsent| unanswered(unsent.trouble))?;
+        let response = self.http.post(&post).map_err(|unsent| unanswered(unsent.trouble))?;
+        let between = Between::of(&response);
+        let HttpResponse { status, headers, body } = response;
         let response = HttpResponse { status, headers, body: Vec::new() };
         let body = Zeroizing::new(body);
         let server_time = self.http.proven_time(&response);
@@ -166,6 +176,8 @@ impl StsClient {
             status,
             body: &body,
             retry_after: retry_after(&response.headers, self.http.now()),
+            between,
+            address: self.http.peer().service.address,
             secrets: &secrets,
         };
         Ok((answer.read(&expected, bounds), server_time))

@@ -3,6 +3,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
+use node_core::service::Service;
+use node_core::trouble::TroubleKind;
+
 use super::*;
 use crate::config::AudienceRule;
 use crate::sts::{Algorithm, Concern, SubjectToken, generate};
@@ -18,6 +21,7 @@ fn client(url: &str, proof: Proof) -> StsClient {
     let url = crate::net::service_url::ServiceUrl::parse("url", url, false).expect("a URL");
     StsClient {
         http: HttpClient::new(
+            Service::STS,
             &url,
             config.connect_timeout,
             config.request_timeout,
@@ -209,6 +213,34 @@ fn assertion_refusal_by_unknown_clock_is_not_permanent() {
         assert_eq!(refused.concern(), Concern::Client);
         assert_eq!(refused.to_string().contains("clock"), !permanent, "{refused}");
     }
+}
+
+#[test]
+fn refused_client_is_told_apart_from_a_log_in() {
+    let challenge = "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"";
+    for (status, body, says) in [
+        (challenge, r#"{"error":"invalid_client"}"#, "check client_id"),
+        (challenge, "<html>", "wants a log-in of its own (401)"),
+        (challenge, "", "wants a log-in of its own (401)"),
+        ("200 OK", "<html>", "sent a page for people (200)"),
+        ("407 Proxy Authentication Required", "", "is a proxy that wants a log-in (407)"),
+        ("400 Bad Request", r#"{"error":"invalid_client"}"#, "check client_id"),
+    ] {
+        let (url, server) = once(answer(status, body));
+        let told = client(&url, Proof::Basic(secret("s"))).fetch(&wanted()).expect_err(status).to_string();
+        assert!(told.contains(says), "{status} {body}: {told}");
+        server.join().expect("served");
+    }
+}
+
+#[test]
+fn undated_proof_in_plain_http_is_about_the_client() {
+    let pem = generate(Algorithm::Es256).expect("made");
+    let key = Proof::Key(SigningKey::from_pem(pem.as_bytes()).expect("a key"));
+    let (url, server) = once(answer("400 Bad Request", r#"{"error":"invalid_client"}"#));
+    let told = client(&url, key).fetch(&wanted()).expect_err("refused").to_string();
+    server.join().expect("served");
+    assert!(told.contains("this board's clock") && told.contains("check client_id"), "{told}");
 }
 
 #[test]

@@ -96,8 +96,10 @@ impl Failure {
 
     /// Somebody was, and could not cope.
     fn is_of_somebody_overwhelmed(&self) -> bool {
-        let told_nothing =
-            matches!(self.kind, TroubleKind::Stalled | TroubleKind::Busy | TroubleKind::ClosedEarly);
+        let told_nothing = matches!(
+            self.kind,
+            TroubleKind::Stalled | TroubleKind::Busy | TroubleKind::Unserved | TroubleKind::ClosedEarly
+        );
         told_nothing && self.took >= OVERWHELMED
     }
 }

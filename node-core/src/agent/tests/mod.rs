@@ -16,6 +16,7 @@ use crate::answer::Answer;
 use crate::credential::NodeId;
 use crate::household::Household;
 use crate::outcome::Outcome;
+use crate::service::Service;
 use crate::text::Text;
 use crate::time::{Instant, Now, UnixTime};
 use crate::trouble::{Trouble, TroubleKind};
@@ -57,7 +58,10 @@ fn rejected() -> Answer {
 }
 
 fn inconclusive(kind: TroubleKind) -> Answer {
-    Answer::Inconclusive { trouble: Trouble::new(kind, format_args!("as tested")), retry_after: None }
+    Answer::Inconclusive {
+        trouble: Service::AUTH.trouble(kind, format_args!("as tested")),
+        retry_after: None,
+    }
 }
 
 fn broken() -> Trouble {

@@ -36,7 +36,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]);
     let retry_after = prop::option::of(prop::sample::select(std::vec![0, 60, 300, 86_400, u64::MAX]));
     let inconclusive = (trouble, retry_after).prop_map(|(kind, retry_after)| {
-        let trouble = Trouble::new(kind, format_args!("as tested"));
+        let trouble = Service::AUTH.trouble(kind, format_args!("as tested"));
         Event::Answered(Answer::Inconclusive { trouble, retry_after: retry_after.map(secs) })
     });
     prop_oneof![

@@ -48,7 +48,7 @@ fn retry_after_is_honoured_but_not_for_ever() {
     for (asked, least, most) in [(60, 60, 66), (1_000_000, 300, 330)] {
         let mut scenario = Scenario::calling();
         scenario.answered(Answer::Inconclusive {
-            trouble: Trouble::new(TroubleKind::Busy, format_args!("429")),
+            trouble: Service::AUTH.trouble(TroubleKind::Busy, format_args!("429")),
             retry_after: Some(secs(asked)),
         });
         let wait = scenario.until_call();

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use server_stub::{Options, Stub};
+use server_stub::{Faults, Options, Stub};
 
 use test_support::rig::Rig;
 use test_support::rude::{answer, read_request, rude_server};
@@ -132,7 +132,7 @@ fn a_certificate_for_another_name_is_tls_trouble() {
     .unwrap();
     rig.configure("start_splay_secs", 0);
     rig.configure("auth_url", format!("https://127.0.0.2:{}", everywhere.addr().port()));
-    refused(&rig, 76, "tls", "not made out for the name in auth_url, but for localhost, 127.0.0.1");
+    refused(&rig, 76, "tls", "not made out for 127.0.0.2, but for localhost, 127.0.0.1");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn untrustworthy_answer_is_server_trouble() {
             |s| answer(s, b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n"),
             "(429)",
         ),
-        ("404", |s| answer(s, b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"), "status 404"),
+        ("404", |s| answer(s, b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"), "no such path (404)"),
         ("422", |s| answer(s, b"HTTP/1.1 422 Unprocessable\r\ncontent-length: 0\r\n\r\n"), "(422)"),
         ("204", |s| answer(s, b"HTTP/1.1 204 No Content\r\n\r\n"), "status 204"),
         (
@@ -182,7 +182,7 @@ fn untrustworthy_answer_is_server_trouble() {
             |s| {
                 answer(s, b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
             },
-            "points elsewhere (307)",
+            "points to http://127.0.0.1:1 (307)",
         ),
         (
             "portal",
@@ -192,7 +192,7 @@ fn untrustworthy_answer_is_server_trouble() {
                     b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>",
                 )
             },
-            "not the JSON",
+            "sent a page for people (200)",
         ),
         (
             "other node",
@@ -226,6 +226,32 @@ fn untrustworthy_answer_is_server_trouble() {
         assert_eq!((exit, view["outcome"].as_str()), (Some(75), Some("server")), "{name}: {view}");
         assert!(view["reason"].as_str().unwrap().contains(reason), "{name}: {view}");
     }
+}
+
+#[test]
+fn failure_at_once_is_repeated_once() {
+    let rig = Rig::new();
+    let failing: Faults = "status-500".parse().unwrap();
+    rig.stub.fault_next(1, failing).unwrap();
+    assert_eq!(rig.check().0, Some(0));
+    rig.stub.fault_next(2, failing).unwrap();
+    refused(&rig, 75, "server", "failed (500)");
+    // Who fails late is overloaded, and who says 503 has no time.
+    rig.stub.fault_next(1, "late,status-500".parse().unwrap()).unwrap();
+    refused(&rig, 75, "server", "failed (500)");
+    rig.stub.fault_next(1, "status-503".parse().unwrap()).unwrap();
+    refused(&rig, 75, "server", "failed (503)");
+    assert_eq!(rig.check().0, Some(0));
+}
+
+#[test]
+fn log_in_of_a_proxy_is_no_app_rejection() {
+    let rig = Rig::new();
+    rig.stub.set_faults("proxy-log-in".parse().unwrap()).unwrap();
+    let view =
+        refused(&rig, 75, "server", "in the place of the auth service wants a log-in of its own (401)");
+    assert!(view["fix"].as_str().unwrap().contains("without a log-in of its own"), "{view}");
+    assert_eq!(view["source"], Value::Null, "{view}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
+use server_stub::Faults;
 use test_support::process::feed;
 
 use test_support::rig::Rig;
@@ -58,12 +59,12 @@ fn a_refusal_says_what_to_do_and_stores_nothing() {
     let rig = unprovisioned();
     let (code, _, err) = enroll(&rig, rig.stub.url(), &[], "prov_nonsense");
     assert_eq!(code, Some(77));
-    assert!(err.contains("invalid, used up or older than ten minutes"), "{err}");
+    assert!(err.contains("invalid, used up or too old"), "{err}");
     let token = rig.stub.provisioning_token();
     let mut command = rig.command("enroll");
     let (code, _, err) = feed(command.args(["--url", rig.stub.url(), "--node-id", "kitchen-pi"]), &token);
     assert_eq!(code, Some(77));
-    assert!(err.contains("registered already"), "{err}");
+    assert!(err.contains("has a node 'kitchen-pi' already"), "{err}");
     assert_eq!(stored(&rig), None);
 }
 
@@ -107,13 +108,47 @@ fn lost_answer_is_reported() {
         );
     });
     let speaks_tls = rude_server(|stream| answer(stream, &[21, 3, 3, 0, 2, 2, 70]));
-    for server in [cut, garbage, failed, says_https, speaks_tls] {
+    for server in [says_https, speaks_tls] {
+        let (code, _, err) = enroll(&rig, &format!("http://{server}"), &[], "prov_s3cret");
+        assert_eq!(code, Some(76), "{err}");
+        assert!(err.contains("https:// instead of http:// in --url"), "{err}");
+        assert!(err.contains("The token is still good") && !err.contains("s3cret"), "{err}");
+    }
+    for server in [cut, garbage, failed] {
         let (code, _, err) = enroll(&rig, &format!("http://{server}"), &[], "prov_s3cret");
         assert_eq!(code, Some(74), "{err}");
         assert!(err.contains("the answer was lost") && err.contains("get a new token"), "{err}");
         assert!(!err.contains("s3cret"), "{err}");
         assert_eq!(stored(&rig), None);
     }
+}
+
+#[test]
+fn log_in_of_a_proxy_leaves_the_token_good() {
+    let rig = unprovisioned();
+    let token = rig.stub.provisioning_token();
+    rig.stub.set_faults("proxy-log-in".parse().unwrap()).unwrap();
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    assert_eq!(code, Some(75), "{err}");
+    assert!(
+        err.contains("wants a log-in of its own (401)") && err.contains("The token is still good"),
+        "{err}"
+    );
+    rig.stub.set_faults(Faults::NONE).unwrap();
+    assert_eq!(enroll(&rig, rig.stub.url(), &[], &token).0, Some(0));
+}
+
+#[test]
+fn first_failure_of_a_restarted_database_is_repeated() {
+    let rig = unprovisioned();
+    let token = rig.stub.provisioning_token();
+    rig.stub.fault_next(1, "status-500".parse().unwrap()).unwrap();
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    assert_eq!(code, Some(0), "{err}");
+    rig.stub.fault_next(2, "status-500".parse().unwrap()).unwrap();
+    let token = rig.stub.provisioning_token();
+    let (code, _, err) = enroll(&rig, rig.stub.url(), &["--replace"], &token);
+    assert_eq!(code, Some(74), "one repeat only: {err}");
 }
 
 #[test]

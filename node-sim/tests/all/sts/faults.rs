@@ -5,7 +5,7 @@ use super::rig::{Rig, brief, wanted};
 /// The result of each fault. A token that a service would refuse is not passed on. Signatures are for services
 /// to check.
 const TOKENS: &[(&str, &str)] = &[
-    ("token-missing", "failed: 200"),
+    ("token-missing", "failed: 200 Unknown"),
     ("token-not-jwt", "unusable: NotAJwt"),
     ("token-unknown-kid", "token for 300 s"),
     ("token-no-kid", "token for 300 s"),
@@ -24,7 +24,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("token-clock-behind", "token for 300 s"),
     ("expires-in-missing", "token for 300 s"),
     ("expires-in-string", "token for 300 s"),
-    ("expires-in-words", "failed: 200"),
+    ("expires-in-words", "failed: 200 Unknown"),
     ("expires-in-null", "token for 300 s"),
     ("expires-in-zero", "unusable: Expired"),
     ("expires-in-negative", "unusable: Expired"),
@@ -36,14 +36,16 @@ const TOKENS: &[(&str, &str)] = &[
 
 /// Faults of any server, one of a kind.
 const SERVERS: &[(&str, &str)] = &[
-    ("status-429", "failed: 429"),
-    ("status-500", "failed: 500"),
-    ("status-503", "failed: 503"),
-    ("html", "failed: 200"),
-    ("json-list", "failed: 200"),
-    ("cut-json", "failed: 200"),
-    ("empty-body", "failed: 200"),
-    ("deep-nesting", "failed: 200"),
+    ("status-429", "failed: 429 Troubled"),
+    ("status-500", "failed: 500 Troubled"),
+    ("status-503", "failed: 503 Troubled"),
+    ("proxy-log-in", "failed: 401 Between"),
+    ("status-307", "failed: 307 Redirecting"),
+    ("html", "failed: 200 Between"),
+    ("json-list", "failed: 200 Unknown"),
+    ("cut-json", "failed: 200 Unknown"),
+    ("empty-body", "failed: 200 Unknown"),
+    ("deep-nesting", "failed: 200 Unknown"),
     ("status-line-garbage", "unanswered: NotUnderstood"),
     ("long-body", "unanswered: NotUnderstood"),
     ("close-after-request", "unanswered: ClosedEarly"),
@@ -63,8 +65,11 @@ const REFUSALS: &[(&str, &str, bool)] = &[
     ("oauth-invalid-scope", "refused: 400 invalid_scope", false),
     ("oauth-unsupported-grant", "refused: 400 unsupported_grant_type", false),
     ("oauth-access-denied", "refused: 403 access_denied", false),
-    ("oauth-unavailable", "failed: 503", false),
-    ("oauth-wordless", "failed: 400", false),
+    ("oauth-unavailable", "failed: 503 Troubled", false),
+    ("oauth-no-realm", "failed: 404 Pathless", false),
+    ("oauth-401-detail", "refused: 401 ", false),
+    ("oauth-https-required", "failed: 403 TlsOnly", false),
+    ("oauth-wordless", "failed: 400 Unknown", false),
 ];
 
 #[test]

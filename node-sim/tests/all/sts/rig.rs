@@ -102,7 +102,10 @@ pub(super) fn brief(result: &Result<AccessToken, TokenError>) -> String {
         Ok(token) => format!("token for {} s", token.life().as_secs().next_multiple_of(10)),
         Err(TokenError::Unanswered { trouble, .. }) => format!("unanswered: {:?}", trouble.kind),
         Err(TokenError::Refused { status, error, .. }) => format!("refused: {status} {error}"),
-        Err(TokenError::Failed { status, .. }) => format!("failed: {status}"),
+        Err(TokenError::Failed { status, by, .. }) => {
+            let by = format!("{by:?}");
+            format!("failed: {status} {}", by.split('(').next().unwrap())
+        }
         Err(TokenError::Unusable { flaw, .. }) => {
             let flaw = format!("{flaw:?}");
             format!("unusable: {}", flaw.split('(').next().unwrap())

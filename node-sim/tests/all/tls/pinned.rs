@@ -151,14 +151,19 @@ fn certificate_is_judged_by_the_servers_time() {
         "tls",
         76,
         "it ended Tue, 01 Jan 2030 00:00:00 GMT, and by the server's own clock it is Sun, 01 Jun 2031",
-        "with spki_pins the server's",
+        "Set the clock of the auth service's machine",
     );
     let pinned = Pinned::new(only_in(2035));
     pinned.site.says_it_is(IN_2031);
-    pinned.gives("tls", 76, "not valid yet: it begins Mon, 01 Jan 2035", "with spki_pins the server's");
+    pinned.gives(
+        "tls",
+        76,
+        "not valid yet: it begins Mon, 01 Jan 2035",
+        "Set the clock of the auth service's machine",
+    );
     // These servers tell today's time.
     Pinned::new(only_in(2031)).gives("tls", 76, "not valid yet", "Set the clock");
-    Pinned::new(only_in(2021)).gives("tls", 76, "has expired", "Renew");
+    Pinned::new(only_in(2021)).gives("tls", 76, "has expired", "renewed");
 }
 
 #[test]

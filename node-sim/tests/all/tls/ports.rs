@@ -10,7 +10,6 @@ use test_support::rig::Rig;
 
 #[test]
 fn port_of_another_protocol_is_tls_trouble() {
-    let alert = "broke the TLS handshake off with the alert";
     let old = "neither TLS 1.2 nor TLS 1.3";
     let raw = |name, server, reason, fix| row(name, server, &Ca::root().pem, reason, fix);
     let http: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
@@ -29,7 +28,19 @@ fn port_of_another_protocol_is_tls_trouble() {
             "the alert handshake_failure",
             "TLS settings|P-256",
         ),
-        raw("alert internal_error", Server::answering(&[21, 3, 3, 0, 2, 2, 80]), alert, "TLS settings"),
+        raw(
+            "alert internal_error",
+            Server::answering(&[21, 3, 3, 0, 2, 2, 80]),
+            "as one does that has no certificate for 127.0.0.1 (alert internal_error)",
+            "Use a name in auth_url|bare address",
+        )
+        .at("127.0.0.1"),
+        raw(
+            "alert access_denied, unasked",
+            Server::answering(&[21, 3, 3, 0, 2, 2, 49]),
+            "with the alert access_denied",
+            "TLS settings",
+        ),
         raw(
             "alert insufficient_security",
             Server::answering(&[21, 3, 3, 0, 2, 2, 71]),
@@ -39,7 +50,7 @@ fn port_of_another_protocol_is_tls_trouble() {
         raw(
             "alert unrecognized_name",
             Server::answering(&[21, 3, 3, 0, 2, 2, 112]),
-            "knows nothing of the name",
+            "knows nothing of localhost",
             "Use a name in auth_url",
         ),
         raw(

@@ -15,6 +15,8 @@ const PART: usize = 200;
 const BANNER: &[u8] = b"220 mail.example.com ESMTP\r\n";
 /// Alert, TLS 1.2 on the record layer, two bytes: fatal, handshake_failure (RFC 8446, section 6).
 const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+/// Alert, fatal, internal_error: what Go's TLS says where it has no certificate for the name.
+const NO_CERTIFICATE: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Applies a fault to a connection that has just been accepted.
@@ -45,6 +47,7 @@ pub(crate) async fn tls(
             fault @ (Handshake::Close
             | Handshake::Reset
             | Handshake::Alert
+            | Handshake::NoCertificate
             | Handshake::Garbage
             | Handshake::Endless),
         ) => {
@@ -72,6 +75,7 @@ async fn answer_without_tls(mut socket: Socket, fault: Handshake) {
             return;
         }
         Handshake::Alert => ALERT,
+        Handshake::NoCertificate => NO_CERTIFICATE,
         Handshake::Garbage => PLAIN,
         Handshake::Endless => return send_endless_message(socket).await,
         Handshake::Close | Handshake::Stall | Handshake::Slow => return,

@@ -86,6 +86,7 @@ catalogue! {
         Close "handshake-close" "closes the connection after the ClientHello";
         Reset "handshake-reset" "resets the connection after the ClientHello";
         Alert "handshake-alert" "refuses the handshake by an alert";
+        NoCertificate "handshake-no-certificate" "refuses the handshake as Go's proxies do for a name they do not serve";
         Garbage "handshake-garbage" "answers the ClientHello in plain HTTP";
         Endless "handshake-endless" "answers with a handshake message that never ends";
     }
@@ -121,8 +122,11 @@ catalogue! {
         S308 "status-308" "redirects to another host permanently, with the same request";
         S400 "status-400" "does not understand the request";
         S401 "status-401" "refuses the app's credentials";
+        ProxyLogIn "proxy-log-in" "as a proxy that wants a log-in: 401, WWW-Authenticate: Basic and a page";
+        AppHeadersLost "app-headers-lost" "refuses the app as if a proxy had dropped its headers: 401";
         S403 "status-403" "forbids, as a proxy does";
         S404 "status-404" "says that the path does not exist";
+        PlainNotFound "not-found-text" "says 404 in plain text, as jarvisd does on its other ports";
         S405 "status-405" "says that the method is not allowed";
         S413 "status-413" "finds the request too large, as a proxy does";
         S422 "status-422" "finds the request malformed, and repeats all of it";
@@ -163,6 +167,9 @@ catalogue! {
         UnsupportedGrant "oauth-unsupported-grant" "does not support the grant: 400 unsupported_grant_type";
         AccessDenied "oauth-access-denied" "refuses access: 403 access_denied";
         Unavailable "oauth-unavailable" "is unavailable: 503 temporarily_unavailable";
+        NoRealm "oauth-no-realm" "knows no such realm: 404";
+        NoCode "oauth-401-detail" "refuses the client without an OAuth error: 401 and a detail";
+        TlsOnly "oauth-https-required" "takes no plain HTTP: 403 invalid_request, as a realm with sslRequired";
         Wordless "oauth-wordless" "says 400 and an error that is not a string";
     }
 

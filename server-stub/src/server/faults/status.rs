@@ -27,8 +27,14 @@ pub(crate) fn instead(
         Status::S308 => redirect(StatusCode::PERMANENT_REDIRECT, head, elsewhere),
         Status::S400 => detail(StatusCode::BAD_REQUEST, "There was an error parsing the body"),
         Status::S401 => detail(StatusCode::UNAUTHORIZED, "Invalid app credentials"),
+        Status::ProxyLogIn => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"home\"")];
+            (challenge, page(StatusCode::UNAUTHORIZED)).into_response()
+        }
+        Status::AppHeadersLost => detail(StatusCode::UNAUTHORIZED, "Missing app credentials"),
         Status::S403 => page(StatusCode::FORBIDDEN),
         Status::S404 => detail(StatusCode::NOT_FOUND, "Not Found"),
+        Status::PlainNotFound => (StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
         Status::S405 => {
             let refusal = detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
             ([(header::ALLOW, "GET")], refusal).into_response()

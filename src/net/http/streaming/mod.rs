@@ -4,12 +4,14 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+use node_core::service::Service;
 use node_core::trouble::{Trouble, TroubleKind};
 use ureq::http::{HeaderMap, Method, Request, Uri};
 use ureq::{Agent, Body, BodyReader};
 
 use super::HttpClient;
 use super::client::settings;
+use crate::net::peer::Peer;
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
 use crate::net::transport::Deadline;
@@ -57,7 +59,8 @@ impl StreamingClient {
     /// to the end of the response's head at most `timeout`.
     pub(crate) fn new(url: &ServiceUrl, connect_timeout: Duration, timeout: Duration, tls: Tls) -> Self {
         let settings = settings("*/*", BUFFER, MAX_HEADER);
-        let http = HttpClient::with_settings(settings, url, connect_timeout, timeout, tls);
+        let peer = Peer::new(Service::REQUESTED, url);
+        let http = HttpClient::with_settings(settings, peer, url, (connect_timeout, timeout), tls);
         Self { http, silence: SILENCE }
     }
 
@@ -87,7 +90,7 @@ impl StreamingClient {
         let Self { http, silence } = self;
         if let ureq::Error::Timeout(_) = error {
             let kind = TroubleKind::Stalled;
-            return Trouble::new(
+            return http.peer.trouble(
                 kind,
                 format_args!("nothing more came from {} for {} s", http.peer, silence.as_secs()),
             );

@@ -3,7 +3,7 @@ mod neighbours;
 mod packet;
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::{fs, thread, vec};
 
 use super::packet::{Kind, Question};

@@ -38,7 +38,7 @@ fn short_name_is_tried_in_search_domains_first() {
 #[test]
 fn failing_or_forging_name_server_is_passed_over() {
     let port = name_server(|name, kind| match (name, kind) {
-        ("forged.home", A) => Reply::Forged,
+        ("forged.home", _) => Reply::Forged,
         ("half.home", A) => Reply::Records(&[(A, &[192, 0, 2, 4])]),
         ("half.home", _) => Reply::Silence,
         ("unsure.home", A) => Reply::Records(&[]),
@@ -47,8 +47,9 @@ fn failing_or_forging_name_server_is_passed_over() {
     // Nothing listens at ::1, so the first name server fails.
     let (_dir, names) = names("", "nameserver ::1\nnameserver 127.0.0.1\n", port);
     assert_eq!(found(&names, "half.home"), [ip("192.0.2.4")]);
-    assert_eq!(names.look_up("refused.home", 1, SOON), Err(NameError::NoNameServer));
-    assert_eq!(names.look_up("unsure.home", 1, SOON), Err(NameError::NoNameServer));
+    let refused = NameError::Refused { server: ip("127.0.0.1"), code: 15 };
+    assert_eq!(names.look_up("refused.home", 1, SOON), Err(refused));
+    assert_eq!(names.look_up("unsure.home", 1, SOON), Err(refused));
     assert_eq!(names.look_up("forged.home", 1, Duration::from_secs(1)), Err(NameError::NoNameServer));
 }
 

@@ -157,7 +157,7 @@ fn refusal_of_one_audience_does_not_block_another() {
         (refused(400, "invalid_scope"), false),
         (refused(403, "access_denied"), false),
         (TokenError::Unusable { grant: GRANT, flaw: InvalidTokenError::NoExpiry }, false),
-        (TokenError::Failed { grant: Grant::Exchange, status: 500, retry_after: None }, false),
+        (TokenError::troubled(Grant::Exchange, 500, None), false),
     ] {
         let (mut cache, a, b) = (TokenCache::new(8), plain("a"), plain("b"));
         cache.ask(&a, 1, at(0));

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_core::jitter::RETRY_CAP;
+use node_core::service::Service;
 use node_core::text::Text;
 use node_core::trouble::{Trouble, TroubleKind};
 use proptest::prelude::*;
@@ -31,12 +32,12 @@ fn exchange(audience: &str, subject: &str) -> Wanted {
 fn away() -> TokenError {
     TokenError::Unanswered {
         grant: GRANT,
-        trouble: Trouble::new(TroubleKind::Unreachable, format_args!("x")),
+        trouble: Service::STS.trouble(TroubleKind::Unreachable, format_args!("x")),
     }
 }
 
 fn failed(status: u16, retry_after: Option<Duration>) -> TokenError {
-    TokenError::Failed { grant: GRANT, status, retry_after }
+    TokenError::troubled(GRANT, status, retry_after)
 }
 
 fn refused(status: u16, error: &str) -> TokenError {

@@ -1,24 +1,28 @@
 //! `jarvis-node enroll`: registers this node at the command center with a provisioning token, which can be used once,
 //! and stores the credential that comes back.
 
+mod answer;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use node_core::credential::NodeId;
 use node_core::outcome::Outcome;
+use node_core::service::Service;
 use node_core::trouble::Trouble;
 use node_core::wire::RegisterRequest;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+#[cfg(fuzzing)]
+pub(crate) use self::answer::read as read_answer;
 use super::{install, secret_input};
 use crate::config::Config;
 use crate::error::SetupError;
-use crate::files::credential::Credential;
+use crate::files::credential_store;
 use crate::files::credential_store::{Locked, StoreError};
 use crate::files::state::NodeState;
-use crate::files::{credential_file, credential_store};
-use crate::net::http::{HttpClient, HttpError, HttpResponse, JSON, Post};
+use crate::net::http::{HttpClient, HttpError, JSON, Post, Posted};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{Tls, TlsSettings};
 use crate::system::clock;
@@ -61,18 +65,22 @@ pub enum EnrollError {
     #[error("{reason}. {fix} {NOT_SENT}", reason = .0.reason, fix = .0.fix)]
     NotSent(Trouble),
     /// The command center refuses; the token may still be good.
-    #[error("{0}")]
+    #[error("the command center refuses: {0}")]
     Refused(String),
+    /// The command center cannot register a node now, or did not see the request.
+    #[error("{1}. The token is still good")]
+    Unavailable(Outcome, String),
     /// The request was sent, and no usable answer came.
     #[error(
-        "the answer was lost: {1}. '{0}' may be registered by now, with a key that nobody has. Have '{0}' removed if \
-         it is, get a new token, and enroll again"
+        "the answer was lost: {1}. '{0}' may be registered by now, with a key that nobody has. Enroll again with the \
+         same token; if that is refused, get a new token for another --node-id, or have the key of '{0}' rotated and \
+         install that"
     )]
     AnswerLost(NodeId, String),
     /// The node is registered and its key is here, but cannot be stored.
     #[error(
-        "{0}. The node is registered, but its key is lost with this. Mend that, have the node removed, get a new \
-         token, and enroll again"
+        "{0}. The node is registered, but its key is lost with this. Mend that, and get a new token for another \
+         --node-id, or have the node's key rotated and install that"
     )]
     NotStored(StoreError),
 }
@@ -110,9 +118,10 @@ pub(crate) fn enroll(
         return Err(EnrollError::NotSent(Trouble::clock()));
     }
     let tls = Tls::new(&TlsSettings { spki_pins: pins, ..config.tls.clone() }).map_err(EnrollError::Setup)?;
-    let client = HttpClient::new(&url, config.connect_timeout, config.request_timeout, tls);
+    let client =
+        HttpClient::new(Service::ENROLMENT, &url, config.connect_timeout, config.request_timeout, tls);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
-    let credential = read_answer(&response, &node_id)?;
+    let credential = answer::read(&response, &node_id)?;
     install::store(&config, &store, &credential).map_err(EnrollError::NotStored)?;
     Ok(node_id)
 }
@@ -137,7 +146,7 @@ fn register(
     node_id: &NodeId,
     token: &[u8],
     room: Option<&str>,
-) -> Result<HttpResponse, EnrollError> {
+) -> Result<Posted, EnrollError> {
     let request = RegisterRequest {
         node_id: node_id.as_str(),
         provisioning_token: std::str::from_utf8(token).unwrap_or_default(),
@@ -147,41 +156,18 @@ fn register(
     serde_json::to_writer(&mut *body, &request)
         .map_err(|_| EnrollError::Input("what was given cannot be written as JSON".into()))?;
     let post = Post { url: &url.register(), headers: &[], content_type: JSON, body: &body };
-    client.post(&post).map_err(|HttpError { trouble, sent }| {
-        if sent {
+    // This burns nothing: only a registration uses the token up, and its answer is not a 500.
+    client.post_again_if_failed_at_once(&post).map_err(|HttpError { trouble, sent }| {
+        if sent && trouble.kind.outcome() == Outcome::Tls {
+            // A port of TLS was spoken to in plain HTTP, or a proxy wants a client certificate: it passed nothing on.
+            let fix = trouble.fix.as_str().trim_end_matches('.');
+            EnrollError::Unavailable(Outcome::Tls, format!("{}. {fix}", trouble.reason))
+        } else if sent {
             EnrollError::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
         } else {
             EnrollError::NotSent(trouble)
         }
     })
-}
-
-/// The credential in the answer, by the rules of docs/wire/jarvis-auth.md, "Enrolment at the command center".
-pub(crate) fn read_answer(response: &HttpResponse, node_id: &NodeId) -> Result<Credential, EnrollError> {
-    let peer_says = |why: &str| EnrollError::Refused(format!("the command center refuses: {why}"));
-    let lost = |why: &str| EnrollError::AnswerLost(node_id.clone(), why.into());
-    match response.status {
-        200 | 201 => {
-            let contents =
-                credential_file::parse(&response.body, Path::new("the command center's answer"), None)
-                    .map_err(|_| lost("the command center's answer holds no node_id and node_key"))?;
-            if contents.credential.node_id != *node_id {
-                return Err(lost("the command center's answer is about another node"));
-            }
-            Ok(contents.credential)
-        }
-        401 => Err(peer_says(
-            "the provisioning token is invalid, used up or older than ten minutes; get a new one",
-        )),
-        400 => Err(peer_says(
-            "a node of this id is registered already; choose another --node-id, or have that one removed",
-        )),
-        status @ (404 | 405 | 300..=399) => Err(peer_says(&format!(
-            "it answers {status}; check that --url is the command center, and not the auth service or a portal"
-        ))),
-        status @ (413 | 422 | 429) => Err(peer_says(&format!("it answers {status}; look at its log"))),
-        status => Err(lost(&format!("the command center answered {status}"))),
-    }
 }
 
 impl EnrollError {
@@ -194,6 +180,7 @@ impl EnrollError {
             Self::NotWritable(_) | Self::NotStored(_) => 73,
             Self::NotSent(trouble) => trouble.kind.outcome().exit_code(),
             Self::Refused(_) => Outcome::NodeRejected.exit_code(),
+            Self::Unavailable(outcome, _) => outcome.exit_code(),
             Self::AnswerLost(..) => 74,
         }
     }

@@ -1,0 +1,67 @@
+//! The services that are asked, in the words of a reason and a fix: a person must be sent to the setting that was used.
+
+use core::fmt;
+
+use crate::trouble::{Trouble, TroubleKind};
+
+/// A service, and the settings by which the node reached it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// What it is called, with its article.
+    pub name: &'static str,
+    /// The setting, option or variable that holds its address.
+    pub address: &'static str,
+    /// The setting or option that names the CA which signed its certificate.
+    pub ca_file: &'static str,
+    /// Whether the node can show it the certificate in `client_cert_file`.
+    pub takes_client_certificate: bool,
+    /// The port it has unless that was changed; `None` if it has no usual one.
+    pub port: Option<u16>,
+}
+
+impl Service {
+    /// The auth service, asked by an app.
+    pub const AUTH: Self = Self {
+        name: "the auth service",
+        address: "auth_url",
+        ca_file: "ca_file",
+        takes_client_certificate: true,
+        port: Some(7701),
+    };
+
+    /// The command center, which answers in the auth service's place.
+    pub const COMMAND_CENTER: Self = Self {
+        name: "the command center",
+        address: "via.command_center",
+        ca_file: "ca_file",
+        takes_client_certificate: true,
+        port: Some(7703),
+    };
+
+    /// The command center, asked to register a node.
+    pub const ENROLMENT: Self = Self { address: "--url", ..Self::COMMAND_CENTER };
+
+    /// The security token service.
+    pub const STS: Self = Self {
+        name: "the STS",
+        address: "sts.issuer",
+        ca_file: "sts.ca_file",
+        takes_client_certificate: false,
+        port: None,
+    };
+
+    /// The service at the address that `jarvis-node request` is given.
+    pub const REQUESTED: Self = Self {
+        name: "the service",
+        address: "the URL",
+        ca_file: "--ca",
+        takes_client_certificate: false,
+        port: None,
+    };
+
+    /// Trouble of that kind with this service, with the fix of that kind.
+    #[must_use]
+    pub fn trouble(self, kind: TroubleKind, reason: fmt::Arguments<'_>) -> Trouble {
+        Trouble { fix: kind.fix(self), ..Trouble::with_fix(kind, reason, format_args!("")) }
+    }
+}

@@ -1,0 +1,211 @@
+use std::time::UNIX_EPOCH;
+
+use ureq::http::{HeaderMap, HeaderValue};
+
+use super::*;
+
+fn node_id(text: &str) -> NodeId {
+    NodeId::parse(text).expect("a node id")
+}
+
+fn response(status: u16, body: &str) -> HttpResponse {
+    HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
+}
+
+fn judged(status: u16, body: &str) -> Answer {
+    judge(&response(status, body), &node_id("kitchen-pi"), "jarvis-node-agent", UNIX_EPOCH)
+}
+
+fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
+    judge_heartbeat(&response(status, body), false, UNIX_EPOCH)
+}
+
+fn kind(answer: &Answer) -> Option<TroubleKind> {
+    match answer {
+        Answer::Inconclusive { trouble, .. } => Some(trouble.kind),
+        Answer::Valid(_) | Answer::Rejected(_) | Answer::Reachable => None,
+    }
+}
+
+#[test]
+fn answer_with_control_characters_is_not_understood() {
+    let body = r#"{"valid":true,"node_id":"kitchen\tpi"}"#;
+    let answer = judge(&response(200, body), &node_id("kitchen pi"), "a", UNIX_EPOCH);
+    assert_eq!(kind(&answer), Some(TroubleKind::OtherNode));
+    let answer = judged_by_heartbeat(401, r#"{"detail":"Node\u0000not found"}"#);
+    assert_eq!(kind(&answer), Some(TroubleKind::NotUnderstood));
+}
+
+#[test]
+fn json_list_is_not_an_answer() {
+    for body in
+        [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#]
+    {
+        assert_eq!(kind(&judged(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
+        assert_eq!(kind(&judged_by_heartbeat(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
+    }
+    let body = r#"["Node not found"]"#;
+    assert_eq!(kind(&judged_by_heartbeat(401, body)), Some(TroubleKind::NotUnderstood));
+}
+
+#[test]
+fn recorded_acceptance_is_valid() {
+    let answer = judged(
+        200,
+        r#"{"valid":true,"node_id":"kitchen-pi","household_id":"11111111-2222-4333-8444-555555555555","household_member_ids":[1],"reason":null}"#,
+    );
+    let household = Household {
+        id: Some(Text::from("11111111-2222-4333-8444-555555555555")),
+        member_ids: Some([1].into_iter().collect()),
+    };
+    assert_eq!(answer, Answer::Valid(household));
+}
+
+#[test]
+fn recorded_rejections_keep_their_reason() {
+    for reason in [
+        "Node not found",
+        "Node is inactive",
+        "Invalid node credentials",
+        "Node is not authorized to access service 'command-center'",
+    ] {
+        let body = format!(
+            r#"{{"valid":false,"node_id":null,"household_id":null,"household_member_ids":null,"reason":"{reason}"}}"#
+        );
+        assert_eq!(judged(200, &body), Answer::Rejected(Text::from(reason)));
+    }
+}
+
+#[test]
+fn rejection_needs_boolean_false_and_acceptance_our_node_id() {
+    for (body, expected) in [
+        (r#"{"valid":false}"#, None),
+        (r#"{"valid":true,"node_id":"attic-pi"}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":true,"node_id":"Kitchen-pi"}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":true,"node_id":null}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":true}"#, Some(TroubleKind::OtherNode)),
+        (r#"{"valid":"true","node_id":"kitchen-pi"}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":"false"}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":1,"node_id":"kitchen-pi"}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":null}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":false,"valid":true}"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"detail":"Not Found"}"#, Some(TroubleKind::NotUnderstood)),
+        ("<html>Log in to Free WiFi</html>", Some(TroubleKind::InBetween)),
+        (r#"{"valid":false"#, Some(TroubleKind::NotUnderstood)),
+        (r#"{"valid":false}x"#, Some(TroubleKind::NotUnderstood)),
+        ("", Some(TroubleKind::NotUnderstood)),
+        ("[]", Some(TroubleKind::NotUnderstood)),
+    ] {
+        assert_eq!(kind(&judged(200, body)), expected, "{body}");
+    }
+}
+
+#[test]
+fn other_status_with_verdict_body_is_inconclusive() {
+    let no = r#"{"valid":false,"reason":"Node not found"}"#;
+    for (status, expected) in [
+        (401, TroubleKind::InBetween),
+        (408, TroubleKind::Busy),
+        (429, TroubleKind::Busy),
+        (500, TroubleKind::Busy),
+        (502, TroubleKind::Unserved),
+        (504, TroubleKind::Unserved),
+        (530, TroubleKind::Unserved),
+        (503, TroubleKind::Busy),
+        (301, TroubleKind::Redirected),
+        (307, TroubleKind::Redirected),
+        (400, TroubleKind::RequestRefused),
+        (413, TroubleKind::RequestRefused),
+        (431, TroubleKind::RequestRefused),
+        (422, TroubleKind::RequestRefused),
+        (201, TroubleKind::NotTheService),
+        (204, TroubleKind::NotTheService),
+        (403, TroubleKind::InBetween),
+        (404, TroubleKind::NotTheService),
+        (405, TroubleKind::NotTheService),
+        (407, TroubleKind::InBetween),
+        (511, TroubleKind::InBetween),
+        (304, TroubleKind::NotTheService),
+        (418, TroubleKind::NotTheService),
+    ] {
+        assert_eq!(kind(&judged(status, no)), Some(expected), "{status}");
+    }
+}
+
+#[test]
+fn app_is_rejected_only_in_the_words_of_the_service() {
+    let basic = |body: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("www-authenticate", HeaderValue::from_static("Basic realm=\"home\""));
+        judge(
+            &HttpResponse { status: 401, headers, body: body.into() },
+            &node_id("kitchen-pi"),
+            "a",
+            UNIX_EPOCH,
+        )
+    };
+    let invalid = r#"{"detail":"Invalid app credentials"}"#;
+    for (answer, expected) in [
+        (judged(401, invalid), TroubleKind::AppRejected),
+        (judged(401, r#"{"detail":"Missing app credentials"}"#), TroubleKind::InBetween),
+        (judged(401, r#"{"detail":"Not authenticated"}"#), TroubleKind::NotTheService),
+        (judged(401, r#"{"message":"No API key found in request"}"#), TroubleKind::InBetween),
+        (judged(401, r#"{"detail":["Invalid app credentials"]}"#), TroubleKind::InBetween),
+        (judged(401, "Unauthorized"), TroubleKind::InBetween),
+        (judged(401, ""), TroubleKind::InBetween),
+        (judged(403, invalid), TroubleKind::NotTheService),
+        (judged(401, "<html><h1>401 Authorization Required</h1></html>"), TroubleKind::InBetween),
+        (basic(""), TroubleKind::InBetween),
+        (basic(invalid), TroubleKind::InBetween),
+    ] {
+        assert_eq!(kind(&answer), Some(expected), "{answer:?}");
+    }
+}
+
+#[test]
+fn verdict_with_long_member_list_is_read() {
+    let ids: Vec<_> = (0..1000).map(|id: i64| format!("{id}")).collect();
+    let body =
+        format!(r#"{{"valid":true,"node_id":"kitchen-pi","household_member_ids":[{}]}}"#, ids.join(","));
+    let Answer::Valid(household) = judged(200, &body) else { panic!("not valid") };
+    assert_eq!(household.member_ids.expect("ids").as_slice(), (0..32).collect::<Vec<i64>>());
+}
+
+#[test]
+fn server_reason_is_bounded_and_printable() {
+    let body = format!(r#"{{"valid":false,"reason":"a\nb{}"}}"#, "x".repeat(1000));
+    let Answer::Rejected(reason) = judged(200, &body) else { panic!("not rejected") };
+    assert!(reason.as_str().starts_with("a bx") && reason.as_str().len() <= 200, "{reason}");
+}
+
+#[test]
+fn heartbeat_401_is_rejection_only_with_known_reason() {
+    assert_eq!(judged_by_heartbeat(200, r#"{"status":"ok"}"#), Answer::Valid(Household::default()));
+    for reason in [
+        "Node not found",
+        "Node is inactive",
+        "Invalid node credentials",
+        "Node is not authorized to access service 'command-center'",
+    ] {
+        let body = format!(r#"{{"detail":"{reason}"}}"#);
+        assert_eq!(judged_by_heartbeat(401, &body), Answer::Rejected(Text::from(reason)));
+        assert_eq!(kind(&judged_by_heartbeat(403, &body)), Some(TroubleKind::NotTheService));
+    }
+    for (status, body, expected) in [
+        (401, r#"{"detail":"Auth service unavailable: timed out"}"#, TroubleKind::Busy),
+        (401, r#"{"detail":"Auth service error: 500"}"#, TroubleKind::Busy),
+        (401, r#"{"detail":"Not authenticated"}"#, TroubleKind::NotUnderstood),
+        (401, r#"{"detail":"Invalid node credentials, or so"}"#, TroubleKind::NotUnderstood),
+        (401, r#"{"detail":[{"msg":"Node not found"}]}"#, TroubleKind::NotUnderstood),
+        (401, "Node not found", TroubleKind::NotUnderstood),
+        (401, "", TroubleKind::NotUnderstood),
+        (200, r#"{"status":"degraded"}"#, TroubleKind::NotUnderstood),
+        (200, r#"{"status":true}"#, TroubleKind::NotUnderstood),
+        (200, "<html>Log in to Free WiFi</html>", TroubleKind::InBetween),
+        (401, "<html>Log in</html>", TroubleKind::InBetween),
+        (204, "", TroubleKind::NotTheService),
+        (500, r#"{"detail":"Node not found"}"#, TroubleKind::Busy),
+    ] {
+        assert_eq!(kind(&judged_by_heartbeat(status, body)), Some(expected), "{status} {body}");
+    }
+}

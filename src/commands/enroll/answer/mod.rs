@@ -1,0 +1,134 @@
+//! The meaning of the command center's answer to a registration (docs/wire/jarvis-home.md, "Enrolment").
+
+use std::path::Path;
+
+use node_core::credential::NodeId;
+use node_core::outcome::Outcome;
+use node_core::text::Text;
+use node_core::wire::Refusal;
+
+use super::EnrollError;
+use crate::files::credential::Credential;
+use crate::files::{credential_file, json};
+use crate::net::http::{Between, HttpResponse, Posted, elsewhere};
+
+/// The credential in the answer.
+///
+/// # Errors
+/// Why there is none, by status, media type and reason together, and what became of the token.
+pub(crate) fn read(posted: &Posted, node_id: &NodeId) -> Result<Credential, EnrollError> {
+    let Posted { response, repeated } = posted;
+    let lost = |why: &str| EnrollError::AnswerLost(node_id.clone(), why.into());
+    if let Some(refused) = unseen(response) {
+        return Err(EnrollError::Unavailable(Outcome::Server, refused));
+    }
+    match response.status {
+        200 | 201 => {
+            let contents =
+                credential_file::parse(&response.body, Path::new("the command center's answer"), None)
+                    .map_err(|_| lost("the command center's answer holds no node_id and node_key"))?;
+            if contents.credential.node_id != *node_id {
+                return Err(lost("the command center's answer is about another node"));
+            }
+            Ok(contents.credential)
+        }
+        status => {
+            let detail = json::object::<Refusal>(&response.body).map(|refusal| refusal.detail).ok();
+            Err(match refusal(status, detail.as_ref(), node_id) {
+                // Without the 500 before it, a used token and a name that is taken would be the whole truth.
+                Some(EnrollError::Refused(why)) if *repeated => {
+                    lost(&format!("the command center failed at first (500), and then refused: {why}"))
+                }
+                Some(refused) => refused,
+                None if status == 500 => lost("the command center failed (500)"),
+                None => lost(&format!(
+                    "the command center answered {status}, or a proxy before it that got no answer from it"
+                )),
+            })
+        }
+    }
+}
+
+/// Why the command center has not seen the request, if that is certain.
+fn unseen(response: &HttpResponse) -> Option<String> {
+    let status = response.status;
+    match (status, Between::of(response)) {
+        (500..=510 | 512..=599, _) => None,
+        (_, Some(between)) => Some(format!(
+            "what answered in the place of the command center {} ({status}); check --url, and what is between this \
+             board and the command center (a proxy, a firewall, the network's log-in page)",
+            between.words()
+        )),
+        (301..=303 | 307 | 308, None) => Some(match elsewhere(response) {
+            Some(target) => format!(
+                "what answers points to {target} ({status}), and a token is not sent after it; if the command center \
+                 is there, give that as --url"
+            ),
+            None => format!("what answers points to another path ({status}); check the path in --url"),
+        }),
+        (404 | 405, None) if !is_refusal(response) => {
+            Some(format!("what answers has no such path ({status}); {CHECK_URL}"))
+        }
+        (_, None) => None,
+    }
+}
+
+const CHECK_URL: &str = "check that --url is the command center (port 7703 by default), and not the auth service or a proxy without a route \
+     for it";
+
+/// Whether a 404 speaks of what was asked for, not of the path.
+fn is_refusal(response: &HttpResponse) -> bool {
+    json::object::<Refusal>(&response.body).is_ok_and(|refusal| says(Some(&refusal.detail), NO_HOUSEHOLD))
+}
+
+const NO_HOUSEHOLD: &str = "Household not found";
+
+/// Whether the reason holds `words`: the Python command center puts the auth service's answer behind words of its own.
+fn says(detail: Option<&Text<200>>, words: &str) -> bool {
+    detail.is_some_and(|detail| detail.as_str().contains(words))
+}
+
+/// The meaning of a refusal in the command center's own words; `None` if it may have registered the node.
+fn refusal(status: u16, detail: Option<&Text<200>>, node_id: &NodeId) -> Option<EnrollError> {
+    let refused = |why: String| Some(EnrollError::Refused(why));
+    let unavailable = |why: &str| Some(EnrollError::Unavailable(Outcome::Server, why.into()));
+    let is = |words| says(detail, words);
+    match status {
+        _ if is("Auth service unavailable") => unavailable(
+            "the command center cannot reach the auth service; check that it runs, and enroll again",
+        ),
+        400 | 409 if is("node_id already exists") => refused(format!(
+            "the auth service has a node '{node_id}' already, perhaps one that was removed, and an id is never free \
+             again; choose another --node-id, or have its key rotated and install that"
+        )),
+        400 | 409 if is("Node already registered") => refused(format!(
+            "it has a node '{node_id}' already; choose another --node-id, or have its key rotated and install that (to \
+             remove it does not free the id)"
+        )),
+        404 if is(NO_HOUSEHOLD) => {
+            refused("the household that the token is for is gone; get a token in a household that is there".into())
+        }
+        401 if is("Invalid or expired provisioning token") => refused(
+            "the provisioning token is invalid, used up or too old (ten minutes, with jarvisd thirty); get a new one"
+                .into(),
+        ),
+        401 | 403 if is("Auth service error") => unavailable(
+            "the auth service refuses the command center itself; check the app id and app key of the command center",
+        ),
+        _ if is("Auth service error") && status < 500 => refused(format!(
+            "the auth service does not take the registration ({status}); look at the log of both"
+        )),
+        429 => unavailable("the command center, or a proxy before it, is asked too often (429); wait, and enroll again"),
+        400 | 422 => refused(format!(
+            "it does not understand the request ({status}); check that it and this program are of matching versions"
+        )),
+        401 | 403 => refused(format!(
+            "it gives a reason that is not known ({status}); check that --url is the command center, and look at its log"
+        )),
+        402..=499 => refused(format!("it answers {status}; look at its log, and that of a proxy before it")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
