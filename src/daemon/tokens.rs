@@ -33,7 +33,10 @@ pub(super) struct Tokens {
 impl Tokens {
     /// No broker yet. `seed` decides its random delays; what the thread fetches is sent to `sender`.
     pub(super) fn new(seed: u64, sender: Sender) -> Self {
-        let source = Err(Trouble::new(TroubleKind::Setup, format_args!("no STS is configured")));
+        let source = Err(Trouble::setup(
+            format_args!("no STS is configured"),
+            format_args!("Put sts into the configuration."),
+        ));
         Self { broker: None, source, worker: None, sender, jobs: 0, seed }
     }
 
@@ -100,8 +103,7 @@ impl Tokens {
         let ready = source.and_then(|source| {
             let worker = get_or_try_insert(&mut self.worker, || TokenWorker::start(sender.clone()));
             worker.map(|worker| (source, worker)).map_err(|why| {
-                Trouble::with_fix(
-                    TroubleKind::Setup,
+                Trouble::setup(
                     format_args!("the system has no thread to ask it with: {why}"),
                     format_args!("Wait: it is tried again. If it lasts, raise TasksMax= in the unit."),
                 )
