@@ -26,7 +26,7 @@ CRATES = {
 # not use each other. A new module has to be given its place here.
 ORDERS = {
     "node-core": [
-        "agent lamp", "wire", "answer led", "household jitter trouble", "credential outcome plain text time",
+        "agent lamp", "wire", "answer led", "household jitter trouble", "credential outcome plain service text time",
     ],
     "jarvis-node": [
         "fuzzing", "cli", "commands", "daemon", "setup", "auth broker led_pin", "sts", "config", "net", "files",

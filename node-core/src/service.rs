@@ -1,9 +1,5 @@
 //! The services that are asked, in the words of a reason and a fix: a person must be sent to the setting that was used.
 
-use core::fmt;
-
-use crate::trouble::{Trouble, TroubleKind};
-
 /// A service, and the settings by which the node reached it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
@@ -58,10 +54,4 @@ impl Service {
         takes_client_certificate: false,
         port: None,
     };
-
-    /// Trouble of that kind with this service, with the fix of that kind.
-    #[must_use]
-    pub fn trouble(self, kind: TroubleKind, reason: fmt::Arguments<'_>) -> Trouble {
-        Trouble { fix: kind.fix(self), ..Trouble::with_fix(kind, reason, format_args!("")) }
-    }
 }

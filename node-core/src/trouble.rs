@@ -194,7 +194,7 @@ impl TroubleKind {
         }
     }
 
-    pub(crate) fn fix(self, service: Service) -> Text<300> {
+    fn fix(self, service: Service) -> Text<300> {
         let Service { name, address, ca_file, takes_client_certificate, .. } = service;
         match self {
             Self::NameUnknown => fix!(
@@ -328,6 +328,14 @@ impl TroubleKind {
 
 const CLOCK_FIX: &str = "Wait for the board's clock to be set over the network, or set it with `sudo date -s`. If it is right, delete state_file: \
      it says that a later moment has passed.";
+
+impl Service {
+    /// Trouble of that kind with this service, with the fix of that kind.
+    #[must_use]
+    pub fn trouble(self, kind: TroubleKind, reason: fmt::Arguments<'_>) -> Trouble {
+        Trouble { fix: kind.fix(self), ..Trouble::with_fix(kind, reason, format_args!("")) }
+    }
+}
 
 impl Trouble {
     /// The board's clock shows a time that has certainly passed.

@@ -14,9 +14,8 @@ use crate::net::service_url::ServiceUrl;
 /// The path from an issuer to its token endpoint in Keycloak.
 const TOKEN_PATH: &str = "/protocol/openid-connect/token";
 
-/// What sentences about the object `sts` begin with.
+/// What sentences about the object `sts`, and about Keycloak's variables, begin with.
 const FROM_FILE: &str = "sts.";
-/// What sentences about Keycloak's variables begin with.
 const FROM_KEYCLOAK: &str = "KEYCLOAK_URL: ";
 
 /// Reads a variable of the environment.
