@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use std::{fmt, io};
+use std::time::{Duration, Instant};
+use std::{fmt, io, thread};
 
 use node_core::text::Shown;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::net::sockopt::Timeout;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 use serde::Deserialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -18,6 +20,12 @@ use crate::files::json;
 
 /// The broker's socket unless another is configured.
 const DEFAULT_SOCKET: &str = "/run/jarvis-node-agent/node.sock";
+/// How long to wait for a place in the daemon's queue.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to try again when the daemon closes without an answer, or starts anew.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The first wait between two attempts; then twice as long each.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// Longer than the daemon keeps a caller waiting.
 const TIMEOUT: Duration = Duration::from_secs(1300);
 /// The longest answer, head included. No token is as long.
@@ -71,6 +79,17 @@ pub enum ClientError {
         /// Its message.
         message: String,
     },
+    /// The broker lets this user have no more connections.
+    #[error(
+        "the daemon at {} has no room for another caller ({why}); if that lasts, look for programs that leave \
+         connections to it open or do not read its answers", .socket.display()
+    )]
+    Busy {
+        /// The socket.
+        socket: PathBuf,
+        /// What happened instead of an answer.
+        why: io::Error,
+    },
     /// Another program than a broker answers.
     #[error("what answers at {} is no jarvis-node", .socket.display())]
     NotUnderstood {
@@ -87,7 +106,7 @@ impl ClientError {
             Self::NoBroker { .. } => 69,
             Self::Refused { status: 403, .. } => 77,
             Self::Refused { status: 400..=499, .. } => 64,
-            Self::Refused { .. } => 75,
+            Self::Refused { .. } | Self::Busy { .. } => 75,
             Self::NotUnderstood { .. } => 76,
         }
     }
@@ -123,15 +142,46 @@ pub fn token(
         target += name;
         target.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
     }
-    let answer =
-        exchange(socket, &target).map_err(|why| ClientError::NoBroker { socket: socket.into(), why })?;
+    let socket_of = |why| match is_busy(&why) {
+        true => ClientError::Busy { socket: socket.into(), why },
+        false => ClientError::NoBroker { socket: socket.into(), why },
+    };
+    let answer = exchange(socket, &target, PATIENCE).map_err(socket_of)?;
     read(&answer).ok_or_else(|| ClientError::NotUnderstood { socket: socket.into() })?
 }
 
-fn exchange(socket: &Path, target: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-    let stream = UnixStream::connect(socket)?;
+/// Whether the broker closed without an answer, or the queue before it stayed full.
+fn is_busy(error: &io::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof, WouldBlock};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof | WouldBlock)
+}
+
+/// Asks until there is an answer, or `patience` is over.
+fn exchange(socket: &Path, target: &str, patience: Duration) -> io::Result<Zeroizing<Vec<u8>>> {
+    let (start, mut wait) = (Instant::now(), FIRST_WAIT);
+    loop {
+        match connect(socket).and_then(|stream| converse(stream, target)) {
+            // Refused: the daemon has ended and may start again. One that nobody started leaves no socket.
+            Err(e)
+                if (is_busy(&e) || e.kind() == ErrorKind::ConnectionRefused)
+                    && start.elapsed() + wait < patience =>
+            {
+                thread::sleep(wait);
+                wait *= 2;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Connects, and waits in the order of all callers if the queue is full (unix(7), `SO_SNDTIMEO`).
+fn connect(socket: &Path) -> io::Result<UnixStream> {
+    let stream = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    sockopt::set_socket_timeout(&stream, Timeout::Send, Some(CONNECT_TIMEOUT))?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(socket)?)?;
+    let stream = UnixStream::from(stream);
     stream.set_read_timeout(Some(TIMEOUT))?;
-    converse(stream, target)
+    Ok(stream)
 }
 
 /// Sends the request and reads the answer, which may be there without the request having been read: the broker answers
@@ -142,7 +192,9 @@ fn converse(mut stream: UnixStream, target: &str) -> io::Result<Zeroizing<Vec<u8
     let mut answer = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_ANSWER).unwrap_or_default()));
     match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
         Err(e) if answer.is_empty() || e.kind() != ErrorKind::ConnectionReset => Err(e),
-        Ok(_) if answer.is_empty() => sent.map(|()| answer),
+        Ok(_) if answer.is_empty() => Err(sent
+            .err()
+            .unwrap_or_else(|| io::Error::new(ErrorKind::UnexpectedEof, "closed without an answer"))),
         Ok(_) | Err(_) => Ok(answer),
     }
 }
@@ -230,5 +282,27 @@ mod tests {
         let (own, other) = UnixStream::pair().expect("a pair");
         drop(other);
         converse(own, "/v1/token").expect_err("no broker is there");
+    }
+
+    #[test]
+    fn broker_that_closes_without_an_answer_is_asked_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("s");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+        let broker = thread::spawn(move || {
+            for busy in [true, true, false] {
+                let (mut caller, _) = listener.accept().expect("a caller");
+                if !busy {
+                    caller.read(&mut [0; 1024]).expect("read");
+                    caller.write_all(b"answer").expect("taken");
+                }
+            }
+        });
+        let long = Duration::from_secs(60);
+        assert_eq!(&**exchange(&path, "/v1/token", long).expect("answered at last"), b"answer");
+        broker.join().expect("ended");
+        // Its file is still there, as after a kill.
+        let refused = exchange(&path, "/v1/token", FIRST_WAIT * 4).expect_err("nobody listens");
+        assert_eq!((refused.kind(), is_busy(&refused)), (ErrorKind::ConnectionRefused, false));
     }
 }

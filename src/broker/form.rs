@@ -2,6 +2,23 @@
 
 use zeroize::Zeroizing;
 
+/// Parameters of other requests to a token endpoint (RFC 6749, RFC 7523, RFC 8693), with which nothing is done here.
+/// Only these are repeated in errors: another name may be a value without its name.
+pub(super) const NOT_SERVED: [&str; 7] = [
+    "resource",
+    "actor_token",
+    "actor_token_type",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// Says that a parameter is not served.
+pub(super) fn not_served(name: &str) -> String {
+    format!("the parameter {name} is not served here, leave it out: the node asks the STS in its own name")
+}
+
 /// The value of each of `names` in `text`. Wiped when dropped, since a form may hold a token.
 ///
 /// # Errors
@@ -15,11 +32,12 @@ pub(super) fn read<const N: usize>(
         let mut halves = pair.splitn(2, |b| *b == b'=');
         let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
         let name = decode(name).ok_or("the name of a parameter is no text")?;
-        // Not repeated in the error: it may be a value without its name.
-        let index = names
-            .iter()
-            .position(|known| *known == name.as_str())
-            .ok_or_else(|| format!("there is a parameter that is none of {}", names.join(", ")))?;
+        let is = |known: &&str| *known == name.as_str();
+        let unknown = || match NOT_SERVED.into_iter().find(|known| is(&known)) {
+            Some(known) => not_served(known),
+            None => format!("there is a parameter that is none of {}", names.join(", ")),
+        };
+        let index = names.iter().position(|known| is(known)).ok_or_else(unknown)?;
         let value = decode(value).ok_or_else(|| format!("{} is not properly encoded", names[index]))?;
         if values[index].replace(value).is_some() {
             return Err(format!("{} is there twice", names[index]));
@@ -83,6 +101,7 @@ mod tests {
             ("audience=a&audience=b", "audience is there twice"),
             ("audeince=s3cret", "there is a parameter that is none of audience, scope"),
             ("s3cret", "there is a parameter that is none of audience, scope"),
+            ("client_secret=s3cret", &not_served("client_secret")),
             ("scope=%", "scope is not properly encoded"),
             ("scope=%0", "scope is not properly encoded"),
             ("scope=%zz", "scope is not properly encoded"),

@@ -313,7 +313,7 @@ impl Broker {
             return;
         };
         let owner = connection.owner;
-        match self.handler.reply(connection.id, connection.caller, &request, about, now) {
+        match self.handler.reply(connection.id, connection.caller, owner.person, &request, about, now) {
             Reply::Now(answer) => connection.answer(Arc::new(answer), now.instant),
             Reply::Later => {
                 let exchange = request.exchange();

@@ -104,7 +104,17 @@ pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, ove
             allowed.described
         );
     }
-    format!("tokens for {audience} are for {}; you are {caller}", allowed.described)
+    // The list of a process's groups (SO_PEERGROUPS) cannot be had without unsafe code, and /proc/PID/status only for
+    // a number that another process may have by then, and not under ProtectProc=.
+    let which = match allowed.gids.is_empty() {
+        true => "",
+        false => {
+            ". Of groups count the process's own one (Group=, newgrp) and those that /etc/group lists the user in, as \
+             it was at the daemon's last reload (sudo systemctl reload jarvis-node-agent), and no groups that only the \
+             process has (SupplementaryGroups=)"
+        }
+    };
+    format!("tokens for {audience} are for {}; you are {caller}{which}", allowed.described)
 }
 
 #[cfg(test)]
@@ -138,6 +148,19 @@ mod tests {
         assert!(not_allowed("a", caller, &rule, inside).contains("PrivateUsers="));
         assert!(!OverflowId::by("         0          0 4294967295\n", 65_534).exists());
         assert!(!OverflowId::by("", 65_534).exists(), "a system without them");
+    }
+
+    #[test]
+    fn refusal_of_a_group_says_which_groups_count() {
+        let caller = Caller { uid: 5, gid: 6 };
+        let by_group = not_allowed("a", caller, &allowed(&[1000], &[990]), HOST);
+        assert!(by_group.contains("you are uid 5, gid 6. Of groups count"), "{by_group}");
+        assert!(
+            by_group.contains("systemctl reload") && by_group.contains("SupplementaryGroups="),
+            "{by_group}"
+        );
+        let by_user = not_allowed("a", caller, &allowed(&[1000], &[]), HOST);
+        assert!(by_user.ends_with("you are uid 5, gid 6"), "{by_user}");
     }
 
     #[test]

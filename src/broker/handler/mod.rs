@@ -1,5 +1,7 @@
 //! Answers requests. It uses no socket, clock or file: requests are passed in, and answers come back at once or later.
 
+mod rate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +10,12 @@ use node_core::outcome::Outcome;
 use node_core::time::{Instant, Now};
 use serde::{Serialize, Serializer};
 
+use self::rate::Rates;
 use super::answer::{Answer, Refusal};
 use super::callers::Caller;
 use super::connection::ConnectionId;
 use super::health::Health;
-use super::request::BrokerRequest;
+use super::request::{ACCESS_TOKEN, BrokerRequest};
 use super::rules::Rules;
 use crate::files::status::View;
 use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted};
@@ -32,6 +35,7 @@ pub(crate) struct About<'a> {
 pub(super) struct Handler {
     pub(super) rules: Rules,
     pub(super) cache: TokenCache<ConnectionId>,
+    rates: Rates,
     trouble: Option<Obstacle>,
 }
 
@@ -53,14 +57,15 @@ pub(super) enum Reply {
 
 impl Handler {
     pub(super) fn new(rules: Rules, seed: u64) -> Self {
-        Self { rules, cache: TokenCache::new(seed), trouble: None }
+        Self { rules, cache: TokenCache::new(seed), rates: Rates::default(), trouble: None }
     }
 
-    /// Replies to `request` by `caller`, on the connection `id`.
+    /// Replies to `request` by `caller`, behind whom `person` is, on the connection `id`.
     pub(super) fn reply(
         &mut self,
         id: ConnectionId,
         caller: Caller,
+        person: u32,
         request: &BrokerRequest,
         about: &About<'_>,
         now: Now,
@@ -77,7 +82,8 @@ impl Handler {
                     (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, None) {
                     Ok(wanted) => {
-                        return self.token(id, &wanted, refused.as_ref().map(|r| r.as_str()), now.instant);
+                        let refused = refused.as_ref().map(|r| r.as_str());
+                        return self.token(id, person, &wanted, refused, now.instant);
                     }
                     Err(refusal) => refusal.into(),
                 }
@@ -86,7 +92,7 @@ impl Handler {
                 let (audience, scope) =
                     (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, Some(subject)) {
-                    Ok(wanted) => return self.token(id, &wanted, None, now.instant),
+                    Ok(wanted) => return self.token(id, person, &wanted, None, now.instant),
                     Err(refusal) => refusal.into(),
                 }
             }
@@ -151,7 +157,25 @@ impl Handler {
         self.trouble = None;
     }
 
-    fn token(&mut self, id: ConnectionId, wanted: &Wanted, refused: Option<&str>, now: Instant) -> Reply {
+    fn token(
+        &mut self,
+        id: ConnectionId,
+        person: u32,
+        wanted: &Wanted,
+        refused: Option<&str>,
+        now: Instant,
+    ) -> Reply {
+        // Before it evicts another's token.
+        if self.cache.needs_request(wanted, now)
+            && let Err(wait) = self.rates.count(person, now)
+        {
+            let why = format!(
+                "one user made the STS be asked too often: {} times at once and {} times a second is all that there is",
+                rate::BURST,
+                Duration::from_secs(1).as_millis() / rate::EVERY.as_millis()
+            );
+            return Reply::Now(Refusal::new(429, "too_many_requests", why).after(Some(wait)).into());
+        }
         let asked = match refused {
             Some(fingerprint) => self.cache.ask_again(wanted, fingerprint, id, now),
             None => self.cache.ask(wanted, id, now),
@@ -186,8 +210,6 @@ fn answer(wanted: &Wanted, asked: &Asked, now: Instant) -> Answer {
 
 /// How long to wait before asking again when too many different tokens are asked for.
 const FULL: Duration = Duration::from_secs(5);
-/// RFC 8693, 3.
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The status for a failure: one of the 400s only if the caller gave the token that the STS refuses. Never 401, which
 /// clients would relate to a token of their own.

@@ -36,7 +36,7 @@ fn handler() -> Handler {
 }
 
 fn ask(handler: &mut Handler, id: u64, request: &BrokerRequest, now: Now) -> Reply {
-    handler.reply(ConnectionId(id), PI, request, &About { outcome: Outcome::Valid, view: &view }, now)
+    handler.reply(ConnectionId(id), PI, PI.uid, request, &About { outcome: Outcome::Valid, view: &view }, now)
 }
 
 fn gateway() -> BrokerRequest {
@@ -205,4 +205,40 @@ fn exchange_beyond_the_limit_is_refused_as_busy() {
     assert!(id > 40, "{id}");
     // The limit does not apply to the node's own tokens.
     assert!(matches!(ask(&mut handler, 100, &gateway(), at(0)), Reply::Later));
+}
+
+#[test]
+fn flood_of_exchanges_reaches_the_sts_at_a_bounded_rate() {
+    let mut handler = handler();
+    let (mut asked, mut refused, mut id) = (0_u32, 0_u32, 0);
+    // A minute of 240 a second, each of another token, which the STS answers at once.
+    for ms in (0..60_000).step_by(4) {
+        id += 1;
+        let now = at(ms);
+        match ask(&mut handler, id, &exchange(&format!("subject-{id}")), now) {
+            Reply::Later => {
+                asked += 1;
+                let wanted = handler.cache.next_request(now.instant).expect("to be fetched");
+                handler.fetched(&wanted, Ok(token(id, now.instant, LIFE)), now.instant);
+            }
+            Reply::Now(answer) => {
+                refused += 1;
+                let (status, retry_after, body) = told(&answer);
+                assert_eq!(
+                    (status, retry_after, &body["error"]["code"]),
+                    (429, Some(1), &json!("too_many_requests"))
+                );
+            }
+        }
+    }
+    assert!((178..=182).contains(&asked), "{asked} reached it, {refused} did not");
+    // What is kept costs nothing, nor does the flood cost another person anything.
+    let now = at(60_000);
+    let last = exchange(&format!("subject-{id}"));
+    let kept = (1..=id).rev().map(|id| exchange(&format!("subject-{id}")));
+    let kept = kept
+        .filter(|one| matches!(ask(&mut handler, 1, one, now), Reply::Now(answer) if told(&answer).0 == 200));
+    assert!(kept.count() > 40);
+    let about = About { outcome: Outcome::Valid, view: &view };
+    assert!(matches!(handler.reply(ConnectionId(id + 1), PI, 7, &last, &about, now), Reply::Later));
 }

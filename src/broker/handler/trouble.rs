@@ -36,7 +36,10 @@ fn handler_after(errors: &[TokenError]) -> Handler {
         };
         let about = About { outcome: Outcome::Valid, view: &|| unreachable!("nobody asks for it") };
         let caller = Caller { uid: 1000, gid: 1000 };
-        assert!(matches!(handler.reply(ConnectionId(nth), caller, &request, &about, now), Reply::Later));
+        assert!(matches!(
+            handler.reply(ConnectionId(nth), caller, 1000, &request, &about, now),
+            Reply::Later
+        ));
         let wanted = handler.cache.next_request(now.instant).expect("to be fetched");
         handler.fetched(&wanted, Err(error.clone()), now.instant);
     }

@@ -1,9 +1,12 @@
 //! Requests of callers: one HTTP/1.1 request on each connection, read from the bytes that have arrived so far.
 
+mod chunks;
+
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::answer::Refusal;
@@ -79,12 +82,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
         Err(e) => return Err(Refusal::bad_request(format!("this is not HTTP/1.1: {e}"))),
     };
     let head = Head { method: head.method.unwrap_or_default(), fields: head.headers, target: head.path };
-    let body = match head.route()? {
+    let framing = match head.route()? {
         Route::Ready(request) => return Ok(Progress::Whole(request)),
-        Route::Exchange => head.body_len()?,
+        Route::Exchange => head.framing()?,
     };
     let arrived = &bytes[head_len..];
-    match arrived.get(..body) {
+    let chunks;
+    let body = match framing {
+        Framing::Length(len) => arrived.get(..len),
+        Framing::Chunks => {
+            chunks = chunks::body(arrived)?;
+            chunks.as_ref().map(|body| body.as_slice())
+        }
+    };
+    match body {
         Some(body) => head.exchange(body).map(Progress::Whole),
         None => Ok(Progress::Incomplete {
             wants_go_ahead: arrived.is_empty()
@@ -103,6 +114,17 @@ struct Head<'h, 'b> {
 enum Route {
     Ready(BrokerRequest),
     Exchange,
+}
+
+/// How the end of the body is told (RFC 9112, 6).
+enum Framing {
+    Length(usize),
+    Chunks,
+}
+
+/// There is more of a body than is read.
+fn body_too_large() -> Refusal {
+    Refusal::new(413, "body_too_large", format!("the body is longer than {MAX_BODY} bytes"))
 }
 
 impl<'b> Head<'_, 'b> {
@@ -155,37 +177,49 @@ impl<'b> Head<'_, 'b> {
             .map_err(|_| Refusal::bad_request(format!("the field {name} is no text")))
     }
 
-    fn body_len(&self) -> Result<usize, Refusal> {
-        let without = || Refusal::new(411, "length_required", "send the body with a Content-Length");
-        if self.one("transfer-encoding")?.is_some() {
-            return Err(without());
+    fn framing(&self) -> Result<Framing, Refusal> {
+        let length = self.one("content-length")?;
+        if let Some(encoding) = self.one("transfer-encoding")? {
+            if length.is_some() {
+                return Err(Refusal::bad_request("there are both Content-Length and Transfer-Encoding"));
+            }
+            if !encoding.eq_ignore_ascii_case("chunked") {
+                return Err(Refusal::bad_request(
+                    "Transfer-Encoding is not chunked, and no other one is read",
+                ));
+            }
+            return Ok(Framing::Chunks);
         }
-        let length = self.one("content-length")?.ok_or_else(without)?;
+        let without =
+            || Refusal::new(411, "length_required", "send the body with a Content-Length or chunked");
+        let length = length.ok_or_else(without)?;
         // Checked because `parse` would accept a sign.
         if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Refusal::bad_request("Content-Length is not a number"));
         }
-        length.parse().ok().filter(|length| *length <= MAX_BODY).ok_or_else(|| {
-            Refusal::new(413, "body_too_large", format!("the body is longer than {MAX_BODY} bytes"))
-        })
+        length
+            .parse()
+            .ok()
+            .filter(|length| *length <= MAX_BODY)
+            .map(Framing::Length)
+            .ok_or_else(body_too_large)
     }
 
     fn exchange(&self, body: &[u8]) -> Result<BrokerRequest, Refusal> {
         let kind = self.one("content-type")?.unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        let (audience, scope, subject) = if kind.eq_ignore_ascii_case("application/json") {
+        let [audience, scope, subject, types @ ..] = if kind.eq_ignore_ascii_case("application/json") {
             // Without serde's message, which could quote a token.
-            let ExchangeForm { audience, scope, subject_token } = json::object(body).map_err(|e| {
+            let form: ExchangeForm<'_> = json::object(body).map_err(|e| {
                 Refusal::bad_request(format!(
-                    "the body is not an object of subject_token, audience and scope as text (see column {})",
+                    "the body is not an object of {} as text (see column {})",
+                    EXCHANGE.join(", "),
                     e.column()
                 ))
             })?;
-            (audience.map(Text::keep), scope.map(Text::keep), subject_token.map(Text::keep))
+            form.values().map_err(|name| Refusal::bad_request(form::not_served(name)))?
         } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let [audience, scope, subject] =
-                form::read(body, ["audience", "scope", "subject_token"]).map_err(Refusal::bad_request)?;
-            (audience, scope, subject)
+            form::read(body, EXCHANGE).map_err(Refusal::bad_request)?
         } else {
             return Err(Refusal::new(
                 415,
@@ -193,10 +227,29 @@ impl<'b> Head<'_, 'b> {
                 "send application/json or application/x-www-form-urlencoded",
             ));
         };
+        // Clients of a token endpoint have to say what is always done here.
+        for ((name, only), value) in TYPES.into_iter().zip(types) {
+            if value.is_some_and(|value| !value.is_empty() && value.as_str() != only) {
+                return Err(Refusal::bad_request(format!(
+                    "{name} can only be {only}; send that or leave it out"
+                )));
+            }
+        }
         let subject = subject.ok_or_else(|| Refusal::bad_request("subject_token is missing"))?;
         Ok(BrokerRequest::Exchange { audience, scope, subject })
     }
 }
+
+/// The parameters of an exchange.
+const EXCHANGE: [&str; 6] = ["audience", "scope", "subject_token", TYPES[0].0, TYPES[1].0, TYPES[2].0];
+/// Those of RFC 8693, section 2.1, that can have one value only, with that value.
+const TYPES: [(&str, &str); 3] = [
+    ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+    ("subject_token_type", ACCESS_TOKEN),
+    ("requested_token_type", ACCESS_TOKEN),
+];
+/// RFC 8693, section 3.
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,6 +260,46 @@ struct ExchangeForm<'a> {
     scope: Option<Text<'a>>,
     #[serde(borrow)]
     subject_token: Option<Text<'a>>,
+    #[serde(borrow)]
+    grant_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    subject_token_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    requested_token_type: Option<Text<'a>>,
+    resource: Option<IgnoredAny>,
+    actor_token: Option<IgnoredAny>,
+    actor_token_type: Option<IgnoredAny>,
+    client_id: Option<IgnoredAny>,
+    client_secret: Option<IgnoredAny>,
+    client_assertion: Option<IgnoredAny>,
+    client_assertion_type: Option<IgnoredAny>,
+}
+
+impl ExchangeForm<'_> {
+    /// The values in the order of [`EXCHANGE`], or the name of one that is not served.
+    fn values(self) -> Result<[Option<Zeroizing<String>>; EXCHANGE.len()], &'static str> {
+        let others = [
+            self.resource,
+            self.actor_token,
+            self.actor_token_type,
+            self.client_id,
+            self.client_secret,
+            self.client_assertion,
+            self.client_assertion_type,
+        ];
+        match others.iter().position(Option::is_some) {
+            Some(index) => Err(form::NOT_SERVED[index]),
+            None => Ok([
+                self.audience,
+                self.scope,
+                self.subject_token,
+                self.grant_type,
+                self.subject_token_type,
+                self.requested_token_type,
+            ]
+            .map(|value| value.map(Text::keep))),
+        }
+    }
 }
 
 /// Borrowed from the request wherever that is possible: otherwise serde would leave a copy of a token behind.

@@ -110,7 +110,11 @@ fn request_that_cannot_be_answered_is_refused_early() {
         (
             "POST /v1/token/exchange HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
                 .into(),
-            (411, "length_required"),
+            (400, "invalid_request"),
+        ),
+        (
+            "POST /v1/token/exchange HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n".into(),
+            (400, "invalid_request"),
         ),
         (post("Content-Length: 2\r\n", "{}"), (400, "invalid_request")),
         ("POST /v1/token/exchange HTTP/1.1\r\nContent-Length: +2\r\n\r\n".into(), (400, "invalid_request")),
@@ -148,4 +152,64 @@ fn head_longer_than_its_limit_is_refused() {
     assert_eq!(read(&endless).expect_err("too long").status, 431);
     let many = format!("GET /v1/health HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(65));
     assert_eq!(read(many.as_bytes()).expect_err("too many").status, 431);
+}
+
+/// A request with its body in these chunks.
+fn chunked(fields: &str, chunks: &str) -> String {
+    format!("POST /v1/token/exchange HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n{fields}\r\n{chunks}")
+}
+
+#[test]
+fn body_in_chunks_is_put_together() {
+    for chunks in [
+        "14\r\nsubject_token=s3cret\r\n0\r\n\r\n",
+        "1;name=value\r\ns\r\n13\r\nubject_token=s3cret\r\n0\r\nTrailer: x\r\n\r\n",
+    ] {
+        let meant =
+            BrokerRequest::Exchange { audience: None, scope: None, subject: Zeroizing::new("s3cret".into()) };
+        assert_eq!(read_whole(&chunked(FORM, chunks)), Ok(Progress::Whole(meant)), "{chunks}");
+    }
+    let whole = |len: usize| format!("{:x}\r\n{}\r\n0\r\n\r\n", len, "x".repeat(len));
+    let small = "1\r\nx\r\n".repeat(MAX_BODY / 2);
+    for (chunks, refusal) in [
+        ("x\r\n".into(), (400, "invalid_request")),
+        ("1\r\nsubject".into(), (400, "invalid_request")),
+        (whole(MAX_BODY), (415, "unsupported_media_type")),
+        (whole(MAX_BODY + 1), (413, "body_too_large")),
+        ("ffffffffffffffff\r\n".into(), (413, "body_too_large")),
+        (small, (413, "body_too_large")),
+    ] {
+        let refused = read(chunked("", &chunks).as_bytes()).expect_err("refused");
+        assert_eq!((refused.status, refused.code), refusal, "{}", &chunks[..10.min(chunks.len())]);
+    }
+}
+
+#[test]
+fn parameters_of_rfc_8693_are_accepted_or_named() {
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let json = |more: &str| post(JSON, &format!(r#"{{"subject_token":"s3cret",{more}}}"#));
+    let form = |more: &str| post(FORM, &format!("subject_token=s3cret&{more}"));
+    for request in [
+        form(&format!(
+            "grant_type={exchange}&subject_token_type={ACCESS_TOKEN}&requested_token_type={ACCESS_TOKEN}"
+        )),
+        form("requested_token_type="),
+        json(&format!(
+            r#""grant_type":"{exchange}","subject_token_type":"{ACCESS_TOKEN}","requested_token_type":null"#
+        )),
+    ] {
+        assert!(matches!(read(request.as_bytes()), Ok(Progress::Whole(_))), "{request}");
+    }
+    for name in ["grant_type", "subject_token_type", "requested_token_type"] {
+        for request in [form(&format!("{name}=urn:other")), json(&format!(r#""{name}":"urn:other""#))] {
+            let why = read(request.as_bytes()).expect_err(&request).message;
+            assert!(why.starts_with(&format!("{name} can only be urn:ietf:params:oauth:")), "{why}");
+        }
+    }
+    for name in form::NOT_SERVED {
+        for request in [form(&format!("{name}=s3cret")), json(&format!(r#""{name}":"s3cret""#))] {
+            let why = read(request.as_bytes()).expect_err(&request).message;
+            assert!(why.contains(&format!("parameter {name} ")) && !why.contains("s3cret"), "{why}");
+        }
+    }
 }

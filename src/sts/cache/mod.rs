@@ -106,6 +106,16 @@ impl<W: PartialEq> TokenCache<W> {
         }
     }
 
+    /// Whether a call for `wanted` makes the STS be asked once more.
+    pub(crate) fn needs_request(&self, wanted: &Wanted, now: Instant) -> bool {
+        let needs_one = |entry: &Entry<W>| {
+            entry.waiters.is_empty() && !entry.is_good(now) && entry.failure.answer(now).is_none()
+        };
+        self.shared_failure(wanted, now).is_none()
+            && !self.is_in_flight(wanted)
+            && self.entries.iter().find(|entry| entry.wanted == *wanted).is_none_or(needs_one)
+    }
+
     /// Returns a token for a caller whose token, with the fingerprint `refused`, a service did not accept.
     /// The caller waits for a new one, unless the cache already has another one or has just fetched one for
     /// this reason. Other callers get the old one meanwhile, since the report may be wrong.

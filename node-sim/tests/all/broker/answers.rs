@@ -212,7 +212,7 @@ fn other_users_get_what_rules_allow_and_are_told_the_rule() {
     ] {
         let refused = by(uid, gid, audience);
         assert_eq!(refused.brief(), (403, "not_allowed"));
-        assert!(refused.message().ends_with(who), "{refused:?}");
+        assert!(refused.message().contains(who), "{refused:?}");
     }
     assert_eq!(by("0", "0", "arp-run-gateway").status, 200, "root could take it anyway");
 }

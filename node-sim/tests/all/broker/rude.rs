@@ -59,8 +59,8 @@ fn overlong_or_malformed_request_is_refused_before_its_end() {
         (format!("{post}Content-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}").into(), 400, "invalid_request"),
         (
             format!("{post}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n").into(),
-            411,
-            "length_required",
+            400,
+            "invalid_request",
         ),
         (format!("{post}\r\n").into(), 411, "length_required"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 client hello".to_vec(), 400, "invalid_request"),
