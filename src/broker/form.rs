@@ -33,11 +33,11 @@ pub(super) fn read<const N: usize>(
         let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
         let name = decode(name).ok_or("the name of a parameter is no text")?;
         let is = |known: &&str| *known == name.as_str();
-        let unknown = || match NOT_SERVED.into_iter().find(|known| is(&known)) {
+        let unknown = || match NOT_SERVED.into_iter().find(is) {
             Some(known) => not_served(known),
             None => format!("there is a parameter that is none of {}", names.join(", ")),
         };
-        let index = names.iter().position(|known| is(known)).ok_or_else(unknown)?;
+        let index = names.iter().position(is).ok_or_else(unknown)?;
         let value = decode(value).ok_or_else(|| format!("{} is not properly encoded", names[index]))?;
         if values[index].replace(value).is_some() {
             return Err(format!("{} is there twice", names[index]));

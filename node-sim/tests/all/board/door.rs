@@ -11,7 +11,7 @@ fn foreign_origin_or_host_is_refused() {
     let port = board.host.split_once(':').unwrap().1.to_owned();
     let command = json!({"control": "power", "value": "pull"}).to_string();
     for host in
-        ["evil.example".to_owned(), format!("evil.example:{port}"), "127.0.0.1".into(), "127.0.0.1:1".into()]
+        ["evil.example".to_owned(), format!("evil.example:{port}"), format!("127.0.0.1.evil.example:{port}")]
     {
         for path in ["/", "/state", "/events", "/faults"] {
             let answer = board.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}"), "");
@@ -47,7 +47,8 @@ fn foreign_origin_or_host_is_refused() {
 fn own_host_names_are_accepted() {
     let board = rig::start();
     let port = board.host.split_once(':').unwrap().1.to_owned();
-    for host in [format!("localhost:{port}"), format!("[::1]:{port}")] {
+    // The last is what a browser at the other end of `ssh -L` says.
+    for host in [format!("localhost:{port}"), format!("[::1]:{port}"), "localhost:9".to_owned()] {
         let head = format!(
             "POST /do HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Type: application/json"
         );
