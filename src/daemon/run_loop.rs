@@ -340,6 +340,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
 }
 
 /// The immediate result of an action.
+#[expect(clippy::large_enum_variant, reason = "it is moved once and never kept")]
 enum Done {
     Nothing,
     Happened(Event),

@@ -177,13 +177,13 @@ mod tests {
             fs::write(path, "x").expect("written");
             assert!(watch.has_changed());
         }
-        watch.follow(&[new.clone()]);
+        watch.follow(std::slice::from_ref(&new));
         fs::write(&kept, "x").expect("written");
         assert!(!watch.has_changed());
         fs::remove_dir_all(two.path()).expect("removed");
         fs::create_dir(two.path()).expect("made");
         watch.has_changed();
-        watch.follow(&[new.clone()]);
+        watch.follow(std::slice::from_ref(&new));
         fs::write(&new, "x").expect("written");
         assert!(watch.has_changed(), "the folder was made anew");
     }
@@ -195,7 +195,7 @@ mod tests {
         fs::write(&target, "x").expect("written");
         std::os::unix::fs::symlink(&target, &link).expect("linked");
         let mut watch = Watch::new().expect("a watch");
-        watch.follow(&[link.clone()]);
+        watch.follow(std::slice::from_ref(&link));
         fs::write(&target, "y").expect("written");
         assert!(watch.has_changed());
         std::os::unix::fs::symlink("elsewhere", links.path().join("new")).expect("linked");

@@ -53,17 +53,21 @@ impl SysfsLed {
 /// Why the LED in `folder` cannot be used, and what helps.
 fn why_not(folder: &Path, error: &io::Error) -> String {
     let led = folder.display();
-    match error.kind() {
-        ErrorKind::NotFound => format!("there is no LED {led}; it has there: {}", names_beside(folder)),
-        ErrorKind::ReadOnlyFilesystem => format!(
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        format!("there is no LED {led}; there are {}", names_beside(folder))
+    } else if kind == ErrorKind::ReadOnlyFilesystem {
+        format!(
             "the LED {led} is read-only for this program. If that is the sandbox of its unit, `sudo systemctl edit \
              jarvis-node-agent` with the two lines `[Service]` and `ReadWritePaths=-{led}`, and a restart, allow it"
-        ),
-        ErrorKind::PermissionDenied => format!(
+        )
+    } else if kind == ErrorKind::PermissionDenied {
+        format!(
             "the LED {led} cannot be written to: {error}; its files `trigger` and `brightness` must belong to the \
              group gpio, with g+w, and this user to that group"
-        ),
-        _ => format!("the LED {led} cannot be set: {error}"),
+        )
+    } else {
+        format!("the LED {led} cannot be set: {error}")
     }
 }
 

@@ -57,7 +57,7 @@ pub enum EnrollError {
          {NOT_SENT}",
         path = .1.display()
     )]
-    InUse(NodeId, PathBuf),
+    InUse(Box<NodeId>, PathBuf),
     /// The credential could not be stored here; nothing was sent.
     #[error("{0}. {NOT_SENT}")]
     NotWritable(StoreError),
@@ -76,7 +76,7 @@ pub enum EnrollError {
          same token; if that is refused, get a new token for another --node-id, or have the key of '{0}' rotated and \
          install that"
     )]
-    AnswerLost(NodeId, String),
+    AnswerLost(Box<NodeId>, String),
     /// The node is registered and its key is here, but cannot be stored.
     #[error(
         "{0}. The node is registered, but its key is lost with this. Mend that, and get a new token for another \
@@ -104,7 +104,7 @@ pub(crate) fn enroll(
     if !enrolment.replace
         && let Ok(found) = credential_store::load(&config.credential_file)
     {
-        return Err(EnrollError::InUse(found.credential.node_id, config.credential_file));
+        return Err(EnrollError::InUse(found.credential.node_id.into(), config.credential_file));
     }
     // Held until the credential is stored: no other process may write one in between.
     let store = Locked::lock(&config.credential_file, install::default_owner_of(&config))
@@ -163,7 +163,7 @@ fn register(
             let fix = trouble.fix.as_str().trim_end_matches('.');
             EnrollError::Unavailable(Outcome::Tls, format!("{}. {fix}", trouble.reason))
         } else if sent {
-            EnrollError::AnswerLost(node_id.clone(), format!("{}", trouble.reason))
+            EnrollError::AnswerLost(node_id.clone().into(), format!("{}", trouble.reason))
         } else {
             EnrollError::NotSent(trouble)
         }

@@ -239,7 +239,7 @@ fn may_be_damage(error: &SetupError) -> bool {
 
 /// The file that is to be replaced.
 enum CurrentFile {
-    Sound(Generation),
+    Sound(Box<Generation>),
     /// A file as shipped, possibly with other programs' fields.
     Placeholder(Zeroizing<Vec<u8>>),
     Damaged,
@@ -249,7 +249,7 @@ enum CurrentFile {
 impl CurrentFile {
     fn of(path: &Path) -> Result<Self, StoreError> {
         match Generation::read(path) {
-            Ok(current) => Ok(Self::Sound(current)),
+            Ok(current) => Ok(Self::Sound(current.into())),
             Err(SetupError::Missing { .. }) => Ok(Self::Absent),
             Err(SetupError::NotProvisioned { .. }) => {
                 let (bytes, _) =

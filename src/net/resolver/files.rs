@@ -50,8 +50,8 @@ impl ResolvConf {
                         .collect();
                 }
                 Some("options") => {
-                    let ndots = words.filter_map(|option| option.strip_prefix("ndots:")?.parse().ok());
-                    found.ndots = ndots.last().unwrap_or(found.ndots).min(MAX_NDOTS);
+                    let mut ndots = words.filter_map(|option| option.strip_prefix("ndots:")?.parse().ok());
+                    found.ndots = ndots.next_back().unwrap_or(found.ndots).min(MAX_NDOTS);
                 }
                 Some(_) | None => {}
             }

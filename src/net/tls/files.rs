@@ -146,13 +146,16 @@ enum CertificateError {
     Bundle(usize),
 }
 
+/// A certificate and the line it begins on.
+type Located = (CertificateDer<'static>, usize);
+
 /// The certificates in the file at `path`, which is the `what`, in order, each with its line. `unusable` makes an error
 /// for a file that is no PEM.
 fn certificates(
     what: &'static str,
     path: &Path,
     unusable: &dyn Fn(&dyn fmt::Display) -> SetupError,
-) -> Result<Vec<Result<(CertificateDer<'static>, usize), CertificateError>>, SetupError> {
+) -> Result<Vec<Result<Located, CertificateError>>, SetupError> {
     let file =
         bounded::read(path, bounded::MAX_CERTIFICATES).map_err(|why| SetupError::reading(what, path, why))?;
     if file.starts_with(DER_SEQUENCE) {
@@ -165,9 +168,7 @@ fn certificates(
 }
 
 /// The certificate in a section, with its line; `None` if it holds something else.
-fn read_certificate(
-    section: Result<Section<'_>, PemError>,
-) -> Result<Option<(CertificateDer<'static>, usize)>, CertificateError> {
+fn read_certificate(section: Result<Section<'_>, PemError>) -> Result<Option<Located>, CertificateError> {
     let section = section.map_err(CertificateError::Pem)?;
     match section.label {
         b"CERTIFICATE" | b"X509 CERTIFICATE" => {
