@@ -92,6 +92,9 @@ fn write(rig: &Rig, name: &str, bytes: &[u8]) {
     fs::write(rig.path(name), bytes).unwrap();
 }
 
+/// Makes a file of some form at a path.
+type Making<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn text_as_editors_save_it_is_used() {
     let rig = node();
@@ -143,7 +146,7 @@ fn file_that_is_no_regular_file_is_named_without_waiting() {
     for name in FILES {
         let (path, aside) = (rig.path(name), rig.path("aside"));
         fs::rename(&path, &aside).unwrap();
-        let forms: [(&str, &dyn Fn(&Path)); 6] = [
+        let forms: [(&str, Making<'_>); 6] = [
             ("a pipe", &|path| {
                 assert!(Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap().success());
             }),
@@ -178,7 +181,7 @@ fn file_that_may_not_be_read_is_named() {
     let rig = node();
     for name in FILES {
         let before = fs::metadata(rig.path(name)).unwrap().permissions();
-        fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0o000)).unwrap();
         is_named(&rig, name, "unreadable", "cannot be read");
         fs::set_permissions(rig.path(name), before).unwrap();
     }
