@@ -18,7 +18,7 @@ use crate::net::http::{Between, HttpResponse, Posted, elsewhere};
 /// Why there is none, by status, media type and reason together, and what became of the token.
 pub(crate) fn read(posted: &Posted, node_id: &NodeId) -> Result<Credential, EnrollError> {
     let Posted { response, repeated } = posted;
-    let lost = |why: &str| EnrollError::AnswerLost(node_id.clone(), why.into());
+    let lost = |why: &str| EnrollError::AnswerLost(node_id.clone().into(), why.into());
     if let Some(refused) = unseen(response) {
         return Err(EnrollError::Unavailable(Outcome::Server, refused));
     }
