@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use node_core::plain;
 use server_stub::{
     Common, Coordinator, Gateway, Model, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
     StsOptions, Stub, VariableError,
@@ -11,6 +12,9 @@ use server_stub::{
 
 use crate::arguments::{Place, Plan, Service, StsPlan};
 use crate::runs::{self, Peers};
+
+/// In bytes. An export of a realm with ten thousand users is shorter.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// The running services.
 pub(crate) struct Running {
@@ -21,6 +25,8 @@ pub(crate) struct Running {
     gateway: Option<Gateway>,
     /// Whether the secrets of the realm's clients are well known.
     dev_realm: bool,
+    /// What the realm's file has that is not served.
+    realm_notes: Vec<String>,
 }
 
 /// The reason why the services do not run.
@@ -46,6 +52,7 @@ impl Running {
             Some(path) if plan.has(Service::Sts) => read(path)?,
             Some(_) | None => Realm::dev(),
         };
+        let realm_notes = realm.notes().to_vec();
         let dir = plan.auth.dir.clone().unwrap_or_default();
         let (with_auth, with_sts) = (plan.has(Service::Auth), plan.has(Service::Sts));
         let dev_realm = plan.sts.realm.is_none();
@@ -71,7 +78,7 @@ impl Running {
             if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
         near.coordinator = coordinator.as_ref();
         let gateway = if with_gateway { Some(runs::gateway(gateway, &server, &near)?) } else { None };
-        Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm })
+        Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm, realm_notes })
     }
 
     /// The line of JSON for programs.
@@ -116,6 +123,9 @@ impl Running {
         if let Some(sts) = &self.sts {
             let trust = sts.server().ca_pem().map_or_else(String::new, |_| format!("--cacert {dir}/ca.pem "));
             writeln!(err, "token service on {}, issuer {}", sts.server().addr(), sts.issuer())?;
+            for note in &self.realm_notes {
+                writeln!(err, "note: {note}")?;
+            }
             if self.dev_realm {
                 writeln!(err, "to have a token:")?;
                 writeln!(
@@ -150,7 +160,7 @@ impl Running {
 }
 
 fn read(path: &Path) -> Result<Realm, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| Failure::Unreadable(path.to_owned(), error))?;
+    let text = text(path)?;
     Realm::from_json(&text).map_err(|error| Failure::Realm(path.to_owned(), error))
 }
 
@@ -159,9 +169,23 @@ fn trusted() -> Result<Vec<String>, Failure> {
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
         return Ok(Vec::new());
     };
-    let path = PathBuf::from(path);
-    let text = fs::read_to_string(&path).map_err(|error| Failure::Unreadable(path, error))?;
-    Ok(vec![text])
+    Ok(vec![text(Path::new(&path))?])
+}
+
+/// The text of a regular file, which is not too long.
+fn text(path: &Path) -> Result<String, Failure> {
+    let read = || {
+        let found = fs::metadata(path)?;
+        if !found.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        if found.len() > MAX_FILE {
+            return Err(io::Error::other(format!("it is longer than {} MiB", MAX_FILE >> 20)));
+        }
+        let bytes = fs::read(path)?;
+        plain::text(&bytes).map(str::to_owned).map_err(|fault| io::Error::other(format!("it {fault}")))
+    };
+    read().map_err(|error| Failure::Unreadable(path.to_owned(), error))
 }
 
 fn token_service(

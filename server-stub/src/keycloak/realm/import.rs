@@ -1,8 +1,8 @@
 //! Keycloak's realm JSON. The members that the stub supports are read; the many others of an export are
-//! ignored.
+//! ignored. A client that the stub cannot serve as Keycloak would is left out and named.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,8 @@ use crate::jwt::{Algorithm, KeySet};
 
 /// The character that an export without secrets shows in their place.
 const MASK: char = '*';
+/// Keycloak's own realm, which an export of all realms has, too.
+const MASTER: &str = "master";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,6 +24,9 @@ struct RealmJson {
     clients: Vec<ClientJson>,
     #[serde(default)]
     client_scopes: Vec<ScopeJson>,
+    /// The scopes of clients that name none.
+    #[serde(default)]
+    default_default_client_scopes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,8 +45,7 @@ struct ClientJson {
     client_authenticator_type: Option<String>,
     #[serde(default)]
     protocol_mappers: Vec<MapperJson>,
-    #[serde(default)]
-    default_client_scopes: Vec<String>,
+    default_client_scopes: Option<Vec<String>>,
     #[serde(default)]
     attributes: Texts,
 }
@@ -86,81 +90,151 @@ impl Texts {
 }
 
 impl Realm {
-    /// Reads a realm as Keycloak exports and imports it.
+    /// Reads a realm as Keycloak exports and imports it. In an export of all realms it is the one beside `master`.
     ///
     /// # Errors
-    /// The JSON is malformed, or does not contain a client's keys or secret.
+    /// The JSON is malformed, has no realm or several, or none of its clients can be served.
     pub fn from_json(text: &str) -> Result<Self, RealmError> {
-        // The parser's message could quote a secret.
-        let read: RealmJson = serde_json::from_str(text).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            RealmError::new(format!(
-                "line {line}, column {column}: this is no realm as Keycloak exports it, \
-                 {{\"realm\":…,\"clients\":[{{\"clientId\":…}}]}}"
-            ))
-        })?;
+        let read = chosen(parsed(text)?)?;
+        if is_placeholder(&read.realm) {
+            return Err(RealmError::new(format!("the realm's name {PLACEHOLDER}: write the name itself")));
+        }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if read.realm.is_empty() || !read.realm.bytes().all(plain) {
             return Err(RealmError::new("the realm's name stands in URLs: letters, digits and -._~ only"));
         }
+        let mut notes = Vec::new();
+        let mut scopes = BTreeMap::new();
+        for ScopeJson { name, protocol_mappers } in read.client_scopes {
+            let audiences = audiences(&protocol_mappers).unwrap_or_else(|why| {
+                notes.push(format!("client scope {name:?} adds no audience: {why}"));
+                Vec::new()
+            });
+            scopes.insert(name, audiences);
+        }
         let mut clients = BTreeMap::new();
+        let mut ids = BTreeSet::new();
         for client in read.clients {
             let id = client.client_id.clone();
-            if clients.insert(id.clone(), client.checked()?).is_some() {
+            if !ids.insert(id.clone()) {
                 return Err(RealmError::new(format!("client {id:?} is there twice")));
             }
+            match client.checked(&read.default_default_client_scopes) {
+                Ok(client) => drop(clients.insert(id, client)),
+                Err(why) => notes.push(format!("client {id:?} is left out: {why}")),
+            }
+        }
+        if clients.is_empty() && !ids.is_empty() {
+            return Err(RealmError::new(format!("no client can be served: {}", notes.join("; "))));
         }
         Ok(Self {
             name: read.realm,
             life: read.access_token_lifespan.map_or(LIFE, Duration::from_secs),
             clients,
-            scopes: read
-                .client_scopes
-                .into_iter()
-                .map(|it| (it.name, audiences(&it.protocol_mappers)))
-                .collect(),
+            scopes,
+            notes,
         })
     }
 }
 
+/// All realms in a file.
+fn parsed(text: &str) -> Result<Vec<RealmJson>, RealmError> {
+    // The parser's message could quote a secret.
+    let malformed = |error: serde_json::Error| {
+        let (line, column) = (error.line(), error.column());
+        RealmError::new(format!(
+            "line {line}, column {column}: this is no realm as Keycloak exports it, \
+             {{\"realm\":…,\"clients\":[{{\"clientId\":…}}]}}"
+        ))
+    };
+    if text.trim_start().starts_with('[') {
+        serde_json::from_str(text).map_err(malformed)
+    } else {
+        serde_json::from_str(text).map(|realm| vec![realm]).map_err(malformed)
+    }
+}
+
+/// The realm that is meant.
+fn chosen(mut realms: Vec<RealmJson>) -> Result<RealmJson, RealmError> {
+    if realms.len() > 1 {
+        realms.retain(|realm| realm.realm != MASTER);
+    }
+    if realms.len() > 1 {
+        let names: Vec<_> = realms.iter().map(|realm| realm.realm.as_str()).collect();
+        return Err(RealmError::new(format!(
+            "it holds the realms {}: export the one that is meant, with `kc.sh export --realm NAME`",
+            names.join(", ")
+        )));
+    }
+    realms.pop().ok_or_else(|| RealmError::new("it holds no realm"))
+}
+
+/// What is said of a placeholder, which is not quoted: its default may be a secret.
+const PLACEHOLDER: &str = "is a placeholder, ${…}, which Keycloak fills in when it imports the file";
+
+fn is_placeholder(text: &str) -> bool {
+    text.split_once("${").is_some_and(|(_, rest)| rest.contains('}'))
+}
+
 impl ClientJson {
-    fn checked(self) -> Result<Client, RealmError> {
-        let refused = |why: &str| RealmError::new(format!("client {:?}: {why}", self.client_id));
+    /// The client; `default_scopes` are those of the realm.
+    ///
+    /// # Errors
+    /// Why it cannot be served as Keycloak would.
+    fn checked(self, default_scopes: &[String]) -> Result<Client, String> {
         let attributes = &self.attributes;
-        if self.secret.as_ref().is_some_and(|secret| secret.chars().all(|char| char == MASK)) {
-            return Err(refused("its secret is masked or empty; export the realm with its secrets"));
+        if is_placeholder(&self.client_id) {
+            return Err(format!("its name {PLACEHOLDER}"));
+        }
+        let by_key = self.client_authenticator_type.as_deref() == Some("client-jwt");
+        let secret = self.secret.as_ref().filter(|_| !by_key && !self.public_client);
+        if secret.is_some_and(|secret| secret.chars().all(|char| char == MASK)) {
+            return Err("its secret is masked or empty; export the realm with its secrets".to_owned());
+        }
+        if secret.is_some_and(|secret| is_placeholder(secret)) {
+            return Err(format!("its secret {PLACEHOLDER}: write the secret itself"));
         }
         if attributes.says_true("use.jwks.url") {
-            return Err(refused("its keys are at a URL, which is not asked; put them into jwks.string"));
+            return Err("its keys are at a URL, which is not asked; put them into jwks.string".to_owned());
         }
         let keys = match attributes.text("jwks.string").filter(|_| attributes.says_true("use.jwks.string")) {
-            Some(text) => KeySet::from_json(text.as_bytes()).map_err(|error| refused(&error.to_string()))?,
+            Some(text) if is_placeholder(&text) => return Err(format!("its jwks.string {PLACEHOLDER}")),
+            Some(text) => KeySet::from_json(text.as_bytes()).map_err(|error| error.to_string())?,
+            None if by_key && attributes.text("jwt.credential.certificate").is_some() => {
+                return Err(
+                    "its key is in jwt.credential.certificate, which is not read; put its public half \
+                            into jwks.string"
+                        .to_owned(),
+                );
+            }
             None => KeySet::default(),
         };
         let algorithm = attributes.text("token.endpoint.auth.signing.alg").filter(|name| name != "any");
         let algorithm = algorithm.map(|name| name.parse::<Algorithm>()).transpose();
         let life = attributes.text("access.token.lifespan").filter(|text| text != "-1");
         let life = life.map(|text| text.parse().map(Duration::from_secs)).transpose();
-        let by_key = self.client_authenticator_type.as_deref() == Some("client-jwt");
         Ok(Client {
             enabled: self.enabled.unwrap_or(true),
             public: self.public_client,
             bearer_only: self.bearer_only,
             service_account: self.service_accounts_enabled,
             may_exchange: attributes.says_true("standard.token.exchange.enabled"),
-            secret: self.secret.clone().filter(|_| !by_key),
+            secret: secret.cloned(),
             keys,
-            algorithm: algorithm.map_err(|error| refused(&error.to_string()))?,
-            life: life.map_err(|_| refused("its access.token.lifespan is no number of seconds"))?,
-            audiences: audiences(&self.protocol_mappers),
-            default_scopes: self.default_client_scopes.clone(),
+            algorithm: algorithm.map_err(|error| error.to_string())?,
+            life: life.map_err(|_| "its access.token.lifespan is no number of seconds".to_owned())?,
+            audiences: audiences(&self.protocol_mappers)?,
+            default_scopes: self.default_client_scopes.unwrap_or_else(|| default_scopes.to_vec()),
             ..Client::named(&self.client_id)
         })
     }
 }
 
 /// The audiences of access tokens from these mappers.
-fn audiences(mappers: &[MapperJson]) -> Vec<String> {
+///
+/// # Errors
+/// One of them is not known.
+fn audiences(mappers: &[MapperJson]) -> Result<Vec<String>, String> {
     let mappers = mappers.iter().filter(|mapper| mapper.protocol_mapper == "oidc-audience-mapper");
     let named = |mapper: &MapperJson| {
         // A mapper applies to access tokens by default, and a client takes precedence over a custom name
@@ -169,7 +243,11 @@ fn audiences(mappers: &[MapperJson]) -> Vec<String> {
         let client = mapper.config.text("included.client.audience");
         client.or_else(|| mapper.config.text("included.custom.audience")).filter(|_| !unwanted)
     };
-    mappers.filter_map(named).collect()
+    let named: Vec<_> = mappers.filter_map(named).collect();
+    if named.iter().any(|audience| is_placeholder(audience)) {
+        return Err(format!("the audience of a mapper {PLACEHOLDER}"));
+    }
+    Ok(named)
 }
 
 #[cfg(test)]
@@ -235,8 +313,68 @@ mod tests {
         let mistyped = told(&json!({ "clientId": "a", "secret": ["s3cret"] }));
         assert!(mistyped.contains("line 1") && !mistyped.contains("s3cret"), "{mistyped}");
         assert!(Realm::from_json("{\"realm\":\"a/b\"}").is_err());
+        let placeholder = told(&json!({ "clientId": "a", "secret": "${CLIENT_SECRET:s3cret}" }));
+        assert!(placeholder.contains("its secret is a placeholder") && !placeholder.contains("s3cret"));
+        assert!(told(&json!({ "clientId": "${ID}" })).contains("its name is a placeholder"));
+        let certificate = json!({ "clientId": "a", "clientAuthenticatorType": "client-jwt",
+                                  "attributes": { "jwt.credential.certificate": "MIIB" } });
+        assert!(told(&certificate).contains("jwt.credential.certificate, which is not read"));
+        assert!(
+            Realm::from_json("{\"realm\":\"${REALM}\"}")
+                .expect_err("no name")
+                .to_string()
+                .contains("placeholder")
+        );
         let twice = json!({ "realm": "r", "clients": [{ "clientId": "a" }, { "clientId": "a" }] });
         assert!(Realm::from_json(&twice.to_string()).is_err());
         assert!(!format!("{:?}", Realm::dev()).contains("-secret"), "secrets are not shown");
+    }
+
+    #[test]
+    fn client_that_cannot_be_served_is_named_and_left_out() {
+        let mapper = json!({ "protocolMapper": "oidc-audience-mapper",
+                             "config": { "included.custom.audience": "${AUDIENCE}" } });
+        let realm = json!({ "realm": "r", "clientScopes": [{ "name": "runs", "protocolMappers": [mapper] }],
+                            "clients": [
+            { "clientId": "broker", "bearerOnly": true, "secret": "**********" },
+            { "clientId": "a", "secret": "s" },
+            { "clientId": "b", "secret": "${B}" },
+            { "clientId": "account", "publicClient": true, "secret": "**********" },
+        ]});
+        let realm = Realm::from_json(&realm.to_string()).expect("a realm");
+        let served = ["account", "a", "b", "broker"].map(|id| realm.client(id).is_some());
+        assert_eq!(served, [true, true, false, false]);
+        let notes = realm.notes().join("\n");
+        assert_eq!(realm.notes().len(), 3, "{notes}");
+        for named in ["client scope \"runs\" adds no audience", "client \"broker\"", "client \"b\""] {
+            assert!(notes.contains(named), "{notes}");
+        }
+    }
+
+    #[test]
+    fn default_scopes_of_the_realm_are_those_of_its_clients() {
+        let mapper = json!({ "protocolMapper": "oidc-audience-mapper",
+                             "config": { "included.custom.audience": "runs-api" } });
+        let realm = json!({ "realm": "r", "defaultDefaultClientScopes": ["runs"],
+            "clientScopes": [{ "name": "runs", "protocolMappers": [mapper] }],
+            "clients": [{ "clientId": "a" }, { "clientId": "b", "defaultClientScopes": [] }] });
+        let realm = Realm::from_json(&realm.to_string()).expect("a realm");
+        let audiences = |id| realm.mapped_audiences(realm.client(id).expect("there"), None);
+        assert_eq!((audiences("a"), audiences("b")), (vec!["runs-api".to_owned()], Vec::new()));
+    }
+
+    #[test]
+    fn export_of_all_realms_is_read_if_one_is_meant() {
+        let realm = |name: &str| json!({ "realm": name, "clients": [{ "clientId": "a", "secret": "s" }] });
+        let read = |realms: &[Value]| Realm::from_json(&Value::from(realms.to_vec()).to_string());
+        for realms in
+            [&[realm("master"), realm("home")][..], &[realm("home")], &[realm("home"), realm("master")]]
+        {
+            assert_eq!(read(realms).expect("a realm").name(), "home");
+        }
+        assert_eq!(read(&[realm("master")]).expect("a realm").name(), "master");
+        let several = read(&[realm("home"), realm("master"), realm("work")]).expect_err("which?").to_string();
+        assert!(several.contains("the realms home, work"), "{several}");
+        assert!(read(&[]).expect_err("none").to_string().contains("no realm"));
     }
 }

@@ -35,6 +35,8 @@ pub struct Realm {
     clients: BTreeMap<String, Client>,
     /// Further scopes, and the audiences that they add.
     scopes: BTreeMap<String, Vec<String>>,
+    /// What its file has that is not served.
+    notes: Vec<String>,
 }
 
 /// A client of the realm.
@@ -99,7 +101,7 @@ impl Realm {
             client("arp-run-coordinator", &["arp-run-coordinator"]),
             client("jarvis-node", &["jarvis-node", "arp-run-gateway"]),
         ]);
-        Self { name: "arp-dev".to_owned(), life: LIFE, clients, scopes: BTreeMap::new() }
+        Self { name: "arp-dev".to_owned(), life: LIFE, clients, scopes: BTreeMap::new(), notes: Vec::new() }
     }
 
     /// The realm with this lifetime of access tokens, in whole seconds, for clients without their own.
@@ -112,6 +114,12 @@ impl Realm {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the file that it was read from has, but this server cannot serve: a sentence each, without secrets.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     pub(super) fn client(&self, id: &str) -> Option<&Client> {
