@@ -177,8 +177,13 @@ impl Config {
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text = bounded::read_text("configuration", path)?;
-        Self::parse(&text, path, &|name| std::env::var(name).ok())
-            .map_err(|why| SetupError::Config { path: path.into(), why })
+        let mut config = Self::parse(&text, path, &|name| std::env::var(name).ok())
+            .map_err(|why| SetupError::Config { path: path.into(), why })?;
+        let replaced = [("state_file", &config.state_file), ("status_file", &config.indicators.status_file)];
+        let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));
+        let replaced: Vec<_> = replaced.into_iter().chain(socket).map(|(key, file)| (key, &**file)).collect();
+        config.warnings.extend(paths::open_folders(&replaced));
+        Ok(config)
     }
 
     /// Parses `text`, the file at `path`. `variable` reads the environment.

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::files::durable::{beside, folder};
+use crate::error::Warning;
+use crate::files::durable::{beside, folder, is_open_to_all};
 use crate::files::secret_file;
 
 /// The longest ending that still counts as one: `.json`, `.credential`.
@@ -124,6 +125,18 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// A warning for each of these keys whose file every user may replace. (Where the file has a secret, that is an error:
+/// see [`secret_file::read`].)
+pub(super) fn open_folders(files: &[(&str, &Path)]) -> Vec<Warning> {
+    let open = files.iter().filter(|(_, file)| is_open_to_all(folder(file)));
+    let warning = |(key, file): &(&str, &Path)| {
+        let message =
+            format!("every user may replace the {key} {}: its folder is open to all", file.display());
+        Warning::new("folder", message, format!("sudo chmod o-w {}", folder(file).display()))
+    };
+    open.map(warning).collect()
 }
 
 /// The path without links and dots, as far as it exists.

@@ -105,6 +105,8 @@ pub struct Reader {
     /// The other files, as they were when they were last read.
     others: Vec<(PathBuf, Option<Version>)>,
     client: Option<(ClientKey, Arc<AuthClient>)>,
+    /// What is wrong with certificates that the client does not need.
+    certificates: Vec<Warning>,
     sts: Option<(StsKey, Arc<StsClient>)>,
 }
 
@@ -147,7 +149,7 @@ impl Reader {
     #[must_use]
     pub fn new(config_file: PathBuf) -> Self {
         let others = vec![(config_file.clone(), None)];
-        Self { config_file, credential_file: None, others, client: None, sts: None }
+        Self { config_file, credential_file: None, others, client: None, certificates: Vec::new(), sts: None }
     }
 
     /// Where the configuration is.
@@ -184,7 +186,9 @@ impl Reader {
         };
         let mut warnings = config.warnings.clone();
         let broker = self.read_broker(&config, &mut warnings);
-        SetupRead { node: self.read_node(config), broker, warnings }
+        let node = self.read_node(config);
+        warnings.extend(self.certificates.iter().cloned());
+        SetupRead { node, broker, warnings }
     }
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
@@ -307,7 +311,10 @@ impl Reader {
         {
             return Ok(Arc::clone(client));
         }
+        self.certificates.clear();
         let tls = Tls::new(&key.config.tls)?;
+        let fix = "Take that certificate out of ca_file, or put it there again as its CA publishes it.";
+        self.certificates.extend(tls.unused().iter().map(|why| Warning::new("ca_file", why.clone(), fix)));
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use log::warn;
 use node_core::plain;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::CertificateDer;
@@ -107,10 +106,11 @@ impl Stamps {
     }
 }
 
-/// The certificates in `ca_file`, or Mozilla's roots without one.
-pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError> {
+/// The certificates in `ca_file`, or Mozilla's roots without one, and a sentence for each that cannot be used: the others
+/// may be all that is needed, since public bundles have hundreds.
+pub(super) fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<String>), SetupError> {
     let Some(path) = ca_file else {
-        return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
+        return Ok((RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, Vec::new()));
     };
     let unusable = |why: &dyn fmt::Display| ca_error(path, why);
     let (mut roots, mut refused) = (RootCertStore::empty(), Vec::new());
@@ -124,11 +124,8 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SetupError>
     if let Some(first) = refused.first().filter(|_| roots.is_empty()) {
         return Err(ca_error(path, format!("is of no use: {first}")));
     }
-    // The others may be all that is needed: public bundles have hundreds.
-    for why in &refused {
-        warn!("the ca_file {}: {why}; the others are used", path.display());
-    }
-    Ok(roots)
+    let named = refused.iter().map(|why| format!("the ca_file {}: {why}", path.display()));
+    Ok((roots, named.collect()))
 }
 
 /// Why a certificate in a file is not used.
@@ -199,7 +196,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, text).expect("written");
-        roots(Some(&path)).map(|roots| roots.len())
+        roots(Some(&path)).map(|(roots, refused)| {
+            assert!(
+                refused.iter().all(
+                    |why| why.contains("certificate 2 cannot be used: what follows the BEGIN on line 11")
+                )
+            );
+            roots.len()
+        })
     }
 
     #[test]

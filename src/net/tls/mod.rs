@@ -25,6 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use log::warn;
 use node_core::time::UnixTime;
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
@@ -51,6 +52,8 @@ pub struct Tls {
     strict: Sessions,
     pinned: Option<Pinned>,
     own: Arc<OwnCertificate>,
+    /// A sentence for each certificate in `ca_file` that cannot be used.
+    unused: Vec<String>,
 }
 
 /// The additional parts that pinned keys need.
@@ -77,13 +80,22 @@ impl Tls {
     /// # Errors
     /// When `ca_file` cannot be read or has the wrong content.
     pub fn trusting(ca_file: Option<&Path>) -> Result<Self, SetupError> {
-        Self::build(ca_file, &[], None)
+        let tls = Self::build(ca_file, &[], None)?;
+        tls.unused.iter().for_each(|why| warn!("{why}"));
+        Ok(tls)
+    }
+
+    /// A sentence for each certificate in `ca_file` that cannot be used.
+    #[must_use]
+    pub fn unused(&self) -> &[String] {
+        &self.unused
     }
 
     fn build(ca_file: Option<&Path>, pins: &[Pin], own: Option<CertifiedKey>) -> Result<Self, SetupError> {
         let provider = Arc::new(ring::default_provider());
         let own = Arc::new(OwnCertificate::new(own));
-        let roots = Arc::new(files::roots(ca_file)?);
+        let (roots, unused) = files::roots(ca_file)?;
+        let roots = Arc::new(roots);
         let pins: Arc<[Pin]> = pins.into();
         let build = |dates, time: Arc<dyn TimeProvider>| {
             let verifier = Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, &provider);
@@ -98,7 +110,7 @@ impl Tls {
             (Arc::clone(&time) as _, Some(Pinned { timing, time }))
         };
         let strict = Sessions::new(build(Dates::Checked, time)?, clock::instant);
-        Ok(Self { strict, pinned, own })
+        Ok(Self { strict, pinned, own, unused })
     }
 
     /// The configuration for a connection that transmits keys.

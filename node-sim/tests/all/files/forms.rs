@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use jarvis_node::setup::{Reader, SetupRead};
 use serde_json::{Value, json};
+use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
 /// A node with every file that a configuration can name.
@@ -212,4 +213,59 @@ fn two_keys_never_use_one_file() {
     let read = read(&rig);
     assert!(read.node.is_ok() && told(&read)[0].contains("sts.client_secret_file and"), "{:?}", told(&read));
     assert_eq!(fs::read(rig.path("app.key")).unwrap(), app_key);
+}
+
+#[test]
+fn bad_certificate_in_a_bundle_is_a_warning() {
+    let rig = Rig::new();
+    let ca = fs::read_to_string(rig.path("ca.pem")).unwrap();
+    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+    // Joined without a line end, so that the second does not begin a line.
+    write(&rig, "ca.pem", format!("{bad}{ca}").as_bytes());
+    let (exit, view) = rig.check();
+    assert_eq!(exit, Some(0), "{view}");
+    assert_eq!(view["warnings"].as_array().unwrap().len(), 1, "{view}");
+    assert_eq!(view["warnings"][0]["code"], "ca_file");
+    let message = view["warnings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("ca.pem: certificate 1 cannot be used") && message.contains("line 1"), "{view}");
+}
+
+#[test]
+fn folder_open_to_all_is_refused_for_secrets_only() {
+    let rig = Rig::new();
+    let open = rig.path("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    rig.configure("state_file", "open/state.json");
+    rig.configure("status_file", "open/status.json");
+    let (exit, view) = rig.check();
+    assert_eq!(exit, Some(0), "{view}");
+    let fix = format!("sudo chmod o-w {}", open.display());
+    for (warning, key) in view["warnings"].as_array().unwrap().iter().zip(["state_file", "status_file"]) {
+        assert!(warning["message"].as_str().unwrap().contains(key), "{view}");
+        assert_eq!((&warning["code"], &warning["fix"]), (&"folder".into(), &fix.as_str().into()), "{view}");
+    }
+    assert_eq!(view["warnings"].as_array().unwrap().len(), 2, "{view}");
+    rig.write_secret("open/app.key", &fs::read_to_string(rig.path("app.key")).unwrap());
+    rig.configure("app_key_file", "open/app.key");
+    let (exit, view) = rig.check();
+    assert_eq!((exit, view["fix"].as_str()), (Some(78), Some(fix.as_str())), "{view}");
+}
+
+#[test]
+fn foreign_files_survive_as_state_and_status() {
+    let rig = Rig::new();
+    for name in ["notes.json", "more.json"] {
+        write(&rig, name, b"{\"somebody\": \"else's\"}");
+    }
+    rig.configure("state_file", "notes.json");
+    rig.configure("status_file", "more.json");
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    daemon.comes_to("valid");
+    daemon.logs("notes.json cannot be written");
+    assert!(daemon.lines.iter().any(|line| line.contains("no status can be left")), "{:?}", daemon.lines);
+    assert!(daemon.stop().0.success());
+    for name in ["notes.json", "more.json"] {
+        assert_eq!(fs::read(rig.path(name)).unwrap(), b"{\"somebody\": \"else's\"}", "{name}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -298,9 +298,30 @@ fn realm_file_is_read_and_a_bad_one_is_named() {
     realm("{\"realm\":\"home\",\"clients\":[{\"clientId\":\"a\",\"secret\":[\"s3cret\"]}]}");
     let (code, told) = refused();
     assert!(code == Some(78) && told.contains("realm.json") && !told.contains("s3cret"), "{code:?} {told}");
-    realm("{\"realm\":\"home\",\"clients\":[]}");
+    for (form, says) in
+        [(&b"\xff\xfe{\0}\0"[..], "UTF-16"), (b"{\"realm\":\n\0", "NUL byte on line 2"), (b"", "empty")]
+    {
+        fs::write(&file, form).expect("written");
+        let (code, told) = refused();
+        assert!(code == Some(78) && told.contains("realm.json") && told.contains(says), "{code:?} {told}");
+    }
+    for other in ["/dev/zero", "/dev/null", "/"] {
+        fs::remove_file(&file).expect("removed");
+        symlink(other, &file).expect("a link");
+        let (code, told) = refused();
+        assert!(code == Some(78) && told.contains("not a regular file"), "{code:?} {told}");
+    }
+    fs::remove_file(&file).expect("removed");
+    fs::File::create(&file).and_then(|file| file.set_len(1 << 30)).expect("a gigabyte");
+    assert!(refused().1.contains("longer than 64 MiB"));
+    realm(
+        "\u{feff}[{\"realm\":\"home\",\r\n\"clients\":[{\"clientId\":\"a\"},{\"clientId\":\"b\",\"secret\":\"${B}\"}]}]",
+    );
     let mut program = Program::start_with(dir.path(), &arguments);
     assert!(program.line()["sts"].as_str().expect("an issuer").ends_with("/realms/home"));
+    let mut told = BufReader::new(program.0.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let note = told.find(|line| line.starts_with("note: ")).expect("a note");
+    assert!(note.contains("client \"b\" is left out: its secret is a placeholder"), "{note}");
 }
 
 #[test]
