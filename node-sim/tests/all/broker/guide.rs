@@ -9,7 +9,7 @@ use test_support::process::feed;
 use super::rig::{GATEWAY, Rig, skipped, uid};
 
 /// The only block of `language` in docs/broker.md.
-fn block(language: &str) -> String {
+pub(super) fn block(language: &str) -> String {
     let guide = include_str!("../../../../docs/broker.md");
     let fence = format!("\n```{language}\n");
     let mut blocks = guide.split(&fence).skip(1);

@@ -7,6 +7,7 @@ mod guide;
 mod led;
 mod life;
 mod many;
+mod other_users;
 mod rig;
 mod rude;
 mod secrets;
