@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use jarvis_node::cli;
+use node_core::text::Shown;
 
 /// The exit code for a bug of this program, by sysexits(3).
 const DEFECT: i32 = 70;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // With standard error closed nobody can read the sentence anyway.
-            let _ = writeln!(std::io::stderr(), "jarvis-node: {error}");
+            let _ = writeln!(std::io::stderr(), "jarvis-node: {}", Shown(&error.to_string()));
             ExitCode::from(error.exit_code())
         }
     }

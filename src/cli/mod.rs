@@ -6,6 +6,7 @@ use std::path::Path;
 use std::{fmt, io};
 
 use node_core::agent::Exit;
+use node_core::text::Shown;
 
 use self::arguments::{Command, HELP, Invocation};
 use crate::commands::{check, enroll, install, keygen, led, request, status, token};
@@ -93,13 +94,14 @@ pub fn main() -> Result<u8, CliError> {
             let node_id = enroll::enroll(&config, &enrolment, input("the provisioning token, then Enter"))
                 .map_err(|error| CliError::new(error.exit_code(), error))?;
             print(&format!(
-                "registered and stored: this node is {node_id}; a running daemon takes it up by itself\n"
+                "registered and stored: this node is {}; a running daemon takes it up by itself\n",
+                Shown(node_id.as_str())
             ))?;
         }
         Command::InstallCredential => {
             let installed = install::install(config, input("the credential's JSON, then Ctrl-D"))
                 .map_err(|error| CliError::new(error.exit_code(), error))?;
-            print(&format!("{installed}\n"))?;
+            print(&format!("{}\n", Shown(&installed.to_string())))?;
         }
         Command::Token(request) => {
             let line =
@@ -145,7 +147,7 @@ fn send(call: &request::ServiceRequest, config: &Path) -> Result<u8, CliError> {
     let done = request::request(call, config, io::stdin(), &mut head, &mut io::stdout())
         .map_err(|error| CliError::new(error.exit_code(), error))?;
     if let Some(advice) = &done.advice {
-        tell(format_args!("jarvis-node: {advice}"));
+        tell(format_args!("jarvis-node: {}", Shown(advice)));
     }
     Ok(done.exit_code())
 }

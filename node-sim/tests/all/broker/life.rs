@@ -40,6 +40,19 @@ fn socket_of_a_killed_daemon_is_replaced() {
 }
 
 #[test]
+fn removed_socket_comes_back_by_itself() {
+    let rig = Rig::new();
+    // What wakes the daemon here; under systemd its watchdog does so every 30 s.
+    rig.node.configure("revalidate_secs", 1);
+    let mut daemon = rig.daemon();
+    daemon.comes_to("valid");
+    fs::remove_file(rig.socket()).unwrap();
+    daemon.logs("somebody has removed");
+    until("it listens", || UnixStream::connect(rig.socket()).is_ok());
+    assert_eq!(rig.get(GATEWAY).status, 200);
+}
+
+#[test]
 fn socket_of_another_program_is_left_until_that_ends() {
     let rig = Rig::new();
     let other = UnixListener::bind(rig.socket()).unwrap();

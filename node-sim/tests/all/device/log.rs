@@ -55,3 +55,13 @@ fn command_whose_reader_left_ends_well() {
         assert_eq!(ended.code(), Some(0), "{arguments:?}");
     }
 }
+
+#[test]
+fn hidden_characters_are_written_out_in_errors() {
+    let mut command = Command::new(test_support::binaries::jarvis_node());
+    command.args(["token", "--audience", "a", "--socket", "/no\u{202e}where\u{200b}/a\nb.json"]);
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("/no\\u{202e}where\\u{200b}/a b.json"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
