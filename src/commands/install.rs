@@ -172,7 +172,7 @@ impl InstallError {
     /// The program's exit code, by sysexits(3).
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Input(_) => 65,
+            Self::Input(_) | Self::Unreadable(InputError::Text(_)) => 65,
             Self::Unreadable(_) => 74,
             Self::Setup(_) => Outcome::Setup.exit_code(),
             Self::Rejected(_) => Outcome::NodeRejected.exit_code(),

@@ -3,6 +3,8 @@
 use std::io;
 use std::io::{ErrorKind, Read};
 
+use node_core::plain;
+use node_core::plain::TextFault;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -18,6 +20,9 @@ pub(crate) enum InputError {
     /// It is longer than anything that makes sense.
     #[error("holds more than {MAX_LEN} bytes, far more than any secret")]
     TooLong,
+    /// It is of another encoding, or damaged.
+    #[error(transparent)]
+    Text(TextFault),
 }
 
 /// Reads all of `input`. The bytes are wiped when dropped.
@@ -25,7 +30,7 @@ pub(crate) enum InputError {
 /// # Errors
 /// See [`InputError`].
 pub(super) fn read(input: impl Read) -> Result<Zeroizing<Vec<u8>>, InputError> {
-    read_until(input, |_| false)
+    without_mark(read_until(input, |_| false)?)
 }
 
 /// Reads the first line of `input`, or all of it if it has no line end: at a terminal Enter is enough.
@@ -37,7 +42,14 @@ pub(super) fn read_line(input: impl Read) -> Result<Zeroizing<Vec<u8>>, InputErr
     if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
         line.truncate(end);
     }
-    Ok(line)
+    without_mark(line)
+}
+
+/// PowerShell pipes text with a byte order mark, or as UTF-16.
+fn without_mark(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, InputError> {
+    let mark = plain::mark_len(&bytes).map_err(InputError::Text)?;
+    bytes.drain(..mark);
+    Ok(bytes)
 }
 
 fn read_until(
@@ -85,5 +97,17 @@ mod tests {
         assert_eq!(line.as_slice(), b"one two");
         assert_eq!(read_line(&b"one"[..]).expect("read").as_slice(), b"one");
         assert!(matches!(read(io::empty()), Ok(nothing) if nothing.is_empty()));
+    }
+
+    #[test]
+    fn byte_order_mark_is_dropped_and_utf_16_named() {
+        assert_eq!(read(&b"\xEF\xBB\xBFone"[..]).expect("read").as_slice(), b"one");
+        assert_eq!(read_line(&b"\xEF\xBB\xBFone\r\n"[..]).expect("read").as_slice(), b"one\r");
+        for input in [&b"\xFF\xFEo\0n\0e\0\n\0"[..], b"o\0n\0e\0\n\0"] {
+            for refused in [read(input), read_line(input)] {
+                let told = refused.expect_err("UTF-16").to_string();
+                assert!(told.contains("UTF-16") || told.contains("NUL"), "{told}");
+            }
+        }
     }
 }

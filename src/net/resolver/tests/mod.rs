@@ -252,6 +252,11 @@ fn hosts_and_resolv_conf_are_read_as_people_save_them() {
     for (host, address) in [("one", "192.0.2.7"), ("two", "192.0.2.8"), ("auth", "192.0.2.9")] {
         assert_eq!(found(&names, host), [ip(address)], "{host}");
     }
+    for name in ["hosts", "resolv.conf"] {
+        let utf_16: Vec<u8> = "nameserver 127.0.0.1 one\n".bytes().flat_map(|byte| [byte, 0]).collect();
+        fs::write(dir.path().join(name), utf_16).expect("written");
+    }
+    assert!(names.in_hosts_file("one").is_empty() && names.read_resolv_conf().is_empty());
     // Neither is ever waited for, nor read to an end that does not come.
     for (hosts, resolv_conf) in [
         (PathBuf::from("/dev/zero"), PathBuf::from("/dev/zero")),
