@@ -205,6 +205,14 @@ impl SetupError {
             Self::Text { path, why: TextFault::Utf16 | TextFault::NotUtf8(_), .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("Save {} as UTF-8 text.", path.display()))
             }
+            Self::Text { path, why: TextFault::Binary, .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!(
+                    "Put its text form into {}: of a key or a certificate that is PEM, which `openssl pkey` and \
+                     `openssl x509` write.",
+                    path.display()
+                ),
+            ),
             Self::OpenFolder { folder, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", folder.display()))
             }

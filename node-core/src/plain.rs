@@ -7,7 +7,7 @@ use core::fmt;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// The byte order marks of UTF-16, little-endian and big-endian.
 const UTF_16_BOMS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
-/// Enough to tell UTF-16 without a mark from a file with a few NULs.
+/// Enough to tell UTF-16 without a mark, or what is no text, from a file with a few NULs.
 const SAMPLE: usize = 64;
 
 /// Why bytes are not the text of a file. The sentence continues the file's name.
@@ -17,6 +17,8 @@ pub enum TextFault {
     Empty,
     /// Another encoding.
     Utf16,
+    /// No text at all.
+    Binary,
     /// A NUL, on the line with this number.
     Nul(usize),
     /// Another encoding than UTF-8, on the line with this number.
@@ -28,6 +30,7 @@ impl fmt::Display for TextFault {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::Utf16 => f.write_str("is UTF-16 text, where UTF-8 belongs"),
+            Self::Binary => f.write_str("is binary, where text belongs"),
             Self::Nul(line) => {
                 write!(f, "has a NUL byte on line {line}, as a power cut or a failing card can leave")
             }
@@ -41,12 +44,13 @@ impl core::error::Error for TextFault {}
 /// The length of the byte order mark at the start of `bytes`; 0 without one.
 ///
 /// # Errors
-/// For UTF-16 and NULs.
+/// For UTF-16, what is no text, and NULs.
 pub fn mark_len(bytes: &[u8]) -> Result<usize, TextFault> {
     if UTF_16_BOMS.iter().any(|mark| bytes.starts_with(mark)) || is_unmarked_utf_16(bytes) {
         return Err(TextFault::Utf16);
     }
     match bytes.iter().position(|byte| *byte == 0) {
+        Some(_) if has_controls(bytes) => Err(TextFault::Binary),
         Some(at) => Err(TextFault::Nul(line_of(bytes, at))),
         None if bytes.starts_with(BOM) => Ok(BOM.len()),
         None => Ok(0),
@@ -79,6 +83,11 @@ fn is_unmarked_utf_16(bytes: &[u8]) -> bool {
         sample.len() >= 4 && sample.iter().enumerate().all(|(at, byte)| (*byte == 0) == (at % 2 == zero))
     };
     is_text(0) || is_text(1)
+}
+
+/// Whether control characters that no text has are at the start, as in every key and certificate in DER form.
+fn has_controls(bytes: &[u8]) -> bool {
+    bytes.iter().take(SAMPLE).any(|byte| (1..9).contains(byte))
 }
 
 /// The number of the line that byte `at` is on, from 1.
@@ -116,6 +125,7 @@ mod tests {
         assert_eq!(text(b"one\ntwo\n\0\0"), Err(TextFault::Nul(3)));
         assert_eq!(text(b"\0\0\0\0\0\0"), Err(TextFault::Nul(1)));
         assert_eq!(text(b"one\ncaf\xe9"), Err(TextFault::NotUtf8(2)));
+        assert_eq!(text(b"0\x2e\x02\x01\0\x30\x05\x06\x03\x2b"), Err(TextFault::Binary), "a key in DER form");
         assert_eq!(bytes(b"one\ncaf\xe9"), Ok(&b"one\ncaf\xe9"[..]));
         assert!(TextFault::Nul(3).to_string().contains("on line 3"));
     }

@@ -156,7 +156,9 @@ fn certificates(
     let file =
         bounded::read(path, bounded::MAX_CERTIFICATES).map_err(|why| SetupError::reading(what, path, why))?;
     if file.starts_with(DER_SEQUENCE) {
-        return Err(unusable(&"is in DER form; `openssl x509 -inform der -in FILE -out NEW` writes PEM"));
+        return Err(unusable(
+            &"is DER or PKCS #12, not PEM, which `openssl x509 -inform der -in FILE` or `openssl pkcs12 -nokeys -in FILE` writes",
+        ));
     }
     let text = plain::bytes(&file).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
     let found: Vec<_> =

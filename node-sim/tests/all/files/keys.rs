@@ -54,3 +54,19 @@ fn java_key_of_a_certificate_is_named_with_its_conversion() {
     );
     assert!(view["fix"].as_str().unwrap().contains("openssl ec -in"), "{view}");
 }
+
+#[test]
+fn key_and_certificate_in_binary_form_are_named() {
+    let rig = Rig::new();
+    rig.write_secret("client.key", "0A\u{2}\u{1}\0");
+    rig.write_secret("client.pem", include_str!("../tls/fixtures/rsa2048.pem"));
+    rig.configure("client_cert_file", "client.pem");
+    rig.configure("client_key_file", "client.key");
+    let (_, view) = rig.check();
+    assert!(view["reason"].as_str().unwrap().ends_with("client.key is binary, where text belongs"), "{view}");
+    assert!(view["fix"].as_str().unwrap().contains("openssl pkey"), "{view}");
+    fs::write(rig.path("ca.pem"), [0x30, 0x82, 1, 0]).unwrap();
+    rig.write_secret("client.key", include_str!("../tls/fixtures/rsa2048.key"));
+    let (_, view) = rig.check();
+    assert!(view["reason"].as_str().unwrap().contains("ca.pem is DER or PKCS #12, not PEM"), "{view}");
+}
