@@ -161,7 +161,7 @@ def own_led_board(report, stub, stranger):
             stub.start()
             node.shows("server comes, nobody touches the node", lamp_shows.VALID)
             report.equal("the LED is taken from its trigger", trigger(machine), "none")
-            machine.run("echo timer >/sys/class/leds/ACT/trigger")
+            machine.run("modprobe ledtrig-timer && echo timer >/sys/class/leds/ACT/trigger")
             report.equal("another program gives it a trigger", trigger(machine), "timer")
             node.reload()
             node.shows("another program's trigger is taken away again", lamp_shows.VALID)
