@@ -55,3 +55,54 @@ impl Service {
         port: None,
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trouble::TroubleKind;
+
+    #[test]
+    fn fix_names_the_service_and_setting_that_were_used() {
+        let endpoint = Service { address: "ARP_AUTH_TOKEN_ENDPOINT", ..Service::STS };
+        let services = [
+            Service::AUTH,
+            Service::COMMAND_CENTER,
+            Service::ENROLMENT,
+            Service::STS,
+            endpoint,
+            Service::REQUESTED,
+        ];
+        for service in services {
+            let fix = |kind| service.trouble(kind, format_args!("x")).fix;
+            for kind in [
+                TroubleKind::NameUnknown,
+                TroubleKind::Unreachable,
+                TroubleKind::InBetween,
+                TroubleKind::Redirected,
+                TroubleKind::NotTheService,
+                TroubleKind::NotUnderstood,
+                TroubleKind::CertificateWrongName,
+                TroubleKind::NameNotServed,
+                TroubleKind::NoTls,
+                TroubleKind::TlsOnPlainPort,
+                TroubleKind::Handshake,
+                TroubleKind::HandshakeCut,
+            ] {
+                let fix = fix(kind);
+                assert!(
+                    fix.as_str().contains(service.address) && fix.as_str().ends_with('.'),
+                    "{kind:?}: {fix}"
+                );
+                assert!(service == Service::AUTH || !fix.as_str().contains("auth_url"), "{kind:?}: {fix}");
+            }
+            let unknown = fix(TroubleKind::CertificateUnknownIssuer);
+            assert!(
+                unknown.as_str().contains(service.ca_file) && unknown.as_str().ends_with('.'),
+                "{unknown}"
+            );
+            let missing = fix(TroubleKind::ClientCertificateMissing);
+            let can = missing.as_str().contains("Set client_cert_file");
+            assert_eq!(can, service.takes_client_certificate, "{missing}");
+        }
+    }
+}

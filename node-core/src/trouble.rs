@@ -251,7 +251,7 @@ impl TroubleKind {
             ),
             Self::CertificateWrongName => fix!(
                 "Use a name in {address} that the certificate of {name} is made out for, or have it reissued with this \
-                 one in subjectAltName (an address needs an IP entry)."
+                 one in subjectAltName (an address needs an IP entry; the Common Name counts for nothing)."
             ),
             Self::NameNotServed => fix!(
                 "Use a name in {address} that the server there has a certificate for (proxies seldom have one for a bare \

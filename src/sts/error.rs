@@ -101,7 +101,7 @@ pub enum InvalidTokenError {
     #[error("it is issued by '{0}'; set issuer in sts to that if it is right")]
     Issuer(Text<200>),
     /// It is for other audiences; this is the first of them.
-    #[error("it is not for this audience but for '{0}'; give the client an audience mapper at the STS")]
+    #[error("it is not for this audience but for {}; give the client an audience mapper at the STS", quoted(.0))]
     Audience(Text<128>),
     /// It was issued to a client that is not in `azp`.
     #[error("it is issued to '{0}', which is not in azp; see audiences in sts")]
@@ -124,6 +124,10 @@ pub enum InvalidTokenError {
     /// The token that it was exchanged for has expired.
     #[error("the subject token has expired; bring a new one")]
     SubjectExpired,
+}
+
+fn quoted(audience: &Text<128>) -> String {
+    if audience.as_str().is_empty() { "none".into() } else { format!("'{audience}'") }
 }
 
 /// The subject of an error. The error blocks every request that shares it.
@@ -305,7 +309,9 @@ impl fmt::Display for TokenError {
             Self::Unanswered { trouble, .. } if trouble.kind == TroubleKind::Setup => {
                 write!(f, "the STS cannot be asked: {}. {}", trouble.reason, trouble.fix)
             }
-            Self::Unanswered { trouble, .. } => write!(f, "the STS gave no answer: {}", trouble.reason),
+            Self::Unanswered { trouble, .. } => {
+                write!(f, "the STS gave no answer: {}. {}", trouble.reason, trouble.fix)
+            }
             Self::Refused { status, error, description, undated, .. } => {
                 write!(f, "the STS refuses ({status}")?;
                 if !error.as_str().is_empty() {
@@ -349,7 +355,11 @@ impl fmt::Display for TokenError {
                      it points to into {address}, if that is the STS's"
                 ),
                 Answerer::Unknown => {
-                    write!(f, "what answered ({status}) is not a token endpoint; check {address}")
+                    write!(
+                        f,
+                        "what answered ({status}) does not answer as a token endpoint does; check {address}, and if \
+                         that is right the STS"
+                    )
                 }
             },
             Self::Unusable { flaw, .. } => write!(f, "the STS sent a token that cannot be used: {flaw}"),

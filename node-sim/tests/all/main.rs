@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod fleet;
 mod installation;
+mod outcomes;
 mod real_server;
 mod request;
 mod scenarios;

@@ -74,11 +74,15 @@ pub(super) fn judge_heartbeat(response: &HttpResponse, repeats_a_key: bool, now:
         },
         401 => match json::object::<Refusal>(&response.body) {
             Ok(refusal) if refusal.is_rejection() => Answer::Rejected(refusal.detail),
-            Ok(refusal) if refusal.is_outage() => judged.because(
+            Ok(refusal) if refusal.is_outage() => judged.with_fix(
                 TroubleKind::Busy,
                 format_args!(
                     "the command center cannot ask the auth service ({})",
                     if repeats_a_key { NOT_SHOWN } else { refusal.detail.as_str() }
+                ),
+                format_args!(
+                    "Check that the auth service runs, and that the command center has its address and an app key it \
+                     takes. The node asks again by itself."
                 ),
             ),
             Ok(_) | Err(_) => judged.because(

@@ -85,10 +85,15 @@ impl Tls {
                 format_args!("the server's certificate is not signed by a CA this node trusts"),
             ),
             // A CA that was recreated under its old name causes this.
-            CertificateError::BadSignature => peer.trouble(
+            CertificateError::BadSignature => Trouble::with_fix(
                 TroubleKind::CertificateUnknownIssuer,
                 format_args!(
                     "the server's certificate is not signed by a CA this node trusts, but by one of the same name"
+                ),
+                format_args!(
+                    "Put the CA certificate that signs now into the file of {}: the one there has the same name and \
+                     another key.",
+                    peer.service.ca_file
                 ),
             ),
             CertificateError::NotValidForNameContext { presented, .. } => wrong_name(peer, &bare(presented)),
@@ -130,6 +135,8 @@ impl Tls {
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied
+            // A CA that was recreated under its old name causes this.
+            | AlertDescription::DecryptError
                 if self.own.was_asked_for() || self.own.is_there() =>
             {
                 self.client_certificate_trouble(peer, &format!("alert {name}"))
@@ -304,6 +311,10 @@ fn date(time: UnixTime) -> String {
 
 /// The alert's name as in the RFC: `handshake_failure`.
 fn name(alert: AlertDescription) -> String {
+    // rustls spells it in another way.
+    if alert == AlertDescription::UnrecognisedName {
+        return "unrecognized_name".into();
+    }
     let mut name = String::new();
     let mut after_capital = true;
     for c in format!("{alert:?}").chars() {
@@ -325,6 +336,7 @@ mod tests {
         for (alert, expected) in [
             (AlertDescription::HandshakeFailure, "handshake_failure"),
             (AlertDescription::UnknownCA, "unknown_ca"),
+            (AlertDescription::UnrecognisedName, "unrecognized_name"),
             (AlertDescription::CertificateRequired, "certificate_required"),
         ] {
             assert_eq!(name(alert), expected);

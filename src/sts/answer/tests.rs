@@ -193,7 +193,7 @@ fn sentence_names_the_cause() {
             "write https:// in sts.issuer",
         ),
         (ClientCredentials, 302, "", "points elsewhere"),
-        (ClientCredentials, 204, "", "is not a token endpoint; check sts.issuer"),
+        (ClientCredentials, 204, "", "does not answer as a token endpoint does; check sts.issuer"),
         (ClientCredentials, 503, "", "wait, and if it lasts"),
     ] {
         let told = read_as(grant, status, body).expect_err(body).to_string();

@@ -4,4 +4,5 @@
 mod clock;
 mod faults;
 mod grants;
+pub(crate) mod outcomes;
 mod rig;

@@ -208,13 +208,13 @@ fn certificate_of_an_untrusted_issuer_is_refused() {
     ]);
 }
 
-fn constrain(ca: &mut CertificateParams, change: impl FnOnce(&mut NameConstraints)) {
+pub(super) fn constrain(ca: &mut CertificateParams, change: impl FnOnce(&mut NameConstraints)) {
     let mut constraints = NameConstraints { permitted_subtrees: vec![], excluded_subtrees: vec![] };
     change(&mut constraints);
     ca.name_constraints = Some(constraints);
 }
 
-fn subtree(name: &str) -> GeneralSubtree {
+pub(super) fn subtree(name: &str) -> GeneralSubtree {
     GeneralSubtree::DnsName(name.into())
 }
 

@@ -20,7 +20,7 @@ use test_support::rig::Rig;
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
 /// A server that wants a certificate by `clients`.
-fn demanding(root: &Ca, clients: &Ca, version: &'static SupportedProtocolVersion) -> Server {
+pub(super) fn demanding(root: &Ca, clients: &Ca, version: &'static SupportedProtocolVersion) -> Server {
     Server::tls(&demanding_site(root, clients, version))
 }
 
@@ -31,7 +31,7 @@ fn demanding_site(root: &Ca, clients: &Ca, version: &'static SupportedProtocolVe
     Site::of(config(root.sound(), &[version], verifier.build().unwrap()))
 }
 
-fn node(ca: &Ca) -> Identity {
+pub(super) fn node(ca: &Ca) -> Identity {
     ca.issue(|leaf| leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth])
 }
 

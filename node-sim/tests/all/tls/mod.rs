@@ -6,6 +6,7 @@ mod certificates;
 mod client_certificate;
 mod keys;
 mod matrix;
+pub(crate) mod outcomes;
 mod pinned;
 mod pki;
 mod ports;

@@ -35,10 +35,10 @@ pub(crate) fn read(posted: &Posted, node_id: &NodeId) -> Result<Credential, Enro
         status => {
             let detail = json::object::<Refusal>(&response.body).map(|refusal| refusal.detail).ok();
             Err(match refusal(status, detail.as_ref(), node_id) {
-                // Without the 500 before it, a used token and a name that is taken would be the whole truth.
-                Some(EnrollError::Refused(why)) if *repeated => {
-                    lost(&format!("the command center failed at first (500), and then refused: {why}"))
-                }
+                // A used token, or a name that is taken, may come from the first try.
+                Some(EnrollError::Refused(why)) if *repeated => EnrollError::Refused(format!(
+                    "{why} (the try before it failed with 500, and may have registered '{node_id}')"
+                )),
                 Some(refused) => refused,
                 None if status == 500 => lost("the command center failed (500)"),
                 None => lost(&format!(

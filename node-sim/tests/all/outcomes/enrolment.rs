@@ -1,0 +1,92 @@
+//! Answers to an enrolment, byte for byte.
+
+use std::fs;
+
+use test_support::process::feed;
+use test_support::rig::Rig;
+use test_support::rude::{answer, read_request, rude_server};
+
+use super::Row;
+use super::answers::{bytes, named};
+
+const SECTION: &str = "Enrolment";
+
+type Given = (&'static str, &'static [&'static str], &'static str);
+
+const ANSWERS: &[Given] = &[
+    ("401 Unauthorized", &[], r#"{"detail":"Invalid or expired provisioning token"}"#),
+    ("400 Bad Request", &[], r#"{"detail":"Node already registered"}"#),
+    ("400 Bad Request", &[], r#"{"detail":"node_id already exists"}"#),
+    ("404 Not Found", &[], r#"{"detail":"Household not found"}"#),
+    ("502 Bad Gateway", &[], r#"{"detail":"Auth service unavailable: All connection attempts failed"}"#),
+    ("401 Unauthorized", &[], r#"{"detail":"Auth service error: {\"detail\":\"Invalid app credentials\"}"}"#),
+    ("422 Unprocessable Entity", &[], r#"{"detail":"Auth service error: {\"detail\":[]}"}"#),
+    ("401 Unauthorized", &[], r#"{"detail":"Something new"}"#),
+    ("400 Bad Request", &[], r#"{"error":"validation_error","details":["body -> node_id: too long"]}"#),
+    ("429 Too Many Requests", &[], r#"{"detail":"Too many requests"}"#),
+    ("413 Content Too Large", &[], ""),
+    ("404 Not Found", &[], r#"{"detail":"Not Found"}"#),
+    ("404 Not Found", &["Content-Type: text/plain"], "404 page not found\n"),
+    ("302 Found", &["Location: https://portal.example/"], ""),
+    ("307 Temporary Redirect", &["Location: /api/v0/nodes/register/"], ""),
+    ("401 Unauthorized", &["WWW-Authenticate: Basic realm=\"home\""], ""),
+    ("407 Proxy Authentication Required", &[], ""),
+    ("511 Network Authentication Required", &[], ""),
+    ("200 OK", &["Content-Type: text/html"], "<html>Log in</html>"),
+    ("500 Internal Server Error", &["Content-Type: text/plain"], "Internal Server Error"),
+    ("502 Bad Gateway", &["Content-Type: text/html"], "<html>502</html>"),
+    ("503 Service Unavailable", &[], ""),
+    ("201 Created", &[], "{}"),
+    ("201 Created", &[], r#"{"node_id":"cellar-pi","node_key":"k"}"#),
+    ("400 Bad Request", &[], "The plain HTTP request was sent to HTTPS port"),
+];
+
+pub(super) fn rows() -> Vec<Row> {
+    let rig = Rig::new();
+    fs::remove_file(rig.path("credential.json")).unwrap();
+    // The program's name is not part of the sentence.
+    let said = |err: &str| err.trim().trim_start_matches("jarvis-node: ").to_owned();
+    let enroll = |cause: String, url: String, token: &str| {
+        let mut command = rig.command("enroll");
+        let (code, _, err) = feed(command.args(["--url", &url, "--node-id", "attic-pi"]), token);
+        Row::new(SECTION, cause, format!("exit code {}", code.unwrap()), &said(&err), "")
+    };
+    let mut rows: Vec<_> = ANSWERS
+        .iter()
+        .map(|given| {
+            let bytes = bytes(given);
+            let server = rude_server(move |stream| answer(stream, bytes));
+            enroll(named(given), format!("http://{server}"), "prov_x")
+        })
+        .collect();
+    let cut = rude_server(|mut stream| drop(read_request(&mut stream)));
+    rows.push(enroll("the connection is closed after the request".into(), format!("http://{cut}"), "prov_x"));
+    rows.push(enroll("nothing listens at --url".into(), "http://127.0.0.1:1".into(), "prov_x"));
+    rows.push(enroll("--url is plain HTTP".into(), "http://192.0.2.1".into(), "prov_x"));
+    rows.push(enroll("the token is two words".into(), "http://127.0.0.1:1".into(), "two words"));
+    // A database that was restarted, and a command center that had registered the node before it failed.
+    let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (failed, refused) = (
+        bytes(&("500 Internal Server Error", &[], "Internal Server Error")),
+        bytes(&("400 Bad Request", &[], r#"{"detail":"node_id already exists"}"#)),
+    );
+    let forgetful = rude_server(move |stream| {
+        let is_first = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+        answer(stream, if is_first { failed } else { refused });
+    });
+    let cause = "500 at once, and `node_id already exists` to the repeat".into();
+    rows.push(enroll(cause, format!("http://{forgetful}"), "prov_x"));
+    let broken = rig.path("config.json");
+    let kept = fs::read(&broken).unwrap();
+    fs::write(&broken, "{").unwrap();
+    rows.push(enroll("the configuration cannot be used".into(), "http://127.0.0.1:1".into(), "prov_x"));
+    fs::write(&broken, kept).unwrap();
+    rig.configure("credential_file", "/proc/nowhere/credential.json");
+    rows.push(enroll("the credential cannot be stored".into(), "http://127.0.0.1:1".into(), "prov_x"));
+    let rig = Rig::new();
+    let mut command = rig.command("enroll");
+    let (code, _, err) = feed(command.args(["--url", rig.stub.url(), "--node-id", "attic-pi"]), "prov_x");
+    let outcome = format!("exit code {}", code.unwrap());
+    rows.push(Row::new(SECTION, "a credential is in use", outcome, &said(&err), ""));
+    rows
+}

@@ -1,0 +1,165 @@
+//! The sentences in the sources that a person can be told, to see that the table has a row for each.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use super::Row;
+
+/// Where troubles, errors and their fixes are made.
+const SOURCES: [&str; 11] = [
+    "node-core/src/trouble.rs",
+    "node-core/src/wire.rs",
+    "node-core/src/agent/report.rs",
+    "src/auth",
+    "src/commands/enroll",
+    "src/error.rs",
+    "src/net/http",
+    "src/net/reach",
+    "src/net/tls/trouble.rs",
+    "src/sts/answer",
+    "src/sts/error.rs",
+];
+
+/// Sentences without a row, and why.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("the request cannot be put together", "cannot happen: the configuration is checked first"),
+    ("what was given cannot be written as JSON", "cannot happen: a node id and a token are text"),
+    ("no address can be found", "names need a network: src/net/resolver/tests, node-sim/tests/names"),
+    ("Check the host name", "as above"),
+    ("with its domain", "as above: node-sim/tests/names"),
+    ("does not answer", "needs a host that drops packets: src/net/dial/tests.rs"),
+    ("nothing more came from", "of `request`: src/net/http/streaming/tests.rs"),
+    ("not confirmed since", "after a restart: node-core/src/agent/tests"),
+    ("Nothing to do yet", "before the first answer: node-core/src/agent/tests"),
+    ("no reason given", "the server's own reason is missing: a row has it"),
+    ("not shown: the answer repeats a key", "src/auth/client.rs"),
+    ("Look at the configuration and the credential file", "each error of a file has its own fix"),
+    ("the STS cannot be asked", "the system is out of threads, or the files of sts cannot be used"),
+    ("Compare the server's key with spki_pins", "always told with the pin that was seen, which a row has"),
+    ("Let {name} take requests without a client certificate", "of an STS: node-core/src/trouble.rs"),
+    ("Invalid or expired provisioning token", "the command center's own words"),
+    ("sudo chmod a+x {}", "needs a user who may not read: node-sim/tests/all/files"),
+    ("sudo chmod a+r {path}", "as above"),
+    ("sudo chown {user} {path}", "as above"),
+    (
+        "check that this board's clock is right",
+        "needs a key and a server without TLS: src/sts/client/tests.rs",
+    ),
+    ("subject token has expired", "src/sts/token.rs"),
+    ("how old it is cannot be told", "src/sts/token.rs"),
+    ("The node is registered, but", "the card fills up in the middle: node-sim/tests/crash"),
+];
+
+/// The sentences that no row shows.
+pub(super) fn unshown(rows: &[Row]) -> Vec<String> {
+    let shown: Vec<String> = rows.iter().map(|row| format!("{} {}", row.reason, row.fix)).collect();
+    let mut missing = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for file in SOURCES.iter().flat_map(|source| rust_files(&root.join(source))) {
+        for sentence in sentences(&fs::read_to_string(&file).unwrap()) {
+            let parts = fixed_parts(&sentence);
+            let is_shown = shown.iter().any(|text| holds(text, &parts));
+            let is_elsewhere = ELSEWHERE.iter().any(|(part, _)| sentence.contains(part));
+            if !is_shown && !is_elsewhere {
+                missing.push(format!("{}: {sentence}", file.strip_prefix(root).unwrap().display()));
+            }
+        }
+    }
+    missing
+}
+
+fn rust_files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.into()];
+    }
+    let mut files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.retain(|file| file.file_name().unwrap() != "tests.rs");
+    files
+        .iter()
+        .flat_map(|file| rust_files(file))
+        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
+        .collect()
+}
+
+/// The string literals with at least four words: those are for people. Comments and unit tests are left out.
+fn sentences(code: &str) -> Vec<String> {
+    let code = code.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    // A quotation mark as a character begins no text.
+    let code = code.replace("'\"'", "");
+    let code: String = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//") && !line.contains("#[expect("))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut found = Vec::new();
+    let mut rest = code.as_str();
+    while let Some(start) = rest.find('"') {
+        rest = &rest[start + 1..];
+        let (literal, after) = literal(rest);
+        rest = after;
+        if literal.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).count() >= 4 {
+            found.push(literal);
+        }
+    }
+    found
+}
+
+/// The literal that begins here, without its escapes, and what follows it.
+fn literal(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return (value, &text[at + 1..]),
+            '\\' => match chars.next() {
+                // The literal goes on after the white space of the next line.
+                Some((_, '\n')) => {
+                    let rest = chars.as_str();
+                    let skipped = rest.len() - rest.trim_start().len();
+                    let (more, after) = literal(&text[text.len() - rest.len() + skipped..]);
+                    return (value + &more, after);
+                }
+                Some((_, escaped)) => value.push(escaped),
+                None => {}
+            },
+            char => value.push(char),
+        }
+    }
+    (value, "")
+}
+
+/// What is the same whenever the sentence is told: the parts between its placeholders.
+fn fixed_parts(sentence: &str) -> Vec<String> {
+    let plain = sentence.replace("{{", "\u{1}").replace("}}", "\u{2}");
+    let mut parts = Vec::new();
+    for (nth, piece) in plain.split('{').enumerate() {
+        let fixed = if nth == 0 { piece } else { piece.split_once('}').map_or("", |(_, fixed)| fixed) };
+        parts.push(fixed.replace('\u{1}', "{").replace('\u{2}', "}").trim().to_owned());
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// Whether the parts stand in the text, in their order.
+fn holds(text: &str, parts: &[String]) -> bool {
+    let mut rest = text;
+    parts.iter().all(|part| match rest.find(part.as_str()) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn sentence_is_found_and_matched_around_its_placeholders() {
+    let code =
+        "// \"a comment with four words\"\nf(\"no {x} is here, \\\n   but {{y}} of {z}\"); g(\"short\")\n";
+    let found = sentences(code);
+    assert_eq!(found, ["no {x} is here, but {{y}} of {z}"]);
+    let parts = fixed_parts(&found[0]);
+    assert!(holds("no 1 is here, but {y} of 2", &parts), "{parts:?}");
+    assert!(!holds("no 1 is here, but y of 2", &parts));
+}
