@@ -68,6 +68,10 @@ fn error_names_what_is_wrong() {
         let error = parse(more).expect_err(more);
         assert!(error.contains(says), "{more}: {error}");
     }
+    for other in ["// mine\n{}", "auth_url: https://auth.home", "s3cret"] {
+        let error = parse_whole(other).expect_err(other);
+        assert_eq!(error, "this is not JSON, which begins with {");
+    }
     for (text, missing) in [("{}", "credential_file"), (r#"{"credential_file": "c"}"#, "auth_url")] {
         let error = parse_whole(text).expect_err(text);
         assert!(error.contains(&format!("missing field `{missing}`")), "{error}");

@@ -36,6 +36,9 @@ pub(crate) fn fault(error: &serde_json::Error) -> String {
         };
         return format!("{place}this value must be {wanted}");
     }
+    if error.is_syntax() && (error.line(), error.column()) == (1, 1) {
+        return "this is not JSON, which begins with {".into();
+    }
     let field = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
     let is_key =
         |name: &str| name.len() <= 30 && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_-".contains(&b));
