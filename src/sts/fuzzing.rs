@@ -20,6 +20,14 @@ pub fn read_answer(
     (sent, now, subject_expires): (Instant, UnixTime, Option<UnixTime>),
 ) -> Result<AccessToken, TokenError> {
     let secrets = [secret];
-    let answer = Answer { grant, status, body, retry_after: Some(Duration::from_secs(1)), secrets: &secrets };
+    let answer = Answer {
+        grant,
+        status,
+        body,
+        retry_after: Some(Duration::from_secs(1)),
+        between: None,
+        address: "sts.token_endpoint",
+        secrets: &secrets,
+    };
     answer.read(expected, Bounds { sent, expires_in: None, now: Some(now), date: None, subject_expires })
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use node_core::service::Service;
 use node_core::trouble::Trouble;
 use rustls::RootCertStore;
 use rustls::client::danger::ServerCertVerifier;
@@ -12,6 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::verifier::{Dates, Verifier};
 use super::{Pin, Tls};
+use crate::net::peer::Peer;
 
 /// The requirements for a server's certificate.
 #[derive(Debug)]
@@ -40,10 +42,11 @@ impl Rules {
         now: UnixTime,
     ) -> Result<(), Option<Trouble>> {
         let dates = if self.dates_count { Dates::Checked } else { Dates::Ignored };
+        let peer = Peer { service: Service::AUTH, host: "fuzzed".into(), port: 443 };
         let verifier = Verifier::new(Arc::clone(&self.roots), Arc::clone(&self.pins), dates, &self.provider);
         verifier
             .verify_server_cert(leaf, others, name, &[], now)
             .map(|_| ())
-            .map_err(|error| tls.trouble(&io::Error::new(ErrorKind::InvalidData, error)))
+            .map_err(|error| tls.trouble(&peer, &io::Error::new(ErrorKind::InvalidData, error)))
     }
 }
