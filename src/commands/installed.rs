@@ -211,7 +211,7 @@ impl Installed {
                     Some(file) => (
                         format!("user {user} may not write to {}", file.display()),
                         format!(
-                            "Give {name} to the group gpio with a udev rule, as 60-jarvis-node-agent.rules does for ACT."
+                            "Give {name} to the group gpio with a udev rule, as 60-jarvis-node-agent.rules does."
                         ),
                     ),
                     None if self.is_read_only(&led) => (
