@@ -24,6 +24,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         ("a file is far too large", SetupError::TooLarge { what, path: path() }),
         ("a file is empty", SetupError::Text { what, path: path(), why: TextFault::Empty }),
+        ("a file is binary", SetupError::Text { what, path: path(), why: TextFault::Binary }),
         ("a file is in UTF-16", SetupError::Text { what, path: path(), why: TextFault::Utf16 }),
         (
             "all may write to the folder",
