@@ -39,7 +39,7 @@ fn node_of_a_real_server_runs_on_the_board() {
     for wrong in [Value::Null, json!({"node_id": "kitchen-pi"}), json!("text")] {
         assert_eq!(board.put("install", wrong).0, 422);
     }
-    let (status, said) = board.put("install", json!({"node_id": "a:b", "node_key": new_key}));
+    let (status, said) = board.put("install", json!({"node_id": "a\tb", "node_key": new_key}));
     assert_eq!(status, 409, "{said}");
     let (status, said) = board.put("install", json!({"node_id": stub.node().0, "node_key": new_key}));
     assert_eq!(status, 200, "{said}");
