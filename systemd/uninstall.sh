@@ -72,6 +72,8 @@ end_unit() {
 remove_secrets() {
     rm -rf "$root$config_folder" "$root$state_folder"
     if [[ -n $(number_of passwd "$agent") ]]; then
+        # First out of the group gpio: userdel, cut short, would leave the name there for good.
+        usermod ${root:+--prefix "$root"} -G '' "$agent" || true
         userdel ${root:+--prefix "$root"} "$agent" || echo "The user $agent could not be removed."
     fi
     if [[ -n $(number_of group "$agent") ]]; then
