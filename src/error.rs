@@ -217,11 +217,11 @@ impl SetupError {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", folder.display()))
             }
             Self::OpenToOthers { path, .. } => {
-                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", path.display()))
+                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", shell_word(path)))
             }
             Self::WrongOwner { path, wanted, .. } => Trouble::setup(
                 format_args!("{self}"),
-                format_args!("sudo chown {} {}", accounts::name_or_number(*wanted), path.display()),
+                format_args!("sudo chown {} {}", accounts::name_or_number(*wanted), shell_word(path)),
             ),
             Self::Config { path, .. } => Trouble::setup(
                 format_args!("{self}"),
@@ -280,19 +280,44 @@ impl SetupError {
 /// The commands that let this program's user read the `what` at `path`.
 fn fix_denied(what: &str, path: &Path) -> String {
     let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
-    let mut folders: Vec<_> =
-        path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).collect();
-    folders.reverse();
-    let closed = folders.into_iter().find(|folder| rustix::fs::access(*folder, Access::EXEC_OK).is_err());
-    let path = path.display();
-    match closed {
+    match closed_folder(path) {
         Some(folder) => format!(
             "Move the file to /etc/jarvis-node-agent, or let user {user} into its folder: sudo chmod a+x {}",
-            folder.display()
+            shell_word(&folder)
         ),
-        None if PUBLIC.contains(&what) => format!("sudo chmod a+r {path}"),
-        None => format!("sudo chown {user} {path} && sudo chmod 600 {path}"),
+        None if PUBLIC.contains(&what) => format!("sudo chmod a+r {}", shell_word(path)),
+        None => format!("sudo chown {user} {0} && sudo chmod 600 {0}", shell_word(path)),
     }
+}
+
+/// The first folder on the way to `path` that this program's user may not pass, links on the way included.
+fn closed_folder(path: &Path) -> Option<PathBuf> {
+    // As many as the kernel follows (path_resolution(7)).
+    const MOST_LINKS: usize = 40;
+    let parts =
+        |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let (mut place, mut left, mut links) = (PathBuf::new(), parts(path), 0);
+    while let Some(part) = left.pop() {
+        if !place.as_os_str().is_empty() && rustix::fs::access(&place, Access::EXEC_OK).is_err() {
+            return place.is_dir().then_some(place);
+        }
+        let next = if part == ".." { place.parent().unwrap_or(&place).to_owned() } else { place.join(&part) };
+        match std::fs::read_link(&next) {
+            Ok(target) if links < MOST_LINKS => {
+                links += 1;
+                left.extend(parts(&target));
+            }
+            Ok(_) | Err(_) => place = next,
+        }
+    }
+    None
+}
+
+/// A path as one word of a command.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// One part of the program that does not work, or not as configured. Holds no secret. The codes are listed in
@@ -312,5 +337,21 @@ impl Warning {
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), fix: fix.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_in_a_command_is_one_word() {
+        for (path, word) in [
+            ("/etc/jarvis-node-agent/app.key", "/etc/jarvis-node-agent/app.key"),
+            ("/srv/name space/app.key", "'/srv/name space/app.key'"),
+            ("/srv/it's;x/$HOME", r"'/srv/it'\''s;x/$HOME'"),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
     }
 }

@@ -62,7 +62,8 @@ impl From<io::Error> for CliError {
 pub fn main() -> Result<u8, CliError> {
     let Invocation { command, config } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help | Command::Version) {
-        logging::init().map_err(CliError::usage)?;
+        logging::init();
+        process::survive_file_size_limit();
         process::conceal();
         process::lock_memory();
     }

@@ -8,7 +8,7 @@ use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::trouble::Trouble;
 
-use super::installed::Installed;
+use super::installed::{Eyes, Installed};
 use crate::config::{Config, DEFAULT_STATE_FILE, Indicators};
 use crate::error::Warning;
 use crate::files::durable::folder;
@@ -81,17 +81,25 @@ impl Setups {
         let by_other_user = !rustix::process::geteuid().is_root();
         let state_file =
             Config::load(&config_file).map_or_else(|_| DEFAULT_STATE_FILE.into(), |c| c.state_file);
-        let installed = Installed::find(folder(&state_file)).map(|one| one.become_its_user().map(|()| one));
-        let mut warnings = Vec::new();
-        let installed = installed.transpose().unwrap_or_else(|why| {
-            let message = format!("this check was made as root, which may read more than the daemon: {why}");
-            warnings.push(Warning::new(
-                "check_user",
-                message,
-                "Trust what the daemon says in `jarvis-node status`.",
-            ));
-            None
-        });
+        let eyes = match Installed::find(folder(&state_file)) {
+            Eyes::Daemon(daemon) => match daemon.become_its_user() {
+                Ok(()) => Eyes::Daemon(daemon),
+                Err(why) => {
+                    Eyes::Unknown(format!("the system does not let this program take its place: {why}"))
+                }
+            },
+            other => other,
+        };
+        let (installed, warnings) = match eyes {
+            Eyes::Daemon(daemon) => (Some(daemon), Vec::new()),
+            Eyes::Own => (None, Vec::new()),
+            Eyes::Unknown(why) => {
+                let message =
+                    format!("this check was made as root, which may read more than the daemon: {why}");
+                let fix = "Trust what the daemon says in `jarvis-node status`.";
+                (None, vec![Warning::new("check_user", message, fix)])
+            }
+        };
         Self { reader: Reader::new(config_file), installed, by_other_user, warnings }
     }
 

@@ -2,11 +2,14 @@
 //! is made with its eyes: root may read and write what the daemon may not.
 
 use std::io;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use node_core::trouble::Trouble;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Access;
 
 use crate::config::{Config, Led};
@@ -16,6 +19,8 @@ use crate::system::accounts;
 use crate::system::accounts::Accounts;
 
 const UNIT: &str = "jarvis-node-agent.service";
+/// How long systemctl may take on a busy board.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Folders that the kernel fills, which `ProtectSystem=strict` leaves alone.
 const KERNEL_FOLDERS: [&str; 2] = ["/dev", "/proc"];
 
@@ -37,25 +42,55 @@ struct Sandbox {
     writable: Option<Vec<PathBuf>>,
 }
 
+/// Whose eyes a check has to have.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Eyes {
+    /// Those of this program's user.
+    Own,
+    /// Those of a daemon with another user.
+    Daemon(Installed),
+    /// Those of a user that cannot be told, for this reason.
+    Unknown(String),
+}
+
 impl Installed {
-    /// The daemon that keeps its state in `state_folder`: as its unit says, else as the folder's owner. `None` if
-    /// this program is not root, or the daemon runs as root, too.
-    pub(super) fn find(state_folder: &Path) -> Option<Self> {
+    /// The daemon that keeps its state in `state_folder`: as its unit says, else as the folder's owner.
+    pub(super) fn find(state_folder: &Path) -> Eyes {
         if !rustix::process::geteuid().is_root() {
-            return None;
+            return Eyes::Own;
         }
-        let accounts = Accounts::read().unwrap_or_default();
-        let by_unit = properties_of_unit().and_then(|text| Self::of_unit(&text, &accounts));
-        let by_owner = || {
-            let owner = state_folder.metadata().ok()?;
-            let groups = accounts.groups_of(accounts.name_of(owner.uid())?);
-            Some(Self { uid: owner.uid(), gid: owner.gid(), groups, sandbox: Sandbox::default() })
+        let accounts = match Accounts::read() {
+            Ok(accounts) => accounts,
+            Err(why) => return Eyes::Unknown(why.to_string()),
         };
-        by_unit.or_else(by_owner).filter(|daemon| daemon.uid != 0)
+        let shown = match properties_of_unit() {
+            Ok(shown) => shown,
+            Err(why) => return Eyes::Unknown(format!("systemctl does not say whose the unit is: {why}")),
+        };
+        Self::of_unit(&shown, &accounts).unwrap_or_else(|| Self::of_folder(state_folder, &accounts))
     }
 
-    /// The daemon of the unit with these `properties`, as `systemctl show` prints them.
-    fn of_unit(properties: &str, accounts: &Accounts) -> Option<Self> {
+    fn of_folder(folder: &Path, accounts: &Accounts) -> Eyes {
+        let owner = match folder.metadata() {
+            Ok(owner) => owner,
+            Err(why) => {
+                let folder = folder.display();
+                return Eyes::Unknown(format!(
+                    "no unit is installed, and {folder} has no owner to go by: {why}"
+                ));
+            }
+        };
+        if owner.uid() == 0 {
+            return Eyes::Own;
+        }
+        let name = accounts.name_of(owner.uid());
+        let gid = name.and_then(|name| accounts.primary_group(name)).unwrap_or(owner.gid());
+        let groups = name.map(|name| accounts.groups_of(name)).unwrap_or_default();
+        Eyes::Daemon(Self { uid: owner.uid(), gid, groups, sandbox: Sandbox::default() })
+    }
+
+    /// The daemon of the unit with these `properties`, as `systemctl show` prints them; `None` if there is no such unit.
+    fn of_unit(properties: &str, accounts: &Accounts) -> Option<Eyes> {
         let value = |key: &str| {
             let mut values = properties.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             values.next().unwrap_or_default().trim()
@@ -64,10 +99,18 @@ impl Installed {
             return None;
         }
         let user = value("User");
-        let uid = user.parse().ok().or_else(|| accounts.user(user))?;
-        let name = accounts.name_of(uid).unwrap_or(user);
         let group = |name: &str| name.parse().ok().or_else(|| accounts.group(name).map(|(id, _)| id));
-        let gid = group(value("Group")).or_else(|| accounts.primary_group(name))?;
+        let uid = user.parse().ok().or_else(|| accounts.user(user));
+        let name = uid.and_then(|uid| accounts.name_of(uid)).unwrap_or(user);
+        let (uid, gid) = match (uid, group(value("Group")).or_else(|| accounts.primary_group(name))) {
+            _ if user.is_empty() || uid == Some(0) => return Some(Eyes::Own),
+            (Some(uid), Some(gid)) => (uid, gid),
+            (None, _) | (_, None) => {
+                return Some(Eyes::Unknown(format!(
+                    "this board has no user or no group for User={user} of the unit"
+                )));
+            }
+        };
         let mut groups = accounts.groups_of(name);
         groups.extend(value("SupplementaryGroups").split_ascii_whitespace().filter_map(group));
         let below = |parent: &str, names: &str| -> Vec<PathBuf> {
@@ -89,7 +132,7 @@ impl Installed {
             hides_temporary_files: !matches!(value("PrivateTmp"), "no" | ""),
             writable,
         };
-        Some(Self { uid, gid, groups, sandbox })
+        Some(Eyes::Daemon(Self { uid, gid, groups, sandbox }))
     }
 
     /// Makes the rest of this program run as the daemon's user.
@@ -234,17 +277,43 @@ fn gpio_devices() -> Vec<PathBuf> {
     [PathBuf::from("/dev/gpiomem")].into_iter().chain(chips).filter(|device| device.exists()).collect()
 }
 
-/// What systemd knows of the unit, its drop-ins included.
-fn properties_of_unit() -> Option<String> {
+/// What systemd knows of the unit, its drop-ins included; nothing where there is no systemd.
+///
+/// # Errors
+/// When it does not answer.
+fn properties_of_unit() -> io::Result<String> {
     let keys = "LoadState,User,Group,SupplementaryGroups,ProtectHome,PrivateTmp,ProtectSystem,ReadWritePaths,\
                 StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory";
-    let shown = Command::new("systemctl")
+    let started = Command::new("systemctl")
         .args(["show", "--no-pager", &format!("--property={keys}"), UNIT])
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    shown.status.success().then(|| String::from_utf8_lossy(&shown.stdout).into_owned())
+        .spawn();
+    let Ok(mut systemctl) = started else { return Ok(String::new()) };
+    let shown =
+        systemctl.stdout.take().map_or_else(|| Ok(String::new()), |mut stdout| read_in_time(&mut stdout));
+    // It has ended, or is not needed any more.
+    let _ = systemctl.kill();
+    systemctl.wait()?;
+    shown
+}
+
+fn read_in_time(stdout: &mut ChildStdout) -> io::Result<String> {
+    let end = Instant::now() + PATIENCE;
+    let mut shown = Vec::new();
+    loop {
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
+        let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;
+        if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut chunk = [0; 1024];
+        match stdout.read(&mut chunk)? {
+            0 => return Ok(String::from_utf8_lossy(&shown).into_owned()),
+            len => shown.extend_from_slice(&chunk[..len]),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -264,7 +333,9 @@ mod tests {
 
     #[test]
     fn unit_tells_user_groups_and_sandbox() {
-        let daemon = Installed::of_unit(SHOWN, &accounts()).expect("installed");
+        let Some(Eyes::Daemon(daemon)) = Installed::of_unit(SHOWN, &accounts()) else {
+            panic!("not installed")
+        };
         assert_eq!((daemon.uid, daemon.gid, &daemon.groups[..]), (990, 991, &[999, 997][..]));
         for (path, hidden) in [
             ("/home/pi/credential.json", true),
@@ -287,13 +358,24 @@ mod tests {
     }
 
     #[test]
-    fn unit_that_is_not_there_tells_nothing() {
+    fn unit_without_a_user_of_this_board_is_told() {
         let accounts = accounts();
-        for shown in ["", "LoadState=not-found\nUser=\n", "LoadState=loaded\nUser=ghost\nGroup=\n"] {
-            assert_eq!(Installed::of_unit(shown, &accounts), None, "{shown}");
+        let of_unit = |rest: &str| Installed::of_unit(&format!("LoadState=loaded\n{rest}"), &accounts);
+        for none in ["", "LoadState=not-found\nUser=\n"] {
+            assert_eq!(Installed::of_unit(none, &accounts), None);
         }
-        let open = "LoadState=loaded\nUser=990\nGroup=\nProtectHome=no\nProtectSystem=no\nPrivateTmp=no\n";
-        let daemon = Installed::of_unit(open, &accounts).expect("a user by number");
+        for root in ["User=\n", "User=root\n", "User=0\n"] {
+            assert_eq!(of_unit(root), Some(Eyes::Own), "{root}");
+        }
+        for unknown in ["User=ghost\nGroup=\n", "User=4242\nGroup=\n", "User=ghost\nGroup=gpio\n"] {
+            assert!(matches!(of_unit(unknown), Some(Eyes::Unknown(_))), "{unknown}");
+        }
+        let open = of_unit("User=990\nGroup=\nProtectHome=no\nProtectSystem=no\nPrivateTmp=no\n");
+        let Some(Eyes::Daemon(daemon)) = open else { panic!("a user by number") };
         assert_eq!((daemon.uid, daemon.gid, daemon.sandbox), (990, 991, Sandbox::default()));
+        let Some(Eyes::Daemon(daemon)) = of_unit("User=4242\nGroup=gpio\n") else {
+            panic!("no entry needed")
+        };
+        assert_eq!((daemon.uid, daemon.gid, daemon.groups), (4242, 997, vec![]));
     }
 }

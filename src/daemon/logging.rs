@@ -3,54 +3,74 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use node_core::text::Shown;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use thiserror::Error;
+
+use crate::error::Warning;
 
 /// The longest line, in bytes: what a pipe that is ready takes without blocking (pipe(7), `PIPE_BUF`).
 const MAX_LINE: usize = 4096;
 
-/// `$JARVIS_NODE_LOG` names no level.
-#[derive(Debug, Error)]
-#[error("JARVIS_NODE_LOG is '{}', but must be error, warn, info or debug", Shown(.0))]
-pub(crate) struct LogLevelError(String);
-
-/// Sets the logger up. The level is the one `$JARVIS_NODE_LOG` names (error, warn, info, debug),
-/// or info.
+/// Sets the logger up. The level is the one `$JARVIS_NODE_LOG` names (error, warn, info, debug), or info.
 ///
 /// Only this program's own lines pass, whatever is asked for: at trace level ureq prints every
 /// byte it sends, keys included. Release builds do not even contain those lines (the log crate's
 /// `release_max_level_debug`).
-///
-/// # Errors
-/// When `$JARVIS_NODE_LOG` names no level.
-pub(crate) fn init() -> Result<(), LogLevelError> {
-    let level = match std::env::var("JARVIS_NODE_LOG") {
-        Ok(name) => name.parse().map_err(|_| LogLevelError(name))?,
-        Err(_) => LevelFilter::Info,
-    };
+pub(crate) fn init() {
+    let named = std::env::var_os("JARVIS_NODE_LOG");
+    let level = named.as_ref().map(|name| name.to_str().and_then(|name| name.parse().ok()));
     // Fails only when there is a logger already, which will do.
     if log::set_logger(&LOGGER).is_ok() {
-        log::set_max_level(level);
+        log::set_max_level(level.flatten().unwrap_or(LevelFilter::Info));
     }
-    Ok(())
+    if level == Some(None) {
+        LOGGER.unknown_level.store(true, Ordering::Relaxed);
+    }
 }
 
-/// Whether the last line could not be written.
-pub(super) fn is_losing_lines() -> bool {
-    *LOGGER.lost.lock().unwrap_or_else(PoisonError::into_inner) > 0
+/// What is wrong with the log.
+pub(super) fn warnings() -> Vec<Warning> {
+    let losing = (*LOGGER.lost.lock().unwrap_or_else(PoisonError::into_inner) > 0).then(|| {
+        Warning::new(
+            "log",
+            "lines of the log cannot be written",
+            "Look at where standard error goes: it is closed, full, or nobody reads it.",
+        )
+    });
+    let unknown_level = LOGGER.unknown_level.load(Ordering::Relaxed).then(|| {
+        Warning::new(
+            "log_level",
+            "JARVIS_NODE_LOG names no level, so the log has that of info",
+            "Set it to error, warn, info or debug, or unset it.",
+        )
+    });
+    losing.into_iter().chain(unknown_level).collect()
 }
 
-static LOGGER: Logger = Logger { lost: Mutex::new(0) };
+/// Tries to say how many lines were lost: else nobody would learn that lines can be written again.
+pub(super) fn say_lost() {
+    let mut lost = LOGGER.lost.lock().unwrap_or_else(PoisonError::into_inner);
+    if *lost > 0 {
+        let said = *lost;
+        write_line(io::stderr(), "", &mut lost);
+        // An attempt is no line.
+        *lost = (*lost).min(said);
+    }
+}
+
+static LOGGER: Logger = Logger { lost: Mutex::new(0), unknown_level: AtomicBool::new(false) };
 
 struct Logger {
     /// How many lines in a row could not be written. Locked while writing: between the check and the write no other
     /// thread may fill the pipe.
     lost: Mutex<u64>,
+    /// Whether `$JARVIS_NODE_LOG` names no level.
+    unknown_level: AtomicBool,
 }
 
 impl Log for Logger {
@@ -78,7 +98,9 @@ fn write_line(out: impl AsFd, line: &str, lost: &mut u64) {
     text.push_str(line);
     let whole = (0..MAX_LINE).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     text.truncate(whole);
-    text.push('\n');
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     let mut ready = [PollFd::new(&out, PollFlags::OUT)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let takes = poll(&mut ready, Some(&at_once)).is_ok() && ready[0].revents() == PollFlags::OUT;

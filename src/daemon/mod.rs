@@ -72,19 +72,14 @@ fn notify(notice: Notice<'_>) {
             systemd::status(&format!("{}: {}", report.outcome, report.outcome.words()));
             log(&report);
         }
-        Notice::Known(_) => {}
+        // A warning that is logged, too.
+        Notice::KeptOldSetup(_) | Notice::Known(_) => {}
         Notice::Asked(Step::Validate) => debug!("asking whether this node is valid"),
         Notice::Asked(Step::Probe) => debug!("asking only whether the server answers"),
         Notice::Answered(Answer::Valid(_)) => debug!("answered: valid"),
         Notice::Answered(Answer::Rejected(reason)) => debug!("answered: rejected, {reason}"),
         Notice::Answered(Answer::Reachable) => debug!("answered: reachable"),
         Notice::Answered(Answer::Inconclusive { trouble, .. }) => debug!("no answer: {}", trouble.reason),
-        Notice::KeptOldSetup(trouble) => {
-            warn!(
-                "what was read anew cannot be used, and the one before stays in use: {}. {}",
-                trouble.reason, trouble.fix
-            );
-        }
     }
 }
 

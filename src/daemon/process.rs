@@ -1,5 +1,7 @@
 //! Keeps other programs from reading this one's memory, and with it the keys.
 
+use std::sync::Arc;
+
 use log::debug;
 
 /// Locked memory counts address space, of which this program needs about 3 MB. With a limit below this a later
@@ -16,6 +18,15 @@ pub(crate) fn conceal() {
         if let Err(e) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
             debug!("other programs of this user can look into this one: {e}");
         }
+    }
+}
+
+/// Makes a write beyond a limit of the file's size (setrlimit(2), `RLIMIT_FSIZE`) an error like others, which it is only
+/// where its signal does not end the program.
+pub(crate) fn survive_file_size_limit() {
+    #[cfg(unix)]
+    if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()) {
+        debug!("a limit of file sizes would end this program: {e}");
     }
 }
 

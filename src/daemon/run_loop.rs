@@ -160,14 +160,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// Brings LED and watchdog up to date and waits for whatever comes first.
     fn rest(&mut self, now: Now) -> io::Result<()> {
         self.warnings.set(Part::Broker, self.tokens.warnings());
-        let losing_lines = logging::is_losing_lines().then(|| {
-            Warning::new(
-                "log",
-                "lines of the log cannot be written",
-                "Look at where standard error goes: it is closed, full, or nobody reads it.",
-            )
-        });
-        self.warnings.set(Part::Log, losing_lines.into_iter().collect());
+        self.warnings.set(Part::Log, logging::warnings());
         if self.warnings.take_changed() {
             self.publish(now, false);
         }
@@ -217,6 +210,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             Action::KeepOldSetup(trouble) => {
                 (self.notify)(Notice::KeptOldSetup(&trouble));
+                let message = format!(
+                    "what was read anew cannot be used, and the one before stays in use: {}",
+                    trouble.reason
+                );
+                self.warnings.set(Part::NewSetup, vec![Warning::new("setup", message, trouble.fix.as_str())]);
                 Done::Nothing
             }
             Action::Exit(exit) => Done::Ended(exit),
@@ -238,6 +236,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         self.warnings.set(Part::Setup, warnings);
         self.tokens.set_up(broker, now.instant);
         let loaded = node.map_err(|error| error.to_trouble())?;
+        self.warnings.set(Part::NewSetup, Vec::new());
         self.switch_to(loaded.indicators.clone(), now);
         let setup = loaded.setup.clone();
         self.loaded = Some(loaded);
@@ -273,6 +272,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Tries again what did not work, though nothing says that it does by now.
     fn repair(&mut self, now: Now) {
+        logging::say_lost();
         if self.warnings.has_any_of(Part::Led) {
             self.open_lamp();
             self.light(self.agent.report(now.instant).outcome, now);

@@ -1,29 +1,54 @@
 //! Reports to the service manager (sd_notify(3)), if there is one.
 
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use log::warn;
 use node_core::time::Instant;
-use sd_notify::NotifyState;
 
 /// The program runs.
 pub(super) fn ready() {
-    tell(&NotifyState::Ready);
+    tell("READY=1");
 }
 
 /// The program is ending.
 pub(super) fn stopping() {
-    tell(&NotifyState::Stopping);
+    tell("STOPPING=1");
 }
 
 /// Sets the line that `systemctl status` shows.
 pub(super) fn status(words: &str) {
-    tell(&NotifyState::Status(words));
+    tell(&format!("STATUS={words}"));
 }
 
-fn tell(state: &NotifyState<'_>) {
-    // Without a service manager there is nothing to report to, and one that fails is not ours to repair.
-    let _ = sd_notify::notify(std::slice::from_ref(state));
+fn tell(state: &str) {
+    if let Some(socket) = std::env::var_os("NOTIFY_SOCKET") {
+        // A service manager that fails is not ours to repair.
+        let _ = send(socket.as_bytes(), state);
+    }
+}
+
+/// Sends `state` if the socket takes it at once: a service manager that does not read must not stop the run loop.
+fn send(socket: &[u8], state: &str) -> io::Result<()> {
+    let address = match socket.strip_prefix(b"@") {
+        #[cfg(target_os = "linux")]
+        Some(name) => <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)?,
+        #[cfg(not(target_os = "linux"))]
+        Some(_) => return Err(io::ErrorKind::Unsupported.into()),
+        None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(socket))?,
+    };
+    let sender = UnixDatagram::unbound()?;
+    sender.set_nonblocking(true)?;
+    sender.send_to_addr(state.as_bytes(), &address).map(drop)
+}
+
+/// The period of the watchdog that the service manager has set for this program (sd_watchdog_enabled(3)).
+fn watchdog_period() -> Option<Duration> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let of_another = number("WATCHDOG_PID").is_some_and(|pid| pid != u64::from(std::process::id()));
+    number("WATCHDOG_USEC").filter(|_| !of_another).map(Duration::from_micros)
 }
 
 /// The shortest time between two signs of life: a loop that gives them faster does nothing else.
@@ -45,7 +70,7 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     /// At the interval the service manager asks for in `$WATCHDOG_USEC`; never if it does not.
     pub(super) fn from_environment(now: Instant) -> Self {
-        let every = sd_notify::watchdog_enabled().and_then(interval);
+        let every = watchdog_period().and_then(interval);
         if every == Some(LEAST) {
             warn!(
                 "the service manager wants signs of life faster than they are given, which is every 100 ms at most; \
@@ -60,7 +85,7 @@ impl Heartbeat {
     pub(super) fn beat(&mut self, now: Instant) -> Option<Instant> {
         let every = self.every?;
         if self.due <= now {
-            tell(&NotifyState::Watchdog);
+            tell("WATCHDOG=1");
             self.due = now + every;
         }
         Some(self.due)
@@ -70,6 +95,21 @@ impl Heartbeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn service_manager_that_does_not_read_holds_nothing_up() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("notify");
+        let manager = UnixDatagram::bind(&path).expect("bound");
+        let send = || send(path.as_os_str().as_bytes(), "WATCHDOG=1");
+        send().expect("sent");
+        // Blocking, one of these would never return.
+        let refused = (0..10_000).find_map(|_| send().err()).expect("the queue ends");
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        let mut state = [0; 20];
+        let len = manager.recv(&mut state).expect("the first");
+        assert_eq!(&state[..len], b"WATCHDOG=1");
+    }
 
     #[test]
     fn watchdog_interval_is_half_a_period_but_has_a_floor() {

@@ -9,7 +9,9 @@ use crate::error::Warning;
 /// The parts of the daemon that report warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
-    /// The configuration and its files.
+    /// The setup that was read last, if the one before stays in use.
+    NewSetup,
+    /// The configuration and its files, as far as the verdict does not need them.
     Setup,
     /// The LED.
     Led,

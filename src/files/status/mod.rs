@@ -291,8 +291,12 @@ impl View {
             text = format!("{text}\nwarning: {}. {}", plain(message), plain(fix));
         }
         if let Some(DaemonSays { outcome, reason, fix }) = &self.daemon {
-            let rest = [reason, fix].map(|part| part.as_ref().map(plain).unwrap_or_default());
-            text = format!("{text}\nThe running daemon says {}: {}. {}", plain(outcome), rest[0], rest[1]);
+            text = format!("{text}\nThe running daemon says {}", plain(outcome));
+            if let (Some(reason), Some(fix)) = (reason.as_ref().map(plain), fix.as_ref().map(plain)) {
+                text = format!("{text}: {reason}. {fix}");
+            } else {
+                text.push_str(", by what it read when it started or was last reloaded");
+            }
         }
         text
     }

@@ -25,6 +25,8 @@ impl Between {
             407 => Some(Self::ProxyLogIn),
             511 => Some(Self::NetworkLogIn),
             401 | 403 if wants_log_in(&response.headers) => Some(Self::LogIn),
+            // Most servers send a page with a redirect; its target says more.
+            301..=303 | 307 | 308 => None,
             _ => is_page(response).then_some(Self::Page),
         }
     }
@@ -96,6 +98,7 @@ mod tests {
                 Some(Between::Page),
             ),
             (403, None, "<?xml version=\"1.0\"?>", Some(Between::Page)),
+            (301, Some(("content-type", "text/html")), "<html>", None),
             (200, Some(("content-type", "application/json")), "{}", None),
             (404, Some(("content-type", "text/plain")), "404 page not found\n", None),
             (200, None, "", None),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 use test_support::rude::rude_server;
-use test_support::waiting::PATIENCE;
+use test_support::waiting::{PATIENCE, until};
 
 #[test]
 fn daemon_follows_outage_rotation_and_new_credential() {
@@ -118,9 +118,10 @@ fn daemon_reports_a_broken_setup_and_takes_a_fixed_one() {
     daemon.signal("HUP");
     daemon.comes_to("valid");
     // A configuration that breaks is reported once, and the one before stays in use.
-    fs::write(rig.config(), "{").unwrap();
+    rig.configure("revalidate_secs", "often");
     daemon.signal("HUP");
     daemon.logs("the one before stays in use");
+    until("the status tells of it", || rig.status()["warnings"][0]["code"] == "setup");
     daemon.signal("TERM");
 }
 

@@ -40,6 +40,31 @@ fn daemon_whose_log_cannot_be_written_goes_on() {
 }
 
 #[test]
+fn log_level_that_is_none_is_a_warning() {
+    let rig = Rig::new();
+    rig.configure("led", "none");
+    let mut daemon = rig.command("run").env("JARVIS_NODE_LOG", "loud").stderr(Stdio::null()).spawn().unwrap();
+    until("it is valid", || outcome(&rig).as_deref() == Some("valid"));
+    assert_eq!(rig.status()["warnings"][0]["code"], "log_level");
+    signal(daemon.id(), "TERM");
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn limit_of_file_sizes_takes_no_verdict_away() {
+    let rig = Rig::new();
+    rig.configure("led", "none");
+    let mut limited = Command::new("sh");
+    let program = test_support::binaries::jarvis_node();
+    limited.args(["-c", "ulimit -f 0; exec \"$0\" run --config \"$1\""]).arg(program).arg(rig.config());
+    let mut daemon = limited.stderr(Stdio::null()).spawn().unwrap();
+    until("it has asked", || rig.stub.validations() > 0);
+    assert_eq!(daemon.try_wait().unwrap(), None);
+    signal(daemon.id(), "TERM");
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn command_whose_reader_left_ends_well() {
     let rig = Rig::new();
     for arguments in [&["check"][..], &["check", "--json"], &["--help"]] {

@@ -1,7 +1,7 @@
 //! `check` by root, for a daemon that runs as another user. Needs root.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -58,6 +58,13 @@ fn check_by_root_is_made_as_the_daemons_user() {
     let (_, view) = rig.check();
     let fix = view["fix"].as_str().unwrap();
     assert!(fix.ends_with(&format!("sudo chmod a+x {}", closed.display())), "{view}");
+    // By a link it is the same folder that is closed.
+    symlink(closed.join("ca.pem"), rig.path("linked.pem")).unwrap();
+    rig.configure("ca_file", "linked.pem");
+    let (_, view) = rig.check();
+    let fix = view["fix"].as_str().unwrap();
+    assert!(fix.ends_with(&format!("sudo chmod a+x {}", closed.display())), "{view}");
+    rig.configure("ca_file", closed.join("ca.pem").to_str().unwrap());
     fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(closed.join("ca.pem"), Permissions::from_mode(0o600)).unwrap();
     let (_, view) = rig.check();
@@ -74,6 +81,9 @@ fn check_by_root_judges_sandbox_and_folders_of_the_unit() {
     let (code, view) = check_where_unit_is(&rig, &format!("{unit}PrivateTmp=yes\\n"));
     assert_eq!(code, Some(78), "{view}");
     assert!(view["reason"].as_str().unwrap().contains("PrivateTmp="), "{view}");
+
+    let (_, view) = check_where_unit_is(&rig, "LoadState=loaded\\nUser=no-such-user\\n");
+    assert_eq!(view["warnings"][0]["code"], "check_user", "{view}");
 
     rig.configure("led", json!({"sysfs": "no-such-led"}));
     rig.configure("state_file", "/usr/lib/jarvis-node-state.json");

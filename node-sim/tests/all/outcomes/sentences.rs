@@ -40,7 +40,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("Invalid or expired provisioning token", "the command center's own words"),
     ("sudo chmod a+x {}", "needs a user who may not read: node-sim/tests/all/files"),
     ("sudo chmod a+r {path}", "as above"),
-    ("sudo chown {user} {path}", "as above"),
+    ("sudo chown {user} {0} && sudo chmod 600 {0}", "as above"),
     (
         "check that this board's clock is right",
         "needs a key and a server without TLS: src/sts/client/tests.rs",
