@@ -29,7 +29,7 @@ mod socket_file;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -155,7 +155,8 @@ impl Broker {
                  /run/jarvis-node-agent.",
             )
         });
-        not_listening.into_iter().chain(not_told_apart).chain(open_folder).collect()
+        let own = not_listening.into_iter().chain(not_told_apart).chain(open_folder);
+        own.chain(self.handler.warning()).collect()
     }
 
     /// Forgets all tokens: they are of another client or another STS.
@@ -221,17 +222,28 @@ impl Broker {
                 self.listen(now.instant);
             }
         }
-        if self.look_due <= now.instant && self.listening.is_some() {
-            self.look_due = now.instant + LOOK_AGAIN;
-            if !self.is_there() {
-                warn!("somebody has removed {}, which is made again", self.plan.socket.display());
-                self.listen(now.instant);
-                return;
-            }
+        if self.look_due <= now.instant && self.look(now.instant) {
+            return;
         }
         if !new_callers.is_empty() {
             self.accept(about, now);
         }
+    }
+
+    /// Where its socket is.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.plan.socket
+    }
+
+    /// Makes the socket again if somebody has removed it. Returns whether that was so.
+    pub(crate) fn look(&mut self, now: Instant) -> bool {
+        self.look_due = now + LOOK_AGAIN;
+        let removed = self.listening.is_some() && !self.is_there();
+        if removed {
+            warn!("somebody has removed {}, which is made again", self.plan.socket.display());
+            self.listen(now);
+        }
+        removed
     }
 
     fn is_there(&self) -> bool {

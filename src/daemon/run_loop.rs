@@ -146,7 +146,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     self.warnings.set(Part::StateFile, remembered.err().into_iter().collect());
                     None
                 }
-                Some(Message::FileChanged) => self.has_new_files().then_some(Event::ReloadRequested),
+                Some(Message::FileChanged) => {
+                    self.tokens.look(now.instant);
+                    self.has_new_files().then_some(Event::ReloadRequested)
+                }
                 Some(Message::Stop) => Some(Event::StopRequested),
                 None if self.agent.deadline() <= now.instant => Some(Event::DeadlineReached),
                 None => {
@@ -232,9 +235,11 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn read_setup(&mut self, now: Now) -> Result<Setup, Trouble> {
         let SetupRead { node, broker, warnings } = self.reader.read();
-        self.inbox.follow(&self.reader.files());
         self.warnings.set(Part::Setup, warnings);
         self.tokens.set_up(broker, now.instant);
+        let mut files = self.reader.files();
+        files.extend(self.tokens.socket().map(Into::into));
+        self.inbox.follow(&files);
         let loaded = node.map_err(|error| error.to_trouble())?;
         self.warnings.set(Part::NewSetup, Vec::new());
         self.switch_to(loaded.indicators.clone(), now);

@@ -2,6 +2,7 @@
 //! them, and the thread that does so.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use log::{info, warn};
@@ -120,6 +121,18 @@ impl Tokens {
                 let error = TokenError::Unanswered { grant: wanted.grant(), trouble };
                 broker.fetched(&wanted, Err(error), now);
             }
+        }
+    }
+
+    /// Where the broker's socket is, if there is to be one.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        self.broker.as_ref().map(Broker::socket)
+    }
+
+    /// Makes the socket again if somebody has removed it.
+    pub(super) fn look(&mut self, now: Instant) {
+        if let Some(broker) = &mut self.broker {
+            broker.look(now);
         }
     }
 

@@ -50,6 +50,8 @@ mod linux {
             }
             let events = inotify::WatchFlags::CLOSE_WRITE
                 | inotify::WatchFlags::MOVED_TO
+                | inotify::WatchFlags::MOVED_FROM
+                | inotify::WatchFlags::DELETE
                 // Who may read it: its owner or mode was changed.
                 | inotify::WatchFlags::ATTRIB;
             let before = std::mem::take(&mut self.followed);
@@ -69,7 +71,8 @@ mod linux {
             }
         }
 
-        /// Whether one of the files was put in place, written to, or given another owner or mode since the last call.
+        /// Whether one of the files was put in place, written to, removed, or given another owner or mode since the last
+        /// call.
         pub(in crate::daemon) fn has_changed(&mut self) -> bool {
             let mut changed = false;
             let mut gone = Vec::new();
@@ -162,6 +165,8 @@ mod tests {
         assert!(watch.has_changed());
         fs::read(&one).expect("read");
         assert!(!watch.has_changed());
+        fs::remove_file(&one).expect("removed");
+        assert!(watch.has_changed());
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod rate;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::{debug, info, warn};
+use log::{debug, info};
 use node_core::outcome::Outcome;
 use node_core::time::{Instant, Now};
 use serde::{Serialize, Serializer};
@@ -17,6 +17,7 @@ use super::connection::ConnectionId;
 use super::health::Health;
 use super::request::{ACCESS_TOKEN, BrokerRequest};
 use super::rules::Rules;
+use crate::error::Warning;
 use crate::files::status::View;
 use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted};
 
@@ -40,12 +41,28 @@ pub(super) struct Handler {
 }
 
 /// A failure that affects all tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Obstacle {
     /// The reason for programs.
     code: &'static str,
     /// Whether it lasts until a person fixes it.
     is_permanent: bool,
+    /// The reason for people, as it was when it began.
+    message: String,
+}
+
+impl Obstacle {
+    fn of(error: &TokenError) -> Self {
+        Self {
+            code: error.code(),
+            is_permanent: error.is_permanent(),
+            message: format!("no tokens can be had: {error}"),
+        }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        (self.code, self.is_permanent) == (other.code, other.is_permanent)
+    }
 }
 
 /// The reply to a request.
@@ -72,7 +89,7 @@ impl Handler {
     ) -> Reply {
         Reply::Now(match request {
             BrokerRequest::Health => {
-                let trouble = self.trouble.map(|trouble| trouble.code);
+                let trouble = self.trouble.as_ref().map(|trouble| trouble.code);
                 Answer::ok(&Health::of(about.outcome, trouble, (about.view)().warnings, now.wall))
             }
             BrokerRequest::Version => Answer::ok(&Version::default()),
@@ -120,10 +137,10 @@ impl Handler {
         told.collect()
     }
 
-    /// Logs once when a failure starts to affect all tokens, and once when it is over.
+    /// Notes when a failure starts to affect all tokens, and logs when it is over.
     fn note(&mut self, wanted: &Wanted, error: Option<&TokenError>) {
         let audience = &wanted.audience;
-        let before = self.trouble;
+        let was_in_trouble = self.trouble.is_some();
         match error {
             None => self.trouble = None,
             Some(error) if error.concern() == Concern::Wanted => {
@@ -134,21 +151,32 @@ impl Handler {
                 }
             }
             Some(error) => {
-                self.trouble = Some(Obstacle { code: error.code(), is_permanent: error.is_permanent() });
-                if self.trouble != before {
-                    warn!("no tokens can be had: {error}");
+                let now = Obstacle::of(error);
+                if !self.trouble.as_ref().is_some_and(|before| before.is_like(&now)) {
+                    self.trouble = Some(now);
                 }
             }
         }
-        if before.is_some() && self.trouble.is_none() {
+        if was_in_trouble && self.trouble.is_none() {
             info!("tokens can be had again");
         }
+    }
+
+    /// The failure that affects all tokens, if there is one.
+    pub(super) fn warning(&self) -> Option<Warning> {
+        let Obstacle { is_permanent, message, .. } = self.trouble.as_ref()?;
+        let fix = if *is_permanent {
+            "It is asked again after a reload (sudo systemctl reload jarvis-node-agent)."
+        } else {
+            "It is asked again by itself."
+        };
+        Some(Warning::new("sts_failure", message, fix))
     }
 
     /// Asks the STS again for what it refused: its operator may have fixed the cause.
     pub(super) fn forgive(&mut self) {
         self.cache.forgive();
-        self.trouble = self.trouble.filter(|trouble| !trouble.is_permanent);
+        self.trouble = self.trouble.take().filter(|trouble| !trouble.is_permanent);
     }
 
     /// Forgets all tokens: they are of another client or another STS.

@@ -42,8 +42,6 @@ fn socket_of_a_killed_daemon_is_replaced() {
 #[test]
 fn removed_socket_comes_back_by_itself() {
     let rig = Rig::new();
-    // What wakes the daemon here; under systemd its watchdog does so every 30 s.
-    rig.node.configure("revalidate_secs", 1);
     let mut daemon = rig.daemon();
     daemon.comes_to("valid");
     fs::remove_file(rig.socket()).unwrap();
@@ -189,6 +187,7 @@ fn refused_client_is_not_retried_before_its_secret_changes() {
     rig.secret("jarvis-node-secret");
     daemon.signal("HUP");
     until("it is tried again", || rig.get(GATEWAY).status == 200);
+    until("nothing is wrong", || rig.node.status()["warnings"] == json!([]));
 }
 
 #[test]
@@ -200,6 +199,7 @@ fn refused_client_fixed_at_the_sts_is_retried_after_reload() {
     let refused = rig.get(GATEWAY);
     assert_eq!(refused.status, 502);
     assert!(refused.message().contains("then reload"), "{refused:?}");
+    until("the status tells why", || rig.node.status()["warnings"][0]["code"] == "sts_failure");
     rig.sts.enable_client("jarvis-node", true).unwrap();
     assert_eq!(rig.get(GATEWAY).status, 502);
     assert_eq!(rig.sts.token_requests(), 1);
