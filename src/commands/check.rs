@@ -88,7 +88,7 @@ impl Setups {
                     Eyes::Unknown(format!("the system does not let this program take its place: {why}"))
                 }
             },
-            other => other,
+            other @ (Eyes::Own | Eyes::Unknown(_)) => other,
         };
         let (installed, warnings) = match eyes {
             Eyes::Daemon(daemon) => (Some(daemon), Vec::new()),
