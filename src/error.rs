@@ -208,8 +208,8 @@ impl SetupError {
             Self::Text { path, why: TextFault::Binary, .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(
-                    "Put its text form into {}: of a key or a certificate that is PEM, which `openssl pkey` and \
-                     `openssl x509` write.",
+                    "Put its text form into {}: of a key or a certificate that is PEM, which `openssl pkey`, `openssl x509` and, \
+                     from a .p12 or .pfx file, `openssl pkcs12 -nodes` write.",
                     path.display()
                 ),
             ),
@@ -255,8 +255,9 @@ impl SetupError {
             Self::StsKey { path, .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(
-                    "Make a key with `jarvis-node keygen --out {}` once that file is out of the way, and register what it prints at the STS.",
-                    path.display()
+                    "If its key is registered at the STS, put that here as `openssl pkcs8 -topk8 -nocrypt -in OLD` prints it. If there is none, \
+                     make one with `jarvis-node keygen --out {}` once that file is out of the way, and register what it prints.",
+                    shell_word(path)
                 ),
             ),
             Self::HalfKey { path } => Trouble::setup(
@@ -270,7 +271,7 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!(
                     "Put the client certificate into client_cert_file and the private key it was issued for into \
-                     client_key_file, both in PEM form."
+                     client_key_file, both in PEM form, and the key without a password (`openssl pkey -in OLD` prints it so)."
                 ),
             ),
         }

@@ -74,12 +74,18 @@ fn wrong_usage_exits_64_with_a_sentence() {
         assert_eq!((code, out.as_str()), (Some(64), ""), "{arguments:?}");
         assert!(err.starts_with("jarvis-node: ") && err.lines().count() == 1, "{arguments:?}: {err}");
     }
-    let output = jarvis_node(&["check"]).env("JARVIS_NODE_LOG", "loud").output().unwrap();
-    let (code, _, err) = parts(output);
-    assert_eq!(code, Some(64));
-    assert!(err.contains("JARVIS_NODE_LOG is 'loud'"), "{err}");
-    let output = jarvis_node(&["--version"]).env("JARVIS_NODE_LOG", "loud").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "--version logs nothing");
+}
+
+#[test]
+fn unknown_log_level_changes_no_exit_code() {
+    let dir = sound();
+    let config = dir.path().join("config.json");
+    let mut check = jarvis_node(&["check", "--config", config.to_str().unwrap()]);
+    let (code, _, err) = parts(check.env("JARVIS_NODE_LOG", "loud").output().unwrap());
+    assert_eq!(code, Some(69));
+    assert!(err.contains("JARVIS_NODE_LOG names no level"), "{err}");
+    let (code, _, err) = parts(jarvis_node(&["--version"]).env("JARVIS_NODE_LOG", "loud").output().unwrap());
+    assert_eq!((code, err.as_str()), (Some(0), ""), "--version logs nothing");
 }
 
 #[test]

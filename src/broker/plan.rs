@@ -34,14 +34,14 @@ impl Plan {
         request_timeout: Duration,
         warnings: &mut Vec<Warning>,
     ) -> Self {
-        let accounts = Accounts::read().unwrap_or_else(|why| {
-            warnings.push(Warning::new(
+        let accounts = Accounts::read();
+        warnings.extend(accounts.faults().map(|fault| {
+            Warning::new(
                 RULE,
-                format!("users and groups in sts.audiences cannot be told from their names: {why}"),
-                "Make /etc/passwd and /etc/group text files that all users may read.",
-            ));
-            Accounts::default()
-        });
+                format!("names in sts.audiences cannot be looked up: {fault}"),
+                "Make it a text file that all users may read, then reload. Until then those names get no tokens.",
+            )
+        }));
         let rules = sts.audiences.iter().map(|(audience, rule)| resolve(audience, rule, &accounts, warnings));
         Self {
             socket: broker.socket.clone(),
@@ -58,6 +58,11 @@ impl Plan {
 
 fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &mut Vec<Warning>) -> Rule {
     let mut unknown = |what: &str, name: &str| {
+        let is_known = if what == "user" { accounts.knows_users() } else { accounts.knows_groups() };
+        if !is_known {
+            // The file has its own warning.
+            return;
+        }
         warnings.push(Warning::new(
             RULE,
             format!("sts.audiences.{audience}.{what}s: there is no {what} '{name}' on this board"),

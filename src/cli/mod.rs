@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::{fmt, io};
 
+use log::warn;
 use node_core::agent::Exit;
 use node_core::text::Shown;
 
@@ -13,6 +14,7 @@ use crate::commands::{check, enroll, install, keygen, led, request, status, toke
 use crate::config::Config;
 use crate::daemon;
 use crate::daemon::{logging, process};
+use crate::error::Warning;
 use crate::files::status::View;
 
 mod arguments;
@@ -63,6 +65,10 @@ pub fn main() -> Result<u8, CliError> {
     let Invocation { command, config } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help | Command::Version) {
         logging::init();
+        if !matches!(command, Command::Run) {
+            // The daemon shows them in its status.
+            logging::warnings().iter().for_each(|Warning { message, fix, .. }| warn!("{message}. {fix}"));
+        }
         process::survive_file_size_limit();
         process::conceal();
         process::lock_memory();

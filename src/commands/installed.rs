@@ -59,10 +59,10 @@ impl Installed {
         if !rustix::process::geteuid().is_root() {
             return Eyes::Own;
         }
-        let accounts = match Accounts::read() {
-            Ok(accounts) => accounts,
-            Err(why) => return Eyes::Unknown(why.to_string()),
-        };
+        let accounts = Accounts::read();
+        if let Some(fault) = accounts.faults().next() {
+            return Eyes::Unknown(fault.to_owned());
+        }
         let shown = match properties_of_unit() {
             Ok(shown) => shown,
             Err(why) => return Eyes::Unknown(format!("systemctl does not say whose the unit is: {why}")),

@@ -73,9 +73,9 @@ impl KeygenError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Generate(KeyError::Random) => 71,
-            Self::Generate(KeyError::NotAKey(_) | KeyError::Half | KeyError::Kind | KeyError::Unmakable) => {
-                64
-            }
+            Self::Generate(
+                KeyError::NotAKey(_) | KeyError::Half | KeyError::Kind | KeyError::Sec1 | KeyError::Unmakable,
+            ) => 64,
             Self::FileExists(_) | Self::Write(..) => 73,
             Self::Read(_) => 78,
         }

@@ -34,7 +34,7 @@ pub(crate) fn init() {
 }
 
 /// What is wrong with the log.
-pub(super) fn warnings() -> Vec<Warning> {
+pub(crate) fn warnings() -> Vec<Warning> {
     let losing = (*LOGGER.lost.lock().unwrap_or_else(PoisonError::into_inner) > 0).then(|| {
         Warning::new(
             "log",

@@ -81,6 +81,10 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
     // serde_json's message could quote the text, so only its position and kind are reported.
     let raw: Raw = json::object(bytes).map_err(|e| {
         misshapen(match e.classify() {
+            serde_json::error::Category::Data if e.line() == 0 => "is not an object of JSON".into(),
+            serde_json::error::Category::Data if e.to_string().starts_with("duplicate field") => {
+                format!("has a key twice (line {}, column {})", e.line(), e.column())
+            }
             serde_json::error::Category::Data => format!(
                 "does not have text for node_id and node_key (line {}, column {})",
                 e.line(),
@@ -358,10 +362,10 @@ mod tests {
             (r#"{"node_id":"p"}"#, "has no node_key"),
             (r#"{"node_id":"p","node_key":"s3cret"#, "is not JSON (line 1, column"),
             (r#""s3cret""#, "does not have text for node_id and node_key"),
-            (r#"["s3cret"]"#, "does not have text"),
-            (r#"["kitchen-pi","s3cret",null,null]"#, "does not have text"),
+            (r#"["s3cret"]"#, "is not an object"),
+            (r#"["kitchen-pi","s3cret",null,null]"#, "is not an object"),
             (r#"{"node_id":"p","node_key":["s3cret"]}"#, "does not have text"),
-            (r#"{"node_id":"p","node_key":"s3cret","node_key":"s3cret"}"#, "does not have text"),
+            (r#"{"node_id":"p","node_key":"s3cret","node_key":"s3cret"}"#, "has a key twice"),
             (r#"{"node_id":"p","node_key":"s3cret\u0000"}"#, "node_key in"),
             (r#"{"node_id":"p\tq","node_key":"s3cret"}"#, "holds a control character"),
         ] {

@@ -8,5 +8,6 @@ pub mod durable;
 pub(crate) mod json;
 pub mod pem;
 pub mod secret_file;
+pub(crate) mod secret_line;
 pub mod state;
 pub mod status;

@@ -42,9 +42,18 @@ pub enum PemError {
 /// Why there is no private key. The sentence continues the file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PrivateKeyError {
-    /// No section of a kind that can be read.
-    #[error("holds no private key in PEM form that is not encrypted")]
+    /// No section that is a key.
+    #[error("holds no private key in PEM form")]
     None,
+    /// One with a password, for which there is nobody to ask.
+    #[error("holds a private key that is encrypted with a password")]
+    Encrypted,
+    /// One in OpenSSH's own form.
+    #[error("holds a private key in the form of OpenSSH, which is not PKCS #8")]
+    OpenSsh,
+    /// Only the other half of a key, or a certificate.
+    #[error("holds a public key or a certificate, and no private key")]
+    Public,
     /// One that is cut off or no base64.
     #[error("holds no private key that can be read: {0}")]
     Damaged(PemError),
@@ -96,12 +105,12 @@ impl Section<'_> {
 /// # Errors
 /// When there is none, or the first one cannot be read.
 pub(crate) fn private_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, PrivateKeyError> {
-    let mut cut_off = PrivateKeyError::None;
+    let mut none = PrivateKeyError::None;
     for section in sections(file) {
         let section = match section {
             Ok(section) => section,
             Err(why) => {
-                cut_off = PrivateKeyError::Damaged(why);
+                none = PrivateKeyError::Damaged(why);
                 continue;
             }
         };
@@ -109,16 +118,28 @@ pub(crate) fn private_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static
             b"PRIVATE KEY" => |der| PrivatePkcs8KeyDer::from(der).into(),
             b"RSA PRIVATE KEY" => |der| PrivatePkcs1KeyDer::from(der).into(),
             b"EC PRIVATE KEY" => |der| PrivateSec1KeyDer::from(der).into(),
-            _ => continue,
+            other => {
+                none = match other {
+                    b"ENCRYPTED PRIVATE KEY" => PrivateKeyError::Encrypted,
+                    b"OPENSSH PRIVATE KEY" => PrivateKeyError::OpenSsh,
+                    _ if none == PrivateKeyError::None
+                        && (other == b"CERTIFICATE" || other.ends_with(b"PUBLIC KEY")) =>
+                    {
+                        PrivateKeyError::Public
+                    }
+                    _ => none,
+                };
+                continue;
+            }
         };
         // The headers of an encrypted one (RFC 1421).
         if find(section.body, b"ENCRYPTED").is_some() {
-            return Err(PrivateKeyError::None);
+            return Err(PrivateKeyError::Encrypted);
         }
         let mut der = section.der().map_err(PrivateKeyError::Damaged)?;
         return Ok(Zeroizing::new(wrap(std::mem::take(&mut *der))));
     }
-    Err(cut_off)
+    Err(none)
 }
 
 /// Whether `key` is an EC key without its public half, as Java writes it. RFC 5915 allows that; ring needs both halves.
@@ -178,8 +199,15 @@ mod tests {
             assert_eq!(key(&format!("{certificate}{}", pem(label, "ZGU="))), Ok(b"de".to_vec()));
         }
         let headers = "Proc-Type: 4,ENCRYPTED\n\nZGU=";
-        for none in [certificate, &pem("ENCRYPTED PRIVATE KEY", "ZGU="), &pem("RSA PRIVATE KEY", headers)] {
-            assert_eq!(key(none), Err(PrivateKeyError::None), "{none}");
+        for (file, why) in [
+            ("text", PrivateKeyError::None),
+            (certificate, PrivateKeyError::Public),
+            (&pem("PUBLIC KEY", "ZGU="), PrivateKeyError::Public),
+            (&pem("ENCRYPTED PRIVATE KEY", "ZGU="), PrivateKeyError::Encrypted),
+            (&pem("RSA PRIVATE KEY", headers), PrivateKeyError::Encrypted),
+            (&format!("{certificate}{}", pem("OPENSSH PRIVATE KEY", "ZGU=")), PrivateKeyError::OpenSsh),
+        ] {
+            assert_eq!(key(file), Err(why), "{file}");
         }
         let damaged = PrivateKeyError::Damaged(PemError::CutOff(1));
         assert_eq!(key("-----BEGIN PRIVATE KEY-----\nZGU="), Err(damaged));

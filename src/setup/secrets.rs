@@ -7,8 +7,8 @@ use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
-use crate::files::secret_file;
 use crate::files::secret_file::Stamp;
+use crate::files::{secret_file, secret_line};
 
 /// Changes when the credential or the app key file is replaced; tells nothing about what they hold.
 ///
@@ -25,19 +25,14 @@ pub(super) fn secrets_stamp(credential: &Stamp, app_key: Option<&Stamp>) -> u64 
     digest.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// The app key in the file at `path`, less its line end. It is wiped when dropped.
+/// The app key in the file at `path`. It is wiped when dropped.
 ///
 /// # Errors
 /// When the file cannot be read, or does not hold 1 to 512 visible ASCII characters.
 pub(crate) fn load_app_key(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
-    let (mut key, stamp) = secret_file::read_text("app key file", path)?;
-    while key.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-        key.pop();
-    }
+    let (file, stamp) = secret_file::read_text("app key file", path)?;
     let wrong = |why| SetupError::Value { path: path.into(), key: "app key", why };
-    if key.is_empty() {
-        return Err(wrong(ValueError::Placeholder));
-    }
+    let key = Zeroizing::new(secret_line::parse(&file).map_err(wrong)?.as_bytes().to_vec());
     if key.len() > 512 {
         return Err(wrong(ValueError::TooLong(512)));
     }

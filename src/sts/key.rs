@@ -57,10 +57,12 @@ pub enum KeyError {
     Half,
     /// The key has a type or format that is not supported.
     #[error(
-        "holds a key of a kind that cannot be used: P-256, Ed25519 and RSA from 2048 bits can, in PKCS #8 \
-         form (openssl pkcs8 -topk8 -nocrypt)"
+        "holds a key of a kind that cannot be used, or a damaged one: P-256, Ed25519 and RSA from 2048 bits can"
     )]
     Kind,
+    /// The key is not in PKCS #8 form.
+    #[error("holds a key in the older form of OpenSSL (EC PRIVATE KEY), which is not PKCS #8")]
+    Sec1,
     /// This program does not generate keys of this type.
     #[error(
         "RSA keys are not made here; make one with `openssl genpkey -algorithm RSA -pkeyopt \
@@ -128,9 +130,11 @@ impl SigningKey {
         let (pem, _) = secret_file::read_text("client_key_file", path)?;
         Self::from_pem(&pem).map_err(|why| match why {
             KeyError::Half => SetupError::HalfKey { path: path.into() },
-            KeyError::NotAKey(_) | KeyError::Kind | KeyError::Unmakable | KeyError::Random => {
-                SetupError::StsKey { path: path.into(), why: why.to_string() }
-            }
+            KeyError::NotAKey(_)
+            | KeyError::Kind
+            | KeyError::Sec1
+            | KeyError::Unmakable
+            | KeyError::Random => SetupError::StsKey { path: path.into(), why: why.to_string() },
         })
     }
 
@@ -146,7 +150,11 @@ impl SigningKey {
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rs256),
             _ => None,
         };
-        let why = if pem::lacks_public_half(&der) { KeyError::Half } else { KeyError::Kind };
+        let why = match &*der {
+            der if pem::lacks_public_half(der) => KeyError::Half,
+            PrivateKeyDer::Sec1(_) => KeyError::Sec1,
+            _ => KeyError::Kind,
+        };
         let pair = pair.ok_or(why)?;
         let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.thumbprint_form().as_bytes()));
         Ok(Self { pair, kid })

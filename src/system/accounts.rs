@@ -1,8 +1,8 @@
 //! The numbers of users and groups on this board, from /etc/passwd and /etc/group (passwd(5), group(5)). Not from the
 //! name service switch, which would load plugins into this static program.
 
+use std::fmt;
 use std::path::Path;
-use std::{fmt, io};
 
 use node_core::plain;
 
@@ -11,39 +11,51 @@ use super::bounded;
 /// Users and groups as they were when they were read.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    passwd: String,
-    group: String,
+    passwd: List,
+    group: List,
+}
+
+/// One of the files.
+#[derive(Debug, Default)]
+struct List {
+    text: String,
+    /// Why it could not be read.
+    fault: Option<String>,
 }
 
 impl Accounts {
-    /// Reads the system's accounts.
-    ///
-    /// # Errors
-    /// When one of the files cannot be read.
-    pub(crate) fn read() -> io::Result<Self> {
+    /// Reads the system's accounts. What is wrong with one of the files takes nothing of the other away.
+    pub(crate) fn read() -> Self {
         Self::read_from(Path::new("/etc"))
     }
 
-    fn read_from(etc: &Path) -> io::Result<Self> {
-        let read = |name: &str| {
-            let path = etc.join(name);
-            let wrong = |why: &dyn fmt::Display| io::Error::other(format!("{} {why}", path.display()));
-            let bytes = bounded::read(&path, bounded::MAX_TEXT)
-                .map_err(|why| wrong(&format_args!("cannot be read: {why}")))?;
-            let text = plain::bytes(&bytes).map_err(|why| wrong(&why))?;
-            Ok::<_, io::Error>(String::from_utf8_lossy(text).into_owned())
-        };
-        Ok(Self { passwd: read("passwd")?, group: read("group")? })
+    fn read_from(etc: &Path) -> Self {
+        Self { passwd: List::read(&etc.join("passwd")), group: List::read(&etc.join("group")) }
+    }
+
+    /// Sentences without a full stop about the files that could not be read.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &str> {
+        [&self.passwd, &self.group].into_iter().filter_map(|list| list.fault.as_deref())
+    }
+
+    /// Whether all users are known.
+    pub(crate) fn knows_users(&self) -> bool {
+        self.passwd.fault.is_none()
+    }
+
+    /// Whether all groups are known.
+    pub(crate) fn knows_groups(&self) -> bool {
+        self.group.fault.is_none()
     }
 
     /// The number of the user called `name`.
     pub(crate) fn user(&self, name: &str) -> Option<u32> {
-        line(&self.passwd, name)?.nth(1)?.parse().ok()
+        line(&self.passwd.text, name)?.nth(1)?.parse().ok()
     }
 
     /// The name of the user `id`.
     pub(crate) fn name_of(&self, id: u32) -> Option<&str> {
-        let mut lines = self.passwd.lines().map(|line| line.split(':'));
+        let mut lines = self.passwd.text.lines().map(|line| line.split(':'));
         let found =
             lines.find(|fields| fields.clone().nth(2).and_then(|field| field.parse().ok()) == Some(id));
         found?.next()
@@ -51,12 +63,12 @@ impl Accounts {
 
     /// The group that every process of the user called `name` has.
     pub(crate) fn primary_group(&self, name: &str) -> Option<u32> {
-        line(&self.passwd, name)?.nth(2)?.parse().ok()
+        line(&self.passwd.text, name)?.nth(2)?.parse().ok()
     }
 
     /// The groups in which the user called `name` is listed.
     pub(crate) fn groups_of(&self, name: &str) -> Vec<u32> {
-        let lines = self.group.lines().map(|line| line.split(':'));
+        let lines = self.group.text.lines().map(|line| line.split(':'));
         let listed = lines.filter(|fields| {
             fields.clone().nth(3).is_some_and(|list| list.split(',').any(|member| member.trim() == name))
         });
@@ -65,14 +77,14 @@ impl Accounts {
 
     /// The number of the group called `name`, and those of the users that are listed in it.
     pub(crate) fn group(&self, name: &str) -> Option<(u32, Vec<u32>)> {
-        let mut rest = line(&self.group, name)?;
+        let mut rest = line(&self.group.text, name)?;
         let id = rest.nth(1)?.parse().ok()?;
         Some((id, self.members(rest.next())))
     }
 
     /// The numbers of the users that are listed in the group `id`; none where there is no such group.
     pub(crate) fn members_of(&self, id: u32) -> Vec<u32> {
-        let lines = self.group.lines().map(|line| line.split(':'));
+        let lines = self.group.text.lines().map(|line| line.split(':'));
         let mut found =
             lines.filter(|fields| fields.clone().nth(2).and_then(|field| field.parse().ok()) == Some(id));
         self.members(found.next().and_then(|mut fields| fields.nth(3)))
@@ -84,9 +96,26 @@ impl Accounts {
     }
 }
 
+impl List {
+    fn read(path: &Path) -> Self {
+        let fault = |why: &dyn fmt::Display| Self {
+            text: String::new(),
+            fault: Some(format!("{} {why}", path.display())),
+        };
+        let bytes = match bounded::read(path, bounded::MAX_TEXT) {
+            Ok(bytes) => bytes,
+            Err(why) => return fault(&format_args!("cannot be read: {why}")),
+        };
+        match plain::bytes(&bytes) {
+            Ok(text) => Self { text: String::from_utf8_lossy(text).into_owned(), fault: None },
+            Err(why) => fault(&why),
+        }
+    }
+}
+
 /// The name of the user `id`, else the number.
 pub(crate) fn name_or_number(id: u32) -> String {
-    let accounts = Accounts::read().unwrap_or_default();
+    let accounts = Accounts::read();
     accounts.name_of(id).map_or_else(|| id.to_string(), ToOwned::to_owned)
 }
 
@@ -104,7 +133,8 @@ fn line<'a>(file: &'a str, name: &str) -> Option<impl Iterator<Item = &'a str>> 
 impl Accounts {
     /// Accounts from files with this text.
     pub(crate) fn of(passwd: &str, group: &str) -> Self {
-        Self { passwd: passwd.into(), group: group.into() }
+        let list = |text: &str| List { text: text.into(), fault: None };
+        Self { passwd: list(passwd), group: list(group) }
     }
 }
 
@@ -148,23 +178,33 @@ mod tests {
     }
 
     #[test]
-    fn accounts_need_both_files_but_not_utf_8() {
+    fn fault_of_one_file_takes_nothing_of_the_other() {
         let dir = tempfile::tempdir().expect("a folder");
+        let read = || Accounts::read_from(dir.path());
         fs::write(dir.path().join("passwd"), b"caf\xe9:x:5:5::/:/x\npi:x:1000:1000::/:/x\n")
             .expect("written");
-        Accounts::read_from(dir.path()).expect_err("no group file");
+        let without_group = read();
+        assert_eq!(without_group.user("pi"), Some(1000), "not all of it is UTF-8");
+        assert!(without_group.knows_users() && !without_group.knows_groups());
         fs::write(dir.path().join("group"), GROUP).expect("written");
-        assert_eq!(Accounts::read_from(dir.path()).expect("read").user("pi"), Some(1000));
+        assert_eq!(read().faults().count(), 0);
         let crlf = format!("\u{feff}{}", PASSWD.replace('\n', "\r\n"));
         fs::write(dir.path().join("passwd"), crlf).expect("written");
-        assert_eq!(Accounts::read_from(dir.path()).expect("read").user("root"), Some(0));
+        assert_eq!(read().user("root"), Some(0));
         fs::write(dir.path().join("passwd"), "root:x:0:0\0").expect("written");
-        let named = Accounts::read_from(dir.path()).expect_err("damaged").to_string();
-        assert!(named.contains("passwd has a NUL byte on line 1"), "{named}");
+        let damaged = read();
+        let faults: Vec<_> = damaged.faults().collect();
+        assert!(
+            faults.len() == 1
+                && faults[0]
+                    .ends_with("has a NUL byte on line 1, as a power cut or a failing card can leave"),
+            "{faults:?}"
+        );
+        assert_eq!((damaged.user("root"), damaged.group("empty")), (None, Some((991, Vec::new()))));
     }
 
     #[test]
     fn accounts_of_this_system_can_be_read() {
-        assert_eq!(Accounts::read().expect("read").user("root"), Some(0));
+        assert_eq!(Accounts::read().user("root"), Some(0));
     }
 }

@@ -78,7 +78,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
             return Ok(Progress::Incomplete { wants_go_ahead: false });
         }
         Ok(_) => return Err(too_large()),
-        Err(httparse::Error::TooManyHeaders) => return Err(too_large()),
+        Err(httparse::Error::TooManyHeaders) => {
+            let why = format!("there are more than {MAX_FIELDS} header fields");
+            return Err(Refusal::new(431, "headers_too_large", why));
+        }
         Err(e) => return Err(Refusal::bad_request(format!("this is not HTTP/1.1: {e}"))),
     };
     let head = Head { method: head.method.unwrap_or_default(), fields: head.headers, target: head.path };
@@ -122,6 +125,15 @@ enum Framing {
     Chunks,
 }
 
+/// The path and query of a request target. A server has to take the whole URI, too (RFC 9112, section 3.2.2).
+fn origin_form(target: &str) -> &str {
+    let Some((scheme, rest)) = target.split_once("://") else { return target };
+    if !scheme.eq_ignore_ascii_case("http") {
+        return target;
+    }
+    rest.find(['/', '?']).map_or("/", |path| &rest[path..])
+}
+
 /// There is more of a body than is read.
 fn body_too_large() -> Refusal {
     Refusal::new(413, "body_too_large", format!("the body is longer than {MAX_BODY} bytes"))
@@ -133,7 +145,7 @@ impl<'b> Head<'_, 'b> {
         if self.one("origin")?.is_some() {
             return Err(Refusal::new(403, "origin_refused", "requests with an Origin are refused"));
         }
-        let target = self.target.unwrap_or_default();
+        let target = origin_form(self.target.unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let method = match path {
             "/v1/health" | "/v1/version" | "/v1/status" | "/v1/token" => "GET",

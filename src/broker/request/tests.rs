@@ -38,6 +38,7 @@ fn request_of_each_kind_is_understood() {
             BrokerRequest::Health,
         ),
         ("GET /v1/version HTTP/1.0\r\n\r\n", BrokerRequest::Version),
+        ("GET http://localhost:80/v1/version HTTP/1.1\r\nHost: localhost:80\r\n\r\n", BrokerRequest::Version),
         // Any host is accepted, and so are bare line feeds.
         ("GET /v1/status?x HTTP/1.1\nHost: any.example:80\n\n", BrokerRequest::Status),
         (
@@ -95,7 +96,7 @@ fn request_that_cannot_be_answered_is_refused_early() {
         (get("/v1/token/", ""), (404, "not_found")),
         (get("/V1/TOKEN", ""), (404, "not_found")),
         (get("/v1/%74oken", ""), (404, "not_found")),
-        (get("http://localhost/v1/health", ""), (404, "not_found")),
+        (get("ftp://localhost/v1/health", ""), (404, "not_found")),
         (get("/v1/token/exchange", ""), (405, "method_not_allowed")),
         (get("/v1/token?audience=a&audience=b", ""), (400, "invalid_request")),
         (get("/v1/token?s3cret", ""), (400, "invalid_request")),

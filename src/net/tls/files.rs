@@ -59,9 +59,17 @@ impl ClientCertificate {
             wrong(&self.key, why.to_string())
         })?;
         let own = CertifiedKey::new(chain, signing);
+        let fits = |place: usize| {
+            let chain = own.cert.get(place..).unwrap_or_default().to_vec();
+            CertifiedKey::new(chain, std::sync::Arc::clone(&own.key)).keys_match().is_ok()
+        };
         match own.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(own),
             Err(rustls::Error::InconsistentKeys(_)) => {
+                if (1..own.cert.len()).any(fits) {
+                    let why = "begins with a certificate that is not the one of client_key_file; that comes later, and has to be first";
+                    return Err(wrong(&self.certificate, why.to_string()));
+                }
                 let why =
                     format!("does not hold the key of the certificate in {}", self.certificate.display());
                 Err(wrong(&self.key, why))

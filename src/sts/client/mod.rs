@@ -23,7 +23,7 @@ use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
 use crate::config::{Authentication, Config, Secret, Sts};
 use crate::error::SetupError;
-use crate::files::secret_file;
+use crate::files::{secret_file, secret_line};
 use crate::net::http::{Between, HttpClient, HttpResponse, Post, retry_after};
 use crate::net::tls::Tls;
 use crate::system::clock;
@@ -269,11 +269,7 @@ fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
         }
     };
     let wrong = |why| SetupError::Value { path: path.clone(), key: "client secret", why };
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(ValueError::Forbidden("what is not text")))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(wrong(ValueError::Placeholder));
-    }
+    let text = secret_line::parse(&bytes).map_err(wrong)?;
     if text.len() > 512 {
         return Err(wrong(ValueError::TooLong(512)));
     }

@@ -176,7 +176,7 @@ fn client_certificate_files_must_be_whole_private_and_match() {
     fs::set_permissions(file("client.key"), fs::Permissions::from_mode(0o644)).unwrap();
     refused_setup(&rig, "can be read or changed by other users", "chmod 600");
     rig.write_secret("client.key", include_str!("fixtures/encrypted.key"));
-    refused_setup(&rig, "no private key in PEM form that is not encrypted", "PEM");
+    refused_setup(&rig, "holds a private key that is encrypted with a password", "PEM");
     rig.write_secret("client.key", &one.pem());
     refused_setup(&rig, "no private key", "PEM");
     rig.write_secret("client.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");

@@ -51,7 +51,7 @@ fn every_fault_of_tokens_is_tried_here() {
     for fault in Fault::all().filter(|fault| fault.is_of_tokens()) {
         assert!(here.contains(&format!("\"{fault}\"")), "{fault} is in no test");
     }
-    assert_eq!(Fault::all().filter(|fault| fault.is_of_tokens()).count(), 36);
+    assert_eq!(Fault::all().filter(|fault| fault.is_of_tokens()).count(), 39);
 }
 
 #[test]
@@ -89,10 +89,19 @@ fn each_oauth_error_can_be_had() {
         ("oauth-unsupported-grant", 400, "unsupported_grant_type"),
         ("oauth-access-denied", 403, "access_denied"),
         ("oauth-unavailable", 503, "temporarily_unavailable"),
+        ("oauth-https-required", 403, "invalid_request"),
     ] {
         sts.server().set_faults(faults(fault)).expect("set");
         let (said, told, _) = refusal(&own(&sts, &[]));
         assert_eq!((said, told.as_str()), (status, error), "{fault}");
+    }
+    for (fault, status, key, says) in [
+        ("oauth-no-realm", 404, "error", "Realm does not exist"),
+        ("oauth-401-detail", 401, "detail", "Could not validate the client"),
+    ] {
+        sts.server().set_faults(faults(fault)).expect("set");
+        let answer = own(&sts, &[]);
+        assert_eq!((answer.status, &json_of(&answer)[key]), (status, &says.into()), "{fault}");
     }
     sts.server().set_faults(faults("oauth-wordless")).expect("set");
     let wordless = own(&sts, &[]);
