@@ -150,10 +150,12 @@ impl SigningKey {
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rs256),
             _ => None,
         };
-        let why = match &*der {
-            der if pem::lacks_public_half(der) => KeyError::Half,
-            PrivateKeyDer::Sec1(_) => KeyError::Sec1,
-            _ => KeyError::Kind,
+        let why = if pem::lacks_public_half(&der) {
+            KeyError::Half
+        } else if matches!(&*der, PrivateKeyDer::Sec1(_)) {
+            KeyError::Sec1
+        } else {
+            KeyError::Kind
         };
         let pair = pair.ok_or(why)?;
         let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.thumbprint_form().as_bytes()));
