@@ -57,7 +57,8 @@ program_on_card() {
 # chown to another file.
 place_first_credential() {
     local staged=$root$staged_state/credential.json
-    (umask 077 && mkdir -p "$root$staged_state" && cat "$credential" >"$staged")
+    make_private "$root$staged_state"
+    (umask 077 && cat "$credential" >"$staged")
     chown "$(number_of passwd "$agent"):$(number_of group "$agent")" "$staged"
     sync "$staged"
     mv -fT "$staged" "$root$state_folder/credential.json"

@@ -117,7 +117,7 @@ try_program() {
     $'\x7fELF' | '#!'*) ;;
     *) die "$program is not a program: pi-zero/build.sh makes one. Nothing was changed." ;;
     esac
-    (umask 077 && mkdir -p "$root$staged_state")
+    make_private "$root$staged_state"
     said=$({ "$new" --version && "$new" keygen --out "$root$staged_state/trial.key"; } 2>&1) || status=$?
     rm -f "$root$staged_state/trial.key"
     if [[ $status == 0 && $said == jarvis-node\ * ]]; then
@@ -155,7 +155,8 @@ place_config_files() {
 # place_config_file MODE OWNER FILE NAME
 place_config_file() {
     local staged=$root$staged_config/$4
-    (umask 077 && mkdir -p "$root$staged_config" && cat "$3" >"$staged")
+    make_private "$root$staged_config"
+    (umask 077 && cat "$3" >"$staged")
     if [[ $4 == config.json ]]; then
         adapt_config "$staged"
     fi

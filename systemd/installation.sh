@@ -43,6 +43,12 @@ stage() {
     sync "$root$3.new"
 }
 
+# make_private FOLDER: one that only root can enter, in folders that are for everybody.
+make_private() {
+    mkdir -p "$(dirname "$1")"
+    (umask 077 && mkdir -p "$1")
+}
+
 # Removes what an interrupted run has left; some of it can be secret.
 remove_staged() {
     local file

@@ -45,7 +45,7 @@ copy_old() {
     if [[ -e $to || -L $to ]] && [[ ! $from -nt $to ]]; then
         return
     fi
-    (umask 077 && mkdir -p "$root$3")
+    make_private "$root$3"
     rm -rf "$staged"
     cp -a -T "$from" "$staged"
     give_to_new_user "$staged"

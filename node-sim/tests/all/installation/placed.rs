@@ -1,6 +1,7 @@
 //! What is placed, what is removed, and which programs replace another.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use test_support::binaries::jarvis_node;
@@ -29,6 +30,18 @@ fn installed() -> Card {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("Now fill in"), "{told}");
     card
+}
+
+#[test]
+#[ignore = "needs root"]
+fn folders_on_the_way_stay_open_to_all() {
+    let card = Card::new();
+    let _ = fs::remove_dir_all(card.path("var"));
+    assert_eq!(told(card.install(jarvis_node(), &[])).0, Some(0));
+    for folder in ["var", "var/lib", "etc/jarvis-node-agent"] {
+        let mode = fs::metadata(card.path(folder)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o755, "{folder}");
+    }
 }
 
 #[test]
