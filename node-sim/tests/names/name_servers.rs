@@ -48,8 +48,8 @@ fn a_name_server_that_fails_is_passed_over() {
     // A zone without its file is SERVFAIL; one that is not there at all, REFUSED.
     let _named = named(&broken, r#"zone "home" { type primary; file "missing"; };"#);
     house.node.write("resolv.conf", "nameserver 10.7.0.3\n");
-    house.misses("auth.home", "no name server answers");
-    house.misses("auth.example", "no name server answers");
+    house.misses("auth.home", "10.7.0.3 does not look it up (SERVFAIL)");
+    house.misses("auth.example", "10.7.0.3 does not look it up (REFUSED)");
     house.node.write("resolv.conf", "nameserver 10.7.0.3\nnameserver fd07::3\nnameserver 10.7.0.2\n");
     house.finds("auth.home");
     // No host has this address, so no answer comes.

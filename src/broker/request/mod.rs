@@ -89,6 +89,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
         Route::Ready(request) => return Ok(Progress::Whole(request)),
         Route::Exchange => head.framing()?,
     };
+    // Even if the body is there by now: what arrives in one piece must mean the same in many.
+    let expect = head.one("expect")?;
     let arrived = &bytes[head_len..];
     let chunks;
     let body = match framing {
@@ -102,7 +104,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
         Some(body) => head.exchange(body).map(Progress::Whole),
         None => Ok(Progress::Incomplete {
             wants_go_ahead: arrived.is_empty()
-                && head.one("expect")?.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
+                && expect.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
         }),
     }
 }

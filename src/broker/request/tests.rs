@@ -214,3 +214,13 @@ fn parameters_of_rfc_8693_are_accepted_or_named() {
         }
     }
 }
+
+#[test]
+fn malformed_expect_is_refused_however_much_has_arrived() {
+    let request = post(&format!("{FORM}Expect: \u{1}\r\nExpect: 100-continue\r\n"), "subject_token=s");
+    let head = request.find("\r\n\r\n").expect("a head") + 4;
+    for len in [head, head + 3, request.len()] {
+        let refusal = read(&request.as_bytes()[..len]).expect_err("refused");
+        assert_eq!((refusal.status, refusal.code), (400, "invalid_request"), "{len}");
+    }
+}
