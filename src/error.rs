@@ -214,7 +214,7 @@ impl SetupError {
                 ),
             ),
             Self::OpenFolder { folder, .. } => {
-                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", folder.display()))
+                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", shell_word(folder)))
             }
             Self::OpenToOthers { path, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", shell_word(path)))
@@ -263,8 +263,9 @@ impl SetupError {
             Self::HalfKey { path } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(
-                    "Put in its place what this writes: openssl ec -in {path} | openssl pkcs8 -topk8 -nocrypt -out {path}.new",
-                    path = path.display()
+                    "Put in its place what this writes: openssl ec -in {path} | openssl pkcs8 -topk8 -nocrypt -out {new}",
+                    path = shell_word(path),
+                    new = shell_word(Path::new(&format!("{}.new", path.display())))
                 ),
             ),
             Self::ClientCertificate { .. } => Trouble::setup(

@@ -8,7 +8,7 @@ use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::trouble::Trouble;
 
-use super::installed::{Eyes, Installed};
+use super::installed::{CheckUser, Installed};
 use crate::config::{Config, DEFAULT_STATE_FILE, Indicators};
 use crate::error::Warning;
 use crate::files::durable::folder;
@@ -81,19 +81,19 @@ impl Setups {
         let by_other_user = !rustix::process::geteuid().is_root();
         let state_file =
             Config::load(&config_file).map_or_else(|_| DEFAULT_STATE_FILE.into(), |c| c.state_file);
-        let eyes = match Installed::find(folder(&state_file)) {
-            Eyes::Daemon(daemon) => match daemon.become_its_user() {
-                Ok(()) => Eyes::Daemon(daemon),
+        let user = match Installed::find(folder(&state_file)) {
+            CheckUser::Daemon(daemon) => match daemon.become_its_user() {
+                Ok(()) => CheckUser::Daemon(daemon),
                 Err(why) => {
-                    Eyes::Unknown(format!("the system does not let this program take its place: {why}"))
+                    CheckUser::Unknown(format!("the system does not let this program take its place: {why}"))
                 }
             },
-            other @ (Eyes::Own | Eyes::Unknown(_)) => other,
+            other @ (CheckUser::Own | CheckUser::Unknown(_)) => other,
         };
-        let (installed, warnings) = match eyes {
-            Eyes::Daemon(daemon) => (Some(daemon), Vec::new()),
-            Eyes::Own => (None, Vec::new()),
-            Eyes::Unknown(why) => {
+        let (installed, warnings) = match user {
+            CheckUser::Daemon(daemon) => (Some(daemon), Vec::new()),
+            CheckUser::Own => (None, Vec::new()),
+            CheckUser::Unknown(why) => {
                 let message =
                     format!("this check was made as root, which may read more than the daemon: {why}");
                 let fix = "Trust what the daemon says in `jarvis-node status`.";

@@ -1,5 +1,5 @@
 //! The daemon as it is installed on this board: the user it runs as, and what its unit keeps from it. A check by root
-//! is made with its eyes: root may read and write what the daemon may not.
+//! is made as that user: root may read and write what the daemon may not.
 
 use std::io;
 use std::io::Read;
@@ -42,55 +42,57 @@ struct Sandbox {
     writable: Option<Vec<PathBuf>>,
 }
 
-/// Whose eyes a check has to have.
+/// The user that a check has to be made as.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Eyes {
-    /// Those of this program's user.
+pub(super) enum CheckUser {
+    /// The one that runs this program.
     Own,
-    /// Those of a daemon with another user.
+    /// A daemon's.
     Daemon(Installed),
-    /// Those of a user that cannot be told, for this reason.
+    /// One that cannot be told, for this reason.
     Unknown(String),
 }
 
 impl Installed {
     /// The daemon that keeps its state in `state_folder`: as its unit says, else as the folder's owner.
-    pub(super) fn find(state_folder: &Path) -> Eyes {
+    pub(super) fn find(state_folder: &Path) -> CheckUser {
         if !rustix::process::geteuid().is_root() {
-            return Eyes::Own;
+            return CheckUser::Own;
         }
         let accounts = Accounts::read();
         if let Some(fault) = accounts.faults().next() {
-            return Eyes::Unknown(fault.to_owned());
+            return CheckUser::Unknown(fault.to_owned());
         }
         let shown = match properties_of_unit() {
             Ok(shown) => shown,
-            Err(why) => return Eyes::Unknown(format!("systemctl does not say whose the unit is: {why}")),
+            Err(why) => {
+                return CheckUser::Unknown(format!("systemctl does not say whose the unit is: {why}"));
+            }
         };
         Self::of_unit(&shown, &accounts).unwrap_or_else(|| Self::of_folder(state_folder, &accounts))
     }
 
-    fn of_folder(folder: &Path, accounts: &Accounts) -> Eyes {
+    fn of_folder(folder: &Path, accounts: &Accounts) -> CheckUser {
         let owner = match folder.metadata() {
             Ok(owner) => owner,
             Err(why) => {
                 let folder = folder.display();
-                return Eyes::Unknown(format!(
+                return CheckUser::Unknown(format!(
                     "no unit is installed, and {folder} has no owner to go by: {why}"
                 ));
             }
         };
         if owner.uid() == 0 {
-            return Eyes::Own;
+            return CheckUser::Own;
         }
         let name = accounts.name_of(owner.uid());
         let gid = name.and_then(|name| accounts.primary_group(name)).unwrap_or(owner.gid());
         let groups = name.map(|name| accounts.groups_of(name)).unwrap_or_default();
-        Eyes::Daemon(Self { uid: owner.uid(), gid, groups, sandbox: Sandbox::default() })
+        CheckUser::Daemon(Self { uid: owner.uid(), gid, groups, sandbox: Sandbox::default() })
     }
 
     /// The daemon of the unit with these `properties`, as `systemctl show` prints them; `None` if there is no such unit.
-    fn of_unit(properties: &str, accounts: &Accounts) -> Option<Eyes> {
+    fn of_unit(properties: &str, accounts: &Accounts) -> Option<CheckUser> {
         let value = |key: &str| {
             let mut values = properties.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             values.next().unwrap_or_default().trim()
@@ -103,10 +105,10 @@ impl Installed {
         let uid = user.parse().ok().or_else(|| accounts.user(user));
         let name = uid.and_then(|uid| accounts.name_of(uid)).unwrap_or(user);
         let (uid, gid) = match (uid, group(value("Group")).or_else(|| accounts.primary_group(name))) {
-            _ if user.is_empty() || uid == Some(0) => return Some(Eyes::Own),
+            _ if user.is_empty() || uid == Some(0) => return Some(CheckUser::Own),
             (Some(uid), Some(gid)) => (uid, gid),
             (None, _) | (_, None) => {
-                return Some(Eyes::Unknown(format!(
+                return Some(CheckUser::Unknown(format!(
                     "this board has no user or no group for User={user} of the unit"
                 )));
             }
@@ -132,7 +134,7 @@ impl Installed {
             hides_temporary_files: !matches!(value("PrivateTmp"), "no" | ""),
             writable,
         };
-        Some(Eyes::Daemon(Self { uid, gid, groups, sandbox }))
+        Some(CheckUser::Daemon(Self { uid, gid, groups, sandbox }))
     }
 
     /// Makes the rest of this program run as the daemon's user.
@@ -333,7 +335,7 @@ mod tests {
 
     #[test]
     fn unit_tells_user_groups_and_sandbox() {
-        let Some(Eyes::Daemon(daemon)) = Installed::of_unit(SHOWN, &accounts()) else {
+        let Some(CheckUser::Daemon(daemon)) = Installed::of_unit(SHOWN, &accounts()) else {
             panic!("not installed")
         };
         assert_eq!((daemon.uid, daemon.gid, &daemon.groups[..]), (990, 991, &[999, 997][..]));
@@ -365,15 +367,15 @@ mod tests {
             assert_eq!(Installed::of_unit(none, &accounts), None);
         }
         for root in ["User=\n", "User=root\n", "User=0\n"] {
-            assert_eq!(of_unit(root), Some(Eyes::Own), "{root}");
+            assert_eq!(of_unit(root), Some(CheckUser::Own), "{root}");
         }
         for unknown in ["User=ghost\nGroup=\n", "User=4242\nGroup=\n", "User=ghost\nGroup=gpio\n"] {
-            assert!(matches!(of_unit(unknown), Some(Eyes::Unknown(_))), "{unknown}");
+            assert!(matches!(of_unit(unknown), Some(CheckUser::Unknown(_))), "{unknown}");
         }
         let open = of_unit("User=990\nGroup=\nProtectHome=no\nProtectSystem=no\nPrivateTmp=no\n");
-        let Some(Eyes::Daemon(daemon)) = open else { panic!("a user by number") };
+        let Some(CheckUser::Daemon(daemon)) = open else { panic!("a user by number") };
         assert_eq!((daemon.uid, daemon.gid, daemon.sandbox), (990, 991, Sandbox::default()));
-        let Some(Eyes::Daemon(daemon)) = of_unit("User=4242\nGroup=gpio\n") else {
+        let Some(CheckUser::Daemon(daemon)) = of_unit("User=4242\nGroup=gpio\n") else {
             panic!("no entry needed")
         };
         assert_eq!((daemon.uid, daemon.gid, daemon.groups), (4242, 997, vec![]));

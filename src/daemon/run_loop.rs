@@ -282,8 +282,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
             self.open_lamp();
             self.light(self.agent.report(now.instant).outcome, now);
         }
-        if self.warnings.has_any_of(Part::Setup) {
-            let SetupRead { broker, warnings, .. } = self.reader.read();
+        if self.warnings.has_any_of(Part::Setup)
+            && let Some((broker, warnings)) = self.reader.read_broker_again()
+        {
             self.warnings.set(Part::Setup, warnings);
             self.tokens.set_up(broker, now.instant);
         }

@@ -132,6 +132,7 @@ struct StsKey {
 struct Version {
     device: u64,
     inode: u64,
+    len: u64,
     changed: (i64, i64),
 }
 
@@ -140,7 +141,7 @@ impl Version {
     fn of(path: &Path) -> Option<Self> {
         let found = std::fs::metadata(path).ok()?;
         let changed = (found.ctime(), found.ctime_nsec());
-        Some(Self { device: found.dev(), inode: found.ino(), changed })
+        Some(Self { device: found.dev(), inode: found.ino(), len: found.len(), changed })
     }
 }
 
@@ -184,11 +185,19 @@ impl Reader {
                 return SetupRead { node: Err(error), broker: BrokerRead::Unreadable, warnings: Vec::new() };
             }
         };
-        let mut warnings = config.warnings.clone();
-        let broker = self.read_broker(&config, &mut warnings);
+        let (broker, mut warnings) = self.read_broker(&config);
         let node = self.read_node(config);
         warnings.extend(self.certificates.iter().cloned());
         SetupRead { node, broker, warnings }
+    }
+
+    /// Reads the broker's half again, and with it all warnings; `None` while the configuration cannot be read. What is
+    /// new for the node's half stays new, to be found by [`Self::has_new_files`].
+    pub fn read_broker_again(&mut self) -> Option<(BrokerRead, Vec<Warning>)> {
+        let config = Config::load(&self.config_file).ok()?;
+        let (broker, mut warnings) = self.read_broker(&config);
+        warnings.extend(self.certificates.iter().cloned());
+        Some((broker, warnings))
     }
 
     fn read_node(&mut self, config: Config) -> Result<Loaded, SetupError> {
@@ -240,12 +249,13 @@ impl Reader {
     }
 
     fn read_config(&mut self) -> Result<Config, SetupError> {
-        // Before they are read: what is written meanwhile counts as new.
+        // Each before it is read: what is written meanwhile counts as new.
         self.others.iter_mut().for_each(|(path, version)| *version = Version::of(path));
+        let own = (self.config_file.clone(), Version::of(&self.config_file));
         let config = Config::load(&self.config_file)?;
         self.credential_file = Some(config.credential_file.clone());
-        let others = [self.config_file.as_path()].into_iter().chain(config.other_files());
-        self.others = others.map(|path| (path.to_owned(), Version::of(path))).collect();
+        let named = config.other_files().map(|path| (path.to_owned(), Version::of(path)));
+        self.others = [own].into_iter().chain(named).collect();
         Ok(config)
     }
 
@@ -262,12 +272,14 @@ impl Reader {
         Ok(AuthContext { config, client, clock_floor, state, app_key: stamp })
     }
 
-    fn read_broker(&mut self, config: &Config, warnings: &mut Vec<Warning>) -> BrokerRead {
+    /// The broker's half, and the warnings about it and the configuration.
+    fn read_broker(&mut self, config: &Config) -> (BrokerRead, Vec<Warning>) {
+        let mut warnings = config.warnings.clone();
         let (sts, broker) = match config.tokens() {
-            Tokens::Malformed => return BrokerRead::Unreadable,
+            Tokens::Malformed => return (BrokerRead::Unreadable, warnings),
             Tokens::NotGivenOut => {
                 self.sts = None;
-                return BrokerRead::NotConfigured;
+                return (BrokerRead::NotConfigured, warnings);
             }
             Tokens::Through { sts, broker } => (sts, broker),
         };
@@ -276,8 +288,8 @@ impl Reader {
             warnings.push(Warning::new("sts", trouble.reason.as_str(), trouble.fix.as_str()));
             trouble
         });
-        let plan = Plan::of(sts, broker, config.request_timeout, warnings);
-        BrokerRead::Configured(BrokerSetup { plan, source })
+        let plan = Plan::of(sts, broker, config.request_timeout, &mut warnings);
+        (BrokerRead::Configured(BrokerSetup { plan, source }), warnings)
     }
 
     fn source_by(&mut self, sts: &Sts, config: &Config) -> Result<TokenSource, SetupError> {
@@ -318,5 +330,37 @@ impl Reader {
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broker_read_again_leaves_new_files_new() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("config.json");
+        let put = |text: &str| {
+            let new = dir.path().join("config.new");
+            std::fs::write(&new, text).expect("written");
+            std::fs::rename(new, &path).expect("replaced");
+        };
+        let config = |more: &str| {
+            format!(r#"{{"via":{{"command_center":"http://127.0.0.1"}},"credential_file":"c.json"{more}}}"#)
+        };
+        put(&config(r#", "led": 7"#));
+        let mut reader = Reader::new(path.clone());
+        assert!(reader.has_new_files(), "nothing was read yet");
+        assert_eq!(reader.read().warnings.len(), 1);
+        assert!(!reader.has_new_files());
+        put(&config(""));
+        let (_, warnings) = reader.read_broker_again().expect("sound");
+        assert_eq!(warnings, []);
+        assert!(reader.has_new_files(), "the node's half has not seen it");
+        reader.read().node.expect_err("no credential");
+        assert!(!reader.has_new_files());
+        put("{");
+        assert!(reader.read_broker_again().is_none() && reader.has_new_files());
     }
 }

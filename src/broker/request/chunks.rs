@@ -32,7 +32,7 @@ pub(super) fn body(arrived: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Refusal
         }
         let len = usize::try_from(len)
             .ok()
-            .filter(|len| body.len() + len <= MAX_BODY)
+            .filter(|len| *len <= MAX_BODY - body.len())
             .ok_or_else(body_too_large)?;
         let Some(chunk) = rest.get(..len) else { return incomplete };
         body.extend_from_slice(chunk);

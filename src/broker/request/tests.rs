@@ -178,6 +178,8 @@ fn body_in_chunks_is_put_together() {
         (whole(MAX_BODY), (415, "unsupported_media_type")),
         (whole(MAX_BODY + 1), (413, "body_too_large")),
         ("ffffffffffffffff\r\n".into(), (413, "body_too_large")),
+        // Added to what is there, this is more than a number can hold.
+        ("1\r\na\r\nffffffffffffffff\r\n".into(), (413, "body_too_large")),
         (small, (413, "body_too_large")),
     ] {
         let refused = read(chunked("", &chunks).as_bytes()).expect_err("refused");

@@ -3,12 +3,19 @@
 use std::fs::File;
 use std::io;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use test_support::process::signal;
 use test_support::rig::Rig;
 use test_support::waiting::until;
+
+/// Whether the daemon still runs, and ends well when it is asked to.
+fn goes_on_and_ends_well(mut daemon: Child) {
+    assert_eq!(daemon.try_wait().unwrap(), None);
+    signal(daemon.id(), "TERM");
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+}
 
 /// The outcome that the daemon has left for others, if it has.
 fn outcome(rig: &Rig) -> Option<String> {
@@ -27,15 +34,13 @@ fn daemon_whose_log_cannot_be_written_goes_on() {
     for stderr in [Stdio::from(nobody_reads), Stdio::from(full), Stdio::from(full_disk)] {
         let rig = Rig::new();
         rig.configure("led", "none");
-        let mut daemon = rig.command("run").stderr(stderr).spawn().unwrap();
+        let daemon = rig.command("run").stderr(stderr).spawn().unwrap();
         until("it is valid", || outcome(&rig).as_deref() == Some("valid"));
         rig.stub.go_down();
         signal(daemon.id(), "HUP");
         until("it follows what happens", || outcome(&rig).is_some_and(|outcome| outcome != "valid"));
         until("its status tells of the log", || rig.status()["warnings"][0]["code"] == "log");
-        assert_eq!(daemon.try_wait().unwrap(), None);
-        signal(daemon.id(), "TERM");
-        assert_eq!(daemon.wait().unwrap().code(), Some(0));
+        goes_on_and_ends_well(daemon);
     }
 }
 
@@ -43,11 +48,10 @@ fn daemon_whose_log_cannot_be_written_goes_on() {
 fn log_level_that_is_none_is_a_warning() {
     let rig = Rig::new();
     rig.configure("led", "none");
-    let mut daemon = rig.command("run").env("JARVIS_NODE_LOG", "loud").stderr(Stdio::null()).spawn().unwrap();
+    let daemon = rig.command("run").env("JARVIS_NODE_LOG", "loud").stderr(Stdio::null()).spawn().unwrap();
     until("it is valid", || outcome(&rig).as_deref() == Some("valid"));
     assert_eq!(rig.status()["warnings"][0]["code"], "log_level");
-    signal(daemon.id(), "TERM");
-    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    goes_on_and_ends_well(daemon);
 }
 
 #[test]
@@ -57,11 +61,9 @@ fn limit_of_file_sizes_takes_no_verdict_away() {
     let mut limited = Command::new("sh");
     let program = test_support::binaries::jarvis_node();
     limited.args(["-c", "ulimit -f 0; exec \"$0\" run --config \"$1\""]).arg(program).arg(rig.config());
-    let mut daemon = limited.stderr(Stdio::null()).spawn().unwrap();
+    let daemon = limited.stderr(Stdio::null()).spawn().unwrap();
     until("it has asked", || rig.stub.validations() > 0);
-    assert_eq!(daemon.try_wait().unwrap(), None);
-    signal(daemon.id(), "TERM");
-    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    goes_on_and_ends_well(daemon);
 }
 
 #[test]
