@@ -106,7 +106,12 @@ async fn admit_node(service: &Service, mut turn: Turn, request: Request) -> Resu
     let (node_id, node_key) = shown(&head.headers)?;
     match asked(service, &mut turn, node_id, node_key).await {
         Ok(verdict) => match verdict.reason(SERVICE_ID) {
-            None => Ok(()),
+            None => {
+                // jarvisd notes when the node was seen, and its version.
+                turn.write().await;
+                turn.write().await;
+                Ok(())
+            }
             Some(reason) => Err(Refusal::Sentence(StatusCode::UNAUTHORIZED, reason)),
         },
         // The auth service answers 500, which command-center treats as a refusal.
@@ -129,7 +134,7 @@ async fn asked(
 async fn as_an_app(turn: &mut Turn) -> Result<(), PoolTimedOut> {
     turn.thread().await;
     turn.connection().await?;
-    turn.check().await;
+    turn.check_service().await;
     Ok(())
 }
 

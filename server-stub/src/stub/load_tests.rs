@@ -187,6 +187,46 @@ async fn each_path_has_its_price() {
     }
 }
 
+/// Prices in milliseconds, in this order: what has been proved costs nothing in any service.
+#[tokio::test(start_paused = true)]
+async fn jarvisd_remembers_keys_for_all_paths() {
+    let rig = Rig::with(Model::JARVISD);
+    let beat = |key: &str| {
+        let request = Request::post("/api/v0/admin/nodes/heartbeat").header("X-API-Key", key);
+        request.body(Body::empty()).expect("a request")
+    };
+    for (what, request, price, status) in [
+        ("a heartbeat", beat("kitchen-pi:node-key"), 110, 200),
+        ("the next one", beat("kitchen-pi:node-key"), 10, 200),
+        ("a wrong key", beat("kitchen-pi:other"), 100, 401),
+        ("a wrong key again", beat("kitchen-pi:other"), 100, 401),
+        ("an unknown node", beat("nobody:node-key"), 0, 401),
+        ("a validation of the same node", validation("kitchen-pi", "app-key"), 100, 200),
+        ("the same again", validation("kitchen-pi", "app-key"), 0, 200),
+        ("a wrong app key", validation("kitchen-pi", "other"), 100, 401),
+        ("health", get("/health"), 0, 200),
+    ] {
+        assert_eq!(
+            rig.ask(request).await,
+            (price, StatusCode::from_u16(status).expect("a status")),
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jarvisd_checks_on_after_its_client_left() {
+    let rig = Rig::with(Model::JARVISD);
+    for _ in 0..4 {
+        let asked = rig.ask(validation("kitchen-pi", "app-key"));
+        assert!(tokio::time::timeout(Duration::from_millis(10), asked).await.is_err());
+    }
+    // Eight checks before its own two, on two cores; the first began 40 ms ago.
+    let (at, status) = rig.ask(validation("kitchen-pi", "app-key")).await;
+    assert!((450..500).contains(&at) && status == StatusCode::OK, "{at}: {status}");
+    assert_eq!(rig.service.validations(), 5);
+}
+
 /// Command-center treats a failure of the auth service as a refusal, and its client cannot tell them apart.
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_in_a_stall_is_a_401() {

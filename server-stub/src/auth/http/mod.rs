@@ -13,7 +13,7 @@ use node_core::wire::{APP_ID_HEADER, APP_KEY_HEADER, VALIDATE_NODE_PATH};
 use tower::ServiceExt as _;
 
 use crate::auth::fastapi::Refusal;
-use crate::auth::load::{Load, Turn};
+use crate::auth::load::{KeyKind, Load, Turn};
 use crate::auth::service::Service;
 use crate::auth::state::Now;
 use crate::server::answer::{Detail, json};
@@ -166,7 +166,7 @@ async fn calling_app(
     let known = service.world().app(app_id, key)?.map(|app| (app.app_id.clone(), app.name.clone()));
     // The key of an unknown app is not checked.
     if service.world().has_app(app_id) {
-        turn.check().await;
+        turn.check_key(KeyKind::App, app_id, key, known.is_some()).await;
     }
     known.ok_or(refusal)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::calling_app;
 use crate::auth::fastapi::{Refusal, read};
-use crate::auth::load::Turn;
+use crate::auth::load::{KeyKind, Turn};
 use crate::auth::service::Service;
 use crate::auth::state::nodes::Verdict;
 use crate::server::answer::json;
@@ -82,7 +82,8 @@ pub(crate) async fn verdict(
     turn.connection().await?;
     let verdict = service.world().validate(node_id, node_key, service_id)?;
     if verdict.took_a_check() {
-        turn.check().await;
+        let right = verdict != Verdict::WrongKey;
+        turn.check_key(KeyKind::Node, node_id, node_key, right).await;
     }
     Ok(verdict)
 }

@@ -1,20 +1,23 @@
-//! The load of the auth service: the resources that limit it and make it slow.
+//! The load of a home's services: the resources that limit them and make them slow. [`Model::MEASURED`] is the
+//! Python auth service, [`Model::JARVISD`] the Go program.
 //!
-//! The stall is not coded but follows from the resources. A call takes one of 40 threads. A database query
+//! In the Python service the stall is not coded but follows from the resources. A call takes one of 40 threads. A database query
 //! takes one of 15 connections, which is held until the answer. A check of a key or password takes 245 ms on
 //! one of two cores. A call that has checked its app needs a second connection for the rest and keeps the
 //! first. So 14 validations at once take turns, four a second, and 15 block each other until the pool's
 //! time-out of 30 s, when some get a 500. A call is processed even if its client has left. These numbers
 //! reproduce the measurements (docs/wire/jarvis-auth.md, "Load").
 //!
+//! jarvisd has no such limits (docs/wire/jarvis-home.md, "What a fleet does to jarvisd"). A check of a key takes a core, too, but a key
+//! that was right counts for 60 s in all of its services, until a restart. Calls of one key at once each pay. Unknown and inactive nodes and unknown apps cost nothing. What is written waits in order
+//! for the only writer. *Simplifications*: a change of a node's grants costs it no new check; Go lets calls share the cores in slices; here they take turns, which
+//! changes the order of the answers but not the time of the last.
+//!
 //! Nothing is computed: a core is a permit that is held for the time of a check. Handlers take resources
 //! through [`Turn`]. Only validations were measured. *Estimate*: every call of an app uses a second
 //! connection; passwords and new keys cost as much as a check; administrators' and refresh tokens cost
 //! nothing; `/health`, which hangs with 40 calls in progress, takes only a thread.
 
-use core::fmt;
-use core::str::FromStr;
-use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::Response;
@@ -26,79 +29,17 @@ use crate::server::answer::internal;
 use crate::server::control::Adjustable;
 use crate::server::journal::Waits;
 
+mod model;
+mod proofs;
+#[cfg(test)]
+mod tests;
 mod turn;
 
+use model::Capacity;
+pub use model::{Model, UnknownModel};
+pub(crate) use proofs::KeyKind;
+use proofs::Proofs;
 pub(crate) use turn::{PoolTimedOut, Turn};
-
-/// A model of how slow the service is.
-///
-/// ```
-/// use server_stub::{Model, Options, Stub};
-/// let stub = Stub::start(Options { model: Model::MEASURED.faster_by(20), ..Options::default() })?;
-/// stub.set_model(Model::INSTANT); // and who calls from now on is answered at once
-/// # Ok::<(), Box<dyn core::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Model(Option<Capacity>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Capacity {
-    threads: usize,
-    connections: usize,
-    cores: usize,
-    /// The time of a check on a core.
-    check: Duration,
-    /// How long a call waits for a connection.
-    pool_timeout: Duration,
-}
-
-impl Model {
-    /// Without limits and delays.
-    pub const INSTANT: Self = Self(None);
-
-    /// The service as measured, on two cores.
-    pub const MEASURED: Self = Self(Some(Capacity {
-        threads: 40,
-        connections: 15,
-        cores: 2,
-        check: Duration::from_millis(245),
-        pool_timeout: Duration::from_secs(30),
-    }));
-
-    /// This model with check and time-out divided by `factor`; 0 counts as 1.
-    #[must_use]
-    pub fn faster_by(self, factor: u32) -> Self {
-        let factor = factor.max(1);
-        Self(self.0.map(|capacity| Capacity {
-            check: capacity.check / factor,
-            pool_timeout: capacity.pool_timeout / factor,
-            ..capacity
-        }))
-    }
-}
-
-impl fmt::Display for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(if self.0.is_some() { "measured" } else { "instant" })
-    }
-}
-
-/// There is no model of that name.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no model '{0}'; instant and measured are there")]
-pub struct UnknownModel(String);
-
-impl FromStr for Model {
-    type Err = UnknownModel;
-
-    fn from_str(name: &str) -> Result<Self, UnknownModel> {
-        match name {
-            "instant" => Ok(Self::INSTANT),
-            "measured" => Ok(Self::MEASURED),
-            other => Err(UnknownModel(other.to_owned())),
-        }
-    }
-}
 
 /// The state that all calls share. Clones share it, too.
 #[derive(Clone)]
@@ -114,19 +55,50 @@ struct Held {
 
 /// The limited resources.
 struct Pools {
-    threads: Arc<Semaphore>,
-    connections: Arc<Semaphore>,
-    cores: Arc<Semaphore>,
+    /// None: without limit, as for the other fields.
+    threads: Option<Arc<Semaphore>>,
+    connections: Option<Arc<Semaphore>>,
+    cores: Semaphore,
+    writer: Semaphore,
+    proofs: Mutex<Proofs>,
     capacity: Capacity,
 }
 
 impl Pools {
     fn of(model: Model) -> Option<Arc<Self>> {
-        model.0.map(|capacity| {
+        model.capacity().map(|capacity| {
             let permits = |number| Arc::new(Semaphore::new(number));
-            let [threads, connections] = [capacity.threads, capacity.connections].map(permits);
-            Arc::new(Self { threads, connections, cores: permits(capacity.cores), capacity })
+            Arc::new(Self {
+                threads: capacity.threads.map(permits),
+                connections: capacity.connections.map(|(number, _)| permits(number)),
+                cores: Semaphore::new(capacity.cores),
+                writer: Semaphore::new(1),
+                proofs: Mutex::default(),
+                capacity,
+            })
         })
+    }
+
+    fn proofs(&self) -> MutexGuard<'_, Proofs> {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self) -> Amounts {
+        let Capacity { threads, connections, cores, write, .. } = self.capacity;
+        let connections = connections.map(|(number, _)| number);
+        Amounts { threads, connections, cores, writer: write.map(|_| 1) }
+    }
+
+    fn busy(&self) -> Amounts {
+        let of = self.limits();
+        let busy = |of: Option<usize>, free: &Semaphore| of.map(|of| of - free.available_permits());
+        let shared = |of, free: &Option<Arc<Semaphore>>| free.as_deref().and_then(|free| busy(of, free));
+        Amounts {
+            threads: shared(of.threads, &self.threads),
+            connections: shared(of.connections, &self.connections),
+            cores: of.cores - self.cores.available_permits(),
+            writer: busy(of.writer, &self.writer),
+        }
     }
 }
 
@@ -140,11 +112,16 @@ struct Shown {
     of: Option<Amounts>,
 }
 
+/// None: the model does not limit it.
 #[derive(Serialize)]
 struct Amounts {
-    threads: usize,
-    connections: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<usize>,
     cores: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer: Option<usize>,
 }
 
 impl Adjustable for Load {
@@ -186,18 +163,8 @@ impl Load {
 
     fn state(&self) -> Shown {
         let held = self.held();
-        let capacity = held.pools.as_deref().map(|pools| &pools.capacity);
-        let busy = held.pools.as_deref().map(|pools| Amounts {
-            threads: pools.capacity.threads - pools.threads.available_permits(),
-            connections: pools.capacity.connections - pools.connections.available_permits(),
-            cores: pools.capacity.cores - pools.cores.available_permits(),
-        });
-        let of = capacity.map(|capacity| Amounts {
-            threads: capacity.threads,
-            connections: capacity.connections,
-            cores: capacity.cores,
-        });
-        Shown { model: held.model.to_string(), busy, of }
+        let pools = held.pools.as_deref();
+        Shown { model: held.model.to_string(), busy: pools.map(Pools::busy), of: pools.map(Pools::limits) }
     }
 
     /// The answer of `work`. With a model, the work goes on if the client leaves. Without one it takes no

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::Pools;
+use super::{KeyKind, Pools};
 use crate::auth::fastapi::Refusal;
 use crate::server::journal::{Resource, Waits};
 
@@ -35,26 +35,57 @@ impl Turn {
 
     /// Waits for a thread. Every call with a readable body needs one.
     pub(crate) async fn thread(&mut self) {
-        let Some(pools) = &self.pools else { return };
+        let Some(threads) = self.pools.as_ref().and_then(|pools| pools.threads.clone()) else { return };
         // These semaphores are never closed.
-        let free = Arc::clone(&pools.threads).acquire_owned();
+        let free = threads.acquire_owned();
         self.thread = self.waits.during(Resource::Thread, free).await.ok();
     }
 
     /// Waits for a further connection.
     pub(crate) async fn connection(&mut self) -> Result<(), PoolTimedOut> {
         let Some(pools) = &self.pools else { return Ok(()) };
-        let free = Arc::clone(&pools.connections).acquire_owned();
-        let free = timeout(pools.capacity.pool_timeout, free);
+        let limit = pools.connections.clone().zip(pools.capacity.connections);
+        let Some((connections, (_, patience))) = limit else { return Ok(()) };
+        let free = timeout(patience, connections.acquire_owned());
         let permit = self.waits.during(Resource::Connection, free).await.map_err(|_| PoolTimedOut)?;
         self.connections.extend(permit.ok());
         Ok(())
     }
 
-    /// Checks a key or a password, or seals a new one.
+    /// Checks a password, or seals a new one or a new key.
     pub(crate) async fn check(&mut self) {
         let Some(pools) = &self.pools else { return };
         let _core = self.waits.during(Resource::Core, pools.cores.acquire()).await;
         self.waits.during(Resource::Check, sleep(pools.capacity.check)).await;
+    }
+
+    /// Checks the key that an app or a node has shown; `right` is what comes of it.
+    pub(crate) async fn check_key(&mut self, kind: KeyKind, id: &str, key: &str, right: bool) {
+        let Some(pools) = self.pools.clone() else { return };
+        let Some(life) = pools.capacity.proof else { return self.check().await };
+        if right && pools.proofs().hold(kind, id, key, life) {
+            return;
+        }
+        let since = Instant::now();
+        self.check().await;
+        if right {
+            pools.proofs().keep(kind, id, key, since, life);
+        }
+    }
+
+    /// Checks the key of a service that asks the auth service.
+    pub(crate) async fn check_service(&mut self) {
+        let one_program = self.pools.as_ref().is_none_or(|pools| pools.capacity.one_program);
+        if !one_program {
+            self.check().await;
+        }
+    }
+
+    /// Waits for the only writer, and for its write.
+    pub(crate) async fn write(&mut self) {
+        let Some(pools) = &self.pools else { return };
+        let Some(write) = pools.capacity.write else { return };
+        let _writer = self.waits.during(Resource::Writer, pools.writer.acquire()).await;
+        sleep(write).await;
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Resource {
     Core,
     /// The end of a check.
     Check,
+    /// A turn at the only writer of a database.
+    Writer,
 }
 
 /// The waits of one request, updated while it is processed. Stored in its extensions.
@@ -28,6 +30,7 @@ struct WaitTimes {
     connection: Duration,
     core: Duration,
     check: Duration,
+    writer: Duration,
     now: Option<(Resource, Instant)>,
 }
 
@@ -38,6 +41,7 @@ pub(super) struct Waited {
     connection: u128,
     core: u128,
     check: u128,
+    writer: u128,
     /// The resource it waits for now, or waited for when its client left.
     last: Option<Resource>,
 }
@@ -55,10 +59,10 @@ impl Waits {
     /// None: the service has no model.
     pub(super) fn so_far(&self) -> Option<Waited> {
         self.state().map(|state| {
-            let WaitTimes { thread, connection, core, check, now } = state.counted();
-            let [thread, connection, core, check] =
-                [thread, connection, core, check].map(|time| time.as_millis());
-            Waited { thread, connection, core, check, last: now.map(|(thing, _)| thing) }
+            let WaitTimes { thread, connection, core, check, writer, now } = state.counted();
+            let [thread, connection, core, check, writer] =
+                [thread, connection, core, check, writer].map(|time| time.as_millis());
+            Waited { thread, connection, core, check, writer, last: now.map(|(thing, _)| thing) }
         })
     }
 
@@ -75,6 +79,7 @@ impl WaitTimes {
                 Resource::Connection => &mut self.connection,
                 Resource::Core => &mut self.core,
                 Resource::Check => &mut self.check,
+                Resource::Writer => &mut self.writer,
             };
             *time += since.elapsed();
         }

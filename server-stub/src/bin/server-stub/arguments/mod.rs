@@ -51,7 +51,7 @@ struct CommandLine {
     faults: Vec<FaultsOf>,
 
     /// How slow the auth server is; see below
-    #[arg(long, value_name = "instant|measured", default_value = "instant")]
+    #[arg(long, value_name = "instant|measured|jarvisd", default_value = "instant")]
     model: Model,
 
     /// Print all faults, or with --only those of a service, and exit

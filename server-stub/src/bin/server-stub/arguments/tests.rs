@@ -140,7 +140,7 @@ fn model_is_for_the_auth_server_and_opens_its_control() {
     assert_eq!(plan.auth.control.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:0"));
     assert!(plan.sts.place.control.is_none());
     let told = |arguments| parsed(arguments).err().expect("refused");
-    assert!(told(&["--model", "quick"]).contains("'quick'; instant and measured are there"));
+    assert!(told(&["--model", "quick"]).contains("'quick'; instant, measured and jarvisd are there"));
     assert!(told(&["--only", "sts", "--model", "measured"]).contains("--only leaves out"));
 }
 
