@@ -12,7 +12,7 @@ use rustix::fs::Access;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::system::accounts;
+use crate::system::{accounts, way};
 
 /// The files that hold no secret.
 const PUBLIC: [&str; 3] = ["configuration", "ca_file", "client_cert_file"];
@@ -294,25 +294,10 @@ fn fix_denied(what: &str, path: &Path) -> String {
 
 /// The first folder on the way to `path` that this program's user may not pass, links on the way included.
 fn closed_folder(path: &Path) -> Option<PathBuf> {
-    // As many as the kernel follows (path_resolution(7)).
-    const MOST_LINKS: usize = 40;
-    let parts =
-        |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
-    let (mut place, mut left, mut links) = (PathBuf::new(), parts(path), 0);
-    while let Some(part) = left.pop() {
-        if !place.as_os_str().is_empty() && rustix::fs::access(&place, Access::EXEC_OK).is_err() {
-            return place.is_dir().then_some(place);
-        }
-        let next = if part == ".." { place.parent().unwrap_or(&place).to_owned() } else { place.join(&part) };
-        match std::fs::read_link(&next) {
-            Ok(target) if links < MOST_LINKS => {
-                links += 1;
-                left.extend(parts(&target));
-            }
-            Ok(_) | Err(_) => place = next,
-        }
-    }
-    None
+    let is_folder = |place: &PathBuf| place.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let mut way = way::to(path);
+    way.pop();
+    way.into_iter().find(|place| is_folder(place) && rustix::fs::access(place, Access::EXEC_OK).is_err())
 }
 
 /// A path as one word of a command.

@@ -106,9 +106,9 @@ def identity_shared(report, node):
     """systemd reads the voice node's configuration for ours."""
     machine = node.machine
     config = json.loads(machine.read("cat /etc/jarvis-node-agent/config.json"))
-    machine.write_file("/etc/jarvis-node-agent/config.json", json.dumps({**config, "credential_file": "config.json"}))
+    machine.write_file("/etc/jarvis-node-agent/config.json", json.dumps({**config, "credential_file": "node.json"}))
     machine.run(f"mkdir -p /etc/systemd/system/{SERVICE}.d")
-    machine.write_file(f"/etc/systemd/system/{SERVICE}.d/identity.conf", f"[Service]\nLoadCredential=config.json:{VOICE_CONFIG}\n")
+    machine.write_file(f"/etc/systemd/system/{SERVICE}.d/identity.conf", f"[Service]\nLoadCredential=node.json:{VOICE_CONFIG}\n")
     machine.run(f"systemctl daemon-reload && systemctl restart {SERVICE}")
     node.shows("with the voice node's identity", VALID)
     voice_node_untouched(report, node)

@@ -77,6 +77,8 @@ pub(super) enum Command {
 pub(super) struct Invocation {
     pub(super) command: Command,
     pub(super) config: PathBuf,
+    /// Whether the configuration was named, by an option or a variable.
+    pub(super) is_config_named: bool,
 }
 
 /// All words and options, before it is known whether they go together.
@@ -168,16 +170,14 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long(_) | Short(_) => return Err(argument.unexpected().into()),
         }
     }
-    let config = options
-        .config
-        .take()
-        .or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from))
-        .unwrap_or_else(|| DEFAULT_PATH.into());
+    let named = options.config.take().or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from));
+    let is_config_named = named.is_some();
+    let config = named.unwrap_or_else(|| DEFAULT_PATH.into());
     let command = command(&mut options)?;
     if !matches!(command, Command::Help | Command::Version) {
         options.check_nothing_left()?;
     }
-    Ok(Invocation { command, config })
+    Ok(Invocation { command, config, is_config_named })
 }
 
 fn command(options: &mut Options) -> Result<Command, CliError> {

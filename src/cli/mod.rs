@@ -62,7 +62,7 @@ impl From<io::Error> for CliError {
 /// # Errors
 /// When it cannot be done at all; an outcome is not an error.
 pub fn main() -> Result<u8, CliError> {
-    let Invocation { command, config } = arguments::parse(lexopt::Parser::from_env())?;
+    let Invocation { command, config, is_config_named } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help | Command::Version) {
         logging::init();
         if !matches!(command, Command::Run) {
@@ -83,10 +83,11 @@ pub fn main() -> Result<u8, CliError> {
             }
         },
         Command::Check { json, accept_board } => {
+            let target = check::Target::find(config, is_config_named);
             if accept_board {
-                accept_this_board(&config)?;
+                accept_this_board(target.config_file())?;
             }
-            let (outcome, view) = check::check(config);
+            let (outcome, view) = check::check(target);
             print_view(&view, json)?;
             return Ok(outcome.exit_code());
         }

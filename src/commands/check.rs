@@ -1,6 +1,7 @@
 //! `jarvis-node check`: one validation by the daemon's own agent, without its loop.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use node_core::agent::{Action, Agent, Event, Setup};
@@ -8,26 +9,71 @@ use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::trouble::Trouble;
 
-use super::installed::{CheckUser, Installed};
+use super::installed::{CheckUser, Installed, UNIT, Unit, is_same, passed_on};
 use crate::config::{Config, DEFAULT_STATE_FILE, Indicators};
-use crate::error::Warning;
+use crate::error::{SetupError, Warning};
 use crate::files::durable::folder;
 use crate::files::status;
 use crate::files::status::{DaemonSays, Record, View};
 use crate::setup::{Loaded, Reader};
-use crate::system::clock;
+use crate::system::{clock, environment};
+
+/// What is to be checked: a configuration, and the unit of the daemon that it is for.
+pub(crate) struct Target {
+    config_file: PathBuf,
+    unit: io::Result<Option<Unit>>,
+    warnings: Vec<Warning>,
+}
+
+impl Target {
+    /// The configuration at `config_file`. If nobody has `named` it, the one that the unit starts the daemon with comes
+    /// before it. By root the variables are from here on those of the unit, if there is one.
+    pub(crate) fn find(config_file: PathBuf, named: bool) -> Self {
+        let unit = Unit::load();
+        let Ok(Some(found)) = &unit else { return Self { config_file, unit, warnings: Vec::new() } };
+        let mut warnings = found.warnings();
+        let variables = found.variables();
+        let of_daemon = found.config_file(&variables);
+        if rustix::process::geteuid().is_root() {
+            environment::replace(variables);
+        }
+        let config_file = match of_daemon {
+            Some(other) if !named => other,
+            Some(other) if !is_same(&other, &config_file) => {
+                let message = format!(
+                    "the daemon is started with another configuration than the one checked here: {}",
+                    other.display()
+                );
+                let fix = format!(
+                    "Check that one: sudo jarvis-node check --config {}. Or correct ExecStart= in the unit: sudo systemctl \
+                     edit {UNIT}",
+                    other.display()
+                );
+                warnings.push(Warning::new("check_config", message, fix));
+                config_file
+            }
+            Some(_) | None => config_file,
+        };
+        Self { config_file, unit, warnings }
+    }
+
+    /// The configuration.
+    pub(crate) fn config_file(&self) -> &Path {
+        &self.config_file
+    }
+}
 
 /// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
 /// nothing is written anywhere. By root it is made as the daemon's user.
-pub(crate) fn check(config_file: PathBuf) -> (Outcome, View) {
+pub(crate) fn check(target: Target) -> (Outcome, View) {
     let boot_id = status::boot_id();
-    let record = Record::load(&Indicators::load_lenient(&config_file).status_file).ok();
+    let record = Record::load(&Indicators::load_lenient(&target.config_file).status_file).ok();
     let of_daemon = record
         .as_ref()
         .filter(|record| record.staleness(&boot_id, clock::instant()).is_none())
         .map(|record| record.view(&boot_id, clock::instant()));
     let remembered = record.and_then(|record| record.remembered(&boot_id, clock::instant()));
-    let mut setups = Setups::new(config_file);
+    let mut setups = Setups::new(target);
     let mut loaded: Option<Loaded> = None;
     // Any seed will do: one validation has no retries to spread.
     let mut agent = Agent::new(0);
@@ -71,62 +117,109 @@ fn differing(View { outcome, reason, fix, .. }: View, here: Outcome) -> Option<D
 struct Setups {
     reader: Reader,
     installed: Option<Installed>,
+    /// The trouble with a file that the unit hides from the daemon.
+    hidden: Option<Trouble>,
     /// Whether a person without rights has started this program.
     by_other_user: bool,
     warnings: Vec<Warning>,
 }
 
 impl Setups {
-    fn new(config_file: PathBuf) -> Self {
+    fn new(Target { config_file, unit, mut warnings }: Target) -> Self {
         let by_other_user = !rustix::process::geteuid().is_root();
-        let state_file =
-            Config::load(&config_file).map_or_else(|_| DEFAULT_STATE_FILE.into(), |c| c.state_file);
-        let user = match Installed::find(folder(&state_file)) {
-            CheckUser::Daemon(daemon) => match daemon.become_its_user() {
-                Ok(()) => CheckUser::Daemon(daemon),
-                Err(why) => {
-                    CheckUser::Unknown(format!("the system does not let this program take its place: {why}"))
+        let config = Config::load(&config_file).ok();
+        let state_file = config.as_ref().map_or(Path::new(DEFAULT_STATE_FILE), |config| &config.state_file);
+        let user = Installed::find(&unit, folder(state_file));
+        let mut hidden = None;
+        let user = match user {
+            CheckUser::Daemon(daemon) => {
+                let files = config
+                    .iter()
+                    .flat_map(|config| config.other_files().chain([config.credential_file.as_path()]));
+                hidden =
+                    [config_file.as_path()].into_iter().chain(files).find_map(|path| daemon.hidden(path));
+                match daemon.become_its_user() {
+                    Ok(()) => CheckUser::Daemon(daemon),
+                    Err(why) => CheckUser::Unknown(format!(
+                        "the system does not let this program take its place: {why}"
+                    )),
                 }
-            },
+            }
             other @ (CheckUser::Own | CheckUser::Unknown(_)) => other,
         };
-        let (installed, warnings) = match user {
-            CheckUser::Daemon(daemon) => (Some(daemon), Vec::new()),
-            CheckUser::Own => (None, Vec::new()),
+        let installed = match user {
+            CheckUser::Daemon(daemon) => Some(daemon),
+            CheckUser::Own => None,
             CheckUser::Unknown(why) => {
                 let message =
                     format!("this check was made as root, which may read more than the daemon: {why}");
                 let fix = "Trust what the daemon says in `jarvis-node status`.";
-                (None, vec![Warning::new("check_user", message, fix)])
+                warnings.push(Warning::new("check_user", message, fix));
+                None
             }
         };
-        Self { reader: Reader::new(config_file), installed, by_other_user, warnings }
+        Self { reader: Reader::new(config_file), installed, hidden, by_other_user, warnings }
     }
 
     fn read(&mut self, loaded: &mut Option<Loaded>) -> Result<Setup, Trouble> {
         let read = self.reader.read();
         self.warnings.extend(read.warnings);
-        if let Some(installed) = &self.installed {
-            if let Ok(config) = Config::load(self.reader.config_file()) {
-                self.warnings.extend(installed.warnings(&config));
-            }
-            // A file that this program can read may be hidden from the daemon.
-            if let Some(trouble) = self.reader.files().iter().find_map(|path| installed.hidden(path)) {
-                return Err(trouble);
-            }
+        if let Some(installed) = &self.installed
+            && let Ok(config) = Config::load(self.reader.config_file())
+        {
+            self.warnings.extend(installed.warnings(&config));
         }
-        let mut read = read.node.map_err(|error| {
-            let mut trouble = error.to_trouble();
-            if self.by_other_user && error.is_permission_denied() {
-                trouble.fix = Text::from("Run this with sudo.");
-            }
-            trouble
-        })?;
+        // A file that this program can read may be hidden from the daemon.
+        if let Some(trouble) = self.hidden.take() {
+            return Err(trouble);
+        }
+        let mut read = read.node.map_err(|error| self.trouble(&error))?;
         // A person waits for the answer, so there is no random delay.
         read.setup.settings.start_splay = Duration::ZERO;
         let setup = read.setup.clone();
         *loaded = Some(read);
         Ok(setup)
+    }
+
+    fn trouble(&self, error: &SetupError) -> Trouble {
+        let mut trouble = error.to_trouble();
+        if self.by_other_user && error.is_permission_denied() {
+            trouble.fix = Text::from("Run this with sudo.");
+        }
+        let SetupError::Missing { what, path } = error else { return trouble };
+        // A path without a folder, which is looked up beside the configuration only if systemd has passed no such file on.
+        let name = path.strip_prefix(folder(self.reader.config_file())).ok().and_then(Path::to_str);
+        let Some(passed) = name.and_then(|name| passed_on().into_iter().find(|passed| passed.name == name))
+        else {
+            return trouble;
+        };
+        let is_missing =
+            |source: &PathBuf| source.symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+        if let Some(source) = passed.source.as_ref().filter(|source| is_missing(source)) {
+            return Trouble::setup(
+                format_args!(
+                    "there is no {}, which systemd is to pass on to the daemon as the {what} {} (LoadCredential=)",
+                    source.display(),
+                    passed.name
+                ),
+                format_args!(
+                    "Put the file there, or correct LoadCredential= in the unit: sudo systemctl edit {UNIT}"
+                ),
+            );
+        }
+        if self.by_other_user {
+            return Trouble::setup(
+                format_args!("the {what} {} is for the daemon alone (LoadCredential=)", passed.name),
+                format_args!("Run this with sudo."),
+            );
+        }
+        Trouble::setup(
+            format_args!(
+                "systemd passes the {what} {} on to the daemon when that starts (LoadCredential=), and has not done so yet",
+                passed.name
+            ),
+            format_args!("Start the daemon, then check again: sudo systemctl restart {UNIT}"),
+        )
     }
 }
 

@@ -19,6 +19,7 @@ use crate::error::{SetupError, Warning};
 use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
+use crate::system::environment::variable;
 
 mod indicators;
 mod paths;
@@ -177,7 +178,7 @@ impl Config {
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text = bounded::read_text("configuration", path)?;
-        let mut config = Self::parse(&text, path, &|name| std::env::var(name).ok())
+        let mut config = Self::parse(&text, path, &variable)
             .map_err(|why| SetupError::Config { path: path.into(), why })?;
         let replaced = [("state_file", &config.state_file), ("status_file", &config.indicators.status_file)];
         let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));

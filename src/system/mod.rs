@@ -1,5 +1,7 @@
-//! What the operating system knows: the time, files, and the board's users and groups.
+//! What the operating system knows: the time, files, variables, and the board's users and groups.
 
 pub(crate) mod accounts;
 pub(crate) mod bounded;
 pub mod clock;
+pub(crate) mod environment;
+pub(crate) mod way;

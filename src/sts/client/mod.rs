@@ -27,6 +27,7 @@ use crate::files::{secret_file, secret_line};
 use crate::net::http::{Between, HttpClient, HttpResponse, Post, retry_after};
 use crate::net::tls::Tls;
 use crate::system::clock;
+use crate::system::environment::variable;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -264,7 +265,7 @@ fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
     let (bytes, path) = match secret {
         Secret::File(path) => (secret_file::read_text("client secret file", path)?.0, path.clone()),
         Secret::Variable(name) => {
-            let value = std::env::var(name).unwrap_or_default();
+            let value = variable(name).unwrap_or_default();
             (Zeroizing::new(value.into_bytes()), std::format!("${name}").into())
         }
     };

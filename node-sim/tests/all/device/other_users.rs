@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use test_support::binaries::jarvis_node;
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
@@ -24,13 +25,31 @@ fn rig_of_other_user() -> Rig {
 
 /// `check --json` where `systemctl show` prints this.
 fn check_where_unit_is(rig: &Rig, shown: &str) -> (Option<i32>, Value) {
+    check_beside(shown, "", &mut rig.command("check"))
+}
+
+/// This `check` where `systemctl show` prints `shown`, and `systemctl cat` prints `unit`.
+fn check_beside(shown: &str, unit: &str, check: &mut Command) -> (Option<i32>, Value) {
     let programs = tempfile::tempdir().unwrap();
     let systemctl = programs.path().join("systemctl");
-    fs::write(&systemctl, format!("#!/bin/sh\nprintf '{shown}'\n")).unwrap();
+    let script = format!("#!/bin/sh\nif [ $1 = show ]; then printf '{shown}'; else printf '{unit}'; fi\n");
+    fs::write(&systemctl, script).unwrap();
     fs::set_permissions(&systemctl, Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
-    let output = rig.command("check").arg("--json").env("PATH", path).output().unwrap();
+    let output = check.arg("--json").env("PATH", path).output().unwrap();
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// What `systemctl show` prints of a unit that starts the daemon as that user with these arguments.
+fn unit_with_start_line(arguments: &str, more: &str) -> String {
+    format!(
+        "LoadState=loaded\\nUser={USER}\\nExecStart={{ path=/usr/local/bin/jarvis-node ; \
+         argv[]=/usr/local/bin/jarvis-node run{arguments} ; ignore_errors=no ; pid=0 }}\\n{more}"
+    )
+}
+
+fn codes(view: &Value) -> Vec<&str> {
+    view["warnings"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -90,12 +109,110 @@ fn check_by_root_judges_sandbox_and_folders_of_the_unit() {
     let (code, view) =
         check_where_unit_is(&rig, &format!("{unit}ProtectSystem=strict\\nReadWritePaths=/tmp\\n"));
     assert_eq!(code, Some(0), "{view}");
-    let codes: Vec<_> = view["warnings"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
-    assert_eq!(codes, ["state_file", "led"], "{view}");
+    assert_eq!(codes(&view), ["state_file", "led"], "{view}");
     assert_eq!(
         view["warnings"][0]["message"],
         format!("/usr/lib/jarvis-node-state.json cannot be written: user {USER} may not write to /usr/lib")
     );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn check_is_of_the_configuration_that_the_unit_names() {
+    let rig = rig_of_other_user();
+    let config = rig.config();
+    let unit = unit_with_start_line(&format!(" --config {}", config.display()), "");
+    let (code, view) = check_beside(&unit, "", Command::new(jarvis_node()).arg("check"));
+    assert_eq!((code, &view["warnings"]), (Some(0), &json!([])), "{view}");
+
+    let other = rig.path("other.json");
+    fs::copy(&config, &other).unwrap();
+    let mut check = Command::new(jarvis_node());
+    let (code, view) = check_beside(&unit, "", check.arg("check").arg("--config").arg(&other));
+    assert_eq!((code, codes(&view)), (Some(0), vec!["check_config"]), "{view}");
+    let told = &view["warnings"][0];
+    assert!(told["message"].as_str().unwrap().ends_with(config.to_str().unwrap()), "{view}");
+    let fix = format!("sudo jarvis-node check --config {}", config.display());
+    assert!(told["fix"].as_str().unwrap().contains(&fix), "{view}");
+    // By a link it is the same one.
+    fs::remove_file(&other).unwrap();
+    symlink(&config, &other).unwrap();
+    let mut check = Command::new(jarvis_node());
+    let (_, view) = check_beside(&unit, "", check.arg("check").arg("--config").arg(&other));
+    assert_eq!(view["warnings"], json!([]), "{view}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn check_by_root_has_the_variables_of_the_unit() {
+    let rig = rig_of_other_user();
+    rig.configure("broker", json!({ "socket": rig.path("node.sock").to_str().unwrap() }));
+    let variables = "ARP_AUTH_ISSUER=https://sts.home.arpa\nARP_AUTH_CLIENT_ID=node\nARP_AUTH_CLIENT_SECRET=s3cret\n\
+        ARP_AUTH_AUDIENCE=smartem\n";
+    rig.write_secret("env", variables);
+    let config = format!(" --config {}", rig.config().display());
+    let file = format!("EnvironmentFiles={} (ignore_errors=no)\\n", rig.path("env").display());
+    let (code, view) = check_where_unit_is(&rig, &unit_with_start_line(&config, &file));
+    assert_eq!((code, codes(&view)), (Some(0), vec![]), "{view}");
+    // Those of the person who checks do not count.
+    let mut check = rig.command("check");
+    variables.lines().filter_map(|line| line.split_once('=')).for_each(|(name, value)| {
+        check.env(name, value);
+    });
+    let (code, view) = check_beside(&unit_with_start_line(&config, ""), "", &mut check);
+    assert_eq!((code, codes(&view)), (Some(0), vec!["tokens"]), "{view}");
+    let line = "Environment=ARP_AUTH_CLIENT_SECRET=s3cret\\n";
+    let (_, view) = check_where_unit_is(&rig, &unit_with_start_line(&config, line));
+    assert_eq!(codes(&view), ["tokens"], "{view}");
+    assert!(view["warnings"][0]["message"].as_str().unwrap().contains("ARP_AUTH_ISSUER"), "{view}");
+    assert!(!view.to_string().contains("s3cret"), "{view}");
+    fs::remove_file(rig.path("env")).unwrap();
+    let (_, view) = check_where_unit_is(&rig, &unit_with_start_line(&config, &file));
+    assert_eq!(codes(&view), ["unit", "tokens"], "{view}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn check_by_root_finds_what_links_lead_to_hidden_places() {
+    let rig = rig_of_other_user();
+    let home = tempfile::tempdir().unwrap();
+    fs::copy(rig.path("ca.pem"), home.path().join("ca.pem")).unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(rig.path("ca.pem")).unwrap();
+    symlink(home.path().join("ca.pem"), rig.path("ca.pem")).unwrap();
+    assert_eq!(check_where_unit_is(&rig, &unit_with_start_line("", "")).0, Some(0));
+    let hidden = home.path().display();
+    for setting in ["InaccessiblePaths=-", "TemporaryFileSystem="] {
+        let unit = format!("LoadState=loaded\\nUser={USER}\\n{setting}{hidden}\\n");
+        let (code, view) = check_where_unit_is(&rig, &unit);
+        assert_eq!(code, Some(78), "{view}");
+        let reason = view["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("ca.pem leads to a place in") && reason.contains(&hidden.to_string()),
+            "{view}"
+        );
+        assert!(reason.contains(setting.trim_end_matches('-')), "{view}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn file_that_systemd_passes_on_is_not_called_missing() {
+    let rig = rig_of_other_user();
+    let source = rig.path("voice.json");
+    fs::rename(rig.path("credential.json"), &source).unwrap();
+    rig.configure("credential_file", "node.json");
+    let (shown, unit) =
+        (unit_with_start_line("", ""), format!("[Service]\nLoadCredential=node.json:{}\n", source.display()));
+    let (code, view) = check_beside(&shown, &unit, &mut rig.command("check"));
+    assert_eq!(code, Some(78), "{view}");
+    assert!(view["reason"].as_str().unwrap().contains("systemd passes the credential"), "{view}");
+    assert!(view["fix"].as_str().unwrap().contains("systemctl restart jarvis-node-agent"), "{view}");
+    fs::remove_file(source).unwrap();
+    let (_, view) = check_beside(&shown, &unit, &mut rig.command("check"));
+    assert!(view["reason"].as_str().unwrap().contains("voice.json, which systemd is to pass on"), "{view}");
+    let (_, view) = check_beside(&shown, "", &mut rig.command("check"));
+    assert!(view["reason"].as_str().unwrap().starts_with("there is no credential"), "{view}");
 }
 
 #[test]

@@ -1,28 +1,23 @@
 //! The daemon as it is installed on this board: the user it runs as, and what its unit keeps from it. A check by root
 //! is made as that user: root may read and write what the daemon may not.
 
+mod sandbox;
+mod unit;
+
 use std::io;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use node_core::trouble::Trouble;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Access;
 
+use self::sandbox::{Kept, Sandbox};
+pub(super) use self::unit::{UNIT, Unit, is_same, passed_on};
 use crate::config::{Config, Led};
 use crate::error::Warning;
 use crate::files::durable::folder;
 use crate::system::accounts;
 use crate::system::accounts::Accounts;
-
-const UNIT: &str = "jarvis-node-agent.service";
-/// How long systemctl may take on a busy board.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Folders that the kernel fills, which `ProtectSystem=strict` leaves alone.
-const KERNEL_FOLDERS: [&str; 2] = ["/dev", "/proc"];
 
 /// The installed daemon.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,15 +26,6 @@ pub(super) struct Installed {
     gid: u32,
     groups: Vec<u32>,
     sandbox: Sandbox,
-}
-
-/// What the unit keeps from the daemon.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Sandbox {
-    hides_homes: bool,
-    hides_temporary_files: bool,
-    /// The only folders that can be written to; `None` if the unit does not limit them.
-    writable: Option<Vec<PathBuf>>,
 }
 
 /// The user that a check has to be made as.
@@ -55,7 +41,7 @@ pub(super) enum CheckUser {
 
 impl Installed {
     /// The daemon that keeps its state in `state_folder`: as its unit says, else as the folder's owner.
-    pub(super) fn find(state_folder: &Path) -> CheckUser {
+    pub(super) fn find(unit: &io::Result<Option<Unit>>, state_folder: &Path) -> CheckUser {
         if !rustix::process::geteuid().is_root() {
             return CheckUser::Own;
         }
@@ -63,13 +49,11 @@ impl Installed {
         if let Some(fault) = accounts.faults().next() {
             return CheckUser::Unknown(fault.to_owned());
         }
-        let shown = match properties_of_unit() {
-            Ok(shown) => shown,
-            Err(why) => {
-                return CheckUser::Unknown(format!("systemctl does not say whose the unit is: {why}"));
-            }
-        };
-        Self::of_unit(&shown, &accounts).unwrap_or_else(|| Self::of_folder(state_folder, &accounts))
+        match unit {
+            Ok(Some(unit)) => Self::of_unit(unit, &accounts),
+            Ok(None) => Self::of_folder(state_folder, &accounts),
+            Err(why) => CheckUser::Unknown(format!("systemctl does not say whose the unit is: {why}")),
+        }
     }
 
     fn of_folder(folder: &Path, accounts: &Accounts) -> CheckUser {
@@ -91,50 +75,36 @@ impl Installed {
         CheckUser::Daemon(Self { uid: owner.uid(), gid, groups, sandbox: Sandbox::default() })
     }
 
-    /// The daemon of the unit with these `properties`, as `systemctl show` prints them; `None` if there is no such unit.
-    fn of_unit(properties: &str, accounts: &Accounts) -> Option<CheckUser> {
-        let value = |key: &str| {
-            let mut values = properties.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-            values.next().unwrap_or_default().trim()
-        };
-        if value("LoadState") != "loaded" {
-            return None;
+    fn of_unit(unit: &Unit, accounts: &Accounts) -> CheckUser {
+        if unit.value("DynamicUser") == "yes" {
+            return CheckUser::Unknown("the unit has another user at each start (DynamicUser=)".into());
         }
-        let user = value("User");
+        let own_root =
+            ["RootDirectory", "RootImage"].into_iter().find(|key| !matches!(unit.value(key), "" | "/"));
+        if let Some(setting) = own_root {
+            return CheckUser::Unknown(format!("the unit gives the daemon other files ({setting}=)"));
+        }
+        let sandbox = Sandbox::of(unit);
+        let user = match unit.value("User") {
+            "" => "root",
+            user => user,
+        };
         let group = |name: &str| name.parse().ok().or_else(|| accounts.group(name).map(|(id, _)| id));
-        let uid = user.parse().ok().or_else(|| accounts.user(user));
+        let uid = if user == "root" { Some(0) } else { user.parse().ok().or_else(|| accounts.user(user)) };
         let name = uid.and_then(|uid| accounts.name_of(uid)).unwrap_or(user);
-        let (uid, gid) = match (uid, group(value("Group")).or_else(|| accounts.primary_group(name))) {
-            _ if user.is_empty() || uid == Some(0) => return Some(CheckUser::Own),
+        let gid = group(unit.value("Group")).or_else(|| accounts.primary_group(name));
+        let (uid, gid) = match (uid, gid) {
             (Some(uid), Some(gid)) => (uid, gid),
+            (Some(0), None) => (0, 0),
             (None, _) | (_, None) => {
-                return Some(CheckUser::Unknown(format!(
+                return CheckUser::Unknown(format!(
                     "this board has no user or no group for User={user} of the unit"
-                )));
+                ));
             }
         };
         let mut groups = accounts.groups_of(name);
-        groups.extend(value("SupplementaryGroups").split_ascii_whitespace().filter_map(group));
-        let below = |parent: &str, names: &str| -> Vec<PathBuf> {
-            names.split_ascii_whitespace().map(|name| Path::new(parent).join(name)).collect()
-        };
-        let writable = (value("ProtectSystem") == "strict").then(|| {
-            let named = value("ReadWritePaths").split_ascii_whitespace();
-            let named = named.map(|path| PathBuf::from(path.trim_start_matches(['-', '+'])));
-            let own = [
-                below("/var/lib", value("StateDirectory")),
-                below("/run", value("RuntimeDirectory")),
-                below("/var/cache", value("CacheDirectory")),
-                below("/var/log", value("LogsDirectory")),
-            ];
-            named.chain(own.into_iter().flatten()).collect()
-        });
-        let sandbox = Sandbox {
-            hides_homes: matches!(value("ProtectHome"), "yes" | "tmpfs"),
-            hides_temporary_files: !matches!(value("PrivateTmp"), "no" | ""),
-            writable,
-        };
-        Some(CheckUser::Daemon(Self { uid, gid, groups, sandbox }))
+        groups.extend(unit.words("SupplementaryGroups").iter().filter_map(|name| group(name)));
+        CheckUser::Daemon(Self { uid, gid, groups, sandbox })
     }
 
     /// Makes the rest of this program run as the daemon's user.
@@ -159,18 +129,14 @@ impl Installed {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The trouble with a file that the unit hides from the daemon.
+    /// The trouble with a file that the unit hides from the daemon. To be asked before [`Self::become_its_user`]: root
+    /// sees where a link leads.
     pub(super) fn hidden(&self, path: &Path) -> Option<Trouble> {
-        let within = |folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
-        let (kind, setting) = if self.sandbox.hides_homes && within(&["/home", "/root", "/run/user"]) {
-            ("in a home folder", "ProtectHome=")
-        } else if self.sandbox.hides_temporary_files && within(&["/tmp", "/var/tmp"]) {
-            ("in a folder for temporary files", "PrivateTmp=")
-        } else {
-            return None;
-        };
+        let Kept { place, setting } = self.sandbox.hides(path)?;
+        let (shown, place) = (path.display(), place.display());
+        let lies = if path.starts_with(place.to_string()) { "is" } else { "leads to a place" };
         Some(Trouble::setup(
-            format_args!("{} is {kind}, which the unit hides from the daemon ({setting})", path.display()),
+            format_args!("{shown} {lies} in {place}, which the unit hides from the daemon ({setting})"),
             format_args!("Move it to /etc/jarvis-node-agent, and name it there in the configuration."),
         ))
     }
@@ -209,14 +175,13 @@ impl Installed {
         if rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
             return Some(format!("user {user} may not write to {place}"));
         }
-        self.is_read_only(folder)
-            .then(|| format!("the unit makes {place} read-only for the daemon (ProtectSystem=)"))
-    }
-
-    fn is_read_only(&self, path: &Path) -> bool {
-        self.sandbox.writable.as_ref().is_some_and(|writable| {
-            let all = writable.iter().map(PathBuf::as_path).chain(KERNEL_FOLDERS.iter().map(Path::new));
-            !all.into_iter().any(|folder| path.starts_with(folder))
+        let hidden = self
+            .sandbox
+            .hides(folder)
+            .map(|Kept { setting, .. }| format!("the unit hides {place} from the daemon ({setting})"));
+        hidden.or_else(|| {
+            let Kept { setting, .. } = self.sandbox.makes_read_only(folder)?;
+            Some(format!("the unit makes {place} read-only for the daemon ({setting})"))
         })
     }
 
@@ -259,7 +224,7 @@ impl Installed {
                             "Give {name} to the group gpio with a udev rule, as 60-jarvis-node-agent.rules does."
                         ),
                     ),
-                    None if self.is_read_only(&led) => (
+                    None if self.sandbox.makes_read_only(&led).is_some() => (
                         format!("the unit makes {} read-only for the daemon", led.display()),
                         format!(
                             "Add ReadWritePaths=-{} to the unit (sudo systemctl edit {UNIT}).",
@@ -279,52 +244,9 @@ fn gpio_devices() -> Vec<PathBuf> {
     [PathBuf::from("/dev/gpiomem")].into_iter().chain(chips).filter(|device| device.exists()).collect()
 }
 
-/// What systemd knows of the unit, its drop-ins included; nothing where there is no systemd.
-///
-/// # Errors
-/// When it does not answer.
-fn properties_of_unit() -> io::Result<String> {
-    let keys = "LoadState,User,Group,SupplementaryGroups,ProtectHome,PrivateTmp,ProtectSystem,ReadWritePaths,\
-                StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory";
-    let started = Command::new("systemctl")
-        .args(["show", "--no-pager", &format!("--property={keys}"), UNIT])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(mut systemctl) = started else { return Ok(String::new()) };
-    let shown =
-        systemctl.stdout.take().map_or_else(|| Ok(String::new()), |mut stdout| read_in_time(&mut stdout));
-    // It has ended, or is not needed any more.
-    let _ = systemctl.kill();
-    systemctl.wait()?;
-    shown
-}
-
-fn read_in_time(stdout: &mut ChildStdout) -> io::Result<String> {
-    let end = Instant::now() + PATIENCE;
-    let mut shown = Vec::new();
-    loop {
-        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
-        let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;
-        if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let mut chunk = [0; 1024];
-        match stdout.read(&mut chunk)? {
-            0 => return Ok(String::from_utf8_lossy(&shown).into_owned()),
-            len => shown.extend_from_slice(&chunk[..len]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SHOWN: &str = "LoadState=loaded\nUser=jarvis-node-agent\nGroup=jarvis-node-agent\nSupplementaryGroups=gpio\n\
-        ProtectHome=yes\nPrivateTmp=yes\nProtectSystem=strict\nReadWritePaths=-/sys/class/leds/ACT\n\
-        StateDirectory=jarvis-node-agent\nRuntimeDirectory=jarvis-node-agent\n";
 
     fn accounts() -> Accounts {
         Accounts::of(
@@ -333,51 +255,45 @@ mod tests {
         )
     }
 
+    fn of_unit(rest: &str) -> CheckUser {
+        let unit = Unit::of(&format!("LoadState=loaded\n{rest}")).expect("loaded");
+        Installed::of_unit(&unit, &accounts())
+    }
+
+    #[track_caller]
+    fn daemon(rest: &str) -> (u32, u32, Vec<u32>) {
+        let CheckUser::Daemon(daemon) = of_unit(rest) else { panic!("no daemon: {rest}") };
+        (daemon.uid, daemon.gid, daemon.groups)
+    }
+
     #[test]
-    fn unit_tells_user_groups_and_sandbox() {
-        let Some(CheckUser::Daemon(daemon)) = Installed::of_unit(SHOWN, &accounts()) else {
-            panic!("not installed")
-        };
-        assert_eq!((daemon.uid, daemon.gid, &daemon.groups[..]), (990, 991, &[999, 997][..]));
-        for (path, hidden) in [
-            ("/home/pi/credential.json", true),
-            ("/root/ca.pem", true),
-            ("/tmp/app.key", true),
-            ("/etc/jarvis-node-agent/app.key", false),
-            ("/homestead/app.key", false),
+    fn unit_tells_user_and_groups() {
+        for (shown, user) in [
+            (
+                "User=jarvis-node-agent\nGroup=jarvis-node-agent\nSupplementaryGroups=gpio\n",
+                (990, 991, vec![999, 997]),
+            ),
+            ("User=990\nGroup=\n", (990, 991, vec![999])),
+            // No entry is needed.
+            ("User=4242\nGroup=gpio\n", (4242, 997, vec![])),
+            ("User=\n", (0, 0, vec![])),
+            ("User=root\n", (0, 0, vec![])),
+            ("User=0\n", (0, 0, vec![])),
         ] {
-            assert_eq!(daemon.hidden(Path::new(path)).is_some(), hidden, "{path}");
-        }
-        for (path, read_only) in [
-            ("/var/lib/jarvis-node-agent", false),
-            ("/run/jarvis-node-agent/more", false),
-            ("/sys/class/leds/ACT", false),
-            ("/sys/class/leds/PWR", true),
-            ("/srv", true),
-        ] {
-            assert_eq!(daemon.is_read_only(Path::new(path)), read_only, "{path}");
+            assert_eq!(daemon(shown), user, "{shown}");
         }
     }
 
     #[test]
-    fn unit_without_a_user_of_this_board_is_told() {
-        let accounts = accounts();
-        let of_unit = |rest: &str| Installed::of_unit(&format!("LoadState=loaded\n{rest}"), &accounts);
-        for none in ["", "LoadState=not-found\nUser=\n"] {
-            assert_eq!(Installed::of_unit(none, &accounts), None);
+    fn unit_whose_user_or_files_cannot_be_had_is_told() {
+        for unknown in [
+            "User=ghost\nGroup=\n",
+            "User=4242\nGroup=\n",
+            "User=ghost\nGroup=gpio\n",
+            "DynamicUser=yes\nUser=jarvis-node-agent\n",
+            "User=jarvis-node-agent\nRootDirectory=/srv/root\n",
+        ] {
+            assert!(matches!(of_unit(unknown), CheckUser::Unknown(_)), "{unknown}");
         }
-        for root in ["User=\n", "User=root\n", "User=0\n"] {
-            assert_eq!(of_unit(root), Some(CheckUser::Own), "{root}");
-        }
-        for unknown in ["User=ghost\nGroup=\n", "User=4242\nGroup=\n", "User=ghost\nGroup=gpio\n"] {
-            assert!(matches!(of_unit(unknown), Some(CheckUser::Unknown(_))), "{unknown}");
-        }
-        let open = of_unit("User=990\nGroup=\nProtectHome=no\nProtectSystem=no\nPrivateTmp=no\n");
-        let Some(CheckUser::Daemon(daemon)) = open else { panic!("a user by number") };
-        assert_eq!((daemon.uid, daemon.gid, daemon.sandbox), (990, 991, Sandbox::default()));
-        let Some(CheckUser::Daemon(daemon)) = of_unit("User=4242\nGroup=gpio\n") else {
-            panic!("no entry needed")
-        };
-        assert_eq!((daemon.uid, daemon.gid, daemon.groups), (4242, 997, vec![]));
     }
 }

@@ -1,0 +1,331 @@
+//! The daemon's unit as systemd has loaded it, drop-ins included: what it starts, with which variables, and which files it
+//! passes on.
+
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use zeroize::Zeroizing;
+
+use crate::config::DEFAULT_PATH;
+use crate::error::Warning;
+use crate::system::bounded;
+use crate::system::environment::Variables;
+
+pub(in crate::commands) const UNIT: &str = "jarvis-node-agent.service";
+/// How long systemctl may take on a busy board.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What is asked for (systemd.exec(5), systemd.service(5)).
+const PROPERTIES: &str = "LoadState,NeedDaemonReload,ExecStart,WorkingDirectory,Environment,EnvironmentFiles,\
+    UnsetEnvironment,User,Group,SupplementaryGroups,DynamicUser,RootDirectory,RootImage,ProtectHome,PrivateTmp,\
+    ProtectSystem,ProtectKernelTunables,PrivateDevices,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,\
+    TemporaryFileSystem,BindPaths,BindReadOnlyPaths,StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory";
+
+/// What `systemctl show` prints of the unit. Its variables may be secrets.
+pub(in crate::commands) struct Unit {
+    shown: Zeroizing<String>,
+}
+
+/// A file that systemd passes on to the daemon (`LoadCredential=`).
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::commands) struct PassedOn {
+    /// What the daemon knows it as.
+    pub(in crate::commands) name: String,
+    /// Where it is, if the unit says so.
+    pub(in crate::commands) source: Option<PathBuf>,
+}
+
+impl Unit {
+    /// The unit that systemd knows; `None` where there is none, or no systemd.
+    ///
+    /// # Errors
+    /// When systemd does not answer.
+    pub(in crate::commands) fn load() -> io::Result<Option<Self>> {
+        let shown = systemctl(&["show", "--no-pager", &format!("--property={PROPERTIES}"), UNIT])?;
+        Ok(Self::of(&shown))
+    }
+
+    /// The unit with these properties.
+    pub(super) fn of(shown: &str) -> Option<Self> {
+        let unit = Self { shown: Zeroizing::new(shown.to_owned()) };
+        (!matches!(unit.value("LoadState"), "" | "not-found")).then_some(unit)
+    }
+
+    /// The value of a property; empty if it has none.
+    pub(super) fn value(&self, key: &str) -> &str {
+        self.values(key).next().unwrap_or_default()
+    }
+
+    fn values(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.shown.lines().filter_map(move |line| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim()))
+    }
+
+    /// The words of a property that is a list.
+    pub(super) fn words(&self, key: &str) -> Vec<String> {
+        words(self.value(key))
+    }
+
+    /// What keeps systemd from starting the daemon, or from starting it as its files say.
+    pub(in crate::commands) fn warnings(&self) -> Vec<Warning> {
+        let state = self.value("LoadState");
+        let unusable = (state != "loaded").then(|| {
+            let fix = match state {
+                "masked" => format!("sudo systemctl unmask {UNIT}"),
+                _ => format!("`systemctl status {UNIT}` says why; then sudo systemctl daemon-reload"),
+            };
+            Warning::new("unit", format!("systemd cannot start {UNIT}, which is \"{state}\""), fix)
+        });
+        let changed = (self.value("NeedDaemonReload") == "yes").then(|| {
+            let message = format!("the files of {UNIT} have changed since systemd read them");
+            Warning::new(
+                "unit",
+                message,
+                format!("sudo systemctl daemon-reload && sudo systemctl restart {UNIT}"),
+            )
+        });
+        let is_missing =
+            |path: &Path| path.metadata().is_err_and(|why| why.kind() == io::ErrorKind::NotFound);
+        let missing = self.environment_files().filter(|(path, needed)| *needed && is_missing(path));
+        let missing = missing.map(|(path, _)| {
+            let message =
+                format!("systemd cannot start {UNIT}: there is no EnvironmentFile {}", path.display());
+            Warning::new(
+                "unit",
+                message,
+                format!("Put the file there, or take it out: sudo systemctl edit {UNIT}"),
+            )
+        });
+        unusable.into_iter().chain(changed).chain(missing).collect()
+    }
+
+    /// The configuration that the daemon is started with; `None` if what is started is not to be recognised.
+    pub(in crate::commands) fn config_file(&self, variables: &Variables) -> Option<PathBuf> {
+        let (_, start) = self.value("ExecStart").split_once("argv[]=")?;
+        // systemctl joins the arguments by spaces and quotes none.
+        let (line, _) = start.split_once(" ; ")?;
+        let set = |name: &str| variables.get(name).map(|value| value.to_string());
+        let option = line.split_once(" --config").map(|(_, rest)| rest.trim_start_matches(['=', ' ']));
+        let option = option.map(|rest| rest.strip_suffix(" run").unwrap_or(rest));
+        let named = match option.map(|path| path.strip_prefix('$').ok_or(path)) {
+            Some(Ok(name)) => set(name.trim_matches(['{', '}']))?,
+            Some(Err(path)) => path.into(),
+            None => set("JARVIS_NODE_CONFIG").unwrap_or_else(|| DEFAULT_PATH.into()),
+        };
+        let folder = self.value("WorkingDirectory").trim_start_matches(['-', '!']);
+        Some(Path::new("/").join(folder).join(named))
+    }
+
+    /// The variables that the daemon is started with, as far as the unit sets them.
+    pub(in crate::commands) fn variables(&self) -> Variables {
+        let mut variables = Variables::new();
+        let mut set = |line: &str| {
+            if let Some((name, value)) = line.split_once('=') {
+                variables.insert(name.trim().to_owned(), Zeroizing::new(value.to_owned()));
+            }
+        };
+        self.words("Environment").iter().map(|word| Zeroizing::new(word.clone())).for_each(|word| set(&word));
+        for (path, _) in self.environment_files() {
+            // One that cannot be read keeps the daemon from starting, or counts as empty.
+            let file = bounded::read(&path, bounded::MAX_TEXT).map(Zeroizing::new).unwrap_or_default();
+            assignments(&String::from_utf8_lossy(&file)).iter().for_each(|line| set(line));
+        }
+        for word in self.words("UnsetEnvironment") {
+            variables.retain(|name, value| *name != word && format!("{name}={}", **value) != word);
+        }
+        variables
+    }
+
+    /// The files with variables, and whether the daemon cannot start without them.
+    fn environment_files(&self) -> impl Iterator<Item = (PathBuf, bool)> {
+        self.values("EnvironmentFiles").filter(|line| !line.is_empty()).map(|line| {
+            let (path, rest) = line.rsplit_once(" (ignore_errors=").unwrap_or((line, ""));
+            (PathBuf::from(path), !rest.starts_with("yes"))
+        })
+    }
+}
+
+/// The files that systemd passes on to the daemon. `systemctl show` does not print them, but `cat` does.
+pub(in crate::commands) fn passed_on() -> Vec<PassedOn> {
+    systemctl(&["cat", "--no-pager", UNIT]).map(|text| passed_on_by(&text)).unwrap_or_default()
+}
+
+fn passed_on_by(text: &str) -> Vec<PassedOn> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once('=') else { continue };
+        let (key, value) = (key.trim(), value.trim());
+        if !matches!(key, "LoadCredential" | "LoadCredentialEncrypted") {
+            continue;
+        }
+        if value.is_empty() {
+            found.clear();
+            continue;
+        }
+        let (name, source) =
+            value.split_once(':').map_or((value, None), |(name, source)| (name, Some(source)));
+        let source = source.map(PathBuf::from).filter(|source| source.is_absolute());
+        found.push(PassedOn { name: name.into(), source });
+    }
+    found
+}
+
+/// The words of a list as systemctl prints it: those with blanks in quotation marks.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quoted) = (None::<String>, false);
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            '\\' => word.get_or_insert_default().extend(chars.next()),
+            blank if blank.is_ascii_whitespace() && !quoted => words.extend(word.take()),
+            char => word.get_or_insert_default().push(char),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The assignments in an environment file (systemd.exec(5), `EnvironmentFile=`), without quotation marks.
+fn assignments(text: &str) -> Vec<Zeroizing<String>> {
+    let whole = Zeroizing::new(text.replace("\\\n", ""));
+    let lines = whole.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
+    let unquoted = |value: &str| {
+        let inner = ['"', '\''].iter().find_map(|mark| value.strip_prefix(*mark)?.strip_suffix(*mark));
+        inner.unwrap_or(value).to_owned()
+    };
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| Zeroizing::new(format!("{}={}", name.trim(), unquoted(value.trim())))).collect()
+}
+
+/// What systemctl prints; nothing where there is none.
+fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
+    let started = Command::new("systemctl")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut systemctl) = started else { return Ok(Zeroizing::default()) };
+    let printed =
+        systemctl.stdout.take().map_or_else(|| Ok(Zeroizing::default()), |mut out| read_in_time(&mut out));
+    // It has ended, or is not needed any more.
+    let _ = systemctl.kill();
+    systemctl.wait()?;
+    printed
+}
+
+fn read_in_time(stdout: &mut ChildStdout) -> io::Result<Zeroizing<String>> {
+    let end = Instant::now() + PATIENCE;
+    let mut printed = Zeroizing::new(Vec::new());
+    loop {
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
+        let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;
+        if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut chunk = Zeroizing::new([0; 1024]);
+        match stdout.read(&mut *chunk)? {
+            0 => return Ok(Zeroizing::new(String::from_utf8_lossy(&printed).into_owned())),
+            len => printed.extend_from_slice(&chunk[..len]),
+        }
+    }
+}
+
+/// Whether both paths lead to one file, or are the same.
+pub(in crate::commands) fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    real(one) == real(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(rest: &str) -> Unit {
+        Unit::of(&format!("LoadState=loaded\n{rest}")).expect("loaded")
+    }
+
+    fn start(argv: &str) -> String {
+        format!(
+            "ExecStart={{ path=/usr/local/bin/jarvis-node ; argv[]={argv} ; ignore_errors=no ; pid=0 }}\n"
+        )
+    }
+
+    #[test]
+    fn configuration_is_the_one_of_the_start_line() {
+        for (argv, rest, path) in [
+            ("/usr/local/bin/jarvis-node run", "", "/etc/jarvis-node-agent/config.json"),
+            ("/usr/local/bin/jarvis-node run --config /srv/c.json", "", "/srv/c.json"),
+            ("/usr/local/bin/jarvis-node run --config=/srv/my node/c.json", "", "/srv/my node/c.json"),
+            ("/usr/local/bin/jarvis-node --config c.json run", "WorkingDirectory=/srv\n", "/srv/c.json"),
+            ("jarvis-node run", "Environment=JARVIS_NODE_CONFIG=/srv/v.json\n", "/srv/v.json"),
+            ("jarvis-node run --config ${CONF}", "Environment=CONF=/srv/v.json\n", "/srv/v.json"),
+        ] {
+            let unit = unit(&(start(argv) + rest));
+            assert_eq!(unit.config_file(&unit.variables()).as_deref(), Some(Path::new(path)), "{argv}");
+        }
+        assert_eq!(unit("").config_file(&Variables::new()), None);
+    }
+
+    #[test]
+    fn variables_of_files_come_after_those_of_lines() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("env");
+        fs::write(&file, "# a comment\nTWO='2 of file'\n; another\nTHREE=\"3\"\nFOUR = 4\nlong=a\\\nb\n")
+            .expect("written");
+        let shown = format!(
+            "Environment=ONE=1 \"TWO=2 of line\" \"Q=a\\\"b\" GONE=x\nUnsetEnvironment=GONE\n\
+             EnvironmentFiles={} (ignore_errors=no)\nEnvironmentFiles=/nowhere (ignore_errors=yes)\n",
+            file.display()
+        );
+        let variables = unit(&shown).variables();
+        let all: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected = [
+            ("FOUR", "4"),
+            ("ONE", "1"),
+            ("Q", "a\"b"),
+            ("THREE", "3"),
+            ("TWO", "2 of file"),
+            ("long", "ab"),
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn unit_that_cannot_start_is_told() {
+        for (shown, says) in [
+            ("LoadState=loaded\nNeedDaemonReload=no\n", None),
+            ("LoadState=bad-setting\n", Some("systemctl status")),
+            ("LoadState=masked\n", Some("unmask")),
+            ("LoadState=loaded\nNeedDaemonReload=yes\n", Some("daemon-reload")),
+            ("LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=no)\n", Some("/nowhere/env")),
+            ("LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=yes)\n", None),
+        ] {
+            let warnings = Unit::of(shown).expect("known").warnings();
+            let told = warnings.iter().map(|one| format!("{} {}", one.message, one.fix)).collect::<String>();
+            assert_eq!(warnings.len(), usize::from(says.is_some()), "{shown}: {told}");
+            assert!(told.contains(says.unwrap_or_default()), "{shown}: {told}");
+        }
+        assert!(Unit::of("LoadState=not-found\n").is_none() && Unit::of("").is_none());
+    }
+
+    #[test]
+    fn passed_on_files_are_those_after_the_last_reset() {
+        let text = "# /etc/systemd/system/x\n[Service]\nLoadCredential=old\nLoadCredential=\n\
+            LoadCredential=node.json:/opt/jarvis-node/config.json\n LoadCredentialEncrypted = app.key\n#LoadCredential=no\n";
+        let passed =
+            |name: &str, source: Option<&str>| PassedOn { name: name.into(), source: source.map(Into::into) };
+        assert_eq!(
+            passed_on_by(text),
+            [passed("node.json", Some("/opt/jarvis-node/config.json")), passed("app.key", None)]
+        );
+    }
+}
