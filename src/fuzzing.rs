@@ -81,7 +81,7 @@ impl Answered<'_> {
 /// Those of `enroll`.
 pub fn enrolled(response: &Answered<'_>, node_id: &NodeId) -> Result<Credential, EnrollError> {
     let posted = Posted { response: response.as_read(), repeated: false };
-    enroll::read_answer(&posted, node_id)
+    enroll::read_answer(&posted, node_id, b"prov_x")
 }
 
 /// The provisioning token in `input`.

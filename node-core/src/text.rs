@@ -29,7 +29,8 @@ impl fmt::Display for Shown<'_> {
 /// Whether `c` leaves no mark of its own: the categories Cf, Zl and Zp and the property `Default_Ignorable_Code_Point` of
 /// Unicode 16. Written as ranges, because the full tables would take kilobytes on the device; what lies in their gaps is
 /// unassigned or of the same kind.
-const fn is_hidden(c: char) -> bool {
+#[must_use]
+pub const fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'

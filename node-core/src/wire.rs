@@ -9,7 +9,7 @@ use crate::credential::NodeId;
 use crate::household::{Household, MemberIds};
 use crate::service::Service;
 use crate::text::Text;
-use crate::trouble::TroubleKind;
+use crate::trouble::{Trouble, TroubleKind};
 
 /// The path of a validation: `POST`, with [`APP_ID_HEADER`] and [`APP_KEY_HEADER`].
 pub const VALIDATE_NODE_PATH: &str = "/internal/validate-node";
@@ -36,6 +36,12 @@ pub mod reasons {
     pub const WRONG_KEY: &str = "Invalid node credentials";
     /// The node may not use the service whose name follows in quotation marks.
     pub const NOT_GRANTED: &str = "Node is not authorized to access service ";
+
+    /// Whether this is one of the reasons that are the same for every node.
+    #[must_use]
+    pub fn is_fixed<const N: usize>(reason: &super::Text<N>) -> bool {
+        [NOT_FOUND, INACTIVE, WRONG_KEY].iter().any(|fixed| reason.is(fixed))
+    }
 }
 
 /// The auth service's reasons to refuse an app, in its own words.
@@ -83,7 +89,18 @@ impl ValidateResponse {
         if !self.valid {
             return Answer::Rejected(self.reason.unwrap_or_else(|| Text::from("no reason given")));
         }
-        if self.node_id.as_ref().is_none_or(|id| !id.is(ours.as_str())) {
+        let Some(accepted) = &self.node_id else {
+            let trouble = Trouble::with_fix(
+                TroubleKind::OtherNode,
+                format_args!("the answer is valid:true, but names no node"),
+                format_args!(
+                    "Check what answers at {}: the auth service names the node that it accepts.",
+                    Service::AUTH.address
+                ),
+            );
+            return Answer::Inconclusive { trouble, retry_after: None };
+        };
+        if !accepted.is(ours.as_str()) {
             let trouble = Service::AUTH.trouble(
                 TroubleKind::OtherNode,
                 format_args!("the answer is valid:true, but not for node '{ours}'"),
@@ -119,10 +136,7 @@ impl Refusal {
     /// Whether the auth service rejects the node.
     #[must_use]
     pub fn is_rejection(&self) -> bool {
-        [reasons::NOT_FOUND, reasons::INACTIVE, reasons::WRONG_KEY]
-            .iter()
-            .any(|reason| self.detail.is(reason))
-            || self.detail.begins_with(reasons::NOT_GRANTED)
+        reasons::is_fixed(&self.detail) || self.detail.begins_with(reasons::NOT_GRANTED)
     }
 
     /// Whether the auth service could not be asked.

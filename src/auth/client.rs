@@ -11,7 +11,7 @@ use node_core::wire::{API_KEY_HEADER, APP_ID_HEADER, APP_KEY_HEADER, ValidateReq
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::judge::{judge, judge_heartbeat, withheld};
+use super::judge::{Asked, judge, judge_heartbeat};
 use crate::config::{Config, Via};
 use crate::files::credential::Credential;
 use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
@@ -90,15 +90,17 @@ impl AuthClient {
     }
 
     pub(super) fn conclude(&self, response: &HttpResponse, credential: &Credential) -> Reply {
-        let repeats_a_key = self.repeats_a_key(&response.body, credential);
-        let answer = match &self.mode {
-            AuthMode::App { app_id, .. } => judge(response, &credential.node_id, app_id, self.http.now()),
-            AuthMode::CommandCenter => judge_heartbeat(response, repeats_a_key, self.http.now()),
+        let app_key = match &self.mode {
+            AuthMode::App { app_key, .. } => app_key.as_slice(),
+            AuthMode::CommandCenter => b"",
         };
-        Reply {
-            answer: if repeats_a_key { withheld(answer) } else { answer },
-            server_time: self.http.proven_time(response),
-        }
+        let keys = [credential.node_key.expose().as_bytes(), app_key];
+        let asked = Asked { response, keys: &keys, now: self.http.now() };
+        let answer = match &self.mode {
+            AuthMode::App { app_id, .. } => judge(&asked, &credential.node_id, app_id),
+            AuthMode::CommandCenter => judge_heartbeat(&asked),
+        };
+        Reply { answer, server_time: self.http.proven_time(response) }
     }
 
     fn ask(&self, credential: &Credential) -> Result<HttpResponse, Trouble> {
@@ -151,42 +153,6 @@ impl AuthClient {
             }
         }
     }
-
-    /// Whether the server repeats one of our keys. The real auth service echoes requests that it cannot
-    /// parse, and its reasons are shown in the log and the status file.
-    fn repeats_a_key(&self, body: &[u8], credential: &Credential) -> bool {
-        let unescaped = unescaped(body);
-        let holds = |key: &[u8]| [body, &unescaped].iter().any(|b| b.windows(key.len()).any(|w| w == key));
-        let app_keys = match &self.mode {
-            AuthMode::App { app_key, .. } => Some(app_key.as_slice()),
-            AuthMode::CommandCenter => None,
-        };
-        holds(credential.node_key.expose().as_bytes()) || app_keys.is_some_and(holds)
-    }
-}
-
-/// Undoes JSON escapes as far as a key can contain them.
-fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(json.len()));
-    let mut rest = json;
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        match (byte, after) {
-            (b'\\', [b'u', a, b, c, d, after @ ..]) => {
-                let digits = [*a, *b, *c, *d];
-                let code = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
-                // A key is ASCII, so any other character only has to be different from all of its characters.
-                text.push(code.unwrap_or_default());
-                rest = after;
-            }
-            (b'\\', [escaped, after @ ..]) => {
-                text.push(*escaped);
-                rest = after;
-            }
-            (byte, _) => text.push(*byte),
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -235,6 +201,10 @@ mod tests {
                 }
             }
         }
+        // The documented part of a reason stays, because the fix depends on it.
+        let body = r#"{"valid":false,"reason":"Node is not authorized to access service 's3cret'"}"#;
+        let shown = format!("{:?}", clients[0].conclude(&response(200, body), &kitchen()));
+        assert!(shown.contains("Node is not authorized to access service (not shown"), "{shown}");
         let body = r#"{"valid":false,"reason":"app\/k\"y"}"#;
         let shown = format!("{:?}", clients[0].conclude(&response(200, body), &kitchen()));
         assert!(shown.contains("not shown"), "{shown}");

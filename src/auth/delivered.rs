@@ -8,7 +8,7 @@ use node_core::credential::NodeId;
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::judge::{judge, judge_heartbeat};
+use super::judge::{Asked, judge, judge_heartbeat};
 use crate::net::http::HttpResponse;
 
 /// The parts of an HTTP response that the verdict depends on.
@@ -26,13 +26,13 @@ impl Delivered<'_> {
     /// Judges it as the auth service's answer to an app.
     #[must_use]
     pub fn by_the_auth_service(&self, node_id: &NodeId) -> Answer {
-        judge(&self.response(), node_id, "an-app", UNIX_EPOCH)
+        judge(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH }, node_id, "an-app")
     }
 
     /// Judges it as the command center's answer to a heartbeat.
     #[must_use]
     pub fn by_the_command_center(&self) -> Answer {
-        judge_heartbeat(&self.response(), false, UNIX_EPOCH)
+        judge_heartbeat(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH })
     }
 
     fn response(&self) -> HttpResponse {

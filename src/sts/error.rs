@@ -126,6 +126,29 @@ pub enum InvalidTokenError {
     SubjectExpired,
 }
 
+impl InvalidTokenError {
+    /// The error without a text of the token that is a secret.
+    pub(super) fn without(self, is_secret: &dyn Fn(&str) -> bool) -> Self {
+        fn shown<const N: usize>(text: Text<N>, is_secret: &dyn Fn(&str) -> bool) -> Text<N> {
+            if is_secret(text.as_str()) { Text::from("…") } else { text }
+        }
+        match self {
+            Self::Algorithm(alg) => Self::Algorithm(shown(alg, is_secret)),
+            Self::NotAnAccessToken(typ) => Self::NotAnAccessToken(shown(typ, is_secret)),
+            Self::Kind(kind) => Self::Kind(shown(kind, is_secret)),
+            Self::Issuer(iss) => Self::Issuer(shown(iss, is_secret)),
+            Self::Audience(aud) => Self::Audience(shown(aud, is_secret)),
+            Self::Holder(azp) => Self::Holder(shown(azp, is_secret)),
+            wordless @ (Self::NotAJwt
+            | Self::NoExpiry
+            | Self::Undated
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::SubjectExpired) => wordless,
+        }
+    }
+}
+
 fn quoted(audience: &Text<128>) -> String {
     if audience.as_str().is_empty() { "none".into() } else { format!("'{audience}'") }
 }

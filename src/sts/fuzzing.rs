@@ -19,7 +19,7 @@ pub fn read_answer(
     expected: &Expected<'_>,
     (sent, now, subject_expires): (Instant, UnixTime, Option<UnixTime>),
 ) -> Result<AccessToken, TokenError> {
-    let secrets = [secret];
+    let secrets = [secret.as_bytes()];
     let answer = Answer {
         grant,
         status,

@@ -10,34 +10,25 @@ use node_core::service::Service;
 use node_core::text::Text;
 use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::{
-    APP_ID_HEADER, APP_KEY_HEADER, HeartbeatResponse, Refusal, ValidateResponse, app_reasons,
+    APP_ID_HEADER, APP_KEY_HEADER, HeartbeatResponse, Refusal, ValidateResponse, app_reasons, reasons,
 };
 
 use crate::files::json;
-use crate::net::http::{Between, HttpResponse, elsewhere, retry_after};
+use crate::net::http::{Between, HttpResponse, elsewhere, repeats, retry_after, says};
 
 const NOT_SHOWN: &str = "not shown: the answer repeats a key";
-
-/// Removes the text that the server put into the answer.
-pub(super) fn withheld(answer: Answer) -> Answer {
-    match answer {
-        Answer::Rejected(_) => Answer::Rejected(Text::format(format_args!("({NOT_SHOWN})"))),
-        Answer::Valid(household) => Answer::Valid(Household { id: None, ..household }),
-        told_nothing @ (Answer::Reachable | Answer::Inconclusive { .. }) => told_nothing,
-    }
-}
 
 /// Judges an answer of the auth service (docs/wire/jarvis-auth.md, "What follows from it") by status, media type and
 /// body together. Only a 200 with `valid:false` is a rejection. A 401 in the service's own words is about the app key.
 /// Every other answer says nothing about the node.
-pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now: SystemTime) -> Answer {
-    let judged = Judged { response, service: Service::AUTH, now };
+pub(super) fn judge(asked: &Asked<'_>, node_id: &NodeId, app_id: &str) -> Answer {
+    let judged = Judged { asked, service: Service::AUTH };
     if judged.between().is_some() {
         return judged.without_verdict();
     }
-    match response.status {
-        200 => match json::object::<ValidateResponse>(&response.body) {
-            Ok(verdict) => verdict.into_answer(node_id),
+    match asked.response.status {
+        200 => match json::object::<ValidateResponse>(&asked.response.body) {
+            Ok(verdict) => judged.without_keys(verdict.into_answer(node_id)),
             Err(_) => judged.without_verdict(),
         },
         401 => match judged.detail() {
@@ -62,30 +53,31 @@ pub(super) fn judge(response: &HttpResponse, node_id: &NodeId, app_id: &str, now
 /// Judges an answer of the command center (docs/wire/jarvis-auth.md, "How nodes are used around it"). Its 401
 /// carries either the auth service's reason for a rejection, or the news that the auth service could not be
 /// asked.
-pub(super) fn judge_heartbeat(response: &HttpResponse, repeats_a_key: bool, now: SystemTime) -> Answer {
-    let judged = Judged { response, service: Service::COMMAND_CENTER, now };
+pub(super) fn judge_heartbeat(asked: &Asked<'_>) -> Answer {
+    let judged = Judged { asked, service: Service::COMMAND_CENTER };
     if judged.between().is_some() {
         return judged.without_verdict();
     }
-    match response.status {
-        200 => match json::object::<HeartbeatResponse>(&response.body) {
+    match asked.response.status {
+        200 => match json::object::<HeartbeatResponse>(&asked.response.body) {
             Ok(beat) if beat.is_ok() => Answer::Valid(Household::default()),
             Ok(_) | Err(_) => judged.without_verdict(),
         },
-        401 => match json::object::<Refusal>(&response.body) {
-            Ok(refusal) if refusal.is_rejection() => Answer::Rejected(refusal.detail),
+        401 => match json::object::<Refusal>(&asked.response.body) {
+            Ok(refusal) if refusal.is_rejection() => judged.without_keys(Answer::Rejected(refusal.detail)),
             Ok(refusal) if refusal.is_outage() => judged.with_fix(
                 TroubleKind::Busy,
                 format_args!(
                     "the command center cannot ask the auth service ({})",
-                    if repeats_a_key { NOT_SHOWN } else { refusal.detail.as_str() }
+                    if judged.repeats_a_key() { NOT_SHOWN } else { refusal.detail.as_str() }
                 ),
                 format_args!(
                     "Check that the auth service runs, and that the command center has its address and an app key it \
                      takes. The node asks again by itself."
                 ),
             ),
-            Ok(_) | Err(_) => judged.because(
+            Err(_) => judged.without_verdict(),
+            Ok(_) => judged.because(
                 TroubleKind::NotUnderstood,
                 format_args!("the command center answered 401, but with none of the auth service's reasons"),
             ),
@@ -94,24 +86,47 @@ pub(super) fn judge_heartbeat(response: &HttpResponse, repeats_a_key: bool, now:
     }
 }
 
+/// An answer, with what is needed to judge it.
+pub(super) struct Asked<'a> {
+    pub(super) response: &'a HttpResponse,
+    /// The keys that the request held. They must not be shown, even if the server repeats them.
+    pub(super) keys: &'a [&'a [u8]],
+    pub(super) now: SystemTime,
+}
+
 /// An answer, and the service that was asked for it.
 struct Judged<'a> {
-    response: &'a HttpResponse,
+    asked: &'a Asked<'a>,
     service: Service,
-    now: SystemTime,
 }
 
 /// Statuses by which proxies, Cloudflare's tunnel among them, say that the service does not answer them.
 const UNSERVED: [u16; 8] = [502, 504, 520, 521, 522, 523, 524, 530];
+/// What Envoy and HAProxy say with 503.
+const NO_SERVER: [&[u8]; 3] = [b"no healthy upstream", b"upstream connect error", b"no server is"];
+/// Statuses by which Cloudflare says that TLS between it and the service failed.
+const UNTRUSTED: [u16; 2] = [525, 526];
 
 impl Judged<'_> {
     /// Explains an answer that is no verdict, from either service.
     fn without_verdict(&self) -> Answer {
-        let Self { response, service, .. } = self;
+        let Self { asked: Asked { response, .. }, service } = self;
         let Service { name, address, .. } = service;
         let status = response.status;
+        if UNTRUSTED.contains(&status) {
+            return self.with_fix(
+                TroubleKind::Unserved,
+                format_args!("the proxy or tunnel before {name} cannot speak TLS with it ({status})"),
+                format_args!(
+                    "Give {name} a certificate that the proxy or tunnel before it accepts, or let that ask it in plain \
+                     HTTP on one machine."
+                ),
+            );
+        }
         if (500..=599).contains(&status) && status != 511 {
-            return if UNSERVED.contains(&status) {
+            return if UNSERVED.contains(&status)
+                || (status == 503 && NO_SERVER.iter().any(|words| says(response, words)))
+            {
                 self.because(
                     TroubleKind::Unserved,
                     format_args!("a proxy or a tunnel before {name} gets no answer from it ({status})"),
@@ -122,6 +137,22 @@ impl Judged<'_> {
                     format_args!("{name}, or a proxy before it, failed ({status})"),
                 )
             };
+        }
+        // What helps is the same, whoever says it.
+        if [408, 429].contains(&status) {
+            return self.because(
+                TroubleKind::Busy,
+                format_args!("{name}, or a proxy before it, has no time for this node ({status})"),
+            );
+        }
+        if [413, 431].contains(&status) || (status == 400 && says(response, b"too large")) {
+            return self.with_fix(
+                TroubleKind::RequestRefused,
+                format_args!("the request is too large for {name} or a proxy before it ({status})"),
+                format_args!(
+                    "Raise the limit of the proxy before {name}: a request of the node has less than 8 KB."
+                ),
+            );
         }
         if let Some(between) = self.between() {
             let reason = format_args!("what answered in the place of {name} {} ({status})", between.words());
@@ -134,7 +165,17 @@ impl Judged<'_> {
                          an address that does not lead through it into {address}."
                     ),
                 ),
-                Between::NetworkLogIn | Between::Page => self.because(TroubleKind::InBetween, reason),
+                Between::OtherHost => self.with_fix(
+                    TroubleKind::InBetween,
+                    reason,
+                    format_args!(
+                        "Use a name in {address} that the server there takes, or add this one to the names that it, or \
+                         the proxy before it, serves (allowed hosts)."
+                    ),
+                ),
+                Between::NetworkLogIn | Between::Page | Between::OtherForm => {
+                    self.because(TroubleKind::InBetween, reason)
+                }
             };
         }
         match status {
@@ -142,16 +183,7 @@ impl Judged<'_> {
                 TroubleKind::NotUnderstood,
                 format_args!("the answer is not the JSON of a Jarvis service"),
             ),
-            408 | 429 => self.because(
-                TroubleKind::Busy,
-                format_args!("{name}, or a proxy before it, has no time for this node ({status})"),
-            ),
             301..=303 | 307 | 308 => self.redirected(),
-            413 | 431 => self.with_fix(
-                TroubleKind::RequestRefused,
-                format_args!("the request is too large for {name} or a proxy before it ({status})"),
-                format_args!("Raise the limit of the proxy before {name}: a request of the node has less than 8 KB."),
-            ),
             400 | 422 => self.because(
                 TroubleKind::RequestRefused,
                 format_args!("{name} did not understand the request ({status})"),
@@ -178,10 +210,10 @@ impl Judged<'_> {
     }
 
     fn redirected(&self) -> Answer {
-        let Self { response, service, .. } = self;
+        let Self { asked: Asked { response, .. }, service } = self;
         let Service { name, address, .. } = service;
         let status = response.status;
-        match elsewhere(response) {
+        match elsewhere(response, self.asked.keys) {
             Some(target) => self.with_fix(
                 TroubleKind::Redirected,
                 format_args!("what answers points to {target} ({status}), and keys are not sent after it"),
@@ -197,13 +229,34 @@ impl Judged<'_> {
         }
     }
 
+    /// The answer without a text of the server that repeats a key. What the documentation has is no such text.
+    fn without_keys(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Rejected(reason) if !reasons::is_fixed(&reason) && self.repeats_a_key() => {
+                let known = if reason.begins_with(reasons::NOT_GRANTED) { reasons::NOT_GRANTED } else { "" };
+                Answer::Rejected(Text::format(format_args!("{known}({NOT_SHOWN})")))
+            }
+            Answer::Valid(household) if household.id.is_some() && self.repeats_a_key() => {
+                Answer::Valid(Household { id: None, ..household })
+            }
+            as_it_is @ (Answer::Rejected(_)
+            | Answer::Valid(_)
+            | Answer::Reachable
+            | Answer::Inconclusive { .. }) => as_it_is,
+        }
+    }
+
+    fn repeats_a_key(&self) -> bool {
+        repeats(&self.asked.response.body, self.asked.keys)
+    }
+
     /// The reason that Jarvis services give for a refusal.
     fn detail(&self) -> Option<Text<200>> {
-        json::object::<Refusal>(&self.response.body).ok().map(|refusal| refusal.detail)
+        json::object::<Refusal>(&self.asked.response.body).ok().map(|refusal| refusal.detail)
     }
 
     fn between(&self) -> Option<Between> {
-        Between::of(self.response)
+        Between::of(self.asked.response)
     }
 
     fn because(&self, kind: TroubleKind, reason: fmt::Arguments<'_>) -> Answer {
@@ -215,7 +268,10 @@ impl Judged<'_> {
     }
 
     fn inconclusive(&self, trouble: Trouble) -> Answer {
-        Answer::Inconclusive { trouble, retry_after: retry_after(&self.response.headers, self.now) }
+        Answer::Inconclusive {
+            trouble,
+            retry_after: retry_after(&self.asked.response.headers, self.asked.now),
+        }
     }
 }
 

@@ -12,12 +12,16 @@ fn response(status: u16, body: &str) -> HttpResponse {
     HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
 }
 
+fn asked(response: &HttpResponse) -> Asked<'_> {
+    Asked { response, keys: &[], now: UNIX_EPOCH }
+}
+
 fn judged(status: u16, body: &str) -> Answer {
-    judge(&response(status, body), &node_id("kitchen-pi"), "jarvis-node-agent", UNIX_EPOCH)
+    judge(&asked(&response(status, body)), &node_id("kitchen-pi"), "jarvis-node-agent")
 }
 
 fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
-    judge_heartbeat(&response(status, body), false, UNIX_EPOCH)
+    judge_heartbeat(&asked(&response(status, body)))
 }
 
 fn kind(answer: &Answer) -> Option<TroubleKind> {
@@ -30,7 +34,7 @@ fn kind(answer: &Answer) -> Option<TroubleKind> {
 #[test]
 fn answer_with_control_characters_is_not_understood() {
     let body = r#"{"valid":true,"node_id":"kitchen\tpi"}"#;
-    let answer = judge(&response(200, body), &node_id("kitchen pi"), "a", UNIX_EPOCH);
+    let answer = judge(&asked(&response(200, body)), &node_id("kitchen pi"), "a");
     assert_eq!(kind(&answer), Some(TroubleKind::OtherNode));
     let answer = judged_by_heartbeat(401, r#"{"detail":"Node\u0000not found"}"#);
     assert_eq!(kind(&answer), Some(TroubleKind::NotUnderstood));
@@ -45,7 +49,7 @@ fn json_list_is_not_an_answer() {
         assert_eq!(kind(&judged_by_heartbeat(200, body)), Some(TroubleKind::NotUnderstood), "{body}");
     }
     let body = r#"["Node not found"]"#;
-    assert_eq!(kind(&judged_by_heartbeat(401, body)), Some(TroubleKind::NotUnderstood));
+    assert_eq!(kind(&judged_by_heartbeat(401, body)), Some(TroubleKind::InBetween));
 }
 
 #[test]
@@ -115,6 +119,8 @@ fn other_status_with_verdict_body_is_inconclusive() {
         (301, TroubleKind::Redirected),
         (307, TroubleKind::Redirected),
         (400, TroubleKind::RequestRefused),
+        (421, TroubleKind::InBetween),
+        (525, TroubleKind::Unserved),
         (413, TroubleKind::RequestRefused),
         (431, TroubleKind::RequestRefused),
         (422, TroubleKind::RequestRefused),
@@ -137,12 +143,8 @@ fn app_is_rejected_only_in_the_words_of_the_service() {
     let basic = |body: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("www-authenticate", HeaderValue::from_static("Basic realm=\"home\""));
-        judge(
-            &HttpResponse { status: 401, headers, body: body.into() },
-            &node_id("kitchen-pi"),
-            "a",
-            UNIX_EPOCH,
-        )
+        let response = HttpResponse { status: 401, headers, body: body.into() };
+        judge(&asked(&response), &node_id("kitchen-pi"), "a")
     };
     let invalid = r#"{"detail":"Invalid app credentials"}"#;
     for (answer, expected) in [
@@ -196,9 +198,9 @@ fn heartbeat_401_is_rejection_only_with_known_reason() {
         (401, r#"{"detail":"Auth service error: 500"}"#, TroubleKind::Busy),
         (401, r#"{"detail":"Not authenticated"}"#, TroubleKind::NotUnderstood),
         (401, r#"{"detail":"Invalid node credentials, or so"}"#, TroubleKind::NotUnderstood),
-        (401, r#"{"detail":[{"msg":"Node not found"}]}"#, TroubleKind::NotUnderstood),
-        (401, "Node not found", TroubleKind::NotUnderstood),
-        (401, "", TroubleKind::NotUnderstood),
+        (401, r#"{"detail":[{"msg":"Node not found"}]}"#, TroubleKind::InBetween),
+        (401, "Node not found", TroubleKind::InBetween),
+        (401, "", TroubleKind::InBetween),
         (200, r#"{"status":"degraded"}"#, TroubleKind::NotUnderstood),
         (200, r#"{"status":true}"#, TroubleKind::NotUnderstood),
         (200, "<html>Log in to Free WiFi</html>", TroubleKind::InBetween),

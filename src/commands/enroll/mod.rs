@@ -121,7 +121,7 @@ pub(crate) fn enroll(
     let client =
         HttpClient::new(Service::ENROLMENT, &url, config.connect_timeout, config.request_timeout, tls);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
-    let credential = answer::read(&response, &node_id)?;
+    let credential = answer::read(&response, &node_id, &token)?;
     install::store(&config, &store, &credential).map_err(EnrollError::NotStored)?;
     Ok(node_id)
 }

@@ -1,9 +1,12 @@
-//! Answers that cannot have come from the service that was meant: a proxy's log-in, a portal's page.
+//! Answers that cannot have come from the service that was meant: a proxy's log-in, a portal's page, a refusal in another
+//! form than all services have.
 
+use serde::de::IgnoredAny;
 use ureq::http::HeaderMap;
 use ureq::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 
 use super::HttpResponse;
+use crate::files::json;
 
 /// What shows that something between the board and the service has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +17,13 @@ pub(crate) enum Between {
     ProxyLogIn,
     /// The network wants a log-in: 511 (RFC 6585, section 6).
     NetworkLogIn,
+    /// It serves other host names than the one it was asked under: 421 (RFC 9110, section 15.5.20), or what frameworks
+    /// say of a name that is not in their list (Starlette, aiohttp, webpack).
+    OtherHost,
     /// It sent a page for people. Services answer programs.
     Page,
+    /// It calls the request malformed, but not in JSON, as all services do.
+    OtherForm,
 }
 
 impl Between {
@@ -25,9 +33,13 @@ impl Between {
             407 => Some(Self::ProxyLogIn),
             511 => Some(Self::NetworkLogIn),
             401 | 403 if wants_log_in(&response.headers) => Some(Self::LogIn),
+            421 => Some(Self::OtherHost),
+            400 | 403 if says(response, b"invalid host") => Some(Self::OtherHost),
             // Most servers send a page with a redirect; its target says more.
             301..=303 | 307 | 308 => None,
-            _ => is_page(response).then_some(Self::Page),
+            _ if is_page(response) => Some(Self::Page),
+            400 | 422 if json::object::<IgnoredAny>(&response.body).is_err() => Some(Self::OtherForm),
+            _ => None,
         }
     }
 
@@ -37,7 +49,9 @@ impl Between {
             Self::LogIn => "wants a log-in of its own",
             Self::ProxyLogIn => "is a proxy that wants a log-in",
             Self::NetworkLogIn => "is the network's log-in",
+            Self::OtherHost => "takes no requests under this host name",
             Self::Page => "sent a page for people",
+            Self::OtherForm => "calls the request malformed, but not in JSON",
         }
     }
 }
@@ -49,6 +63,11 @@ fn wants_log_in(headers: &HeaderMap) -> bool {
         let scheme = challenge.to_str().unwrap_or_default().split([' ', ',']).next().unwrap_or_default();
         schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))
     })
+}
+
+/// Whether the body holds `words`, which are in lower case.
+pub(crate) fn says(response: &HttpResponse, words: &[u8]) -> bool {
+    response.body.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))
 }
 
 /// Whether it is HTML or XML, by its media type or by how it begins.
@@ -98,6 +117,14 @@ mod tests {
                 Some(Between::Page),
             ),
             (403, None, "<?xml version=\"1.0\"?>", Some(Between::Page)),
+            (400, None, "Invalid host header", Some(Between::OtherHost)),
+            (403, None, "Invalid Host: node.home", Some(Between::OtherHost)),
+            (421, Some(("content-type", "text/html")), "<html>", Some(Between::OtherHost)),
+            (400, None, "400: Bad Request", Some(Between::OtherForm)),
+            (400, None, "", Some(Between::OtherForm)),
+            (422, None, "[]", Some(Between::OtherForm)),
+            (400, None, r#"{"detail":"There was an error parsing the body"}"#, None),
+            (422, None, r#"{"detail":[]}"#, None),
             (301, Some(("content-type", "text/html")), "<html>", None),
             (200, Some(("content-type", "application/json")), "{}", None),
             (404, Some(("content-type", "text/plain")), "404 page not found\n", None),

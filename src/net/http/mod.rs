@@ -3,6 +3,7 @@
 
 mod between;
 mod client;
+mod echo;
 #[cfg(fuzzing)]
 mod fuzzing;
 mod probe;
@@ -11,7 +12,8 @@ pub(crate) mod streaming;
 mod time;
 mod trouble;
 
-pub(crate) use self::between::Between;
+pub(crate) use self::between::{Between, says};
 pub(crate) use self::client::{HttpClient, HttpError, HttpResponse, JSON, Post, Posted};
+pub(crate) use self::echo::repeats;
 pub(crate) use self::redirect::elsewhere;
 pub(crate) use self::time::retry_after;

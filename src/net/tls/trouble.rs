@@ -180,10 +180,22 @@ impl Tls {
     /// nginx complains about client certificates, and nginx, Apache and Go complain about plain HTTP.
     pub(in crate::net) fn proxy_trouble(&self, peer: &Peer, https: bool, body: &[u8]) -> Option<Trouble> {
         let says = |words: &str| body.windows(words.len()).any(|window| window == words.as_bytes());
-        if https {
-            says("SSL certificate").then(|| self.client_certificate_trouble(peer, "status 400"))
-        } else {
-            says("HTTPS").then(|| port_speaks_tls(peer))
+        match https {
+            false if says("HTTPS") => Some(port_speaks_tls(peer)),
+            // Only a proxy before that one can have spoken TLS with it.
+            false if says("SSL certificate") && peer.service.takes_client_certificate => {
+                Some(Trouble::with_fix(
+                    TroubleKind::ClientCertificateMissing,
+                    format_args!("what is behind {peer} wants a client certificate (status 400)"),
+                    format_args!(
+                        "Let the proxy that is asked show its certificate to the one behind it; or write https:// in {}, and \
+                     set client_cert_file and client_key_file.",
+                        peer.service.address
+                    ),
+                ))
+            }
+            _ if says("SSL certificate") => Some(self.client_certificate_trouble(peer, "status 400")),
+            _ => None,
         }
     }
 }

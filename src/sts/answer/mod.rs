@@ -4,19 +4,16 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use node_core::text::Text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::error::{Answerer, Grant, InvalidTokenError, TokenError};
-use super::form;
 use super::jwt::Seconds;
 use super::token::{AccessToken, Bounds, Expected};
 use crate::files::json;
-use crate::net::http::Between;
+use crate::net::http::{Between, repeats};
 
 /// An answer, with everything that is needed to judge it.
 pub(super) struct Answer<'a> {
@@ -29,7 +26,7 @@ pub(super) struct Answer<'a> {
     /// The setting that leads to the token endpoint.
     pub(super) address: &'static str,
     /// Texts that must not be shown, even if the server repeats them.
-    pub(super) secrets: &'a [&'a str],
+    pub(super) secrets: &'a [&'a [u8]],
 }
 
 /// A successful answer (RFC 6749, section 5.1).
@@ -63,6 +60,18 @@ struct Wordless<'a> {
 const ACCESS_TOKENS: [&str; 2] =
     ["urn:ietf:params:oauth:token-type:access_token", "urn:ietf:params:oauth:token-type:jwt"];
 
+/// The codes of refusals by RFC 6749, section 5.2, and RFC 8693, section 2.2.2, and Keycloak's own.
+const CODES: [&str; 8] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "invalid_target",
+    "access_denied",
+];
+
 impl Answer<'_> {
     /// Reads the token and checks that it is the requested one. `bounds` are those known without this answer.
     ///
@@ -90,7 +99,8 @@ impl Answer<'_> {
             )));
         }
         let expires_in = expires_in.map(|Seconds(secs)| Duration::from_secs(secs));
-        AccessToken::check(text, expected, &Bounds { expires_in, ..bounds }).map_err(unusable)
+        AccessToken::check(text, expected, &Bounds { expires_in, ..bounds })
+            .map_err(|flaw| unusable(flaw.without(&|claim| repeats(claim.as_bytes(), self.secrets))))
     }
 
     fn refusal(&self) -> TokenError {
@@ -119,7 +129,7 @@ impl Answer<'_> {
         TokenError::Refused {
             grant,
             status,
-            error: self.shown(&error),
+            error: self.code(&error),
             description: self.shown(&description),
             retry_after,
             undated: false,
@@ -142,20 +152,15 @@ impl Answer<'_> {
         TokenError::Failed { grant, status, by, address, retry_after }
     }
 
+    /// The code of a refusal, or nothing if it repeats a secret. Those that the RFCs have are no text of the server.
+    fn code(&self, code: &str) -> Text<48> {
+        if CODES.contains(&code) { Text::from(code) } else { self.shown(code) }
+    }
+
     /// The text, or nothing if it repeats a secret.
     fn shown<const N: usize>(&self, text: &str) -> Text<N> {
-        let repeats = self.secrets.iter().any(|secret| !secret.is_empty() && repeats(text, secret));
-        if repeats { Text::new() } else { Text::from(text) }
+        if repeats(text.as_bytes(), self.secrets) { Text::new() } else { Text::from(text) }
     }
-}
-
-/// Whether `text` contains `secret`, as it is or in one of the encodings in which it was sent.
-fn repeats(text: &str, secret: &str) -> bool {
-    let mut encoded = Zeroizing::new(String::with_capacity(form::longest(secret.len())));
-    form::encode(secret, &mut encoded);
-    let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(secret));
-    let url_safe = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret));
-    [secret, &encoded, &base64, &url_safe].into_iter().any(|form| text.contains(form))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 fn read_as(grant: Grant, status: u16, body: &str) -> Result<AccessToken, TokenError> {
-    let secrets = ["s3cret", ""];
+    let secrets: [&[u8]; 2] = [b"s3cret", b""];
     let answer = Answer {
         grant,
         status,
@@ -237,7 +237,7 @@ fn echoed_encoded_secret_is_not_shown() {
     let secret = "p:q+r s?>~";
     for echo in ["p%3Aq%2Br+s%3F%3E%7E", "cDpxK3Igcz8+fg", "cDpxK3Igcz8-fg==", secret] {
         let body = format!(r#"{{"error":"invalid_client","error_description":"not {echo}"}}"#);
-        let secrets = ["", secret];
+        let secrets = [b"", secret.as_bytes()];
         let answer = Answer {
             grant: Grant::ClientCredentials,
             status: 401,
@@ -250,6 +250,33 @@ fn echoed_encoded_secret_is_not_shown() {
         let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS);
         let Err(TokenError::Refused { description, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(description.as_str(), "", "{echo}");
+    }
+}
+
+#[test]
+fn secret_in_the_claims_of_a_token_is_not_shown() {
+    const SECRET: &str = "q3n8Yk1bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvB";
+    let half = &SECRET[..20];
+    for (header, claims) in [
+        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"https://{half}"}}"#)),
+        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"i","aud":"{half}"}}"#)),
+        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"i","aud":"a","azp":"{half}"}}"#)),
+        (r#"{"alg":"q3n8Yk1bTtWm5"}"#, "{}".into()),
+    ] {
+        let body = format!(r#"{{"access_token":"{}"}}"#, jwt(header, &claims));
+        let answer = Answer {
+            grant: Grant::ClientCredentials,
+            status: 200,
+            body: body.as_bytes(),
+            retry_after: None,
+            between: None,
+            address: "sts.issuer",
+            secrets: &[SECRET.as_bytes()],
+        };
+        let azp = ["node".into()];
+        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &azp }, BOUNDS);
+        let told = refused.map(|_| ()).expect_err("no such token").to_string();
+        assert!(!told.contains("q3n8") && told.contains('…'), "{told}");
     }
 }
 

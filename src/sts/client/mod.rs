@@ -171,7 +171,8 @@ impl StsClient {
             self.proof.secret(),
             subject.map(|subject| subject.expose()).unwrap_or_default(),
             header.and_then(|header| header.strip_prefix(BASIC)).unwrap_or_default(),
-        ];
+        ]
+        .map(str::as_bytes);
         let answer = Answer {
             grant,
             status,

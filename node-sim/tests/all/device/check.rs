@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use server_stub::{Faults, Options, Stub};
 
@@ -310,16 +312,27 @@ fn overlong_answer_is_reported_as_too_long() {
 #[test]
 fn answer_that_repeats_a_key_is_not_quoted() {
     let rig = Rig::new();
-    let echo = rude_server(|mut stream| {
-        let request = read_request(&mut stream);
-        let body = request.split("\r\n\r\n").nth(1).unwrap().replace('"', "'");
-        let said = format!(r#"{{"valid":false,"reason":"cannot take {body}"}}"#);
+    let key = rig.stub.node().1.to_owned();
+    let half = &key[..key.len() / 2];
+    let hidden: String = key.chars().flat_map(|c| [c, '\u{200b}']).collect();
+    let base64 = STANDARD.encode(format!("kitchen-pi:{key}"));
+    let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let padded = format!("{}{key}", "x".repeat(170));
+    for repeated in [&key, half, &hidden, &base64, &encoded, &padded] {
+        let said = format!(r#"{{"valid":false,"reason":"cannot take '{repeated}'"}}"#);
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", said.len());
-        let _ = std::io::Write::write_all(&mut stream, (head + &said).as_bytes());
-    });
+        let bytes = (head + &said).into_bytes();
+        let echo = rude_server(move |stream| answer(stream, &bytes));
+        rig.configure("auth_url", format!("http://{echo}"));
+        let view = refused(&rig, 77, "node-rejected", "not shown: the answer repeats a key");
+        assert!(!view.to_string().contains(&key[..8]) && !view.to_string().contains(repeated), "{view}");
+    }
+    let location =
+        format!("HTTP/1.1 302 Found\r\nlocation: https://{half}.example/\r\ncontent-length: 0\r\n\r\n");
+    let echo = rude_server(move |stream| answer(stream, location.as_bytes()));
     rig.configure("auth_url", format!("http://{echo}"));
-    let view = refused(&rig, 77, "node-rejected", "not shown: the answer repeats a key");
-    assert!(!view.to_string().contains(rig.stub.node().1), "{view}");
+    let view = refused(&rig, 75, "server", "(302)");
+    assert!(!view.to_string().to_lowercase().contains(&half[..8].to_lowercase()), "{view}");
 }
 
 #[test]

@@ -17,6 +17,8 @@ type Given = (&'static str, &'static [&'static str], &'static str);
 
 const HTML: &str = "<html><body>Log in</body></html>";
 const JSON_404: &str = r#"{"detail":"Not Found"}"#;
+const TEXT: &[&str] = &["Content-Type: text/plain; charset=utf-8"];
+const HTML_TYPE: &[&str] = &["Content-Type: text/html"];
 const BASIC: &[&str] = &["WWW-Authenticate: Basic realm=\"home\""];
 
 /// What any of the two may be answered by whatever is there.
@@ -51,9 +53,75 @@ const BY_ANYBODY: &[Given] = &[
     ("530 Tunnel Error", &["Content-Type: text/html"], HTML),
 ];
 
+/// What well-known proxies, tunnels and frameworks say in a service's place, to either of the two.
+const BY_OTHERS: &[Given] = &[
+    // nginx
+    ("400 Bad Request", HTML_TYPE, "<title>400 No required SSL certificate was sent</title>"),
+    ("400 Bad Request", HTML_TYPE, "<title>400 The SSL certificate error</title>"),
+    ("400 Bad Request", HTML_TYPE, "<title>400 The plain HTTP request was sent to HTTPS port</title>"),
+    ("400 Bad Request", HTML_TYPE, "<title>400 Request Header Or Cookie Too Large</title>"),
+    ("400 Bad Request", HTML_TYPE, "<title>400 Bad Request</title>"),
+    ("413 Request Entity Too Large", HTML_TYPE, "<title>413 Request Entity Too Large</title>"),
+    ("421 Misdirected Request", HTML_TYPE, "<title>421 Misdirected Request</title>"),
+    ("429 Too Many Requests", HTML_TYPE, "<title>429 Too Many Requests</title>"),
+    ("503 Service Temporarily Unavailable", HTML_TYPE, "<title>503 Service Temporarily Unavailable</title>"),
+    // Go: Caddy, Traefik, cloudflared, Tailscale
+    ("400 Bad Request", TEXT, "Client sent an HTTP request to an HTTPS server.\n"),
+    ("400 Bad Request", TEXT, "400 Bad Request: missing required Host header"),
+    ("421 Misdirected Request", TEXT, ""),
+    ("502 Bad Gateway", TEXT, "Bad Gateway"),
+    ("404 Not Found", TEXT, "404 page not found\n"),
+    // HAProxy
+    (
+        "400 Bad request",
+        HTML_TYPE,
+        "<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid request.\n</body></html>",
+    ),
+    ("408 Request Time-out", HTML_TYPE, "<html><body><h1>408 Request Time-out</h1>\n</body></html>"),
+    (
+        "503 Service Unavailable",
+        HTML_TYPE,
+        "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>",
+    ),
+    // Apache
+    (
+        "400 Bad Request",
+        HTML_TYPE,
+        "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.\n Instead use the HTTPS scheme to access this URL, please.</p>",
+    ),
+    ("503 Service Unavailable", HTML_TYPE, "<title>503 Service Unavailable</title>"),
+    // Cloudflare
+    ("403 Forbidden", TEXT, "error code: 1003"),
+    ("403 Forbidden", TEXT, "error code: 1020"),
+    ("429 Too Many Requests", TEXT, "error code: 1015"),
+    ("521 ", TEXT, "error code: 521"),
+    ("522 ", TEXT, "error code: 522"),
+    ("525 ", TEXT, "error code: 525"),
+    ("526 ", TEXT, "error code: 526"),
+    ("530 ", TEXT, "error code: 1033"),
+    // Envoy
+    ("404 Not Found", &["Server: envoy"], ""),
+    ("503 Service Unavailable", TEXT, "no healthy upstream"),
+    // AWS, Kong
+    ("504 Gateway Time-out", HTML_TYPE, "<title>504 Gateway Time-out</title>"),
+    ("403 Forbidden", &["Content-Type: application/json"], r#"{"message":"Forbidden"}"#),
+    (
+        "404 Not Found",
+        &["Content-Type: application/json"],
+        r#"{"message":"no Route matched with those values"}"#,
+    ),
+    // Home Assistant, Starlette, Django
+    ("400 Bad Request", TEXT, "400: Bad Request"),
+    ("401 Unauthorized", TEXT, "401: Unauthorized"),
+    ("502 Bad Gateway", TEXT, "502: Bad Gateway"),
+    ("400 Bad Request", TEXT, "Invalid host header"),
+    ("400 Bad Request", HTML_TYPE, "<h1>Bad Request (400)</h1>"),
+];
+
 const BY_THE_AUTH_SERVICE: &[Given] = &[
     ("200 OK", &[], r#"{"valid":true,"node_id":"kitchen-pi"}"#),
     ("200 OK", &[], r#"{"valid":true,"node_id":"attic-pi"}"#),
+    ("200 OK", &[], r#"{"valid":true}"#),
     ("200 OK", &[], r#"{"valid":false,"reason":"Node not found"}"#),
     ("200 OK", &[], r#"{"valid":false,"reason":"Node is inactive"}"#),
     ("200 OK", &[], r#"{"valid":false,"reason":"Invalid node credentials"}"#),
@@ -106,13 +174,13 @@ fn asks_the_command_center(rig: &Rig, url: &str) {
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     let rig = Rig::new();
-    for given in BY_THE_AUTH_SERVICE.iter().chain(BY_ANYBODY) {
+    for given in BY_THE_AUTH_SERVICE.iter().chain(BY_ANYBODY).chain(BY_OTHERS) {
         let bytes = bytes(given);
         rig.configure("auth_url", format!("http://{}", rude_server(move |stream| answer(stream, bytes))));
         rows.push(Row::of_check(APP, named(given), &rig.check().1));
     }
     let rig = Rig::new();
-    for given in BY_THE_COMMAND_CENTER.iter().chain(BY_ANYBODY) {
+    for given in BY_THE_COMMAND_CENTER.iter().chain(BY_ANYBODY).chain(BY_OTHERS) {
         let bytes = bytes(given);
         let server = rude_server(move |stream| answer(stream, bytes));
         asks_the_command_center(&rig, &format!("http://{server}"));

@@ -39,6 +39,15 @@ const ANSWERS: &[Given] = &[
     ("201 Created", &[], "{}"),
     ("201 Created", &[], r#"{"node_id":"cellar-pi","node_key":"k"}"#),
     ("400 Bad Request", &[], "The plain HTTP request was sent to HTTPS port"),
+    (
+        "400 Bad Request",
+        &["Content-Type: text/html"],
+        "<title>400 No required SSL certificate was sent</title>",
+    ),
+    ("400 Bad Request", &["Content-Type: text/plain"], "Invalid host header"),
+    ("400 Bad Request", &["Content-Type: text/plain"], "400: Bad Request"),
+    ("521 ", &["Content-Type: text/plain"], "error code: 521"),
+    ("524 ", &["Content-Type: text/plain"], "error code: 524"),
 ];
 
 pub(super) fn rows() -> Vec<Row> {

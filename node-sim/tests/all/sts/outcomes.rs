@@ -31,6 +31,13 @@ const FOR_ITSELF: &[Given] = &[
     ("404 Not Found", &[], r#"{"error":"Realm does not exist"}"#),
     ("405 Method Not Allowed", &[], r#"{"error":"HTTP 405 Method Not Allowed"}"#),
     ("302 Found", &["Location: https://sts.example/"], ""),
+    (
+        "400 Bad Request",
+        &["Content-Type: text/html"],
+        "<title>400 No required SSL certificate was sent</title>",
+    ),
+    ("400 Bad Request", &["Content-Type: text/plain"], "Invalid host header"),
+    ("400 Bad Request", &["Content-Type: text/plain"], "400: Bad Request"),
     ("407 Proxy Authentication Required", &[], ""),
     ("429 Too Many Requests", &[], ""),
     ("503 Service Unavailable", &["Content-Type: text/html"], "<html>503</html>"),

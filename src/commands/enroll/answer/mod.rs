@@ -16,10 +16,10 @@ use crate::net::http::{Between, HttpResponse, Posted, elsewhere};
 ///
 /// # Errors
 /// Why there is none, by status, media type and reason together, and what became of the token.
-pub(crate) fn read(posted: &Posted, node_id: &NodeId) -> Result<Credential, EnrollError> {
+pub(crate) fn read(posted: &Posted, node_id: &NodeId, token: &[u8]) -> Result<Credential, EnrollError> {
     let Posted { response, repeated } = posted;
     let lost = |why: &str| EnrollError::AnswerLost(node_id.clone().into(), why.into());
-    if let Some(refused) = unseen(response) {
+    if let Some(refused) = unseen(response, token) {
         return Err(EnrollError::Unavailable(Outcome::Server, refused));
     }
     match response.status {
@@ -50,16 +50,21 @@ pub(crate) fn read(posted: &Posted, node_id: &NodeId) -> Result<Credential, Enro
 }
 
 /// Why the command center has not seen the request, if that is certain.
-fn unseen(response: &HttpResponse) -> Option<String> {
+fn unseen(response: &HttpResponse, token: &[u8]) -> Option<String> {
     let status = response.status;
     match (status, Between::of(response)) {
+        // By these Cloudflare says that it got no connection to the service.
+        (521 | 523 | 525 | 526 | 530, _) => Some(format!(
+            "a proxy or a tunnel before the command center gets no connection to it ({status}); check that it runs, and \
+             the address and the certificate that the tunnel has of it"
+        )),
         (500..=510 | 512..=599, _) => None,
         (_, Some(between)) => Some(format!(
             "what answered in the place of the command center {} ({status}); check --url, and what is between this \
              board and the command center (a proxy, a firewall, the network's log-in page)",
             between.words()
         )),
-        (301..=303 | 307 | 308, None) => Some(match elsewhere(response) {
+        (301..=303 | 307 | 308, None) => Some(match elsewhere(response, &[token]) {
             Some(target) => format!(
                 "what answers points to {target} ({status}), and a token is not sent after it; if the command center \
                  is there, give that as --url"

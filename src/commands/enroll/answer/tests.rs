@@ -3,6 +3,8 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use super::super::EnrollError;
 use super::*;
 
+const TOKEN: &[u8] = b"prov_0123456789abcdef0123456789abcdef";
+
 fn attic() -> NodeId {
     NodeId::parse("attic-pi").expect("a node id")
 }
@@ -18,7 +20,7 @@ fn detail(text: &str) -> String {
 
 /// What a person is told, and the exit code.
 fn told(posted: &Posted) -> (u8, String) {
-    let error = read(posted, &attic()).expect_err("no credential");
+    let error = read(posted, &attic(), TOKEN).expect_err("no credential");
     (error.exit_code(), error.to_string())
 }
 
@@ -81,10 +83,10 @@ fn refusal_after_a_500_may_be_about_the_first_try() {
     for (status, reason) in [(401, "Invalid or expired provisioning token"), (400, "node_id already exists")]
     {
         let again = Posted { repeated: true, ..posted(status, &detail(reason)) };
-        let error = read(&again, &attic()).expect_err("no credential");
+        let error = read(&again, &attic(), TOKEN).expect_err("no credential");
         assert!(matches!(error, EnrollError::Refused(_)), "{error}");
         assert!(error.to_string().contains("may have registered 'attic-pi'"), "{error}");
     }
     let credential = r#"{"node_id":"attic-pi","node_key":"k"}"#;
-    assert!(read(&Posted { repeated: true, ..posted(201, credential) }, &attic()).is_ok());
+    assert!(read(&Posted { repeated: true, ..posted(201, credential) }, &attic(), TOKEN).is_ok());
 }

@@ -1,0 +1,192 @@
+//! Secrets in a server's text. Services repeat what they cannot parse, and proxies what they refuse: a reason that is shown
+//! to people must not hold a key, nor a part of one, in whatever form.
+//!
+//! Text and secrets are compared by their letters and digits alone, without regard to case. So nothing that a reader
+//! skips hides a secret: white space, punctuation, and characters that cannot be seen. Escapes of JSON, URLs and HTML are
+//! undone first. Base64 and hexadecimal digits are looked for as what the secret becomes in them.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use node_core::text::is_hidden;
+use zeroize::Zeroizing;
+
+/// In letters. Whoever sees fewer of a key is no nearer to the rest, and shorter runs turn up by chance.
+const LONGEST_RUN: usize = 12;
+/// In letters. A shorter run of a secret is often an everyday word: a secret of fewer letters counts as a whole.
+const SHORTEST_RUN: usize = 8;
+/// In letters. A secret of fewer is compared with its punctuation.
+const FEWEST_LETTERS: usize = 4;
+/// Escapes within escapes are undone as often as this.
+const MAX_DEPTH: usize = 3;
+/// The numbers of characters in escapes of this many digits.
+const UNICODE_DIGITS: usize = 4;
+const BYTE_DIGITS: usize = 2;
+/// Longer than the number of any character, and than the names of what HTML has to escape.
+const MAX_REFERENCE: usize = 8;
+
+/// Whether `text` repeats one of the `secrets`, or a run of its letters that a person should not see: twelve, or half of
+/// a shorter secret, but at least eight.
+pub(crate) fn repeats(text: &[u8], secrets: &[&[u8]]) -> bool {
+    let wanted: Vec<Wanted> = secrets.iter().flat_map(|secret| Wanted::forms(secret)).collect();
+    if wanted.is_empty() {
+        return false;
+    }
+    let mut text = chars(text);
+    for _ in 0..MAX_DEPTH {
+        let (letters, visible) = (letters(&text), visible(&text));
+        if wanted.iter().any(|wanted| wanted.is_in(&letters, &visible)) {
+            return true;
+        }
+        let undone = undone(&text);
+        if undone.len() == text.len() {
+            return false;
+        }
+        text = undone;
+    }
+    false
+}
+
+/// Characters that are wiped when dropped.
+type Chars = Zeroizing<Vec<char>>;
+
+/// One form of a secret.
+struct Wanted {
+    text: Chars,
+    /// Runs of this length count.
+    run: usize,
+    /// Whether `text` is letters and digits only.
+    is_letters: bool,
+}
+
+impl Wanted {
+    fn forms(secret: &[u8]) -> Vec<Self> {
+        let plain = chars(secret);
+        let mut forms = Vec::new();
+        // `size` is how many characters of the form make three letters of the secret.
+        let mut add = |text: Chars, size: usize| {
+            let [shortest, longest] = [SHORTEST_RUN, LONGEST_RUN].map(|letters| letters * size / 3);
+            let run = (text.len() / 2).clamp(shortest, longest).min(text.len());
+            forms.push(Self { text, run, is_letters: true });
+        };
+        let bare = letters(&plain);
+        if bare.len() < FEWEST_LETTERS {
+            let visible = visible(&plain);
+            let whole = Self { run: visible.len(), text: visible, is_letters: false };
+            return if whole.run == 0 { forms } else { Vec::from([whole]) };
+        }
+        add(bare, 3);
+        // Three bytes become four characters. What comes before the secret moves it by one or two bytes.
+        for moved in 0..3 {
+            let rest = secret.get(moved..).unwrap_or_default();
+            let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(&rest[..rest.len() / 3 * 3]));
+            let base64 = letters(&chars(base64.as_bytes()));
+            if base64.len() >= SHORTEST_RUN {
+                add(base64, 4);
+            }
+        }
+        let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or_default();
+        let mut hex = Zeroizing::new(Vec::with_capacity(secret.len() * 2));
+        hex.extend(secret.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        add(hex, 6);
+        forms
+    }
+
+    fn is_in(&self, letters: &[char], visible: &[char]) -> bool {
+        let text = if self.is_letters { letters } else { visible };
+        // By first characters: most differ there.
+        self.text
+            .windows(self.run)
+            .any(|run| text.windows(self.run).any(|window| window[0] == run[0] && window == run))
+    }
+}
+
+/// The characters of `bytes`; those that are not UTF-8 are left out.
+fn chars(bytes: &[u8]) -> Chars {
+    // With room for all: a buffer that grows leaves copies behind.
+    let mut chars = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    chars.extend(bytes.utf8_chunks().flat_map(|chunk| chunk.valid().chars()));
+    chars
+}
+
+/// What a reader sees, without white space, and in lower case.
+fn visible(text: &[char]) -> Chars {
+    kept(text, |c| !c.is_whitespace() && !c.is_control() && !is_hidden(c))
+}
+
+/// Letters and digits only, in lower case.
+fn letters(text: &[char]) -> Chars {
+    kept(text, |c| c.is_alphanumeric() && !is_hidden(c))
+}
+
+fn kept(text: &[char], keep: fn(char) -> bool) -> Chars {
+    let mut kept = Zeroizing::new(Vec::with_capacity(text.len()));
+    kept.extend(text.iter().map(|c| narrow(*c)).filter(|c| keep(*c)).map(|c| c.to_ascii_lowercase()));
+    kept
+}
+
+/// The ASCII character of which `c` is the wide form.
+fn narrow(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    }
+}
+
+/// Undoes the escapes of JSON (`\u0041`), programs (`\x41`), URLs (`%41`) and HTML (`&#65;`, `&#x41;`, `&amp;`).
+fn undone(text: &[char]) -> Chars {
+    let mut undone = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let (c, taken) = match (first, after) {
+            // As this program itself shows what cannot be seen.
+            ('\\', ['u', '{', braced @ ..]) => until(braced, '}', 16).map(|(c, taken)| (c, taken + 2)),
+            ('\\', ['u', ..]) => escaped(after, 1, UNICODE_DIGITS),
+            ('\\', ['x', ..]) => escaped(after, 1, BYTE_DIGITS),
+            ('\\', ['b' | 'f' | 'n' | 'r' | 't', ..]) => Some((' ', 1)),
+            ('\\', [c, ..]) => Some((*c, 1)),
+            ('%', _) => escaped(after, 0, BYTE_DIGITS),
+            ('&', _) => entity(after),
+            _ => None,
+        }
+        .unwrap_or((*first, 0));
+        undone.push(c);
+        rest = &after[taken..];
+    }
+    undone
+}
+
+/// The character that `digits` hexadecimal digits after the first `start` characters stand for, and how many characters
+/// that takes.
+fn escaped(text: &[char], start: usize, digits: usize) -> Option<(char, usize)> {
+    let end = start + digits;
+    Some((code(text.get(start..end)?, 16)?, end))
+}
+
+/// The character of a reference of HTML, after its `&`. Those with a name are punctuation.
+fn entity(text: &[char]) -> Option<(char, usize)> {
+    match text {
+        ['#', 'x' | 'X', digits @ ..] => until(digits, ';', 16).map(|(c, taken)| (c, taken + 2)),
+        ['#', digits @ ..] => until(digits, ';', 10).map(|(c, taken)| (c, taken + 1)),
+        name => {
+            let len = name.iter().take(MAX_REFERENCE).position(|c| *c == ';')?;
+            name[..len].iter().all(char::is_ascii_alphabetic).then_some((' ', len + 1))
+        }
+    }
+}
+
+/// The character whose number stands before `end`, and how many characters that takes.
+fn until(text: &[char], end: char, radix: u32) -> Option<(char, usize)> {
+    let len = text.iter().take(MAX_REFERENCE).position(|c| *c == end)?;
+    Some((code(&text[..len], radix)?, len + 1))
+}
+
+fn code(digits: &[char], radix: u32) -> Option<char> {
+    let number = digits
+        .iter()
+        .try_fold(0_u32, |number, digit| number.checked_mul(radix)?.checked_add(digit.to_digit(radix)?))?;
+    // Half of a surrogate pair is a character of its own kind.
+    Some(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))
+}
+
+#[cfg(test)]
+mod tests;
