@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use node_core::credential::ValueError;
 use node_core::plain::TextFault;
 use node_core::trouble::Trouble;
-use rustix::fs::Access;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::system::{accounts, way};
+use crate::system::accounts;
+use crate::system::failure;
+use crate::system::failure::{closed_folder, shell_word};
 
 /// The files that hold no secret.
 const PUBLIC: [&str; 3] = ["configuration", "ca_file", "client_cert_file"];
@@ -190,10 +191,11 @@ impl SetupError {
             Self::Unreadable { what, path, why } if why.kind() == io::ErrorKind::PermissionDenied => {
                 Trouble::setup(format_args!("{self}"), format_args!("{}", fix_denied(what, path)))
             }
-            Self::Unreadable { path, .. } => Trouble::setup(
-                format_args!("{self}"),
-                format_args!("Make {} a file that can be read.", path.display()),
-            ),
+            Self::Unreadable { path, why, .. } => {
+                let fix = failure::fix(why, path);
+                let fix = fix.unwrap_or_else(|| format!("Make {} a file that can be read.", path.display()));
+                Trouble::setup(format_args!("{self}"), format_args!("{fix}"))
+            }
             Self::TooLarge { path, .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!("Check that {} is the right file.", path.display()),
@@ -292,21 +294,6 @@ fn fix_denied(what: &str, path: &Path) -> String {
     }
 }
 
-/// The first folder on the way to `path` that this program's user may not pass, links on the way included.
-fn closed_folder(path: &Path) -> Option<PathBuf> {
-    let is_folder = |place: &PathBuf| place.symlink_metadata().is_ok_and(|found| found.is_dir());
-    let mut way = way::to(path);
-    way.pop();
-    way.into_iter().find(|place| is_folder(place) && rustix::fs::access(place, Access::EXEC_OK).is_err())
-}
-
-/// A path as one word of a command.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// One part of the program that does not work, or not as configured. Holds no secret. The codes are listed in
 /// docs/commands.md.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,20 +312,12 @@ impl Warning {
     pub fn new(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), fix: fix.into() }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn path_in_a_command_is_one_word() {
-        for (path, word) in [
-            ("/etc/jarvis-node-agent/app.key", "/etc/jarvis-node-agent/app.key"),
-            ("/srv/name space/app.key", "'/srv/name space/app.key'"),
-            ("/srv/it's;x/$HOME", r"'/srv/it'\''s;x/$HOME'"),
-        ] {
-            assert_eq!(shell_word(Path::new(path)), word);
-        }
+    /// The warning that a file of this program's own, the value of `key`, cannot be written: for this reason, with this
+    /// effect.
+    #[must_use]
+    pub fn unwritable(code: &'static str, key: &str, path: &Path, effect: &str, why: &io::Error) -> Self {
+        let message = format!("{} cannot be written, so {effect}: {why}", path.display());
+        Self::new(code, message, failure::fix_writing(why, path, key))
     }
 }

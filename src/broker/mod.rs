@@ -27,6 +27,7 @@ mod request;
 mod rules;
 mod socket_file;
 
+use std::io;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub(crate) use self::plan::Plan;
 use self::socket_file::SocketFile;
 use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};
+use crate::system::failure;
 
 /// Descriptors for everything else.
 const SPARE_DESCRIPTORS: usize = 64;
@@ -70,7 +72,7 @@ pub(crate) struct Broker {
     /// When to listen or accept again, after either has failed.
     listen_due: Option<Instant>,
     /// Why there is no socket.
-    not_listening: Option<String>,
+    not_listening: Option<Warning>,
     /// The folder in which others could put another socket in the place of this one.
     open_folder: Option<PathBuf>,
     /// When to look whether the socket's file is still there.
@@ -128,13 +130,6 @@ impl Broker {
     /// What keeps it from serving all callers.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         let socket = self.plan.socket.display();
-        let not_listening = self.not_listening.as_ref().map(|why| {
-            Warning::new(
-                "broker_socket",
-                format!("no tokens can be given out at {socket}: {why}"),
-                "Correct broker.socket or free that path; it is tried again every 30 s.",
-            )
-        });
         let not_told_apart = self.plan.rules.overflow.exists().then(|| {
             Warning::new(
                 "broker_callers",
@@ -155,7 +150,7 @@ impl Broker {
                  /run/jarvis-node-agent.",
             )
         });
-        let own = not_listening.into_iter().chain(not_told_apart).chain(open_folder);
+        let own = self.not_listening.clone().into_iter().chain(not_told_apart).chain(open_folder);
         own.chain(self.handler.warning()).collect()
     }
 
@@ -260,7 +255,7 @@ impl Broker {
             }
             Err(e) => {
                 self.listen_due = Some(now + LISTEN_RETRY);
-                self.not_listening = Some(e.to_string());
+                self.not_listening = Some(not_listening(&self.plan.socket, &e));
             }
         }
     }
@@ -359,6 +354,17 @@ impl Broker {
             connection.queue_response(Arc::clone(&answer), now);
         }
     }
+}
+
+/// What would keep a broker from listening at `path`, as far as it shows before.
+pub(crate) fn socket_warning(path: &Path) -> Option<Warning> {
+    socket_file::check(path).err().map(|why| not_listening(path, &why))
+}
+
+fn not_listening(socket: &Path, why: &io::Error) -> Warning {
+    let message = format!("no tokens can be given out at {}: {why}", socket.display());
+    let fix = failure::fix_writing(why, socket, "broker.socket");
+    Warning::new("broker_socket", message, format!("{fix} It is tried again every 30 s."))
 }
 
 // Only Linux tells who the caller is.

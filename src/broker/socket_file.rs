@@ -1,6 +1,7 @@
 //! The broker's listening socket: a Unix socket in the file system to which any user may connect. The rules, not the
 //! file's permissions, decide who gets a token.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
@@ -10,6 +11,8 @@ use std::{fs, io};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use rustix::process::umask;
+
+use crate::files::durable;
 
 /// How many callers wait to be accepted. A caller behind a full queue of those that connect and leave waits for all of
 /// them, so it is shorter than the system's 4,096; further callers wait in their order, if they block.
@@ -30,15 +33,24 @@ impl SocketFile {
     /// # Errors
     /// When another program listens there, the file is no socket, or the folder is missing or cannot be written to.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        check_form(path)?;
         remove_stale(path)?;
+        // It gets its name only once it listens: a caller that finds it is never refused.
+        let unnamed = unnamed(path);
+        remove_stale(&unnamed)?;
         // With its final mode from the start: by the path it could be changed only later, and then the path may lead
         // elsewhere. No other thread minds: each file that this program creates has a mode of its own.
         let before = umask(Mode::XUSR | Mode::XGRP | Mode::XOTH);
-        let bound = UnixListener::bind(path);
+        let bound = UnixListener::bind(&unnamed);
         umask(before);
         let listener = bound?;
-        listener.set_nonblocking(true)?;
-        rustix::net::listen(&listener, QUEUE)?;
+        let named = listener
+            .set_nonblocking(true)
+            .and_then(|()| Ok(rustix::net::listen(&listener, QUEUE)?))
+            // Unlike a rename this replaces nothing that has come there meanwhile.
+            .and_then(|()| fs::hard_link(&unnamed, path));
+        fs::remove_file(&unnamed)?;
+        named?;
         let created = identity(path)?;
         Ok(Self { listener, path: path.into(), created })
     }
@@ -56,6 +68,37 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Checks, as far as it shows without doing so, that this program could listen at `path`. Another program that listens
+/// there may be the daemon.
+///
+/// # Errors
+/// Those of [`SocketFile::open`].
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    check_form(path)?;
+    check_is_socket(path)?;
+    durable::check_folder(path)
+}
+
+/// The path of a socket that does not listen yet.
+fn unnamed(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    path.with_file_name(name)
+}
+
+/// In bytes. Linux has room for 108 with a NUL at the end (unix(7)), and [`unnamed`] adds one.
+const MAX_PATH: usize = 106;
+
+fn check_form(path: &Path) -> io::Result<()> {
+    let len = path.as_os_str().len();
+    if len > MAX_PATH {
+        return Err(io::Error::other(format!(
+            "its path is too long for a socket: {len} bytes, of {MAX_PATH} at most"
+        )));
+    }
+    Ok(())
 }
 
 /// The first folder on the way to the socket in which somebody else could put another socket in its place, and get what
@@ -79,15 +122,25 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
+/// Whether there is a socket at `path`.
+///
+/// # Errors
+/// That of the system, and when there is something else.
+fn check_is_socket(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+        Ok(file) if !file.file_type().is_socket() => {
+            Err(io::Error::new(ErrorKind::AlreadyExists, "something that is no socket is there"))
+        }
+        Ok(_) => Ok(true),
+    }
+}
+
 /// Removes a socket on which no program listens any more.
 fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
-        Ok(file) if !file.file_type().is_socket() => {
-            return Err(io::Error::new(ErrorKind::AlreadyExists, "something that is no socket is there"));
-        }
-        Ok(_) => {}
+    if !check_is_socket(path)? {
+        return Ok(());
     }
     match connect(path) {
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
@@ -121,6 +174,57 @@ mod tests {
         UnixStream::connect(&path).expect("a program listens");
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn socket_that_is_found_always_listens() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("node.sock");
+        let caller = {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                (0..200)
+                    .map(|_| {
+                        loop {
+                            match UnixStream::connect(&path) {
+                                Err(e) if e.kind() == ErrorKind::NotFound => std::hint::spin_loop(),
+                                done => break done.map(drop),
+                            }
+                        }
+                    })
+                    .find(Result::is_err)
+            })
+        };
+        while !caller.is_finished() {
+            let socket = SocketFile::open(&path).expect("a socket");
+            // Named as it is at the start: a socket whose program has ended refuses as well.
+            fs::remove_file(&path).expect("there");
+            drop(socket);
+        }
+        let refused = caller.join().expect("no panic");
+        assert!(refused.is_none(), "{refused:?}");
+        assert_eq!(fs::read_dir(&dir).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn path_that_is_no_place_for_a_socket_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let room = MAX_PATH - dir.path().as_os_str().len() - 1;
+        let at = |len: usize| dir.path().join("s".repeat(len));
+        check(&at(room)).expect("fits");
+        drop(SocketFile::open(&at(room)).expect("fits"));
+        fs::write(dir.path().join("file"), "").expect("written");
+        for (path, says) in [
+            (at(room + 1), "too long for a socket"),
+            (dir.path().join("file"), "no socket"),
+            (dir.path().to_owned(), "no socket"),
+            (dir.path().join("nowhere/node.sock"), "No such file"),
+            (dir.path().join("file/node.sock"), "Not a directory"),
+        ] {
+            for error in [check(&path).expect_err(says), SocketFile::open(&path).expect_err(says)] {
+                assert!(error.to_string().contains(says), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::daemon;
 use crate::daemon::{logging, process};
 use crate::error::Warning;
 use crate::files::status::View;
+use crate::system::failure;
 
 mod arguments;
 #[cfg(fuzzing)]
@@ -53,7 +54,10 @@ impl From<lexopt::Error> for CliError {
 
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
-        Self::new(71, error)
+        match failure::fix_shortage(&error) {
+            Some(fix) => Self::new(71, format_args!("{error}. {fix}")),
+            None => Self::new(71, error),
+        }
     }
 }
 

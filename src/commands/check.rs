@@ -162,8 +162,12 @@ impl Setups {
     }
 
     fn read(&mut self, loaded: &mut Option<Loaded>) -> Result<Setup, Trouble> {
-        let read = self.reader.read();
-        self.warnings.extend(read.warnings);
+        let mut read = self.reader.read();
+        // That is for the daemon's user to write, and is judged for that one below.
+        read.warnings.retain(|warning| {
+            warning.code != "state_file" || (self.installed.is_none() && !self.by_other_user)
+        });
+        self.warnings.append(&mut read.warnings);
         if let Some(installed) = &self.installed
             && let Ok(config) = Config::load(self.reader.config_file())
         {

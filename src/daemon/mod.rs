@@ -39,7 +39,6 @@ use node_core::outcome::Outcome;
 
 use self::run_loop::{Node, Notice};
 use crate::config::Led;
-use crate::error::Warning;
 use crate::led_pin;
 use crate::setup::Reader;
 
@@ -52,8 +51,7 @@ pub fn run(config_file: PathBuf) -> io::Result<Exit> {
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
 
-    let mut open_lamp =
-        |led: &Led| led_pin::open(led).map_err(|e| Warning::new("led", e.to_string(), run_loop::LED_FIX));
+    let mut open_lamp = |led: &Led| led_pin::open(led).map_err(|e| e.to_warning());
     let mut notify = notify;
     // The standard library offers the system's random numbers only as the seed of its hashes.
     let seed = RandomState::new().build_hasher().finish();

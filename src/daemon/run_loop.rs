@@ -27,9 +27,6 @@ use crate::files::{credential_store, status};
 use crate::setup::{Loaded, Reader, SetupRead};
 use crate::system::clock;
 
-/// What a person can do about an LED that does not work.
-pub(super) const LED_FIX: &str = "Check `led` in the configuration and the wiring; `jarvis-node led valid` tries it. The node validates without it.";
-
 /// A report of the loop to the code that started it.
 #[derive(Debug)]
 pub enum Notice<'a> {
@@ -310,7 +307,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn give_up_lamp(&mut self, error: &P::Error) {
         let message = format!("the LED cannot be set any more, and stays as it is: {error:?}");
-        self.warnings.set(Part::Led, vec![Warning::new("led", message, LED_FIX)]);
+        let fix = "It is opened again with the next validation, which then says what is wrong.";
+        self.warnings.set(Part::Led, vec![Warning::new("led", message, fix)]);
         self.lamp = None;
     }
 
@@ -318,14 +316,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
         let file = &self.indicators.status_file;
         let saved = record.with(self.warnings.all()).save(file);
-        let failed = saved.err().map(|why| {
-            let message = format!("no status can be left at {}: {why}", file.display());
-            Warning::new(
-                "status_file",
-                message,
-                "Correct status_file, or let its folder belong to this program's user.",
-            )
-        });
+        let failed = saved.err().map(|why| Record::unwritable(file, &why));
         self.warnings.set(Part::StatusFile, failed.into_iter().collect());
     }
 

@@ -16,6 +16,7 @@ use crate::broker::{About, Broker};
 use crate::error::Warning;
 use crate::setup::{BrokerRead, BrokerSetup, TokenSource};
 use crate::sts::TokenError;
+use crate::system::failure;
 
 /// Everything about tokens that the run loop works with.
 pub(super) struct Tokens {
@@ -104,9 +105,10 @@ impl Tokens {
         let ready = source.and_then(|source| {
             let worker = get_or_try_insert(&mut self.worker, || TokenWorker::start(sender.clone()));
             worker.map(|worker| (source, worker)).map_err(|why| {
+                let fix = failure::fix_shortage(&why).unwrap_or("Restart the daemon if it lasts.");
                 Trouble::setup(
                     format_args!("the system has no thread to ask it with: {why}"),
-                    format_args!("Wait: it is tried again. If it lasts, raise TasksMax= in the unit."),
+                    format_args!("Wait: it is tried again. {fix}"),
                 )
             })
         });

@@ -33,12 +33,13 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    /// Replaces the warnings of `part`. Each one is logged when it appears, not as long as it lasts.
+    /// Replaces the warnings of `part`. Each one is logged when it appears, not as long as it lasts, and not again when
+    /// another part meets the same trouble.
     pub(super) fn set(&mut self, part: Part, now: Vec<Warning>) {
-        let before = self.by_part.get(&part).map(Vec::as_slice).unwrap_or_default();
-        if before == now {
+        if self.by_part.get(&part).map(Vec::as_slice).unwrap_or_default() == now {
             return;
         }
+        let before = self.all();
         for Warning { message, fix, .. } in now.iter().filter(|one| !before.contains(one)) {
             warn!("{message}. {fix}");
         }
@@ -46,9 +47,15 @@ impl Warnings {
         self.changed = true;
     }
 
-    /// All warnings, in the order of the parts.
+    /// All warnings, in the order of the parts, each once.
     pub(super) fn all(&self) -> Vec<Warning> {
-        self.by_part.values().flatten().cloned().collect()
+        let mut all: Vec<Warning> = Vec::new();
+        for warning in self.by_part.values().flatten() {
+            if !all.contains(warning) {
+                all.push(warning.clone());
+            }
+        }
+        all
     }
 
     /// Whether the configuration or its files have led to a warning.
@@ -68,6 +75,16 @@ mod tests {
 
     fn warning(code: &'static str) -> Warning {
         Warning::new(code, "it fails", "Fix it.")
+    }
+
+    #[test]
+    fn trouble_met_by_two_parts_is_one_warning() {
+        let mut warnings = Warnings::default();
+        warnings.set(Part::Setup, vec![warning("state_file")]);
+        warnings.set(Part::StateFile, vec![warning("state_file")]);
+        assert_eq!(warnings.all(), [warning("state_file")]);
+        warnings.set(Part::Setup, Vec::new());
+        assert_eq!(warnings.all(), [warning("state_file")]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use node_core::answer::Answer;
 
 use super::inbox::{Message, Sender};
 use crate::auth::{AuthClient, Reply};
-use crate::error::Warning;
 use crate::files::credential::Credential;
 use crate::files::state;
 use crate::files::state::{NodeState, Observed};
@@ -34,14 +33,6 @@ pub(super) struct Job {
 fn remember(state_file: &Path, shown: Observed) -> io::Result<()> {
     let serial = state::board_serial();
     NodeState::load(state_file).after(shown, serial.as_deref()).map_or(Ok(()), |state| state.save(state_file))
-}
-
-fn unwritable(state_file: &Path, why: &io::Error) -> Warning {
-    Warning::new(
-        "state_file",
-        format!("{} cannot be written, so nothing is remembered across boots: {why}", state_file.display()),
-        "Correct state_file, or let its folder belong to this program's user.",
-    )
 }
 
 /// The worker thread's sending end. The thread ends when this is dropped and its last job is done.
@@ -69,7 +60,9 @@ impl Worker {
                 let remembered = remember(&state_file, shown);
                 if remembered.is_err() || !works {
                     works = remembered.is_ok();
-                    inbox.send(Message::Remembered(remembered.map_err(|why| unwritable(&state_file, &why))));
+                    inbox.send(Message::Remembered(
+                        remembered.map_err(|why| state::unwritable(&state_file, &why)),
+                    ));
                 }
             }
         })?;

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 use std::{fs, io};
 
 use node_core::plain;
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{Access, Gid, Uid};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::{bounded, json};
@@ -139,6 +140,38 @@ pub fn check_own(path: &Path, keys: &[&str]) -> io::Result<()> {
         ErrorKind::AlreadyExists,
         "a file that is not this program's is there, and is left alone",
     ))
+}
+
+/// Checks, as far as it shows without writing, that this program can put a file of its own at `path`.
+///
+/// # Errors
+/// The one that [`replace`] and [`replace_public`] would fail with, or that of [`check_own`].
+pub fn check_replaceable(path: &Path, keys: &[&str]) -> io::Result<()> {
+    check_own(path, keys)?;
+    check_folder(path)?;
+    if beside(path, ".new").symlink_metadata().is_ok_and(|new| new.is_dir()) {
+        return Err(io::Error::other("beside it, with the ending .new, is a folder"));
+    }
+    Ok(())
+}
+
+/// Checks that this program can put a file of any kind at `path`, in the place of what may be there.
+///
+/// # Errors
+/// That of the system.
+pub fn check_folder(path: &Path) -> io::Result<()> {
+    let folder = folder(path);
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    let user = rustix::process::geteuid();
+    let is_foreign = |file: &Path| file.symlink_metadata().is_ok_and(|file| file.uid() != user.as_raw());
+    // With the sticky bit only the owner of a file, or of the folder, may replace it (inode(7)).
+    let is_sticky = fs::metadata(folder).is_ok_and(|folder| folder.mode() & 0o1000 != 0);
+    if is_sticky && !user.is_root() && is_foreign(path) && is_foreign(folder) {
+        return Err(Errno::PERM.into());
+    }
+    let full =
+        rustix::fs::statvfs(folder).is_ok_and(|on| on.f_blocks > 0 && on.f_bavail == 0 && !user.is_root());
+    if full { Err(Errno::NOSPC.into()) } else { Ok(()) }
 }
 
 /// Whether every user may put other files in the place of those in `folder`. In a folder with the sticky bit they may

@@ -6,15 +6,18 @@ use std::io;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use log::warn;
 use node_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::{bounded, durable};
+use crate::error::Warning;
 use crate::system::clock;
 
 /// In seconds. The least time between two writes of the passed time.
 const A_DAY: u64 = 86_400;
+
+/// One of these comes first in the file.
+const KEYS: [&str; 2] = ["board", "passed"];
 
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,15 +43,10 @@ pub struct Observed {
 }
 
 impl NodeState {
-    /// Reads the file at `path`. A missing or damaged file counts as empty.
+    /// Reads the file at `path`. A missing or damaged file counts as empty; [`warning`] says so.
     #[must_use]
     pub fn load(path: &Path) -> Self {
-        durable::read_json(path).unwrap_or_else(|e| {
-            if e.kind() != ErrorKind::NotFound {
-                warn!("the state_file {} cannot be used and counts as empty: {e}", path.display());
-            }
-            Self::default()
-        })
+        durable::read_json(path).unwrap_or_default()
     }
 
     /// Replaces the file at `path`.
@@ -56,7 +54,7 @@ impl NodeState {
     /// # Errors
     /// When its folder is missing or not writable, or when it is no state file that would be replaced.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        durable::check_own(path, &["board", "passed"])?;
+        durable::check_own(path, &KEYS)?;
         durable::replace(path, &serde_json::to_vec(self)?)
     }
 
@@ -87,6 +85,28 @@ impl NodeState {
     pub fn is_of_another_board(&self, serial: Option<&str>) -> bool {
         matches!((self.board.as_deref(), serial), (Some(kept), Some(here)) if kept != here)
     }
+}
+
+/// What is wrong with the state file at `path`, as far as it shows before something is to be remembered.
+#[must_use]
+pub fn warning(path: &Path) -> Option<Warning> {
+    if let Err(why) = durable::check_replaceable(path, &KEYS) {
+        return Some(unwritable(path, &why));
+    }
+    match durable::read_json::<NodeState>(path) {
+        Err(why) if why.kind() != ErrorKind::NotFound => Some(Warning::new(
+            "state_file",
+            format!("{} is damaged and counts as empty: {why}", path.display()),
+            "Nothing needs to be done: it is replaced after a validation.",
+        )),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The warning about a state file that could not be written because of `why`.
+#[must_use]
+pub fn unwritable(path: &Path, why: &io::Error) -> Warning {
+    Warning::unwritable("state_file", "state_file", path, "nothing is remembered across boots", why)
 }
 
 /// This board's serial number; `None` if it has none, like a laptop.

@@ -6,7 +6,10 @@ use std::{fs, io};
 
 use embedded_hal::digital::{ErrorType, OutputPin};
 
-use super::PinError;
+use rustix::io::Errno;
+
+use super::{PinError, may_write};
+use crate::system::{accounts, failure};
 
 /// An LED of a kernel driver. Its trigger is disabled while it is in use, and restored when this is dropped.
 #[derive(Debug)]
@@ -20,11 +23,11 @@ pub(super) struct SysfsLed {
 impl SysfsLed {
     /// Takes over the LED with this name, dark.
     pub(super) fn take(name: &str) -> Result<Self, PinError> {
-        Self::take_at(&Path::new("/sys/class/leds").join(name))
+        Self::take_at(&folder(name))
     }
 
     fn take_at(folder: &Path) -> Result<Self, PinError> {
-        let failed = |e| PinError(why_not(folder, &e));
+        let failed = |e| why_not(folder, &e);
         // One that can be dimmed is hardly seen at the brightness 1.
         let full = fs::read_to_string(folder.join("max_brightness")).unwrap_or_else(|_| "1".into());
         let trigger_before = match fs::read_to_string(folder.join("trigger")) {
@@ -46,28 +49,52 @@ impl SysfsLed {
     }
 
     fn set(&self, brightness: &str) -> Result<(), PinError> {
-        self.write(brightness).map_err(|e| PinError(why_not(&self.folder, &e)))
+        self.write(brightness).map_err(|e| why_not(&self.folder, &e))
     }
 }
 
+/// The folder of the LED with this name.
+pub(super) fn folder(name: &str) -> PathBuf {
+    Path::new("/sys/class/leds").join(name)
+}
+
+/// Checks that the LED in `folder` may be driven.
+pub(super) fn check(folder: &Path) -> Result<(), PinError> {
+    let may_write = |file: &str| may_write(&folder.join(file));
+    match may_write("trigger") {
+        Err(Errno::NOENT) if folder.exists() => may_write("brightness"),
+        done => done.and_then(|()| may_write("brightness")),
+    }
+    .map_err(|errno| why_not(folder, &errno.into()))
+}
+
 /// Why the LED in `folder` cannot be used, and what helps.
-fn why_not(folder: &Path, error: &io::Error) -> String {
+pub(super) fn why_not(folder: &Path, error: &io::Error) -> PinError {
     let led = folder.display();
-    let kind = error.kind();
-    if kind == ErrorKind::NotFound {
-        format!("there is no LED {led}; there are {}", names_beside(folder))
-    } else if kind == ErrorKind::ReadOnlyFilesystem {
-        format!(
-            "the LED {led} is read-only for this program. If that is the sandbox of its unit, `sudo systemctl edit \
-             jarvis-node-agent` with the two lines `[Service]` and `ReadWritePaths=-{led}`, and a restart, allow it"
-        )
-    } else if kind == ErrorKind::PermissionDenied {
-        format!(
-            "the LED {led} cannot be written to: {error}; its files `trigger` and `brightness` must belong to the \
-             group gpio, with g+w, and this user to that group"
-        )
-    } else {
-        format!("the LED {led} cannot be set: {error}")
+    let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let message = format!("there is no LED {led}; there are {}", names_beside(folder));
+            PinError::new(message, "Set led to one of these, to a GPIO pin, or to \"none\".")
+        }
+        ErrorKind::ReadOnlyFilesystem => PinError::new(
+            format!("the LED {led} is read-only for this program"),
+            format!(
+                "If that is the sandbox of its unit: `sudo systemctl edit jarvis-node-agent` with the two lines `[Service]` \
+                 and `ReadWritePaths=-{led}`, and a restart, allow it."
+            ),
+        ),
+        ErrorKind::PermissionDenied => PinError::new(
+            format!("the LED {led} cannot be written to: {error}"),
+            format!(
+                "Let its files `trigger` and `brightness` belong to the group gpio, with g+w, as 60-jarvis-node-agent.rules \
+                 does, and user {user} to that group (sudo usermod -aG gpio {user}), then restart."
+            ),
+        ),
+        _ => PinError::new(
+            format!("the LED {led} cannot be set: {error}"),
+            failure::fix(error, folder).unwrap_or_else(|| "Set led to another LED, or to \"none\".".into()),
+        ),
     }
 }
 
@@ -191,15 +218,17 @@ mod tests {
         }
         let path = leds.path().join("led0");
         let error = SysfsLed::take_at(&path).expect_err("none there").to_string();
-        assert!(error.contains(&*path.to_string_lossy()) && error.ends_with("ACT, PWR"), "{error}");
+        assert!(error.contains(&*path.to_string_lossy()) && error.contains("ACT, PWR."), "{error}");
     }
 
     #[test]
     fn led_out_of_the_sandbox_names_the_two_lines() {
-        let told = why_not(Path::new("/sys/class/leds/phy0-led"), &rustix::io::Errno::ROFS.into());
+        let told = why_not(Path::new("/sys/class/leds/phy0-led"), &Errno::ROFS.into()).to_string();
         assert!(told.contains("`[Service]` and `ReadWritePaths=-/sys/class/leds/phy0-led`"), "{told}");
         assert!(told.contains("systemctl edit jarvis-node-agent"), "{told}");
-        let told = why_not(Path::new("/sys/class/leds/x"), &rustix::io::Errno::ACCESS.into());
+        let told = why_not(Path::new("/sys/class/leds/x"), &Errno::ACCESS.into()).to_string();
         assert!(told.contains("group gpio"), "{told}");
+        let told = why_not(Path::new("/sys/class/leds/x"), &Errno::MFILE.into()).to_string();
+        assert!(told.contains("LimitNOFILE="), "{told}");
     }
 }

@@ -275,6 +275,7 @@ impl Reader {
     /// The broker's half, and the warnings about it and the configuration.
     fn read_broker(&mut self, config: &Config) -> (BrokerRead, Vec<Warning>) {
         let mut warnings = config.warnings.clone();
+        warnings.extend(state::warning(&config.state_file));
         let (sts, broker) = match config.tokens() {
             Tokens::Malformed => return (BrokerRead::Unreadable, warnings),
             Tokens::NotGivenOut => {
@@ -347,7 +348,9 @@ mod tests {
             std::fs::rename(new, &path).expect("replaced");
         };
         let config = |more: &str| {
-            format!(r#"{{"via":{{"command_center":"http://127.0.0.1"}},"credential_file":"c.json"{more}}}"#)
+            format!(
+                r#"{{"via":{{"command_center":"http://127.0.0.1"}},"credential_file":"c.json","state_file":"s.json"{more}}}"#
+            )
         };
         put(&config(r#", "led": 7"#));
         let mut reader = Reader::new(path.clone());

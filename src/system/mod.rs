@@ -4,4 +4,5 @@ pub(crate) mod accounts;
 pub(crate) mod bounded;
 pub mod clock;
 pub(crate) mod environment;
+pub(crate) mod failure;
 pub(crate) mod way;

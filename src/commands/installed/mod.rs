@@ -6,18 +6,19 @@ mod unit;
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-
-use node_core::trouble::Trouble;
-use rustix::fs::Access;
+use std::path::Path;
 
 use self::sandbox::{Kept, Sandbox};
 pub(super) use self::unit::{UNIT, Unit, is_same, passed_on};
+use crate::broker;
 use crate::config::{Config, Led};
 use crate::error::Warning;
 use crate::files::durable::folder;
-use crate::system::accounts;
+use crate::files::state;
+use crate::files::status::Record;
+use crate::led_pin;
 use crate::system::accounts::Accounts;
+use node_core::trouble::Trouble;
 
 /// The installed daemon.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,104 +145,69 @@ impl Installed {
     /// What the daemon will not be able to do, though its verdict does not depend on it. To be asked after
     /// [`Self::become_its_user`].
     pub(super) fn warnings(&self, config: &Config) -> Vec<Warning> {
-        let user = accounts::name_or_number(self.uid);
-        let (state, runtime) = ("/var/lib/jarvis-node-agent", "/run/jarvis-node-agent");
+        let socket = config.broker.as_ref().map(|broker| broker.socket.as_path());
+        let (state, status) = (config.state_file.as_path(), config.indicators.status_file.as_path());
         let written = [
-            ("state_file", "state_file", Some(&config.state_file), state),
-            ("status_file", "status_file", Some(&config.indicators.status_file), runtime),
-            ("broker_socket", "broker.socket", config.broker.as_ref().map(|broker| &broker.socket), runtime),
+            self.unwritable("state_file", "state_file", state, state::warning),
+            self.unwritable("status_file", "status_file", status, Record::warning),
+            socket.and_then(|path| {
+                self.unwritable("broker_socket", "broker.socket", path, broker::socket_warning)
+            }),
         ];
-        let folders = written.into_iter().filter_map(|(code, key, path, place)| {
-            let path = path?;
-            let folder = folder(path);
-            if !folder.exists() && folder.starts_with(place) {
-                // systemd makes it when it starts the daemon.
-                return None;
-            }
-            let why = self.unwritable(folder, &user)?;
-            let message = format!("{} cannot be written: {why}", path.display());
-            let fix = format!("Set {key} to a path in {place}, or let user {user} write there.");
-            Some(Warning::new(code, message, fix))
-        });
-        folders.chain(self.led_warning(&config.indicators.led, &user)).collect()
+        written.into_iter().flatten().chain(self.led_warning(&config.indicators.led)).collect()
     }
 
-    /// Why nothing can be put into this folder.
-    fn unwritable(&self, folder: &Path, user: &str) -> Option<String> {
-        let place = folder.display();
-        if !folder.exists() {
-            return Some(format!("there is no folder {place}"));
+    /// The warning about a file of the daemon's own, the value of `key`: what `judge` finds, else what the unit forbids.
+    fn unwritable(
+        &self,
+        code: &'static str,
+        key: &str,
+        path: &Path,
+        judge: fn(&Path) -> Option<Warning>,
+    ) -> Option<Warning> {
+        let folder = folder(path);
+        if self.is_made_at_the_start(folder) {
+            return None;
         }
-        if rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
-            return Some(format!("user {user} may not write to {place}"));
-        }
-        let hidden = self
-            .sandbox
-            .hides(folder)
-            .map(|Kept { setting, .. }| format!("the unit hides {place} from the daemon ({setting})"));
-        hidden.or_else(|| {
-            let Kept { setting, .. } = self.sandbox.makes_read_only(folder)?;
-            Some(format!("the unit makes {place} read-only for the daemon ({setting})"))
+        judge(path).or_else(|| {
+            let hidden = self.sandbox.hides(path).map(|kept| ("hides", "from", kept));
+            let read_only = || Some(("makes", "read-only for", self.sandbox.makes_read_only(folder)?));
+            let (does, to, Kept { setting, .. }) = hidden.or_else(read_only)?;
+            let (path, folder) = (path.display(), folder.display());
+            Some(Warning::new(
+                code,
+                format!("{path} cannot be written: the unit {does} {folder} {to} the daemon ({setting})"),
+                format!(
+                    "Set {key} to a path in a folder that the unit gives to the daemon: /var/lib/jarvis-node-agent, or \
+                     /run/jarvis-node-agent for what need not last."
+                ),
+            ))
         })
     }
 
-    fn led_warning(&self, led: &Led, user: &str) -> Option<Warning> {
-        let may_write = |path: &Path| rustix::fs::access(path, Access::WRITE_OK).is_ok();
-        let (why, fix) = match led {
-            Led::None => return None,
-            Led::Gpio { pin, .. } => {
-                let devices = gpio_devices();
-                if devices.iter().any(|device| may_write(device)) {
-                    return None;
-                }
-                match devices.first() {
-                    None => (
-                        format!(
-                            "GPIO {pin} cannot be had: this board has no /dev/gpiomem and no /dev/gpiochip0"
-                        ),
-                        "Correct led, or set it to \"none\".".into(),
-                    ),
-                    Some(device) => (
-                        format!("GPIO {pin} cannot be had: user {user} may not open {}", device.display()),
-                        format!(
-                            "sudo usermod -aG gpio {user}, and install the udev rule that gives the device to gpio."
-                        ),
-                    ),
-                }
-            }
-            Led::Sysfs(name) => {
-                let led = Path::new("/sys/class/leds").join(name);
-                let closed = ["trigger", "brightness"].map(|file| led.join(file));
-                let closed = closed.iter().find(|file| !may_write(file));
-                match closed {
-                    _ if !led.exists() => (
-                        format!("there is no LED {}", led.display()),
-                        "Name one of the folders in /sys/class/leds, or set led to \"none\".".into(),
-                    ),
-                    Some(file) => (
-                        format!("user {user} may not write to {}", file.display()),
-                        format!(
-                            "Give {name} to the group gpio with a udev rule, as 60-jarvis-node-agent.rules does."
-                        ),
-                    ),
-                    None if self.sandbox.makes_read_only(&led).is_some() => (
-                        format!("the unit makes {} read-only for the daemon", led.display()),
-                        format!(
-                            "Add ReadWritePaths=-{} to the unit (sudo systemctl edit {UNIT}).",
-                            led.display()
-                        ),
-                    ),
-                    None => return None,
-                }
-            }
-        };
-        Some(Warning::new("led", why, fix))
+    /// Whether systemd makes this folder, which is not there yet, when it starts the daemon.
+    fn is_made_at_the_start(&self, folder: &Path) -> bool {
+        let made = ["/var/lib/jarvis-node-agent", "/run/jarvis-node-agent"];
+        !folder.exists() && made.iter().any(|made| folder.starts_with(made))
     }
-}
 
-fn gpio_devices() -> Vec<PathBuf> {
-    let chips = (0..8).map(|number| PathBuf::from(format!("/dev/gpiochip{number}")));
-    [PathBuf::from("/dev/gpiomem")].into_iter().chain(chips).filter(|device| device.exists()).collect()
+    fn led_warning(&self, led: &Led) -> Option<Warning> {
+        if let Err(why) = led_pin::check(led) {
+            return Some(why.to_warning());
+        }
+        let files = led_pin::files(led);
+        let hidden = files.iter().find_map(|file| Some((file, self.sandbox.hides(file)?)));
+        if let Some((file, Kept { setting, .. })) = hidden {
+            let message = format!("the unit hides {} from the daemon ({setting})", file.display());
+            return Some(Warning::new(
+                "led",
+                message,
+                format!("Take {setting} out of the unit: sudo systemctl edit {UNIT}"),
+            ));
+        }
+        let read_only = files.iter().find(|file| self.sandbox.makes_read_only(file).is_some());
+        read_only.map(|file| led_pin::read_only(file).to_warning())
+    }
 }
 
 #[cfg(test)]

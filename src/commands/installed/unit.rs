@@ -213,7 +213,10 @@ fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    let Ok(mut systemctl) = started else { return Ok(Zeroizing::default()) };
+    let mut systemctl = match started {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Zeroizing::default()),
+        started => started?,
+    };
     let printed =
         systemctl.stdout.take().map_or_else(|| Ok(Zeroizing::default()), |mut out| read_in_time(&mut out));
     // It has ended, or is not needed any more.

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::durable;
 use crate::error::Warning;
 
+/// What comes first in the file.
+const FIRST_KEY: &str = "boot_id";
+
 /// The file's content.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Record {
@@ -148,8 +151,20 @@ impl Record {
     /// # Errors
     /// When its folder is missing or not writable, or when it is no status file that would be replaced.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        durable::check_own(path, &["boot_id"])?;
+        durable::check_own(path, &[FIRST_KEY])?;
         durable::replace_public(path, &serde_json::to_vec(self)?)
+    }
+
+    /// What would keep [`Self::save`] from writing the file at `path`, as far as it shows before.
+    #[must_use]
+    pub fn warning(path: &Path) -> Option<Warning> {
+        durable::check_replaceable(path, &[FIRST_KEY]).err().map(|why| Self::unwritable(path, &why))
+    }
+
+    /// The warning about a status file that could not be written because of `why`.
+    #[must_use]
+    pub fn unwritable(path: &Path, why: &io::Error) -> Warning {
+        Warning::unwritable("status_file", "status_file", path, "no status can be left there", why)
     }
 
     /// The verdict, if it is of this boot and not from after `now`: a verdict from the future would not age.

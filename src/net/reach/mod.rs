@@ -12,6 +12,7 @@ use super::dial::dial;
 use super::peer::Peer;
 use super::resolver::{NameError, NameResolver};
 use super::service_url::ServiceUrl;
+use crate::system::failure;
 
 /// The longest time for name resolution.
 const LOOK_UP: Duration = Duration::from_secs(10);
@@ -86,6 +87,10 @@ impl Reach {
 
     fn unreachable(&self, why: &io::Error) -> Trouble {
         let peer = &self.peer;
+        if let Some(fix) = failure::fix_shortage(why) {
+            let reason = format_args!("no connection to {peer}: {why}");
+            return Trouble::with_fix(TroubleKind::Unreachable, reason, format_args!("{fix}"));
+        }
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match why.kind() {
             ErrorKind::TimedOut => {

@@ -86,3 +86,11 @@ fn connection_failure_is_reported_with_its_cause() {
     let trouble = reach.unreachable(&ErrorKind::TimedOut.into());
     assert!(trouble.reason.as_str().ends_with(" does not answer"), "{trouble:?}");
 }
+
+#[test]
+fn lack_of_descriptors_is_not_the_networks_fault() {
+    let trouble = Home::new("https").reach.unreachable(&rustix::io::Errno::MFILE.into());
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.reason.as_str().contains("Too many open files"), "{}", trouble.reason);
+    assert!(trouble.fix.as_str().contains("LimitNOFILE="), "{}", trouble.fix);
+}

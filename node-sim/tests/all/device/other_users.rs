@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -112,8 +113,86 @@ fn check_by_root_judges_sandbox_and_folders_of_the_unit() {
     assert_eq!(codes(&view), ["state_file", "led"], "{view}");
     assert_eq!(
         view["warnings"][0]["message"],
-        format!("/usr/lib/jarvis-node-state.json cannot be written: user {USER} may not write to /usr/lib")
+        "/usr/lib/jarvis-node-state.json cannot be written, so nothing is remembered across boots: Permission denied (os \
+         error 13)"
     );
+    assert!(
+        view["warnings"][0]["fix"].as_str().unwrap().contains(&format!("sudo chown {USER} /usr/lib")),
+        "{view}"
+    );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn check_by_root_judges_the_files_that_are_written() {
+    type Spoil = fn(&Path);
+    const TAKEN: &str = "free that path";
+    let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o1777)).unwrap();
+    let cases: [(&str, Spoil, &str); 8] = [
+        ("a folder", |path| fs::create_dir(path).unwrap(), TAKEN),
+        ("a pipe", |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success()), TAKEN),
+        ("not this program's", |path| fs::write(path, "another's").unwrap(), TAKEN),
+        (
+            "Permission denied",
+            |path| {
+                fs::write(path, "{}").unwrap();
+                fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+            },
+            "sudo",
+        ),
+        ("not permitted", |path| fs::write(path, "{}").unwrap(), "sudo"),
+        (
+            "Not a directory",
+            |path| {
+                fs::remove_dir(path.parent().unwrap()).unwrap();
+                fs::write(path.parent().unwrap(), "").unwrap();
+            },
+            "is a file where a folder has to be",
+        ),
+        ("No such file", |path| fs::remove_dir(path.parent().unwrap()).unwrap(), "sudo install -d"),
+        (
+            "symbolic links",
+            |path| {
+                fs::remove_dir(path.parent().unwrap()).unwrap();
+                symlink(path.parent().unwrap(), path.parent().unwrap()).unwrap();
+            },
+            "circle",
+        ),
+    ];
+    for (key, code) in
+        [("state_file", "state_file"), ("status_file", "status_file"), ("socket", "broker_socket")]
+    {
+        for (why, spoil, fix) in &cases {
+            let rig = rig_of_other_user();
+            let folder = rig.path("folder");
+            fs::create_dir(&folder).unwrap();
+            open(&folder);
+            let path = folder.join("file.json");
+            spoil(&path);
+            let named = path.to_str().unwrap();
+            if key == "socket" {
+                let sts = json!({ "issuer": "https://sts.home.arpa", "client_id": "n", "client_key_file": "sts.key",
+                    "audiences": { "a": {} } });
+                rig.configure("sts", sts);
+                rig.configure("broker", json!({ "socket": named }));
+            } else {
+                rig.configure(key, named);
+            }
+            let (code_of_check, view) = check_where_unit_is(&rig, &unit_with_start_line("", ""));
+            assert_eq!(code_of_check, Some(0), "{key} {why}: {view}");
+            let all = view["warnings"].as_array().unwrap();
+            let told =
+                all.iter().find(|one| one["code"] == code).unwrap_or_else(|| panic!("{key} {why}: {view}"));
+            let message = told["message"].as_str().unwrap();
+            let is_taken = key == "socket" && path.symlink_metadata().is_ok();
+            assert!(
+                message.contains(if is_taken { "no socket is there" } else { why }),
+                "{key} {why}: {view}"
+            );
+            let fix = if is_taken { TAKEN } else { fix };
+            assert!(told["fix"].as_str().unwrap().contains(fix), "{key} {why}: {view}");
+        }
+    }
 }
 
 #[test]

@@ -65,9 +65,22 @@ fn a_clock_before_the_last_verified_server_is_not_set() {
 }
 
 #[test]
-fn unwritable_state_is_logged_once() {
+fn unusable_state_is_logged_once() {
+    for (path, why) in [
+        ("/proc/nowhere/state.json", "No such file"),
+        ("notes.json", "is left alone"),
+        ("folder", "it is a folder"),
+    ] {
+        state_is_told_once(path, why);
+    }
+}
+
+#[track_caller]
+fn state_is_told_once(path: &str, why: &str) {
     let rig = Rig::new();
-    rig.configure("state_file", "/proc/nowhere/state.json");
+    fs::write(rig.path("notes.json"), "another's").unwrap();
+    fs::create_dir(rig.path("folder")).unwrap();
+    rig.configure("state_file", rig.path(path).to_str().unwrap());
     rig.configure("revalidate_secs", 1);
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.logs("nothing is remembered");
@@ -77,6 +90,14 @@ fn unwritable_state_is_logged_once() {
     }
     rig.stub.deactivate("kitchen-pi");
     daemon.comes_to("node-rejected");
-    assert_eq!(daemon.lines.iter().filter(|line| line.contains("nothing is remembered")).count(), 1);
+    let told: Vec<_> =
+        daemon.lines.iter().filter(|line| line.contains("state_file") || line.contains(path)).collect();
+    assert!(told.len() == 1 && told[0].contains(why), "{told:?}");
+    let warnings = &rig.status()["warnings"];
+    assert_eq!(
+        (warnings.as_array().unwrap().len(), &warnings[0]["code"]),
+        (1, &json!("state_file")),
+        "{warnings}"
+    );
     daemon.stop();
 }

@@ -47,6 +47,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("subject token has expired", "src/sts/token.rs"),
     ("how old it is cannot be told", "src/sts/token.rs"),
+    ("cannot be written, so {effect}", "a warning: node-sim/tests/all/device/other_users.rs"),
     ("The node is registered, but", "the card fills up in the middle: node-sim/tests/crash"),
 ];
 

@@ -1,0 +1,181 @@
+//! What a person can do about a failure of the system, by its number (errno(3)): one sentence for each, wherever it is met.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use rustix::io::Errno;
+
+use super::{accounts, way};
+
+/// What helps against `why`, which was met at `path`; `None` if that depends on what was tried.
+pub(crate) fn fix(why: &io::Error, path: &Path) -> Option<String> {
+    let errno = Errno::from_io_error(why)?;
+    let file_system = || shell_word(&existing_folder(path));
+    Some(match errno {
+        Errno::NOSPC => {
+            format!("Make room there: `df {0}` and `df -i {0}` show what is full.", file_system())
+        }
+        Errno::DQUOT => format!(
+            "User {} may not use more of that file system: remove some of its files, or raise its quota.",
+            own_user()
+        ),
+        Errno::ROFS => format!(
+            "If the whole file system is read-only, `dmesg` says why, and `sudo mount -o remount,rw` followed by its mount \
+             point (`findmnt -T {0}`) makes it writable. If only the unit's sandbox is: sudo systemctl edit \
+             jarvis-node-agent, with the two lines `[Service]` and `ReadWritePaths={0}`, then a restart.",
+            file_system()
+        ),
+        Errno::NOTDIR => {
+            let file = way::to(path).into_iter().find(|place| place.exists() && !place.is_dir());
+            let file = file.unwrap_or_else(|| path.into());
+            format!(
+                "{} is a file where a folder has to be: correct the path, or move that file away.",
+                file.display()
+            )
+        }
+        Errno::LOOP => format!("Links on the way to {} lead in a circle: correct them.", path.display()),
+        Errno::NAMETOOLONG => {
+            "Shorten the path: a name in it may have 255 bytes, and all of it 4,095.".into()
+        }
+        Errno::FBIG => {
+            "Let this program write larger files: LimitFSIZE= in the unit, or `ulimit -f` in a shell.".into()
+        }
+        Errno::IO => {
+            "The card or disk fails, or its connection does: `dmesg` says more. Copy it before it is lost."
+                .into()
+        }
+        _ => return fix_shortage(why).map(Into::into),
+    })
+}
+
+/// What helps against `why` if this program has been given too little of something.
+pub(crate) fn fix_shortage(why: &io::Error) -> Option<&'static str> {
+    match Errno::from_io_error(why)? {
+        Errno::MFILE => Some(
+            "Let this program have more files open: LimitNOFILE= in the unit (sudo systemctl edit jarvis-node-agent), or \
+             `ulimit -n` in a shell.",
+        ),
+        Errno::NFILE => Some(
+            "The whole board has as many files open as it may: end what has many (`sudo lsof`), or raise fs.file-max (`sudo \
+             sysctl`).",
+        ),
+        Errno::NOMEM => Some("Free memory, or give the unit more (MemoryMax=)."),
+        Errno::AGAIN => {
+            Some("Let this user have more threads: TasksMax= in the unit, or `ulimit -u` in a shell.")
+        }
+        _ => None,
+    }
+}
+
+/// What helps when the file at `path`, the value of `key`, could not be replaced because of `why`.
+pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
+    let user = own_user();
+    let folder = path.parent().unwrap_or(path);
+    match Errno::from_io_error(why) {
+        Some(Errno::NOENT) => {
+            format!("Correct {key}, or make its folder: sudo install -d -o {user} {}", shell_word(folder))
+        }
+        Some(Errno::ACCESS | Errno::PERM) => match closed_folder(path) {
+            Some(closed) => format!(
+                "Correct {key}, or let user {user} into the folder: sudo chmod a+x {}",
+                shell_word(&closed)
+            ),
+            None => {
+                let is_open = rustix::fs::access(folder, Access::WRITE_OK).is_ok();
+                format!(
+                    "Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent, or: sudo chown {user} \
+                     {}",
+                    shell_word(if is_open { path } else { folder })
+                )
+            }
+        },
+        _ => fix(why, path).unwrap_or_else(|| format!("Correct {key}, or free that path.")),
+    }
+}
+
+/// The first folder on the way to `path` that this program's user may not pass, links on the way included.
+pub(crate) fn closed_folder(path: &Path) -> Option<PathBuf> {
+    let is_folder = |place: &PathBuf| place.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let mut way = way::to(path);
+    way.pop();
+    way.into_iter().find(|place| is_folder(place) && rustix::fs::access(place, Access::EXEC_OK).is_err())
+}
+
+/// A path as one word of a command.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// This program's user, by name if it has one.
+fn own_user() -> String {
+    accounts::name_or_number(rustix::process::geteuid().as_raw())
+}
+
+/// The folder of `path`, or the nearest one above it that is there.
+fn existing_folder(path: &Path) -> PathBuf {
+    let folders = path.ancestors().skip(1);
+    folders.into_iter().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn path_in_a_command_is_one_word() {
+        for (path, word) in [
+            ("/etc/jarvis-node-agent/app.key", "/etc/jarvis-node-agent/app.key"),
+            ("/srv/name space/app.key", "'/srv/name space/app.key'"),
+            ("/srv/it's;x/$HOME", r"'/srv/it'\''s;x/$HOME'"),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
+
+    #[test]
+    fn each_failure_has_a_fix_of_its_own() {
+        let path = Path::new("/nowhere/at/all/state.json");
+        for (errno, says) in [
+            (Errno::NOSPC, "`df /`"),
+            (Errno::DQUOT, "quota"),
+            (Errno::ROFS, "ReadWritePaths=/"),
+            (Errno::MFILE, "LimitNOFILE="),
+            (Errno::NFILE, "fs.file-max"),
+            (Errno::LOOP, "circle"),
+            (Errno::NAMETOOLONG, "255"),
+            (Errno::FBIG, "LimitFSIZE="),
+            (Errno::IO, "dmesg"),
+            (Errno::NOMEM, "MemoryMax="),
+            (Errno::AGAIN, "TasksMax="),
+        ] {
+            let fix = fix(&errno.into(), path).expect("known");
+            assert!(fix.contains(says), "{errno}: {fix}");
+            assert_eq!(fix_writing(&errno.into(), path, "state_file"), fix, "{errno}");
+        }
+        for (errno, says) in [
+            (Errno::NOENT, "sudo install -d -o"),
+            (Errno::ACCESS, "sudo chown"),
+            (Errno::PERM, "sudo chown"),
+            (Errno::ISDIR, "Correct state_file, or free that path."),
+        ] {
+            assert!(fix(&errno.into(), path).is_none(), "{errno}");
+            let fix = fix_writing(&errno.into(), path, "state_file");
+            assert!(fix.contains(says), "{errno}: {fix}");
+        }
+    }
+
+    #[test]
+    fn file_in_the_place_of_a_folder_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, path) = (dir.path().join("file"), dir.path().join("file/state.json"));
+        fs::write(&file, "").expect("written");
+        let why = fs::read(&path).expect_err("no folder");
+        let fix = fix(&why, &path).expect("known");
+        assert!(fix.starts_with(&format!("{} is a file", file.display())), "{fix}");
+    }
+}
