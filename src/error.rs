@@ -2,8 +2,8 @@
 //! trouble and for its fix. Neither holds a secret.
 
 use std::borrow::Cow;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use node_core::credential::ValueError;
 use node_core::plain::TextFault;
@@ -15,6 +15,15 @@ use crate::system::accounts;
 use crate::system::failure;
 use crate::system::failure::{closed_folder, shell_word};
 
+/// A path as a sentence shows it: the middle of a long one is left out, so that the sentence is told to its end.
+struct Brief<'a>(&'a Path);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        node_core::text::Brief(&self.0.to_string_lossy()).fmt(f)
+    }
+}
+
 /// The files that hold no secret.
 const PUBLIC: [&str; 3] = ["configuration", "ca_file", "client_cert_file"];
 
@@ -22,7 +31,7 @@ const PUBLIC: [&str; 3] = ["configuration", "ca_file", "client_cert_file"];
 #[derive(Debug, Error)]
 pub enum SetupError {
     /// A file does not exist.
-    #[error("there is no {what} at {}", .path.display())]
+    #[error("there is no {what} at {}", Brief(.path))]
     Missing {
         /// The file's purpose.
         what: &'static str,
@@ -30,7 +39,7 @@ pub enum SetupError {
         path: PathBuf,
     },
     /// A file cannot be read.
-    #[error("the {what} {} cannot be read: {why}", .path.display())]
+    #[error("the {what} {} cannot be read: {why}", Brief(.path))]
     Unreadable {
         /// The file's purpose.
         what: &'static str,
@@ -40,7 +49,7 @@ pub enum SetupError {
         why: io::Error,
     },
     /// A file is far too large for its purpose.
-    #[error("{} is far too large for the {what}", .path.display())]
+    #[error("{} is far too large for the {what}", Brief(.path))]
     TooLarge {
         /// The file's purpose.
         what: &'static str,
@@ -48,7 +57,7 @@ pub enum SetupError {
         path: PathBuf,
     },
     /// A file is no text that can be read.
-    #[error("the {what} {} {why}", .path.display())]
+    #[error("the {what} {} {why}", Brief(.path))]
     Text {
         /// The file's purpose.
         what: &'static str,
@@ -57,8 +66,20 @@ pub enum SetupError {
         /// What it is instead.
         why: TextFault,
     },
+    /// A file of certificates or keys is not the PEM form of what belongs there.
+    #[error("the {what} {} {why}", Brief(.path))]
+    Form {
+        /// The file's purpose.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// What it is instead.
+        why: &'static str,
+        /// The command that converts it, or what belongs there.
+        fix: String,
+    },
     /// Every user may put another file in the place of one with a secret.
-    #[error("every user may replace the {what} {}: its folder is open to all", .path.display())]
+    #[error("every user may replace the {what} {}: its folder is open to all", Brief(.path))]
     OpenFolder {
         /// The file's purpose.
         what: &'static str,
@@ -68,7 +89,7 @@ pub enum SetupError {
         folder: PathBuf,
     },
     /// Other users may read or write a file with a secret.
-    #[error("the {what} {} can be read or changed by other users", .path.display())]
+    #[error("the {what} {} can be read or changed by other users", Brief(.path))]
     OpenToOthers {
         /// The file's purpose.
         what: &'static str,
@@ -78,7 +99,7 @@ pub enum SetupError {
     /// A file with a secret belongs to another user.
     #[error(
         "the {what} {} belongs to user {}, not to root or to user {}, who is to read it",
-        .path.display(), accounts::name_or_number(*owner), accounts::name_or_number(*wanted)
+        Brief(.path), accounts::name_or_number(*owner), accounts::name_or_number(*wanted)
     )]
     WrongOwner {
         /// The file's purpose.
@@ -91,7 +112,7 @@ pub enum SetupError {
         wanted: u32,
     },
     /// The configuration cannot be used.
-    #[error("{}: {why}", .path.display())]
+    #[error("{}: {why}", Brief(.path))]
     Config {
         /// Where it is.
         path: PathBuf,
@@ -99,7 +120,7 @@ pub enum SetupError {
         why: String,
     },
     /// The credential file is not JSON, or lacks a key. Its text is not repeated.
-    #[error("the credential file {} {why}", .path.display())]
+    #[error("the credential file {} {why}", Brief(.path))]
     CredentialForm {
         /// Where it is.
         path: PathBuf,
@@ -107,7 +128,7 @@ pub enum SetupError {
         why: String,
     },
     /// The credential file still holds the placeholders it was shipped with.
-    #[error("this node is not provisioned: {key} in {} is empty or a placeholder", .path.display())]
+    #[error("this node is not provisioned: {key} in {} is empty or a placeholder", Brief(.path))]
     NotProvisioned {
         /// Where it is.
         path: PathBuf,
@@ -115,7 +136,7 @@ pub enum SetupError {
         key: &'static str,
     },
     /// A value cannot be sent to the service.
-    #[error("the {key} in {} {why}", .path.display())]
+    #[error("the {key} in {} {why}", Brief(.path))]
     Value {
         /// Where it is.
         path: PathBuf,
@@ -125,13 +146,13 @@ pub enum SetupError {
         why: ValueError,
     },
     /// The card was in another board when the node was last accepted.
-    #[error("this card was in another board when its node was last accepted (says {})", .state_file.display())]
+    #[error("this card was in another board when its node was last accepted (says {})", Brief(.state_file))]
     OtherBoard {
         /// The file that remembers this.
         state_file: PathBuf,
     },
     /// The CA file holds no certificate that can be used.
-    #[error("the ca_file {} {why}", .path.display())]
+    #[error("the ca_file {} {why}", Brief(.path))]
     CaFile {
         /// Where it is.
         path: PathBuf,
@@ -139,7 +160,7 @@ pub enum SetupError {
         why: String,
     },
     /// The key that proves this node to the STS cannot be used.
-    #[error("{} {why}", .path.display())]
+    #[error("{} {why}", Brief(.path))]
     StsKey {
         /// Where it is.
         path: PathBuf,
@@ -147,13 +168,13 @@ pub enum SetupError {
         why: String,
     },
     /// A private key lacks the half that ring cannot make from the other.
-    #[error("{} holds an EC key without its public half, as Java writes it", .path.display())]
+    #[error("{} holds an EC key without its public half, as Java writes it", Brief(.path))]
     HalfKey {
         /// Where it is.
         path: PathBuf,
     },
     /// The node's own certificate or its key cannot be used.
-    #[error("{} {why}", .path.display())]
+    #[error("{} {why}", Brief(.path))]
     ClientCertificate {
         /// The one of the two files that is at fault.
         path: PathBuf,
@@ -215,6 +236,7 @@ impl SetupError {
                     path.display()
                 ),
             ),
+            Self::Form { fix, .. } => Trouble::setup(format_args!("{self}"), format_args!("{fix}")),
             Self::OpenFolder { folder, .. } => {
                 Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", shell_word(folder)))
             }

@@ -42,6 +42,79 @@ pub const fn is_hidden(c: char) -> bool {
     )
 }
 
+/// A text of which a long one's middle is left out: a path or a host's name in a sentence that has to be told to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief<'a>(pub &'a str);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// In bytes. With this much at both ends the longest sentence fits a [`Text`] of a reason.
+        const HALF: usize = 40;
+        let text = self.0;
+        let is_end = |at: &usize| text.is_char_boundary(*at);
+        let start = (0..=HALF.min(text.len())).rfind(is_end).unwrap_or(0);
+        let end = (text.len().saturating_sub(HALF)..=text.len()).find(is_end).unwrap_or(text.len());
+        if start < end {
+            write!(f, "{}{ELLIPSIS}{}", Shown(&text[..start]), Shown(&text[end..]))
+        } else {
+            Shown(text).fmt(f)
+        }
+    }
+}
+
+/// A value of a configuration as a sentence quotes it: in quotation marks, if it looks like a name. What looks like a key
+/// or a token is not repeated, because secrets get into the wrong place, and sentences into logs.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl<'a> Quoted<'a> {
+    /// The value without quotation marks, or `…` in the place of one that does not look like a name.
+    #[must_use]
+    pub fn bare(self) -> &'a str {
+        if self.is_name() { self.0 } else { "…" }
+    }
+
+    /// Whether the value looks like the name of something: words of ASCII letters and digits.
+    #[must_use]
+    pub fn is_name(self) -> bool {
+        /// Longer than the words of names, and than any value of a few words is written without separators.
+        const LONGEST_WORD: usize = 24;
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || "._-:/@~".contains(c);
+        let words = || self.0.split(|c: char| !c.is_ascii_alphanumeric());
+        !self.0.is_empty()
+            && self.0.len() <= 128
+            && self.0.chars().all(is_letter)
+            && !self.0.contains("-----")
+            && words().all(|word| word.len() <= LONGEST_WORD && !is_random(word))
+    }
+}
+
+/// Whether kinds of characters change in `word` as often as in a random key. A capital letter begins a part of a name,
+/// so that only the change to it counts.
+fn is_random(word: &str) -> bool {
+    /// Shorter ones are names of versions and models: `v2rc1`.
+    const SHORTEST: usize = 8;
+    let kinds = |c: u8| (c.is_ascii_digit(), c.is_ascii_uppercase());
+    let pairs = word.as_bytes().windows(2);
+    let changes = pairs
+        .filter(|pair| {
+            let (before, after) = (kinds(pair[0]), kinds(pair[1]));
+            before != after && (before, after) != ((false, true), (false, false))
+        })
+        .count();
+    word.len() >= SHORTEST && changes * 3 > word.len()
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_name() {
+            write!(f, "'{}'", self.0)
+        } else {
+            f.write_str("(not repeated: it may be a secret)")
+        }
+    }
+}
+
 /// At most `N` bytes of printable text for people, as [`Shown`] shows it; longer text is cut between two characters and
 /// ends in `…`. A `Text` is safe to log and to show even if it comes from outside (a server's reason, an error's
 /// message).
@@ -198,6 +271,51 @@ mod tests {
     #[test]
     fn control_characters_cannot_forge_a_log_line() {
         assert_eq!(Text::<16>::from("a\nb\u{1b}[0m").as_str(), "a b [0m");
+    }
+
+    #[test]
+    fn long_text_in_a_sentence_keeps_both_ends() {
+        let brief = |text: &str| std::format!("{}", Brief(text));
+        assert_eq!(brief("/etc/app.key"), "/etc/app.key");
+        assert_eq!(brief(&"x".repeat(80)), "x".repeat(80));
+        let long = std::format!("/{}/app.key", "ä".repeat(100));
+        assert!(brief(&long).starts_with("/ä") && brief(&long).ends_with("ä/app.key"), "{}", brief(&long));
+        assert!(brief(&long).len() <= 80 + ELLIPSIS.len_utf8());
+    }
+
+    #[test]
+    fn name_is_quoted_and_a_key_is_not() {
+        for name in [
+            "pi",
+            "jarvis-node-agent",
+            "arp-run-gateway",
+            "arpRunGatewayV2",
+            "https://api.home:8443/runs",
+            "urn:arp:gateway:2",
+            "user1000",
+            "www-data",
+            "JarvisNode2Client",
+            "node_exporter",
+            "11111111-2222-4333-8444-555555555555",
+            "~/jarvis/app.key",
+            "/home/pi/.config/jarvis-node/credential.json",
+        ] {
+            assert_eq!(std::format!("{}", Quoted(name)), std::format!("'{name}'"));
+        }
+        for secret in [
+            "",
+            "-q3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvBwxxxxxxxxxxxxxxxxxxxx",
+            "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
+            "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.AAAAAAAAAAAAAAAA",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "prov_b4QmZ81xkP0",
+            "-----BEGIN PRIVATE KEY-----",
+            "correct horse",
+            "correcthorsebatterystapleandmore",
+            "pi\u{202e}",
+        ] {
+            assert!(!Quoted(secret).is_name(), "{secret}");
+        }
     }
 
     #[test]

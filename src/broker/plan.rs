@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use node_core::text::Quoted;
+
 use super::callers::{Allowed, OverflowId, Persons};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Broker, Principal, Sts};
@@ -65,7 +67,11 @@ fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &
         }
         warnings.push(Warning::new(
             RULE,
-            format!("sts.audiences.{audience}.{what}s: there is no {what} '{name}' on this board"),
+            format!(
+                "sts.audiences.{}.{what}s: there is no {what} {} on this board",
+                Quoted(audience).bare(),
+                Quoted(name)
+            ),
             format!("Correct the name or make the {what}, then reload. Until then it gets no tokens."),
         ));
     };
@@ -92,7 +98,8 @@ fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &
             (None, group) => unknown("group", &name(group)),
         }
     }
-    let names = |principals: &[Principal]| -> Vec<String> { principals.iter().map(name).collect() };
+    let shown = |principal: &Principal| String::from(Quoted(&name(principal)).bare());
+    let names = |principals: &[Principal]| -> Vec<String> { principals.iter().map(shown).collect() };
     Rule {
         audience: audience.into(),
         scope: rule.scope.clone(),

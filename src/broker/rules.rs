@@ -1,5 +1,7 @@
 //! The rules by which callers may have tokens.
 
+use node_core::text::Quoted;
+
 use super::answer::Refusal;
 use super::callers::{Allowed, Caller, OverflowId, not_allowed};
 use crate::sts::{SubjectToken, Wanted};
@@ -60,6 +62,7 @@ impl Rules {
             return Err(Refusal::new(403, "not_allowed", why));
         }
         if subject.is_some() && !rule.exchange {
+            let audience = Quoted(audience).bare();
             let why = format!("tokens for {audience} are not exchanged; set \"exchange\": true in its rule");
             return Err(Refusal::new(403, "exchange_not_allowed", why));
         }
@@ -82,9 +85,13 @@ impl Rule {
         let allowed = || self.scope.as_deref().unwrap_or_default().split_ascii_whitespace();
         if !asked.split(' ').filter(|word| !word.is_empty()).all(|word| allowed().any(|known| known == word))
         {
-            let what =
-                self.scope.as_deref().map_or_else(|| "has none".into(), |scope| format!("is \"{scope}\""));
-            let why = format!("the scope of the rule for {} {what}, and no more can be had", self.audience);
+            let is_shown = |scope: &&str| scope.split(' ').all(|word| Quoted(word).is_name());
+            let what = match self.scope.as_deref() {
+                None => "has none".into(),
+                Some(scope) => format!("is \"{}\"", Some(scope).filter(is_shown).unwrap_or("…")),
+            };
+            let audience = Quoted(&self.audience).bare();
+            let why = format!("the scope of the rule for {audience} {what}, and no more can be had");
             return Err(Refusal::new(403, "scope_not_allowed", why));
         }
         let all = asked.split(' ').all(str::is_empty);

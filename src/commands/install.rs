@@ -39,8 +39,10 @@ pub(crate) enum Installed {
 #[derive(Debug, Error)]
 pub(crate) enum InstallError {
     /// The input is not a credential.
-    #[error("{0}; pipe in {{\"node_id\": …, \"node_key\": …}} as it was issued. Nothing was changed")]
-    Input(SetupError),
+    #[error(
+        "standard input {0}; pipe in {{\"node_id\": …, \"node_key\": …}} as it was issued. Nothing was changed"
+    )]
+    Input(String),
     /// The input could not be read at all.
     #[error("standard input {0}. Nothing was changed")]
     Unreadable(InputError),
@@ -151,7 +153,19 @@ pub(crate) fn accept_board(state_file: &Path) -> io::Result<()> {
 fn read_credential(input: impl Read) -> Result<Credential, InstallError> {
     let bytes = secret_input::read(input).map_err(InstallError::Unreadable)?;
     let contents = credential_file::parse(&bytes, Path::new("standard input"), None);
-    Ok(contents.map_err(InstallError::Input)?.credential)
+    Ok(contents.map_err(|why| InstallError::Input(fault(&why)))?.credential)
+}
+
+/// What is wrong with standard input, where sentences about a credential name a file. Continues "standard input".
+fn fault(why: &SetupError) -> String {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "of the text of a credential there are only these")]
+    match why {
+        SetupError::CredentialForm { why, .. } => why.clone(),
+        SetupError::NotProvisioned { key, .. } => format!("has an empty {key} or a placeholder"),
+        SetupError::Value { key, why, .. } => format!("has a {key} that {why}"),
+        SetupError::Text { why, .. } => why.to_string(),
+        other => other.to_string(),
+    }
 }
 
 impl fmt::Display for Installed {

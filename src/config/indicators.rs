@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use node_core::text::Quoted;
 use serde::Deserialize;
 
 use super::{DEFAULT_STATUS_FILE, paths};
@@ -94,7 +95,9 @@ impl LedForm {
                 Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
             }
             Self::Sysfs(SysfsForm { sysfs: name }) => {
-                if name.is_empty() || name.contains('/') || name.starts_with('.') {
+                // What looks like a key is only a name if there is such an LED: the name gets into sentences.
+                let is_there = || Path::new("/sys/class/leds").join(&name).exists();
+                if name.contains('/') || name.starts_with('.') || !(Quoted(&name).is_name() || is_there()) {
                     return Err("led: sysfs must be the name of a folder in /sys/class/leds".into());
                 }
                 Ok(Led::Sysfs(name))

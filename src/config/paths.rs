@@ -4,9 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use node_core::text::Quoted;
+
 use crate::error::Warning;
 use crate::files::durable::{beside, folder, is_open_to_all};
 use crate::files::secret_file;
+use crate::system::accounts::Accounts;
 
 /// The longest ending that still counts as one: `.json`, `.credential`.
 const MAX_ENDING: usize = 12;
@@ -86,6 +89,61 @@ pub(crate) fn plausible(value: &str, config_file: &Path) -> Option<PathBuf> {
     path.is_plausible(config_file).then_some(path.found)
 }
 
+/// What stands in the place of a folder at the start of a path, for shells and systemd only.
+const HOME: [&str; 4] = ["~", "$HOME", "${HOME}", "%h"];
+const LOADED: [&str; 3] = ["$CREDENTIALS_DIRECTORY", "${CREDENTIALS_DIRECTORY}", "%d"];
+
+impl ConfiguredPath {
+    /// Why the value is not the path that was meant, if a shell, systemd or a browser would have to replace its start. The
+    /// sentence continues the key. `home` finds the home of a user, or without a name that of whoever is at work here.
+    fn unreplaced(&self, home: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        let text = self.configured.as_deref()?.to_str()?;
+        let (first, rest) = text.split_once('/').unwrap_or((text, ""));
+        let meant = if HOME.contains(&first) {
+            home("")
+        } else if let Some(user) = first.strip_prefix('~') {
+            home(user)
+        } else if LOADED.contains(&first) {
+            return Some(format!(
+                "begins with {first}, which nobody replaces here: write the file's name alone, which is looked for in \
+                 the folder of LoadCredential="
+            ));
+        } else if first == "file:" {
+            Some(String::new())
+        } else if first.starts_with('$') && !rest.is_empty() {
+            None
+        } else {
+            return None;
+        };
+        let what = match first {
+            "file:" => "is a URL, where a path belongs",
+            _ if first.starts_with('~') => "begins with ~, which only a shell replaces",
+            "%h" => "begins with %h, which only systemd replaces",
+            _ => "begins with a variable, which only a shell replaces",
+        };
+        let whole = meant.map(|home| format!("{home}/{}", rest.trim_start_matches('/')));
+        let whole = whole.filter(|whole| !rest.is_empty() && Quoted(whole).is_name());
+        Some(match whole {
+            Some(whole) => format!("{what}: write the whole path, {whole}"),
+            None => format!("{what}: write the whole path, from / on"),
+        })
+    }
+}
+
+/// The home of the user called `name`, or without a name that of the person at work: who called sudo, who runs this
+/// program, or, for a daemon, the first person of this board.
+fn home(name: &str) -> Option<String> {
+    let accounts = Accounts::read();
+    if !name.is_empty() {
+        return accounts.home_of(name).map(ToOwned::to_owned);
+    }
+    let user = rustix::process::geteuid();
+    let person = std::env::var("SUDO_USER").ok().filter(|name| accounts.user(name).is_some());
+    let own = || accounts.name_of(user.as_raw()).filter(|_| user.is_root() || user.as_raw() >= 1000);
+    let name = person.as_deref().or_else(own).or_else(|| accounts.first_person())?;
+    accounts.home_of(name).map(ToOwned::to_owned)
+}
+
 /// Checks that each value looks like a path, and that what is replaced or sent is nothing else's file: none of the others,
 /// and none of `besides`.
 ///
@@ -96,10 +154,17 @@ pub(super) fn check(
     besides: &[ConfiguredPath],
     config_file: &Path,
 ) -> Result<(), String> {
+    let unreplaced = |path: &ConfiguredPath| {
+        let why = path.unreplaced(&home).filter(|_| !path.found.exists())?;
+        Some(format!("{} {why}", path.key))
+    };
+    if let Some(why) = paths.iter().find_map(unreplaced) {
+        return Err(why);
+    }
     if let Some(ConfiguredPath { key, .. }) = paths.iter().find(|path| !path.is_plausible(config_file)) {
         return Err(format!(
-            "{key} does not look like the path of a file. Its value is not repeated here, in case it is a secret: \
-             put a secret into a file, and the path of that file into {key}"
+            "{key} takes the path of a file, and its value does not look like one; it is not repeated, in case it is the \
+             secret itself"
         ));
     }
     let all: Vec<_> = paths.iter().chain(besides).map(|path| (path, path.all())).collect();
@@ -176,6 +241,53 @@ mod tests {
             "{\"node_id\":\"kitchen-pi\",\"node_key\":\"k\"}.json",
         ] {
             assert!(plausible(secret, config).is_none(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn start_that_only_a_shell_replaces_is_named_with_the_path() {
+        let config = Path::new("/etc/config.json");
+        let home = |user: &str| match user {
+            "" => Some("/home/ada".into()),
+            "pi" => Some("/home/pi".into()),
+            _ => None,
+        };
+        for (configured, says) in [
+            (
+                "~/app.key",
+                Some("begins with ~, which only a shell replaces: write the whole path, /home/ada/app.key"),
+            ),
+            ("~pi/.config/app.key", Some("write the whole path, /home/pi/.config/app.key")),
+            ("~ghost/app.key", Some("write the whole path, from / on")),
+            (
+                "$HOME/x/app.key",
+                Some("a variable, which only a shell replaces: write the whole path, /home/ada/x/app.key"),
+            ),
+            ("${HOME}//app.key", Some("/home/ada/app.key")),
+            ("%h/app.key", Some("only systemd replaces: write the whole path, /home/ada/app.key")),
+            (
+                "$KEYS/app.key",
+                Some("a variable, which only a shell replaces: write the whole path, from / on"),
+            ),
+            ("${CREDENTIALS_DIRECTORY}/app.key", Some("write the file's name alone")),
+            ("%d/app.key", Some("write the file's name alone")),
+            (
+                "file:///etc/app.key",
+                Some("is a URL, where a path belongs: write the whole path, /etc/app.key"),
+            ),
+            ("~", Some("from / on")),
+            ("~/q3n8Yk1bTtWm5xV7cR0", Some("from / on")),
+            ("$ecret", None),
+            ("/etc/~/app.key", None),
+            ("app.key", None),
+        ] {
+            let path = ConfiguredPath::new("app_key_file", Path::new(configured), config, Use::Sent);
+            let told = path.unreplaced(&home);
+            assert_eq!(told.is_some(), says.is_some(), "{configured}: {told:?}");
+            assert!(
+                told.clone().unwrap_or_default().contains(says.unwrap_or_default()),
+                "{configured}: {told:?}"
+            );
         }
     }
 

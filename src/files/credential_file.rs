@@ -90,7 +90,7 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
                 e.line(),
                 e.column()
             ),
-            serde_json::error::Category::Eof if bytes.is_empty() => "is empty".into(),
+            serde_json::error::Category::Eof if bytes.trim_ascii().is_empty() => "is empty".into(),
             serde_json::error::Category::Io
             | serde_json::error::Category::Syntax
             | serde_json::error::Category::Eof => {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use node_core::plain;
 use zeroize::Zeroizing;
 
+use super::form::Form;
 use super::{bounded, durable};
 use crate::error::SetupError;
 
@@ -68,7 +69,26 @@ pub fn read(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stam
 /// # Errors
 /// Those of [`read`], and when it is empty, UTF-16 or has NULs.
 pub fn read_text(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
-    let (mut bytes, stamp) = read(what, path)?;
+    text(what, path, read(what, path)?)
+}
+
+/// Reads the PEM file at `path`, which is the `what`, as [`read_text`] does.
+///
+/// # Errors
+/// Those of [`read_text`], and one of its own for each binary form that can be converted.
+pub(crate) fn read_pem(what: &'static str, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
+    let found = read(what, path)?;
+    match Form::of_binary(&found.0) {
+        Some(form) => Err(form.error(what, path)),
+        None => text(what, path, found),
+    }
+}
+
+fn text(
+    what: &'static str,
+    path: &Path,
+    (mut bytes, stamp): (Zeroizing<Vec<u8>>, Stamp),
+) -> Result<(Zeroizing<Vec<u8>>, Stamp), SetupError> {
     let text = plain::bytes(&bytes).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
     let mark = bytes.len() - text.len();
     bytes.drain(..mark);

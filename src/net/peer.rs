@@ -3,6 +3,7 @@
 use std::fmt;
 
 use node_core::service::Service;
+use node_core::text::Brief;
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::service_url::ServiceUrl;
@@ -29,6 +30,7 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, .. } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+        let host = Brief(host);
+        if self.host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }

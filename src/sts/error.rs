@@ -333,7 +333,8 @@ impl fmt::Display for TokenError {
                 write!(f, "the STS cannot be asked: {}. {}", trouble.reason, trouble.fix)
             }
             Self::Unanswered { trouble, .. } => {
-                write!(f, "the STS gave no answer: {}. {}", trouble.reason, trouble.fix)
+                let fix = trouble.fix.as_str().trim_end_matches('.');
+                write!(f, "the STS gave no answer: {}. {fix}", trouble.reason)
             }
             Self::Refused { status, error, description, undated, .. } => {
                 write!(f, "the STS refuses ({status}")?;

@@ -17,6 +17,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
+use crate::files::form::KEY_FILE;
 use crate::files::pem::PrivateKeyError;
 use crate::files::{pem, secret_file};
 
@@ -127,7 +128,7 @@ impl SigningKey {
     /// # Errors
     /// When the file cannot be read, is accessible to others, or holds no usable key.
     pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
-        let (pem, _) = secret_file::read_text("client_key_file", path)?;
+        let (pem, _) = secret_file::read_pem(KEY_FILE, path)?;
         Self::from_pem(&pem).map_err(|why| match why {
             KeyError::Half => SetupError::HalfKey { path: path.into() },
             KeyError::NotAKey(_)

@@ -61,6 +61,18 @@ impl Accounts {
         found?.next()
     }
 
+    /// The home of the user called `name`.
+    pub(crate) fn home_of(&self, name: &str) -> Option<&str> {
+        line(&self.passwd.text, name)?.nth(4).filter(|home| home.starts_with('/'))
+    }
+
+    /// The name of the first user who is a person, as far as numbers tell (login.defs(5)).
+    pub(crate) fn first_person(&self) -> Option<&str> {
+        let mut lines = self.passwd.text.lines().map(|line| line.split(':'));
+        let is_person = |id: &str| id.parse().is_ok_and(|id: u32| (1000..60000).contains(&id));
+        lines.find(|fields| fields.clone().nth(2).is_some_and(is_person))?.next()
+    }
+
     /// The group that every process of the user called `name` has.
     pub(crate) fn primary_group(&self, name: &str) -> Option<u32> {
         line(&self.passwd.text, name)?.nth(2)?.parse().ok()

@@ -7,7 +7,7 @@ use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::household::Household;
 use node_core::service::Service;
-use node_core::text::Text;
+use node_core::text::{Quoted, Text};
 use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::{
     APP_ID_HEADER, APP_KEY_HEADER, HeartbeatResponse, Refusal, ValidateResponse, app_reasons, reasons,
@@ -34,7 +34,7 @@ pub(super) fn judge(asked: &Asked<'_>, node_id: &NodeId, app_id: &str) -> Answer
         401 => match judged.detail() {
             Some(detail) if detail.is(app_reasons::INVALID) => judged.because(
                 TroubleKind::AppRejected,
-                format_args!("the auth service refused the app key of '{app_id}' (401)"),
+                format_args!("the auth service refused the app key of {} (401)", Quoted(app_id)),
             ),
             Some(detail) if detail.is(app_reasons::MISSING) => judged.with_fix(
                 TroubleKind::InBetween,

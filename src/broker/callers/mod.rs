@@ -6,6 +6,8 @@ mod shares;
 use std::os::unix::net::UnixStream;
 use std::{fmt, fs, io};
 
+use node_core::text::Quoted;
+
 pub(super) use self::persons::Persons;
 pub(super) use self::shares::{Owner, Standing, share};
 
@@ -97,6 +99,7 @@ impl OverflowId {
 
 /// A sentence that says why the caller may not have a token for `audience`.
 pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, overflow: OverflowId) -> String {
+    let audience = Quoted(audience).bare();
     if overflow.is(caller.uid) {
         return format!(
             "tokens for {audience} are for {}; who you are cannot be seen from inside the daemon's user namespace \

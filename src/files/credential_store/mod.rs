@@ -224,6 +224,7 @@ fn may_be_damage(error: &SetupError) -> bool {
         SetupError::Unreadable { .. }
         | SetupError::TooLarge { .. }
         | SetupError::Text { .. }
+        | SetupError::Form { .. }
         | SetupError::OpenFolder { .. }
         | SetupError::OpenToOthers { .. }
         | SetupError::WrongOwner { .. }

@@ -28,6 +28,8 @@ pub(super) struct ResolvConf {
     pub(super) search: Vec<String>,
     /// A name with fewer dots is looked up in the search domains first.
     pub(super) ndots: usize,
+    /// The number of the first line with a name server that is not used, because it is no address.
+    pub(super) unusable: Option<usize>,
 }
 
 impl ResolvConf {
@@ -36,13 +38,15 @@ impl ResolvConf {
     pub(super) fn parse(text: &str, port: u16, host_name: &str, interfaces: &Interfaces) -> Self {
         let own_domain = host_name.split_once('.').map(|(_, domain)| domain.trim_matches('.').to_owned());
         let search = own_domain.into_iter().filter(|domain| !domain.is_empty()).collect();
-        let mut found = Self { name_servers: Vec::new(), search, ndots: 1 };
-        for line in text.lines() {
+        let mut found = Self { name_servers: Vec::new(), search, ndots: 1, unusable: None };
+        for (line, number) in text.lines().zip(1..) {
             let mut words = without_comment(line).split_ascii_whitespace();
             match words.next() {
-                Some("nameserver") => found
-                    .name_servers
-                    .extend(words.next().and_then(|address| socket_address(address, port, interfaces))),
+                Some("nameserver") => match words.next().map(|word| socket_address(word, port, interfaces)) {
+                    Some(Some(address)) => found.name_servers.push(address),
+                    Some(None) => found.unusable = found.unusable.or(Some(number)),
+                    None => {}
+                },
                 Some("search" | "domain") => {
                     found.search = words
                         .map(|domain| domain.trim_matches('.').to_owned())

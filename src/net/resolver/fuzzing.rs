@@ -66,5 +66,5 @@ pub fn multicast(interfaces: &Path) -> Vec<u32> {
 /// The names that a look-up of `host` queries in turn.
 #[must_use]
 pub fn candidates(host: &str, search: &[String]) -> Vec<String> {
-    ResolvConf { name_servers: Vec::new(), search: search.into(), ndots: 1 }.candidates(host)
+    ResolvConf { name_servers: Vec::new(), search: search.into(), ndots: 1, unusable: None }.candidates(host)
 }

@@ -73,6 +73,11 @@ pub(super) enum NameError {
     /// No name server answers.
     #[error("no name server answers")]
     NoNameServer,
+    /// No name server is configured by its address, and what else is on this line is not asked.
+    #[error(
+        "resolv.conf names no name server by its address (line {0} has none, and libc would not use it either)"
+    )]
+    NoServerAddress(usize),
     /// A name server answers, but with an error. systemd-resolved refuses names without a domain like this, at
     /// once.
     #[error("the name server {server} does not look it up ({})", code_name(*.code))]
@@ -186,6 +191,12 @@ impl NameResolver {
         let system = rustix::system::uname();
         let host_name = system.nodename().to_string_lossy();
         let conf = ResolvConf::parse(&self.read_resolv_conf(), self.dns_port, &host_name, &self.interfaces);
+        if let Some(line) = conf.unusable.filter(|_| !self.complained.swap(true, Ordering::Relaxed)) {
+            let path = self.resolv_conf.display();
+            warn!(
+                "{path}: the name server on line {line} is not asked, because it is not given by an address"
+            );
+        }
         let own = [SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.dns_port)];
         let mut why = NameError::Unknown;
         for name in conf.candidates(host) {
@@ -211,7 +222,8 @@ impl NameResolver {
                 DnsAnswer::Nothing => NameError::NoNameServer,
             });
         }
-        Err(why)
+        let unusable = conf.unusable.filter(|_| conf.name_servers.is_empty());
+        Err(unusable.map_or(why, |line| why.max(NameError::NoServerAddress(line))))
     }
 }
 

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::pin::Pin;
 use crate::error::SetupError;
+use crate::files::form::{Form, KEY_FILE};
 use crate::files::pem::{PemError, Section};
 use crate::files::secret_file::Stamp;
 use crate::files::{bounded, pem, secret_file};
@@ -49,7 +50,7 @@ impl ClientCertificate {
         let chain: Result<Vec<_>, _> = chain.into_iter().map(|found| found.map(|(der, _)| der)).collect();
         let chain = chain.map_err(|why| unusable(&format_args!("is damaged: {why}")))?;
         // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
-        let (pem, _) = secret_file::read_text("client_key_file", &self.key)?;
+        let (pem, _) = secret_file::read_pem(KEY_FILE, &self.key)?;
         let key = pem::private_key(&pem).map_err(|why| wrong(&self.key, why.to_string()))?;
         let signing = any_supported_type(&key).map_err(|_| {
             if pem::lacks_public_half(&key) {
@@ -163,15 +164,17 @@ fn certificates(
 ) -> Result<Vec<Result<Located, CertificateError>>, SetupError> {
     let file =
         bounded::read(path, bounded::MAX_CERTIFICATES).map_err(|why| SetupError::reading(what, path, why))?;
-    if file.starts_with(DER_SEQUENCE) {
-        return Err(unusable(
-            &"is DER or PKCS #12, not PEM, which `openssl x509 -inform der -in FILE` or `openssl pkcs12 -nokeys -in FILE` writes",
-        ));
+    if let Some(form) = Form::of_binary(&file) {
+        return Err(form.error(what, path));
     }
     let text = plain::bytes(&file).map_err(|why| SetupError::Text { what, path: path.into(), why })?;
     let found: Vec<_> =
         pem::sections(text).filter_map(|section| read_certificate(section).transpose()).collect();
-    if found.is_empty() { Err(unusable(&"holds no PEM certificate")) } else { Ok(found) }
+    match Form::of_sections(text) {
+        _ if !found.is_empty() => Ok(found),
+        Some(form) => Err(form.error(what, path)),
+        None => Err(unusable(&"holds no PEM certificate")),
+    }
 }
 
 /// The certificate in a section, with its line; `None` if it holds something else.
@@ -187,9 +190,6 @@ fn read_certificate(section: Result<Section<'_>, PemError>) -> Result<Option<Loc
         _ => Ok(None),
     }
 }
-
-/// How a certificate in DER form begins: it is never shorter than 256 bytes.
-const DER_SEQUENCE: &[u8] = &[0x30, 0x82];
 
 pub(super) fn ca_error(path: &Path, why: impl ToString) -> SetupError {
     SetupError::CaFile { path: path.into(), why: why.to_string() }
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn pem_error_is_reported_without_quoting_the_file() {
         for (text, says) in [
-            ("-----BEGIN PRIVATE KEY-----s3cret-----END PRIVATE KEY-----x", "holds no PEM certificate"),
+            ("-----BEGIN PRIVATE KEY-----s3cret-----END PRIVATE KEY-----x", "holds a private key"),
             ("-----BEGIN CERTIFICATE-----\ns3cret\n", "the BEGIN on line 1 has no END"),
             (
                 "\n-----BEGIN CERTIFICATE-----\n%%s3cret\n-----END CERTIFICATE-----\n",
@@ -240,7 +240,6 @@ mod tests {
             // "s3c" as text, and as the numbers of a list of bytes.
             assert!(!told.contains("s3c") && !told.contains("115, 51, 99"), "{told}");
         }
-        assert!(read([0x30, 0x82, 1, 0]).expect_err("DER").to_string().contains("-inform der"));
     }
 
     #[test]

@@ -86,12 +86,17 @@ fn unproven_credential_is_stored_where_there_was_none() {
 #[test]
 fn malformed_credential_changes_nothing_and_is_not_shown() {
     let rig = Rig::new();
-    for input in
-        ["", "s3cret", "{\"node_id\":\"kitchen-pi\",\"node_key\":\"s3cret", "{\"node_key\":\"s3cret\"}"]
-    {
+    for input in [
+        "",
+        "s3cret",
+        "{\"node_id\":\"your-node-id\",\"node_key\":\"s3cret\"}",
+        "{\"node_id\":\"kitchen-pi\",\"node_key\":\"s3cret",
+        "{\"node_key\":\"s3cret\"}",
+    ] {
         let (code, out, err) = install(&rig, input);
         assert_eq!((code, out.as_str()), (Some(65), ""), "{input}: {err}");
         assert!(err.contains("Nothing was changed") && !err.contains("s3cret"), "{err}");
+        assert!(err.contains("standard input ") && !err.contains("file"), "{err}");
         assert!(has_old_one(&rig));
     }
     assert_eq!(rig.stub.validations(), 0);

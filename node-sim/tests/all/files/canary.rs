@@ -105,6 +105,62 @@ fn secret_in_a_wrong_place_is_never_quoted() {
     assert!(told > 300, "{told}");
 }
 
+/// Configurations with `secret` where any text is right, or a name of something else.
+fn with_names(right: &Value, secret: &str) -> Vec<(&'static str, Value)> {
+    let rule =
+        json!({"users": [secret], "groups": [secret], "azp": [secret], "scope": secret, "exchange": false});
+    let mut audience = with(right, "/sts/audiences", &json!({ (secret): rule }));
+    audience["sts"]["client_id"] = secret.into();
+    let nested = with(right, "/sts/audiences", &json!({"a": { (secret): [] }}));
+    let mut unknown = right.clone();
+    unknown[secret] = secret.into();
+    let led = with(right, "/led", &json!({ "sysfs": secret }));
+    let led_key = with(right, "/led", &json!({ (secret): 17 }));
+    let broker = with(right, "/broker", &json!({ (secret): "x" }));
+    let mut app = with(right, "/app_id", &secret.into());
+    app["service_id"] = secret.into();
+    vec![
+        ("audience", audience),
+        ("rule", nested),
+        ("key", unknown),
+        ("led", led),
+        ("led key", led_key),
+        ("broker", broker),
+        ("app", app),
+    ]
+}
+
+#[test]
+fn secret_as_a_name_is_never_quoted() {
+    let rig = node();
+    let right: Value = serde_json::from_slice(&fs::read(rig.config()).unwrap()).unwrap();
+    for secret in secrets() {
+        for (what, config) in with_names(&right, &secret) {
+            fs::write(rig.config(), config.to_string()).unwrap();
+            let (_, out, err) = run_to_end(rig.command("check").env("JARVIS_NODE_LOG", "debug"));
+            assert!(!out.contains(CANARY) && !err.contains(CANARY), "{what} {secret}: {out}{err}");
+        }
+    }
+    // And where the daemon runs with it, the callers of its socket.
+    let secret = &secrets()[0];
+    for (what, config) in with_names(&right, secret) {
+        fs::write(rig.config(), config.to_string()).unwrap();
+        let mut daemon = Daemon::start(rig.command("run").env("JARVIS_NODE_LOG", "debug"));
+        daemon.comes_to(match what {
+            "key" => "setup",
+            "app" => "app-rejected",
+            _ => "valid",
+        });
+        let (_, out, err) = run_to_end(&mut rig.command("status"));
+        let mut token = rig.command("token");
+        let (_, token_out, token_err) =
+            run_to_end(token.args(["--audience", "a"]).env("JARVIS_NODE_LOG", "debug"));
+        let (_, _, log) = daemon.end();
+        let all = [out, err, token_out, token_err, log.join("\n")].join("\n");
+        assert!(!all.contains(CANARY), "{what}: {all}");
+    }
+}
+
 #[test]
 fn daemon_with_a_misplaced_secret_never_tells_it() {
     for key in

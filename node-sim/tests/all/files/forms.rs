@@ -189,6 +189,46 @@ fn file_that_may_not_be_read_is_named() {
 }
 
 #[test]
+fn path_for_a_shell_is_named_with_the_path_it_would_be() {
+    let rig = Rig::new();
+    for (path, says) in [
+        ("~/app.key", "app_key_file begins with ~, which only a shell replaces: write the whole path, /"),
+        (
+            "$HOME/app.key",
+            "app_key_file begins with a variable, which only a shell replaces: write the whole path, /",
+        ),
+        (
+            "file:///etc/app.key",
+            "app_key_file is a URL, where a path belongs: write the whole path, /etc/app.key",
+        ),
+    ] {
+        rig.configure("app_key_file", path);
+        let (exit, view) = rig.check();
+        assert_eq!(exit, Some(78), "{view}");
+        assert!(view["reason"].as_str().unwrap().contains(says), "{view}");
+        assert!(view["reason"].as_str().unwrap().ends_with("/app.key"), "{view}");
+    }
+}
+
+#[test]
+fn long_path_never_cuts_a_reason_off() {
+    let rig = Rig::new();
+    let folder = format!("{0}/{0}", "f".repeat(100));
+    fs::create_dir_all(rig.path(&folder)).unwrap();
+    for key in ["app_key_file", "credential_file", "ca_file"] {
+        let before: Value = serde_json::from_slice(&fs::read(rig.config()).unwrap()).unwrap();
+        let name = format!("{folder}/{key}.pem");
+        rig.configure(key, name.as_str());
+        rig.write_secret(&name, "\u{1}\u{2}\0");
+        let (exit, view) = rig.check();
+        assert_eq!(exit, Some(78), "{view}");
+        let reason = view["reason"].as_str().unwrap();
+        assert!(reason.ends_with("is binary, where text belongs") || reason.contains("is not"), "{view}");
+        fs::write(rig.config(), before.to_string()).unwrap();
+    }
+}
+
+#[test]
 fn two_keys_never_use_one_file() {
     let rig = node();
     let app_key = fs::read(rig.path("app.key")).unwrap();

@@ -58,15 +58,51 @@ fn java_key_of_a_certificate_is_named_with_its_conversion() {
 #[test]
 fn key_and_certificate_in_binary_form_are_named() {
     let rig = Rig::new();
-    rig.write_secret("client.key", "0A\u{2}\u{1}\0");
+    rig.write_secret("client.key", "\u{1}\u{2}\0");
     rig.write_secret("client.pem", include_str!("../tls/fixtures/rsa2048.pem"));
     rig.configure("client_cert_file", "client.pem");
     rig.configure("client_key_file", "client.key");
     let (_, view) = rig.check();
     assert!(view["reason"].as_str().unwrap().ends_with("client.key is binary, where text belongs"), "{view}");
     assert!(view["fix"].as_str().unwrap().contains("openssl pkey"), "{view}");
-    fs::write(rig.path("ca.pem"), [0x30, 0x82, 1, 0]).unwrap();
+    rig.write_secret("client.key", "0A\u{2}\u{1}\0000\u{6}");
+    let (_, view) = rig.check();
+    assert!(
+        view["reason"].as_str().unwrap().ends_with("is a private key in DER form, where PEM belongs"),
+        "{view}"
+    );
+    assert!(view["fix"].as_str().unwrap().contains("openssl pkey -inform der -in /"), "{view}");
+    fs::write(rig.path("ca.pem"), b"\x30\x82\x09\x3f\x02\x01\x03\x30\x82\x08\xf5\x06\x09").unwrap();
     rig.write_secret("client.key", include_str!("../tls/fixtures/rsa2048.key"));
     let (_, view) = rig.check();
-    assert!(view["reason"].as_str().unwrap().contains("ca.pem is DER or PKCS #12, not PEM"), "{view}");
+    assert!(view["reason"].as_str().unwrap().contains("ca.pem is a PKCS #12 store"), "{view}");
+}
+
+/// Runs a shell's command in a node's folder, which must succeed.
+fn run(rig: &Rig, command: &str) {
+    let (code, _, err) = run_to_end(Command::new("sh").arg("-c").arg(command).current_dir(rig.dir.path()));
+    assert_eq!(code, Some(0), "{command}: {err}");
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn named_conversion_makes_a_foreign_ca_file_usable() {
+    for (made, name) in [
+        ("openssl x509 -in ca.pem -outform der -out ca.der", "ca.der"),
+        ("openssl crl2pkcs7 -nocrl -certfile ca.pem -outform der -out ca.p7b", "ca.p7b"),
+        ("openssl pkcs12 -export -nokeys -in ca.pem -passout pass: -out ca.p12", "ca.p12"),
+    ] {
+        let rig = Rig::new();
+        run(&rig, made);
+        rig.configure("ca_file", name);
+        let (exit, view) = rig.check();
+        assert_eq!(exit, Some(78), "{view}");
+        // Without the advice about old stores, and with the password that is otherwise asked for.
+        let command = view["fix"].as_str().unwrap().split_once("writes: ").expect("a command").1;
+        let command = command.split(" (").next().unwrap().replace("pkcs12 ", "pkcs12 -passin pass: ");
+        run(&rig, &command);
+        rig.configure("ca_file", format!("{name}.pem"));
+        let (exit, view) = rig.check();
+        assert_eq!(exit, Some(0), "{name}: {view}");
+    }
 }

@@ -27,6 +27,15 @@ pub(super) fn rows() -> Vec<Row> {
         ("a file is binary", SetupError::Text { what, path: path(), why: TextFault::Binary }),
         ("a file is in UTF-16", SetupError::Text { what, path: path(), why: TextFault::Utf16 }),
         (
+            "a PKCS #12 store in the place of PEM",
+            SetupError::Form {
+                what: "ca_file",
+                path: path(),
+                why: "is a PKCS #12 store (.p12 or .pfx), where PEM belongs",
+                fix: "Let ca_file name what this writes: openssl pkcs12 -in FILE -cacerts -nokeys -out FILE.pem".into(),
+            },
+        ),
+        (
             "all may write to the folder",
             SetupError::OpenFolder { what, path: path(), folder: "/etc/jarvis-node-agent".into() },
         ),

@@ -200,6 +200,7 @@ fn resolv_conf_is_parsed_as_libc_does() {
     let servers: Vec<_> = parsed.name_servers.iter().map(SocketAddr::to_string).collect();
     assert_eq!(servers, ["192.0.2.1:53", "[fe80::1%7]:53", "[2001:db8::1]:53"]);
     assert_eq!((parsed.search, parsed.ndots), (["home".into(), "lan".into()].into(), 2));
+    assert_eq!(parsed.unusable, Some(4), "the zone of no interface here");
     assert_eq!(parse("").search, ["own.home"], "the machine's own domain");
     assert!(parse("search .").search.is_empty());
     for (options, ndots) in
@@ -215,8 +216,12 @@ fn resolv_conf_is_parsed_as_libc_does() {
 
 #[test]
 fn search_domains_are_tried_as_glibc_tries_them() {
-    let conf =
-        |ndots| ResolvConf { name_servers: Vec::new(), search: ["home".into(), "lan".into()].into(), ndots };
+    let conf = |ndots| ResolvConf {
+        name_servers: Vec::new(),
+        search: ["home".into(), "lan".into()].into(),
+        ndots,
+        unusable: None,
+    };
     for (host, ndots, names) in [
         ("auth", 1, &["auth.home", "auth.lan", "auth"][..]),
         ("auth.iot", 1, &["auth.iot", "auth.iot.home", "auth.iot.lan"]),

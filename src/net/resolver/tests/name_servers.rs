@@ -54,6 +54,17 @@ fn failing_or_forging_name_server_is_passed_over() {
 }
 
 #[test]
+fn name_server_given_by_a_name_is_reported() {
+    let port = name_server(|name, _| Reply::Code(if name == "auth.home" { 3 } else { 2 }));
+    let (_dir, by_name) = names("", "# router\nnameserver router.lan\n", 1);
+    assert_eq!(by_name.look_up("auth.home", 1, SOON), Err(NameError::NoServerAddress(2)));
+    assert!(by_name.complained.load(Ordering::Relaxed));
+    let (_dir, both) = names("", "nameserver router.lan\nnameserver 127.0.0.1\n", port);
+    assert_eq!(both.look_up("auth.home", 1, SOON), Err(NameError::Unknown));
+    assert!(both.complained.load(Ordering::Relaxed));
+}
+
+#[test]
 fn missing_name_server_falls_back_to_localhost() {
     let port = name_server(|_, _| Reply::Records(&[(A, &[192, 0, 2, 8])]));
     let (_dir, names) = names("", "", port);
