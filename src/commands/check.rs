@@ -10,11 +10,11 @@ use node_core::text::Text;
 use node_core::trouble::Trouble;
 
 use super::installed::{CheckUser, Installed, UNIT, Unit, is_same, passed_on};
-use crate::config::{Config, DEFAULT_STATE_FILE, Indicators};
+use super::status;
+use crate::config::{Config, DEFAULT_STATE_FILE};
 use crate::error::{SetupError, Warning};
 use crate::files::durable::folder;
-use crate::files::status;
-use crate::files::status::{DaemonSays, Record, View};
+use crate::files::status::{DaemonSays, Record, View, boot_id};
 use crate::setup::{Loaded, Reader};
 use crate::system::{clock, environment};
 
@@ -66,13 +66,11 @@ impl Target {
 /// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
 /// nothing is written anywhere. By root it is made as the daemon's user.
 pub(crate) fn check(target: Target) -> (Outcome, View) {
-    let boot_id = status::boot_id();
-    let record = Record::load(&Indicators::load_lenient(&target.config_file).status_file).ok();
-    let of_daemon = record
-        .as_ref()
-        .filter(|record| record.staleness(&boot_id, clock::instant()).is_none())
-        .map(|record| record.view(&boot_id, clock::instant()));
-    let remembered = record.and_then(|record| record.remembered(&boot_id, clock::instant()));
+    let boot_id = boot_id();
+    let found = status::find(&target.config_file).ok();
+    let current = found.as_ref().filter(|found| found.is_current(&boot_id));
+    let of_daemon = current.map(|found| found.record.view(&boot_id, clock::instant()));
+    let remembered = found.and_then(|found| found.record.remembered(&boot_id, clock::instant()));
     let mut setups = Setups::new(target);
     let mut loaded: Option<Loaded> = None;
     // Any seed will do: one validation has no retries to spread.

@@ -11,7 +11,6 @@ use crate::config::Config;
 use crate::daemon::inbox;
 use crate::error::SetupError;
 use crate::files::status;
-use crate::files::status::Record;
 use crate::led_pin;
 use crate::led_pin::PinError;
 use crate::system::clock;
@@ -53,10 +52,7 @@ impl LedError {
 /// When there is no LED, it cannot be opened or set, or the daemon uses it.
 pub(crate) fn show(outcome: Outcome, config_file: &Path) -> Result<(), LedError> {
     let config = Config::load(config_file).map_err(LedError::Setup)?;
-    let now = clock::instant();
-    if Record::load(&config.indicators.status_file)
-        .is_ok_and(|record| record.staleness(&status::boot_id(), now).is_none())
-    {
+    if super::status::find(config_file).is_ok_and(|found| found.is_current(&status::boot_id())) {
         return Err(LedError::DaemonRuns);
     }
     let mut lamp = led_pin::open(&config.indicators.led)?.ok_or(LedError::NoLed)?;

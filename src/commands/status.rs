@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::Indicators;
+use crate::config::{DEFAULT_STATUS_FILE, Indicators};
+use crate::error::Warning;
 use crate::files::status;
 use crate::files::status::{Record, View};
 use crate::system::clock;
@@ -21,21 +22,66 @@ pub(crate) struct StatusError {
     why: io::Error,
 }
 
-/// The status that the daemon of the configuration at `config_file` last left.
+/// A status, and where it was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) record: Record,
+    file: PathBuf,
+    /// Where the configuration has it by now; `None` if that is where it was found.
+    configured: Option<PathBuf>,
+}
+
+impl Found {
+    /// Whether a daemon of this boot keeps it up.
+    pub(crate) fn is_current(&self, boot_id: &str) -> bool {
+        self.record.staleness(boot_id, clock::instant()).is_none()
+    }
+}
+
+/// The status that the daemon of the configuration at `config_file` last left: where the configuration has it, else
+/// where a daemon that has not read that yet leaves a link to it.
 ///
 /// # Errors
 /// When there is none or it cannot be read.
+pub(crate) fn find(config_file: &Path) -> Result<Found, StatusError> {
+    let common = PathBuf::from(DEFAULT_STATUS_FILE);
+    let configured = Indicators::load_lenient(config_file).status_file.unwrap_or_else(|| common.clone());
+    let boot_id = status::boot_id();
+    let at_configured = Record::load(&configured);
+    let current = |record: &Record| record.staleness(&boot_id, clock::instant()).is_none();
+    let elsewhere = if at_configured.as_ref().is_ok_and(current) { None } else { Record::load(&common).ok() };
+    match (at_configured, elsewhere) {
+        (at_configured, Some(record)) if at_configured.is_err() || current(&record) => {
+            let file = std::fs::read_link(&common).unwrap_or(common);
+            let configured = (file != configured).then_some(configured);
+            Ok(Found { record, file, configured })
+        }
+        (Ok(record), _) => Ok(Found { record, file: configured, configured: None }),
+        (Err(why), _) => Err(StatusError { file: configured, why }),
+    }
+}
+
+/// What `jarvis-node status` shows.
+///
+/// # Errors
+/// When there is no status, or it cannot be read.
 pub(crate) fn status(config_file: &Path) -> Result<View, StatusError> {
-    let file = Indicators::load_lenient(config_file).status_file;
-    let record = match Record::load(&file) {
-        Ok(record) => record,
-        Err(why) => return Err(StatusError { file, why }),
-    };
+    let Found { record, file, configured } = find(config_file)?;
     let (boot_id, now) = (status::boot_id(), clock::instant());
     let mut view = record.view(&boot_id, now);
+    if let Some(configured) = configured {
+        let message = format!(
+            "the daemon leaves its status at {}, though the configuration now has it at {}",
+            file.display(),
+            configured.display()
+        );
+        let fix = "sudo systemctl reload jarvis-node-agent; it stays where it is while the configuration cannot be used.";
+        view.warnings.push(Warning::new("status_file", message, fix));
+    }
     if let Some(daemon_fix) = record.staleness(&boot_id, now) {
         // The daemon has to run again before any older advice is of use.
         view.fix = Some(daemon_fix.into());
+        view.next_check_secs = None;
     }
     Ok(view)
 }

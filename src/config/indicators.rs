@@ -13,8 +13,8 @@ use crate::files::bounded;
 pub struct Indicators {
     /// The status LED.
     pub led: Led,
-    /// The file in which the daemon leaves its status.
-    pub status_file: PathBuf,
+    /// The file in which the daemon leaves its status; `None` if there is none that would be nothing else's.
+    pub status_file: Option<PathBuf>,
 }
 
 /// The status LED.
@@ -46,11 +46,13 @@ impl Indicators {
     pub(crate) fn load_lenient(path: &Path) -> Self {
         let json = read_leniently(path);
         let led = json.get("led").and_then(|led| LedForm::deserialize(led).ok()?.check().ok());
-        let status_file = json.get("status_file").and_then(|file| paths::plausible(file.as_str()?, path));
-        Self {
-            led: led.unwrap_or_default(),
-            status_file: status_file.unwrap_or_else(|| DEFAULT_STATUS_FILE.into()),
-        }
+        let named = json.get("status_file").and_then(|file| paths::plausible(file.as_str()?, path));
+        let default = PathBuf::from(DEFAULT_STATUS_FILE);
+        // Two keys with one file are an error that is still to be shown, but not in that file.
+        let others = super::node_paths(&json, path);
+        let mut free =
+            named.into_iter().chain([default]).filter(|file| !paths::is_used(file, "status_file", &others));
+        Self { led: led.unwrap_or_default(), status_file: free.next() }
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) const DEFAULT_PATH: &str = "/etc/jarvis-node-agent/config.json";
 /// The state file unless another is configured.
 pub(crate) const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node-agent/state.json";
 /// The status file unless another is configured: in memory, never on the card.
-const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node-agent/status.json";
+pub(crate) const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node-agent/status.json";
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,9 +180,10 @@ impl Config {
         let text = bounded::read_text("configuration", path)?;
         let mut config = Self::parse(&text, path, &variable)
             .map_err(|why| SetupError::Config { path: path.into(), why })?;
-        let replaced = [("state_file", &config.state_file), ("status_file", &config.indicators.status_file)];
+        let status = config.indicators.status_file.iter().map(|file| ("status_file", file));
         let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));
-        let replaced: Vec<_> = replaced.into_iter().chain(socket).map(|(key, file)| (key, &**file)).collect();
+        let replaced = [("state_file", &config.state_file)].into_iter().chain(status).chain(socket);
+        let replaced: Vec<_> = replaced.map(|(key, file)| (key, &**file)).collect();
         config.warnings.extend(paths::open_folders(&replaced));
         Ok(config)
     }
@@ -191,8 +192,8 @@ impl Config {
     fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
         let file: File = json::object(text.as_bytes()).map_err(|e| json::fault(&e))?;
         // Told after what else is wrong, which may be the reason for it.
-        let (paths, token_paths) = file.paths(path);
-        let token_paths = paths::check(&token_paths, &paths, path);
+        let paths = node_paths(&serde_json::from_str(text).unwrap_or_default(), path);
+        let token_paths = paths::check(&token_paths(&file, path), &paths, path);
         let paths = paths::check(&paths, &[], path);
         let found = |file: &Path| secret_file::locate(file, path);
         let (auth_url, via) = service(&file, path)?;
@@ -248,7 +249,9 @@ impl Config {
             request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
             indicators: Indicators {
                 led: led.ok().flatten().unwrap_or_default(),
-                status_file: file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
+                status_file: Some(
+                    file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
+                ),
             },
             warnings,
             tokens_malformed,
@@ -261,40 +264,41 @@ fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|e| format!("{key}: {}", json::fault(&e)))
 }
 
-impl File {
-    /// The files of the node that the configuration at `path` names or uses without naming them, and those for tokens.
-    fn paths(&self, path: &Path) -> (Vec<ConfiguredPath>, Vec<ConfiguredPath>) {
-        let of = |key, file: &Path, used| ConfiguredPath::new(key, file, path, used);
-        let own = Use::Replaced(&[".new"]);
-        let node = [
-            ("credential_file", Some(&self.credential_file), Use::Replaced(&[".new", ".prev", ".probe"])),
-            ("state_file", self.state_file.as_ref(), own),
-            ("status_file", self.status_file.as_ref(), own),
-            ("app_key_file", self.app_key_file.as_ref(), Use::Sent),
-            ("ca_file", self.ca_file.as_ref(), Use::Kept),
-            ("client_cert_file", self.client_cert_file.as_ref(), Use::Kept),
-            ("client_key_file", self.client_key_file.as_ref(), Use::Kept),
-        ];
-        let node = node.into_iter().filter_map(|(key, file, used)| Some(of(key, file?, used)));
-        let implied = [
-            ("state_file", self.state_file.is_none(), DEFAULT_STATE_FILE, own),
-            ("status_file", self.status_file.is_none(), DEFAULT_STATUS_FILE, own),
-        ];
-        let implied = implied.into_iter().filter(|(_, is_used, ..)| *is_used);
-        let implied = implied.map(|(key, _, file, used)| ConfiguredPath::implied(key, Path::new(file), used));
-        // Nothing may replace or send the configuration itself.
-        let itself = ConfiguredPath::implied("the configuration itself", path, Use::Kept);
-        let tokens = [
-            ("sts.client_secret_file", &self.sts, "client_secret_file", Use::Sent),
-            ("sts.client_key_file", &self.sts, "client_key_file", Use::Kept),
-            ("sts.ca_file", &self.sts, "ca_file", Use::Kept),
-            ("broker.socket", &self.broker, "socket", Use::Replaced(&[])),
-        ];
-        let tokens = tokens.into_iter().filter_map(|(key, object, name, used)| {
-            Some(of(key, Path::new(object.as_ref()?.get(name)?.as_str()?), used))
+/// The files of the node that `json`, the configuration at `path`, names or uses without naming them. Whatever else is
+/// wrong with it.
+fn node_paths(json: &Value, path: &Path) -> Vec<ConfiguredPath> {
+    let own = Use::Replaced(&[".new"]);
+    let keys = [
+        ("credential_file", Use::Replaced(&[".new", ".prev", ".probe"]), None),
+        ("state_file", own, Some(DEFAULT_STATE_FILE)),
+        ("status_file", own, Some(DEFAULT_STATUS_FILE)),
+        ("app_key_file", Use::Sent, None),
+        ("ca_file", Use::Kept, None),
+        ("client_cert_file", Use::Kept, None),
+        ("client_key_file", Use::Kept, None),
+    ];
+    let named =
+        keys.into_iter().filter_map(|(key, used, default)| match json.get(key).and_then(Value::as_str) {
+            Some(file) => Some(ConfiguredPath::new(key, Path::new(file), path, used)),
+            None => default.map(|file| ConfiguredPath::implied(key, Path::new(file), used)),
         });
-        (node.chain(implied).chain([itself]).collect(), tokens.collect())
-    }
+    // Nothing may replace or send the configuration itself.
+    named.chain([ConfiguredPath::implied("the configuration itself", path, Use::Kept)]).collect()
+}
+
+/// The files for tokens that the configuration at `path` names.
+fn token_paths(file: &File, path: &Path) -> Vec<ConfiguredPath> {
+    let tokens = [
+        ("sts.client_secret_file", &file.sts, "client_secret_file", Use::Sent),
+        ("sts.client_key_file", &file.sts, "client_key_file", Use::Kept),
+        ("sts.ca_file", &file.sts, "ca_file", Use::Kept),
+        ("broker.socket", &file.broker, "socket", Use::Replaced(&[])),
+    ];
+    let tokens = tokens.into_iter().filter_map(|(key, object, name, used)| {
+        let named = Path::new(object.as_ref()?.get(name)?.as_str()?);
+        Some(ConfiguredPath::new(key, named, path, used))
+    });
+    tokens.collect()
 }
 
 impl Config {

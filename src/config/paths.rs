@@ -168,28 +168,40 @@ pub(super) fn check(
         ));
     }
     let all: Vec<_> = paths.iter().chain(besides).map(|path| (path, path.all())).collect();
-    for (at, (one, files)) in all.iter().enumerate().take(paths.len()) {
-        for (other, other_files) in &all[at + 1..] {
-            let shared = files.iter().find(|file| other_files.contains(file));
-            if let Some(file) = shared.filter(|_| !one.may_share_with(other)) {
-                return Err(format!(
-                    "{} and {} would both use {}: give each a file of its own",
-                    one.key,
-                    other.key,
-                    file.display()
-                ));
-            }
-            if !one.may_share_with(other) && is_same_file(&one.found, &other.found) {
-                return Err(format!(
-                    "{} and {} are two names of one file, {}: give each a file of its own",
-                    one.key,
-                    other.key,
-                    one.found.display()
-                ));
-            }
+    for (at, one) in all.iter().enumerate().take(paths.len()) {
+        if let Some(clash) = all[at + 1..].iter().find_map(|other| clash(one, other)) {
+            return Err(clash);
         }
     }
     Ok(())
+}
+
+/// Whether the `file` of `key`, which is to be replaced, is that of one of the other `paths` as well.
+pub(super) fn is_used(file: &Path, key: &'static str, paths: &[ConfiguredPath]) -> bool {
+    let own = ConfiguredPath::implied(key, file, Use::Replaced(&[".new"]));
+    let files = own.all();
+    let mut others = paths.iter().filter(|path| path.key != key);
+    others.any(|other| clash(&(&own, files.clone()), &(other, other.all())).is_some())
+}
+
+/// How one of two values spoils the file of the other, as a sentence. Each is given with all its files.
+fn clash(
+    (one, files): &(&ConfiguredPath, Vec<PathBuf>),
+    (other, other_files): &(&ConfiguredPath, Vec<PathBuf>),
+) -> Option<String> {
+    if one.may_share_with(other) {
+        return None;
+    }
+    let (key, other_key) = (one.key, other.key);
+    if let Some(file) = files.iter().find(|file| other_files.contains(file)) {
+        let file = file.display();
+        return Some(format!("{key} and {other_key} would both use {file}: give each a file of its own"));
+    }
+    let names_one = is_same_file(&one.found, &other.found);
+    let file = one.found.display();
+    names_one.then(|| {
+        format!("{key} and {other_key} are two names of one file, {file}: give each a file of its own")
+    })
 }
 
 /// A warning for each of these keys whose file every user may replace. (Where the file has a secret, that is an error:

@@ -23,7 +23,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.request_timeout, Duration::from_secs(30));
     assert_eq!(config.tls, TlsSettings::default());
     assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
-    assert_eq!(config.indicators.status_file, Path::new("/run/jarvis-node-agent/status.json"));
+    assert_eq!(
+        config.indicators.status_file.as_deref(),
+        Some(Path::new("/run/jarvis-node-agent/status.json"))
+    );
 }
 
 #[test]
@@ -33,7 +36,7 @@ fn relative_files_are_beside_the_configuration() {
     assert_eq!(app_key_file, Path::new("/etc/jarvis-node-agent/app.key"));
     assert_eq!(config.credential_file, Path::new("/var/lib/c.json"));
     assert_eq!(config.tls.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/ca.pem")));
-    assert_eq!(config.indicators.status_file, Path::new("/etc/jarvis-node-agent/s.json"));
+    assert_eq!(config.indicators.status_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/s.json")));
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn broken_configuration_still_names_its_led() {
     fs::write(&path, r#"{"led":{"gpio":17},"status_file":"/tmp/s.json","auht_url":1}"#).expect("written");
     let indicators = Indicators::load_lenient(&path);
     assert_eq!(indicators.led, Led::Gpio { pin: 17, active_low: false });
-    assert_eq!(indicators.status_file, Path::new("/tmp/s.json"));
+    assert_eq!(indicators.status_file.as_deref(), Some(Path::new("/tmp/s.json")));
     fs::write(&path, "{").expect("written");
     assert_eq!(Indicators::load_lenient(&path).led, Led::Sysfs("ACT".into()));
 }
@@ -138,5 +141,25 @@ fn command_center_replaces_everything_about_the_app() {
     ] {
         let error = parse(text).expect_err(text);
         assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
+#[test]
+fn status_is_never_left_in_another_keys_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("config.json");
+    let default = "/run/jarvis-node-agent/status.json";
+    for (text, status) in [
+        (r#"{"status_file":"s.json"}"#, Some("s.json")),
+        (r#"{"status_file":"s.json","state_file":"s.json"}"#, Some(default)),
+        (r#"{"status_file":"./s.json","credential_file":"s.json","typo":1}"#, Some(default)),
+        (r#"{"status_file":"c.json","credential_file":"c.json.new"}"#, Some(default)),
+        (r#"{"status_file":"config.json"}"#, Some(default)),
+        (r#"{"state_file":"/run/jarvis-node-agent/status.json"}"#, None),
+        (r#"{"state_file":7,"status_file":7}"#, Some(default)),
+    ] {
+        fs::write(&path, text).expect("written");
+        let expected = status.map(|status| dir.path().join(status));
+        assert_eq!(Indicators::load_lenient(&path).status_file, expected, "{text}");
     }
 }

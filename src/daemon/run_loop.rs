@@ -2,6 +2,7 @@
 //! one drawn in a terminal.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use embedded_hal::digital::OutputPin;
@@ -20,7 +21,7 @@ use super::tokens::Tokens;
 use super::warnings::{Part, Warnings};
 use super::worker::{Job, Worker};
 use crate::broker::About;
-use crate::config::{Indicators, Led};
+use crate::config::{DEFAULT_STATUS_FILE, Indicators, Led};
 use crate::error::Warning;
 use crate::files::status::Record;
 use crate::files::{credential_store, status};
@@ -96,6 +97,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             warnings: Warnings::default(),
         };
         node.open_lamp();
+        node.point_to_status();
         Ok(node)
     }
 
@@ -111,9 +113,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// # Errors
     /// When the system cannot wait any more.
     pub fn run(mut self) -> io::Result<Exit> {
-        let remembered = Record::load(&self.indicators.status_file)
-            .ok()
-            .and_then(|record| record.remembered(&self.boot_id, (self.clock)().instant));
+        let left = self.indicators.status_file.as_deref().and_then(|file| Record::load(file).ok());
+        let remembered = left.and_then(|record| record.remembered(&self.boot_id, (self.clock)().instant));
         let mut event = Some(Event::Started(remembered));
         loop {
             let now = (self.clock)();
@@ -256,13 +257,34 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// Uses other indicators if they are configured, and tries an LED again that could not be opened before.
     fn switch_to(&mut self, indicators: Indicators, now: Now) {
         let other_led = indicators.led != self.indicators.led;
-        self.indicators = indicators;
+        let before = std::mem::replace(&mut self.indicators, indicators);
+        if before.status_file != self.indicators.status_file {
+            // Where it was nobody keeps it up.
+            if let Some(file) = &before.status_file {
+                Record::remove(file);
+            }
+            self.point_to_status();
+            self.publish(now, false);
+        }
         if other_led {
             self.leave_dark();
         }
         if self.lamp.is_none() {
             self.open_lamp();
             self.light(self.agent.report(now.instant).outcome, now);
+        }
+    }
+
+    /// Makes the status found where everybody looks for it, also while the configuration cannot be read: only under a
+    /// service manager that has made that folder for this program.
+    fn point_to_status(&self) {
+        let common = Path::new(DEFAULT_STATUS_FILE);
+        let made = std::env::var_os("RUNTIME_DIRECTORY").unwrap_or_default();
+        let is_ours = std::env::split_paths(&made).any(|folder| common.parent() == Some(&folder));
+        if let Some(file) = self.indicators.status_file.as_deref().filter(|file| is_ours && *file != common)
+            && let Err(why) = Record::leave_link(common, file)
+        {
+            debug!("no link to the status can be left at {}: {why}", common.display());
         }
     }
 
@@ -314,9 +336,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn publish(&mut self, now: Now, stopped: bool) {
         let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
-        let file = &self.indicators.status_file;
-        let saved = record.with(self.warnings.all()).save(file);
-        let failed = saved.err().map(|why| Record::unwritable(file, &why));
+        let record = record.with(self.warnings.all());
+        let failed = self
+            .indicators
+            .status_file
+            .as_deref()
+            .and_then(|file| record.save(file).err().map(|why| Record::unwritable(file, &why)));
         self.warnings.set(Part::StatusFile, failed.into_iter().collect());
     }
 

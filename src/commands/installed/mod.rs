@@ -146,10 +146,10 @@ impl Installed {
     /// [`Self::become_its_user`].
     pub(super) fn warnings(&self, config: &Config) -> Vec<Warning> {
         let socket = config.broker.as_ref().map(|broker| broker.socket.as_path());
-        let (state, status) = (config.state_file.as_path(), config.indicators.status_file.as_path());
+        let status = config.indicators.status_file.as_deref();
         let written = [
-            self.unwritable("state_file", "state_file", state, state::warning),
-            self.unwritable("status_file", "status_file", status, Record::warning),
+            self.unwritable("state_file", "state_file", &config.state_file, state::warning),
+            status.and_then(|path| self.unwritable("status_file", "status_file", path, Record::warning)),
             socket.and_then(|path| {
                 self.unwritable("broker_socket", "broker.socket", path, broker::socket_warning)
             }),

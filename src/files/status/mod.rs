@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use crate::error::Warning;
+use crate::system::process::ProcessId;
 
 /// What comes first in the file.
 const FIRST_KEY: &str = "boot_id";
@@ -24,6 +25,9 @@ const FIRST_KEY: &str = "boot_id";
 pub struct Record {
     boot_id: String,
     stopped: bool,
+    // Absent in the files of version 0.1.0.
+    #[serde(default)]
+    process: Option<ProcessId>,
     outcome: String,
     node_id: Option<String>,
     household_id: Option<String>,
@@ -111,6 +115,7 @@ impl Record {
         Self {
             boot_id: boot_id.to_owned(),
             stopped,
+            process: ProcessId::own().cloned(),
             outcome: report.outcome.to_string(),
             node_id: report.claim.map(|claim| claim.node_id.as_str().to_owned()),
             household_id: household.and_then(|h| h.id.as_ref()).map(ToString::to_string),
@@ -153,6 +158,26 @@ impl Record {
     pub fn save(&self, path: &Path) -> io::Result<()> {
         durable::check_own(path, &[FIRST_KEY])?;
         durable::replace_public(path, &serde_json::to_vec(self)?)
+    }
+
+    /// Removes the file at `path`, if it is such a file: one that nobody keeps up any more would be taken for news.
+    pub fn remove(path: &Path) {
+        if durable::check_own(path, &[FIRST_KEY]).is_ok() {
+            // What cannot be removed ages.
+            let _ = durable::remove(path);
+        }
+    }
+
+    /// Leaves at `place`, where everybody looks for a status, a link to the `file` that has it.
+    ///
+    /// # Errors
+    /// That of the system, or when something else is there.
+    pub fn leave_link(place: &Path, file: &Path) -> io::Result<()> {
+        durable::check_own(place, &[FIRST_KEY])?;
+        let new = durable::beside(place, ".new");
+        durable::remove(&new)?;
+        std::os::unix::fs::symlink(file, &new)?;
+        fs::rename(&new, place)
     }
 
     /// What would keep [`Self::save`] from writing the file at `path`, as far as it shows before.
@@ -207,6 +232,11 @@ impl Record {
         const LATE: std::time::Duration = std::time::Duration::from_secs(60);
         if self.stopped {
             Some("The daemon was stopped; start it with `sudo systemctl start jarvis-node-agent`.")
+        } else if self.boot_id == boot_id && self.process.as_ref().is_some_and(ProcessId::has_ended) {
+            Some(
+                "The daemon does not run any more, and has left no word why; `systemctl status jarvis-node-agent` may know, \
+                 and `sudo systemctl start jarvis-node-agent` starts it.",
+            )
         } else if self.boot_id != boot_id || now > Instant::from_millis(self.due_ms) + LATE {
             Some("The daemon has left no news for a while; look at `systemctl status jarvis-node-agent`.")
         } else {

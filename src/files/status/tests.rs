@@ -136,3 +136,26 @@ fn foreign_record_is_two_printable_lines_without_overflow() {
     assert_eq!(words.lines().count(), 2, "{words}");
     assert!(!words.contains(|c: char| c.is_control() && c != '\n'), "{words:?}");
 }
+
+#[test]
+fn link_leads_to_the_status_and_replaces_only_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let [place, file, other] = ["status.json", "moved.json", "notes"].map(|name| dir.path().join(name));
+    let agent = agent_told(yes());
+    let record = Record::of(&agent.report(Instant::from_millis(10_000)), "b1", false);
+    record.save(&place).expect("saved");
+    record.save(&file).expect("saved");
+    for _ in 0..2 {
+        Record::leave_link(&place, &file).expect("left");
+        assert_eq!(fs::read_link(&place).expect("a link"), file);
+        Record::load(&place).expect("a status");
+    }
+    // Its own status in that place again replaces the link, not the file.
+    record.save(&place).expect("saved");
+    assert!(place.symlink_metadata().expect("there").is_file() && file.exists());
+    fs::write(&other, "somebody else's").expect("written");
+    Record::leave_link(&other, &file).expect_err("not ours");
+    Record::remove(&other);
+    Record::remove(&file);
+    assert!(other.exists() && !file.exists());
+}

@@ -10,3 +10,4 @@ mod log;
 mod memory;
 mod other_users;
 mod remembers;
+mod status;
