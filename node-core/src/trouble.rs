@@ -28,8 +28,10 @@ pub enum TroubleKind {
     Stalled,
     /// The connection ended before the answer did.
     ClosedEarly,
-    /// A status about the server's own state: 5xx and 429.
+    /// A status about the server's own state: 5xx.
     Busy,
+    /// A status by which the server asks for fewer or quicker requests: 429 and 408.
+    Throttled,
     /// A status by which a proxy or a tunnel says that it gets no answer from the service.
     Unserved,
     /// What cannot have come from the service: a proxy's log-in, a portal's page.
@@ -110,6 +112,7 @@ impl TroubleKind {
             Self::Stalled
             | Self::ClosedEarly
             | Self::Busy
+            | Self::Throttled
             | Self::Unserved
             | Self::InBetween
             | Self::Redirected
@@ -150,11 +153,27 @@ impl TroubleKind {
         matches!(self, Self::NameUnknown | Self::Unreachable | Self::Stalled)
     }
 
+    /// Whether the service is away: nobody is there, a proxy or the service says that it cannot serve, or the connection is
+    /// cut. Its end is seen by a probe.
+    #[must_use]
+    pub const fn is_away(self) -> bool {
+        matches!(
+            self,
+            Self::NameUnknown
+                | Self::Unreachable
+                | Self::ClosedEarly
+                | Self::HandshakeCut
+                | Self::Busy
+                | Self::Unserved
+        )
+    }
+
     /// Whether the server itself reported this. A failed connection is no report.
     #[must_use]
     pub const fn is_from_server(self) -> bool {
         match self {
             Self::Busy
+            | Self::Throttled
             | Self::Redirected
             | Self::NotTheService
             | Self::RequestRefused
@@ -212,6 +231,10 @@ impl TroubleKind {
             Self::Busy => fix!(
                 "Wait: {name} is in trouble or asks for patience. If it lasts, look at its log, and at that of a proxy \
                  before it."
+            ),
+            Self::Throttled => fix!(
+                "Wait: {name}, or a proxy before it, has no time for this node now. If it lasts, look at the limits it sets \
+                 on requests."
             ),
             Self::Unserved => {
                 fix!("Check that {name} runs, and that the proxy or tunnel before it has its right address.")

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use node_core::agent::OVERWHELMED;
+use node_core::agent::PROBE_TIMEOUT;
 use node_core::answer::Answer;
 use node_core::service::Service;
 use node_core::time::UnixTime;
@@ -11,7 +11,7 @@ use node_core::wire::{API_KEY_HEADER, APP_ID_HEADER, APP_KEY_HEADER, ValidateReq
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::judge::{Asked, judge, judge_heartbeat};
+use super::judge::{Asked, judge, judge_heartbeat, judge_probe};
 use crate::config::{Config, Via};
 use crate::files::credential::Credential;
 use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
@@ -79,14 +79,19 @@ impl AuthClient {
         self.ask(credential).map_or_else(Reply::from, |response| self.conclude(&response, credential))
     }
 
-    /// Asks only whether the service answers. The result is inconclusive if nobody answers in time; every
-    /// other answer, even an error, counts as [`Answer::Reachable`], because only a validation can tell what
-    /// is wrong.
+    /// Asks only whether the service can be asked. The result is inconclusive while it is away or does not answer in
+    /// time; everything else counts as [`Answer::Reachable`], because only a validation can tell what is wrong.
     #[must_use]
     pub fn probe(&self) -> Reply {
-        self.http
-            .probe(OVERWHELMED)
-            .map_or_else(Reply::from, |()| Reply { answer: Answer::Reachable, server_time: None })
+        let answer = match self.http.probe(PROBE_TIMEOUT) {
+            Ok(Some(response)) => {
+                let asked = Asked { response: &response, keys: &[], now: self.http.now() };
+                judge_probe(&asked, self.http.peer().service)
+            }
+            Ok(None) => Answer::Reachable,
+            Err(trouble) => return Reply::from(trouble),
+        };
+        Reply { answer, server_time: None }
     }
 
     pub(super) fn conclude(&self, response: &HttpResponse, credential: &Credential) -> Reply {

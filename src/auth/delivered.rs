@@ -5,10 +5,11 @@ use std::time::UNIX_EPOCH;
 
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
+use node_core::service::Service;
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::judge::{Asked, judge, judge_heartbeat};
+use super::judge::{Asked, judge, judge_heartbeat, judge_probe};
 use crate::net::http::HttpResponse;
 
 /// The parts of an HTTP response that the verdict depends on.
@@ -33,6 +34,12 @@ impl Delivered<'_> {
     #[must_use]
     pub fn by_the_command_center(&self) -> Answer {
         judge_heartbeat(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH })
+    }
+
+    /// Judges it as the answer to a probe of the auth service.
+    #[must_use]
+    pub fn to_a_probe(&self) -> Answer {
+        judge_probe(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH }, Service::AUTH)
     }
 
     fn response(&self) -> HttpResponse {

@@ -53,6 +53,8 @@ pub struct Config {
     pub offline_grace: Duration,
     /// The first validation comes at a random time within this.
     pub start_splay: Duration,
+    /// Within this time the nodes of a home call a server that is back.
+    pub spread: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long a whole validation may take.
@@ -122,11 +124,12 @@ struct File {
     revalidate_secs: u64,
     #[serde(default = "a_day")]
     offline_grace_secs: u64,
-    #[serde(default = "five")]
-    start_splay_secs: u64,
+    start_splay_secs: Option<u64>,
+    #[serde(default = "four")]
+    spread_secs: u64,
     #[serde(default = "five")]
     connect_timeout_secs: u64,
-    #[serde(default = "thirty")]
+    #[serde(default = "forty_five")]
     request_timeout_secs: u64,
     status_file: Option<PathBuf>,
     sts: Option<Value>,
@@ -151,8 +154,13 @@ const fn five() -> u64 {
     5
 }
 
-const fn thirty() -> u64 {
-    30
+const fn four() -> u64 {
+    4
+}
+
+/// Longer than the service stalls, and than the answers behind it take (docs/wire/jarvis-auth.md, "Load").
+const fn forty_five() -> u64 {
+    45
 }
 
 impl Via {
@@ -244,8 +252,14 @@ impl Config {
             broker,
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
             offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,
-            start_splay: secs("start_splay_secs", file.start_splay_secs, 0, 3600)?,
+            start_splay: secs(
+                "start_splay_secs",
+                file.start_splay_secs.unwrap_or(file.spread_secs.max(5)),
+                0,
+                7200,
+            )?,
             connect_timeout: secs("connect_timeout_secs", file.connect_timeout_secs, 1, 300)?,
+            spread: secs("spread_secs", file.spread_secs, 1, 7200)?,
             request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
             indicators: Indicators {
                 led: led.ok().flatten().unwrap_or_default(),

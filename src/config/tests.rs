@@ -20,13 +20,25 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.offline_grace, Duration::from_secs(86_400));
     assert_eq!(config.start_splay, Duration::from_secs(5));
     assert_eq!(config.connect_timeout, Duration::from_secs(5));
-    assert_eq!(config.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.spread, Duration::from_secs(4));
+    assert_eq!(config.request_timeout, Duration::from_secs(45));
     assert_eq!(config.tls, TlsSettings::default());
     assert_eq!(config.indicators.led, Led::Sysfs("ACT".into()));
     assert_eq!(
         config.indicators.status_file.as_deref(),
         Some(Path::new("/run/jarvis-node-agent/status.json"))
     );
+}
+
+#[test]
+fn start_is_spread_as_the_return_unless_said_otherwise() {
+    for (given, splay) in [
+        (r#", "spread_secs": 150"#, 150),
+        (r#", "spread_secs": 2"#, 5),
+        (r#", "spread_secs": 150, "start_splay_secs": 0"#, 0),
+    ] {
+        assert_eq!(parse(given).expect(given).start_splay, Duration::from_secs(splay), "{given}");
+    }
 }
 
 #[test]
@@ -64,6 +76,7 @@ fn error_names_what_is_wrong() {
     for (more, says) in [
         (r#", "revalidate_sec": 3"#, "unknown field `revalidate_sec`"),
         (r#", "revalidate_secs": 0"#, "revalidate_secs must be from 1 to 604800, not 0"),
+        (r#", "spread_secs": 0"#, "spread_secs must be from 1 to 7200, not 0"),
         (r#", "request_timeout_secs": 9999"#, "request_timeout_secs must be"),
         (r#", "request_timeout_secs": -1"#, "line 2"),
         (r#", "app_id": "again""#, "duplicate field `app_id`"),

@@ -226,6 +226,7 @@ impl Reader {
                 revalidate: config.revalidate,
                 offline_grace: config.offline_grace,
                 start_splay: config.start_splay,
+                spread: config.spread,
                 request_timeout: config.request_timeout,
                 clock_floor,
             },

@@ -24,7 +24,8 @@ fuzz_target!(|input: &[u8]| {
     let secs = |value: Duration, least, most| assert!((least..=most).contains(&value.as_secs()), "{value:?}");
     secs(config.revalidate, 1, 604_800);
     secs(config.offline_grace, 0, 31_536_000);
-    secs(config.start_splay, 0, 3600);
+    secs(config.start_splay, 0, 7200);
+    secs(config.spread, 1, 7200);
     secs(config.connect_timeout, 1, 300);
     secs(config.request_timeout, 1, 600);
     assert_eq!(config.indicators, indicators, "a sound configuration shows itself elsewhere");

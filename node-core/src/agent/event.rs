@@ -90,6 +90,8 @@ pub struct Settings {
     pub offline_grace: Duration,
     /// The first validation comes at a random time within this.
     pub start_splay: Duration,
+    /// Within this time of a server's return the node calls it; set to the same in all nodes of a home.
+    pub spread: Duration,
     /// The longest a validation may take.
     pub request_timeout: Duration,
     /// Before this the clock is not set and certificates cannot be judged; `None` where no

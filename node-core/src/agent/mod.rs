@@ -17,19 +17,17 @@
 //! ```
 
 mod event;
-mod pacing;
 mod report;
+mod retry;
 #[cfg(test)]
 mod tests;
 
 use core::time::Duration;
 
 pub use self::event::{Action, Claim, Event, Exit, Remembered, Settings, Setup, Verdict};
-pub use self::pacing::{
-    AWAY_RETRY, Backoff, FIRST_RETRY, FIRST_WINDOW, Failure, OVERWHELMED, PROMPT, Pacing, Pause, Probed,
-    QUIET, Step, exponential,
-};
 pub use self::report::{Report, Source};
+use self::retry::{Failure, Retry};
+pub use self::retry::{HUNG_RETRY, PROBE_TIMEOUT, REFUSED_RETRY, Step, exponential, probe_interval};
 use crate::answer::Answer;
 use crate::jitter::Jitter;
 use crate::outcome::Outcome;
@@ -78,9 +76,9 @@ struct Obstacle {
     at: Instant,
 }
 
-/// The agent of one node, which asks the server again by the rule `P`.
+/// The agent of one node.
 #[derive(Debug)]
-pub struct Agent<P = Backoff> {
+pub struct Agent {
     activity: Activity,
     setup: Option<Setup>,
     remembered: Option<Remembered>,
@@ -91,7 +89,7 @@ pub struct Agent<P = Backoff> {
     failures: u32,
     /// How the server is asked next, or is being asked now.
     step: Step,
-    pacing: P,
+    retry: Retry,
     jitter: Jitter,
     splay_due: bool,
     shown: Option<Outcome>,
@@ -101,14 +99,6 @@ impl Agent {
     /// An agent to which nothing has happened yet; `seed` decides its random delays.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self::with_pacing(seed, Backoff::default())
-    }
-}
-
-impl<P: Pacing> Agent<P> {
-    /// An agent with another retry rule.
-    #[must_use]
-    pub fn with_pacing(seed: u64, pacing: P) -> Self {
         Self {
             activity: Activity::NotStarted,
             setup: None,
@@ -118,7 +108,7 @@ impl<P: Pacing> Agent<P> {
             obstacle: None,
             failures: 0,
             step: Step::Validate,
-            pacing,
+            retry: Retry::default(),
             jitter: Jitter::new(seed),
             splay_due: true,
             shown: None,
@@ -270,32 +260,22 @@ impl<P: Pacing> Agent<P> {
             return self.read_setup(now, actions);
         }
         let at = now.instant;
-        let took = at.since(since);
         let settings = self.setup.as_ref().map(|setup| setup.settings);
-        let grace = settings.map_or(Duration::ZERO, |settings| settings.offline_grace);
         match answer {
             Answer::Valid(household) => {
                 self.record(Verdict::Valid { at, household });
                 let revalidate = settings.map_or(SETUP_RECHECK, |settings| settings.revalidate);
-                let mut pause = self.pacing.after_success(took, revalidate, &mut self.jitter);
-                // Whatever the retry rule says, this verdict must not run out before the next.
-                let longest = revalidate.max(grace / 4 * 3);
-                pause.wait = pause.wait.min(longest + revalidate / 10);
-                self.pause(pause, Next::Call, now);
+                self.wait_about(revalidate, Next::Call, now);
             }
             Answer::Rejected(reason) => {
                 self.record(Verdict::Rejected { at, reason });
-                self.step = Step::Validate;
                 self.wait_about(REJECTED_RETRY, Next::Read, now);
             }
             Answer::Reachable => {
-                let pause = self.pacing.after_probe(&Probed { at, took, grace }, &mut self.jitter);
-                if pause == Pause::validate(Duration::ZERO) {
-                    self.step = Step::Validate;
-                    self.call(now, actions);
-                } else {
-                    self.pause(pause, self.after_trouble(), now);
-                }
+                self.step = Step::Validate;
+                let spread = settings.map_or(Duration::ZERO, |settings| settings.spread);
+                let wait = self.retry.after_probe(at, spread, &mut self.jitter);
+                self.wait(wait, self.after_trouble(), now);
             }
             Answer::Inconclusive { trouble, retry_after } => {
                 let kind = trouble.kind;
@@ -305,10 +285,12 @@ impl<P: Pacing> Agent<P> {
                     self.step = Step::Validate;
                     self.wait_about(REJECTED_RETRY, Next::Read, now);
                 } else {
-                    let (in_a_row, probed) = (self.failures, self.step == Step::Probe);
-                    let failure = Failure { kind, probed, at, took, in_a_row, retry_after, grace };
-                    let pause = self.pacing.after_failure(&failure, &mut self.jitter);
-                    self.pause(pause, self.after_trouble(), now);
+                    let (step, took) = (self.step, at.since(since));
+                    let spread = settings.map_or(Duration::ZERO, |settings| settings.spread);
+                    let failure = Failure { kind, step, at, took, retry_after, spread };
+                    let (step, wait) = self.retry.after_failure(&failure, &mut self.jitter);
+                    self.step = step;
+                    self.wait(wait, self.after_trouble(), now);
                 }
             }
         }
@@ -323,7 +305,14 @@ impl<P: Pacing> Agent<P> {
         self.verdict = Some(verdict);
         self.confirmed = true;
         self.obstacle = None;
+        self.ask_anew();
+    }
+
+    /// Somebody has answered, or changed something: what failed before counts no more.
+    fn ask_anew(&mut self) {
         self.failures = 0;
+        self.step = Step::Validate;
+        self.retry = Retry::default();
     }
 
     fn take_deadline(&mut self, now: Now, actions: &mut Actions) {
@@ -349,20 +338,13 @@ impl<P: Pacing> Agent<P> {
     }
 
     fn reload(&mut self, now: Now, actions: &mut Actions) {
-        self.failures = 0;
-        self.step = Step::Validate;
-        self.pacing.start_anew();
+        self.ask_anew();
         if let Activity::Calling { stale, .. } = &mut self.activity {
             *stale = true;
         } else {
             self.splay_due = false;
             self.read_setup(now, actions);
         }
-    }
-
-    fn pause(&mut self, pause: Pause, then: Next, now: Now) {
-        self.step = pause.then;
-        self.wait(pause.wait, then, now);
     }
 
     fn wait(&mut self, delay: Duration, then: Next, now: Now) {

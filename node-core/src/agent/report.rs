@@ -1,6 +1,6 @@
 //! The agent's report for people and programs.
 
-use super::{Activity, Agent, Claim, Pacing, Remembered, Verdict};
+use super::{Activity, Agent, Claim, Remembered, Verdict};
 use crate::household::Household;
 use crate::outcome::Outcome;
 use crate::time::Instant;
@@ -42,7 +42,7 @@ pub struct Report<'a> {
     pub verdict: Option<(&'a Claim, &'a Verdict)>,
 }
 
-impl<P: Pacing> Agent<P> {
+impl Agent {
     /// The agent's report at `now`.
     #[must_use]
     pub fn report(&self, now: Instant) -> Report<'_> {

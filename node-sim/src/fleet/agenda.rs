@@ -25,17 +25,8 @@ pub(super) enum Item {
     Answered(Call, Status),
     /// A node gives up waiting for an answer.
     GivenUp(Call),
-    /// A node makes a call or a probe.
-    Woken(u32, Turn),
-}
-
-/// A node's next call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Turn {
-    /// It asks for a verdict.
-    Validate,
-    /// It asks whether the server answers at all.
-    Probe,
+    /// A node's deadline has come.
+    Woken(u32),
 }
 
 /// The result of a call.
@@ -44,11 +35,12 @@ pub(super) enum Status {
     Good,
     /// A probe was answered.
     Reachable,
+    /// The service failed: 500.
     Failed,
-    /// The connection could not be made in time.
-    NotAccepted,
-    /// The server went away during the call.
-    Cut,
+    /// There is no connection to the server.
+    Unreachable,
+    /// A proxy gets no answer from the service.
+    Unserved,
 }
 
 /// The items that are still to come, in milliseconds since the start.
@@ -73,14 +65,6 @@ impl Agenda {
         let Reverse((at, item)) = self.items.pop()?;
         self.now = at;
         Some((at, item))
-    }
-
-    /// Drops the server's work in progress, for when the server goes away.
-    pub(super) fn forget_the_server(&mut self) {
-        self.items.retain(|Reverse((_, item))| match item {
-            Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => false,
-            Item::Answered(..) | Item::GivenUp(_) | Item::Woken(..) => true,
-        });
     }
 }
 
@@ -117,20 +101,5 @@ mod tests {
         assert_eq!(agenda.next_before(6), Some((5, Item::Checked(1))));
         agenda.add(2, Item::Checked(2));
         assert_eq!(all(&mut agenda), [(5, Item::Checked(2))]);
-    }
-
-    #[test]
-    fn server_that_goes_away_loses_only_its_own_work() {
-        let mut agenda = Agenda::default();
-        for item in [Item::Received(CALL), Item::Checked(1), Item::PoolTimedOut(1, 1)] {
-            agenda.add(1, item);
-        }
-        let of_nodes =
-            [Item::Answered(CALL, Status::Good), Item::GivenUp(CALL), Item::Woken(1, Turn::Validate)];
-        for item in of_nodes {
-            agenda.add(1, item);
-        }
-        agenda.forget_the_server();
-        assert_eq!(all(&mut agenda), of_nodes.map(|item| (1, item)));
     }
 }

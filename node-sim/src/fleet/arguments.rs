@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{Model, Plan, Policy, real};
+use super::{Away, Model, Plan, Policy, real};
 use crate::span::Span;
 
 /// The longest time that can be simulated.
@@ -18,22 +18,27 @@ pub struct FleetArguments {
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = node_count)]
     nodes: Vec<u32>,
     /// How long the server is away
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = span)]
+    #[arg(long, value_name = "TIME", default_value = "50s", value_parser = span)]
     outage: Duration,
-    /// How long the nodes live with a healthy server before the outage
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span)]
-    calm: Duration,
+    /// How the outage looks to the nodes
+    #[arg(long, value_enum, default_value = "refused")]
+    away: Away,
     /// How long the run goes on once the server is back
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = span)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     after: Duration,
-    /// How many requests a second the server can answer
-    #[arg(long, value_name = "RATE", default_value = "4", value_parser = rate)]
-    server_rate: f64,
-    /// How the server behaves
-    #[arg(long, value_enum, default_value = "measured")]
+    /// The service
+    #[arg(long, value_enum, default_value = "python")]
     model: Model,
-    /// Retry rules to compare: none, exponential, equal-jitter, decorrelated, full-jitter, ours; several with
-    /// commas, or all
+    /// How many cores the server has
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
+    cores: u32,
+    /// The nodes' spread_secs
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = span)]
+    spread: Duration,
+    /// The nodes' revalidate_secs
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
+    revalidate: Duration,
+    /// Retry rules to compare: full-jitter, ours; several with commas, or all
     #[arg(long, value_name = "POLICY,…", default_value = "ours", value_parser = policies)]
     policy: Policies,
     /// The seed of everything random
@@ -42,9 +47,6 @@ pub struct FleetArguments {
     /// Print the figures as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Draw requests a second and nodes recovered to this file; for one number of nodes
-    #[arg(long, value_name = "FILE")]
-    pub(super) svg: Option<PathBuf>,
     /// Run real agents against the server at this URL
     #[arg(long, value_name = "URL", help_heading = "With a real server")]
     real: Option<String>,
@@ -100,7 +102,7 @@ impl FleetArguments {
     pub(super) fn real_plan(&self) -> Plan {
         let nodes = self.nodes.first().copied().unwrap_or(real::NODES);
         let after = self.duration.unwrap_or(Duration::from_secs(60));
-        Plan { calm: Duration::ZERO, outage: Duration::ZERO, after, ..self.plan(nodes) }
+        Plan { outage: Duration::ZERO, after, ..self.plan(nodes) }
     }
 
     /// The plans of the simulated runs, one for each number of nodes.
@@ -108,11 +110,10 @@ impl FleetArguments {
     /// # Errors
     /// A sentence about the numbers of nodes.
     pub(super) fn plans(&self) -> Result<Vec<Plan>, String> {
-        match (&self.svg, self.nodes.len()) {
-            (_, 0) => Err("--nodes is missing".into()),
-            (Some(_), 2..) => Err("--svg draws one number of nodes".into()),
-            (Some(_) | None, _) => Ok(self.nodes.iter().map(|nodes| self.plan(*nodes)).collect()),
+        if self.nodes.is_empty() {
+            return Err("--nodes is missing".into());
         }
+        Ok(self.nodes.iter().map(|nodes| self.plan(*nodes)).collect())
     }
 
     pub(super) fn policies(&self) -> &[Policy] {
@@ -122,11 +123,13 @@ impl FleetArguments {
     const fn plan(&self, nodes: u32) -> Plan {
         Plan {
             nodes,
-            calm: self.calm,
             outage: self.outage,
+            away: self.away,
             after: self.after,
-            rate: self.server_rate,
             model: self.model,
+            cores: self.cores,
+            spread: self.spread,
+            revalidate: self.revalidate,
             seed: self.seed,
         }
     }
@@ -142,13 +145,6 @@ fn node_count(text: &str) -> Result<u32, String> {
 fn span(text: &str) -> Result<Duration, String> {
     let span = text.parse().ok().map(|Span(span)| span).filter(|span| *span <= A_MONTH);
     span.ok_or_else(|| format!("'{text}' is not a time like 90s, 30m or 24h, of a month at most"))
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.01..=900.0).contains(&rate) => Ok(rate),
-        Ok(_) | Err(_) => Err(format!("'{text}' is not a number of answers a second from 0.01 to 900")),
-    }
 }
 
 fn policies(text: &str) -> Result<Policies, String> {

@@ -2,14 +2,13 @@
 
 use core::num::NonZero;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use serde_json::Value as Json;
 
 use super::figures::{Figures, HEADER};
-use super::{FleetArguments, Plan, Policy, Tally, plot, real};
+use super::{FleetArguments, Plan, Policy, Tally, real};
 use crate::progress::Progress;
 
 /// The steps of one run that a progress bar counts.
@@ -35,9 +34,6 @@ pub fn run(arguments: &FleetArguments) -> Result<String, String> {
             table.push_str(&figure.row());
             figures.push(figure.json(plan));
         }
-        if let Some(file) = &arguments.svg {
-            draw(file, plan, &runs, &simulated(plan))?;
-        }
     }
     if arguments.json { Ok(format!("{:#}\n", Json::Array(figures))) } else { Ok(table) }
 }
@@ -48,26 +44,7 @@ fn run_for_real(target: &real::Target, arguments: &FleetArguments) -> Result<Str
     let figure = Figures::of(&plan, Policy::Ours, &tally);
     let (row, mut json) = (figure.row(), figure.json(&plan));
     json["model"] = "none: a real server".into();
-    if let Some(file) = &arguments.svg {
-        let title = format!("{} nodes and a real server, for {} s", plan.nodes, plan.after.as_secs());
-        draw(file, &plan, &[(Policy::Ours, tally)], &title)?;
-    }
     if arguments.json { Ok(format!("{:#}\n", Json::Array(vec![json]))) } else { Ok(format!("{HEADER}{row}")) }
-}
-
-fn draw(file: &Path, plan: &Plan, runs: &[(Policy, Tally)], title: &str) -> Result<(), String> {
-    std::fs::write(file, plot::draw(plan, runs, title))
-        .map_err(|e| format!("cannot write {}: {e}", file.display()))
-}
-
-fn simulated(plan: &Plan) -> String {
-    format!(
-        "{} nodes, the server back after {} min; {} model, seed {}",
-        plan.nodes,
-        plan.outage.as_secs() / 60,
-        plan.model.name(),
-        plan.seed,
-    )
 }
 
 /// Runs each rule on a thread of its own, as far as there are processors.

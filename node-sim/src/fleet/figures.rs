@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::{Plan, Policy, Tally};
 
 pub(super) const HEADER: &str = "  \
-nodes  policy         recovered     half     95 %     last  of limit  calls/node   most  peak/s    stall  stalled  lapsed
+nodes  policy         recovered     half     95 %     last  calls/node   most  probes/node    stall  stalled  lapsed
 ";
 
 /// What the table and the JSON show.
@@ -19,9 +19,10 @@ pub(super) struct Figures {
     half: Option<Duration>,
     nearly_all: Option<Duration>,
     last: Option<Duration>,
-    of_limit: Option<f64>,
     calls: f64,
     most_calls: u32,
+    probes: f64,
+    in_outage: (u64, u64),
     peak: u32,
     longest_stall: Duration,
     stalled: Duration,
@@ -45,9 +46,10 @@ impl Figures {
             half: by(50),
             nearly_all: by(95),
             last: tally.last(),
-            of_limit: tally.last().map(|last| last.as_secs_f64() / plan.limit().as_secs_f64()),
             calls,
             most_calls,
+            probes: tally.probes_a_node(),
+            in_outage: tally.in_outage,
             peak: tally.each_second().iter().copied().max().unwrap_or(0),
             longest_stall: Duration::from_millis(tally.stalls.0),
             stalled: Duration::from_millis(tally.stalls.1),
@@ -60,20 +62,18 @@ impl Figures {
     pub(super) fn row(&self) -> String {
         let mut row = String::new();
         let time = |at: Option<Duration>| at.map_or_else(|| "-".to_owned(), in_words);
-        let of_limit = self.of_limit.map_or_else(|| "-".to_owned(), |of| format!("{of:.2}"));
         let _ = writeln!(
             row,
-            "{:>7}  {:<13}  {:>9} {:>8} {:>8} {:>8}  {:>8}  {:>10.2}  {:>5}  {:>6}  {:>7}  {:>7}  {:>6}",
+            "{:>7}  {:<13}  {:>9} {:>8} {:>8} {:>8}  {:>10.2}  {:>5}  {:>11.1}  {:>7}  {:>7}  {:>6}",
             self.nodes,
             self.policy.name(),
             self.recovered,
             time(self.half),
             time(self.nearly_all),
             time(self.last),
-            of_limit,
             self.calls,
             self.most_calls,
-            self.peak,
+            self.probes,
             in_words(self.longest_stall),
             in_words(self.stalled),
             self.lapsed,
@@ -98,18 +98,20 @@ impl Figures {
             "policy": self.policy.name(),
             "model": plan.model.name(),
             "seed": plan.seed,
-            "calm_secs": plan.calm.as_secs(),
             "outage_secs": plan.outage.as_secs(),
             "after_secs": plan.after.as_secs(),
-            "server_rate": plan.rate,
-            "limit_secs": plan.limit().as_secs_f64(),
+            "cores": plan.cores,
+            "spread_secs": plan.spread.as_secs(),
+            "revalidate_secs": plan.revalidate.as_secs(),
             "recovered": self.recovered,
             "half_secs": secs(self.half),
             "nearly_all_secs": secs(self.nearly_all),
             "last_secs": secs(self.last),
-            "last_of_limit": self.of_limit,
             "calls_a_node": self.calls,
             "most_calls_of_a_node": self.most_calls,
+            "probes_a_node": self.probes,
+            "calls_in_the_outage": self.in_outage.0,
+            "probes_in_the_outage": self.in_outage.1,
             "peak_calls_a_second": self.peak,
             "longest_stall_secs": self.longest_stall.as_secs_f64(),
             "stalled_secs": self.stalled.as_secs_f64(),

@@ -139,6 +139,7 @@ impl Node {
             revalidate: config.revalidate,
             offline_grace: config.offline_grace,
             start_splay: config.start_splay,
+            spread: config.spread,
             request_timeout: config.request_timeout,
             clock_floor,
         };
@@ -289,13 +290,13 @@ impl Fleet {
 
     fn step(&mut self, node: u32, step: Step, now: Instant) {
         match step {
-            Step::Probe => self.tally.probes += 1,
+            Step::Probe => self.tally.asked(node, true, now.as_millis()),
             Step::Validate => {
                 if self.under_way == 0 {
                     self.silent_since = now;
                 }
                 self.under_way += 1;
-                self.tally.called(node, now.as_millis());
+                self.tally.asked(node, false, now.as_millis());
             }
         }
         let at = &self.nodes[node as usize];

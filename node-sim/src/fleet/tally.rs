@@ -18,7 +18,9 @@ pub struct Tally {
     pub stalls: (u64, u64),
     /// How many offline grace periods ended in the whole run.
     pub lapsed: u32,
-    /// How many probes were made.
+    /// How many calls and how many probes were made while the server was away.
+    pub in_outage: (u64, u64),
+    /// How many probes were made after its return until each node had recovered.
     pub probes: u64,
     /// The number of simulated events.
     pub events: u64,
@@ -34,6 +36,7 @@ impl Tally {
             each_second: vec![0; usize::try_from(plan.after.as_secs()).unwrap_or(0) + 1],
             stalls: (0, 0),
             lapsed: 0,
+            in_outage: (0, 0),
             probes: 0,
             events: 0,
         }
@@ -43,11 +46,18 @@ impl Tally {
         self.back = Some(now);
     }
 
-    pub(super) fn called(&mut self, node: u32, now: u64) {
-        let Some(since) = self.back.map(|back| now - back) else { return };
-        if self.recovered[node as usize].is_none() {
-            self.calls[node as usize] += 1;
+    pub(super) fn asked(&mut self, node: u32, is_probe: bool, now: u64) {
+        let Some(since) = self.back.map(|back| now - back) else {
+            self.in_outage.0 += u64::from(!is_probe);
+            self.in_outage.1 += u64::from(is_probe);
+            return;
+        };
+        let waits = self.recovered[node as usize].is_none();
+        if is_probe {
+            self.probes += u64::from(waits);
+            return;
         }
+        self.calls[node as usize] += u32::from(waits);
         if let Some(second) = usize::try_from(since / 1000).ok().and_then(|at| self.each_second.get_mut(at)) {
             *second += 1;
         }
@@ -77,6 +87,14 @@ impl Tally {
     pub fn last(&self) -> Option<Duration> {
         let slowest = self.recovered.iter().copied().try_fold(0, |slowest, at| Some(slowest.max(at?)));
         slowest.map(Duration::from_millis)
+    }
+
+    /// How many probes a node made after the server's return until it recovered: the mean.
+    #[must_use]
+    pub fn probes_a_node(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let mean = self.probes as f64 / self.calls.len().max(1) as f64;
+        mean
     }
 
     /// How many calls a node made until it recovered, or until the end: the mean and the maximum.

@@ -105,6 +105,8 @@ catalogue! {
     ],
     "server": [
         "backup-from-before-the-node",
+        "database-away-behind-a-good-health",
+        "proxy-answers-for-a-stopped-service",
         "server-away-for-a-minute",
         "server-gone-at-boot",
         "server-restored-from-an-old-backup",

@@ -34,6 +34,7 @@ pub(super) struct BoardForm {
     pub(super) revalidate: Option<Span>,
     pub(super) grace: Option<Span>,
     pub(super) splay: Option<Span>,
+    pub(super) spread: Option<Span>,
     pub(super) timeout: Option<Span>,
     pub(super) via: Option<Via>,
     pub(super) tls: Option<bool>,

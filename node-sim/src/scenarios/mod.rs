@@ -7,8 +7,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use node_core::agent::Settings;
-
 use crate::world::{History, World};
 
 mod catalogue;
@@ -168,15 +166,20 @@ impl Scenario {
     }
 
     fn set_up(&self, world: &mut World) {
-        let BoardForm { revalidate, grace, splay, timeout, via, tls, clock } = &self.form.board;
+        let BoardForm { revalidate, grace, splay, spread, timeout, via, tls, clock } = &self.form.board;
         let board = world.board();
-        let Settings { revalidate: r, offline_grace: g, start_splay: s, request_timeout: t, clock_floor } =
-            &mut board.settings;
-        for (setting, given) in [(r, revalidate), (g, grace), (s, splay), (t, timeout)] {
+        let settings = &mut board.settings;
+        for (setting, given) in [
+            (&mut settings.revalidate, revalidate),
+            (&mut settings.offline_grace, grace),
+            (&mut settings.start_splay, splay),
+            (&mut settings.spread, spread),
+            (&mut settings.request_timeout, timeout),
+        ] {
             *setting = given.map_or(*setting, |given| given.0);
         }
         if *tls == Some(false) {
-            *clock_floor = None;
+            settings.clock_floor = None;
         }
         board.via = via.unwrap_or(board.via);
         board.files.change(&self.form.files);

@@ -98,9 +98,8 @@ impl Account {
             EntryKind::Answered(said) => self.hear(entry.at, said),
             EntryKind::Shown { outcome, .. } => self.outcome = Some((entry.at, *outcome)),
             EntryKind::Sleeps(sleep) => {
-                let Settings { revalidate, offline_grace, start_splay, request_timeout, .. } = self.settings;
-                // After such a wait most of the offline grace period must still be left for retries.
-                let longest = revalidate.max(REJECTED_RETRY).max(RETRY_CAP).max(offline_grace / 3);
+                let Settings { revalidate, start_splay, request_timeout, .. } = self.settings;
+                let longest = revalidate.max(REJECTED_RETRY).max(RETRY_CAP);
                 let longest = longest + longest / 10 + request_timeout + ANSWER_OVERDUE;
                 if *sleep > longest.max(start_splay) {
                     return Some(format!("the agent does nothing for {} s", sleep.as_secs()));

@@ -59,12 +59,13 @@ struct FaultForm {
 }
 
 /// Every kind of trouble that a call can end in.
-const KINDS: [TroubleKind; 35] = [
+const KINDS: [TroubleKind; 36] = [
     TroubleKind::NameUnknown,
     TroubleKind::Unreachable,
     TroubleKind::Stalled,
     TroubleKind::ClosedEarly,
     TroubleKind::Busy,
+    TroubleKind::Throttled,
     TroubleKind::Unserved,
     TroubleKind::InBetween,
     TroubleKind::Redirected,

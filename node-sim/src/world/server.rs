@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use jarvis_node::auth::Delivered;
-use node_core::agent::OVERWHELMED;
+use node_core::agent::PROBE_TIMEOUT;
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::jitter::Jitter;
@@ -168,19 +168,29 @@ impl Server {
         (usual, answer)
     }
 
-    /// The answer to a probe, and how long it takes. A probe finds only faults of the connection; the others
-    /// show in a call. A partial loss (`percent`) does not affect probes.
+    /// The answer to a probe, and how long it takes. A probe finds faults of the connection, and a proxy that says so (502 to
+    /// 504); a 500 and all else shows in a call only, as when the database is away. A partial loss (`percent`) does
+    /// not affect probes.
     pub(super) fn probe(&self, board: &Board, chance: &mut Jitter) -> (Duration, Answer) {
         let quick = PROBE_TIME + chance.up_to(PROBE_TIME);
-        let patience = board.settings.request_timeout.min(OVERWHELMED);
+        let patience = board.settings.request_timeout.min(PROBE_TIMEOUT);
         let met = self.fault.as_ref().filter(|fault| fault.percent == 100).and_then(|fault| {
-            let Wrong::Trouble { kind, .. } = fault.wrong else { return None };
+            let kind = match &fault.wrong {
+                Wrong::Trouble { kind: TroubleKind::Busy, .. } | Wrong::Http { status: 500, .. } => {
+                    return None;
+                }
+                Wrong::Trouble { kind, .. } => *kind,
+                Wrong::Http { status, retry_after, body } => {
+                    let retry_after = retry_after.as_deref();
+                    return Some((quick, Delivered { status: *status, retry_after, body }.to_a_probe()));
+                }
+            };
             let after = match (fault.after, kind) {
                 (Some(Span(after)), _) => after.min(patience),
                 (None, TroubleKind::Stalled) => patience,
                 (None, _) => quick,
             };
-            kind.is_no_answer().then(|| (after, inconclusive(kind)))
+            (kind.is_no_answer() || kind.is_away()).then(|| (after, inconclusive(kind)))
         });
         met.unwrap_or((quick, Answer::Reachable))
     }

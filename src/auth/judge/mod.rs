@@ -86,6 +86,14 @@ pub(super) fn judge_heartbeat(asked: &Asked<'_>) -> Answer {
     }
 }
 
+/// Judges an answer to a probe. It only shows whether the service can be asked: with a 5xx it is still away, and whatever
+/// else is wrong a call will tell.
+pub(super) fn judge_probe(asked: &Asked<'_>, service: Service) -> Answer {
+    let answer = Judged { asked, service }.without_verdict();
+    let is_away = matches!(&answer, Answer::Inconclusive { trouble, .. } if trouble.kind.is_away());
+    if is_away { answer } else { Answer::Reachable }
+}
+
 /// An answer, with what is needed to judge it.
 pub(super) struct Asked<'a> {
     pub(super) response: &'a HttpResponse,
@@ -141,7 +149,7 @@ impl Judged<'_> {
         // What helps is the same, whoever says it.
         if [408, 429].contains(&status) {
             return self.because(
-                TroubleKind::Busy,
+                TroubleKind::Throttled,
                 format_args!("{name}, or a proxy before it, has no time for this node ({status})"),
             );
         }

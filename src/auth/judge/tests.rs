@@ -105,12 +105,34 @@ fn rejection_needs_boolean_false_and_acceptance_our_node_id() {
 }
 
 #[test]
+fn probe_tells_by_the_status_whether_the_service_is_away() {
+    let probed_by = |response: &HttpResponse| judge_probe(&asked(response), Service::AUTH);
+    let probed = |status| probed_by(&response(status, ""));
+    for (status, expected) in [
+        (500, TroubleKind::Busy),
+        (502, TroubleKind::Unserved),
+        (503, TroubleKind::Busy),
+        (504, TroubleKind::Unserved),
+        (530, TroubleKind::Unserved),
+    ] {
+        assert_eq!(kind(&probed(status)), Some(expected), "{status}");
+    }
+    for status in [200, 204, 301, 401, 403, 404, 405, 407, 429, 511] {
+        assert_eq!(probed(status), Answer::Reachable, "{status}: a call tells what it means");
+    }
+    let mut later = response(503, "");
+    later.headers.insert(ureq::http::header::RETRY_AFTER, HeaderValue::from_static("60"));
+    let Answer::Inconclusive { retry_after, .. } = probed_by(&later) else { panic!("away") };
+    assert_eq!(retry_after, Some(std::time::Duration::from_secs(60)));
+}
+
+#[test]
 fn other_status_with_verdict_body_is_inconclusive() {
     let no = r#"{"valid":false,"reason":"Node not found"}"#;
     for (status, expected) in [
         (401, TroubleKind::InBetween),
-        (408, TroubleKind::Busy),
-        (429, TroubleKind::Busy),
+        (408, TroubleKind::Throttled),
+        (429, TroubleKind::Throttled),
         (500, TroubleKind::Busy),
         (502, TroubleKind::Unserved),
         (504, TroubleKind::Unserved),

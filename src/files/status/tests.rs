@@ -23,7 +23,8 @@ fn agent_told(answer: Answer) -> Agent {
             revalidate: Duration::from_secs(300),
             offline_grace: Duration::from_secs(86_400),
             start_splay: Duration::ZERO,
-            request_timeout: Duration::from_secs(30),
+            spread: Duration::from_secs(4),
+            request_timeout: Duration::from_secs(45),
             clock_floor: None,
         },
     };

@@ -4,22 +4,28 @@ use std::time::{Duration, Instant};
 
 use node_core::trouble::Trouble;
 
-use super::HttpClient;
+use super::{HttpClient, HttpResponse};
 
 impl HttpClient {
-    /// Sends `GET /health` without a secret and waits at most `patience`. Every response counts, and so does
-    /// a closed connection: the server was there and had time.
+    /// Sends `GET /health` without a secret and waits at most `patience`. The response has no body. It is `None` if
+    /// somebody answered in another way, such as with a wrong certificate, or if the time by which certificates are
+    /// judged is not known yet.
     ///
     /// # Errors
-    /// The server cannot be reached, or does not answer in time.
-    pub(crate) fn probe(&self, patience: Duration) -> Result<(), Trouble> {
+    /// The server cannot be reached, cuts the connection, or does not answer in time.
+    pub(crate) fn probe(&self, patience: Duration) -> Result<Option<HttpResponse>, Trouble> {
         if !self.tls.knows_time() {
-            return Ok(());
+            return Ok(None);
         }
         let end = Instant::now() + self.timeout.min(patience);
         match self.get_health(self.tls.for_calls(), end).map_err(|unanswered| unanswered.trouble) {
-            Err(trouble) if trouble.kind.is_no_answer() => Err(trouble),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(response) => {
+                let (head, _) = response.into_parts();
+                let (status, headers) = (head.status.as_u16(), head.headers);
+                Ok(Some(HttpResponse { status, headers, body: Vec::new() }))
+            }
+            Err(trouble) if trouble.kind.is_away() || trouble.kind.is_no_answer() => Err(trouble),
+            Err(_) => Ok(None),
         }
     }
 }
@@ -37,8 +43,8 @@ mod tests {
     use crate::net::service_url::ServiceUrl;
     use crate::net::tls::Tls;
 
-    /// The result of a probe of a server that sends `says`, or never answers.
-    fn probed(says: Option<&'static str>) -> Result<(), TroubleKind> {
+    /// The status that a probe gets of a server that sends `says`, or never answers.
+    fn probed(says: Option<&'static str>) -> Result<Option<u16>, TroubleKind> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = thread::spawn(move || {
@@ -58,20 +64,21 @@ mod tests {
         let client = HttpClient::new(Service::AUTH, &service, long, long, Tls::trusting(None).expect("TLS"));
         let patience = if says.is_some() { long } else { Duration::from_millis(200) };
         let probed = client.probe(patience).map_err(|trouble| trouble.kind);
+        let probed = probed.map(|response| response.map(|response| response.status));
         server.join().expect("served");
         probed
     }
 
     #[test]
-    fn probe_accepts_any_answer_and_reports_silence_as_stalled() {
-        for says in [
-            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-            "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9\r\n\r\nshort",
-            "SSH-2.0-OpenSSH_9.2\r\n",
-            "",
+    fn probe_tells_an_answer_from_a_cut_and_from_silence() {
+        for (says, told) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Ok(Some(200))),
+            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", Ok(Some(404))),
+            ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9\r\n\r\nshort", Ok(Some(502))),
+            ("SSH-2.0-OpenSSH_9.2\r\n", Ok(None)),
+            ("", Err(TroubleKind::ClosedEarly)),
         ] {
-            assert_eq!(probed(Some(says)), Ok(()), "{says}");
+            assert_eq!(probed(Some(says)), told, "{says}");
         }
         assert_eq!(probed(None), Err(TroubleKind::Stalled));
     }
@@ -84,6 +91,6 @@ mod tests {
         let service = ServiceUrl::parse("url", &url, false).expect("a URL");
         let long = Duration::from_secs(60);
         let client = HttpClient::new(Service::AUTH, &service, long, long, Tls::trusting(None).expect("TLS"));
-        assert_eq!(client.probe(long).map_err(|trouble| trouble.kind), Err(TroubleKind::Unreachable));
+        assert_eq!(client.probe(long).err().map(|trouble| trouble.kind), Some(TroubleKind::Unreachable));
     }
 }

@@ -1,6 +1,6 @@
 //! The agent, driven event by event; a file for each topic.
 
-mod crowds;
+mod away;
 mod grace;
 mod properties;
 mod retries;
@@ -43,6 +43,7 @@ fn setup() -> Setup {
             revalidate: secs(300),
             offline_grace: secs(86_400),
             start_splay: Duration::ZERO,
+            spread: secs(4),
             request_timeout: secs(30),
             clock_floor: Some(UnixTime(BUILT)),
         },

@@ -8,18 +8,20 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Longer than any wait of an agent with the settings that are drawn here: two thirds of the longest grace,
-/// and the tenth by which they are spread.
-const LONGEST_WAIT: Duration = secs(63_360);
+/// The longest wait of an agent with the settings that are drawn here: after a hang, with the widest spread.
+const LONGEST_WAIT: Duration = secs(1050);
 
 fn read() -> impl Strategy<Value = Setup> {
     let grace = prop::sample::select(std::vec![0, 60, 3600, 86_400]);
     let splay = prop::sample::select(std::vec![0, 5, 600]);
-    (any::<bool>(), 1..3_u64, grace, splay, any::<bool>()).prop_map(|(other, stamp, grace, splay, https)| {
+    let spread = prop::sample::select(std::vec![1, 4, 150]);
+    (any::<bool>(), 1..3_u64, grace, splay, spread, any::<bool>()).prop_map(|read| {
+        let (other, stamp, grace, splay, spread, https) = read;
         let mut read = setup();
         read.claim = claim(if other { "attic-pi" } else { "kitchen-pi" }, stamp);
         read.settings.offline_grace = secs(grace);
         read.settings.start_splay = secs(splay);
+        read.settings.spread = secs(spread);
         read.settings.clock_floor = https.then_some(UnixTime(BUILT));
         read
     })
@@ -30,6 +32,7 @@ fn event() -> impl Strategy<Value = Event> {
         TroubleKind::NameUnknown,
         TroubleKind::Stalled,
         TroubleKind::Busy,
+        TroubleKind::Throttled,
         TroubleKind::AppRejected,
         TroubleKind::OtherNode,
         TroubleKind::Handshake,

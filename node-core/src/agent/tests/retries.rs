@@ -33,26 +33,40 @@ fn valid_node_is_validated_again_after_about_five_minutes() {
 #[test]
 fn failures_back_off_and_a_success_starts_anew() {
     let mut scenario = Scenario::calling();
-    for ceiling in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
-        scenario.answered(inconclusive(TroubleKind::Stalled));
-        let wait = scenario.until_call();
-        assert!(wait <= secs(ceiling), "{wait:?} after a ceiling of {ceiling} s");
+    for kind in [TroubleKind::Throttled, TroubleKind::NotUnderstood, TroubleKind::CertificateExpired] {
+        for ceiling in [2, 4, 8, 16, 32, 60, 60, 60] {
+            scenario.answered(inconclusive(kind));
+            let wait = scenario.until_turn();
+            assert!(wait <= secs(ceiling), "{wait:?} after a ceiling of {ceiling} s");
+            assert!(scenario.wants(&Action::Validate), "{kind:?}: only a call can tell whether it is over");
+        }
+        scenario.answered(good()).until_call();
     }
-    scenario.answered(good()).until_call();
-    scenario.answered(inconclusive(TroubleKind::Stalled));
+    // Before it, a long outage lengthens nothing.
+    for _ in 0..1000 {
+        scenario.answered(inconclusive(TroubleKind::Unreachable)).until_turn();
+    }
+    scenario.answered(inconclusive(TroubleKind::Throttled));
     assert!(scenario.until_call() <= secs(2));
 }
 
 #[test]
 fn retry_after_is_honoured_but_not_for_ever() {
     for (asked, least, most) in [(60, 60, 66), (1_000_000, 300, 330)] {
-        let mut scenario = Scenario::calling();
-        scenario.answered(Answer::Inconclusive {
-            trouble: Service::AUTH.trouble(TroubleKind::Busy, format_args!("429")),
-            retry_after: Some(secs(asked)),
-        });
-        let wait = scenario.until_call();
-        assert!((secs(least)..=secs(most)).contains(&wait), "{wait:?}");
+        for (kind, took) in [
+            (TroubleKind::Throttled, 0),
+            (TroubleKind::Busy, 0),
+            (TroubleKind::Busy, 20),
+            (TroubleKind::Unserved, 0),
+        ] {
+            let mut scenario = Scenario::calling();
+            scenario.later(secs(took)).answered(Answer::Inconclusive {
+                trouble: Service::AUTH.trouble(kind, format_args!("as tested")),
+                retry_after: Some(secs(asked)),
+            });
+            let wait = scenario.until_turn();
+            assert!((secs(least)..=secs(most)).contains(&wait), "{kind:?} after {took} s: {wait:?}");
+        }
     }
 }
 

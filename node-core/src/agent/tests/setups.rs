@@ -44,7 +44,7 @@ fn reload_ends_the_start_delay_and_the_backoff() {
     scenario.happens(Event::ReloadRequested).reads(setup());
     assert!(scenario.wants(&Action::Validate));
     scenario.answered(inconclusive(TroubleKind::Busy));
-    assert!(scenario.until_call() <= secs(2), "the backoff has started anew");
+    assert!(scenario.until_turn() <= secs(1), "the backoff has started anew");
 }
 
 #[test]

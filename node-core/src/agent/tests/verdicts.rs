@@ -44,6 +44,7 @@ fn trouble_without_a_verdict_shows_with_a_fix_of_its_own() {
         (TroubleKind::Stalled, Outcome::Server),
         (TroubleKind::ClosedEarly, Outcome::Server),
         (TroubleKind::Busy, Outcome::Server),
+        (TroubleKind::Throttled, Outcome::Server),
         (TroubleKind::Unserved, Outcome::Server),
         (TroubleKind::InBetween, Outcome::Server),
         (TroubleKind::Redirected, Outcome::Server),

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::Instant;
 
+use server_stub::Faults;
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 use test_support::rude::rude_server;
@@ -36,6 +37,24 @@ fn daemon_follows_outage_rotation_and_new_credential() {
     let (status, _) = daemon.stop();
     assert_eq!(status.code(), Some(0));
     assert_eq!(credential(), installed, "nor does anything else");
+}
+
+#[test]
+fn daemon_probes_through_a_proxy_until_it_serves() {
+    let rig = Rig::new();
+    rig.stub.set_faults("status-502".parse().unwrap()).unwrap();
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    let line = daemon.comes_to("server");
+    assert!(line.contains("502"), "{line}");
+    let asked = |path: &str| {
+        let log = rig.stub.log(0);
+        log["requests"].as_array().unwrap().iter().filter(|request| request["path"] == path).count()
+    };
+    until("three probes", || asked("/health") >= 3);
+    assert_eq!(asked("/internal/validate-node"), 1, "while the proxy has no service, it is only probed");
+    rig.stub.set_faults(Faults::NONE).unwrap();
+    daemon.comes_to("valid");
+    daemon.stop();
 }
 
 #[test]
@@ -97,7 +116,7 @@ fn daemon_stops_at_once_during_a_stalled_request() {
     daemon.comes_to("starting");
     let (status, took) = daemon.stop();
     assert_eq!(status.code(), Some(0));
-    // The time-out of the request is 30 s. The daemon should stop within one second; a busy machine may need
+    // The time-out of the request is 45 s. The daemon should stop within one second; a busy machine may need
     // more.
     assert!(took < Duration::from_secs(5), "{took:?}");
     let output = rig.command("status").output().unwrap();

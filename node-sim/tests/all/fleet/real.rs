@@ -66,10 +66,8 @@ fn fifty_agents_with_own_credentials_all_get_a_verdict() {
     let _undisturbed = undisturbed();
     let fleet = Fleet::new();
     let nodes = fleet.nodes_file(50);
-    let svg = fleet.0.path("real.svg");
     let arguments = ["--nodes", "50", "--nodes-file", text(&nodes), "--for", "2m", "--until-valid"];
-    let output =
-        fleet.run(fleet.0.stub.url(), &arguments).args(["--json", "--svg", text(&svg)]).output().unwrap();
+    let output = fleet.run(fleet.0.stub.url(), &arguments).arg("--json").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let figures: Json = serde_json::from_slice(&output.stdout).unwrap();
     let figures = &figures[0];
@@ -79,8 +77,6 @@ fn fifty_agents_with_own_credentials_all_get_a_verdict() {
     assert_eq!(figures["grace_lapsed"], 0);
     assert!(figures["last_secs"].as_f64().unwrap() < 120.0, "{figures}");
     assert!(fleet.0.stub.validations() >= 50);
-    let drawn = fs::read_to_string(svg).unwrap();
-    assert!(drawn.contains(">50 nodes and a real server, for 120 s<") && !drawn.contains("NaN"));
 }
 
 #[test]
