@@ -32,7 +32,9 @@ ORDERS = {
         "fuzzing", "cli", "commands", "daemon", "setup", "auth broker led_pin", "sts", "config", "net", "files",
         "error", "system",
     ],
-    "server-stub": ["stub", "command_center keycloak run", "auth", "jwt server", "form moment secrets"],
+    "server-stub": [
+        "stub", "command_center keycloak run", "auth", "home jwt", "server", "form moment secrets",
+    ],
     "node-sim": ["cli", "board demo fleet scenarios", "node progress world", "span"],
 }
 

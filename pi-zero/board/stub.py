@@ -17,18 +17,20 @@ ANSWER_SECONDS = 60
 
 
 class Stub:
-    """A service of the stub, the auth service unless another is named, that can be stopped and started again: same
-    port, same keys. Those of one directory have one certificate authority."""
+    """Services of the stub, those of a home unless another is named, that can be stopped and started again: same
+    ports, same keys. Those of one directory have one certificate authority. The port is the auth service's."""
 
-    def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub", service="auth"):
+    def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub", service="home", home="python"):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._program = program
         self._service = service
+        self._home = home
         self._process = None
         self._control = None
         self.announced = None
         self.port = 0
+        self.command_center_port = 0
 
     def start(self):
         """Starts it, on the port it had before, and returns when it listens."""
@@ -38,6 +40,7 @@ class Stub:
                     # The stub ends with this process in every case.
                     "setpriv", "--pdeathsig", "KILL",
                     self._program, "--only", self._service, "--listen", f"127.0.0.1:{self.port}",
+                    "--home", self._home, "--command-center-listen", f"127.0.0.1:{self.command_center_port}",
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -47,10 +50,12 @@ class Stub:
             self._process.wait(ANSWER_SECONDS)
             raise RuntimeError(f"the stub did not start: {(self.directory / 'stub.log').read_text()}")
         announced = json.loads(announced)
-        auth = self._service == "auth"
-        self.announced = announced["url" if auth else self._service]
+        home = self._service == "home"
+        self.announced = announced["url" if home else self._service]
         self.port = urlsplit(self.announced).port
-        self._control = announced["control" if auth else f"{self._service}_control"]
+        if home:
+            self.command_center_port = urlsplit(announced["command_center"]).port
+        self._control = announced["control" if home else f"{self._service}_control"]
         return self
 
     def stop(self):
@@ -64,6 +69,10 @@ class Stub:
     def url(self):
         """Its address as the board reaches it."""
         return f"https://{HOST_SEEN_FROM_BOARD}:{self.port}"
+
+    def command_center_url(self):
+        """The command center's address as the board reaches it."""
+        return f"https://{HOST_SEEN_FROM_BOARD}:{self.command_center_port}"
 
     def read(self, name):
         """A file in the stub's directory."""

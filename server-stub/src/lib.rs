@@ -1,8 +1,9 @@
-//! The servers that a Jarvis node meets, for tests and laptops: an auth server with the paths of
-//! command-center that a node uses, a token service (STS), and a Run Gateway with its Run Coordinator. They
+//! The servers that a Jarvis node meets, for tests and laptops: a household's auth service and command center,
+//! in the manner of either [`Home`], a token service (STS), and a Run Gateway with its Run Coordinator. They
 //! answer like the real ones, over TLS or plain HTTP, except for the faults they are given.
 //!
-//! - [`Stub`] (`stub/`): the auth server (`auth/`) with command-center's paths (`command_center/`);
+//! - [`Stub`] (`stub/`): the auth service (`auth/`) and the command center (`command_center/`);
+//! - [`Home`] (`home/`): Python services or jarvisd, and how each reads, refuses and answers;
 //! - [`Sts`] (`keycloak/`): the token service;
 //! - [`Gateway`] and [`Coordinator`] (`run/`), and the layer that checks callers' tokens ([`guarded`]);
 //! - [`Server`] (`server/`): an address with any service behind it, its faults and its identity;
@@ -14,6 +15,7 @@
 mod auth;
 mod command_center;
 mod form;
+mod home;
 pub mod jwt;
 mod keycloak;
 mod moment;
@@ -24,6 +26,8 @@ mod stub;
 
 pub use auth::load::{Model, UnknownModel};
 pub use auth::settings::{Settings, SettingsError, TokenAlgorithm};
+pub use command_center::NotQueued;
+pub use home::{Home, UnknownHome};
 pub use keycloak::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
 pub use run::coordinator::{Coordinator, CoordinatorOptions, Pace};
 pub use run::gateway::{Gateway, GatewayOptions, GatewaySettings};

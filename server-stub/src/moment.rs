@@ -2,10 +2,15 @@
 
 use time::OffsetDateTime;
 
-/// A moment as the service writes it: microseconds, UTC.
+/// A moment as the auth service writes it: microseconds, UTC.
 pub(crate) fn written(moment: OffsetDateTime) -> String {
+    naive(moment) + "Z"
+}
+
+/// A moment as services write it that say no zone: microseconds, UTC.
+pub(crate) fn naive(moment: OffsetDateTime) -> String {
     format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}",
         moment.year(),
         u8::from(moment.month()),
         moment.day(),

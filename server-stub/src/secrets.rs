@@ -36,7 +36,7 @@ pub(crate) fn new_uuid() -> String {
     uuid
 }
 
-fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
@@ -67,11 +67,17 @@ impl Sealed {
         Self { salt, tag }
     }
 
+    /// Whether the offered secret is this one, for Python's library.
     pub(crate) fn matches(&self, offered: &str) -> Result<bool, Unhashable> {
         if offered.contains('\0') || offered.len() > MAX_SECRET_BYTES {
             return Err(Unhashable);
         }
-        Ok(hmac::verify(&self.salt, seen_by_bcrypt(offered), self.tag.as_ref()).is_ok())
+        Ok(self.matches_any(offered))
+    }
+
+    /// Whether the offered secret is this one, for a library that takes any.
+    pub(crate) fn matches_any(&self, offered: &str) -> bool {
+        hmac::verify(&self.salt, seen_by_bcrypt(offered), self.tag.as_ref()).is_ok()
     }
 }
 

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
-use server_stub::{Options, Stub};
+use server_stub::{Options, Server, Stub};
 
 use crate::waiting::PATIENCE;
 
@@ -124,9 +124,14 @@ impl Ask {
         bytes
     }
 
-    /// The answer of a stub without TLS, over a connection of its own.
+    /// The answer of the auth service of a stub without TLS, over a connection of its own.
     pub fn of(&self, stub: &Stub) -> Answer {
-        Connection::plain(stub.addr()).ask(self)
+        self.at(stub.auth())
+    }
+
+    /// The answer of a server without TLS, over a connection of its own.
+    pub fn at(&self, server: &Server) -> Answer {
+        Connection::plain(server.addr()).ask(self)
     }
 }
 
@@ -199,7 +204,8 @@ impl<S: Read + Write> Connection<S> {
         matches!(self.stream.read(&mut [0]), Ok(0))
     }
 
-    /// Reads an answer whose body is as long as `content-length` says, or none where there is never one.
+    /// Reads an answer whose body is as long as its `Content-Length` says or comes in chunks, or none where
+    /// there is never one.
     ///
     /// # Errors
     /// If the connection ends before the answer does.
@@ -222,12 +228,35 @@ impl<S: Read + Write> Connection<S> {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let mut answer = Answer { status, headers, body: String::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let named = |name: &str| answer.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        let chunked = named("transfer-encoding").is_some_and(|(_, coding)| coding == "chunked");
+        let length = named("content-length").map_or(0, |(_, length)| length.parse().unwrap());
         if !without_body {
-            let mut body = vec![0; length];
-            self.stream.read_exact(&mut body)?;
+            let body = if chunked { self.chunks()? } else { self.bytes(length)? };
             answer.body = String::from_utf8(body).unwrap();
         }
         Ok(answer)
+    }
+
+    fn bytes(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut size = Vec::new();
+            while !size.ends_with(b"\r\n") {
+                size.extend(self.bytes(1)?);
+            }
+            let size = usize::from_str_radix(String::from_utf8(size).unwrap().trim_end(), 16).unwrap();
+            body.extend(self.bytes(size)?);
+            self.bytes(2)?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
     }
 }

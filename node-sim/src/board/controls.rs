@@ -248,7 +248,7 @@ impl Bench {
         match self.server {
             Server::Real => Vec::new(),
             Server::Stub(_) => Fault::all()
-                .filter(|fault| !fault.is_of_tokens())
+                .filter(|fault| !fault.is_of_tokens() && !fault.is_of_a_home())
                 .map(|fault| Choice { name: fault.name(), description: fault.description() })
                 .collect(),
         }
@@ -276,6 +276,7 @@ fn refused(error: FaultError) -> Retry {
         | FaultError::Contradiction(..)
         | FaultError::NeedsTls(_)
         | FaultError::NeedsTokens(_)
+        | FaultError::NeedsHome(_)
         | FaultError::Uncounted(_) => Retry::Never(error.to_string()),
     }
 }

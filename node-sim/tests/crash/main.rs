@@ -40,7 +40,7 @@ impl Board {
             let other_config = with_credential(&rig, &file, &format!("{name}.config.json"));
             let mut enroll = Command::new(jarvis_node());
             enroll
-                .args(["enroll", "--url", rig.stub.url(), "--node-id", name, "--config"])
+                .args(["enroll", "--url", rig.stub.command_center_url(), "--node-id", name, "--config"])
                 .arg(&other_config);
             let (code, _, err) = feed(&mut enroll, &rig.stub.provisioning_token());
             assert_eq!(code, Some(0), "{err}");

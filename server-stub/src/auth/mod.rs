@@ -1,7 +1,7 @@
-//! The auth service: its paths and answers (`http`), reading and refusing requests (`fastapi`), its data
-//! (`state`), and its speed (`load`).
+//! The auth service: its paths and answers (`http`), its data (`state`), its speed (`load`), and how
+//! the other services of the home ask it (`asking`).
 
-pub(crate) mod fastapi;
+pub(crate) mod asking;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod service;

@@ -12,22 +12,32 @@ use crate::auth::load::{Load, Turn};
 use crate::auth::settings::Settings;
 use crate::auth::state::World;
 use crate::auth::tokens::Tokens;
+use crate::home::Home;
 use crate::server::control::Admin;
 
 /// The state that all requests share.
 pub(crate) struct Service {
+    pub(crate) home: Home,
     world: Mutex<World>,
     pub(crate) tokens: Tokens,
     /// Life of a refresh token.
     pub(crate) refresh_life: Duration,
-    pub(crate) admin: Admin,
+    /// None: nobody is an administrator.
+    pub(crate) admin: Option<Admin>,
     pub(crate) load: Load,
     validations: AtomicU64,
 }
 
 impl Service {
-    pub(crate) fn new(world: World, settings: &Settings, admin: Admin, load: Load) -> Self {
+    pub(crate) fn new(
+        home: Home,
+        world: World,
+        settings: &Settings,
+        admin: Option<Admin>,
+        load: Load,
+    ) -> Self {
         Self {
+            home,
             world: Mutex::new(world),
             tokens: Tokens::new(settings),
             refresh_life: Duration::from_secs(u64::from(settings.refresh_token_days) * 86_400),

@@ -13,8 +13,11 @@ pub struct Settings {
     pub access_token_minutes: u32,
     /// `REFRESH_TOKEN_EXPIRE_DAYS`: life of a refresh token in days; 14 by default (*documented*).
     pub refresh_token_days: u32,
-    /// `JARVIS_AUTH_ADMIN_TOKEN`: opens `/admin/*`. None: the folder's, or a random one.
+    /// `JARVIS_AUTH_ADMIN_TOKEN`: opens `/admin/*`. None: for the Python home the folder's, or a random one;
+    /// in jarvisd nothing opens it.
     pub admin_token: Option<String>,
+    /// `ADMIN_API_KEY` of the command center: mints provisioning tokens. None: the administrator's token.
+    pub admin_api_key: Option<String>,
 }
 
 impl Default for Settings {
@@ -25,6 +28,7 @@ impl Default for Settings {
             access_token_minutes: 30,
             refresh_token_days: 14,
             admin_token: None,
+            admin_api_key: None,
         }
     }
 }
@@ -71,10 +75,12 @@ impl Settings {
         };
         let defaults = Self::default();
         let admin = "printable ASCII without spaces, since it travels in a header";
-        let admin_token = text("JARVIS_AUTH_ADMIN_TOKEN", admin)?;
-        if admin_token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(SettingsError { variable: "JARVIS_AUTH_ADMIN_TOKEN", wanted: admin });
-        }
+        let secret = |name: &'static str| match text(name, admin)? {
+            Some(secret) if !secret.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err(SettingsError { variable: name, wanted: admin })
+            }
+            secret => Ok(secret),
+        };
         let algorithm = match text("AUTH_ALGORITHM", "HS256, HS384 or HS512")?.as_deref() {
             None | Some("HS256") => TokenAlgorithm::Hs256,
             Some("HS384") => TokenAlgorithm::Hs384,
@@ -98,7 +104,8 @@ impl Settings {
                 defaults.refresh_token_days,
                 3650,
             )?,
-            admin_token,
+            admin_token: secret("JARVIS_AUTH_ADMIN_TOKEN")?,
+            admin_api_key: secret("ADMIN_API_KEY")?,
         })
     }
 }
@@ -127,6 +134,7 @@ mod tests {
         assert_eq!(read("ACCESS_TOKEN_EXPIRE_MINUTES", "5").access_token_minutes, 5);
         assert_eq!(read("REFRESH_TOKEN_EXPIRE_DAYS", "1").refresh_token_days, 1);
         assert_eq!(read("JARVIS_AUTH_ADMIN_TOKEN", "a-1").admin_token.as_deref(), Some("a-1"));
+        assert_eq!(read("ADMIN_API_KEY", "a-2").admin_api_key.as_deref(), Some("a-2"));
     }
 
     #[test]
@@ -138,6 +146,7 @@ mod tests {
             ("ACCESS_TOKEN_EXPIRE_MINUTES", "half an hour"),
             ("REFRESH_TOKEN_EXPIRE_DAYS", "-1"),
             ("JARVIS_AUTH_ADMIN_TOKEN", "two words"),
+            ("ADMIN_API_KEY", "two words"),
         ] {
             let sentence = read(name, value).err().expect("refused").to_string();
             assert!(sentence.starts_with(name), "{sentence}");

@@ -1,114 +1,202 @@
-//! Provisioning tokens, and the nodes that are enrolled with them.
+//! Enrolment: an administrator or a user gets a token, the node shows it and gets its key.
 
+use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::HashMap;
-use std::time::Instant;
+use std::sync::Arc;
 
-use crate::auth::state::nodes::{NewNode, NotRegistered};
-use crate::auth::state::{HOUSEHOLD, Now, SERVICE_ID, World};
-use crate::secrets::{fingerprint, new_key};
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{StatusCode, header, request};
+use axum::response::Response;
+use serde::Serialize;
 
-/// The lifetime of a token (*documented*).
-pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(600);
+use super::CommandCenter;
+use super::callers::fault;
+use super::refusal::Refused;
+use crate::auth::asking;
+use crate::auth::state::Now;
+use crate::home::Home;
+use crate::home::refusal::Refusal;
+use crate::moment::naive;
+use crate::secrets::new_uuid;
+use crate::server::answer::json;
+use crate::server::ends::Ends;
+use crate::server::faults::HomeFault;
+use crate::server::journal::Waits;
 
-/// The unused tokens: the time each was issued, by its fingerprint.
-#[derive(Default)]
-pub(super) struct ProvisioningTokens(HashMap<[u8; 32], Instant>);
+/// The port of the config service.
+const CONFIG_PORT: u16 = 7700;
 
-/// The reason why a node was not enrolled.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum NotEnrolled {
-    /// Unknown, used or expired.
-    Token,
-    Exists,
+#[derive(Serialize)]
+struct Minted {
+    token: String,
+    node_id: String,
+    expires_at: String,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_command_center_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_config_service_url: Option<String>,
 }
 
-impl ProvisioningTokens {
-    /// A new token for one enrolment.
-    pub(super) fn issue(&mut self, now: Now) -> String {
-        let token = format!("prov_{}", new_key());
-        self.0.retain(|_, given| now.tick.saturating_duration_since(*given) < TOKEN_LIFE);
-        self.0.insert(fingerprint(&token), now.tick);
-        token
+#[derive(Serialize)]
+struct Enrolled<'a> {
+    node_id: &'a str,
+    room: &'a str,
+    user: &'static str,
+    voice_mode: &'static str,
+    node_key: &'a str,
+}
+
+impl CommandCenter {
+    /// The life of a provisioning token; jarvisd's since 2026-10-09.
+    pub(super) fn token_life(&self) -> Duration {
+        Duration::from_secs(match self.home() {
+            Home::Python => 600,
+            Home::Jarvisd => 1800,
+        })
     }
 
-    /// Registers a node of the first household, granted [`SERVICE_ID`].
-    ///
-    /// *Assumption*: the token is checked before the node's name, and only a successful registration uses it
-    /// up.
-    pub(super) fn enrol(
-        &mut self,
-        world: &mut World,
-        node_id: &str,
-        node_key: &str,
-        token: &str,
-        room: Option<&str>,
-        now: Now,
-    ) -> Result<(), NotEnrolled> {
-        let fingerprint = fingerprint(token);
-        let given = self.0.get(&fingerprint).ok_or(NotEnrolled::Token)?;
-        if now.tick.saturating_duration_since(*given) >= TOKEN_LIFE {
-            return Err(NotEnrolled::Token);
-        }
-        let new = NewNode {
-            node_id,
-            node_key,
-            household_id: HOUSEHOLD,
-            name: room.unwrap_or(node_id),
-            registered_by: None,
-            services: &[SERVICE_ID.to_owned()],
+    /// The addresses that jarvisd names to a new node: of the command center, as the caller reached it, and of
+    /// the config service beside it. None of a caller on the same machine, whose address is good for nobody
+    /// else; and no config service where the address has no port, because it is a tunnel's.
+    fn addresses(&self, head: &request::Parts) -> (Option<String>, Option<String>) {
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let authority = host.and_then(|host| host.parse::<Authority>().ok());
+        let Some(authority) = authority.filter(|authority| !is_here(authority.host())) else {
+            return (None, None);
         };
-        world.register_node(new, now).map_err(|why| match why {
-            NotRegistered::Exists | NotRegistered::NoHousehold => NotEnrolled::Exists,
-        })?;
-        self.0.remove(&fingerprint);
-        Ok(())
+        let here =
+            head.extensions.get::<Ends>().is_some_and(|ends| ends.peer.ip().to_canonical().is_loopback());
+        let forwarded = head.headers.get("X-Forwarded-Proto").is_some_and(|proto| proto == "https");
+        let scheme = if self.tls || (here && forwarded) { "https" } else { "http" };
+        let config = authority.port().map(|_| format!("{scheme}://{}:{CONFIG_PORT}", authority.host()));
+        (Some(format!("{scheme}://{authority}")), config)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::state::First;
-    use crate::auth::state::nodes::Verdict;
+fn is_here(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
 
-    fn world(now: Now) -> (World, ProvisioningTokens) {
-        let first = First { node_id: "kitchen-pi", node_key: "key", app_key: "app" };
-        (World::with(&first, now), ProvisioningTokens::default())
+/// `POST /api/v0/provisioning/token`, by a user's access token or `ADMIN_API_KEY`.
+pub(super) async fn mint(
+    State(command_center): State<Arc<CommandCenter>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (head, body) = command_center.home().read(request).await?;
+    let minter = command_center.minter(&head.headers)?;
+    let (household_id, room, name, node_id) = body.form(|form| {
+        let household_id = form.string("household_id");
+        let (room, name) = (form.optional_string("room"), form.optional_string("name"));
+        (household_id, room, name, form.optional_string("node_id"))
+    })?;
+    command_center.may_mint(minter, &household_id)?;
+    let node_id = node_id.filter(|id| !id.is_empty());
+    let (data, now, life) = (&mut *command_center.data(), Now::read(), command_center.token_life());
+    if node_id.as_ref().is_some_and(|id| data.rows.get(id).is_some()) {
+        return Err(Refused::detail(StatusCode::BAD_REQUEST, "Node already registered"));
     }
+    let node_id = node_id.unwrap_or_else(new_uuid);
+    let token = data.tokens.issue(Some(&node_id), &household_id, room, name, life, now);
+    let (node_command_center_url, node_config_service_url) = match command_center.home() {
+        Home::Python => (None, None),
+        Home::Jarvisd => command_center.addresses(&head),
+    };
+    let minted = Minted {
+        token,
+        node_id,
+        expires_at: naive(now.wall + life),
+        expires_in: life.as_secs(),
+        node_command_center_url,
+        node_config_service_url,
+    };
+    Ok(json(StatusCode::CREATED, &minted))
+}
 
-    #[test]
-    fn a_token_enrols_one_node_and_no_second() {
-        let now = Now::read();
-        let (mut world, mut tokens) = world(now);
-        let token = tokens.issue(now);
-        assert_eq!(tokens.enrol(&mut world, "attic-pi", "its-key", &token, Some("Attic"), now), Ok(()));
-        assert!(matches!(world.validate("attic-pi", "its-key", SERVICE_ID), Ok(Verdict::Valid { .. })));
-        assert_eq!(
-            tokens.enrol(&mut world, "cellar-pi", "its-key", &token, None, now),
-            Err(NotEnrolled::Token)
-        );
+/// `POST /api/v0/nodes/register`: a node's key for its token. The auth service registers the node first.
+pub(super) async fn register(
+    State(command_center): State<Arc<CommandCenter>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (head, body) = command_center.home().read(request).await?;
+    let (node_id, shown, room) = body.form(|form| {
+        (form.string("node_id"), form.string("provisioning_token"), form.optional_string("room"))
+    })?;
+    let token = {
+        let data = command_center.data();
+        let invalid = Refused::detail(StatusCode::UNAUTHORIZED, "Invalid or expired provisioning token");
+        let token = data.tokens.find(&shown, &node_id, Now::read()).ok_or(invalid)?;
+        if data.rows.get(&node_id).is_some() {
+            return Err(Refused::detail(StatusCode::BAD_REQUEST, "Node already registered"));
+        }
+        token
+    };
+    let fault = fault(&head.extensions);
+    let waits = head.extensions.get::<Waits>().cloned().unwrap_or_default();
+    let name = token.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&node_id);
+    let registered = match fault.and_then(|fault| command_center.outage(fault)) {
+        Some(outage) => return Err(outage),
+        None => command_center.auth.register(waits, &node_id, &token.household_id, name).await,
+    };
+    let node_key = registered.map_err(told)?;
+    if fault == Some(HomeFault::RegistrationFails) {
+        // jarvisd takes its registration back, which deactivates the node. *Assumption*: Python leaves it.
+        if command_center.home() == Home::Jarvisd {
+            command_center.auth.service().world().deactivate_node(&node_id, Now::read());
+        }
+        return Err(Refused(Refusal::Internal));
     }
+    let given = |room: Option<String>| room.filter(|room| !room.is_empty());
+    let room = given(room).or(given(token.room)).unwrap_or_else(|| "default".to_owned());
+    let data = &mut *command_center.data();
+    data.rows.insert(&node_id, &node_key, &token.household_id, &room, Now::read());
+    data.tokens.spend(&shown);
+    let enrolled = Enrolled {
+        node_id: &node_id,
+        room: &room,
+        user: "default",
+        voice_mode: "brief",
+        node_key: &node_key,
+    };
+    Ok(json(StatusCode::CREATED, &enrolled))
+}
 
-    #[test]
-    fn a_name_that_is_taken_leaves_the_token_good() {
-        let now = Now::read();
-        let (mut world, mut tokens) = world(now);
-        let token = tokens.issue(now);
-        assert_eq!(tokens.enrol(&mut world, "kitchen-pi", "k", &token, None, now), Err(NotEnrolled::Exists));
-        assert_eq!(tokens.enrol(&mut world, "attic-pi", "k", &token, None, now), Ok(()));
+impl CommandCenter {
+    /// The answer to a registration while the auth service cannot be asked.
+    fn outage(&self, fault: HomeFault) -> Option<Refused> {
+        let refused = match fault {
+            HomeFault::AuthUnavailable => {
+                told(asking::Refused::Unavailable("[Errno 111] Connection refused".to_owned()))
+            }
+            HomeFault::AuthError => told(asking::Refused::Failed(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal Server Error".to_owned(),
+            )),
+            HomeFault::AuthNotConfigured => Refused::detail(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "JARVIS_APP_KEY not configured for auth integration",
+            ),
+            _ => return None,
+        };
+        Some(match self.home() {
+            Home::Python => refused,
+            Home::Jarvisd => Refused(Refusal::Internal),
+        })
     }
+}
 
-    #[test]
-    fn a_token_lives_for_ten_minutes() {
-        let now = Now::read();
-        let (mut world, mut tokens) = world(now);
-        let token = tokens.issue(now);
-        let after = |secs| Now { tick: now.tick + Duration::from_secs(secs), ..now };
-        assert_eq!(
-            tokens.enrol(&mut world, "late-pi", "k", &token, None, after(600)),
-            Err(NotEnrolled::Token)
-        );
-        assert_eq!(tokens.enrol(&mut world, "late-pi", "k", &token, None, after(599)), Ok(()));
+fn told(why: asking::Refused) -> Refused {
+    match why {
+        asking::Refused::Said(status, detail) => Refused::sentence(status, detail),
+        asking::Refused::Unavailable(why) => {
+            Refused::sentence(StatusCode::BAD_GATEWAY, format!("Auth service unavailable: {why}"))
+        }
+        asking::Refused::Failed(status, body) => {
+            Refused::sentence(status, format!("Auth service error: {body}"))
+        }
     }
 }

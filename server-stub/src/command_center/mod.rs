@@ -1,45 +1,108 @@
-//! Command-center's paths for a node: a validation without an app key, and enrolment. One stub can so replace
-//! both services. All of it is *documented* (docs/wire/jarvis-auth.md, "How nodes are used around it"), none
-//! of it recorded.
+//! The command center, as a node, an app and an administrator meet it: heartbeat and updates, enrolment, and
+//! the calls a node makes for its household (docs/wire/jarvis-home.md). Nothing of it was recorded.
+//!
+//! It keeps rows about nodes, tasks and provisioning tokens. Whether a node's key is right it asks the auth
+//! service (`callers`).
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::post;
-use axum::{Extension, Router};
+use axum::routing::{get, post};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::auth::fastapi::{Refusal, read};
-use crate::auth::http::{text, validate};
-use crate::auth::load::{PoolTimedOut, Turn};
-use crate::auth::service::Service;
-use crate::auth::state::nodes::Verdict;
-use crate::auth::state::{Now, SERVICE_ID};
-use crate::moment::written;
-use crate::secrets::new_key;
-use crate::server::answer::json;
-use enrolment::{NotEnrolled, ProvisioningTokens, TOKEN_LIFE};
+use crate::auth::asking::AuthClient;
+use crate::auth::http::under_load;
+use crate::auth::state::Now;
+use crate::home::Home;
+use crate::moment::naive;
+use crate::server::answer::{json, json_text};
+use callers::Verdicts;
+use rows::Rows;
+use tasks::Tasks;
+use tokens::ProvisioningTokens;
 
+mod callers;
+mod calls;
+pub(crate) mod control;
 mod enrolment;
+mod heartbeat;
+mod refusal;
+mod rows;
+mod tasks;
+mod tokens;
+mod updates;
 
-/// The path where an administrator gets a token.
-pub(crate) const PROVISIONING_TOKENS: &str = "/api/v0/provisioning-tokens";
-const API_KEY_HEADER: &str = "X-API-Key";
+pub use tasks::NotQueued;
 
-/// The state of command-center. Nodes and apps are the auth service's.
-#[derive(Default)]
+/// The path where an administrator or a user gets a provisioning token.
+pub(crate) const TOKENS: &str = "/api/v0/provisioning/token";
+
+/// The state of a command center.
 pub(crate) struct CommandCenter {
-    tokens: Mutex<ProvisioningTokens>,
+    auth: AuthClient,
+    /// `ADMIN_API_KEY`.
+    admin_key: String,
+    /// Whether it speaks TLS.
+    tls: bool,
+    data: Mutex<Data>,
+    verdicts: Mutex<Verdicts>,
     heartbeats: AtomicU64,
 }
 
+#[derive(Default)]
+struct Data {
+    rows: Rows,
+    tasks: Tasks,
+    tokens: ProvisioningTokens,
+}
+
 impl CommandCenter {
-    /// A new provisioning token.
-    pub(crate) fn provisioning_token(&self, now: Now) -> String {
-        self.tokens().issue(now)
+    pub(crate) fn new(auth: AuthClient, admin_key: String, tls: bool) -> Self {
+        Self {
+            auth,
+            admin_key,
+            tls,
+            data: Mutex::default(),
+            verdicts: Mutex::default(),
+            heartbeats: AtomicU64::new(0),
+        }
+    }
+
+    /// Gives a node of a household a row, as enrolling it does.
+    pub(crate) fn add_row(&self, node_id: &str, node_key: &str, household_id: &str, room: &str) {
+        self.data().rows.insert(node_id, node_key, household_id, room, Now::read());
+    }
+
+    /// Loses a node's row. The auth service still knows the node. False: there is none.
+    pub(crate) fn lose_row(&self, node_id: &str) -> bool {
+        self.data().rows.remove(node_id)
+    }
+
+    /// Forgets what a restart of the process forgets: the answers of the auth service that it remembers.
+    pub(crate) fn restart(&self) {
+        *self.verdicts() = Verdicts::default();
+    }
+
+    /// A new provisioning token, for this node or for any.
+    pub(crate) fn provisioning_token(&self, household_id: &str, node_id: Option<&str>) -> String {
+        self.data().tokens.issue(node_id, household_id, None, None, self.token_life(), Now::read())
+    }
+
+    /// Queues an update, as the app does, and returns the task's id.
+    pub(crate) fn queue_update(&self, node_id: &str, version: &str) -> Result<String, NotQueued> {
+        let data = &mut *self.data();
+        data.tasks.queue(data.rows.get(node_id), node_id, version, self.home(), Now::read())
+    }
+
+    /// The tasks of a node, or of all, oldest first, as the app sees them.
+    pub(crate) fn tasks(&self, node_id: Option<&str>) -> Vec<Value> {
+        let tasks = self.data().tasks.list(node_id, Now::read());
+        // Text can always be serialised.
+        tasks.iter().map(|task| serde_json::to_value(task).unwrap_or_default()).collect()
     }
 
     /// Answers to heartbeats so far.
@@ -47,139 +110,58 @@ impl CommandCenter {
         self.heartbeats.load(Ordering::Relaxed)
     }
 
-    fn tokens(&self) -> MutexGuard<'_, ProvisioningTokens> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    fn home(&self) -> Home {
+        self.auth.home()
+    }
+
+    /// Never held across an await.
+    fn data(&self) -> MutexGuard<'_, Data> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verdicts(&self) -> MutexGuard<'_, Verdicts> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The paths, to be served beside the auth service's.
-pub(crate) fn routes(command_center: Arc<CommandCenter>) -> Router<Arc<Service>> {
+/// The paths as the home serves them. jarvisd's are under the load of its one process.
+pub(crate) fn served(command_center: &Arc<CommandCenter>) -> Router {
+    let paths = command_center.home().serve(routes(Arc::clone(command_center)));
+    match command_center.home() {
+        Home::Python => paths,
+        Home::Jarvisd => under_load(command_center.auth.service(), paths),
+    }
+}
+
+/// The paths that a node, an app and an administrator use.
+fn routes(command_center: Arc<CommandCenter>) -> Router {
     Router::new()
-        .route("/api/v0/admin/nodes/heartbeat", post(heartbeat))
-        .route("/api/v0/nodes/register", post(enrol))
-        .route(PROVISIONING_TOKENS, post(provision))
-        .layer(Extension(command_center))
+        .route("/health", get(health))
+        .route("/api/v0/ping", get(async || json_text(StatusCode::OK, "{\"message\":\"pong\"}".to_owned())))
+        .route("/api/v0/admin/nodes/heartbeat", post(heartbeat::heartbeat))
+        .route("/api/v0/admin/nodes/{node_id}", get(rows::show))
+        .route("/api/v0/nodes/tasks/{task_id}/status", post(updates::report))
+        .route("/api/v0/nodes/tasks/{task_id}", get(updates::show))
+        .route("/api/v0/nodes/{node_id}/update", post(updates::request))
+        .route(TOKENS, post(enrolment::mint))
+        .route("/api/v0/nodes/register", post(enrolment::register))
+        .route("/api/v0/node/mqtt-credentials", get(calls::mqtt_credentials))
+        .route("/api/v0/node/push-notification", post(calls::push_notification))
+        .route("/api/v0/node/inbox-item", post(calls::inbox_item))
+        .route("/api/v0/node/send-link", post(calls::send_link))
+        .route("/api/v0/node/llm/chat", post(calls::llm_chat))
+        .with_state(command_center)
 }
 
 #[derive(Serialize)]
-struct Enrolled<'a> {
-    node_id: &'a str,
-    node_key: &'a str,
-    /// *Assumption*: after the key, the documentation has an ellipsis.
-    room: Option<&'a str>,
+struct Health {
+    status: &'static str,
+    service: &'static str,
+    timestamp: String,
 }
 
-#[derive(Serialize)]
-struct Provisioned<'a> {
-    provisioning_token: &'a str,
-    expires_at: String,
-}
-
-impl From<NotEnrolled> for Refusal {
-    fn from(why: NotEnrolled) -> Self {
-        match why {
-            NotEnrolled::Token => {
-                Self::Detail(StatusCode::UNAUTHORIZED, "Invalid or expired provisioning token")
-            }
-            NotEnrolled::Exists => Self::Detail(StatusCode::BAD_REQUEST, "Node already registered"),
-        }
-    }
-}
-
-/// `POST /api/v0/admin/nodes/heartbeat`: the node sends its key, command-center asks the auth service, and a
-/// rejection is a 401 with the reason. The real one caches an answer for 60 s; here a change takes effect at
-/// once.
-async fn heartbeat(
-    State(service): State<Arc<Service>>,
-    Extension(command_center): Extension<Arc<CommandCenter>>,
-    turn: Turn,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let answer = admit_node(&service, turn, request).await;
-    command_center.heartbeats.fetch_add(1, Ordering::Relaxed);
-    answer.map(|()| json(StatusCode::OK, &serde_json::json!({ "status": "ok" })))
-}
-
-async fn admit_node(service: &Service, mut turn: Turn, request: Request) -> Result<(), Refusal> {
-    // All fields are optional. *Assumption*: so is the body.
-    let (head, _) = read(request).await?;
-    let (node_id, node_key) = shown(&head.headers)?;
-    match asked(service, &mut turn, node_id, node_key).await {
-        Ok(verdict) => match verdict.reason(SERVICE_ID) {
-            None => {
-                // jarvisd notes when the node was seen, and its version.
-                turn.write().await;
-                turn.write().await;
-                Ok(())
-            }
-            Some(reason) => Err(Refusal::Sentence(StatusCode::UNAUTHORIZED, reason)),
-        },
-        // The auth service answers 500, which command-center treats as a refusal.
-        Err(_) => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Auth service error: 500")),
-    }
-}
-
-/// The auth service's verdict for command-center, which calls as an app. It costs as much as a node's own
-/// validation.
-async fn asked(
-    service: &Service,
-    turn: &mut Turn,
-    node_id: &str,
-    node_key: &str,
-) -> Result<Verdict, Refusal> {
-    as_an_app(turn).await?;
-    validate::verdict(service, turn, node_id, node_key, SERVICE_ID).await
-}
-
-async fn as_an_app(turn: &mut Turn) -> Result<(), PoolTimedOut> {
-    turn.thread().await;
-    turn.connection().await?;
-    turn.check_service().await;
-    Ok(())
-}
-
-/// Id and key, split at the first `:`. *Assumption*: the sentences of the refusals.
-fn shown(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
-    match text(headers, API_KEY_HEADER) {
-        "" => Err(Refusal::Detail(StatusCode::UNAUTHORIZED, "Missing API key")),
-        shown => {
-            shown.split_once(':').ok_or(Refusal::Detail(StatusCode::UNAUTHORIZED, "Invalid API key format"))
-        }
-    }
-}
-
-/// `POST /api/v0/nodes/register`: returns a node's credential for a provisioning token. Command-center
-/// registers the node at the auth service. *Assumption*: 500 if that fails.
-async fn enrol(
-    State(service): State<Arc<Service>>,
-    Extension(command_center): Extension<Arc<CommandCenter>>,
-    mut turn: Turn,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let (_, body) = read(request).await?;
-    let (node_id, token, room) = body.form(|form| {
-        (form.string("node_id"), form.string("provisioning_token"), form.optional_string("room"))
-    })?;
-    as_an_app(&mut turn).await?;
-    turn.connection().await?;
-    turn.check().await;
-    let node_key = new_key();
-    let (mut tokens, mut world) = (command_center.tokens(), service.world());
-    tokens.enrol(&mut world, &node_id, &node_key, &token, room.as_deref(), Now::read())?;
-    let enrolled = Enrolled { node_id: &node_id, node_key: &node_key, room: room.as_deref() };
-    Ok(json(StatusCode::CREATED, &enrolled))
-}
-
-/// `POST /api/v0/provisioning-tokens`. *Assumption*: path and answer. People get tokens from an app, and its
-/// request is not documented. The call takes no resources, so that a token is always available.
-async fn provision(
-    State(service): State<Arc<Service>>,
-    Extension(command_center): Extension<Arc<CommandCenter>>,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    service.admin.require(&headers)?;
-    let now = Now::read();
-    let token = command_center.provisioning_token(now);
-    let provisioned = Provisioned { provisioning_token: &token, expires_at: written(now.wall + TOKEN_LIFE) };
-    Ok(json(StatusCode::CREATED, &provisioned))
+/// *Assumption*: the order of the keys in Python; jarvisd's was read.
+async fn health() -> Response {
+    let timestamp = naive(Now::read().wall);
+    json(StatusCode::OK, &Health { status: "healthy", service: "jarvis-command-center", timestamp })
 }

@@ -135,7 +135,7 @@ impl Sts {
     pub fn start(options: StsOptions) -> Result<Self, StartError> {
         let StsOptions { server, realm, issuer, algorithm, audiences } = options;
         let keys = SigningKeys::new(algorithm).map_err(|error| StartError::Certificate(error.to_string()))?;
-        let about = About { issues: Some(|path| path.ends_with(paths::TOKEN)), ..About::NONE };
+        let about = About { issues: Some(|path| path.ends_with(paths::TOKEN)), ..About::default() };
         let bound = Bound::new(server, about)?;
         let url = format!("{}/realms/{}", bound.url(), realm.name());
         let state = Arc::new(RealmState {

@@ -40,9 +40,15 @@ pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
+/// Marks an answer to an exception in the service, which each home tells in its own form.
+#[derive(Clone, Copy)]
+pub(crate) struct Exception;
+
 /// 500, as after an exception in the service.
 pub(crate) fn internal() -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
+    let mut response = (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response();
+    response.extensions_mut().insert(Exception);
+    response
 }
 
 /// `text` as a JSON string.

@@ -53,13 +53,16 @@ pub(crate) struct Control {
 pub(crate) struct Admin(pub(crate) Arc<str>);
 
 impl Admin {
+    /// The refusal of everyone but the administrator.
+    pub(crate) const REFUSED: Detail = Detail::new(StatusCode::UNAUTHORIZED, "Unauthorized");
+
     /// Refuses a request without the administrator's token.
     pub(crate) fn require(&self, headers: &HeaderMap) -> Result<(), Detail> {
         let offered = headers.get(ADMIN_TOKEN_HEADER).and_then(|value| value.to_str().ok());
         if equal(offered.unwrap_or_default(), &self.0) {
             return Ok(());
         }
-        Err(Detail::new(StatusCode::UNAUTHORIZED, "Unauthorized"))
+        Err(Self::REFUSED)
     }
 
     /// Refuses a request without the administrator's token, or from another machine.
@@ -78,15 +81,16 @@ pub(super) fn serves(path: &str) -> bool {
 }
 
 /// `GET`, `PUT` and `DELETE` of a JSON list of faults' names; `GET` and `PUT` of the model's;
-/// `GET` of the log.
-pub(crate) fn routes(control: Arc<Control>) -> Router {
+/// `GET` of the log; and the service's own.
+pub(crate) fn routes(control: Arc<Control>, own: Router) -> Router {
     Router::new()
         .route(FAULTS, get(show).put(replace).delete(clear))
         .route(MODEL, get(show_model).put(set_model))
         .route(LOG, get(log))
+        .with_state(control)
+        .merge(own)
         .fallback(async || Detail::NOT_FOUND)
         .method_not_allowed_fallback(async || Detail::METHOD_NOT_ALLOWED)
-        .with_state(control)
 }
 
 impl From<FaultError> for Detail {
@@ -97,6 +101,7 @@ impl From<FaultError> for Detail {
             | FaultError::Contradiction(..)
             | FaultError::NeedsTls(_)
             | FaultError::NeedsTokens(_)
+            | FaultError::NeedsHome(_)
             | FaultError::Uncounted(_) => Self::sentence(StatusCode::BAD_REQUEST, why.to_string()),
         }
     }

@@ -10,6 +10,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 
+use super::Form;
 use super::answer::internal;
 use super::control;
 use super::ends::Ends;
@@ -49,6 +50,8 @@ pub(super) struct Faulty {
     /// Answers on the stub's own paths.
     pub(crate) control: Router,
     pub(crate) paths: Paths,
+    /// The form of the home's answers. None: it is of no home.
+    pub(crate) form: Option<Form>,
     /// The target of redirects: a URL without a path and without a slash at the end.
     pub(crate) elsewhere: Arc<str>,
 }
@@ -120,7 +123,7 @@ impl Dispatch {
             )
             | None => {}
         }
-        let response = self.answer(request, &faulty.elsewhere, faults).await;
+        let response = self.answer(request, faulty, faults).await;
         match (faults.moment, faults.delivery) {
             (Some(Moment::CloseAfterRequest | Moment::CloseBeforeRequest), _) => Step::Close,
             (Some(Moment::ResetAfterRequest | Moment::ResetBeforeRequest), _) => Step::Reset,
@@ -134,15 +137,16 @@ impl Dispatch {
     }
 
     /// The answer with its faults. A fault that replaces the answer keeps the request from the service.
-    async fn answer(&self, request: Request, elsewhere: &str, faults: Faults) -> Response {
+    async fn answer(&self, request: Request, faulty: &Faulty, faults: Faults) -> Response {
         let (head, body) = request.into_parts();
         let Ok(asked) = axum::body::to_bytes(body, MAX_REQUEST).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        let instead = faults.status.and_then(|status| status::instead(status, &head, &asked, elsewhere));
+        let instead =
+            faults.status.and_then(|status| status::instead(status, &head, &asked, &faulty.elsewhere));
         let response = match instead {
-            Some(response) => response,
-            None if faults.moment == Some(Moment::StallThenError) => internal(),
+            Some(response) => formed(response, faulty.form).await,
+            None if faults.moment == Some(Moment::StallThenError) => formed(internal(), faulty.form).await,
             None => {
                 let request = Request::from_parts(head, Body::from(asked.clone()));
                 answered(&self.service, request).await
@@ -159,6 +163,13 @@ async fn answered(service: &Router, request: Request) -> Response {
     match service.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    }
+}
+
+async fn formed(response: Response, form: Option<Form>) -> Response {
+    match form {
+        Some(form) => form(response).await,
+        None => response,
     }
 }
 

@@ -1,10 +1,13 @@
 //! An address with a service behind it: the parts that all services share. Nothing here depends on a service.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::pin::Pin;
+use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::response::Response;
 
 use crate::secrets;
 use connection::Site;
@@ -13,6 +16,7 @@ use dispatch::{Dispatch, Faulty, Paths};
 use error::StartError;
 use faults::switch::{Abilities, Switch};
 use faults::{FaultError, Faults};
+use inside::Inside;
 use journal::Journal;
 use listening::Listening;
 use pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
@@ -26,6 +30,7 @@ mod dispatch;
 pub(crate) mod ends;
 pub(crate) mod error;
 pub(crate) mod faults;
+pub(crate) mod inside;
 pub(crate) mod journal;
 mod listening;
 pub(crate) mod pki;
@@ -66,6 +71,27 @@ impl Default for ServerOptions {
     }
 }
 
+/// How a listener treats connections.
+#[derive(Clone, Copy)]
+pub(crate) struct Manners {
+    /// How long a connection may be idle after an answer. None: for ever.
+    pub(crate) idle: Option<Duration>,
+    /// How long a whole head may take. None: for ever.
+    pub(crate) head: Option<Duration>,
+    /// Whether header names are written as `Content-Type`, not as `content-type`.
+    pub(crate) capitals: bool,
+}
+
+impl Manners {
+    /// uvicorn's, as measured (docs/wire/jarvis-auth.md, "Every response").
+    pub(crate) const PYTHON: Self = Self { idle: Some(Duration::from_secs(5)), head: None, capitals: false };
+    /// Those of Go's `net/http` with jarvisd's settings (docs/wire/jarvis-home.md, "Ports and framing").
+    pub(crate) const GO: Self = Self { idle: None, head: Some(Duration::from_secs(10)), capitals: true };
+}
+
+/// Gives an answer the form of a home.
+pub(crate) type Form = fn(Response) -> Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// The properties of a service that its server needs.
 pub(crate) struct About {
     /// Paths that never have faults, besides the stub's own.
@@ -76,11 +102,26 @@ pub(crate) struct About {
     pub(crate) key: Option<ServerKey>,
     /// Its model of speed. None: it has no model.
     pub(crate) model: Option<Arc<dyn Adjustable>>,
+    pub(crate) manners: Manners,
+    /// The form that the service's home gives to answers. None: it is of no home.
+    pub(crate) form: Option<Form>,
+    /// Control paths of its own, below `/__stub/`. They check the administrator themselves.
+    pub(crate) control: Router,
 }
 
-impl About {
+impl Default for About {
     /// A service without special properties.
-    pub(crate) const NONE: Self = Self { spares: |_| false, issues: None, key: None, model: None };
+    fn default() -> Self {
+        Self {
+            spares: |_| false,
+            issues: None,
+            key: None,
+            model: None,
+            manners: Manners::PYTHON,
+            form: None,
+            control: Router::new(),
+        }
+    }
 }
 
 /// A running server with any service behind it. Stops when dropped.
@@ -100,6 +141,7 @@ pub struct Server {
     admin: Admin,
     url: String,
     journal: Arc<Journal>,
+    inside: Inside,
 }
 
 /// A server that has its address and does not serve yet, so that the service can be told the address.
@@ -109,21 +151,28 @@ pub(crate) struct Bound {
     serve: tokio::sync::oneshot::Sender<Site>,
     paths: Paths,
     model: Option<Arc<dyn Adjustable>>,
+    manners: Manners,
+    form: Option<Form>,
+    control: Router,
     redirect_to: String,
 }
 
 impl Bound {
-    pub(crate) fn new(options: ServerOptions, about: About) -> Result<Self, StartError> {
+    pub(crate) fn new(options: ServerOptions, mut about: About) -> Result<Self, StartError> {
         let ServerOptions { listen, authority, names, faults, control, redirect_to, admin_token } = options;
         let identity = match authority {
             Some(authority) => {
-                let key = about.key.map_or_else(ServerKey::new, Ok)?;
+                let key = about.key.take().map_or_else(ServerKey::new, Ok)?;
                 let names = subject_names(listen.ip(), &names)?;
                 Some(Arc::new(Identity::new(authority, key, names)?))
             }
             None => None,
         };
-        let can = Abilities { speak_tls: identity.is_some(), issue_tokens: about.issues.is_some() };
+        let can = Abilities {
+            speak_tls: identity.is_some(),
+            issue_tokens: about.issues.is_some(),
+            serve_a_home: about.form.is_some(),
+        };
         let (orders, incoming) = listening::orders();
         let switch = Arc::new(Switch::new(faults, listening::settle(&orders), can));
         switch.check(faults).map_err(StartError::Fault)?;
@@ -131,9 +180,11 @@ impl Bound {
             .map_err(|(addr, error)| StartError::Listen(addr, error))?;
         let url = url(identity.is_some(), listening.addr(), &names);
         let admin = Admin(admin_token.unwrap_or_else(secrets::new_key).into());
-        let server = Server { listening, switch, identity, admin, url, journal: Arc::default() };
+        let inside = Inside::of(&switch);
+        let server = Server { listening, switch, identity, admin, url, journal: Arc::default(), inside };
         let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
-        Ok(Self { server, serve, paths, model: about.model, redirect_to })
+        let About { model, manners, form, control, .. } = about;
+        Ok(Self { server, serve, paths, model, manners, form, control, redirect_to })
     }
 
     pub(crate) fn admin(&self) -> &Admin {
@@ -148,23 +199,32 @@ impl Bound {
         self.server.ca_pem()
     }
 
+    /// The way to the service for others of this process.
+    pub(crate) fn inside(&self) -> Inside {
+        self.server.inside.clone()
+    }
+
     /// Starts serving.
     pub(crate) fn serve(self, service: Router) -> Server {
-        let Self { server, serve, paths, model, redirect_to } = self;
+        let Self { server, serve, paths, model, manners, form, control: own, redirect_to } = self;
         let switch = Arc::clone(&server.switch);
         let journal = Arc::clone(&server.journal);
         let control = Arc::new(Control { switch, model, journal, admin: server.admin.clone() });
-        let control = control::routes(control);
+        let control = control::routes(control, own);
         let faulty = Faulty {
             switch: Arc::clone(&server.switch),
             journal: Arc::clone(&server.journal),
             control: control.clone(),
             paths,
+            form,
             elsewhere: redirect_to.trim_end_matches('/').into(),
         };
+        let dispatch = Dispatch::new(service, faulty);
+        server.inside.opens(dispatch.clone());
         let site = Site {
             tls: server.identity.clone(),
-            dispatch: Dispatch::new(service, faulty),
+            manners,
+            dispatch,
             switch: Arc::clone(&server.switch),
             journal: Arc::clone(&server.journal),
             control: Dispatch::faithful(control),
@@ -182,7 +242,7 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: ServerOptions, service: Router) -> Result<Self, StartError> {
-        Ok(Bound::new(options, About::NONE)?.serve(service))
+        Ok(Bound::new(options, About::default())?.serve(service))
     }
 
     /// Its URL, without a slash at the end.
@@ -242,6 +302,7 @@ impl Server {
     /// Closes the listening socket and all connections, and returns when that is done. Connecting is then
     /// refused. The service keeps its state.
     pub fn go_down(&self) {
+        self.inside.set_down(true);
         self.listening.go_down();
     }
 
@@ -250,7 +311,9 @@ impl Server {
     /// # Errors
     /// Another process has taken the address meanwhile; the call can be repeated.
     pub fn come_back(&self) -> io::Result<()> {
-        self.listening.come_back()
+        self.listening.come_back()?;
+        self.inside.set_down(false);
+        Ok(())
     }
 
     /// Replaces the server's faults; see [`Faults`]. Returns when the listening socket is in line with them.

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::state::{APP_ID, SERVICE_ID};
+use crate::auth::state::{APP_ID, COMMAND_CENTER};
 use crate::server::directory::{self, DirectoryError, Secret, file, line, pretty, text};
 use crate::server::pki::Identity;
 
 const APP_KEY: &str = "app.key";
+const MEMBER_PASSWORD: &str = "member.password";
 const CREDENTIAL: &str = "credential.json";
 const CONFIG: &str = "config.json";
 const STATUS: &str = "status.json";
@@ -26,6 +27,7 @@ pub(super) struct Credential {
 pub(crate) struct Kept {
     pub(crate) server: directory::Kept,
     pub(crate) app_key: Option<String>,
+    pub(crate) member_password: Option<String>,
     pub(crate) credential: Option<Credential>,
 }
 
@@ -39,6 +41,7 @@ impl Kept {
         Ok(Self {
             server: directory::Kept::load(dir)?,
             app_key: line(dir, APP_KEY)?,
+            member_password: line(dir, MEMBER_PASSWORD)?,
             credential: credential.transpose()?,
         })
     }
@@ -50,6 +53,7 @@ pub(super) struct Contents<'a> {
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) url: &'a str,
     pub(crate) app_key: &'a str,
+    pub(crate) member_password: &'a str,
     pub(crate) credential: &'a Credential,
     pub(crate) admin_token: &'a str,
 }
@@ -79,11 +83,12 @@ impl Contents<'_> {
             directory::write_identity(dir, identity)?;
         }
         file(dir, APP_KEY, Secret::Yes, &format!("{}\n", self.app_key))?;
+        file(dir, MEMBER_PASSWORD, Secret::Yes, &format!("{}\n", self.member_password))?;
         directory::write_admin_token(dir, self.admin_token)?;
         file(dir, CREDENTIAL, Secret::Yes, &pretty(dir, CREDENTIAL, self.credential)?)?;
         let config = Config {
             auth_url: self.url,
-            service_id: SERVICE_ID,
+            service_id: COMMAND_CENTER,
             app_id: APP_ID,
             app_key_file: dir.join(APP_KEY),
             credential_file: dir.join(CREDENTIAL),

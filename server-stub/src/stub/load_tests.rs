@@ -10,20 +10,23 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
-use crate::auth::http::Http;
+use crate::auth::asking::AuthClient;
+use crate::auth::http;
 use crate::auth::load::{Load, Model};
 use crate::auth::service::Service;
 use crate::auth::settings::Settings;
-use crate::auth::state::{First, Now, World};
+use crate::auth::state::{COMMAND_CENTER, First, HOUSEHOLD, Now, World};
 use crate::command_center::{self, CommandCenter};
+use crate::home::Home;
 use crate::server::control::{Adjustable as _, Admin};
+use crate::server::inside::Inside;
 
 const ADMIN: &str = "admin-token";
 
 /// An auth service without a socket.
 struct Rig {
     service: Arc<Service>,
-    command_center: Arc<CommandCenter>,
+    center: Arc<CommandCenter>,
     router: Router,
 }
 
@@ -32,13 +35,19 @@ type Told = (u128, StatusCode);
 
 impl Rig {
     fn with(model: Model) -> Self {
-        let first = First { node_id: "kitchen-pi", node_key: "node-key", app_key: "app-key" };
-        let world = World::with(&first, Now::read());
-        let load = Load::new(model);
-        let service = Arc::new(Service::new(world, &Settings::default(), Admin(ADMIN.into()), load));
-        let command_center = Arc::<CommandCenter>::default();
-        let more = command_center::routes(Arc::clone(&command_center));
-        Self { router: Http::new(more, Arc::clone(&service)).into_router(), service, command_center }
+        let first =
+            First { node_id: "kitchen-pi", node_key: "node-key", app_key: "app-key", member_password: "p" };
+        let home = if model == Model::JARVISD { Home::Jarvisd } else { Home::Python };
+        let world = World::with(home, &first, Now::read());
+        let (load, admin) = (Load::new(model), Some(Admin(ADMIN.into())));
+        let service = Arc::new(Service::new(home, world, &Settings::default(), admin, load));
+        let router = http::router(&service);
+        let inside = Inside::without_server(router.clone());
+        let asking = AuthClient::new(&service, inside, COMMAND_CENTER, "Command Center");
+        let center = Arc::new(CommandCenter::new(asking, ADMIN.to_owned(), false));
+        center.add_row("kitchen-pi", "node-key", HOUSEHOLD, "kitchen");
+        let both = Router::new().nest_service("/center", command_center::served(&center));
+        Self { router: both.fallback_service(router), service, center }
     }
 
     fn ask(&self, request: Request) -> impl Future<Output = Told> + Send + use<> {
@@ -67,7 +76,8 @@ fn post(path: &str, body: serde_json::Value) -> Request {
 }
 
 fn validation(node: &str, app_key: &'static str) -> Request {
-    let body = serde_json::json!({ "node_id": node, "node_key": "node-key", "service_id": "command-center" });
+    let body =
+        serde_json::json!({ "node_id": node, "node_key": "node-key", "service_id": "jarvis-command-center" });
     let mut request = post("/internal/validate-node", body);
     request.headers_mut().insert("X-Jarvis-App-Key", header::HeaderValue::from_static(app_key));
     request
@@ -153,12 +163,11 @@ async fn a_restart_loses_the_pile() {
 #[tokio::test(start_paused = true)]
 async fn each_path_has_its_price() {
     let rig = Rig::with(Model::MEASURED);
-    let household = crate::auth::state::HOUSEHOLD;
-    let register = serde_json::json!({ "node_id": "attic-pi", "household_id": household, "name": "Attic" });
+    let register = serde_json::json!({ "node_id": "attic-pi", "household_id": HOUSEHOLD, "name": "Attic" });
     let person = serde_json::json!({ "email": "a@example.com", "password": "long enough" });
-    let token = rig.command_center.provisioning_token(Now::read());
+    let token = rig.center.provisioning_token(HOUSEHOLD, None);
     let enrol = serde_json::json!({ "node_id": "cellar-pi", "provisioning_token": token });
-    let heartbeat = || Request::post("/api/v0/admin/nodes/heartbeat");
+    let heartbeat = || Request::post("/center/api/v0/admin/nodes/heartbeat");
     let beats = heartbeat().header("X-API-Key", "kitchen-pi:node-key").body(Body::empty());
     let malformed = Request::post("/internal/validate-node").header(header::CONTENT_TYPE, "application/json");
     let nothing = serde_json::json!({});
@@ -171,11 +180,10 @@ async fn each_path_has_its_price() {
         ("fields missing", post("/internal/validate-node", nothing.clone()), 1, 422),
         ("an app's ping", post("/internal/validate-app", nothing.clone()), 1, 200),
         ("a registration", post("/internal/nodes/register", register), 2, 201),
-        ("an enrolment", post("/api/v0/nodes/register", enrol), 2, 201),
+        ("an enrolment", post("/center/api/v0/nodes/register", enrol), 2, 201),
         ("a heartbeat", beats.expect("a request"), 2, 200),
-        ("a heartbeat of nobody", heartbeat().body(Body::empty()).expect("a request"), 0, 401),
-        ("a new key", post("/admin/nodes/kitchen-pi/rotate-key", nothing.clone()), 1, 200),
-        ("a provisioning token", post("/api/v0/provisioning-tokens", nothing), 0, 201),
+        ("a heartbeat of nobody", heartbeat().body(Body::empty()).expect("a request"), 0, 400),
+        ("a new key", post("/admin/nodes/kitchen-pi/rotate-key", nothing), 1, 200),
         ("a person", post("/auth/register", person.clone()), 1, 201),
         ("a login", post("/auth/login", person), 1, 200),
         ("health", get("/health"), 0, 200),
@@ -192,7 +200,7 @@ async fn each_path_has_its_price() {
 async fn jarvisd_remembers_keys_for_all_paths() {
     let rig = Rig::with(Model::JARVISD);
     let beat = |key: &str| {
-        let request = Request::post("/api/v0/admin/nodes/heartbeat").header("X-API-Key", key);
+        let request = Request::post("/center/api/v0/admin/nodes/heartbeat").header("X-API-Key", key);
         request.body(Body::empty()).expect("a request")
     };
     for (what, request, price, status) in [
@@ -227,16 +235,17 @@ async fn jarvisd_checks_on_after_its_client_left() {
     assert_eq!(rig.service.validations(), 5);
 }
 
-/// Command-center treats a failure of the auth service as a refusal, and its client cannot tell them apart.
+/// Python's command center waits five seconds for the auth service, and then refuses the node.
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_in_a_stall_is_a_401() {
     let rig = Rig::with(Model::MEASURED);
-    let heartbeat = Request::post("/api/v0/admin/nodes/heartbeat").header("X-API-Key", "kitchen-pi:node-key");
+    let heartbeat =
+        Request::post("/center/api/v0/admin/nodes/heartbeat").header("X-API-Key", "kitchen-pi:node-key");
     let heartbeat = heartbeat.body(Body::empty()).expect("a request");
     let late = async {
         sleep(Duration::from_millis(100)).await;
         rig.ask(heartbeat).await
     };
     let (_, (at, status)) = tokio::join!(rig.at_once(30), late);
-    assert!(at > 29_000 && status == StatusCode::UNAUTHORIZED, "{at}: {status}");
+    assert!((5000..5100).contains(&at) && status == StatusCode::UNAUTHORIZED, "{at}: {status}");
 }

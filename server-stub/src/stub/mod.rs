@@ -1,16 +1,18 @@
-//! The auth server as tests and laptops start it: the auth service and command-center's paths behind
-//! one address, with a first household, node and app.
+//! A household's services as tests and laptops start them: the auth service and the command center, each at
+//! an address of its own, with a first household, node and app.
 
 use core::net::SocketAddr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::auth::http::{self, Http};
+use crate::auth::asking::AuthClient;
+use crate::auth::http;
 use crate::auth::load::{Load, Model};
 use crate::auth::service::Service;
-use crate::auth::state::{APP_ID, First, Now, World};
+use crate::auth::state::{APP_ID, COMMAND_CENTER, First, HOUSEHOLD, MEMBER, Now, World};
 use crate::command_center::{self, CommandCenter};
+use crate::home::Home;
 use crate::secrets;
 use crate::server::directory::DirectoryError;
 use crate::server::error::StartError;
@@ -20,6 +22,7 @@ use crate::server::{About, Bound, Server, ServerOptions};
 use directory::{Contents, Credential, Kept};
 
 mod directory;
+mod household;
 #[cfg(test)]
 mod load_tests;
 mod options;
@@ -29,7 +32,10 @@ pub use options::Options;
 /// The first node.
 const NODE_ID: &str = "kitchen-pi";
 
-/// A running auth server. Stops when dropped.
+/// The room of the first node.
+const ROOM: &str = "kitchen";
+
+/// The running services of a household. They stop when dropped.
 ///
 /// ```
 /// use server_stub::{Options, Stub};
@@ -40,24 +46,29 @@ const NODE_ID: &str = "kitchen-pi";
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 pub struct Stub {
-    server: Server,
+    auth: Server,
+    command_center: Server,
     service: Arc<Service>,
-    command_center: Arc<CommandCenter>,
+    center: Arc<CommandCenter>,
     app_key: String,
+    admin_api_key: String,
+    member_password: String,
     credential: Credential,
 }
 
 impl Stub {
-    /// Starts a server on a thread of its own and returns when it listens. It works with and without an async
-    /// runtime.
+    /// Starts the services on threads of their own and returns when they listen. It works with and without an
+    /// async runtime.
     ///
-    /// The server knows one household with one member, one app ([`Stub::app_id`]) and one active node
-    /// ([`Stub::node`]) that is granted `command-center`.
+    /// They know one household with one member, one app ([`Stub::app_id`]) and one active node
+    /// ([`Stub::node`]) that is granted `jarvis-command-center` and `jarvis-logs`, and in the Python home
+    /// also `command-center`.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, dir, tls, names, faults, model, control, redirect_to, settings } = options;
+        let Options { home, listen, dir, tls, names, faults, model, control, redirect_to, settings, .. } =
+            options;
         let kept = dir.as_deref().map_or_else(|| Ok(Kept::default()), Kept::load)?;
         let app_key = kept.app_key.unwrap_or_else(secrets::new_key);
         let credential = kept
@@ -65,12 +76,13 @@ impl Stub {
             .unwrap_or_else(|| Credential { node_id: NODE_ID.to_owned(), node_key: secrets::new_key() });
         let admin_token =
             settings.admin_token.clone().or(kept.server.admin_token).unwrap_or_else(secrets::new_key);
+        let admin_api_key = settings.admin_api_key.clone().unwrap_or_else(|| admin_token.clone());
         let authority = match (tls, kept.server.authority) {
             (true, Some(kept)) => Some(kept),
             (true, None) => Some(CertificateAuthority::new()?),
             (false, _) => None,
         };
-        let options = ServerOptions {
+        let shared = ServerOptions {
             listen,
             authority,
             names,
@@ -80,57 +92,129 @@ impl Stub {
             admin_token: Some(admin_token),
         };
         let load = Load::new(model);
+        let of_the_home = || About { manners: home.manners(), form: Some(home.form()), ..About::default() };
         let bound = Bound::new(
-            options,
+            shared.clone(),
             About {
-                spares: is_spared,
+                spares: http::is_for_administrators,
                 key: kept.server.server_key,
                 model: Some(Arc::new(load.clone())),
-                ..About::NONE
+                ..of_the_home()
             },
         )?;
-        let first = First { node_id: &credential.node_id, node_key: &credential.node_key, app_key: &app_key };
-        let world = World::with(&first, Now::read());
-        let service = Arc::new(Service::new(world, &settings, bound.admin().clone(), load));
-        let command_center = Arc::<CommandCenter>::default();
-        let more = command_center::routes(Arc::clone(&command_center));
-        let server = bound.serve(Http::new(more, Arc::clone(&service)).into_router());
-        let stub = Self { server, service, command_center, app_key, credential };
+        let member_password = kept.member_password.unwrap_or_else(secrets::new_key);
+        let first = First {
+            node_id: &credential.node_id,
+            node_key: &credential.node_key,
+            app_key: &app_key,
+            member_password: &member_password,
+        };
+        let world = World::with(home, &first, Now::read());
+        // jarvisd has no administrator before it is told the token.
+        let known = home == Home::Python || settings.admin_token.is_some();
+        let admin = bound.admin().clone();
+        let service = Arc::new(Service::new(home, world, &settings, known.then(|| admin.clone()), load));
+        let asking = AuthClient::new(&service, bound.inside(), COMMAND_CENTER, "Command Center");
+        let center = Arc::new(CommandCenter::new(asking, admin_api_key.clone(), tls));
+        center.add_row(&credential.node_id, &credential.node_key, HOUSEHOLD, ROOM);
+        let control = command_center::control::routes(Arc::clone(&center), admin);
+        let at_center = Bound::new(
+            ServerOptions {
+                listen: options.command_center,
+                faults: options.command_center_faults,
+                control: options.command_center_control,
+                ..shared
+            },
+            About {
+                spares: |path| path == command_center::TOKENS,
+                control: control.clone(),
+                ..of_the_home()
+            },
+        )?;
+        let paths = command_center::served(&center);
+        let stub = Self {
+            auth: bound.serve(http::router(&service)),
+            command_center: at_center.serve(control.fallback_service(paths)),
+            service,
+            center,
+            app_key,
+            admin_api_key,
+            member_password,
+            credential,
+        };
         if let Some(dir) = dir {
             stub.write_dir(&dir)?;
         }
         Ok(stub)
     }
 
-    /// The server's URL, without a slash at the end.
+    /// The home that the services play.
+    #[must_use]
+    pub fn home(&self) -> Home {
+        self.service.home
+    }
+
+    /// Whether `/admin/*` can be opened. In jarvisd it cannot before [`Settings::admin_token`] is set.
+    ///
+    /// [`Settings::admin_token`]: crate::Settings::admin_token
+    #[must_use]
+    pub fn administrator_is_known(&self) -> bool {
+        self.service.admin.is_some()
+    }
+
+    /// The id of the first household.
+    #[must_use]
+    pub fn household_id(&self) -> &'static str {
+        HOUSEHOLD
+    }
+
+    /// The auth service's server, to take it down or give it faults alone.
+    #[must_use]
+    pub fn auth(&self) -> &Server {
+        &self.auth
+    }
+
+    /// The command center's server, to take it down or give it faults alone.
+    #[must_use]
+    pub fn command_center(&self) -> &Server {
+        &self.command_center
+    }
+
+    /// The command center's URL, without a slash at the end.
+    #[must_use]
+    pub fn command_center_url(&self) -> &str {
+        self.command_center.url()
+    }
+
+    /// The auth service's URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.server.url()
+        self.auth.url()
     }
 
     /// The address it listens on, or listened on before [`Stub::go_down`].
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
+        self.auth.addr()
     }
 
     /// The certificate authority to trust, in PEM. None: plain HTTP.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.server.ca_pem()
+        self.auth.ca_pem()
     }
 
     /// The authority that signs its certificate, for the other services of the household. None: plain HTTP.
     #[must_use]
     pub fn authority(&self) -> Option<CertificateAuthority> {
-        self.server.authority()
+        self.auth.authority()
     }
 
     /// The pin of the server's key as curl's `--pinnedpubkey` takes it: `sha256//` and the Base64 of the
     /// SHA-256 over its SubjectPublicKeyInfo. None: plain HTTP.
     #[must_use]
     pub fn spki_pin(&self) -> Option<String> {
-        self.server.spki_pin()
+        self.auth.spki_pin()
     }
 
     /// Renews the certificate for the same key. Open connections keep the old certificate. Does nothing
@@ -139,7 +223,7 @@ impl Stub {
     /// # Errors
     /// [`StartError::Certificate`]: no certificate could be made.
     pub fn renew_certificate(&self) -> Result<(), StartError> {
-        self.server.renew_certificate()
+        self.auth.renew_certificate()
     }
 
     /// Replaces the key and its certificate; [`Stub::spki_pin`] changes. A folder keeps the old key until
@@ -148,7 +232,7 @@ impl Stub {
     /// # Errors
     /// [`StartError::Certificate`]: no certificate could be made.
     pub fn replace_key(&self) -> Result<(), StartError> {
-        self.server.replace_key()
+        self.auth.replace_key()
     }
 
     /// The id of the app that may call.
@@ -163,10 +247,16 @@ impl Stub {
         &self.app_key
     }
 
+    /// E-mail address and password of the member of the first household, to log in with.
+    #[must_use]
+    pub fn member(&self) -> (&'static str, &str) {
+        (MEMBER, &self.member_password)
+    }
+
     /// The administrator's token, required at `/admin/*`.
     #[must_use]
     pub fn admin_token(&self) -> &str {
-        self.server.admin_token()
+        self.auth.admin_token()
     }
 
     /// Id and key of the first node at the start.
@@ -176,59 +266,73 @@ impl Stub {
     }
 
     /// Writes the files for a node into `dir`: `config.json`, `credential.json`, `app.key`, `ca.pem`; and
-    /// those for the next start: `ca.key`, `server.key`, `admin.token`. Only the owner can read the secrets.
+    /// those for the next start: `ca.key`, `server.key`, `admin.token`, `member.password`. Only the owner can read the secrets.
     /// Returns the path of `config.json`.
     ///
     /// # Errors
     /// The folder cannot be made or written.
     pub fn write_dir(&self, dir: &Path) -> Result<PathBuf, DirectoryError> {
         let contents = Contents {
-            identity: self.server.identity(),
+            identity: self.auth.identity(),
             url: self.url(),
             app_key: &self.app_key,
+            member_password: &self.member_password,
             credential: &self.credential,
             admin_token: self.admin_token(),
         };
         contents.write(dir)
     }
 
-    /// Closes the listening socket and all connections, and returns when that is done. Connecting is then
-    /// refused. The server keeps its state and drops the calls it was processing.
+    /// Closes the listening sockets and all connections, and returns when that is done. Connecting is then
+    /// refused. The services keep their state, drop the calls they were processing, and forget what they
+    /// remember for a minute.
     pub fn go_down(&self) {
-        self.server.go_down();
+        self.command_center.go_down();
+        self.auth.go_down();
         self.service.load.restart();
+        self.center.restart();
     }
 
-    /// Listens again on the same address. Does nothing if the server is not down.
+    /// Listens again on the same addresses. Does nothing if the services are not down.
     ///
     /// # Errors
-    /// Another process has taken the address meanwhile; the call can be repeated.
+    /// Another process has taken an address meanwhile; the call can be repeated.
     pub fn come_back(&self) -> io::Result<()> {
-        self.server.come_back()
+        self.auth.come_back()?;
+        self.command_center.come_back()
     }
 
-    /// Replaces the server's faults; see [`Faults`]. Returns when the listening socket is in line with them.
+    /// Lets the command center forget what the auth service told it, as its restart does. The Python one
+    /// remembers each answer for a minute.
+    pub fn forget_verdicts(&self) {
+        self.center.restart();
+    }
+
+    /// Replaces the faults of the auth service and of the command center; see [`Faults`]. Returns when the
+    /// listening sockets are in line with them.
     ///
     /// # Errors
-    /// The server cannot have them, and keeps its previous faults.
+    /// The services cannot have them, and keep their previous faults.
     pub fn set_faults(&self, faults: Faults) -> Result<(), FaultError> {
-        self.server.set_faults(faults)
+        self.auth.set_faults(faults)?;
+        self.command_center.set_faults(faults)
     }
 
-    /// Sets faults for the next `count` connections if one of them is met before a request is read, else for
-    /// the next `count` requests. After that the server has no faults.
+    /// Sets faults for the next `count` connections to each of the two services if one of them is met before a
+    /// request is read, else for the next `count` requests. After that the service has no faults.
     ///
     /// # Errors
     /// As [`Stub::set_faults`]; and a fault of the listening socket, since refused connections are not
     /// counted.
     pub fn fault_next(&self, count: u32, faults: Faults) -> Result<(), FaultError> {
-        self.server.fault_next(count, faults)
+        self.auth.fault_next(count, faults)?;
+        self.command_center.fault_next(count, faults)
     }
 
-    /// The faults in effect.
+    /// The faults of the auth service in effect.
     #[must_use]
     pub fn faults(&self) -> Faults {
-        self.server.faults()
+        self.auth.faults()
     }
 
     /// Sets the model for future calls.
@@ -242,57 +346,15 @@ impl Stub {
         self.service.load.model()
     }
 
-    /// The log, as `GET /__stub/log?since=…` shows it: see [`Server::log`].
+    /// The auth service's log, as `GET /__stub/log?since=…` shows it: see [`Server::log`].
     #[must_use]
     pub fn log(&self, since: u64) -> serde_json::Value {
-        self.server.log(since)
+        self.auth.log(since)
     }
 
     /// The URL for changes of the faults that works whatever the faults are; see [`Options::control`].
     #[must_use]
     pub fn control_url(&self) -> Option<String> {
-        self.server.control_url()
+        self.auth.control_url()
     }
-
-    /// Replaces a node's key, as an administrator would, and returns the new one. The old key fails from now
-    /// on. None: no such node.
-    #[must_use = "the new key is shown only once"]
-    pub fn rotate_key(&self, node_id: &str) -> Option<String> {
-        self.service.world().rotate_node_key(node_id, Now::read())
-    }
-
-    /// Deactivates a node. It cannot be reactivated. False: no such node.
-    pub fn deactivate(&self, node_id: &str) -> bool {
-        self.service.world().deactivate_node(node_id, Now::read())
-    }
-
-    /// Registers another node in the household of the first, as an administrator would, with the same grant,
-    /// and returns its key. None: a node of that name exists.
-    #[must_use = "the key is shown only once"]
-    pub fn register(&self, node_id: &str) -> Option<String> {
-        self.service.world().register_like_first(node_id, Now::read())
-    }
-
-    /// A new token that one node can enrol with (`POST /api/v0/nodes/register`) within ten minutes.
-    #[must_use = "a token is shown only once"]
-    pub fn provisioning_token(&self) -> String {
-        self.command_center.provisioning_token(Now::read())
-    }
-
-    /// The number of answered calls of `POST /api/v0/admin/nodes/heartbeat`, including refusals.
-    #[must_use]
-    pub fn heartbeats(&self) -> u64 {
-        self.command_center.heartbeats()
-    }
-
-    /// The number of answered calls of `POST /internal/validate-node`, including refusals.
-    #[must_use]
-    pub fn validations(&self) -> u64 {
-        self.service.validations()
-    }
-}
-
-/// Whether a path never has faults.
-fn is_spared(path: &str) -> bool {
-    http::is_for_administrators(path) || path == command_center::PROVISIONING_TOKENS
 }

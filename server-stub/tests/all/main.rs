@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 mod auth;
-mod command_center;
+mod home;
 mod keycloak;
 mod program;
 mod run;

@@ -24,17 +24,19 @@ fn asking(rig: &Rig, url: &str) {
 #[test]
 fn node_without_app_key_is_valid_by_the_command_center() {
     let rig = Rig::new();
-    asking(&rig, rig.stub.url());
+    asking(&rig, rig.stub.command_center_url());
     let (code, view) = rig.check();
     assert_eq!((code, &view["outcome"]), (Some(0), &json!("valid")), "{view}");
-    assert_eq!((rig.stub.heartbeats(), rig.stub.validations()), (1, 0));
+    assert_eq!((rig.stub.heartbeats(), rig.stub.validations()), (1, 1));
 
     let new_key = rig.stub.rotate_key("kitchen-pi").unwrap();
+    rig.stub.forget_verdicts();
     let (code, view) = rig.check();
     assert_eq!((code, &view["reason"]), (Some(77), &json!("Invalid node credentials")), "{view}");
     rig.install(&new_key);
     assert_eq!(rig.check().0, Some(0));
     assert!(rig.stub.deactivate("kitchen-pi"));
+    rig.stub.forget_verdicts();
     let (code, view) = rig.check();
     assert_eq!((code, &view["outcome"]), (Some(77), &json!("node-rejected")), "{view}");
 }
@@ -60,7 +62,7 @@ fn node_id_with_a_colon_is_not_for_the_command_center() {
     rig.write_secret("credential.json", r#"{"node_id":"kitchen:pi","node_key":"a-key"}"#);
     let (_, direct) = rig.check();
     assert_eq!(direct["outcome"], "node-rejected", "the auth service can be asked: {direct}");
-    asking(&rig, rig.stub.url());
+    asking(&rig, rig.stub.command_center_url());
     let (_, view) = rig.check();
     assert_eq!(view["outcome"], "setup", "{view}");
     assert!(view["reason"].as_str().unwrap().contains("a colon"), "{view}");
@@ -69,7 +71,7 @@ fn node_id_with_a_colon_is_not_for_the_command_center() {
 #[test]
 fn outage_behind_the_command_center_keeps_the_node_valid() {
     let rig = Rig::new();
-    asking(&rig, rig.stub.url());
+    asking(&rig, rig.stub.command_center_url());
     rig.configure("revalidate_secs", 1);
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");

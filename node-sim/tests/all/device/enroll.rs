@@ -31,7 +31,8 @@ fn stored(rig: &Rig) -> Option<Value> {
 fn a_token_makes_a_valid_node() {
     let rig = unprovisioned();
     let token = rig.stub.provisioning_token();
-    let (code, out, err) = enroll(&rig, rig.stub.url(), &["--room", "attic"], &format!("{token}\n"));
+    let (code, out, err) =
+        enroll(&rig, rig.stub.command_center_url(), &["--room", "attic"], &format!("{token}\n"));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.starts_with("registered and stored: this node is attic-pi"), "{out}");
     assert!(!out.contains(&token) && !err.contains(&token));
@@ -44,11 +45,11 @@ fn a_token_makes_a_valid_node() {
 fn a_credential_in_use_is_replaced_only_on_purpose() {
     let rig = Rig::new();
     let token = rig.stub.provisioning_token();
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], &token);
     assert_eq!(code, Some(78));
     assert!(err.contains("add --replace") && err.contains("the token is still good"), "{err}");
     assert_eq!(stored(&rig).unwrap()["node_id"], "kitchen-pi");
-    assert_eq!(enroll(&rig, rig.stub.url(), &["--replace"], &token).0, Some(0));
+    assert_eq!(enroll(&rig, rig.stub.command_center_url(), &["--replace"], &token).0, Some(0));
     assert_eq!(stored(&rig).unwrap()["node_id"], "attic-pi");
     // The credential of another node must not become the fallback.
     assert!(!rig.dir.path().join("credential.json.prev").exists());
@@ -57,12 +58,13 @@ fn a_credential_in_use_is_replaced_only_on_purpose() {
 #[test]
 fn a_refusal_says_what_to_do_and_stores_nothing() {
     let rig = unprovisioned();
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], "prov_nonsense");
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], "prov_nonsense");
     assert_eq!(code, Some(77));
     assert!(err.contains("invalid, used up or too old"), "{err}");
     let token = rig.stub.provisioning_token();
     let mut command = rig.command("enroll");
-    let (code, _, err) = feed(command.args(["--url", rig.stub.url(), "--node-id", "kitchen-pi"]), &token);
+    let (code, _, err) =
+        feed(command.args(["--url", rig.stub.command_center_url(), "--node-id", "kitchen-pi"]), &token);
     assert_eq!(code, Some(77));
     assert!(err.contains("has a node 'kitchen-pi' already"), "{err}");
     assert_eq!(stored(&rig), None);
@@ -81,14 +83,14 @@ fn failure_before_sending_leaves_the_token_good() {
         assert_eq!(exit, Some(code), "{err}");
         assert!(err.contains(says) && err.contains("Nothing was sent"), "{err}");
     }
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], "two words");
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], "two words");
     assert_eq!(code, Some(65), "{err}");
     rig.configure("credential_file", "/proc/nowhere/credential.json");
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], &token);
     assert_eq!(code, Some(73), "{err}");
     assert!(err.contains("the token is still good"), "{err}");
     rig.configure("credential_file", rig.dir.path().join("credential.json").to_str().unwrap());
-    assert_eq!(enroll(&rig, rig.stub.url(), &[], &token).0, Some(0));
+    assert_eq!(enroll(&rig, rig.stub.command_center_url(), &[], &token).0, Some(0));
 }
 
 #[test]
@@ -128,33 +130,33 @@ fn log_in_of_a_proxy_leaves_the_token_good() {
     let rig = unprovisioned();
     let token = rig.stub.provisioning_token();
     rig.stub.set_faults("proxy-log-in".parse().unwrap()).unwrap();
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], &token);
     assert_eq!(code, Some(75), "{err}");
     assert!(
         err.contains("wants a log-in of its own (401)") && err.contains("The token is still good"),
         "{err}"
     );
     rig.stub.set_faults(Faults::NONE).unwrap();
-    assert_eq!(enroll(&rig, rig.stub.url(), &[], &token).0, Some(0));
+    assert_eq!(enroll(&rig, rig.stub.command_center_url(), &[], &token).0, Some(0));
 }
 
 #[test]
 fn first_failure_of_a_restarted_database_is_repeated() {
     let rig = unprovisioned();
     let token = rig.stub.provisioning_token();
-    rig.stub.fault_next(1, "status-500".parse().unwrap()).unwrap();
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &[], &token);
+    rig.stub.command_center().fault_next(1, "status-500".parse().unwrap()).unwrap();
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], &token);
     assert_eq!(code, Some(0), "{err}");
-    rig.stub.fault_next(2, "status-500".parse().unwrap()).unwrap();
+    rig.stub.command_center().fault_next(2, "status-500".parse().unwrap()).unwrap();
     let token = rig.stub.provisioning_token();
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &["--replace"], &token);
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &["--replace"], &token);
     assert_eq!(code, Some(74), "one repeat only: {err}");
 }
 
 #[test]
 fn token_on_the_command_line_is_refused_and_not_shown() {
     let rig = unprovisioned();
-    let (code, _, err) = enroll(&rig, rig.stub.url(), &["prov_s3cret"], "");
+    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &["prov_s3cret"], "");
     assert_eq!(code, Some(64));
     assert!(err.contains("standard input") && !err.contains("s3cret"), "{err}");
 }

@@ -94,7 +94,8 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(enroll("the credential cannot be stored".into(), "http://127.0.0.1:1".into(), "prov_x"));
     let rig = Rig::new();
     let mut command = rig.command("enroll");
-    let (code, _, err) = feed(command.args(["--url", rig.stub.url(), "--node-id", "attic-pi"]), "prov_x");
+    let (code, _, err) =
+        feed(command.args(["--url", rig.stub.command_center_url(), "--node-id", "attic-pi"]), "prov_x");
     let outcome = format!("exit code {}", code.unwrap());
     rows.push(Row::new(SECTION, "a credential is in use", outcome, &said(&err), ""));
     rows

@@ -8,13 +8,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::{admit, peer};
-use crate::auth::fastapi::{Refusal, read};
 use crate::auth::load::Turn;
 use crate::auth::service::Service;
 use crate::auth::state::sessions::NoRefresh;
 use crate::auth::state::users::{NoLogin, User};
 use crate::auth::state::{Now, World};
+use crate::home::Home;
+use crate::home::refusal::Refusal;
 use crate::server::answer::json;
+use crate::server::faults::{Faults, HomeFault};
 
 /// Shortest and longest password, in characters (*documented*).
 const PASSWORD: (usize, usize) = (8, 255);
@@ -63,7 +65,7 @@ pub(super) async fn register(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     turn.thread().await;
     admit(&service, peer(&head.extensions))?;
     let (email, password, username) = body.form(|form| {
@@ -71,7 +73,9 @@ pub(super) async fn register(
         let username = form.optional_string("username");
         (email, form.string_of("password", PASSWORD.0, PASSWORD.1), username)
     })?;
-    if [&email, &password].into_iter().chain(&username).any(|text| text.contains('\0')) {
+    // Its database refuses a NUL.
+    let python = service.home == Home::Python;
+    if python && [&email, &password].into_iter().chain(&username).any(|text| text.contains('\0')) {
         return Err(Refusal::Internal);
     }
     // Without a name, the part before the @ is the name (*documented*).
@@ -82,7 +86,7 @@ pub(super) async fn register(
     let now = Now::read();
     let mut world = service.world();
     let taken = Refusal::Detail(StatusCode::BAD_REQUEST, "Email already registered");
-    let id = world.register_user(&email, &username, &password).ok_or(taken)?.id;
+    let id = world.register_user(&email, &username, &password, now).ok_or(taken)?.id;
     let refresh_token = world.open_session(id, service.refresh_life, now);
     let (user, access_token) = signed(&service, &world, id, now)?;
     let signed_up = SignedUp {
@@ -101,11 +105,16 @@ pub(super) async fn login(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     turn.thread().await;
     let peer = peer(&head.extensions);
     admit(&service, peer)?;
     let (email, password) = body.form(|form| (form.email("email"), form.string("password")))?;
+    let fault = head.extensions.get::<Faults>().and_then(|faults| faults.home);
+    if fault == Some(HomeFault::PasswordExpired) {
+        let text = "Temporary password expired. Ask your administrator for a new one.";
+        return Err(Refusal::Detail(StatusCode::UNAUTHORIZED, text));
+    }
     turn.connection().await?;
     let found = service.world().log_in(&email, &password, peer, Now::read()).map(|user| user.id);
     if found != Err(NoLogin::LockedOut) {
@@ -123,7 +132,7 @@ pub(super) async fn refresh(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     turn.thread().await;
     admit(&service, peer(&head.extensions))?;
     let token = body.form(|form| form.string("refresh_token"))?;
@@ -140,7 +149,7 @@ pub(super) async fn logout(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (_, body) = read(request).await?;
+    let (_, body) = service.home.read(request).await?;
     turn.thread().await;
     let token = body.form(|form| form.string("refresh_token"))?;
     turn.connection().await?;

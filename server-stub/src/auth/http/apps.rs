@@ -9,10 +9,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{calling_app, require_admin};
-use crate::auth::fastapi::{Refusal, read};
 use crate::auth::load::Turn;
 use crate::auth::service::Service;
 use crate::auth::state::Now;
+use crate::home::refusal::Refusal;
 use crate::moment::{moment, moment_or_null};
 use crate::server::answer::json;
 
@@ -69,7 +69,7 @@ pub(super) async fn create(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     require_admin(&service, &mut turn, &head.headers).await?;
     let (app_id, name) = body.form(|form| (form.string("app_id"), form.string("name")))?;
     turn.check().await;

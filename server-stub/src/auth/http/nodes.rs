@@ -10,12 +10,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{calling_app, require_admin};
-use crate::auth::fastapi::form::BodyFields;
-use crate::auth::fastapi::{Refusal, read};
 use crate::auth::load::Turn;
 use crate::auth::service::Service;
 use crate::auth::state::Now;
 use crate::auth::state::nodes::{NewNode, Node, NotGranted, NotRegistered};
+use crate::home::form::BodyFields;
+use crate::home::refusal::Refusal;
 use crate::moment::{moment, moment_or_null};
 use crate::secrets::new_key;
 use crate::server::answer::json;
@@ -137,7 +137,7 @@ pub(super) async fn register(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     let (app_id, _) = calling_app(&service, &mut turn, &head.headers).await?;
     let mut asked = body.form(NodeFields::read)?;
     asked.services.push(app_id);
@@ -155,7 +155,7 @@ pub(super) async fn grant(
     Path(node_id): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     calling_app(&service, &mut turn, &head.headers).await?;
     let service_id = body.form(|form| form.string("service_id"))?;
     turn.connection().await?;
@@ -219,7 +219,7 @@ pub(super) async fn create(
     mut turn: Turn,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     require_admin(&service, &mut turn, &head.headers).await?;
     let asked = body.form(NodeFields::read)?;
     turn.check().await;

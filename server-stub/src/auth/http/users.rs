@@ -5,14 +5,29 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use serde::Serialize;
+use time::OffsetDateTime;
 
 use super::{calling_app, text};
-use crate::auth::fastapi::Refusal;
-use crate::auth::fastapi::form::not_an_integer_in_path;
 use crate::auth::load::Turn;
 use crate::auth::service::Service;
 use crate::auth::state::Now;
+use crate::home::form::not_an_integer_in_path;
+use crate::home::refusal::Refusal;
+use crate::moment::moment;
 use crate::server::answer::json;
+
+const UNKNOWN: Refusal = Refusal::Bearer("Could not validate credentials");
+
+/// A household in the list.
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    name: &'a str,
+    role: &'static str,
+    #[serde(serialize_with = "moment")]
+    created_at: OffsetDateTime,
+}
 
 /// `GET …/me`: the user an access token names.
 pub(super) async fn me(
@@ -21,15 +36,44 @@ pub(super) async fn me(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     turn.thread().await;
-    let authorization = text(&headers, header::AUTHORIZATION.as_str());
-    let token = match authorization.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        Some(_) | None => return Err(Refusal::Bearer("Not authenticated")),
-    };
-    let unknown = Refusal::Bearer("Could not validate credentials");
-    let Some(id) = service.tokens.check(token, Now::read().wall) else { return Err(unknown) };
+    let id = user_of(&service, &headers)?;
     turn.connection().await?;
-    service.world().user(id).map(|user| json(StatusCode::OK, user)).ok_or(unknown)
+    service.world().user(id).map(|user| json(StatusCode::OK, user)).ok_or(UNKNOWN)
+}
+
+/// The id of the user whose access token the request bears.
+fn user_of(service: &Service, headers: &HeaderMap) -> Result<i64, Refusal> {
+    let token = bearer(headers).ok_or(Refusal::Bearer("Not authenticated"))?;
+    service.tokens.check(token, Now::read().wall).ok_or(UNKNOWN)
+}
+
+/// The token of a request with `Authorization: Bearer`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION.as_str()).split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// `GET /households`: the households of the user, and what they are there. *Assumption*: the first member of a
+/// household is its administrator, and the Python service has the path, too.
+pub(super) async fn households(
+    State(service): State<Arc<Service>>,
+    mut turn: Turn,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    turn.thread().await;
+    let user = user_of(&service, &headers)?;
+    turn.connection().await?;
+    let world = service.world();
+    let households: Vec<_> = world
+        .households_of(user)
+        .map(|(id, household)| Listed {
+            id,
+            name: &household.name,
+            role: if household.members.first() == Some(&user) { "admin" } else { "member" },
+            created_at: household.created_at,
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &households))
 }
 
 /// `GET /api/v0/users/{user_id}`.

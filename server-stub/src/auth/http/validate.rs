@@ -8,10 +8,10 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::calling_app;
-use crate::auth::fastapi::{Refusal, read};
 use crate::auth::load::{KeyKind, Turn};
 use crate::auth::service::Service;
 use crate::auth::state::nodes::Verdict;
+use crate::home::refusal::Refusal;
 use crate::server::answer::json;
 
 struct ValidateFields {
@@ -43,7 +43,7 @@ pub(super) async fn node(
 }
 
 async fn judge(service: &Service, mut turn: Turn, request: Request) -> Result<ValidateAnswer, Refusal> {
-    let (head, body) = read(request).await?;
+    let (head, body) = service.home.read(request).await?;
     calling_app(service, &mut turn, &head.headers).await?;
     let asked = body.form(|form| ValidateFields {
         node_id: form.string("node_id"),
@@ -82,8 +82,7 @@ pub(crate) async fn verdict(
     turn.connection().await?;
     let verdict = service.world().validate(node_id, node_key, service_id)?;
     if verdict.took_a_check() {
-        let right = verdict != Verdict::WrongKey;
-        turn.check_key(KeyKind::Node, node_id, node_key, right).await;
+        turn.check_key(KeyKind::Node, node_id, node_key, verdict.proves_the_key()).await;
     }
     Ok(verdict)
 }

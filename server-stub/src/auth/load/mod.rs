@@ -39,7 +39,7 @@ use model::Capacity;
 pub use model::{Model, UnknownModel};
 pub(crate) use proofs::KeyKind;
 use proofs::Proofs;
-pub(crate) use turn::{PoolTimedOut, Turn};
+pub(crate) use turn::Turn;
 
 /// The state that all calls share. Clones share it, too.
 #[derive(Clone)]

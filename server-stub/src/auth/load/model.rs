@@ -27,8 +27,6 @@ pub(super) struct Capacity {
     pub(super) check: Duration,
     /// How long a key that was right needs no further check. None: each check costs.
     pub(super) proof: Option<Duration>,
-    /// Whether all services are one program, so that they show each other no key.
-    pub(super) one_program: bool,
     /// The time of a write, which the only writer makes. None: writes cost nothing.
     pub(super) write: Option<Duration>,
 }
@@ -57,7 +55,6 @@ impl Model {
         cores: CORES,
         check: Duration::from_millis(245),
         proof: None,
-        one_program: false,
         write: None,
     }));
 
@@ -69,7 +66,6 @@ impl Model {
         cores: CORES,
         check: BCRYPT,
         proof: Some(PROOF),
-        one_program: true,
         write: Some(WRITE),
     }));
 

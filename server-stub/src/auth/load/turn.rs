@@ -6,7 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{KeyKind, Pools};
-use crate::auth::fastapi::Refusal;
+use crate::home::refusal::Refusal;
 use crate::server::journal::{Resource, Waits};
 
 /// A call's thread and connections, until it is dropped. Handlers extract it from their request.
@@ -70,14 +70,6 @@ impl Turn {
         self.check().await;
         if right {
             pools.proofs().keep(kind, id, key, since, life);
-        }
-    }
-
-    /// Checks the key of a service that asks the auth service.
-    pub(crate) async fn check_service(&mut self) {
-        let one_program = self.pools.as_ref().is_none_or(|pools| pools.capacity.one_program);
-        if !one_program {
-            self.check().await;
         }
     }
 

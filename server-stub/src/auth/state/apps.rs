@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::Now;
 use crate::moment::{moment, moment_or_null};
-use crate::secrets::{Sealed, Unhashable, new_key};
+use crate::secrets::{Sealed, new_key};
 
 /// The apps by their ids.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(crate) struct App {
     #[serde(serialize_with = "moment_or_null")]
     pub(crate) last_rotated_at: Option<OffsetDateTime>,
     #[serde(skip)]
-    key: Sealed,
+    pub(super) key: Sealed,
 }
 
 impl Apps {
@@ -51,15 +51,9 @@ impl Apps {
         self.0.get(app_id).map(|app| (key, app))
     }
 
-    /// The app with this id and key. None: unknown, revoked, or another key.
-    pub(super) fn calling(&self, app_id: &str, key: &str) -> Result<Option<&App>, Unhashable> {
-        let Some(app) = self.0.get(app_id).filter(|app| app.is_active) else { return Ok(None) };
-        Ok(app.key.matches(key)?.then_some(app))
-    }
-
-    /// Whether an app is known and not revoked.
-    pub(super) fn is_active(&self, app_id: &str) -> bool {
-        self.0.get(app_id).is_some_and(|app| app.is_active)
+    /// An app that is not revoked.
+    pub(super) fn active(&self, app_id: &str) -> Option<&App> {
+        self.0.get(app_id).filter(|app| app.is_active)
     }
 
     /// Replaces an app's key and reactivates a revoked app (*documented*). None: unknown.

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use time::OffsetDateTime;
 
-use crate::secrets::{Unhashable, new_key, new_uuid};
+use crate::home::Home;
+use crate::secrets::{Sealed, Unhashable, new_uuid};
 
 pub(crate) mod apps;
 pub(crate) mod limits;
@@ -17,11 +18,25 @@ pub(super) mod users;
 
 /// The first household.
 pub(crate) const HOUSEHOLD: &str = "11111111-2222-4333-8444-555555555555";
+/// The e-mail address of the first member.
+pub(crate) const MEMBER: &str = "member@example.com";
 /// The first app.
 pub(crate) const APP_ID: &str = "jarvis-node-agent";
 const APP_NAME: &str = "Jarvis Node Agent";
-/// The service that the first node is granted.
-pub(crate) const SERVICE_ID: &str = "command-center";
+/// The service id of the command center, and its app id.
+pub(crate) const COMMAND_CENTER: &str = "jarvis-command-center";
+/// The service id of the logs, and their app id.
+pub(crate) const LOGS: &str = "jarvis-logs";
+
+/// The services that the first node is granted: those that a command center grants. In the recordings of the
+/// Python service the id is `command-center`, so its first node has both.
+pub(crate) fn first_grants(home: Home) -> Vec<String> {
+    let recorded: &[&str] = match home {
+        Home::Python => &["command-center"],
+        Home::Jarvisd => &[],
+    };
+    [recorded, &[COMMAND_CENTER, LOGS]].concat().into_iter().map(str::to_owned).collect()
+}
 
 /// A moment, on both clocks.
 #[derive(Clone, Copy)]
@@ -40,7 +55,8 @@ impl Now {
 
 /// All data of the service.
 pub(crate) struct World {
-    households: BTreeMap<String, Vec<i64>>,
+    home: Home,
+    households: BTreeMap<String, Household>,
     users: users::Users,
     sessions: sessions::Sessions,
     nodes: nodes::Nodes,
@@ -48,17 +64,33 @@ pub(crate) struct World {
     limits: limits::Limits,
 }
 
-/// The first node and the key of the first app.
+/// A household. Its members are users.
+pub(crate) struct Household {
+    pub(crate) name: String,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) members: Vec<i64>,
+}
+
+/// The first node, the key of the first app, and the password of the first member.
 pub(crate) struct First<'a> {
     pub(crate) node_id: &'a str,
     pub(crate) node_key: &'a str,
     pub(crate) app_key: &'a str,
+    pub(crate) member_password: &'a str,
+}
+
+impl Household {
+    /// *Documented*: the name of a first household.
+    fn of(member: i64, now: Now) -> Self {
+        Self { name: "My Home".to_owned(), created_at: now.wall, members: vec![member] }
+    }
 }
 
 impl World {
-    /// A household with one member, its first node granted [`SERVICE_ID`], and one app.
-    pub(crate) fn with(first: &First<'_>, now: Now) -> Self {
+    /// A household with one member, its first node with [`first_grants`], and one app.
+    pub(crate) fn with(home: Home, first: &First<'_>, now: Now) -> Self {
         let mut world = Self {
+            home,
             households: BTreeMap::new(),
             users: users::Users::default(),
             sessions: sessions::Sessions::default(),
@@ -66,11 +98,10 @@ impl World {
             apps: apps::Apps::default(),
             limits: limits::Limits::default(),
         };
-        // The member only appears in verdicts. The password is random and not kept.
-        let member = world.users.add("member@example.com", "member", &new_key(), HOUSEHOLD);
-        world.households.insert(HOUSEHOLD.to_owned(), vec![member]);
+        let member = world.users.add(MEMBER, "member", first.member_password, HOUSEHOLD);
+        world.households.insert(HOUSEHOLD.to_owned(), Household::of(member, now));
         world.apps.insert(APP_ID, APP_NAME, first.app_key, now);
-        let services = [SERVICE_ID.to_owned()];
+        let services = first_grants(home);
         world.nodes.insert(
             nodes::NewNode {
                 node_id: first.node_id,
@@ -86,20 +117,34 @@ impl World {
     }
 
     /// A new household with one member.
-    fn found_household(&mut self, member: i64) -> String {
+    fn found_household(&mut self, member: i64, now: Now) -> String {
         let id = new_uuid();
-        self.households.insert(id.clone(), vec![member]);
+        self.households.insert(id.clone(), Household::of(member, now));
         id
+    }
+
+    /// The households of a user, with their ids.
+    pub(crate) fn households_of(&self, user: i64) -> impl Iterator<Item = (&String, &Household)> {
+        self.households.iter().filter(move |(_, household)| household.members.contains(&user))
     }
 
     /// The app with this id and key, if it may call.
     pub(crate) fn app(&self, app_id: &str, key: &str) -> Result<Option<&apps::App>, Unhashable> {
-        self.apps.calling(app_id, key)
+        let Some(app) = self.apps.active(app_id) else { return Ok(None) };
+        Ok(self.matches(&app.key, key)?.then_some(app))
+    }
+
+    /// Whether an offered secret is the sealed one. Python's password library raises an exception for some.
+    fn matches(&self, sealed: &Sealed, offered: &str) -> Result<bool, Unhashable> {
+        match self.home {
+            Home::Python => sealed.matches(offered),
+            Home::Jarvisd => Ok(sealed.matches_any(offered)),
+        }
     }
 
     /// Whether an app of this id exists and is active.
     pub(super) fn has_app(&self, app_id: &str) -> bool {
-        self.apps.is_active(app_id)
+        self.apps.active(app_id).is_some()
     }
 
     /// The apps, for changes by an administrator.

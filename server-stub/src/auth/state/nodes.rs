@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{HOUSEHOLD, Now, SERVICE_ID, World};
+use super::{HOUSEHOLD, Now, World, first_grants};
+use crate::home::Home;
 use crate::moment::{moment, moment_or_null};
 use crate::secrets::{Sealed, Unhashable, new_key};
 
@@ -85,6 +86,22 @@ impl Verdict {
         }
     }
 
+    /// Whether the key is the node's.
+    pub(crate) const fn proves_the_key(&self) -> bool {
+        match self {
+            Self::Valid { .. } | Self::NotGranted => true,
+            Self::NotFound | Self::Inactive | Self::WrongKey => false,
+        }
+    }
+
+    /// The household of a node that is valid.
+    pub(crate) fn household(self) -> Option<String> {
+        match self {
+            Self::Valid { household_id, .. } => Some(household_id),
+            Self::NotFound | Self::Inactive | Self::WrongKey | Self::NotGranted => None,
+        }
+    }
+
     /// The reason of a rejection, in the service's words. None: the credential is valid.
     pub(crate) fn reason(&self, service: &str) -> Option<String> {
         match self {
@@ -132,8 +149,8 @@ impl World {
         node_key: &str,
         service: &str,
     ) -> Result<Verdict, Unhashable> {
-        let unstorable = |text: &str| text.contains('\0');
-        // The database refuses a NUL, and the node is looked up first.
+        // Python's database refuses a NUL, and the node is looked up first.
+        let unstorable = |text: &str| self.home == Home::Python && text.contains('\0');
         if unstorable(node_id) {
             return Err(Unhashable);
         }
@@ -141,7 +158,7 @@ impl World {
         if !node.is_active {
             return Ok(Verdict::Inactive);
         }
-        if !node.key.matches(node_key)? {
+        if !self.matches(&node.key, node_key)? {
             return Ok(Verdict::WrongKey);
         }
         if unstorable(service) {
@@ -150,7 +167,8 @@ impl World {
         if node.services.iter().all(|grant| grant.service_id != service) {
             return Ok(Verdict::NotGranted);
         }
-        let members = self.households.get(&node.household_id).cloned().unwrap_or_default();
+        let household = self.households.get(&node.household_id);
+        let members = household.map(|household| household.members.clone()).unwrap_or_default();
         Ok(Verdict::Valid { household_id: node.household_id.clone(), members })
     }
 
@@ -187,7 +205,7 @@ impl World {
         Some(key)
     }
 
-    /// Adds a node to the first household, with the grant of the first node, and returns its key. None: a
+    /// Adds a node to the first household, with the grants of the first node, and returns its key. None: a
     /// node of that name exists.
     pub(crate) fn register_like_first(&mut self, node_id: &str, now: Now) -> Option<String> {
         let key = new_key();
@@ -197,7 +215,7 @@ impl World {
             household_id: HOUSEHOLD,
             name: node_id,
             registered_by: None,
-            services: &[SERVICE_ID.to_owned()],
+            services: &first_grants(self.home),
         };
         self.register_node(new, now).ok().map(|_| key)
     }

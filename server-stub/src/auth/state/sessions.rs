@@ -77,13 +77,14 @@ impl World {
 mod tests {
     use super::*;
     use crate::auth::state::First;
+    use crate::home::Home;
 
     const LIFE: Duration = Duration::from_secs(1000);
 
     fn world() -> (World, Now) {
         let now = Now::read();
-        let first = First { node_id: "kitchen-pi", node_key: "k", app_key: "a" };
-        (World::with(&first, now), now)
+        let first = First { node_id: "kitchen-pi", node_key: "k", app_key: "a", member_password: "p" };
+        (World::with(Home::Python, &first, now), now)
     }
 
     fn after(now: Now, seconds: u64) -> Now {

@@ -68,12 +68,18 @@ impl World {
     }
 
     /// Adds a user with a new household. None: the address is taken.
-    pub(crate) fn register_user(&mut self, email: &str, username: &str, password: &str) -> Option<&User> {
+    pub(crate) fn register_user(
+        &mut self,
+        email: &str,
+        username: &str,
+        password: &str,
+        now: Now,
+    ) -> Option<&User> {
         if self.users.by_email(email).is_some() {
             return None;
         }
         let id = self.users.add(email, username, password, "");
-        let household_id = self.found_household(id);
+        let household_id = self.found_household(id, now);
         let user = self.users.0.get_mut(&id)?;
         user.household_id = household_id;
         Some(user)
@@ -91,7 +97,7 @@ impl World {
             return Err(NoLogin::LockedOut);
         }
         let found = self.users.by_email(email);
-        let matches = found.map_or(Ok(false), |user| user.password.matches(password))?;
+        let matches = found.map_or(Ok(false), |user| self.matches(&user.password, password))?;
         match found {
             Some(user) if matches => {
                 self.limits.succeeded(email, peer);

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(Arguments::Serve(mut plan)) => match Settings::from_variables(|name| env::var_os(name)) {
             Err(error) => fail(CONFIG, error),
             Ok(settings) => {
-                plan.auth.settings = settings;
+                plan.stub.settings = settings;
                 serve(*plan)
             }
         },

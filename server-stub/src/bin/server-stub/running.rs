@@ -10,7 +10,7 @@ use server_stub::{
     StsOptions, Stub, VariableError,
 };
 
-use crate::arguments::{Place, Plan, Service, StsPlan};
+use crate::arguments::{Part, Place, Plan, StsPlan};
 use crate::runs::{self, Peers};
 
 /// In bytes. An export of a realm with ten thousand users is shorter.
@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 64 * 1024 * 1024;
 /// The running services.
 pub(crate) struct Running {
     dir: PathBuf,
-    auth: Option<Stub>,
+    stub: Option<Stub>,
     sts: Option<Sts>,
     coordinator: Option<Coordinator>,
     gateway: Option<Gateway>,
@@ -49,23 +49,23 @@ impl Running {
     pub(crate) fn start(plan: Plan) -> Result<Self, Failure> {
         // A bad realm is reported before anything listens.
         let realm = match &plan.sts.realm {
-            Some(path) if plan.has(Service::Sts) => read(path)?,
+            Some(path) if plan.has(Part::Sts) => read(path)?,
             Some(_) | None => Realm::dev(),
         };
         let realm_notes = realm.notes().to_vec();
-        let dir = plan.auth.dir.clone().unwrap_or_default();
-        let (with_auth, with_sts) = (plan.has(Service::Auth), plan.has(Service::Sts));
+        let dir = plan.stub.dir.clone().unwrap_or_default();
+        let (with_home, with_sts) = (plan.has(Part::Home), plan.has(Part::Sts));
         let dev_realm = plan.sts.realm.is_none();
-        let (with_gateway, with_coordinator) = (plan.has(Service::Gateway), plan.has(Service::Coordinator));
+        let (with_gateway, with_coordinator) = (plan.has(Part::Gateway), plan.has(Part::Coordinator));
         let trusted = if with_gateway || with_coordinator { trusted()? } else { Vec::new() };
-        let Plan { auth, sts, gateway, coordinator, pace, .. } = plan;
-        let (names, redirect_to) = (auth.names.clone(), auth.redirect_to.clone());
-        let (auth, common) = if with_auth {
-            let stub = Stub::start(auth)?;
+        let Plan { stub, sts, gateway, coordinator, pace, .. } = plan;
+        let (names, redirect_to) = (stub.names.clone(), stub.redirect_to.clone());
+        let (stub, common) = if with_home {
+            let stub = Stub::start(stub)?;
             let common = Common { authority: stub.authority(), admin_token: stub.admin_token().to_owned() };
             (Some(stub), common)
         } else {
-            let Options { tls, settings, .. } = auth;
+            let Options { tls, settings, .. } = stub;
             (None, Common::kept_in(&dir, tls, settings.admin_token)?)
         };
         let server = ServerOptions { names, redirect_to, ..ServerOptions::default() };
@@ -78,16 +78,21 @@ impl Running {
             if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
         near.coordinator = coordinator.as_ref();
         let gateway = if with_gateway { Some(runs::gateway(gateway, &server, &near)?) } else { None };
-        Ok(Self { dir, auth, sts, coordinator, gateway, dev_realm, realm_notes })
+        Ok(Self { dir, stub, sts, coordinator, gateway, dev_realm, realm_notes })
     }
 
     /// The line of JSON for programs.
     pub(crate) fn line(&self) -> serde_json::Value {
         let mut line = serde_json::json!({ "dir": self.dir });
-        if let Some(auth) = &self.auth {
-            line["url"] = auth.url().into();
-            if let Some(control) = auth.control_url() {
+        if let Some(stub) = &self.stub {
+            line["home"] = stub.home().to_string().into();
+            line["url"] = stub.url().into();
+            if let Some(control) = stub.control_url() {
                 line["control"] = control.into();
+            }
+            line["command_center"] = stub.command_center_url().into();
+            if let Some(control) = stub.command_center().control_url() {
+                line["command_center_control"] = control.into();
             }
         }
         if let Some(sts) = &self.sts {
@@ -115,8 +120,8 @@ impl Running {
     pub(crate) fn explain(&self, err: &mut impl Write) -> io::Result<()> {
         let dir = self.dir.display();
         let (mut is_open, mut is_plain) = (false, false);
-        if let Some(stub) = &self.auth {
-            explain_auth(stub, &self.dir, err)?;
+        if let Some(stub) = &self.stub {
+            explain_home(stub, &self.dir, err)?;
             is_open |= !stub.addr().ip().is_loopback();
             is_plain |= stub.ca_pem().is_none();
         }
@@ -201,17 +206,42 @@ fn token_service(
     Sts::start(StsOptions { server, realm, issuer, algorithm, audiences })
 }
 
-fn explain_auth(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()> {
+fn explain_home(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()> {
     let (url, shown) = (stub.url(), dir.display());
     let (node_id, _) = stub.node();
     let trust = if stub.ca_pem().is_some() { format!("--cacert {shown}/ca.pem ") } else { String::new() };
     let admin = format!("-H \"X-Jarvis-Admin-Token: $(cat {shown}/admin.token)\"");
-    writeln!(err, "listening on {}; next, in another terminal:", stub.addr())?;
+    writeln!(
+        err,
+        "home of {}: auth service on {}, command center on {}",
+        stub.home(),
+        stub.addr(),
+        stub.command_center().addr()
+    )?;
+    writeln!(err, "next, in another terminal:")?;
     writeln!(err, "  jarvis-node check --config {shown}/config.json")?;
-    writeln!(err, "to take the node's key away from it:")?;
-    writeln!(err, "  curl {trust}-X POST {admin} {url}/admin/nodes/{node_id}/rotate-key")?;
-    writeln!(err, "to have a token that another node can enrol with:")?;
-    writeln!(err, "  curl {trust}-X POST {admin} {url}/api/v0/provisioning-tokens")?;
+    if stub.administrator_is_known() {
+        writeln!(err, "to take the node's key away from it:")?;
+        writeln!(err, "  curl {trust}-X POST {admin} {url}/admin/nodes/{node_id}/rotate-key")?;
+    }
+    let center = stub.command_center_url();
+    writeln!(err, "to have a token that node attic-pi can enrol with:")?;
+    writeln!(
+        err,
+        "  curl {trust}-H \"X-API-Key: ${{ADMIN_API_KEY:-$(cat {shown}/admin.token)}}\" \
+         -H 'Content-Type: application/json' \
+         -d '{{\"household_id\": \"{}\", \"node_id\": \"attic-pi\"}}' {center}/api/v0/provisioning/token",
+        stub.household_id()
+    )?;
+    writeln!(err, "to queue an update that the node's next heartbeat is told:")?;
+    writeln!(
+        err,
+        "  curl {trust}{admin} -d '{{\"node_id\": \"{node_id}\", \"target_version\": \"9.9.9\"}}' \
+         {center}/__stub/updates"
+    )?;
+    if let Some(control) = stub.command_center().control_url() {
+        explain_faults(&stub.command_center().faults().to_string(), &control, dir, err)?;
+    }
     if let Some(control) = stub.control_url() {
         writeln!(err, "its model is {}; to have another:", stub.model())?;
         let other = if stub.model() == Model::INSTANT { Model::MEASURED } else { Model::INSTANT };

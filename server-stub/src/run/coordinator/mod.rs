@@ -80,7 +80,7 @@ impl Coordinator {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: CoordinatorOptions) -> Result<Self, StartError> {
         let CoordinatorOptions { server, inbound, authorities, pace } = options;
-        let bound = Bound::new(server, About::NONE)?;
+        let bound = Bound::new(server, About::default())?;
         let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
         let runs = Runs::new(pace);
         let service = inbound::behind(routes(Arc::clone(&runs)), inbound, outbound);

@@ -50,7 +50,7 @@ impl Gateway {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: GatewayOptions) -> Result<Self, StartError> {
         let GatewayOptions { server, settings, authorities } = options;
-        let bound = Bound::new(server, About::NONE)?;
+        let bound = Bound::new(server, About::default())?;
         let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
         let service = routes(&settings, &outbound);
         let service = inbound::behind(service, settings.inbound, outbound);

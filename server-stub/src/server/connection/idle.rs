@@ -1,5 +1,5 @@
-//! The service's keep-alive: a connection is closed 5.00 s after a response, unless a byte of the next
-//! request has arrived. Nothing else has a time limit (docs/wire/jarvis-auth.md, "Every response").
+//! The keep-alive of a Python service: a connection is closed 5.00 s after a response, unless a byte of the
+//! next request has arrived (docs/wire/jarvis-auth.md, "Every response"). jarvisd closes none.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
@@ -11,9 +11,6 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
-
-/// How long an idle connection stays open.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Whether a connection is in the middle of a request; shared by its stream and its responses.
 #[derive(Clone, Default)]
@@ -55,24 +52,27 @@ impl InRequest {
     }
 }
 
-/// A stream that ends once it has been idle for [`KEEP_ALIVE`].
+/// A stream that ends once it has been idle for its time.
 pub(super) struct IdleClose<S> {
     stream: S,
     request: InRequest,
     /// A byte was written and none has been read since.
     answered: bool,
+    /// How long it may be idle. None: for ever.
+    keep_alive: Option<Duration>,
     since_answer: Pin<Box<Sleep>>,
 }
 
 impl<S> IdleClose<S> {
-    pub(crate) fn new(stream: S, request: InRequest) -> Self {
-        Self { stream, request, answered: false, since_answer: Box::pin(sleep(KEEP_ALIVE)) }
+    pub(crate) fn new(stream: S, request: InRequest, keep_alive: Option<Duration>) -> Self {
+        let since_answer = Box::pin(sleep(keep_alive.unwrap_or_default()));
+        Self { stream, request, answered: false, keep_alive, since_answer }
     }
 
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..))) {
+        if let (Poll::Ready(Ok(1..)), Some(keep_alive)) = (written, self.keep_alive) {
             self.answered = true;
-            self.since_answer.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            self.since_answer.as_mut().reset(Instant::now() + keep_alive);
             self.request.wake_reader();
         }
     }

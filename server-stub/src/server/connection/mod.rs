@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::Manners;
 use super::dispatch::{Dispatch, Step};
 use super::ends::Ends;
 use super::faults::switch::Switch;
@@ -30,6 +31,7 @@ mod socket;
 pub(super) struct Site {
     /// None: plain HTTP.
     pub(crate) tls: Option<Arc<Identity>>,
+    pub(crate) manners: Manners,
     pub(crate) dispatch: Dispatch,
     pub(crate) switch: Arc<Switch>,
     pub(crate) journal: Arc<Journal>,
@@ -50,10 +52,10 @@ pub(crate) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
         without_request(Ended::NoRequest);
     }
     match site.tls {
-        None => exchange(socket, reset, ends, site.dispatch, faults.moment).await,
+        None => exchange(socket, reset, ends, site.dispatch, site.manners, faults.moment).await,
         Some(identity) => {
             if let Some(stream) = handshake::tls(socket, &identity, faults).await {
-                exchange(stream, reset, ends, site.dispatch, faults.moment).await;
+                exchange(stream, reset, ends, site.dispatch, site.manners, faults.moment).await;
             } else {
                 without_request(Ended::NoHandshake);
             }
@@ -64,7 +66,7 @@ pub(crate) async fn serve(stream: TcpStream, ends: Ends, site: Site) {
 /// Serves a connection in plain HTTP, without faults.
 pub(super) async fn serve_plainly(stream: TcpStream, ends: Ends, dispatch: Dispatch) {
     let (socket, reset) = wrapped(stream);
-    exchange(socket, reset, ends, dispatch, None).await;
+    exchange(socket, reset, ends, dispatch, Manners::PYTHON, None).await;
 }
 
 fn wrapped(stream: TcpStream) -> (Socket, Reset) {
@@ -82,8 +84,14 @@ enum Takeover {
     Reset,
 }
 
-async fn exchange<S>(mut stream: S, reset: Reset, ends: Ends, dispatch: Dispatch, moment: Option<Moment>)
-where
+async fn exchange<S>(
+    mut stream: S,
+    reset: Reset,
+    ends: Ends,
+    dispatch: Dispatch,
+    manners: Manners,
+    moment: Option<Moment>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match moment {
@@ -100,7 +108,7 @@ where
     }
     let (take_over, mut takeovers) = mpsc::channel(1);
     let in_request = InRequest::default();
-    let stream = TokioIo::new(IdleClose::new(stream, in_request.clone()));
+    let stream = TokioIo::new(IdleClose::new(stream, in_request.clone(), manners.idle));
     let service = service_fn(move |request: hyper::Request<_>| {
         in_request.begin();
         let (dispatch, in_request, take_over) = (dispatch.clone(), in_request.clone(), take_over.clone());
@@ -118,9 +126,11 @@ where
             core::future::pending().await
         }
     });
-    // No read time-outs, because the service has none.
+    // A body that stalls is waited for, as the services do.
     let mut connection = hyper::server::conn::http1::Builder::new()
-        .header_read_timeout(None)
+        .timer(TokioTimer::new())
+        .header_read_timeout(manners.head)
+        .title_case_headers(manners.capitals)
         .serve_connection(stream, service);
     let takeover = tokio::select! {
         _ = &mut connection => return,

@@ -21,16 +21,16 @@ macro_rules! catalogue {
         /// A set of faults. Made from names with commas between them, or by [`Faults::of`].
         ///
         /// A connection passes stages in order and can meet one fault at each: the listening socket,
-        /// accepting, the handshake, the certificate, the time of the answer, the status, `Retry-After`,
-        /// `Date`, the OAuth error, the token, `expires_in`, `token_type`, the content, and the delivery of
+        /// accepting, the handshake, the certificate, the time of the answer, the status, what fails
+        /// behind a home's service, `Retry-After`, `Date`, the OAuth error, the token, `expires_in`, `token_type`, the content, and the delivery of
         /// the bytes. Faults of different stages combine. A fault of an early stage hides later ones: a
         /// server that refuses connections shows no status. Two faults of one stage contradict each other and
         /// are refused.
         ///
         /// A fault of the listening socket affects every connection attempt. Faults met before a request is
         /// read are chosen when a connection is accepted. The others are chosen for each request, also on
-        /// open connections. They affect every path except `/admin/`, provisioning tokens and the stub's own,
-        /// so that a key can be rotated during an outage.
+        /// open connections. They affect every path except `/admin/`, minting of provisioning tokens and the
+        /// stub's own, so that a key can be rotated during an outage.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Faults { $( pub(crate) $place: Option<$Kind>, )+ }
 
@@ -135,8 +135,21 @@ catalogue! {
         S502 "status-502" "as a proxy that gets no valid answer from the service";
         S503 "status-503" "as a proxy or the service in maintenance";
         S504 "status-504" "as a proxy that waited too long for the service";
-        AuthUnavailable "auth-unavailable" "as command-center: 401 because it cannot reach the auth service";
-        AuthError "auth-error-500" "as command-center: 401 because the auth service failed";
+    }
+
+    /// Faults of a home's own services, which they answer in their own way (docs/wire/jarvis-home.md).
+    home: HomeFault {
+        AuthUnavailable "auth-unavailable" "the command center cannot reach the auth service: 401, or 500 of jarvisd";
+        AuthError "auth-error-500" "the auth service fails for the command center: 401, or 500 of jarvisd";
+        AuthNotConfigured "auth-not-configured" "the command center has no key for the auth service: 401, or 500 of jarvisd";
+        RowMissing "node-row-missing" "the command center has no row for the node: 401";
+        RegistrationFails "registration-fails" "the command center fails after the auth service has the node: 500, and its id is used up";
+        MqttOff "mqtt-off" "the command center has no MQTT broker";
+        PushWithheld "push-withheld" "the command center withholds every notification";
+        PushFails "push-fails" "the command center sends no notification";
+        LlmAbsent "llm-absent" "the command center has no language model: 503";
+        LlmFails "llm-fails" "the command center's language model fails: 500";
+        PasswordExpired "password-expired" "the auth service says that the password was a temporary one and has expired";
     }
 
     /// The header `Retry-After`, added to any answer.

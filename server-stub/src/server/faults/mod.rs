@@ -19,8 +19,8 @@ pub(super) mod switch;
 
 pub use catalogue::Faults;
 pub(crate) use catalogue::{
-    Accepted, Content, Date, Delivery, ExpiresIn, Flaw, Handshake, ListenFault, Moment, Oauth, RetryAfter,
-    Status, Token, TokenType,
+    Accepted, Content, Date, Delivery, ExpiresIn, Flaw, Handshake, HomeFault, ListenFault, Moment, Oauth,
+    RetryAfter, Status, Token, TokenType,
 };
 
 /// One fault. It has a stable name and a description; `server-stub --list-faults` prints both.
@@ -49,6 +49,12 @@ impl Fault {
     #[must_use]
     pub fn is_of_tokens(self) -> bool {
         matches!(self.0, Kind::Oauth(_) | Kind::Token(_) | Kind::ExpiresIn(_) | Kind::TokenType(_))
+    }
+
+    /// Whether only the auth service and the command center of a home can have it.
+    #[must_use]
+    pub fn is_of_a_home(self) -> bool {
+        matches!(self.0, Kind::HomeFault(_))
     }
 
     fn entry(self) -> (&'static str, &'static str) {
@@ -87,6 +93,9 @@ pub enum FaultError {
     /// It needs tokens, which the server does not issue.
     #[error("{0} is a fault of the tokens that the token service issues; give it to that one")]
     NeedsTokens(Fault),
+    /// It is of a home's own services, of which this is none.
+    #[error("{0} is a fault of a home's services; give it to the auth service or the command center")]
+    NeedsHome(Fault),
     /// It refuses connections, which are not counted.
     #[error("{0} cannot be had for a number of connections; set it and take it back")]
     Uncounted(Fault),
@@ -124,7 +133,7 @@ impl Faults {
     }
 
     /// Whether one of them is met before a request is read.
-    pub(super) fn is_before_requests(&self) -> bool {
+    pub(crate) fn is_before_requests(&self) -> bool {
         self.accepted.is_some()
             || self.handshake.is_some()
             || self.certificate.is_some()
@@ -140,6 +149,11 @@ impl Faults {
     /// The first fault that needs tokens.
     pub(super) fn of_tokens(&self) -> Option<Fault> {
         self.iter().find(|fault| fault.is_of_tokens())
+    }
+
+    /// The first fault that needs a service of a home.
+    pub(super) fn of_a_home(&self) -> Option<Fault> {
+        self.home.map(|fault| Fault(Kind::HomeFault(fault)))
     }
 
     /// Whether only token requests meet them.

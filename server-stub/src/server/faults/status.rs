@@ -54,14 +54,6 @@ pub(crate) fn instead(
         Status::S502 => page(StatusCode::BAD_GATEWAY),
         Status::S503 => page(StatusCode::SERVICE_UNAVAILABLE),
         Status::S504 => page(StatusCode::GATEWAY_TIMEOUT),
-        // Only calls with a node's key get this answer. *Assumption*: the text after the colon.
-        Status::AuthUnavailable | Status::AuthError if !head.headers.contains_key("X-API-Key") => {
-            return None;
-        }
-        Status::AuthUnavailable => {
-            detail(StatusCode::UNAUTHORIZED, "Auth service unavailable: All connection attempts failed")
-        }
-        Status::AuthError => detail(StatusCode::UNAUTHORIZED, "Auth service error: 500"),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc as blocking};
 
 use tokio::sync::oneshot;
 
-use super::{FaultError, Faults};
+use super::{Fault, FaultError, Faults};
 
 /// The faults in effect, shared by the listening socket, the connections and the control paths.
 pub(crate) struct Switch {
@@ -25,6 +25,7 @@ pub(crate) type Settle = Box<dyn Fn(Done) + Send + Sync>;
 pub(crate) struct Abilities {
     pub(crate) speak_tls: bool,
     pub(crate) issue_tokens: bool,
+    pub(crate) serve_a_home: bool,
 }
 
 struct Current {
@@ -94,11 +95,15 @@ impl Switch {
 
     /// Whether this server can have these faults.
     pub(crate) fn check(&self, faults: Faults) -> Result<(), FaultError> {
-        match (faults.of_tls(), faults.of_tokens()) {
-            (Some(fault), _) if !self.can.speak_tls => Err(FaultError::NeedsTls(fault)),
-            (_, Some(fault)) if !self.can.issue_tokens => Err(FaultError::NeedsTokens(fault)),
-            (Some(_) | None, Some(_) | None) => Ok(()),
+        let lacking = |fault: Option<Fault>, able: bool| fault.filter(|_| !able);
+        if let Some(fault) = lacking(faults.of_tls(), self.can.speak_tls) {
+            return Err(FaultError::NeedsTls(fault));
         }
+        if let Some(fault) = lacking(faults.of_tokens(), self.can.issue_tokens) {
+            return Err(FaultError::NeedsTokens(fault));
+        }
+        lacking(faults.of_a_home(), self.can.serve_a_home)
+            .map_or(Ok(()), |fault| Err(FaultError::NeedsHome(fault)))
     }
 
     fn held(&self) -> MutexGuard<'_, Current> {

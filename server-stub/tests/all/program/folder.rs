@@ -31,7 +31,7 @@ fn a_folder_holds_what_a_node_needs() {
     let stub = started(dir, true);
     let config = json(dir, "config.json");
     assert_eq!(config["auth_url"], stub.url());
-    assert_eq!(config["service_id"], "command-center");
+    assert_eq!(config["service_id"], "jarvis-command-center");
     assert_eq!(config["app_id"], stub.app_id());
     assert_eq!(config["led"], "none");
     for (key, name) in [

@@ -63,23 +63,27 @@ fn replaced_answers_skip_the_service_altered_ones_do_not() {
     assert_eq!((validate(&stub).status, stub.validations()), (503, 0));
     let body = serde_json::json!({ "node_id": "attic-pi", "provisioning_token": stub.provisioning_token() });
     let enrol = Ask::post("/api/v0/nodes/register", body.to_string());
-    stub.set_faults(faults("reset-after-request")).expect("set");
-    let mut connection = Connection::plain(stub.addr());
+    stub.set_faults(Faults::NONE).expect("set");
+    stub.command_center().set_faults(faults("reset-after-request")).expect("set");
+    let mut connection = Connection::plain(stub.command_center().addr());
     connection.send(&enrol.bytes());
     let error = connection.answer(false).expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     // The answer and its key are lost, but the node is registered.
     stub.set_faults(Faults::NONE).expect("set");
-    assert_eq!(enrol.of(&stub).status, 401);
+    assert_eq!(enrol.at(stub.command_center()).status, 401);
     assert_eq!(Ask::get("/admin/nodes/attic-pi").admin(&stub).of(&stub).status, 200);
 }
 
 #[test]
 fn administrators_are_spared_what_is_wrong_with_answers() {
-    let stub = with("status-500,body-cut");
+    let stub = plain();
+    stub.set_faults(faults("status-500,body-cut")).expect("set");
     let rotated = Ask::post("/admin/nodes/kitchen-pi/rotate-key", "").admin(&stub).of(&stub);
     assert_eq!(rotated.status, 200);
-    let token = Ask::new("POST", "/api/v0/provisioning-tokens").admin(&stub).of(&stub);
+    let body = serde_json::json!({ "household_id": stub.household_id() });
+    let token = Ask::post("/api/v0/provisioning/token", body.to_string());
+    let token = token.header("X-API-Key", stub.admin_api_key()).at(stub.command_center());
     assert_eq!(token.status, 201);
 }
 
@@ -217,17 +221,18 @@ fn redirects_point_where_they_are_told() {
 
 #[test]
 fn auth_outage_at_command_center_is_a_401() {
-    let stub = with("auth-unavailable");
+    let stub = plain();
+    stub.set_faults(faults("auth-unavailable")).expect("set");
     let (id, key) = stub.node();
     let heartbeat =
         Ask::post("/api/v0/admin/nodes/heartbeat", "{}").header("X-API-Key", &format!("{id}:{key}"));
-    let answer = heartbeat.of(&stub);
+    let answer = heartbeat.at(stub.command_center());
     assert_eq!(answer.status, 401);
     assert!(answer.text("detail").starts_with("Auth service unavailable: "), "{}", answer.body);
     // The auth service itself never answers like this.
     assert_eq!(validate(&stub).status, 200);
     stub.set_faults(faults("auth-error-500")).expect("set");
-    assert_eq!(heartbeat.of(&stub).text("detail"), "Auth service error: 500");
+    assert_eq!(heartbeat.at(stub.command_center()).text("detail"), "Auth service error: 500");
 }
 
 /// After each fault that a request can meet, the stub still works.

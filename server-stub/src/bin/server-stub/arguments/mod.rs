@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use server_stub::jwt::Algorithm;
-use server_stub::{AudienceRule, Fault, Faults, Model, Options};
+use server_stub::{AudienceRule, Fault, Faults, Home, Model, Options};
 
-/// A Jarvis auth server, a token service, and a Run Gateway with its Run Coordinator, for tests
+/// A Jarvis home's services, a token service, and a Run Gateway with its Run Coordinator, for tests
 #[derive(Parser)]
 #[command(
     name = "server-stub",
@@ -26,13 +26,25 @@ struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Start this service alone, not all
+    /// Start these services alone, not all: home, sts, gateway or coordinator
     #[arg(long, value_name = "SERVICE")]
-    only: Option<Service>,
+    only: Option<Part>,
 
-    /// Where the auth server listens; with port 0 all services take free ports
+    /// The program that the home runs
+    #[arg(long, value_name = "python|jarvisd", default_value = "python")]
+    home: Home,
+
+    /// Where the auth service listens; the others take ports beside it; with port 0 all take free ones
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7701")]
     listen: SocketAddr,
+
+    /// The first of the home's ports, in place of that of --listen; see below
+    #[arg(long, value_name = "PORT")]
+    ports: Option<u16>,
+
+    /// Where the command center listens [default: the auth service's address, its port and two]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    command_center_listen: Option<SocketAddr>,
 
     /// The folder for keys and a ready config.json for jarvis-node; made if it does not exist
     #[arg(long, default_value = "stub")]
@@ -50,7 +62,7 @@ struct CommandLine {
     #[arg(long = "fault", value_name = "[SERVICE:]NAME,NAME", value_parser = faults_of)]
     faults: Vec<FaultsOf>,
 
-    /// How slow the auth server is; see below
+    /// How slow the auth service is; see below
     #[arg(long, value_name = "instant|measured|jarvisd", default_value = "instant")]
     model: Model,
 
@@ -66,7 +78,7 @@ struct CommandLine {
     #[arg(long, value_name = "URL", default_value = "https://elsewhere.invalid")]
     redirect_to: String,
 
-    /// Where the token service listens [default: the auth server's address, next port]
+    /// Where the token service listens [default: the auth service's address, its port and 19]
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "The token service")]
     sts_listen: Option<SocketAddr>,
 
@@ -86,15 +98,15 @@ struct CommandLine {
     #[arg(long, help_heading = "The token service")]
     mapped_audiences: bool,
 
-    /// Where the gateway listens [default: the auth server's address]
+    /// Where the gateway listens [default: the auth service's address]
     #[arg(long, value_name = "ADDRESS", help_heading = "The Run Gateway and the Run Coordinator")]
     host: Option<IpAddr>,
 
-    /// The gateway's port [default: the auth server's port and two]
+    /// The gateway's port [default: the auth service's port and 20]
     #[arg(long, help_heading = "The Run Gateway and the Run Coordinator")]
     port: Option<u16>,
 
-    /// Where the coordinator listens [default: the auth server's address, its port and three]
+    /// Where the coordinator listens [default: the auth service's address, its port and 21]
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "The Run Gateway and the Run Coordinator")]
     coordinator_listen: Option<SocketAddr>,
 
@@ -122,17 +134,17 @@ struct FaultsOf(Option<Service>, Faults);
 pub(crate) enum Arguments {
     /// Print this text.
     Print(String),
-    /// Print the faults of this service; None: all there are.
-    ListFaults(Option<Service>),
+    /// Print the faults that this part can have; None: all there are.
+    ListFaults(Option<Part>),
     Serve(Box<Plan>),
 }
 
 /// The services to start. The settings are still the defaults; they come from the environment.
 pub(crate) struct Plan {
     /// None: all services.
-    pub(crate) only: Option<Service>,
-    /// The auth server. Its folder, names and TLS apply to all services.
-    pub(crate) auth: Options,
+    pub(crate) only: Option<Part>,
+    /// The home's services. Their folder, names and TLS apply to all.
+    pub(crate) stub: Options,
     pub(crate) sts: StsPlan,
     pub(crate) gateway: Place,
     pub(crate) coordinator: Place,
@@ -148,10 +160,22 @@ pub(crate) struct Place {
     pub(crate) control: Option<SocketAddr>,
 }
 
-/// A service.
+/// A service, to which faults can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Service {
     Auth,
+    CommandCenter,
+    Sts,
+    Gateway,
+    Coordinator,
+}
+
+/// What can be started alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// All services of the home.
+    #[value(alias = "auth")]
+    Home,
     Sts,
     Gateway,
     Coordinator,
@@ -168,16 +192,47 @@ pub(crate) struct StsPlan {
 }
 
 impl Service {
+    const fn part(self) -> Part {
+        match self {
+            Self::Auth | Self::CommandCenter => Part::Home,
+            Self::Sts => Part::Sts,
+            Self::Gateway => Part::Gateway,
+            Self::Coordinator => Part::Coordinator,
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Part {
+    /// The service that unnamed faults are for.
+    const fn first(self) -> Service {
+        match self {
+            Self::Home => Service::Auth,
+            Self::Sts => Service::Sts,
+            Self::Gateway => Service::Gateway,
+            Self::Coordinator => Service::Coordinator,
+        }
+    }
+
     pub(crate) fn can_have(self, fault: Fault) -> bool {
-        self == Self::Sts || !fault.is_of_tokens()
+        (self == Self::Sts || !fault.is_of_tokens()) && (self == Self::Home || !fault.is_of_a_home())
     }
 }
 
 impl Plan {
-    pub(crate) fn has(&self, service: Service) -> bool {
-        self.only.is_none_or(|only| only == service)
+    pub(crate) fn has(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
     }
 }
+
+/// The ports of the other services, counted from the auth service's. A home's services have 7700 to 7703.
+const COMMAND_CENTER: u16 = 2;
+const STS: u16 = 19;
+const GATEWAY: u16 = 20;
+const COORDINATOR: u16 = 21;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -210,45 +265,61 @@ impl CommandLine {
     }
 
     fn plan(self) -> Result<Plan, String> {
-        let (only, listen) = (self.only, self.listen);
-        let first = only.unwrap_or(Service::Auth);
+        let mut listen = self.listen;
+        if let Some(first) = self.ports {
+            listen.set_port(if first == 0 { 0 } else { first.wrapping_add(1) });
+        }
+        let first = self.only.unwrap_or(Part::Home).first();
         if self.model != Model::INSTANT && first != Service::Auth {
-            return Err("--model is for auth, which --only leaves out".to_owned());
+            return Err("--model is for the home, which --only leaves out".to_owned());
         }
         let faults = self.faults_by_service(first)?;
         let place = |service: Service, listen: SocketAddr, adjustable: bool| {
             let faults = faults.iter().filter(|(other, _)| *other == service).map(|(_, fault)| *fault);
             let faults = Faults::of(&faults.collect::<Vec<_>>()).map_err(|error| error.to_string())?;
             let said = self.control.filter(|_| first == service);
-            // A service with a fault has a control, so that the fault can be changed.
-            let control = said.or((adjustable || faults != Faults::NONE).then_some(LOOPBACK));
+            // A service with a fault has a control, so that the fault can be changed. So has the command
+            // center beside an auth service with one, since its updates are queued there.
+            let beside = service == Service::CommandCenter && self.control.is_some();
+            let control = said.or((adjustable || beside || faults != Faults::NONE).then_some(LOOPBACK));
             Ok::<_, String>(Place { listen, faults, control })
         };
         let next = |n: u16| {
             SocketAddr::new(listen.ip(), if listen.port() == 0 { 0 } else { listen.port().wrapping_add(n) })
         };
-        let gateway = SocketAddr::new(self.host.unwrap_or(listen.ip()), self.port.unwrap_or(next(2).port()));
+        let center = self.command_center_listen.unwrap_or(next(COMMAND_CENTER));
+        let gateway =
+            SocketAddr::new(self.host.unwrap_or(listen.ip()), self.port.unwrap_or(next(GATEWAY).port()));
         let auth = place(Service::Auth, listen, self.model != Model::INSTANT)?;
+        let center = place(Service::CommandCenter, center, false)?;
         Ok(Plan {
-            only,
+            only: self.only,
             sts: StsPlan {
-                place: place(Service::Sts, self.sts_listen.unwrap_or(next(1)), false)?,
+                place: place(Service::Sts, self.sts_listen.unwrap_or(next(STS)), false)?,
                 realm: self.realm,
                 issuer: self.issuer.map(|issuer| issuer.trim_end_matches('/').to_owned()),
                 algorithm: self.sts_algorithm,
                 audiences: if self.mapped_audiences { AudienceRule::Mapped } else { AudienceRule::Asked },
             },
             gateway: place(Service::Gateway, gateway, false)?,
-            coordinator: place(Service::Coordinator, self.coordinator_listen.unwrap_or(next(3)), false)?,
+            coordinator: place(
+                Service::Coordinator,
+                self.coordinator_listen.unwrap_or(next(COORDINATOR)),
+                false,
+            )?,
             pace: Duration::from_millis(self.pace),
-            auth: Options {
+            stub: Options {
+                home: self.home,
                 listen,
+                command_center: center.listen,
                 dir: Some(self.dir),
                 tls: !self.plain,
                 names: self.names,
                 faults: auth.faults,
                 model: self.model,
                 control: auth.control,
+                command_center_control: center.control,
+                command_center_faults: center.faults,
                 redirect_to: self.redirect_to,
                 ..Options::default()
             },
@@ -257,14 +328,22 @@ impl CommandLine {
 
     /// Each fault with the service it is for.
     fn faults_by_service(&self, first: Service) -> Result<Vec<(Service, Fault)>, String> {
-        let default = |fault: Fault| if fault.is_of_tokens() { Service::Sts } else { first };
+        let default = |fault: Fault| {
+            if fault.is_of_tokens() {
+                Service::Sts
+            } else if fault.is_of_a_home() && first == Service::Auth && fault.name() != "password-expired" {
+                Service::CommandCenter
+            } else {
+                first
+            }
+        };
         let said = self.faults.iter().flat_map(|FaultsOf(service, faults)| {
             faults.iter().map(|fault| (service.unwrap_or(default(fault)), fault)).collect::<Vec<_>>()
         });
         let all: Vec<_> = said.collect();
-        match all.iter().find(|(service, _)| self.only.is_some_and(|only| only != *service)) {
+        match all.iter().find(|(service, _)| self.only.is_some_and(|only| only != service.part())) {
             Some((service, fault)) => {
-                Err(format!("{fault} is for {service:?}, which --only leaves out").to_lowercase())
+                Err(format!("{fault} is for {}, which --only leaves out", service.name()))
             }
             None => Ok(all),
         }
@@ -275,8 +354,11 @@ impl CommandLine {
 fn faults_of(text: &str) -> Result<FaultsOf, String> {
     let (service, names) = match text.split_once(':') {
         Some((name, names)) => {
-            let unknown =
-                |_| format!("there is no service '{name}'; auth, sts, gateway and coordinator are there");
+            let unknown = |_| {
+                format!(
+                    "there is no service '{name}'; auth, command-center, sts, gateway and coordinator are there"
+                )
+            };
             (Some(Service::from_str(name, false).map_err(unknown)?), names)
         }
         None => (None, text),

@@ -61,15 +61,16 @@ fn log_shows_the_sender_and_the_result() {
     assert_eq!(entry, wanted);
     let heartbeat =
         Ask::post("/api/v0/admin/nodes/heartbeat?from=cron", "{}").header("X-API-Key", "attic-pi:0123");
-    assert_eq!(heartbeat.of(&stub).status, 401);
-    let log = stub.log(1);
-    let [entry] = over(&log) else { panic!("one more: {log}") };
-    assert_eq!(
-        (&entry["id"], &entry["node_id"], &entry["status"]),
-        (&json!(2), &json!("attic-pi"), &json!(401))
-    );
+    assert_eq!(heartbeat.at(stub.command_center()).status, 401);
+    let log = stub.command_center().log(0);
+    let [entry] = over(&log) else { panic!("one there: {log}") };
+    assert_eq!((&entry["node_id"], &entry["status"]), (&json!("attic-pi"), &json!(401)));
     assert_eq!(entry["path"], "/api/v0/admin/nodes/heartbeat?*** (9)");
     assert_eq!(entry["secrets"], json!({ "X-API-Key": "*** (4)" }));
+    // The command center has asked here.
+    let log = stub.log(1);
+    let [entry] = over(&log) else { panic!("one more: {log}") };
+    assert_eq!((&entry["id"], &entry["app_id"]), (&json!(2), &json!("jarvis-command-center")));
     assert_eq!(stub.log(2)["requests"], json!([]));
 }
 
