@@ -23,6 +23,8 @@ use crate::server::journal::Waits;
 
 /// How long a Python service waits for the auth service [deps].
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the command center waits for a registration [pyadmin].
+const REGISTRATION: Duration = Duration::from_secs(10);
 /// More than any answer of the auth service has.
 const LONGEST: usize = 1024 * 1024;
 
@@ -101,7 +103,7 @@ impl AuthClient {
 
     async fn verdict_over_http(&self, node_id: &str, node_key: &str) -> Asked {
         let asked = json!({ "node_id": node_id, "node_key": node_key, "service_id": self.app_id });
-        let (status, body) = match self.post(VALIDATE_NODE_PATH, &asked).await {
+        let (status, body) = match self.post(VALIDATE_NODE_PATH, &asked, PATIENCE).await {
             Ok(answer) => answer,
             Err(why) => return Asked::Outage(format!("Auth service unavailable: {why}")),
         };
@@ -162,7 +164,7 @@ impl AuthClient {
     ) -> Result<String, Refused> {
         let new =
             json!({ "node_id": node_id, "household_id": household_id, "name": name, "services": [LOGS] });
-        let answer = self.post("/internal/nodes/register", &new).await;
+        let answer = self.post("/internal/nodes/register", &new, REGISTRATION).await;
         let (status, body) = answer.map_err(|why| Refused::Unavailable(why.to_string()))?;
         let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
         let text = |name: &str| parsed[name].as_str().map(str::to_owned);
@@ -176,14 +178,34 @@ impl AuthClient {
         }
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<(StatusCode, String), NoAnswer> {
+    /// The id of the user whose access token this is. None: of nobody, or nobody could be asked.
+    pub(crate) async fn user(&self, token: &str) -> Option<i64> {
+        match self.home() {
+            Home::Python => {
+                let request =
+                    Request::get("/auth/me").header(header::AUTHORIZATION, format!("Bearer {token}"));
+                let answer = self.inside.ask(request.body(Body::empty()).ok()?, PATIENCE).await.ok()?;
+                let (status, body) = text(answer).await.ok()?;
+                let user: Value = serde_json::from_str(&body).ok()?;
+                user["id"].as_i64().filter(|_| status == StatusCode::OK)
+            }
+            Home::Jarvisd => self.service.tokens.check(token, Now::read().wall),
+        }
+    }
+
+    async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        patience: Duration,
+    ) -> Result<(StatusCode, String), NoAnswer> {
         let request = Request::post(path)
             .header(header::CONTENT_TYPE, "application/json")
             .header(APP_ID_HEADER, self.app_id)
             .header(APP_KEY_HEADER, &*self.app_key)
             .body(Body::from(body.to_string()));
         let Ok(request) = request else { return Err(NoAnswer::Disconnected) };
-        text(self.inside.ask(request, PATIENCE).await?).await
+        text(self.inside.ask(request, patience).await?).await
     }
 }
 

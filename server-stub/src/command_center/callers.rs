@@ -133,8 +133,9 @@ impl CommandCenter {
         if is_member { Ok(()) } else { Err(stranger) }
     }
 
-    /// Who asks for a provisioning token. A wrong `ADMIN_API_KEY` ends it, whatever stands beside it.
-    pub(super) fn minter(&self, headers: &HeaderMap) -> Result<Minter, Refused> {
+    /// Who asks for a provisioning token. A wrong `ADMIN_API_KEY` ends it, whatever stands beside it. Python asks
+    /// the auth service about a token, and takes an outage for a bad one [provisioning].
+    pub(super) async fn minter(&self, headers: &HeaderMap) -> Result<Minter, Refused> {
         let refused = |text| Refused::detail(StatusCode::UNAUTHORIZED, text);
         let offered = headers.get(API_KEY).and_then(|key| key.to_str().ok()).filter(|key| !key.is_empty());
         if let Some(offered) = offered {
@@ -145,7 +146,7 @@ impl CommandCenter {
             return Err(refused("Authentication required"));
         }
         let token = bearer(headers).ok_or_else(|| refused("Authentication required"))?;
-        let user = self.auth.service().tokens.check(token, Now::read().wall);
+        let user = self.auth.user(token).await;
         user.map(Minter::User).ok_or_else(|| refused("Invalid or expired JWT"))
     }
 
@@ -168,4 +169,20 @@ impl CommandCenter {
 pub(super) enum Minter {
     Administrator,
     User(i64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdict_is_remembered_for_a_minute() {
+        let (mut verdicts, now) = (Verdicts::default(), Now::read());
+        let after = |secs| Now { tick: now.tick + Duration::from_secs(secs), ..now };
+        let outage = Asked::Outage("Auth service error: 500".to_owned());
+        verdicts.put("kitchen-pi:key", outage.clone(), now);
+        assert_eq!(verdicts.get("kitchen-pi:key", after(59)), Some(outage));
+        assert_eq!(verdicts.get("kitchen-pi:other", now), None);
+        assert_eq!(verdicts.get("kitchen-pi:key", after(60)), None);
+    }
 }

@@ -88,7 +88,7 @@ pub(super) async fn mint(
     request: Request,
 ) -> Result<Response, Refused> {
     let (head, body) = command_center.home().read(request).await?;
-    let minter = command_center.minter(&head.headers)?;
+    let minter = command_center.minter(&head.headers).await?;
     let (household_id, room, name, node_id) = body.form(|form| {
         let household_id = form.string("household_id");
         let (room, name) = (form.optional_string("room"), form.optional_string("name"));
@@ -144,7 +144,7 @@ pub(super) async fn register(
     };
     let node_key = registered.map_err(told)?;
     if fault == Some(HomeFault::RegistrationFails) {
-        // jarvisd takes its registration back, which deactivates the node. *Assumption*: Python leaves it.
+        // jarvisd takes its registration back, which deactivates the node; Python leaves it.
         if command_center.home() == Home::Jarvisd {
             command_center.auth.service().world().deactivate_node(&node_id, Now::read());
         }

@@ -141,7 +141,9 @@ fn routes(command_center: Arc<CommandCenter>) -> Router {
         .route("/api/v0/admin/nodes/heartbeat", post(heartbeat::heartbeat))
         .route("/api/v0/admin/nodes/{node_id}", get(rows::show))
         .route("/api/v0/nodes/tasks/{task_id}/status", post(updates::report))
-        .route("/api/v0/nodes/tasks/{task_id}", get(updates::show))
+        .route("/api/v0/tasks/{task_id}", get(updates::show))
+        .route("/api/v0/nodes/{node_id}/tasks", get(updates::list))
+        .route("/api/v0/nodes/{node_id}/tasks/{task_id}/cancel", post(updates::cancel))
         .route("/api/v0/nodes/{node_id}/update", post(updates::request))
         .route(TOKENS, post(enrolment::mint))
         .route("/api/v0/nodes/register", post(enrolment::register))
@@ -160,7 +162,6 @@ struct Health {
     timestamp: String,
 }
 
-/// *Assumption*: the order of the keys in Python; jarvisd's was read.
 async fn health() -> Response {
     let timestamp = naive(Now::read().wall);
     json(StatusCode::OK, &Health { status: "healthy", service: "jarvis-command-center", timestamp })

@@ -15,6 +15,10 @@ use crate::secrets::new_uuid;
 
 /// A task ends as failed after so long. The real ones look every two minutes.
 const CEILING: Duration = Duration::from_secs(15 * 60);
+/// So long after it was handed out, a heartbeat with another version means that the node is at work.
+const AT_WORK: Duration = Duration::from_secs(30);
+/// A node that is at work for so long has failed.
+const STUCK: Duration = Duration::from_secs(10 * 60);
 /// The longest message of a failure, in bytes.
 const LONGEST_MESSAGE: usize = 1000;
 
@@ -29,7 +33,7 @@ struct Task {
     state: State,
     error_message: Option<String>,
     created: (OffsetDateTime, Instant),
-    updated_at: OffsetDateTime,
+    updated: (OffsetDateTime, Instant),
     finished_at: Option<OffsetDateTime>,
 }
 
@@ -38,6 +42,7 @@ struct Task {
 pub(super) enum State {
     Pending,
     Dispatched,
+    InProgress,
     Success,
     Failed,
 }
@@ -47,13 +52,14 @@ impl State {
         match self {
             Self::Pending => "pending",
             Self::Dispatched => "dispatched",
+            Self::InProgress => "in_progress",
             Self::Success => "success",
             Self::Failed => "failed",
         }
     }
 
     const fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Dispatched)
+        matches!(self, Self::Pending | Self::Dispatched | Self::InProgress)
     }
 }
 
@@ -107,14 +113,19 @@ impl Task {
             state: self.state,
             error_message: self.error_message.clone(),
             created_at: naive(self.created.0),
-            updated_at: naive(self.updated_at),
+            updated_at: naive(self.updated.0),
             finished_at: self.finished_at.map(naive),
         }
     }
 
+    fn become_as(&mut self, state: State, now: Now) {
+        self.state = state;
+        self.updated = (now.wall, now.tick);
+    }
+
     fn end(&mut self, state: State, message: Option<String>, now: Now) {
-        (self.state, self.error_message) = (state, message);
-        self.updated_at = now.wall;
+        self.become_as(state, now);
+        self.error_message = message;
         self.finished_at = Some(now.wall);
     }
 }
@@ -151,7 +162,7 @@ impl Tasks {
             state: State::Pending,
             error_message: None,
             created: (now.wall, now.tick),
-            updated_at: now.wall,
+            updated: (now.wall, now.tick),
             finished_at: None,
         });
         Ok(id)
@@ -162,23 +173,27 @@ impl Tasks {
         self.sweep(now);
         let pending = |task: &&mut Task| task.node_id == node_id && task.state == State::Pending;
         let task = self.0.iter_mut().find(pending)?;
-        task.state = State::Dispatched;
-        task.updated_at = now.wall;
+        task.become_as(State::Dispatched, now);
         Some((task.id.clone(), task.target_version.clone()))
     }
 
-    /// A node reports its version, which ends a task that has been handed out for it.
+    /// A node reports its version. The wanted one ends a task that has been handed out; another one, some time
+    /// after that, shows that the node is at work.
     pub(super) fn confirm(&mut self, node_id: &str, version: &str, now: Now) {
         self.sweep(now);
-        for task in &mut self.0 {
-            let handed_out = task.node_id == node_id && task.state == State::Dispatched;
-            if handed_out && task.target_version == version {
-                task.end(State::Success, None, now);
-            }
+        let handed_out = |task: &&mut Task| {
+            task.node_id == node_id && matches!(task.state, State::Dispatched | State::InProgress)
+        };
+        let Some(task) = self.0.iter_mut().rev().find(handed_out) else { return };
+        let since = now.tick.saturating_duration_since(task.updated.1);
+        if task.target_version == version {
+            task.end(State::Success, None, now);
+        } else if task.state == State::Dispatched && since >= AT_WORK {
+            task.become_as(State::InProgress, now);
         }
     }
 
-    /// A node reports that its update has failed.
+    /// A task of a node has failed: the node reports it, or a person has cancelled it.
     pub(super) fn fail(
         &mut self,
         node_id: &str,
@@ -214,7 +229,9 @@ impl Tasks {
 
     fn sweep(&mut self, now: Now) {
         for task in &mut self.0 {
-            if task.state.is_open() && now.tick.saturating_duration_since(task.created.1) >= CEILING {
+            let since = |then| now.tick.saturating_duration_since(then);
+            let stuck = task.state == State::InProgress && since(task.updated.1) >= STUCK;
+            if stuck || (task.state.is_open() && since(task.created.1) >= CEILING) {
                 let message = format!("Timeout: no heartbeat confirming {}", task.target_version);
                 task.end(State::Failed, Some(message), now);
             }
@@ -259,8 +276,10 @@ mod tests {
         assert_eq!(tasks.dispatch("attic-pi", now), None);
         assert_eq!(tasks.dispatch("kitchen-pi", now), Some((id.clone(), "1.2.3".to_owned())));
         assert_eq!(tasks.dispatch("kitchen-pi", now), None);
-        tasks.confirm("kitchen-pi", "1.2.2", now);
+        tasks.confirm("kitchen-pi", "1.2.2", after(now, 29));
         assert_eq!(queue(&mut tasks, now), Err(NotQueued::Queued(id.clone(), "dispatched")));
+        tasks.confirm("kitchen-pi", "1.2.2", after(now, 30));
+        assert_eq!(queue(&mut tasks, now), Err(NotQueued::Queued(id.clone(), "in_progress")));
         tasks.confirm("kitchen-pi", "1.2.3", now);
         let failed = tasks.fail("kitchen-pi", &id, None, now);
         assert_eq!(failed.err(), Some(NotEnded::Already(State::Success)));

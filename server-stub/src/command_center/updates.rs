@@ -40,16 +40,10 @@ pub(super) async fn report(
         form.choice("state", &["failed"]);
         form.optional_string("error_message")
     })?;
-    match command_center.data().tasks.fail(&node.id, &task_id, message, Now::read()) {
-        Ok(task) => Ok(json(StatusCode::OK, &task)),
-        Err(NotEnded::Unknown) => Err(UNKNOWN),
-        Err(NotEnded::Already(state)) => {
-            Err(Refused::sentence(StatusCode::CONFLICT, format!("Task is already {}", state.name())))
-        }
-    }
+    failed(&command_center, &node.id, &task_id, message)
 }
 
-/// `GET /api/v0/nodes/tasks/{task_id}`, the app's call.
+/// `GET /api/v0/tasks/{task_id}`, the app's call.
 pub(super) async fn show(
     State(command_center): State<Arc<CommandCenter>>,
     Path(task_id): Path<String>,
@@ -59,6 +53,43 @@ pub(super) async fn show(
     let task = found.ok_or(UNKNOWN)?;
     command_center.member(&headers, &command_center.household_of(&task.node_id))?;
     Ok(json(StatusCode::OK, &task))
+}
+
+/// `GET /api/v0/nodes/{node_id}/tasks`, the app's call: the newest first.
+pub(super) async fn list(
+    State(command_center): State<Arc<CommandCenter>>,
+    Path(node_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    command_center.member(&headers, &command_center.household_of(&node_id))?;
+    let mut tasks = command_center.data().tasks.list(Some(&node_id), Now::read());
+    tasks.reverse();
+    Ok(json(StatusCode::OK, &tasks))
+}
+
+/// `POST /api/v0/nodes/{node_id}/tasks/{task_id}/cancel`, the app's call.
+pub(super) async fn cancel(
+    State(command_center): State<Arc<CommandCenter>>,
+    Path((node_id, task_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    command_center.member(&headers, &command_center.household_of(&node_id))?;
+    failed(&command_center, &node_id, &task_id, Some("Cancelled by user".to_owned()))
+}
+
+fn failed(
+    command_center: &CommandCenter,
+    node_id: &str,
+    task_id: &str,
+    message: Option<String>,
+) -> Result<Response, Refused> {
+    match command_center.data().tasks.fail(node_id, task_id, message, Now::read()) {
+        Ok(task) => Ok(json(StatusCode::OK, &task)),
+        Err(NotEnded::Unknown) => Err(UNKNOWN),
+        Err(NotEnded::Already(state)) => {
+            Err(Refused::sentence(StatusCode::CONFLICT, format!("Task is already {}", state.name())))
+        }
+    }
 }
 
 /// `POST /api/v0/nodes/{node_id}/update`, the app's call. Without a version the real ones look for the newest

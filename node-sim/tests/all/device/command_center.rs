@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use server_stub::{Home, Options};
 
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
@@ -39,6 +40,20 @@ fn node_without_app_key_is_valid_by_the_command_center() {
     rig.stub.forget_verdicts();
     let (code, view) = rig.check();
     assert_eq!((code, &view["outcome"]), (Some(77), &json!("node-rejected")), "{view}");
+}
+
+#[test]
+fn node_is_valid_in_a_home_of_jarvisd() {
+    let rig = Rig::with(Options { home: Home::Jarvisd, ..Options::default() });
+    let (code, view) = rig.check();
+    assert_eq!((code, &view["outcome"]), (Some(0), &json!("valid")), "{view}");
+    asking(&rig, rig.stub.command_center_url());
+    let (code, view) = rig.check();
+    assert_eq!((code, &view["outcome"]), (Some(0), &json!("valid")), "{view}");
+    // jarvisd remembers no verdict: a new key shows at once.
+    assert!(rig.stub.rotate_key("kitchen-pi").is_some());
+    let (code, view) = rig.check();
+    assert_eq!((code, &view["reason"]), (Some(77), &json!("Invalid node credentials")), "{view}");
 }
 
 #[test]

@@ -53,8 +53,8 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// `GET /households`: the households of the user, and what they are there. *Assumption*: the first member of a
-/// household is its administrator, and the Python service has the path, too.
+/// `GET /households`: the households of the user, and what they are there. The first member of a household is
+/// its administrator.
 pub(super) async fn households(
     State(service): State<Arc<Service>>,
     mut turn: Turn,

@@ -3,7 +3,7 @@
 use crate::client::Ask;
 use server_stub::{Home, Model, Options, Stub};
 
-use super::command_center::{heartbeat, plain};
+use super::command_center::{access_token, heartbeat, plain};
 
 #[test]
 fn outage_is_a_401_of_python_for_a_minute_after_it() {
@@ -74,4 +74,17 @@ fn home_that_is_down_forgets_and_comes_back() {
     stub.come_back().expect("the same addresses");
     assert_eq!(heartbeat(&stub, "{}").status, 200);
     assert_eq!(Ask::get("/health").of(&stub).status, 200);
+}
+
+#[test]
+fn python_takes_a_good_access_token_for_a_bad_one_in_an_outage() {
+    let stub = plain(Home::Python);
+    let bearer = format!("Bearer {}", access_token(&stub));
+    let body = format!("{{\"household_id\":\"{}\"}}", stub.household_id());
+    let mint = Ask::post("/api/v0/provisioning/token", body).header("Authorization", &bearer);
+    stub.auth().go_down();
+    let refused = mint.at(stub.command_center());
+    assert_eq!((refused.status, refused.text("detail").as_str()), (401, "Invalid or expired JWT"));
+    stub.auth().come_back().expect("the same address");
+    assert_eq!(mint.at(stub.command_center()).status, 201);
 }

@@ -3,7 +3,7 @@
 use crate::client::Ask;
 use server_stub::{Home, NotQueued, Stub};
 
-use super::command_center::{heartbeat, plain};
+use super::command_center::{access_token, heartbeat, plain};
 
 fn states(stub: &Stub) -> Vec<String> {
     stub.tasks("kitchen-pi").iter().map(|task| task["state"].as_str().expect("a state").to_owned()).collect()
@@ -50,4 +50,27 @@ fn update_is_queued_over_http_by_the_stubs_administrator() {
     assert_eq!((&listed[0]["id"], &listed[0]["state"]), (&queued.json()["task_id"], &"pending".into()));
     assert_eq!(ask().admin(&stub).at(stub.command_center()).status, 409);
     assert_eq!(Ask::post("/__stub/updates", "{}").admin(&stub).at(stub.command_center()).status, 400);
+}
+
+#[test]
+fn app_asks_for_an_update_sees_it_and_cancels_it() {
+    for home in [Home::Python, Home::Jarvisd] {
+        let stub = plain(home);
+        let bearer = format!("Bearer {}", access_token(&stub));
+        let ask = |method: &str, path: &str, body: &str| {
+            let ask = Ask::new(method, path).header("Authorization", &bearer);
+            let ask = ask.header("Content-Type", "application/json").body(body);
+            ask.at(stub.command_center())
+        };
+        let path = "/api/v0/nodes/kitchen-pi/update";
+        let task = ask("POST", path, "{\"target_version\":\"v1.2.3\"}");
+        assert_eq!((task.status, task.text("target_version").as_str()), (200, "1.2.3"), "{home}: {task:?}");
+        let id = task.text("id");
+        assert_eq!(ask("GET", &format!("/api/v0/tasks/{id}"), "").body, task.body, "{home}");
+        assert_eq!(ask("GET", "/api/v0/nodes/kitchen-pi/tasks", "").json()[0]["id"], id.as_str(), "{home}");
+        let cancel = format!("/api/v0/nodes/kitchen-pi/tasks/{id}/cancel");
+        assert_eq!(ask("POST", &cancel, "").text("error_message"), "Cancelled by user", "{home}");
+        assert_eq!(ask("POST", &cancel, "").text("detail"), "Task is already failed", "{home}");
+        assert_eq!(Ask::new("POST", path).at(stub.command_center()).status, 401, "{home}");
+    }
 }

@@ -1,4 +1,5 @@
 //! The program and the folder it keeps.
 
 mod folder;
+mod home;
 mod services;

@@ -16,15 +16,15 @@ const FORM: &str = "grant_type=client_credentials&client_id=jarvis-node&client_s
 fn command(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
     command.args(["--listen", "127.0.0.1:0", "--sts-algorithm", "ES256", "--dir"]).arg(dir).args(arguments);
-    command.env_remove("SSL_CERT_FILE").envs(variables.iter().copied());
+    command.env_remove("SSL_CERT_FILE").env_remove("JARVIS_AUTH_ADMIN_TOKEN").envs(variables.iter().copied());
     command
 }
 
 /// The program, which is killed at the end of the test, and the line it prints.
-struct Program(Child, serde_json::Value);
+pub(super) struct Program(Child, serde_json::Value);
 
 impl Program {
-    fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(super) fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = command(dir, arguments, variables);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
@@ -33,7 +33,11 @@ impl Program {
         Self(child, serde_json::from_str(&line).expect("a line of JSON"))
     }
 
-    fn url(&self, service: &str) -> &str {
+    pub(super) fn line(&self) -> &serde_json::Value {
+        &self.1
+    }
+
+    pub(super) fn url(&self, service: &str) -> &str {
         self.1[service].as_str().unwrap_or_else(|| panic!("no {service} in {}", self.1))
     }
 }
@@ -46,7 +50,7 @@ impl Drop for Program {
     }
 }
 
-fn asked(dir: &Path, url: &str, ask: &Ask) -> Answer {
+pub(super) fn asked(dir: &Path, url: &str, ask: &Ask) -> Answer {
     let addr: SocketAddr = url
         .split("//")
         .nth(1)
