@@ -327,8 +327,7 @@ impl Reader {
         }
         self.certificates.clear();
         let tls = Tls::new(&key.config.tls)?;
-        let fix = "Take that certificate out of ca_file, or put it there again as its CA publishes it.";
-        self.certificates.extend(tls.unused().iter().map(|why| Warning::new("ca_file", why.clone(), fix)));
+        self.certificates.extend_from_slice(tls.warnings());
         let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)

@@ -9,9 +9,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore};
 use thiserror::Error;
+use webpki::EndEntityCert;
 
 use super::pin::Pin;
-use crate::error::SetupError;
+use crate::error::{SetupError, Warning};
 use crate::files::form::{Form, KEY_FILE};
 use crate::files::pem::{PemError, Section};
 use crate::files::secret_file::Stamp;
@@ -43,12 +44,14 @@ impl ClientCertificate {
         }
     }
 
-    pub(super) fn load(&self) -> Result<CertifiedKey, SetupError> {
+    /// The certificate and those that link it to its CA, with its key, and a warning for each of the others that is of no
+    /// use: a server may know that one itself.
+    pub(super) fn load(&self) -> Result<(CertifiedKey, Vec<Warning>), SetupError> {
         let wrong = |path: &Path, why: String| SetupError::ClientCertificate { path: path.into(), why };
         let unusable = |why: &dyn fmt::Display| wrong(&self.certificate, why.to_string());
         let chain = certificates("client_cert_file", &self.certificate, &unusable)?;
-        let chain: Result<Vec<_>, _> = chain.into_iter().map(|found| found.map(|(der, _)| der)).collect();
-        let chain = chain.map_err(|why| unusable(&format_args!("is damaged: {why}")))?;
+        let (chain, warnings) =
+            self.links(chain).map_err(|why| unusable(&format_args!("is damaged: {why}")))?;
         // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
         let (pem, _) = secret_file::read_pem(KEY_FILE, &self.key)?;
         let key = pem::private_key(&pem).map_err(|why| wrong(&self.key, why.to_string()))?;
@@ -65,7 +68,7 @@ impl ClientCertificate {
             CertifiedKey::new(chain, std::sync::Arc::clone(&own.key)).keys_match().is_ok()
         };
         match own.keys_match() {
-            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(own),
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok((own, warnings)),
             Err(rustls::Error::InconsistentKeys(_)) => {
                 if (1..own.cert.len()).any(fits) {
                     let why = "begins with a certificate that is not the one of client_key_file; that comes later, and has to be first";
@@ -79,6 +82,52 @@ impl ClientCertificate {
         }
     }
 }
+
+impl ClientCertificate {
+    /// The certificates that can be shown, in order, and a warning for each that is left out or certifies none before it.
+    ///
+    /// # Errors
+    /// When the first one cannot be read.
+    fn links(
+        &self,
+        found: Vec<Result<Located, CertificateError>>,
+    ) -> Result<(Vec<CertificateDer<'static>>, Vec<Warning>), CertificateError> {
+        let (mut chain, mut warnings) = (Vec::new(), Vec::new());
+        let mut warn = |message: String, fix| {
+            let message = format!("the client_cert_file {}: {message}", self.certificate.display());
+            warnings.push(Warning::new("client_cert_file", message, fix));
+        };
+        for (found, number) in found.into_iter().zip(1..) {
+            let checked = found.and_then(|(der, line)| match EndEntityCert::try_from(&der) {
+                Ok(_) => Ok(der),
+                Err(_) if number == 1 => Ok(der),
+                Err(_) => Err(CertificateError::Malformed(line)),
+            });
+            match checked {
+                Ok(der) => chain.push(der),
+                Err(why) if number == 1 => return Err(why),
+                Err(why) => warn(format!("certificate {number} cannot be used: {why}"), PUT_AGAIN),
+            }
+        }
+        for (number, pair) in (2..).zip(chain.windows(2)) {
+            if let (Ok(of), Ok(by)) = (EndEntityCert::try_from(&pair[0]), EndEntityCert::try_from(&pair[1]))
+                && of.issuer() != by.subject()
+            {
+                warn(
+                    format!(
+                        "certificate {number} of those that can be used is not that of the CA that issued the one before it"
+                    ),
+                    PUT_IN_ORDER,
+                );
+            }
+        }
+        Ok((chain, warnings))
+    }
+}
+
+const PUT_AGAIN: &str = "Put that certificate there again as its CA publishes it: a server that does not have it itself refuses the node's.";
+const PUT_IN_ORDER: &str = "Put the node's certificate first, then that of the CA that issued it, and so on; a server that does not have those itself \
+     refuses the node's.";
 
 /// The settings for TLS to the auth service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,9 +164,9 @@ impl Stamps {
     }
 }
 
-/// The certificates in `ca_file`, or Mozilla's roots without one, and a sentence for each that cannot be used: the others
+/// The certificates in `ca_file`, or Mozilla's roots without one, and a warning for each that cannot be used: the others
 /// may be all that is needed, since public bundles have hundreds.
-pub(super) fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<String>), SetupError> {
+pub(super) fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<Warning>), SetupError> {
     let Some(path) = ca_file else {
         return Ok((RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, Vec::new()));
     };
@@ -133,8 +182,9 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<String
     if let Some(first) = refused.first().filter(|_| roots.is_empty()) {
         return Err(ca_error(path, format!("is of no use: {first}")));
     }
-    let named = refused.iter().map(|why| format!("the ca_file {}: {why}", path.display()));
-    Ok((roots, named.collect()))
+    let fix = "Take that certificate out of ca_file, or put it there again as its CA publishes it.";
+    let warning = |why| Warning::new("ca_file", format!("the ca_file {}: {why}", path.display()), fix);
+    Ok((roots, refused.iter().map(warning).collect()))
 }
 
 /// Why a certificate in a file is not used.
@@ -207,11 +257,9 @@ mod tests {
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, text).expect("written");
         roots(Some(&path)).map(|(roots, refused)| {
-            assert!(
-                refused.iter().all(
-                    |why| why.contains("certificate 2 cannot be used: what follows the BEGIN on line 11")
-                )
-            );
+            assert!(refused.iter().all(|why| {
+                why.message.contains("certificate 2 cannot be used: what follows the BEGIN on line 11")
+            }));
             roots.len()
         })
     }

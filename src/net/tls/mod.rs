@@ -41,7 +41,7 @@ use self::sessions::Sessions;
 pub(super) use self::trouble::port_speaks_tls;
 use self::trusted_time::{BuildTime, TrustedTime};
 use self::verifier::{Dates, Verifier};
-use crate::error::SetupError;
+use crate::error::{SetupError, Warning};
 use crate::system::clock;
 
 /// TLS 1.2 and 1.3 with ring. Trusts the certificates in `ca_file`, or Mozilla's roots without one, and of
@@ -52,8 +52,8 @@ pub struct Tls {
     strict: Sessions,
     pinned: Option<Pinned>,
     own: Arc<OwnCertificate>,
-    /// A sentence for each certificate in `ca_file` that cannot be used.
-    unused: Vec<String>,
+    /// A warning for each certificate in the files that cannot be used.
+    warnings: Vec<Warning>,
 }
 
 /// The additional parts that pinned keys need.
@@ -71,7 +71,10 @@ impl Tls {
     /// When a file cannot be read or has the wrong content.
     pub fn new(settings: &TlsSettings) -> Result<Self, SetupError> {
         let own = settings.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
-        Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own)
+        let (own, warnings) = own.map(|(own, warnings)| (Some(own), warnings)).unwrap_or_default();
+        let mut tls = Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own)?;
+        tls.warnings.extend(warnings);
+        Ok(tls)
     }
 
     /// Makes one for another service, without pins and the node's own certificate: those are for the auth
@@ -81,20 +84,20 @@ impl Tls {
     /// When `ca_file` cannot be read or has the wrong content.
     pub fn trusting(ca_file: Option<&Path>) -> Result<Self, SetupError> {
         let tls = Self::build(ca_file, &[], None)?;
-        tls.unused.iter().for_each(|why| warn!("{why}"));
+        tls.warnings.iter().for_each(|warning| warn!("{}. {}", warning.message, warning.fix));
         Ok(tls)
     }
 
-    /// A sentence for each certificate in `ca_file` that cannot be used.
+    /// A warning for each certificate in `ca_file` and `client_cert_file` that cannot be used.
     #[must_use]
-    pub fn unused(&self) -> &[String] {
-        &self.unused
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     fn build(ca_file: Option<&Path>, pins: &[Pin], own: Option<CertifiedKey>) -> Result<Self, SetupError> {
         let provider = Arc::new(ring::default_provider());
         let own = Arc::new(OwnCertificate::new(own));
-        let (roots, unused) = files::roots(ca_file)?;
+        let (roots, warnings) = files::roots(ca_file)?;
         let roots = Arc::new(roots);
         let pins: Arc<[Pin]> = pins.into();
         let build = |dates, time: Arc<dyn TimeProvider>| {
@@ -110,7 +113,7 @@ impl Tls {
             (Arc::clone(&time) as _, Some(Pinned { timing, time }))
         };
         let strict = Sessions::new(build(Dates::Checked, time)?, clock::instant);
-        Ok(Self { strict, pinned, own, unused })
+        Ok(Self { strict, pinned, own, warnings })
     }
 
     /// The configuration for a connection that transmits keys.

@@ -59,6 +59,36 @@ fn client_certificate_is_shown_where_requested() {
     assert_eq!(rig.checked(server).outcome(), "valid");
 }
 
+#[test]
+fn bad_certificate_after_the_own_one_is_a_warning() {
+    let (rig, root, clients) = (Rig::new(), Ca::root(), Ca::root());
+    let own = node(&clients);
+    let damaged = "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n";
+    for (second, says) in [
+        (damaged.to_owned(), "certificate 2 cannot be used: what follows the BEGIN on line"),
+        ("-----BEGIN CERTIFICATE-----\nMIIB".to_owned(), "certificate 2 cannot be used: the BEGIN on line"),
+        (
+            Ca::root().intermediate(|_| {}).pem,
+            "certificate 2 of those that can be used is not that of the CA",
+        ),
+    ] {
+        let server = demanding(&root, &clients, &TLS13);
+        point(&rig, &server, &root);
+        rig.own_certificate(&own);
+        rig.write_secret("client.pem", &format!("{}{second}", own.pem()));
+        let checked = rig.checked(server);
+        assert_eq!(checked.outcome(), "valid", "{}", checked.view);
+        let warnings = checked.view["warnings"].as_array().unwrap();
+        assert_eq!(
+            (warnings.len(), &warnings[0]["code"]),
+            (1, &"client_cert_file".into()),
+            "{}",
+            checked.view
+        );
+        assert!(warnings[0]["message"].as_str().unwrap().contains(says), "{}", checked.view);
+    }
+}
+
 /// In TLS 1.3 the server decides when the node may already have sent its request. Reset and alert may arrive in
 /// either order; the node reports the alert.
 #[test]
