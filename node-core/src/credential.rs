@@ -59,7 +59,8 @@ impl NodeId {
 /// When it is a placeholder or too long.
 pub fn checked_length(text: &str, max: usize) -> Result<&str, ValueError> {
     let text = text.strip_suffix('\n').map_or(text, |t| t.strip_suffix('\r').unwrap_or(t));
-    if PLACEHOLDERS.contains(&text) {
+    // Documentation writes what is to be replaced in angle brackets.
+    if PLACEHOLDERS.contains(&text) || (text.starts_with('<') && text.ends_with('>')) {
         return Err(ValueError::Placeholder);
     }
     if text.chars().count() > max { Err(ValueError::TooLong(max)) } else { Ok(text) }
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn node_id_of_a_placeholder_is_refused() {
-        for text in ["", "\n", "your-node-id", "your_api_key_here"] {
+        for text in ["", "\n", "your-node-id", "your_api_key_here", "<node-id>"] {
             assert_eq!(NodeId::parse(text), Err(ValueError::Placeholder), "{text:?}");
         }
     }

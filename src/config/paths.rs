@@ -98,7 +98,11 @@ impl ConfiguredPath {
     /// sentence continues the key. `home` finds the home of a user, or without a name that of whoever is at work here.
     fn unreplaced(&self, home: &dyn Fn(&str) -> Option<String>) -> Option<String> {
         let text = self.configured.as_deref()?.to_str()?;
+        if text.trim() != text && !text.trim().is_empty() {
+            return Some("has white space before or after the path: leave that out".into());
+        }
         let (first, rest) = text.split_once('/').unwrap_or((text, ""));
+        let is_url = first.ends_with(':') && rest.starts_with('/');
         let meant = if HOME.contains(&first) {
             home("")
         } else if let Some(user) = first.strip_prefix('~') {
@@ -108,15 +112,15 @@ impl ConfiguredPath {
                 "begins with {first}, which nobody replaces here: write the file's name alone, which is looked for in \
                  the folder of LoadCredential="
             ));
-        } else if first == "file:" {
-            Some(String::new())
+        } else if is_url {
+            (first == "file:").then(String::new)
         } else if first.starts_with('$') && !rest.is_empty() {
             None
         } else {
             return None;
         };
         let what = match first {
-            "file:" => "is a URL, where a path belongs",
+            _ if is_url => "is a URL, where a path belongs",
             _ if first.starts_with('~') => "begins with ~, which only a shell replaces",
             "%h" => "begins with %h, which only systemd replaces",
             _ => "begins with a variable, which only a shell replaces",
@@ -287,6 +291,12 @@ mod tests {
                 "file:///etc/app.key",
                 Some("is a URL, where a path belongs: write the whole path, /etc/app.key"),
             ),
+            (
+                "https://keys.home/app.key",
+                Some("is a URL, where a path belongs: write the whole path, from / on"),
+            ),
+            ("/etc/app.key ", Some("white space before or after")),
+            ("\u{a0}app.key", Some("white space before or after")),
             ("~", Some("from / on")),
             ("~/q3n8Yk1bTtWm5xV7cR0", Some("from / on")),
             ("$ecret", None),

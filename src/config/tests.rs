@@ -74,7 +74,7 @@ fn every_form_of_led_is_read() {
 #[test]
 fn error_names_what_is_wrong() {
     for (more, says) in [
-        (r#", "revalidate_sec": 3"#, "unknown field `revalidate_sec`"),
+        (r#", "revalidate_sec": 3"#, r#"there is no key "revalidate_sec""#),
         (r#", "revalidate_secs": 0"#, "revalidate_secs must be from 1 to 604800, not 0"),
         (r#", "spread_secs": 0"#, "spread_secs must be from 1 to 7200, not 0"),
         (r#", "request_timeout_secs": 9999"#, "request_timeout_secs must be"),
@@ -146,7 +146,7 @@ fn command_center_replaces_everything_about_the_app() {
             r#"{"via": {"command_center": "http://cc"}, "credential_file": "c"}"#,
             "via.command_center is plain HTTP",
         ),
-        (r#"{"via": {"url": "https://cc"}, "credential_file": "c"}"#, "unknown field `url`"),
+        (r#"{"via": {"url": "https://cc"}, "credential_file": "c"}"#, r#"there is no key "url""#),
         (
             r#"{"auth_url": "https://a", "service_id": "s", "app_id": "a", "credential_file": "c"}"#,
             "`app_key_file`",

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use node_core::credential::{NodeId, ValueError};
+use node_core::text::Quoted;
 use ring::digest;
 use ring::digest::SHA256;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -103,6 +104,9 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
         Some(key) => checked(path, "node_key", Some(key))?,
         None => checked(path, "node_key", raw.api_key)?,
     };
+    if is_exchanged(node_id.as_str(), node_key.expose()) {
+        return Err(misshapen("has node_id and node_key the wrong way round, by their looks".into()));
+    }
     let credential = Credential { node_id, node_key };
     if let Some(kept) = raw.credential_store {
         let follows = kept.follows.map(Checksum);
@@ -117,6 +121,17 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
     // The file was written by hand or by another program.
     let checksum = Checksum::of(&credential, None);
     Ok(Contents { credential, checksum, follows: None })
+}
+
+/// Whether what is given as the id looks like a key, and the key like a name: an id is shown everywhere.
+fn is_exchanged(node_id: &str, node_key: &str) -> bool {
+    /// Longer than a UUID.
+    const SHORTEST_KEY: usize = 40;
+    node_id.len() >= SHORTEST_KEY
+        && node_id.bytes().all(|byte| byte.is_ascii_graphic())
+        && !Quoted(node_id).is_name()
+        && Quoted(node_key).is_name()
+        && node_key.len() < node_id.len()
 }
 
 /// The content of a file in which `credential` replaces the one in `before`. All other fields keep their
@@ -362,6 +377,10 @@ mod tests {
             (r#"{"node_id":"p"}"#, "has no node_key"),
             (r#"{"node_id":"p","node_key":"s3cret"#, "is not JSON (line 1, column"),
             (r#""s3cret""#, "does not have text for node_id and node_key"),
+            (
+                r#"{"node_id":"s3cret-q3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9","node_key":"kitchen-pi"}"#,
+                "the wrong way round",
+            ),
             (r#"["s3cret"]"#, "is not an object"),
             (r#"["kitchen-pi","s3cret",null,null]"#, "is not an object"),
             (r#"{"node_id":"p","node_key":["s3cret"]}"#, "does not have text"),

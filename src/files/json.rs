@@ -43,7 +43,8 @@ pub(crate) fn fault(error: &serde_json::Error) -> String {
     let is_key =
         |name: &str| name.len() <= 30 && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_-".contains(&b));
     match field {
-        Some((name, _)) if !is_key(name) => format!("{place}there is no such key"),
-        Some(_) | None => message,
+        Some((name, _)) if is_key(name) => format!("{place}there is no key \"{name}\""),
+        Some(_) => format!("{place}there is no such key"),
+        None => message,
     }
 }

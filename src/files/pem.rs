@@ -49,7 +49,9 @@ pub enum PrivateKeyError {
     #[error("holds a private key that is encrypted with a password")]
     Encrypted,
     /// One in OpenSSH's own form.
-    #[error("holds a private key in the form of OpenSSH, which is not PKCS #8")]
+    #[error(
+        "holds a private key in the form of OpenSSH, not PKCS #8 (`ssh-keygen -p -m PKCS8 -f COPY` makes a copy that)"
+    )]
     OpenSsh,
     /// Only the other half of a key, or a certificate.
     #[error("holds a public key or a certificate, and no private key")]

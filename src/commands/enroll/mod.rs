@@ -6,7 +6,7 @@ mod answer;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use node_core::credential::NodeId;
+use node_core::credential::{NodeId, ValueError};
 use node_core::outcome::Outcome;
 use node_core::service::Service;
 use node_core::trouble::Trouble;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential_store;
 use crate::files::credential_store::{Locked, StoreError};
+use crate::files::secret_line;
 use crate::files::state::NodeState;
 use crate::net::http::{HttpClient, HttpError, JSON, Post, Posted};
 use crate::net::service_url::ServiceUrl;
@@ -131,6 +132,10 @@ pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, EnrollE
         secret_input::read_line(input).map_err(|why| EnrollError::Input(format!("standard input {why}")))?;
     while token.last().is_some_and(u8::is_ascii_whitespace) {
         token.pop();
+    }
+    // What is around it would be sent with it, and the answer would be that the token is used up.
+    if let Err(why @ ValueError::Forbidden(_)) = secret_line::parse(&token) {
+        return Err(EnrollError::Input(format!("standard input {why}")));
     }
     if token.is_empty() || token.len() > 512 || !token.iter().all(u8::is_ascii_graphic) {
         return Err(EnrollError::Input(

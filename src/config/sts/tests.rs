@@ -99,7 +99,7 @@ fn half_an_sts_names_what_is_missing() {
         (r#", "auth_method": "client_secret_post""#, "lacks client_secret_file"),
         (r#", "auth_method": "tls_client_auth""#, "must be client_secret_post"),
         (r#", "client_secret_file": "s""#, "leave one out"),
-        (r#", "audience": "x""#, "unknown field `audience`"),
+        (r#", "audience": "x""#, r#"there is no key "audience""#),
         (r#", "token_endpoint": "http://sts.home/t""#, "token_endpoint is plain HTTP"),
         (r#", "token_endpoint": "https://AUTH.home:7701/t""#, "never go to each other's servers"),
     ] {
@@ -110,7 +110,7 @@ fn half_an_sts_names_what_is_missing() {
         (r#"{"users": [-1]}"#, "names or numbers"),
         (r#"{"scope": " "}"#, "scope in sts.audiences"),
         (r#"{"azp": [""]}"#, "azp in sts.audiences"),
-        (r#"{"user": []}"#, "unknown field `user`"),
+        (r#"{"user": []}"#, r#"there is no key "user""#),
     ] {
         let told = sts(&SOUND.replace("{}", rule)).expect_err(rule);
         assert!(told.contains(says), "{rule}: {told}");

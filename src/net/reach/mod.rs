@@ -106,8 +106,9 @@ impl Reach {
     }
 
     fn nameless(&self, why: &NameError) -> Trouble {
-        let Peer { service, host, port } = &self.peer;
-        let reason = format_args!("no address can be found for {host}:{port}: {why}");
+        let peer = &self.peer;
+        let Peer { service, host, .. } = peer;
+        let reason = format_args!("no address can be found for {peer}: {why}");
         let answered = matches!(why, NameError::Unknown | NameError::Refused { .. });
         if answered && !host.trim_end_matches('.').contains('.') {
             return Trouble::with_fix(

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fmt, io};
 
-use node_core::text::Text;
+use node_core::text::{Brief, Text};
 use node_core::trouble::{Trouble, TroubleKind};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
@@ -218,7 +218,8 @@ fn broken_off(peer: &Peer, alert: &str) -> Trouble {
 fn wrong_name(peer: &Peer, presented: &[String]) -> Trouble {
     let host = peer.host.trim_end_matches('.').to_ascii_lowercase();
     let reason = format_args!(
-        "the server's certificate is not made out for {host}, but for {}",
+        "the server's certificate is not made out for {}, but for {}",
+        Brief(&host),
         if presented.is_empty() { "no name at all".into() } else { presented.join(", ") }
     );
     let domain = host.split_once('.').map(|(_, domain)| domain).filter(|domain| !domain.contains('.'));

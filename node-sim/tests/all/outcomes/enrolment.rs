@@ -46,6 +46,10 @@ const ANSWERS: &[Given] = &[
     ),
     ("400 Bad Request", &["Content-Type: text/plain"], "Invalid host header"),
     ("400 Bad Request", &["Content-Type: text/plain"], "400: Bad Request"),
+    ("401 Unauthorized", &["Content-Type: text/plain"], "401: Unauthorized"),
+    ("403 Forbidden", &["Content-Type: text/plain"], "error code: 1020"),
+    ("403 Forbidden", &[], r#"{"message":"Forbidden"}"#),
+    ("429 Too Many Requests", &["Content-Type: text/html"], "<title>429 Too Many Requests</title>"),
     ("521 ", &["Content-Type: text/plain"], "error code: 521"),
     ("524 ", &["Content-Type: text/plain"], "error code: 524"),
 ];
@@ -73,6 +77,8 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(enroll("nothing listens at --url".into(), "http://127.0.0.1:1".into(), "prov_x"));
     rows.push(enroll("--url is plain HTTP".into(), "http://192.0.2.1".into(), "prov_x"));
     rows.push(enroll("the token is two words".into(), "http://127.0.0.1:1".into(), "two words"));
+    let quoted = "the token in quotes";
+    rows.push(enroll(quoted.into(), "http://127.0.0.1:1".into(), "\"prov_x\""));
     // A database that was restarted, and a command center that had registered the node before it failed.
     let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let (failed, refused) = (

@@ -58,7 +58,11 @@ fn unseen(response: &HttpResponse, token: &[u8]) -> Option<String> {
             "a proxy or a tunnel before the command center gets no connection to it ({status}); check that it runs, and \
              the address and the certificate that the tunnel has of it"
         )),
-        (500..=510 | 512..=599, _) => None,
+        (429 | 500..=510 | 512..=599, _) => None,
+        (401 | 403, None) if json::object::<Refusal>(&response.body).is_err() => Some(format!(
+            "what answered refuses in a form that the command center never uses ({status}); check --url, and what is \
+             between this board and the command center (a proxy, a firewall, the network's log-in page)"
+        )),
         (_, Some(between)) => Some(format!(
             "what answered in the place of the command center {} ({status}); check --url, and what is between this \
              board and the command center (a proxy, a firewall, the network's log-in page)",

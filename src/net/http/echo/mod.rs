@@ -3,7 +3,8 @@
 //!
 //! Text and secrets are compared by their letters and digits alone, without regard to case. So nothing that a reader
 //! skips hides a secret: white space, punctuation, and characters that cannot be seen. Escapes of JSON, URLs and HTML are
-//! undone first. Base64 and hexadecimal digits are looked for as what the secret becomes in them.
+//! undone first. Base64, hexadecimal digits and lists of bytes are looked for as what the secret
+//! becomes in them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -88,6 +89,13 @@ impl Wanted {
         let mut hex = Zeroizing::new(Vec::with_capacity(secret.len() * 2));
         hex.extend(secret.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
         add(hex, 6);
+        // As Go and Rust print bytes: `[115 51]`, `[115, 51]`.
+        let mut decimal = Zeroizing::new(Vec::with_capacity(secret.len() * 3));
+        for byte in secret {
+            let digits = [byte / 100, byte / 10 % 10, byte % 10].map(digit);
+            decimal.extend(&digits[usize::from(*byte < 100)..]);
+        }
+        add(decimal, 8);
         forms
     }
 

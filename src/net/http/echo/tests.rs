@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// How a server may write what it repeats.
-const FORMS: [fn(&str) -> String; 16] = [
+const FORMS: [fn(&str) -> String; 17] = [
     str::to_owned,
     str::to_ascii_uppercase,
     |text| between(text, "\u{200b}"),
@@ -22,6 +22,7 @@ const FORMS: [fn(&str) -> String; 16] = [
     |text| text.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)).collect(),
     |text| text.bytes().map(|byte| format!("{byte:02x} ")).collect(),
     |text| URL_SAFE.encode(text),
+    |text| format!("{:?}", text.as_bytes()),
 ];
 
 fn between(text: &str, filling: &str) -> String {
