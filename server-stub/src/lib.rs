@@ -2,7 +2,8 @@
 //! in the manner of either [`Home`], a token service (STS), and a Run Gateway with its Run Coordinator. They
 //! answer like the real ones, over TLS or plain HTTP, except for the faults they are given.
 //!
-//! - [`Stub`] (`stub/`): the auth service (`auth/`) and the command center (`command_center/`);
+//! - [`Stub`] (`stub/`): the auth service (`auth/`), the command center (`command_center/`), the config service
+//!   (`config_service/`) and the logs (`logs/`);
 //! - [`Home`] (`home/`): Python services or jarvisd, and how each reads, refuses and answers;
 //! - [`Sts`] (`keycloak/`): the token service;
 //! - [`Gateway`] and [`Coordinator`] (`run/`), and the layer that checks callers' tokens ([`guarded`]);
@@ -14,10 +15,12 @@
 
 mod auth;
 mod command_center;
+mod config_service;
 mod form;
 mod home;
 pub mod jwt;
 mod keycloak;
+mod logs;
 mod moment;
 mod run;
 mod secrets;
@@ -27,8 +30,10 @@ mod stub;
 pub use auth::load::{Model, UnknownModel};
 pub use auth::settings::{Settings, SettingsError, TokenAlgorithm};
 pub use command_center::NotQueued;
+pub use config_service::{PublicUrl, PublicUrlError};
 pub use home::{Home, UnknownHome};
 pub use keycloak::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
+pub use logs::LogLine;
 pub use run::coordinator::{Coordinator, CoordinatorOptions, Pace};
 pub use run::gateway::{Gateway, GatewayOptions, GatewaySettings};
 pub use run::inbound::{AuthMode, InboundSettings, KeySource, guarded};
@@ -39,4 +44,4 @@ pub use server::error::StartError;
 pub use server::faults::{Fault, FaultError, Faults};
 pub use server::pki::{CertificateAuthority, PkiError};
 pub use server::{Server, ServerOptions};
-pub use stub::{Options, Stub};
+pub use stub::{Options, Place, Stub};

@@ -15,7 +15,7 @@ use super::lan::{Device, Lan, Process};
 /// The auth service's port.
 pub(super) const PORT: u16 = 7701;
 
-fn server_stub() -> &'static Path {
+pub(super) fn server_stub() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| built("server-stub", &[]))
 }

@@ -43,6 +43,12 @@ impl Process {
         }
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(super) fn stop(mut self) {
+        assert!(Command::new("kill").arg(self.id().to_string()).status().unwrap().success());
+        self.0.wait().unwrap();
+    }
+
     fn id(&self) -> u32 {
         self.0.id()
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod addresses;
+mod announcements;
 mod hostile;
 mod house;
 mod lan;

@@ -24,9 +24,6 @@ use crate::server::ends::Ends;
 use crate::server::faults::HomeFault;
 use crate::server::journal::Waits;
 
-/// The port of the config service.
-const CONFIG_PORT: u16 = 7700;
-
 #[derive(Serialize)]
 struct Minted {
     token: String,
@@ -70,7 +67,8 @@ impl CommandCenter {
             head.extensions.get::<Ends>().is_some_and(|ends| ends.peer.ip().to_canonical().is_loopback());
         let forwarded = head.headers.get("X-Forwarded-Proto").is_some_and(|proto| proto == "https");
         let scheme = if self.tls || (here && forwarded) { "https" } else { "http" };
-        let config = authority.port().map(|_| format!("{scheme}://{}:{CONFIG_PORT}", authority.host()));
+        let config =
+            authority.port().map(|_| format!("{scheme}://{}:{}", authority.host(), self.config_port));
         (Some(format!("{scheme}://{authority}")), config)
     }
 }

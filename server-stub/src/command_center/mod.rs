@@ -48,6 +48,8 @@ pub(crate) struct CommandCenter {
     admin_key: String,
     /// Whether it speaks TLS.
     tls: bool,
+    /// The port of the config service beside it.
+    config_port: u16,
     data: Mutex<Data>,
     verdicts: Mutex<Verdicts>,
     heartbeats: AtomicU64,
@@ -61,11 +63,12 @@ struct Data {
 }
 
 impl CommandCenter {
-    pub(crate) fn new(auth: AuthClient, admin_key: String, tls: bool) -> Self {
+    pub(crate) fn new(auth: AuthClient, admin_key: String, tls: bool, config_port: u16) -> Self {
         Self {
             auth,
             admin_key,
             tls,
+            config_port,
             data: Mutex::default(),
             verdicts: Mutex::default(),
             heartbeats: AtomicU64::new(0),

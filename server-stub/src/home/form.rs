@@ -74,7 +74,8 @@ impl<'a> BodyFields<'a> {
         } else {
             return text;
         };
-        self.complain(name, kind, &format!("String should have {bound} {limit} characters"), value);
+        let plural = if limit == 1 { "" } else { "s" };
+        self.complain(name, kind, &format!("String should have {bound} {limit} character{plural}"), value);
         self.explain(format!("{{\"{key}\":{limit}}}"));
         text
     }
@@ -112,6 +113,45 @@ impl<'a> BodyFields<'a> {
     pub(crate) fn optional_choice(&mut self, name: &str, choices: &[&str]) -> Option<String> {
         self.given(name)?;
         Some(self.choice(name, choices))
+    }
+
+    /// A required string that `fits` a pattern.
+    pub(crate) fn string_like(&mut self, name: &str, pattern: &str, fits: fn(&str) -> bool) -> String {
+        let text = self.string(name);
+        if let Some(value @ JsonValue::Text(_)) = self.body.member(name)
+            && !fits(&text)
+        {
+            let message = format!("String should match pattern '{pattern}'");
+            self.complain(name, "string_pattern_mismatch", &message, value);
+            self.explain(format!("{{\"pattern\":{}}}", quoted(pattern)));
+        }
+        text
+    }
+
+    /// A moment that may be left out: text as RFC 3339 has it, with or without a zone, or a number of seconds.
+    /// *Assumption*: the words for another text.
+    pub(crate) fn optional_moment(&mut self, name: &str) -> Option<String> {
+        match self.body.member(name)? {
+            JsonValue::Text(text) if is_moment(text) => return Some(text.clone()),
+            JsonValue::Number(seconds) => return Some(seconds.to_string()),
+            value @ JsonValue::Text(_) => {
+                let reason = "invalid character in year";
+                let message = format!("Input should be a valid datetime or date, {reason}");
+                self.complain(name, "datetime_from_date_parsing", &message, value);
+                self.explain(format!("{{\"error\":{}}}", quoted(reason)));
+            }
+            value => self.complain(name, "datetime_type", "Input should be a valid datetime", value),
+        }
+        None
+    }
+
+    /// An object of any fields, as JSON, that may be null or left out.
+    pub(crate) fn optional_map(&mut self, name: &str) -> Option<String> {
+        let value = self.given(name)?;
+        if !matches!(value, JsonValue::Object(_)) {
+            self.complain(name, "dict_type", "Input should be a valid dictionary", value);
+        }
+        Some(value.to_string())
     }
 
     /// A string that may be null or left out.
@@ -265,6 +305,27 @@ impl<'a> BodyFields<'a> {
             last.context = Some(context);
         }
     }
+}
+
+/// Whether a text is a date and a time of day, maybe with seconds, a fraction and a zone.
+fn is_moment(text: &str) -> bool {
+    let digits = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text
+                .bytes()
+                .zip(form.bytes())
+                .all(|(b, f)| if f == b'9' { b.is_ascii_digit() } else { b == f })
+    };
+    let Some((date, time)) = text.split_once(['T', 't', ' ', '_']) else { return false };
+    let time = time.trim_end_matches(['Z', 'z']);
+    let (time, zone) = time.find(['+', '-']).map_or((time, ""), |at| time.split_at(at));
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let zone = zone.trim_start_matches(['+', '-']);
+    digits(date, "9999-99-99")
+        && (digits(time, "99:99") || digits(time, "99:99:99"))
+        && !fraction.is_empty()
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+        && (zone.is_empty() || digits(zone, "99:99") || digits(zone, "9999"))
 }
 
 const NOT_AN_INTEGER: (&str, &str) =

@@ -85,13 +85,25 @@ fn sorted(value: JsonValue) -> JsonValue {
 
 fn member((name, value): (String, JsonValue)) -> (String, JsonValue) {
     let value = match value {
-        JsonValue::Array(complaints) if name == "detail" => JsonValue::Array(complaints),
+        JsonValue::Array(complaints) if name == "detail" => {
+            JsonValue::Array(complaints.into_iter().map(without_context).collect())
+        }
         JsonValue::Text(moment) if name.ends_with("_at") => {
             JsonValue::Text(moment.strip_suffix('Z').unwrap_or(&moment).to_owned())
         }
         value => sorted(value),
     };
     (name, value)
+}
+
+/// A complaint without pydantic's details, which jarvisd does not have.
+fn without_context(complaint: JsonValue) -> JsonValue {
+    match complaint {
+        JsonValue::Object(members) => {
+            JsonValue::Object(members.into_iter().filter(|(name, _)| name != "ctx").collect())
+        }
+        other => other,
+    }
 }
 
 /// A body whose length is not known before its end, so that it goes out in chunks.
@@ -128,7 +140,7 @@ mod tests {
     #[test]
     fn complaints_keep_their_order_and_times_lose_their_zone() {
         assert_eq!(
-            told("{\"detail\":[{\"type\":\"x\",\"loc\":[\"body\"]}]}"),
+            told("{\"detail\":[{\"type\":\"x\",\"loc\":[\"body\"],\"ctx\":{}}]}"),
             "{\"detail\":[{\"type\":\"x\",\"loc\":[\"body\"]}]}\n"
         );
         assert_eq!(

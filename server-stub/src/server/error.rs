@@ -19,6 +19,9 @@ pub enum StartError {
     /// One of the names is neither a DNS name nor an IP address.
     #[error("{0:?} cannot stand in a certificate; give a DNS name or an IP address")]
     Name(String),
+    /// The config service cannot be announced.
+    #[error("cannot announce the config service: {0}")]
+    Announcement(mdns_sd::Error),
     /// No certificate could be made.
     #[error("{0}")]
     Certificate(String),

@@ -199,6 +199,10 @@ impl Bound {
         self.server.ca_pem()
     }
 
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
     /// The way to the service for others of this process.
     pub(crate) fn inside(&self) -> Inside {
         self.server.inside.clone()

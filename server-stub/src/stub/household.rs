@@ -1,8 +1,9 @@
-//! What tests and laptops do with the household: its nodes, their updates, its tokens.
+//! What tests and laptops do with the household: its nodes, their updates and lines, its tokens.
 
 use super::Stub;
 use crate::auth::state::{HOUSEHOLD, Now};
 use crate::command_center::NotQueued;
+use crate::logs::LogLine;
 
 impl Stub {
     /// Replaces a node's key, as an administrator would, and returns the new one. The old key fails from now
@@ -77,5 +78,11 @@ impl Stub {
     #[must_use]
     pub fn validations(&self) -> u64 {
         self.service.validations()
+    }
+
+    /// The last lines that the logs took from nodes, at most 10,000, the oldest first.
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<LogLine> {
+        self.logs.lines()
     }
 }

@@ -44,7 +44,7 @@ impl Rig {
         let router = http::router(&service);
         let inside = Inside::without_server(router.clone());
         let asking = AuthClient::new(&service, inside, COMMAND_CENTER, "Command Center");
-        let center = Arc::new(CommandCenter::new(asking, ADMIN.to_owned(), false));
+        let center = Arc::new(CommandCenter::new(asking, ADMIN.to_owned(), false, 7700));
         center.add_row("kitchen-pi", "node-key", HOUSEHOLD, "kitchen");
         let both = Router::new().nest_service("/center", command_center::served(&center));
         Self { router: both.fallback_service(router), service, center }

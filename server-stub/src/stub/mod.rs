@@ -10,24 +10,29 @@ use crate::auth::asking::AuthClient;
 use crate::auth::http;
 use crate::auth::load::{Load, Model};
 use crate::auth::service::Service;
-use crate::auth::state::{APP_ID, COMMAND_CENTER, First, HOUSEHOLD, MEMBER, Now, World};
+use crate::auth::state::{APP_ID, COMMAND_CENTER, First, HOUSEHOLD, LOGS, MEMBER, Now, World};
 use crate::command_center::{self, CommandCenter};
+use crate::config_service::{AUTH, CONFIG, ConfigService, Listed};
 use crate::home::Home;
+use crate::logs::Logs;
 use crate::secrets;
 use crate::server::directory::DirectoryError;
 use crate::server::error::StartError;
 use crate::server::faults::{FaultError, Faults};
 use crate::server::pki::CertificateAuthority;
 use crate::server::{About, Bound, Server, ServerOptions};
+use announced::Announced;
 use directory::{Contents, Credential, Kept};
 
+mod announced;
 mod directory;
 mod household;
 #[cfg(test)]
 mod load_tests;
 mod options;
+mod servers;
 
-pub use options::Options;
+pub use options::{Options, Place};
 
 /// The first node.
 const NODE_ID: &str = "kitchen-pi";
@@ -48,6 +53,10 @@ const ROOM: &str = "kitchen";
 pub struct Stub {
     auth: Server,
     command_center: Server,
+    config: Server,
+    log_intake: Server,
+    announced: Announced,
+    logs: Arc<Logs>,
     service: Arc<Service>,
     center: Arc<CommandCenter>,
     app_key: String,
@@ -91,6 +100,8 @@ impl Stub {
             redirect_to,
             admin_token: Some(admin_token),
         };
+        let beside =
+            |Place { listen, faults, control }| ServerOptions { listen, faults, control, ..shared.clone() };
         let load = Load::new(model);
         let of_the_home = || About { manners: home.manners(), form: Some(home.form()), ..About::default() };
         let bound = Bound::new(
@@ -115,26 +126,35 @@ impl Stub {
         let admin = bound.admin().clone();
         let service = Arc::new(Service::new(home, world, &settings, known.then(|| admin.clone()), load));
         let asking = AuthClient::new(&service, bound.inside(), COMMAND_CENTER, "Command Center");
-        let center = Arc::new(CommandCenter::new(asking, admin_api_key.clone(), tls));
+        let at_config = Bound::new(beside(options.config), of_the_home())?;
+        let config_at = at_config.addr();
+        let center = Arc::new(CommandCenter::new(asking, admin_api_key.clone(), tls, config_at.port()));
         center.add_row(&credential.node_id, &credential.node_key, HOUSEHOLD, ROOM);
         let control = command_center::control::routes(Arc::clone(&center), admin);
         let at_center = Bound::new(
-            ServerOptions {
-                listen: options.command_center,
-                faults: options.command_center_faults,
-                control: options.command_center_control,
-                ..shared
-            },
+            beside(options.command_center),
             About {
                 spares: |path| path == command_center::TOKENS,
                 control: control.clone(),
                 ..of_the_home()
             },
         )?;
+        let at_logs = Bound::new(beside(options.logs), of_the_home())?;
+        let asking = AuthClient::new(&service, bound.inside(), LOGS, "Logs");
+        let logs = Arc::new(Logs::new(asking));
+        let scheme = if tls { "https" } else { "http" };
+        let places = [(AUTH, &bound), (COMMAND_CENTER, &at_center), (CONFIG, &at_config), (LOGS, &at_logs)];
+        let listed = places.map(|(name, at)| Listed { name, scheme, port: at.addr().port() });
+        let config = ConfigService::new(home, &listed, &options.public_urls);
+        let announced = Announced::start(config_at, options.announce)?;
         let paths = command_center::served(&center);
         let stub = Self {
             auth: bound.serve(http::router(&service)),
             command_center: at_center.serve(control.fallback_service(paths)),
+            config: at_config.serve(config.served()),
+            log_intake: at_logs.serve(logs.served()),
+            announced,
+            logs,
             service,
             center,
             app_key,
@@ -166,24 +186,6 @@ impl Stub {
     #[must_use]
     pub fn household_id(&self) -> &'static str {
         HOUSEHOLD
-    }
-
-    /// The auth service's server, to take it down or give it faults alone.
-    #[must_use]
-    pub fn auth(&self) -> &Server {
-        &self.auth
-    }
-
-    /// The command center's server, to take it down or give it faults alone.
-    #[must_use]
-    pub fn command_center(&self) -> &Server {
-        &self.command_center
-    }
-
-    /// The command center's URL, without a slash at the end.
-    #[must_use]
-    pub fn command_center_url(&self) -> &str {
-        self.command_center.url()
     }
 
     /// The auth service's URL, without a slash at the end.
@@ -287,10 +289,13 @@ impl Stub {
     /// refused. The services keep their state, drop the calls they were processing, and forget what they
     /// remember for a minute.
     pub fn go_down(&self) {
-        self.command_center.go_down();
-        self.auth.go_down();
+        self.announced.end();
+        for server in self.servers() {
+            server.go_down();
+        }
         self.service.load.restart();
         self.center.restart();
+        self.logs.restart();
     }
 
     /// Listens again on the same addresses. Does nothing if the services are not down.
@@ -298,8 +303,8 @@ impl Stub {
     /// # Errors
     /// Another process has taken an address meanwhile; the call can be repeated.
     pub fn come_back(&self) -> io::Result<()> {
-        self.auth.come_back()?;
-        self.command_center.come_back()
+        self.servers().into_iter().try_for_each(Server::come_back)?;
+        self.announced.resume().map_err(io::Error::other)
     }
 
     /// Lets the command center forget what the auth service told it, as its restart does. The Python one

@@ -72,7 +72,7 @@ fn signals() -> io::Result<(Signal, Signal)> {
 fn exit_code(failure: &Failure) -> u8 {
     match failure {
         Failure::Start(StartError::Name(_) | StartError::Fault(_)) => USAGE,
-        Failure::Start(StartError::Listen(..)) => UNAVAILABLE,
+        Failure::Start(StartError::Listen(..) | StartError::Announcement(_)) => UNAVAILABLE,
         Failure::Start(StartError::Directory(_))
         | Failure::Unreadable(..)
         | Failure::Realm(..)

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use node_core::plain;
 use server_stub::{
-    Common, Coordinator, Gateway, Model, Options, Realm, RealmError, Server, ServerOptions, StartError, Sts,
-    StsOptions, Stub, VariableError,
+    Common, Coordinator, Gateway, Model, Options, Place, Realm, RealmError, Server, ServerOptions,
+    StartError, Sts, StsOptions, Stub, VariableError,
 };
 
-use crate::arguments::{Part, Place, Plan, StsPlan};
+use crate::arguments::{Part, Plan, StsPlan};
 use crate::runs::{self, Peers};
 
 /// In bytes. An export of a realm with ten thousand users is shorter.
@@ -90,9 +90,13 @@ impl Running {
             if let Some(control) = stub.control_url() {
                 line["control"] = control.into();
             }
-            line["command_center"] = stub.command_center_url().into();
-            if let Some(control) = stub.command_center().control_url() {
-                line["command_center_control"] = control.into();
+            let beside =
+                [("command_center", stub.command_center()), ("config", stub.config()), ("logs", stub.logs())];
+            for (name, server) in beside {
+                line[name] = server.url().into();
+                if let Some(control) = server.control_url() {
+                    line[format!("{name}_control")] = control.into();
+                }
             }
         }
         if let Some(sts) = &self.sts {

@@ -6,11 +6,10 @@ use std::env;
 use std::ffi::OsString;
 
 use server_stub::{
-    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Pace,
+    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Pace, Place,
     ServerOptions, Sts,
 };
 
-use crate::arguments::Place;
 use crate::running::Failure;
 
 /// The other services of this process, and further authorities to trust.

@@ -135,6 +135,8 @@ fn kind(text: &str) -> Option<&'static str> {
     let opaque = |length: usize| like(&"o".repeat(length));
     match text {
         _ if like("9999-99-99T99:99:99.999999") => Some("<moment>"),
+        // Without a fraction where it is zero.
+        _ if like("9999-99-99T99:99:99") => Some("<moment>"),
         _ if like("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") => Some("<uuid>"),
         _ if opaque(64) => Some("<key>"),
         _ if text.strip_prefix("prov_").is_some() && opaque(48) => Some("<token>"),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use server_stub::jwt::Algorithm;
-use server_stub::{AudienceRule, Fault, Faults, Home, Model, Options};
+use server_stub::{AudienceRule, Fault, Faults, Home, Model, Options, Place, PublicUrl};
 
 /// A Jarvis home's services, a token service, and a Run Gateway with its Run Coordinator, for tests
 #[derive(Parser)]
@@ -45,6 +45,22 @@ struct CommandLine {
     /// Where the command center listens [default: the auth service's address, its port and two]
     #[arg(long, value_name = "ADDRESS:PORT")]
     command_center_listen: Option<SocketAddr>,
+
+    /// Where the config service listens [default: the auth service's address, the port before its]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    config_listen: Option<SocketAddr>,
+
+    /// Where the logs listen [default: the auth service's address, the next port]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    logs_listen: Option<SocketAddr>,
+
+    /// Announce the config service by multicast DNS, as HOST or as this machine; see below
+    #[arg(long, value_name = "HOST", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    announce: Option<String>,
+
+    /// An address of a service of the home from outside, of which its config service tells; may be repeated
+    #[arg(long = "public-url", value_name = "SERVICE=URL")]
+    public_urls: Vec<PublicUrl>,
 
     /// The folder for keys and a ready config.json for jarvis-node; made if it does not exist
     #[arg(long, default_value = "stub")]
@@ -152,19 +168,13 @@ pub(crate) struct Plan {
     pub(crate) pace: Duration,
 }
 
-/// Where a service listens, and its faults.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) listen: SocketAddr,
-    pub(crate) faults: Faults,
-    pub(crate) control: Option<SocketAddr>,
-}
-
 /// A service, to which faults can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Service {
     Auth,
     CommandCenter,
+    Config,
+    Logs,
     Sts,
     Gateway,
     Coordinator,
@@ -194,7 +204,7 @@ pub(crate) struct StsPlan {
 impl Service {
     const fn part(self) -> Part {
         match self {
-            Self::Auth | Self::CommandCenter => Part::Home,
+            Self::Auth | Self::CommandCenter | Self::Config | Self::Logs => Part::Home,
             Self::Sts => Part::Sts,
             Self::Gateway => Part::Gateway,
             Self::Coordinator => Part::Coordinator,
@@ -230,6 +240,8 @@ impl Plan {
 
 /// The ports of the other services, counted from the auth service's. A home's services have 7700 to 7703.
 const COMMAND_CENTER: u16 = 2;
+const CONFIG: u16 = 1_u16.wrapping_neg();
+const LOGS: u16 = 1;
 const STS: u16 = 19;
 const GATEWAY: u16 = 20;
 const COORDINATOR: u16 = 21;
@@ -292,6 +304,8 @@ impl CommandLine {
             SocketAddr::new(self.host.unwrap_or(listen.ip()), self.port.unwrap_or(next(GATEWAY).port()));
         let auth = place(Service::Auth, listen, self.model != Model::INSTANT)?;
         let center = place(Service::CommandCenter, center, false)?;
+        let config = place(Service::Config, self.config_listen.unwrap_or(next(CONFIG)), false)?;
+        let logs = place(Service::Logs, self.logs_listen.unwrap_or(next(LOGS)), false)?;
         Ok(Plan {
             only: self.only,
             sts: StsPlan {
@@ -311,15 +325,17 @@ impl CommandLine {
             stub: Options {
                 home: self.home,
                 listen,
-                command_center: center.listen,
+                command_center: center,
+                config,
+                logs,
+                announce: self.announce,
+                public_urls: self.public_urls,
                 dir: Some(self.dir),
                 tls: !self.plain,
                 names: self.names,
                 faults: auth.faults,
                 model: self.model,
                 control: auth.control,
-                command_center_control: center.control,
-                command_center_faults: center.faults,
                 redirect_to: self.redirect_to,
                 ..Options::default()
             },
@@ -331,8 +347,12 @@ impl CommandLine {
         let default = |fault: Fault| {
             if fault.is_of_tokens() {
                 Service::Sts
-            } else if fault.is_of_a_home() && first == Service::Auth && fault.name() != "password-expired" {
-                Service::CommandCenter
+            } else if fault.is_of_a_home() && first == Service::Auth {
+                match fault.name() {
+                    "password-expired" => Service::Auth,
+                    "logs-store-fails" => Service::Logs,
+                    _ => Service::CommandCenter,
+                }
             } else {
                 first
             }
@@ -356,7 +376,7 @@ fn faults_of(text: &str) -> Result<FaultsOf, String> {
         Some((name, names)) => {
             let unknown = |_| {
                 format!(
-                    "there is no service '{name}'; auth, command-center, sts, gateway and coordinator are there"
+                    "there is no service '{name}'; auth, command-center, config, logs, sts, gateway and coordinator are there"
                 )
             };
             (Some(Service::from_str(name, false).map_err(unknown)?), names)

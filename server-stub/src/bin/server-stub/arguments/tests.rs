@@ -76,21 +76,22 @@ fn faults_go_to_the_service_they_are_for() {
 #[test]
 fn a_home_has_its_ports_and_its_faults() {
     let plan = served(&[]);
-    assert_eq!((plan.stub.home, plan.stub.command_center.port()), (Home::Python, 7703));
+    assert_eq!((plan.stub.home, plan.stub.command_center.listen.port()), (Home::Python, 7703));
     let plan = served(&["--home", "jarvisd", "--ports", "8800", "--fault", "late,auth-unavailable"]);
     assert_eq!(plan.stub.home, Home::Jarvisd);
-    assert_eq!((plan.stub.listen.port(), plan.stub.command_center.port()), (8801, 8803));
+    assert_eq!((plan.stub.listen.port(), plan.stub.command_center.listen.port()), (8801, 8803));
     assert_eq!((plan.sts.place.listen.port(), plan.coordinator.listen.port()), (8820, 8822));
     assert_eq!(plan.stub.faults.to_string(), "late");
-    assert_eq!(plan.stub.command_center_faults.to_string(), "auth-unavailable");
-    assert!(plan.stub.command_center_control.is_some());
+    assert_eq!(plan.stub.command_center.faults.to_string(), "auth-unavailable");
+    assert!(plan.stub.command_center.control.is_some());
     let free = served(&["--ports", "0"]);
     assert_eq!(
-        (free.stub.listen.port(), free.stub.command_center.port(), free.gateway.listen.port()),
+        (free.stub.listen.port(), free.stub.command_center.listen.port(), free.gateway.listen.port()),
         (0, 0, 0)
     );
+    assert_eq!((free.stub.config.listen.port(), free.stub.logs.listen.port()), (0, 0));
     let elsewhere = served(&["--command-center-listen", "127.0.0.1:9"]);
-    assert_eq!(elsewhere.stub.command_center.port(), 9);
+    assert_eq!(elsewhere.stub.command_center.listen.port(), 9);
     // The name of the first service of a home stands for all of it, as it did before.
     assert!(served(&["--only", "auth"]).has(Part::Home));
     let told = |arguments| parsed(arguments).err().expect("refused");
@@ -190,4 +191,26 @@ fn completions_name_every_option() {
 fn the_last_of_repeated_values_counts() {
     let plan = served(&["--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2", "--dir", "a", "--dir", "b"]);
     assert_eq!((plan.stub.listen.port(), plan.stub.dir), (2, Some(PathBuf::from("b"))));
+}
+
+#[test]
+fn config_service_and_logs_stand_beside_the_auth_service() {
+    let plan = served(&[]);
+    assert_eq!((plan.stub.config.listen.port(), plan.stub.logs.listen.port()), (7700, 7702));
+    assert!(plan.stub.announce.is_none() && plan.stub.public_urls.is_empty());
+    let said = "--ports 8800 --config-listen [::]:9 --fault logs-store-fails --fault config:stall --announce \
+                --public-url jarvis-auth=https://a.test --public-url jarvis-logs=http://l.test:8080";
+    let plan = served(&said.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(
+        (plan.stub.config.listen.to_string().as_str(), plan.stub.logs.listen.port()),
+        ("[::]:9", 8802)
+    );
+    assert_eq!(plan.stub.logs.faults.to_string(), "logs-store-fails");
+    assert_eq!(plan.stub.config.faults.to_string(), "stall");
+    assert!(plan.stub.config.control.is_some() && plan.stub.command_center.control.is_none());
+    assert_eq!((plan.stub.announce.as_deref(), plan.stub.public_urls.len()), (Some(""), 2));
+    assert_eq!(served(&["--announce=attic"]).stub.announce.as_deref(), Some("attic"));
+    let told = |arguments| parsed(arguments).err().expect("refused");
+    assert!(told(&["--public-url", "jarvis=https://a.test"]).contains("there is no service 'jarvis'"));
+    assert!(told(&["--only", "sts", "--fault", "logs:late"]).contains("late is for logs"));
 }
