@@ -27,7 +27,7 @@ pub struct FleetArguments {
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     after: Duration,
     /// The service
-    #[arg(long, value_enum, default_value = "python")]
+    #[arg(long, value_enum, default_value = "measured")]
     model: Model,
     /// How many cores the server has
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]

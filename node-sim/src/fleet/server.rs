@@ -13,7 +13,7 @@ pub(super) const WAY: u64 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Model {
     /// The Python auth service, as it was measured: it deadlocks from 15 calls at once
-    Python,
+    Measured,
     /// jarvisd, by its source: cores that check keys, and a check that counts for a minute
     Jarvisd,
 }
@@ -22,7 +22,7 @@ impl Model {
     /// Its name on the command line and in the figures.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Python => "python",
+            Self::Measured => "measured",
             Self::Jarvisd => "jarvisd",
         }
     }
@@ -37,7 +37,7 @@ pub(super) enum Server {
 impl Server {
     pub(super) fn new(model: Model, cores: u32) -> Self {
         match model {
-            Model::Python => Self::Python(Box::new(Python::new(cores))),
+            Model::Measured => Self::Python(Box::new(Python::new(cores))),
             Model::Jarvisd => Self::Jarvisd(Jarvisd::new(cores)),
         }
     }
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn up_to_fourteen_calls_are_answered_four_a_second() {
-        let (answers, stalls) = at_once(Model::Python, 1, 0);
+        let (answers, stalls) = at_once(Model::Measured, 1, 0);
         assert!(matches!(answers[..], [(480..=520, _, Status::Good)]), "{answers:?}");
         assert_eq!(stalls, (0, 0));
-        let (answers, stalls) = at_once(Model::Python, 14, 0);
+        let (answers, stalls) = at_once(Model::Measured, 14, 0);
         assert!(answers.iter().all(|(_, _, status)| *status == Status::Good), "{answers:?}");
         assert!((3400..3800).contains(&answers[13].0), "four a second: {answers:?}");
         assert_eq!(stalls, (0, 0));
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn fifteen_calls_deadlock_until_the_pools_time_out() {
-        let (answers, (longest, _)) = at_once(Model::Python, 15, 0);
+        let (answers, (longest, _)) = at_once(Model::Measured, 15, 0);
         assert_eq!(answers.len(), 15);
         assert!(answers[0].0 > 30_000, "{answers:?}");
         assert!(answers.iter().any(|(_, _, status)| *status == Status::Failed), "{answers:?}");
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn probe_behind_forty_calls_waits_for_the_pools_time_out() {
         let opened = |calls| {
-            let (answers, _) = at_once(Model::Python, calls, 1);
+            let (answers, _) = at_once(Model::Measured, calls, 1);
             answers.iter().find(|(_, _, status)| *status == Status::Reachable).map(|(at, _, _)| *at)
         };
         assert!(opened(39).is_some_and(|at| at < 1100), "{:?}", opened(39));

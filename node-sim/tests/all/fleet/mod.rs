@@ -1,4 +1,4 @@
-//! The load that the agent's pacing puts on a server.
+//! The load that the agents' retry rule puts on a server.
 
 use core::time::Duration;
 
@@ -18,7 +18,7 @@ fn plan(nodes: u32, seed: u64) -> Plan {
         outage: secs(50),
         away: Away::Refused,
         after: secs(300),
-        model: Model::Python,
+        model: Model::Measured,
         cores: 2,
         spread: secs(4),
         revalidate: secs(300),
