@@ -362,9 +362,9 @@ pub(crate) fn socket_warning(path: &Path) -> Option<Warning> {
 }
 
 fn not_listening(socket: &Path, why: &io::Error) -> Warning {
-    let message = format!("no tokens can be given out at {}: {why}", socket.display());
-    let fix = failure::fix_writing(why, socket, "broker.socket");
-    Warning::new("broker_socket", message, format!("{fix} It is tried again every 30 s."))
+    let message =
+        format!("no tokens can be given out at {}, which is tried again every 30 s: {why}", socket.display());
+    Warning::new("broker_socket", message, failure::fix_writing(why, socket, "broker.socket"))
 }
 
 // Only Linux tells who the caller is.

@@ -131,11 +131,12 @@ impl Setups {
         let mut hidden = None;
         let user = match user {
             CheckUser::Daemon(daemon) => {
-                let files = config
+                let mut files = config
                     .iter()
                     .flat_map(|config| config.other_files().chain([config.credential_file.as_path()]));
-                hidden =
-                    [config_file.as_path()].into_iter().chain(files).find_map(|path| daemon.hidden(path));
+                hidden = daemon
+                    .hidden(&config_file, "the start line of the unit (--config)")
+                    .or_else(|| files.find_map(|path| daemon.hidden(path, "the configuration")));
                 match daemon.become_its_user() {
                     Ok(()) => CheckUser::Daemon(daemon),
                     Err(why) => CheckUser::Unknown(format!(
@@ -151,7 +152,7 @@ impl Setups {
             CheckUser::Unknown(why) => {
                 let message =
                     format!("this check was made as root, which may read more than the daemon: {why}");
-                let fix = "Trust what the daemon says in `jarvis-node status`.";
+                let fix = "What the daemon itself meets is in `jarvis-node status` and `systemctl status jarvis-node-agent`.";
                 warnings.push(Warning::new("check_user", message, fix));
                 None
             }

@@ -19,7 +19,8 @@ const MAX_LEN: u64 = 256 * 1024;
 /// daemon, if it did, otherwise beside the configuration.
 #[must_use]
 pub fn locate(configured: &Path, config_file: &Path) -> PathBuf {
-    let beside_config = config_file.parent().unwrap_or(Path::new("")).join(configured);
+    // By its components: a slash at the end would make a folder of a file that is not there yet.
+    let beside_config = config_file.parent().unwrap_or(Path::new("")).join(configured).components().collect();
     if configured.is_absolute() {
         return beside_config;
     }
@@ -194,6 +195,17 @@ mod tests {
         fs::write(&path, "abc").expect("written");
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("mode set");
         (dir, path)
+    }
+
+    #[test]
+    fn configured_path_names_a_file_even_with_a_slash_at_its_end() {
+        let locate = |path: &str| locate(Path::new(path), Path::new("/etc/node/config.json"));
+        for (path, found) in
+            [("s.json", "s.json"), ("s.json/", "s.json"), ("./s.json", "s.json"), ("../s.json", "../s.json")]
+        {
+            assert_eq!(locate(path).as_os_str(), Path::new("/etc/node").join(found).as_os_str(), "{path}");
+        }
+        assert_eq!(locate("/srv//s.json/").as_os_str(), "/srv/s.json");
     }
 
     #[test]

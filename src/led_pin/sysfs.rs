@@ -72,6 +72,7 @@ pub(super) fn check(folder: &Path) -> Result<(), PinError> {
 pub(super) fn why_not(folder: &Path, error: &io::Error) -> PinError {
     let led = folder.display();
     let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
     match error.kind() {
         ErrorKind::NotFound => {
             let message = format!("there is no LED {led}; there are {}", names_beside(folder));

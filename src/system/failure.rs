@@ -83,14 +83,18 @@ pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
             ),
             None => {
                 let is_open = rustix::fs::access(folder, Access::WRITE_OK).is_ok();
-                format!(
-                    "Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent, or: sudo chown {user} \
-                     {}",
-                    shell_word(if is_open { path } else { folder })
-                )
+                let wrong = if is_open { path } else { folder };
+                let other = format!(
+                    "Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent"
+                );
+                if is_systems(wrong) {
+                    format!("{other}.")
+                } else {
+                    format!("{other}, or: sudo chown {user} {}", shell_word(wrong))
+                }
             }
         },
-        _ => fix(why, path).unwrap_or_else(|| format!("Correct {key}, or free that path.")),
+        _ => fix(why, path).unwrap_or_else(|| format!("Set {key} to a path of its own.")),
     }
 }
 
@@ -107,6 +111,15 @@ pub(crate) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Whether the folder or file at `path` is the system's, so that another owner would do harm.
+fn is_systems(path: &Path) -> bool {
+    let real = way::to(path).pop().unwrap_or_default();
+    let systems = ["/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/sbin", "/sys", "/usr"];
+    // `/srv` and `/var/lib` are, but not `/srv/node`.
+    let depth = real.components().count() - usize::from(real.starts_with("/var"));
+    depth <= 2 || systems.iter().any(|folder| real.starts_with(folder))
 }
 
 /// This program's user, by name if it has one.
@@ -161,11 +174,27 @@ mod tests {
             (Errno::NOENT, "sudo install -d -o"),
             (Errno::ACCESS, "sudo chown"),
             (Errno::PERM, "sudo chown"),
-            (Errno::ISDIR, "Correct state_file, or free that path."),
+            (Errno::ISDIR, "Set state_file to a path of its own."),
         ] {
             assert!(fix(&errno.into(), path).is_none(), "{errno}");
             let fix = fix_writing(&errno.into(), path, "state_file");
             assert!(fix.contains(says), "{errno}: {fix}");
+        }
+    }
+
+    #[test]
+    fn no_folder_of_the_system_is_given_away() {
+        for (path, systems) in [
+            ("/", true),
+            ("/tmp", true),
+            ("/var/lib", true),
+            ("/etc/jarvis-node-agent", true),
+            ("/proc/1", true),
+            ("/srv/node", false),
+            ("/var/lib/jarvis-node-agent", false),
+            ("/srv/node/../../etc", true),
+        ] {
+            assert_eq!(is_systems(Path::new(path)), systems, "{path}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! is made as that user: root may read and write what the daemon may not.
 
 mod sandbox;
+mod systemctl;
 mod unit;
 
 use std::io;
@@ -93,18 +94,25 @@ impl Installed {
         let group = |name: &str| name.parse().ok().or_else(|| accounts.group(name).map(|(id, _)| id));
         let uid = if user == "root" { Some(0) } else { user.parse().ok().or_else(|| accounts.user(user)) };
         let name = uid.and_then(|uid| accounts.name_of(uid)).unwrap_or(user);
-        let gid = group(unit.value("Group")).or_else(|| accounts.primary_group(name));
-        let (uid, gid) = match (uid, gid) {
-            (Some(uid), Some(gid)) => (uid, gid),
-            (Some(0), None) => (0, 0),
-            (None, _) | (_, None) => {
-                return CheckUser::Unknown(format!(
-                    "this board has no user or no group for User={user} of the unit"
-                ));
-            }
+        let unknown = |setting: &str, name: &str| {
+            CheckUser::Unknown(format!(
+                "this board has no {name}, which the unit names ({setting}=), so systemd cannot start it"
+            ))
         };
+        let Some(uid) = uid else { return unknown("User", user) };
+        let gid = match unit.value("Group") {
+            "" => accounts.primary_group(name).or((uid == 0).then_some(0)),
+            named => match group(named) {
+                None => return unknown("Group", named),
+                found => found,
+            },
+        };
+        let Some(gid) = gid else { return unknown("User", &format!("group of user {user}")) };
         let mut groups = accounts.groups_of(name);
-        groups.extend(unit.words("SupplementaryGroups").iter().filter_map(|name| group(name)));
+        for name in unit.words("SupplementaryGroups") {
+            let Some(gid) = group(&name) else { return unknown("SupplementaryGroups", &name) };
+            groups.push(gid);
+        }
         CheckUser::Daemon(Self { uid, gid, groups, sandbox })
     }
 
@@ -130,15 +138,20 @@ impl Installed {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The trouble with a file that the unit hides from the daemon. To be asked before [`Self::become_its_user`]: root
+    /// The trouble with a file, named in this place, that the unit hides from the daemon. To be asked before [`Self::become_its_user`]: root
     /// sees where a link leads.
-    pub(super) fn hidden(&self, path: &Path) -> Option<Trouble> {
+    pub(super) fn hidden(&self, path: &Path, named_in: &str) -> Option<Trouble> {
         let Kept { place, setting } = self.sandbox.hides(path)?;
-        let (shown, place) = (path.display(), place.display());
-        let lies = if path.starts_with(place.to_string()) { "is" } else { "leads to a place" };
+        let shown = path.display();
+        let hidden = if path == place {
+            format!("the unit hides {shown} from the daemon")
+        } else {
+            let lies = if path.starts_with(&place) { "is" } else { "leads to a place" };
+            format!("{shown} {lies} in {}, which the unit hides from the daemon", place.display())
+        };
         Some(Trouble::setup(
-            format_args!("{shown} {lies} in {place}, which the unit hides from the daemon ({setting})"),
-            format_args!("Move it to /etc/jarvis-node-agent, and name it there in the configuration."),
+            format_args!("{hidden} ({setting})"),
+            format_args!("Move it to /etc/jarvis-node-agent, and name it there in {named_in}."),
         ))
     }
 
@@ -188,7 +201,7 @@ impl Installed {
     /// Whether systemd makes this folder, which is not there yet, when it starts the daemon.
     fn is_made_at_the_start(&self, folder: &Path) -> bool {
         let made = ["/var/lib/jarvis-node-agent", "/run/jarvis-node-agent"];
-        !folder.exists() && made.iter().any(|made| folder.starts_with(made))
+        !folder.exists() && made.iter().any(|made| folder == Path::new(made))
     }
 
     fn led_warning(&self, led: &Led) -> Option<Warning> {
@@ -256,6 +269,8 @@ mod tests {
             "User=ghost\nGroup=\n",
             "User=4242\nGroup=\n",
             "User=ghost\nGroup=gpio\n",
+            "User=jarvis-node-agent\nGroup=ghosts\n",
+            "User=jarvis-node-agent\nSupplementaryGroups=spi i2c\n",
             "DynamicUser=yes\nUser=jarvis-node-agent\n",
             "User=jarvis-node-agent\nRootDirectory=/srv/root\n",
         ] {

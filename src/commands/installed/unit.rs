@@ -3,27 +3,23 @@
 
 use std::fs;
 use std::io;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zeroize::Zeroizing;
 
+use super::systemctl::systemctl;
 use crate::config::DEFAULT_PATH;
 use crate::error::Warning;
 use crate::system::bounded;
 use crate::system::environment::Variables;
 
 pub(in crate::commands) const UNIT: &str = "jarvis-node-agent.service";
-/// How long systemctl may take on a busy board.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// What is asked for (systemd.exec(5), systemd.service(5)).
 const PROPERTIES: &str = "LoadState,NeedDaemonReload,ExecStart,WorkingDirectory,Environment,EnvironmentFiles,\
     UnsetEnvironment,User,Group,SupplementaryGroups,DynamicUser,RootDirectory,RootImage,ProtectHome,PrivateTmp,\
     ProtectSystem,ProtectKernelTunables,PrivateDevices,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,\
-    TemporaryFileSystem,BindPaths,BindReadOnlyPaths,StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory";
+    TemporaryFileSystem,BindPaths,BindReadOnlyPaths,PrivateNetwork,PrivateUsers,IPAddressDeny,\
+    RestrictAddressFamilies,StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory";
 
 /// What `systemctl show` prints of the unit. Its variables may be secrets.
 pub(in crate::commands) struct Unit {
@@ -72,7 +68,7 @@ impl Unit {
     /// What keeps systemd from starting the daemon, or from starting it as its files say.
     pub(in crate::commands) fn warnings(&self) -> Vec<Warning> {
         let state = self.value("LoadState");
-        let unusable = (state != "loaded").then(|| {
+        let unstartable = (state != "loaded").then(|| {
             let fix = match state {
                 "masked" => format!("sudo systemctl unmask {UNIT}"),
                 _ => format!("`systemctl status {UNIT}` says why; then sudo systemctl daemon-reload"),
@@ -87,19 +83,70 @@ impl Unit {
                 format!("sudo systemctl daemon-reload && sudo systemctl restart {UNIT}"),
             )
         });
-        let is_missing =
-            |path: &Path| path.metadata().is_err_and(|why| why.kind() == io::ErrorKind::NotFound);
-        let missing = self.environment_files().filter(|(path, needed)| *needed && is_missing(path));
-        let missing = missing.map(|(path, _)| {
-            let message =
-                format!("systemd cannot start {UNIT}: there is no EnvironmentFile {}", path.display());
-            Warning::new(
-                "unit",
-                message,
-                format!("Put the file there, or take it out: sudo systemctl edit {UNIT}"),
-            )
+        let unusable_files = self.needed_files().into_iter().filter_map(|(setting, path)| {
+            let why = unusable(setting, &path)?;
+            let path = path.display();
+            let message = format!("systemd cannot start {UNIT} with {setting}{path}: {why}");
+            let fix = format!("Make {path}, or correct {setting}: sudo systemctl edit {UNIT}");
+            Some(Warning::new("unit", message, fix))
         });
-        unusable.into_iter().chain(changed).chain(missing).collect()
+        let cut_off = self.cut_off().map(|(setting, effect)| {
+            let fix =
+                format!("Take {setting} out of the unit, if that is not meant: sudo systemctl edit {UNIT}");
+            Warning::new("unit", format!("{effect} ({setting})"), fix)
+        });
+        unstartable.into_iter().chain(changed).chain(unusable_files).chain(cut_off).collect()
+    }
+
+    /// The files without which systemd does not start the daemon, each with its setting.
+    fn needed_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let program =
+            self.value("ExecStart").split_once("path=").and_then(|(_, rest)| rest.split_once(" ; "));
+        let mut files: Vec<_> = program.map(|(path, _)| ("ExecStart=", path.into())).into_iter().collect();
+        // Paths with a mark before them may be missing, or are looked for elsewhere.
+        let folder = self.value("WorkingDirectory");
+        if folder.starts_with('/') {
+            files.push(("WorkingDirectory=", folder.into()));
+        }
+        files.extend(
+            self.environment_files()
+                .filter(|(_, needed)| *needed)
+                .map(|(path, _)| ("EnvironmentFile=", path)),
+        );
+        for (key, setting) in [
+            ("ReadWritePaths", "ReadWritePaths="),
+            ("ReadOnlyPaths", "ReadOnlyPaths="),
+            ("InaccessiblePaths", "InaccessiblePaths="),
+            ("BindPaths", "BindPaths="),
+            ("BindReadOnlyPaths", "BindReadOnlyPaths="),
+        ] {
+            let paths = self.words(key).into_iter().filter(|path| path.starts_with('/'));
+            files.extend(paths.map(|path| (setting, path.split(':').next().unwrap_or_default().into())));
+        }
+        files
+    }
+
+    /// What the unit keeps from the daemon besides files: the setting, and the effect as a sentence.
+    fn cut_off(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let is_on = |key: &str| !matches!(self.value(key), "" | "no");
+        let families = self.value("RestrictAddressFamilies");
+        let no_internet = !families.is_empty() && !families.starts_with('~') && !families.contains("AF_INET");
+        let no_network = "the unit keeps the daemon from the network, which this check was not";
+        let found = [
+            (is_on("PrivateNetwork"), "PrivateNetwork=", no_network),
+            (no_internet, "RestrictAddressFamilies=", no_network),
+            (
+                !self.value("IPAddressDeny").is_empty(),
+                "IPAddressDeny=",
+                "the unit may keep the daemon from servers that this check has reached",
+            ),
+            (
+                is_on("PrivateUsers"),
+                "PrivateUsers=",
+                "the daemon does not see that files belong to root, and refuses the secrets among them",
+            ),
+        ];
+        found.into_iter().filter(|(holds, ..)| *holds).map(|(_, setting, effect)| (setting, effect))
     }
 
     /// The configuration that the daemon is started with; `None` if what is started is not to be recognised.
@@ -145,6 +192,18 @@ impl Unit {
             let (path, rest) = line.rsplit_once(" (ignore_errors=").unwrap_or((line, ""));
             (PathBuf::from(path), !rest.starts_with("yes"))
         })
+    }
+}
+
+/// What is wrong with the file that a setting names, as far as it shows.
+fn unusable(setting: &str, path: &Path) -> Option<&'static str> {
+    match path.metadata() {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Some("there is none"),
+        Ok(found) if setting == "WorkingDirectory=" => (!found.is_dir()).then_some("it is no folder"),
+        Ok(found) if matches!(setting, "ExecStart=" | "EnvironmentFile=") => {
+            (!found.is_file()).then_some("it is no file")
+        }
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -203,43 +262,6 @@ fn assignments(text: &str) -> Vec<Zeroizing<String>> {
     };
     let pairs = lines.filter_map(|line| line.split_once('='));
     pairs.map(|(name, value)| Zeroizing::new(format!("{}={}", name.trim(), unquoted(value.trim())))).collect()
-}
-
-/// What systemctl prints; nothing where there is none.
-fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
-    let started = Command::new("systemctl")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut systemctl = match started {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Zeroizing::default()),
-        started => started?,
-    };
-    let printed =
-        systemctl.stdout.take().map_or_else(|| Ok(Zeroizing::default()), |mut out| read_in_time(&mut out));
-    // It has ended, or is not needed any more.
-    let _ = systemctl.kill();
-    systemctl.wait()?;
-    printed
-}
-
-fn read_in_time(stdout: &mut ChildStdout) -> io::Result<Zeroizing<String>> {
-    let end = Instant::now() + PATIENCE;
-    let mut printed = Zeroizing::new(Vec::new());
-    loop {
-        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
-        let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;
-        if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let mut chunk = Zeroizing::new([0; 1024]);
-        match stdout.read(&mut *chunk)? {
-            0 => return Ok(Zeroizing::new(String::from_utf8_lossy(&printed).into_owned())),
-            len => printed.extend_from_slice(&chunk[..len]),
-        }
-    }
 }
 
 /// Whether both paths lead to one file, or are the same.
@@ -309,8 +331,33 @@ mod tests {
             ("LoadState=bad-setting\n", Some("systemctl status")),
             ("LoadState=masked\n", Some("unmask")),
             ("LoadState=loaded\nNeedDaemonReload=yes\n", Some("daemon-reload")),
-            ("LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=no)\n", Some("/nowhere/env")),
+            (
+                "LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=no)\n",
+                Some("EnvironmentFile=/nowhere/env: there is none"),
+            ),
             ("LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=yes)\n", None),
+            (
+                "LoadState=loaded\nExecStart={ path=/nowhere/node ; argv[]=x ; pid=0 }\n",
+                Some("ExecStart=/nowhere/node: there is none"),
+            ),
+            ("LoadState=loaded\nEnvironmentFiles=/tmp (ignore_errors=no)\n", Some("=/tmp: it is no file")),
+            ("LoadState=loaded\nWorkingDirectory=/dev/null\n", Some("it is no folder")),
+            ("LoadState=loaded\nWorkingDirectory=/nowhere\n", Some("WorkingDirectory=")),
+            ("LoadState=loaded\nWorkingDirectory=!/nowhere\n", None),
+            ("LoadState=loaded\nReadWritePaths=-/nowhere /tmp\n", None),
+            (
+                "LoadState=loaded\nReadWritePaths=-/nowhere /nowhere/too\n",
+                Some("ReadWritePaths=/nowhere/too: there is none"),
+            ),
+            (
+                "LoadState=loaded\nBindReadOnlyPaths=/nowhere:/srv\n",
+                Some("BindReadOnlyPaths=/nowhere: there is none"),
+            ),
+            ("LoadState=loaded\nPrivateNetwork=yes\n", Some("from the network")),
+            ("LoadState=loaded\nRestrictAddressFamilies=AF_UNIX\n", Some("from the network")),
+            ("LoadState=loaded\nRestrictAddressFamilies=AF_INET AF_UNIX\nIPAddressDeny=\n", None),
+            ("LoadState=loaded\nIPAddressDeny=::/0 0.0.0.0/0\n", Some("IPAddressDeny=")),
+            ("LoadState=loaded\nPrivateUsers=yes\n", Some("belong to root")),
         ] {
             let warnings = Unit::of(shown).expect("known").warnings();
             let told = warnings.iter().map(|one| format!("{} {}", one.message, one.fix)).collect::<String>();

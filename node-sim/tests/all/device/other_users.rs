@@ -44,8 +44,9 @@ fn check_beside(shown: &str, unit: &str, check: &mut Command) -> (Option<i32>, V
 /// What `systemctl show` prints of a unit that starts the daemon as that user with these arguments.
 fn unit_with_start_line(arguments: &str, more: &str) -> String {
     format!(
-        "LoadState=loaded\\nUser={USER}\\nExecStart={{ path=/usr/local/bin/jarvis-node ; \
-         argv[]=/usr/local/bin/jarvis-node run{arguments} ; ignore_errors=no ; pid=0 }}\\n{more}"
+        "LoadState=loaded\\nUser={USER}\\nExecStart={{ path={program} ; argv[]={program} run{arguments} ; \
+         ignore_errors=no ; pid=0 }}\\n{more}",
+        program = jarvis_node().display()
     )
 }
 
@@ -117,7 +118,7 @@ fn check_by_root_judges_sandbox_and_folders_of_the_unit() {
          error 13)"
     );
     assert!(
-        view["warnings"][0]["fix"].as_str().unwrap().contains(&format!("sudo chown {USER} /usr/lib")),
+        view["warnings"][0]["fix"].as_str().unwrap().contains(&format!("a folder of user {USER}")),
         "{view}"
     );
 }
@@ -126,7 +127,7 @@ fn check_by_root_judges_sandbox_and_folders_of_the_unit() {
 #[ignore = "needs root"]
 fn check_by_root_judges_the_files_that_are_written() {
     type Spoil = fn(&Path);
-    const TAKEN: &str = "free that path";
+    const TAKEN: &str = "to a path of its own";
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o1777)).unwrap();
     let cases: [(&str, Spoil, &str); 8] = [
         ("a folder", |path| fs::create_dir(path).unwrap(), TAKEN),

@@ -1,0 +1,55 @@
+//! Asks systemctl, for a limited time.
+
+use std::io;
+use std::io::Read;
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use zeroize::Zeroizing;
+
+/// How long systemctl may take on a busy board.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// In bytes. More than systemctl prints of any unit.
+const MOST: usize = 1024 * 1024;
+
+/// What systemctl prints; nothing where there is none.
+///
+/// # Errors
+/// When it does not end in time, or does not stop printing.
+pub(super) fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
+    let started = Command::new("systemctl")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut systemctl = match started {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Zeroizing::default()),
+        started => started?,
+    };
+    let printed =
+        systemctl.stdout.take().map_or_else(|| Ok(Zeroizing::default()), |mut out| read_in_time(&mut out));
+    // It has ended, or is not needed any more.
+    let _ = systemctl.kill();
+    systemctl.wait()?;
+    printed
+}
+
+fn read_in_time(stdout: &mut ChildStdout) -> io::Result<Zeroizing<String>> {
+    let end = Instant::now() + PATIENCE;
+    let mut printed = Zeroizing::new(Vec::new());
+    loop {
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
+        let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;
+        if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut chunk = Zeroizing::new([0; 1024]);
+        match stdout.read(&mut *chunk)? {
+            0 => return Ok(Zeroizing::new(String::from_utf8_lossy(&printed).into_owned())),
+            _ if printed.len() > MOST => return Err(io::ErrorKind::FileTooLarge.into()),
+            len => printed.extend_from_slice(&chunk[..len]),
+        }
+    }
+}
