@@ -67,7 +67,7 @@ async fn call(
     command_center: &CommandCenter,
     request: Request,
 ) -> Result<(Node, RequestBody, Option<HomeFault>), Refused> {
-    let (head, body) = command_center.home().read(request).await?;
+    let (head, body) = command_center.read(request).await?;
     let node = command_center.node(&head).await?;
     Ok((node, body, fault(&head.extensions)))
 }

@@ -85,7 +85,7 @@ pub(super) async fn mint(
     State(command_center): State<Arc<CommandCenter>>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let (head, body) = command_center.home().read(request).await?;
+    let (head, body) = command_center.read(request).await?;
     let minter = command_center.minter(&head.headers).await?;
     let (household_id, room, name, node_id) = body.form(|form| {
         let household_id = form.string("household_id");
@@ -120,7 +120,7 @@ pub(super) async fn register(
     State(command_center): State<Arc<CommandCenter>>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let (head, body) = command_center.home().read(request).await?;
+    let (head, body) = command_center.read(request).await?;
     let (node_id, shown, room) = body.form(|form| {
         (form.string("node_id"), form.string("provisioning_token"), form.optional_string("room"))
     })?;

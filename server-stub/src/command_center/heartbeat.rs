@@ -40,7 +40,7 @@ pub(super) async fn heartbeat(
 
 /// The body and every field of it may be left out; unknown fields are ignored.
 async fn hear(command_center: &CommandCenter, request: Request) -> Result<Heard, Refused> {
-    let (head, body) = command_center.home().read(request).await?;
+    let (head, body) = command_center.read(request).await?;
     let node = command_center.node(&head).await?;
     let said = body.optional_form(said)?.unwrap_or_default();
     let reported = said.version_info.as_ref().and_then(|info| info.version.clone());

@@ -8,7 +8,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::extract::Request;
+use axum::http::{StatusCode, request};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -18,9 +19,12 @@ use crate::auth::asking::AuthClient;
 use crate::auth::http::under_load;
 use crate::auth::state::Now;
 use crate::home::Home;
+use crate::home::refusal::{Refusal, Step};
+use crate::home::request::RequestBody;
 use crate::moment::naive;
 use crate::server::answer::{json, json_text};
 use callers::Verdicts;
+use refusal::Refused;
 use rows::Rows;
 use tasks::Tasks;
 use tokens::ProvisioningTokens;
@@ -115,6 +119,15 @@ impl CommandCenter {
 
     fn home(&self) -> Home {
         self.auth.home()
+    }
+
+    /// Reads a request. jarvisd's command center says for every malformed JSON that it stops at 0.
+    async fn read(&self, request: Request) -> Result<(request::Parts, RequestBody), Refused> {
+        let (head, mut body) = self.home().read(request).await?;
+        if let RequestBody::Unusable(Refusal::Unprocessable(complaints)) = &mut body {
+            complaints.iter_mut().for_each(|complaint| complaint.place = vec!["body".into(), Step::Index(0)]);
+        }
+        Ok((head, body))
     }
 
     /// Never held across an await.

@@ -34,7 +34,7 @@ pub(super) async fn report(
     Path(task_id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let (head, body) = command_center.home().read(request).await?;
+    let (head, body) = command_center.read(request).await?;
     let node = command_center.node(&head).await?;
     let message = body.form(|form| {
         form.choice("state", &["failed"]);
@@ -99,7 +99,7 @@ pub(super) async fn request(
     Path(node_id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let (head, body) = command_center.home().read(request).await?;
+    let (head, body) = command_center.read(request).await?;
     command_center.member(&head.headers, &command_center.household_of(&node_id))?;
     let version = body.optional_form(|form| form.optional_string("target_version"))?.flatten();
     let version = version.filter(|version| !version.is_empty() && !version.eq_ignore_ascii_case("latest"));

@@ -22,7 +22,7 @@ impl RequestBody {
         let place = || vec![Step::from("body")];
         let body = match self {
             Self::Unusable(refusal) => return Err(refusal),
-            Self::Nothing | Self::Json(JsonValue::Null) => {
+            Self::Nothing => {
                 return Err(one(complaint(place(), "missing", "Field required", "null".to_owned())));
             }
             // The answer repeats the whole input, including secrets (docs/wire/jarvis-auth.md).
@@ -232,8 +232,11 @@ impl<'a> BodyFields<'a> {
         match self.given(name)? {
             JsonValue::Bool(truth) => Some(*truth),
             value => {
-                self.complain(name, "bool_type", "Input should be a valid boolean", value);
-                None
+                let truth = lax_truth(value);
+                if truth.is_none() {
+                    self.complain(name, "bool_type", "Input should be a valid boolean", value);
+                }
+                truth
             }
         }
     }
@@ -326,6 +329,20 @@ fn is_moment(text: &str) -> bool {
         && !fraction.is_empty()
         && fraction.bytes().all(|b| b.is_ascii_digit())
         && (zone.is_empty() || digits(zone, "99:99") || digits(zone, "9999"))
+}
+
+/// What pydantic takes for a truth value besides one.
+fn lax_truth(value: &JsonValue) -> Option<bool> {
+    let text = match value {
+        JsonValue::Number(number) => number.to_string(),
+        JsonValue::Text(text) => text.to_lowercase(),
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Array(_) | JsonValue::Object(_) => return None,
+    };
+    match text.as_str() {
+        "1" | "true" | "yes" | "on" | "t" | "y" => Some(true),
+        "0" | "false" | "no" | "off" | "f" | "n" => Some(false),
+        _ => None,
+    }
 }
 
 const NOT_AN_INTEGER: (&str, &str) =

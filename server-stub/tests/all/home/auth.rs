@@ -11,6 +11,10 @@ const NOT_HELD: [(&str, &str); 2] = [
     ("headers_too_large", "the HTTP library answers a head that is too long, with 431 and no body"),
 ];
 
+/// Records whose moments lack the `Z` that their source writes (`pyTimeOf` in `internal/modules/auth/util.go`,
+/// 543562e), as the Python service does.
+const WITH_ZONE: [&str; 3] = ["rotate", "grant", "households"];
+
 const PERSON: &str = "{\"email\":\"person@example.com\",\"password\":\"example-password\"}";
 
 fn stub(record: &Record) -> Stub {
@@ -67,7 +71,12 @@ fn every_known_answer_of_the_auth_service_is_given() {
         let stub = stub(record);
         let put = prepared(&stub, record);
         let put: Vec<_> = put.iter().map(|(from, to)| (*from, to.as_str())).collect();
-        let answer = record.ask(&put).of(&stub);
+        let mut answer = record.ask(&put).of(&stub);
+        if WITH_ZONE.contains(&record.case.as_str()) {
+            let without = answer.body.replace("Z\"", "\"");
+            assert_ne!(without, answer.body, "{}", record.case);
+            answer.body = without;
+        }
         differences.extend(record.differences(&answer, &put));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -96,6 +105,19 @@ fn jarvisd_takes_any_text_where_python_fails() {
             assert_eq!(answer.status, status, "{home} {id:?}: {answer:?}");
         }
     }
+}
+
+#[test]
+fn jarvisd_repeats_a_bad_body_in_order_and_takes_no_null() {
+    let stub = Stub::start(Options { home: server_stub::Home::Jarvisd, tls: false, ..Options::default() });
+    let stub = stub.expect("a stub");
+    let told = |body: &str| Ask::post("/internal/validate-node", body).app(&stub).of(&stub).body;
+    assert!(
+        told("{\"node_key\":\"k<\",\"node_id\":\"n\"}")
+            .contains("\"input\":{\"node_id\":\"n\",\"node_key\":\"k\\u003c\"}")
+    );
+    assert!(told(" ").contains("\"type\":\"missing\",\"loc\":[\"body\"]"));
+    assert!(told("null").contains("\"type\":\"model_attributes_type\""));
 }
 
 #[test]

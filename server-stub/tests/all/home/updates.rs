@@ -74,3 +74,13 @@ fn app_asks_for_an_update_sees_it_and_cancels_it() {
         assert_eq!(Ask::new("POST", path).at(stub.command_center()).status, 401, "{home}");
     }
 }
+
+#[test]
+fn malformed_body_is_told_in_the_command_centers_shape() {
+    for (home, detail) in
+        [(Home::Python, "body -> 5: JSON decode error"), (Home::Jarvisd, "body -> 0: JSON decode error")]
+    {
+        let refused = heartbeat(&plain(home), "{\"a\":}");
+        assert_eq!((refused.status, &refused.json()["details"][0]), (400, &detail.into()), "{home}");
+    }
+}
