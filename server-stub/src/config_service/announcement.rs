@@ -1,7 +1,7 @@
 //! The announcement of the config service by multicast DNS, as jarvisd makes it (docs/wire/jarvis-home.md,
 //! "Discovery"): service type, instance name and port, and a TXT record without strings.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
@@ -26,24 +26,23 @@ impl Announcement {
     pub(crate) fn start(listen: SocketAddr, host: &str) -> Result<Self, mdns_sd::Error> {
         let instance = format!("Jarvis ({host})");
         let target = format!("{host}.local.");
-        let addresses = if listen.ip().is_unspecified() { String::new() } else { listen.ip().to_string() };
+        let everywhere = listen.ip().is_unspecified();
+        let addresses = if everywhere { String::new() } else { listen.ip().to_string() };
         let no_strings: &[(&str, &str)] = &[];
         let info =
             ServiceInfo::new(SERVICE_TYPE, &instance, &target, &*addresses, listen.port(), no_strings)?;
-        let info = if listen.ip().is_unspecified() { info.enable_addr_auto() } else { info };
+        let info = if everywhere { info.enable_addr_auto() } else { info };
         let full_name = info.get_fullname().to_owned();
         let daemon = ServiceDaemon::new()?;
         // From here on the thread ends with this value, whatever fails.
         let announcement = Self { daemon, full_name };
         let daemon = &announcement.daemon;
         daemon.disable_interface(IfKind::All)?;
-        match listen.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => daemon.enable_interface(IfKind::IPv4)?,
-            ip if ip.is_unspecified() => daemon.enable_interface(IfKind::All)?,
-            ip => daemon.enable_interface(IfKind::Addr(ip))?,
-        }
-        if listen.ip().is_unspecified() {
+        if everywhere {
+            daemon.enable_interface(if listen.is_ipv4() { IfKind::IPv4 } else { IfKind::All })?;
             daemon.disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6])?;
+        } else {
+            daemon.enable_interface(IfKind::Addr(listen.ip()))?;
         }
         daemon.register(info)?;
         Ok(announcement)

@@ -131,16 +131,19 @@ impl<'a> BodyFields<'a> {
     /// A moment that may be left out: text as RFC 3339 has it, with or without a zone, or a number of seconds.
     /// *Assumption*: the words for another text.
     pub(crate) fn optional_moment(&mut self, name: &str) -> Option<String> {
-        match self.body.member(name)? {
+        let value = self.body.member(name)?;
+        match value {
             JsonValue::Text(text) if is_moment(text) => return Some(text.clone()),
             JsonValue::Number(seconds) => return Some(seconds.to_string()),
-            value @ JsonValue::Text(_) => {
+            JsonValue::Text(_) => {
                 let reason = "invalid character in year";
                 let message = format!("Input should be a valid datetime or date, {reason}");
                 self.complain(name, "datetime_from_date_parsing", &message, value);
                 self.explain(format!("{{\"error\":{}}}", quoted(reason)));
             }
-            value => self.complain(name, "datetime_type", "Input should be a valid datetime", value),
+            JsonValue::Null | JsonValue::Bool(_) | JsonValue::Array(_) | JsonValue::Object(_) => {
+                self.complain(name, "datetime_type", "Input should be a valid datetime", value);
+            }
         }
         None
     }

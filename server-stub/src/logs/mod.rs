@@ -124,7 +124,15 @@ const fn outage(fault: HomeFault) -> Option<&'static str> {
         HomeFault::AuthUnavailable => Some("Auth service unavailable: [Errno 111] Connection refused"),
         HomeFault::AuthError => Some("Auth service error: 500"),
         HomeFault::AuthNotConfigured => Some("JARVIS_APP_KEY not configured"),
-        _ => None,
+        HomeFault::RowMissing
+        | HomeFault::RegistrationFails
+        | HomeFault::MqttOff
+        | HomeFault::PushWithheld
+        | HomeFault::PushFails
+        | HomeFault::LlmAbsent
+        | HomeFault::LlmFails
+        | HomeFault::LogsStoreFails
+        | HomeFault::PasswordExpired => None,
     }
 }
 

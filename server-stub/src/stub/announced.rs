@@ -23,6 +23,11 @@ impl Announced {
         Ok(announced)
     }
 
+    /// The host by whose name it is announced.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.of.as_ref().map(|(_, host)| host.as_str())
+    }
+
     /// Announces it again after [`Announced::end`].
     pub(super) fn resume(&self) -> Result<(), StartError> {
         let Some((listen, host)) = &self.of else { return Ok(()) };

@@ -22,6 +22,15 @@ impl Stub {
         &self.config
     }
 
+    /// The host by whose name the config service is announced while the household runs: [`Options::announce`],
+    /// or this machine's.
+    ///
+    /// [`Options::announce`]: crate::Options::announce
+    #[must_use]
+    pub fn announced_as(&self) -> Option<&str> {
+        self.announced.host()
+    }
+
     /// The server of the logs, to take it down or give it faults alone.
     #[must_use]
     pub fn logs(&self) -> &Server {

@@ -222,6 +222,10 @@ fn explain_home(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
         stub.addr(),
         stub.command_center().addr()
     )?;
+    writeln!(err, "config service on {}, logs on {}", stub.config().addr(), stub.logs().addr())?;
+    if let Some(host) = stub.announced_as() {
+        writeln!(err, "the config service is announced as Jarvis ({host}), _jarvis-config._tcp.local.")?;
+    }
     writeln!(err, "next, in another terminal:")?;
     writeln!(err, "  jarvis-node check --config {shown}/config.json")?;
     if stub.administrator_is_known() {
