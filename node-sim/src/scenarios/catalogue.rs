@@ -76,6 +76,7 @@ catalogue! {
     "load": [
         "asked-for-absurd-patience",
         "asked-for-patience",
+        "hung-once",
         "overloaded-server",
         "rate-limited",
         "retry-after-as-a-date",
