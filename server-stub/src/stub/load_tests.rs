@@ -15,9 +15,10 @@ use crate::auth::http;
 use crate::auth::load::{Load, Model};
 use crate::auth::service::Service;
 use crate::auth::settings::Settings;
-use crate::auth::state::{COMMAND_CENTER, First, HOUSEHOLD, Now, World};
+use crate::auth::state::{COMMAND_CENTER, First, HOUSEHOLD, LOGS, Now, World};
 use crate::command_center::{self, CommandCenter};
 use crate::home::Home;
+use crate::logs::Logs;
 use crate::server::control::{Adjustable as _, Admin};
 use crate::server::inside::Inside;
 
@@ -43,11 +44,14 @@ impl Rig {
         let service = Arc::new(Service::new(home, world, &Settings::default(), admin, load));
         let router = http::router(&service);
         let inside = Inside::without_server(router.clone());
+        let logs = Arc::new(Logs::new(AuthClient::new(&service, inside.clone(), LOGS, "Logs")));
         let asking = AuthClient::new(&service, inside, COMMAND_CENTER, "Command Center");
         let center = Arc::new(CommandCenter::new(asking, ADMIN.to_owned(), false, 7700));
         center.add_row("kitchen-pi", "node-key", HOUSEHOLD, "kitchen");
-        let both = Router::new().nest_service("/center", command_center::served(&center));
-        Self { router: both.fallback_service(router), service, center }
+        let beside = Router::new()
+            .nest_service("/center", command_center::served(&center))
+            .nest_service("/logs", logs.served());
+        Self { router: beside.fallback_service(router), service, center }
     }
 
     fn ask(&self, request: Request) -> impl Future<Output = Told> + Send + use<> {
@@ -203,9 +207,17 @@ async fn jarvisd_remembers_keys_for_all_paths() {
         let request = Request::post("/center/api/v0/admin/nodes/heartbeat").header("X-API-Key", key);
         request.body(Body::empty()).expect("a request")
     };
+    let lines = |key: &str| {
+        let request = Request::post("/logs/api/v0/node/logs/batch").header("X-Node-Id", "kitchen-pi");
+        let line = serde_json::json!({ "service": "s", "level": "INFO", "message": "m" });
+        let body = serde_json::json!({ "logs": [line] }).to_string();
+        request.header("X-Node-Key", key).body(Body::from(body)).expect("a request")
+    };
     for (what, request, price, status) in [
-        ("a heartbeat", beat("kitchen-pi:node-key"), 110, 200),
-        ("the next one", beat("kitchen-pi:node-key"), 10, 200),
+        ("lines", lines("node-key"), 105, 204),
+        ("the next lines", lines("node-key"), 5, 204),
+        ("lines with a wrong key", lines("other"), 100, 403),
+        ("a heartbeat", beat("kitchen-pi:node-key"), 10, 200),
         ("a wrong key", beat("kitchen-pi:other"), 100, 401),
         ("a wrong key again", beat("kitchen-pi:other"), 100, 401),
         ("an unknown node", beat("nobody:node-key"), 0, 401),

@@ -86,6 +86,25 @@ fn a_run_goes_through_all_services_of_one_process() {
 }
 
 #[test]
+fn config_service_of_the_program_leads_to_its_services() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for home in ["python", "jarvisd"] {
+        let all = Program::start(dir.path(), &["--home", home, "--only", "home"], &[]);
+        let config = all.url("config");
+        assert_eq!(asked(dir.path(), config, &Ask::get("/info")).text("service"), "jarvis-config-service");
+        for (name, service) in [
+            ("auth", "url"),
+            ("command-center", "command_center"),
+            ("config-service", "config"),
+            ("logs", "logs"),
+        ] {
+            let path = format!("/services/jarvis-{name}?style=external&remote_host=127.0.0.1");
+            assert_eq!(asked(dir.path(), config, &Ask::get(&path)).text("url"), all.url(service), "{home}");
+        }
+    }
+}
+
+#[test]
 fn gateway_and_coordinator_run_alone_by_their_variables() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
