@@ -44,10 +44,8 @@ impl Home {
                 if bytes.is_empty() {
                     RequestBody::Nothing
                 } else if says_json(&head) {
-                    match python(&bytes)? {
-                        JsonValue::Null => RequestBody::Nothing,
-                        value => RequestBody::Json(value),
-                    }
+                    let value = python(&bytes)?;
+                    if value == JsonValue::Null { RequestBody::Nothing } else { RequestBody::Json(value) }
                 } else {
                     RequestBody::Raw(bytes)
                 }
