@@ -2,11 +2,17 @@
 # Installs jarvis-node on this board, or with --root on the mounted card of another. Files that are not given stay as
 # they are, so the same command with a newer PROGRAM is the upgrade; it moves version 0.1.0 over, too. It can be
 # interrupted at any moment and then be run again.
+[ -n "${BASH_SOURCE:-}" ] || { echo "Run this file itself, with bash: sudo systemd/install.sh …" >&2 && exit 64; }
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)
+unset CDPATH
+here=$(dirname "$(realpath -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=installation.sh
 source "$here/installation.sh"
+# shellcheck source-path=SCRIPTDIR source=program.sh
+source "$here/program.sh"
+# shellcheck source-path=SCRIPTDIR source=old.sh
+source "$here/old.sh"
 # shellcheck source-path=SCRIPTDIR source=move.sh
 source "$here/move.sh"
 # shellcheck source-path=SCRIPTDIR source=voice_node.sh
@@ -26,19 +32,28 @@ usage="Usage: systemd/install.sh [OPTION…] PROGRAM
 root='' config='' app_key='' credential='' ca='' program='' share_led=''
 # What went wrong without being a reason to stop.
 trouble=''
+# The given files are read once, to here.
+readonly given=$staged_config/given
 
 main() {
     read_arguments "$@"
-    check_arguments
+    need_tools cp mkdir od realpath tail touch tr systemd-sysusers systemd-tmpfiles timeout
+    check_root
+    check_places
     lock_installation
     remove_staged
-    trap remove_staged EXIT
-    local moving=''
-    ! is_old_installed || moving=yes
-
+    trap end EXIT
+    take_given
     stage 0755 "$program" "$program_file"
     try_program
-    [[ -z $config ]] || check_led "$config"
+    judge_given
+    find_voice_node
+    local moving=''
+    if is_old_installed; then
+        moving=yes
+        plan_move
+    fi
+    [[ -z $config ]] || adapt_config "$root$given/config.json" "$root$given/config.json"
 
     place 0644 "$here/$agent.sysusers" "$sysusers_file"
     place 0644 "$here/$agent.tmpfiles" "$tmpfiles_file"
@@ -52,25 +67,30 @@ main() {
     sync "$root$config_folder" "$root$state_folder"
     unit_files enable "$agent.service"
     mv -fT "$root$program_file.new" "$root$program_file"
+    [[ -z $runner ]] || runner=$root$program_file
 
-    if [[ -n $moving ]]; then
-        end_old_unit
-        # What the old daemon has written since.
-        copy_old_files
-        sync "$root$config_folder" "$root$state_folder"
-        remove_old_files
-    fi
+    [[ -z $moving ]] || end_old_unit
+    read_settings "$root$config_folder/config.json" || trouble=$unusable
     [[ -z $credential ]] || install_credential
+    [[ -z $moving ]] || remove_old_files
     ! is_live || start_anew
     say_what_is_left
     [[ -z $trouble ]] || die "$trouble"
+}
+
+# The end, however it comes.
+end() {
+    local status=$?
+    remove_staged
+    restart_old_unit
+    exit "$status"
 }
 
 read_arguments() {
     while (($#)); do
         case $1 in
         --root | --config | --app-key | --credential | --ca)
-            (($# > 1)) || die "$1 wants a value. $usage"
+            [[ -n ${2:-} ]] || die "$1 wants a value. $usage"
             local name=${1#--}
             printf -v "${name//-/_}" %s "$2"
             shift 2
@@ -91,110 +111,107 @@ read_arguments() {
             ;;
         esac
     done
-}
-
-check_arguments() {
-    local file tool
     [[ -n $program ]] || die "$usage"
-    for file in "$program" "$config" "$app_key" "$credential" "$ca"; do
-        [[ -z $file || -f $file ]] || die "There is no file $file."
-    done
-    check_root
-    for tool in systemctl systemd-sysusers systemd-tmpfiles flock; do
-        command -v "$tool" >/dev/null || die "There is no $tool here, without which nothing can be installed."
-    done
-    # A link was made by somebody else: for example /dev/null, which masks a unit.
-    for file in "${placed_files[@]}" "$config_folder/"{config.json,ca.pem,app.key}; do
-        [[ ! -L $root$file ]] || die "$root$file is a link, which this does not replace: remove it first."
-    done
 }
 
-# Tries the program before it replaces the one that works: a program for another processor, a cut download. Making a key
-# takes its cryptography, too.
-try_program() {
-    local new=$root$program_file.new said status=0
-    case $(head -c 4 "$new" | tr -d '\0') in
-    $'\x7fELF' | '#!'*) ;;
-    *) die "$program is not a program: pi-zero/build.sh makes one. Nothing was changed." ;;
-    esac
-    make_private "$root$staged_state"
-    said=$({ "$new" --version && "$new" keygen --out "$root$staged_state/trial.key"; } 2>&1) || status=$?
-    rm -f "$root$staged_state/trial.key"
-    if [[ $status == 0 && $said == jarvis-node\ * ]]; then
-        return
-    elif [[ -n $root && $status == 126 && $(processor_of "$new") != "$(processor_of /proc/self/exe)" ]]; then
-        echo "The program could not be tried on this machine ($(uname -m)): ${said##*: }."
-        return
-    fi
-    rm -f "$new"
-    case $status in
-    0) die "$program is not jarvis-node: to --version it says ${said%%$'\n'*}. Nothing was changed." ;;
-    126) die "$program cannot be run here (this processor: $(uname -m)): ${said##*: }. Nothing was changed." ;;
-    127) die "$program needs a library that this system lacks; pi-zero/build.sh makes one that needs none. Nothing was changed." ;;
-    132) die "$program has instructions that this processor lacks; pi-zero/build.sh makes one for every Pi. Nothing was changed." ;;
-    *) die "$program does not work here (exit status $status). Nothing was changed. $said" ;;
-    esac
+# What is in our places, but not ours, was made by somebody else: for example a link to /dev/null, which masks a unit.
+check_places() {
+    local path files=("${placed_files[@]}")
+    [[ -z $config ]] || files+=("$config_folder/config.json")
+    [[ -z $app_key ]] || files+=("$config_folder/app.key")
+    [[ -z $ca ]] || files+=("$config_folder/ca.pem")
+    for path in "${files[@]}"; do
+        [[ ! -L $root$path ]] || die "$root$path is a link, which this does not replace. Nothing was changed."
+        [[ ! -e $root$path || -f $root$path ]] ||
+            die "$root$path is in the place of a file of this program: move it away. Nothing was changed."
+    done
+    for path in "${placed_files[@]}"; do
+        [[ ! -d $root$path.new ]] ||
+            die "$root$path.new is in the place of a file of this program: move it away. Nothing was changed."
+    done
+    for path in "$config_folder" "$state_folder"; do
+        if [[ $(readlink "$root$path") == *private/* ]]; then
+            die "$root$path is a link, as DynamicUser=yes makes it: take that out of the unit's drop-ins, and move the" \
+                "folder back. Nothing was changed."
+        fi
+        [[ ! -L $root$path ]] || die "$root$path is a link, where a folder of this program belongs: replace it by the" \
+            "folder, which can be a mount point. Nothing was changed."
+        [[ ! -e $root$path || -d $root$path ]] ||
+            die "$root$path is in the place of a folder of this program: move it away. Nothing was changed."
+    done
+    [[ ! -e $root$program_file ]] || is_our_program "$root$program_file" ||
+        die "$root$program_file is not this program: the voice node may need it. Nothing was changed."
 }
 
-# processor_of PROGRAM prints what an ELF file says of the processor it is for: width, byte order and machine.
-processor_of() { od -An -v -tx1 -j4 -N2 "$1" && od -An -v -tx1 -j18 -N2 "$1"; }
+# Reads the given files: one may be a pipe, or a file of version 0.1.0, which is removed on the way.
+take_given() {
+    make_private "$root$given"
+    take "$config" config.json
+    take "$app_key" app.key
+    take "$ca" ca.pem
+    take "$credential" credential.json
+    [[ -f $program ]] || die "There is no program $program. Nothing was changed."
+}
+
+# take FILE NAME
+take() {
+    [[ -n $1 ]] || return 0
+    [[ -e $1 ]] || die "There is no file $1. Nothing was changed."
+    [[ ! -d $1 ]] || die "$1 is a folder, not a file. Nothing was changed."
+    (umask 077 && head -c 1048577 -- "$1" >"$root$given/$2") ||
+        die "$1 could not be read, or not be copied to $root$given. Nothing was changed."
+    (($(stat -c %s "$root$given/$2") <= 1048576)) || die "$1 is larger than 1 MiB. Nothing was changed."
+}
 
 place_config_files() {
     local owner
     owner=$(number_of passwd "$agent"):$(number_of group "$agent")
     if [[ -z $config && ! -e $root$config_folder/config.json ]]; then
         config=$here/config.example.json
+        (umask 077 && cat "$config" >"$root$given/config.json")
     fi
-    [[ -z $config ]] || place_config_file 0644 0:0 "$config" config.json
-    [[ -z $ca ]] || place_config_file 0644 0:0 "$ca" ca.pem
+    [[ -z $config ]] || place_config_file 0644 0:0 config.json
+    [[ -z $ca ]] || place_config_file 0644 0:0 ca.pem
     # The program refuses a secret that another user owns or can read. On a card the owner's number is that of the
     # card's system.
-    [[ -z $app_key ]] || place_config_file 0600 "$owner" "$app_key" app.key
+    [[ -z $app_key ]] || place_config_file 0600 "$owner" app.key
 }
 
-# place_config_file MODE OWNER FILE NAME
+# place_config_file MODE OWNER NAME
 place_config_file() {
-    local staged=$root$staged_config/$4
-    make_private "$root$staged_config"
-    (umask 077 && cat "$3" >"$staged")
-    if [[ $4 == config.json ]]; then
-        adapt_config "$staged"
-    fi
-    chmod "$1" "$staged"
-    chown "$2" "$staged"
-    sync "$staged"
-    mv -fT "$staged" "$root$config_folder/$4"
-}
-
-# A configuration may be of the time of version 0.1.0, or be written for a board without a voice node.
-adapt_config() {
-    rewrite_paths "$1"
-    leave_led_alone "$1"
+    chmod "$1" "$root$given/$3"
+    chown "$2" "$root$given/$3"
+    sync "$root$given/$3"
+    mv -fT "$root$given/$3" "$root$config_folder/$3"
 }
 
 start_anew() {
-    systemctl daemon-reload
+    systemctl daemon-reload || true
     # Without udev the devices keep their groups, and all else works.
     if ! { udevadm control --reload && timeout 60 udevadm trigger --settle --subsystem-match=gpio \
         --subsystem-match=leds; } 2>/dev/null; then
-        echo "There is no udev here. To use an LED, the group gpio must be allowed to write to its device."
+        say "There is no udev here. To use an LED, the group gpio must be allowed to write to its device."
     fi
-    systemctl restart "$agent.service"
+    systemctl restart "$agent.service" ||
+        trouble+="${trouble:+ }$agent.service does not start: see 'systemctl status $agent'."
 }
 
 say_what_is_left() {
-    printf 'Installed%s.\n' "${root:+ on $root}"
-    [[ -z $moving ]] || say_what_was_moved
+    say "Installed${root:+ on $root}."
+    [[ -z $moving ]] || say "Version 0.1.0 was moved over: the unit is $agent.service now, its user $agent."
     say_voice_node
     if [[ $config == "$here/config.example.json" ]]; then
-        echo "Now fill in $root$config_folder/config.json."
+        say "Now fill in $root$config_folder/config.json."
     fi
-    # A node that asks the command center has no app key.
-    [[ -e $root$config_folder/app.key ]] || grep -q '"via"' "$root$config_folder/config.json" ||
-        echo "The app key is still to come: run this again with --app-key FILE."
-    has_credential ||
-        echo "The node's credential is still to come: 'jarvis-node enroll', or this again with --credential FILE."
-    ! is_live || echo "'jarvis-node status' says what the LED says."
+    if [[ -n ${settings[credential_file]:-} ]]; then
+        [[ -z ${settings[app_key_file]:-} ]] || is_there "${settings[app_key_file]}" ||
+            say "The app key ${settings[app_key_file]} is still to come: this again with --app-key FILE is for" \
+                "$config_folder/app.key."
+        has_credential ||
+            say "The node's credential is still to come: 'jarvis-node enroll', or this again with --credential FILE."
+        say_what_is_old_users
+    fi
+    ! is_live || say "'jarvis-node status' says what the LED says."
 }
 
 main "$@"

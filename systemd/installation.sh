@@ -6,6 +6,9 @@
 
 # Folders on the way to a file are for everybody; what is secret says so itself.
 umask 022
+# What is said must not stop the work: its reader may be gone, its disk full.
+trap '' PIPE
+trap 'exit 130' INT TERM HUP
 
 readonly agent=jarvis-node-agent
 readonly program_file=/usr/local/bin/jarvis-node
@@ -15,15 +18,21 @@ readonly tmpfiles_file=/etc/tmpfiles.d/$agent.conf
 readonly rules_file=/etc/udev/rules.d/60-$agent.rules
 readonly config_folder=/etc/$agent
 readonly state_folder=/var/lib/$agent
+# Where DynamicUser=yes, in a drop-in, lets systemd put that folder.
+readonly private_state_folder=/var/lib/private/$agent
 # Files become complete here, on the file system where they belong, in folders that only root can enter.
 readonly staged_config=/etc/.$agent.new
 readonly staged_state=/var/lib/.$agent.new
 
-# The configuration for a program that is run on another system than the card's.
-readonly rooted_config=$config_folder/.config.json.card
-
 # The files that belong to root, each made beside its place first.
 readonly placed_files=("$program_file" "$unit_file" "$sysusers_file" "$tmpfiles_file" "$rules_file")
+
+say() { printf '%s\n' "$@" 2>/dev/null || true; }
+
+die() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2 || true
+    exit 1
+}
 
 # Whether this system's own services are meant, and run.
 is_live() { [[ -z $root && -d /run/systemd/system ]]; }
@@ -39,7 +48,7 @@ place() {
 }
 
 stage() {
-    install -D -T -m "$1" -o 0 -g 0 "$2" "$root$3.new"
+    install -D -T -m "$1" -o 0 -g 0 -- "$2" "$root$3.new"
     sync "$root$3.new"
 }
 
@@ -52,19 +61,25 @@ make_private() {
 # Removes what an interrupted run has left; some of it can be secret.
 remove_staged() {
     local file
-    rm -rf "$root$staged_config" "$root$staged_state" "$root$rooted_config"
+    rm -rf "$root$staged_config" "$root$staged_state" "$root"{"$config_folder","$state_folder"}/.moving
     for file in "${placed_files[@]}"; do
         rm -f "$root$file.new"
     done
 }
 
-# runs_our_program UNIT: whether a unit is one of ours. The voice node's has the same name as that of our version 0.1.0.
-runs_our_program() {
-    [[ -f $1 && ! -L $1 ]] && grep -qE "^ExecStart=[-@:+!]*$program_file( |\$)" "$1"
-}
+# Whether a file is our program, of any version and for any processor: by the first line of its help. The voice node may
+# have a program of the same name.
+is_our_program() { grep -qaF 'Proves this node to its Jarvis auth service' "$1" 2>/dev/null; }
 
-# number_of FILE NAME prints the number of a user (from etc/passwd) or of a group (from etc/group).
-number_of() { [[ ! -e $root/etc/$1 ]] || awk -F: -v name="$2" '$1 == name { print $3 }' "$root/etc/$1"; }
+# number_of FILE NAME prints the number of a user (from etc/passwd, or on this system from wherever it has users) or of a
+# group (from etc/group).
+number_of() {
+    if [[ -z $root ]]; then
+        { getent "$1" "$2" || true; } | cut -d: -f3
+    elif [[ -e $root/etc/$1 ]]; then
+        awk -F: -v name="$2" '$1 == name { print $3 }' "$root/etc/$1"
+    fi
+}
 
 # One installation at a time. The lock ends with the process.
 lock_installation() {
@@ -72,14 +87,39 @@ lock_installation() {
     flock -w 60 "$installation_lock" || die "Another installation is going on; try again when it is done."
 }
 
-check_root() {
-    root=${root%/}
+need_tools() {
+    local tool
     ((EUID == 0)) || die "This needs root: run it with sudo."
-    [[ -d $root/etc/systemd ]] ||
-        die "There is no $root/etc/systemd. With --root: is the root partition of the card mounted there?"
+    for tool in "$@" awk cat chmod chown cmp cut find flock getent grep head install mv rm sed stat sync systemctl; do
+        command -v "$tool" >/dev/null || die "There is no $tool here, without which this cannot be done."
+    done
 }
 
-die() {
-    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
-    exit 1
+check_root() {
+    [[ -d $root/etc/systemd ]] ||
+        die "There is no $root/etc/systemd. With --root: is the root partition of the card mounted there?"
+    [[ -n $root ]] || return 0
+    [[ ! $root/ -ef / ]] || die "--root $root is this system itself: leave the option out."
+    root=$(cd -- "$root" && pwd -P)
+    local path
+    for path in "${placed_files[@]}" "$config_folder/config.json" "$state_folder/credential.json" /etc/passwd /etc/group \
+        /etc/jarvis-node/config.json /var/lib/jarvis-node/credential.json "$private_state_folder/credential.json" \
+        /etc/systemd/system/multi-user.target.wants; do
+        refuse_links "$(dirname "$path")"
+    done
+    refuse_links /etc/passwd
+    refuse_links /etc/group
+}
+
+# refuse_links PATH: on a card a link may lead to a file of this system, which is not meant.
+refuse_links() {
+    local part at=$root parts
+    [[ -n $root ]] || return 0
+    IFS=/ read -r -d '' -a parts <<<"$1/" || true
+    for part in "${parts[@]}"; do
+        [[ -n ${part%$'\n'} ]] || continue
+        at+=/$part
+        [[ ! -L $at ]] || die "$at is a link. On a card it may lead to this system's files: do this on the board" \
+            "itself, or replace the link. Nothing was changed."
+    done
 }

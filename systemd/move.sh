@@ -1,157 +1,222 @@
 # shellcheck shell=bash
 # Whoever sources this sets the rest.
 # shellcheck disable=SC2154
-# Moves an installation of version 0.1.0 over to names of our own. Its unit was called jarvis-node.service, like that of
-# the voice node of a Jarvis home, which may be on the same board.
+# Moves an installation of version 0.1.0 over to names of our own. Sourced by install.sh.
 #
 # First everything is copied to its new place, then the new unit is enabled and the program replaced, and only then the
 # old unit and the old files are removed. So at every moment a unit is enabled whose program, configuration and
-# credential belong together, and whatever an interrupted run has left undone, the next one does.
+# credential belong together, and whatever an interrupted run has left undone, the next one does. What is at its new
+# place already is never replaced: if it differs from the old file, a person decides.
 
-readonly old_user=jarvis-node
-readonly old_unit=jarvis-node.service
-readonly old_unit_file=/etc/systemd/system/$old_unit
-readonly old_config_folder=/etc/jarvis-node
-readonly old_state_folder=/var/lib/jarvis-node
-readonly old_rules_file=/etc/udev/rules.d/60-jarvis-node.rules
-readonly old_sysusers_file=/etc/sysusers.d/jarvis-node.conf
-# Removed last: it shows that something is left to do, also where the voice node's installer has replaced our unit.
-readonly old_tmpfiles_file=/etc/tmpfiles.d/jarvis-node.conf
+readonly old_config_file=$old_config_folder/config.json
+# The files to move, each from and to, and the paths that the configuration keeps since their files stay.
+move_from=() move_to=() kept=()
+# By the number of a file to move: whether it may be removed, since it is at its new place or a given one counts.
+declare -A replaced=()
+old_unit_stopped=''
+# The configuration that the new unit gets.
+moved_config=''
 
-is_old_installed() {
-    runs_our_program "$root$old_unit_file" || grep -qsF "$old_config_folder/app.key" "$root$old_tmpfiles_file" ||
-        grep -qs '"credential_file"' "$root$old_config_folder/config.json"
+# Decides about every file, and stops if a person has to, before anything is changed.
+plan_move() {
+    local source=$root$old_config_file from to path conflicts=()
+    [[ -n $runner ]] || die "Version 0.1.0 is on this card, and the program that moves it cannot be run on this machine:" \
+        "run this on the board itself. Nothing was changed."
+    check_old_unit
+    [[ -z $config ]] || source=$root$given/config.json
+    [[ -e $source ]] || source=$root$config_folder/config.json
+    moved_config=$root$staged_config/moved.json
+    [[ ! -e $source ]] || adapt_config "$source" "$moved_config" >/dev/null
+    for from in "${old_files[@]}"; do
+        plan_file "$from"
+    done
+    for path in "${settings[@]}"; do
+        [[ $path != "$config_folder"/* ]] || plan_file "$old_config_folder/${path#"$config_folder/"}"
+        [[ $path != "$state_folder"/* ]] || plan_file "$old_state_folder/${path#"$state_folder/"}"
+        refuse_links "$path"
+    done
+    if [[ ${settings[credential_file]:-} == "$state_folder"/* ]]; then
+        for path in .new .prev .damaged; do
+            plan_file "$old_state_folder/${settings[credential_file]#"$state_folder/"}$path"
+        done
+    fi
+    # Once more, since it is known now what stays.
+    [[ ! -e $source ]] || adapt_config "$source" "$moved_config"
+    for path in "${!move_from[@]}"; do
+        from=${move_from[path]} to=${move_to[path]}
+        is_decided "$from" "$to" || conflicts+=("$root$from and $root$to differ. To have the first one:" \
+            "    sudo mv $(printf %q "$root$to") $(printf %q "$root$to.unused")" "To have the second one:" \
+            "    sudo mv $(printf %q "$root$from") $(printf %q "$root$from.unused")")
+    done
+    ((${#conflicts[@]} == 0)) || die "Version 0.1.0 and the present one are both on this board, and only you can say" \
+        "which of these files count:"$'\n'"$(printf '%s\n' "${conflicts[@]}")"$'\n'"Then run this again. Nothing was changed."
+    say_what_moves
 }
 
-# Copies the configuration and all that is beside it, and the daemon's own files, with the times they have: the store
-# compares its credential's. Of a file that is at its new place already, the newer one counts.
+# The unit may name another configuration, which only a person can bring to where the new one looks.
+check_old_unit() {
+    local other
+    is_old_unit "$root$old_unit_file" && [[ -z $config ]] || return 0
+    other=$(grep -hsE '^[^#;].*(JARVIS_NODE_CONFIG|--config)' "$root$old_unit_file" "$root$old_unit_file.d"/*.conf |
+        grep -vE -- "(JARVIS_NODE_CONFIG=|--config[= ])${old_config_file}[\"']?\$") || true
+    [[ -z $other ]] || die "The unit of version 0.1.0 has a configuration of its own ($other): give it with --config," \
+        "since the new unit reads $config_folder/config.json. Nothing was changed."
+}
+
+# plan_file PATH, which is version 0.1.0's by name
+plan_file() {
+    local from=$1 to
+    to=$config_folder/${from#"$old_config_folder/"}
+    [[ $from == "$old_config_folder"/* ]] || to=$state_folder/${from#"$old_state_folder/"}
+    [[ -e $root$from || -L $root$from ]] || return 0
+    [[ " ${move_from[*]} ${kept[*]} " != *" $from "* ]] || return 0
+    refuse_links "$from"
+    refuse_links "$to"
+    if is_old_file "$from" || [[ $from == "$old_config_file" && -f $root$from ]]; then
+        move_from+=("$from") move_to+=("$to")
+    else
+        kept+=("$from")
+        say "$not_old: it stays, and the configuration goes on naming it if it did."
+    fi
+}
+
+# is_given PATH: whether a given file counts, whatever is at this place and at the old one.
+is_given() {
+    case $1 in
+    "$config_folder/config.json") [[ -n $config ]] ;;
+    "$config_folder/app.key") [[ -n $app_key ]] ;;
+    "$config_folder/ca.pem") [[ -n $ca ]] ;;
+    *) false ;;
+    esac
+}
+
+# is_decided FROM TO: whether no person has to decide. A given file wins over both, a credential by the store's proof. The
+# state is made anew by itself.
+is_decided() {
+    is_given "$2" || [[ $2 == "${settings[state_file]:-$state_folder/state.json}" ]] ||
+        [[ $2 == "${settings[credential_file]:-$state_folder/credential.json}"* && -n $credential ]] ||
+        [[ ! -e $root$2 && ! -L $root$2 ]] || cmp -s "$(what_moves "$1")" "$root$2"
+}
+
+# what_moves FROM: the file whose content gets to the new place.
+what_moves() {
+    if [[ $1 == "$old_config_file" ]]; then
+        printf '%s' "$moved_config"
+    else
+        printf '%s' "$root$1"
+    fi
+}
+
 copy_old_files() {
-    local name
-    while IFS= read -r -d '' name; do
-        mkdir -p "$root$config_folder/$name"
-        chmod --reference="$root$old_config_folder/$name" "$root$config_folder/$name"
-    done < <(find "$root$old_config_folder" -xdev -mindepth 1 -type d -printf '%P\0' 2>/dev/null)
-    while IFS= read -r -d '' name; do
-        copy_old "$old_config_folder" "$config_folder" "$staged_config" "$name"
-    done < <(old_config_files)
-    while IFS= read -r -d '' name; do
-        copy_old "$old_state_folder" "$state_folder" "$staged_state" "$name"
-    done < <(old_state_files)
-}
-
-# copy_old FROM TO STAGED NAME
-copy_old() {
-    local from=$root$1/$4 to=$root$2/$4 staged=$root$3/moved
-    if [[ -e $to || -L $to ]] && [[ ! $from -nt $to ]]; then
-        return
+    local number from to
+    # Neither daemon writes while its files are copied.
+    if is_live; then
+        systemctl --quiet stop "$agent.service" 2>/dev/null || true
+        if is_old_unit "$old_unit_file"; then
+            old_unit_stopped=yes
+            systemctl --quiet stop "$old_unit"
+        fi
     fi
-    make_private "$root$3"
-    rm -rf "$staged"
-    cp -a -T "$from" "$staged"
-    give_to_new_user "$staged"
-    if [[ ! -L $staged ]]; then
-        [[ $1/$4 != "$old_config_folder/config.json" ]] || adapt_config "$staged"
-        sync "$staged"
-    fi
-    mv -fT "$staged" "$to"
-}
-
-old_config_files() {
-    [[ ! -d $root$old_config_folder ]] ||
-        find "$root$old_config_folder" -xdev \( -type f -o -type l \) ! -name '*.new' -printf '%P\0'
-}
-
-# The folder has the name of one that the voice node uses, so only the files of our user are ours, and those that the
-# configuration names. No links: that user could have made them.
-old_state_files() {
-    local file uid
-    uid=$(number_of passwd "$old_user")
-    for file in "$root$old_state_folder"/*; do
-        [[ -f $file && ! -L $file ]] || continue
-        if [[ $(stat -c %u "$file") == "$uid" ]] || names_file "$old_state_folder/${file##*/}"; then
-            printf '%s\0' "${file##*/}"
+    for number in "${!move_from[@]}"; do
+        from=${move_from[number]} to=${move_to[number]}
+        if [[ -e $root$to ]] && cmp -s "$(what_moves "$from")" "$root$to"; then
+            replaced[$number]=yes
+        elif is_given "$to"; then
+            replaced[$number]=yes
+        elif [[ ! -e $root$to ]]; then
+            copy_old "$from" "$to"
+            replaced[$number]=yes
         fi
     done
+    sync "$root$config_folder" "$root$state_folder"
 }
 
-names_file() {
-    [[ -f $root$old_config_folder/config.json ]] &&
-        sed 's|\\/|/|g' "$root$old_config_folder/config.json" | grep -F "\"$1\"" >/dev/null
+# copy_old FROM TO: with the times, which the store compares. Beside its new place first, which can be a mount point, and
+# compared there.
+copy_old() {
+    local to=$root$2 source folder staged
+    source=$(what_moves "$1")
+    folder=$config_folder
+    [[ $2 == "$config_folder"/* ]] || folder=$state_folder
+    staged=$root$folder/.moving
+    (umask 077 && mkdir -p "$staged")
+    make_folders_like "$(dirname "$1")" "$(dirname "$2")"
+    { cp -L --preserve=mode,timestamps -T -- "$source" "$staged/file" && cmp -s "$source" "$staged/file"; } ||
+        die "$root$1 could not be copied to $root$folder: is there room? It is still at its old place."
+    if [[ $1 == "$old_config_file" ]]; then
+        chmod 0644 "$staged/file"
+    else
+        give_to_new_user "$root$1" "$staged/file"
+    fi
+    sync "$staged/file"
+    mv -fT "$staged/file" "$to"
+    rmdir "$staged"
 }
 
+# make_folders_like FROM TO: the folders below ours, with the modes and owners of the old ones.
+make_folders_like() {
+    local from=$root$1 to=$root$2
+    [[ ! -d $to ]] || return 0
+    make_folders_like "$(dirname "$1")" "$(dirname "$2")"
+    (umask 077 && mkdir "$to")
+    give_to_new_user "$from" "$to"
+    chmod --reference="$from" "$to"
+}
+
+# give_to_new_user LIKE PATH: with the owner of LIKE, but ours in the place of version 0.1.0's.
 give_to_new_user() {
     local uid gid
-    uid=$(stat -c %u "$1") gid=$(stat -c %g "$1")
-    [[ $uid != "$(number_of passwd "$old_user")" ]] || uid=$(number_of passwd "$agent")
-    [[ $gid != "$(number_of group "$old_user")" ]] || gid=$(number_of group "$agent")
-    chown -h "$uid:$gid" "$1"
+    uid=$(stat -L -c %u "$1") gid=$(stat -L -c %g "$1")
+    [[ $uid != "$(old_uid)" ]] || uid=$(number_of passwd "$agent") gid=$(number_of group "$agent")
+    chown "$uid:$gid" "$2"
 }
 
-# rewrite_paths FILE: in a configuration, the folders of version 0.1.0 become ours. A slash may be written as \/.
-rewrite_paths() {
-    LC_ALL=C sed -E 's#"(\\?/)(etc|run|var\\?/lib)(\\?/)jarvis-node(\\?/)#"\1\2\3jarvis-node-agent\4#g' "$1" >"$1.paths"
-    if ! cmp -s "$1" "$1.paths"; then
-        chmod --reference="$1" "$1.paths"
-        chown --reference="$1" "$1.paths"
-        touch -r "$1" "$1.paths"
-        mv -fT "$1.paths" "$1"
-    fi
-    rm -f "$1.paths"
+# An installation that breaks off leaves the old daemon running.
+restart_old_unit() {
+    [[ -z $old_unit_stopped ]] || ! is_old_unit "$old_unit_file" || systemctl --quiet start "$old_unit" || true
 }
 
-# Stops and removes the old unit if it is ours; the voice node's stays.
-end_old_unit() {
-    runs_our_program "$root$old_unit_file" || return 0
-    if is_live; then
-        unit_files disable --now "$old_unit"
-    else
-        unit_files disable "$old_unit"
-    fi
-    old_start=$(grep '^ExecStart=' "$root$old_unit_file")
-    rm "$root$old_unit_file"
-    if [[ -d $root$old_unit_file.d ]]; then
-        old_drop_ins=$(find "$root$old_unit_file.d" -type f -name '*.conf')
-    fi
-}
-
-# Removes an old file only if there is one of its name at the new place. The configuration goes after the files that it
-# names.
+# Removes what has been replaced. The credential is, too, if the store has another one that is proven.
 remove_old_files() {
-    local name
-    while IFS= read -r -d '' name; do
-        [[ ! -e $root$state_folder/$name ]] || rm -f "$root$old_state_folder/$name"
-    done < <(old_state_files)
-    while IFS= read -r -d '' name; do
-        [[ ! -e $root$config_folder/$name && ! -L $root$config_folder/$name ]] || rm -f "$root$old_config_folder/$name"
-    done < <(old_config_files)
-    # What installations that were cut short have left: copies, of secrets too.
-    rm -f "$root"{"$old_config_folder"/*.new,/etc/.jarvis-node.??????,/var/lib/.jarvis-node.??????}
-    [[ ! -d $root$old_config_folder ]] || find "$root$old_config_folder" -xdev -type d -empty -delete
-    [[ ! -d $root$old_state_folder ]] || find "$root$old_state_folder" -maxdepth 0 -empty -delete
-    rm -f "$root$old_rules_file" "$root$old_sysusers_file" "$root$old_tmpfiles_file"
+    local number from
+    for number in "${!move_from[@]}"; do
+        from=${move_from[number]}
+        if [[ -n ${replaced[$number]:-} ||
+            (-n $credential_stored && ${move_to[number]} == "${settings[credential_file]}"*) ]] && is_old_file "$from"; then
+            rm -f "$root$from"
+        fi
+        old_folders=("$(dirname "$from")" "${old_folders[@]}")
+    done
+    remove_old_traces
 }
 
-say_what_was_moved() {
-    local path uid
-    echo "The installation of version 0.1.0 was moved over: the unit is $agent.service now, its user $agent."
-    if [[ ${old_start:-ExecStart=$program_file run} != "ExecStart=$program_file run" ]]; then
-        echo "The old unit had $old_start. If that shall still hold, put it into a drop-in: systemctl edit $agent"
+say_what_moves() {
+    local start drop_ins
+    say "Version 0.1.0 is moved over: the unit becomes $agent.service, its user $agent."
+    if is_old_unit "$root$old_unit_file"; then
+        start=$(grep -E '^ExecStart *=' "$root$old_unit_file")
+        [[ $start == "ExecStart=$program_file run" ]] ||
+            say "The old unit had $start. If that shall still hold, put it into a drop-in: systemctl edit $agent"
+        drop_ins=$(find "$root$old_unit_file.d" -name '*.conf' 2>/dev/null) || true
+        [[ -z $drop_ins ]] ||
+            say "Its drop-ins are not moved. What shall still hold belongs into $root$unit_file.d:" "$drop_ins"
     fi
-    if [[ -n ${old_drop_ins:-} ]]; then
-        printf 'Its drop-ins were not moved. What shall still hold belongs into %s.d:\n%s\n' "$unit_file" "$old_drop_ins"
-    fi
-    for path in "$root$old_config_folder" "$root$old_state_folder"; do
-        [[ ! -d $path ]] || echo "Files in $path that are not this program's stay there."
-    done
+    [[ -z ${settings[broker.socket]:-} ]] ||
+        say "Programs that ask for tokens find the socket in ${settings[broker.socket]%/*} then, by \$JARVIS_NODE_SOCKET or --socket."
+    [[ -z $(number_of passwd "$old_user") ]] || say "The user $old_user is not used any more then:" \
+        "userdel ${root:+--prefix $(printf %q "$root") }$old_user, if no program of yours needs it."
+}
+
+# Files that are named, but not moved, may be the old user's still.
+say_what_is_old_users() {
+    local path uid owner=$agent:
     uid=$(number_of passwd "$old_user")
     [[ -n $uid ]] || return 0
-    while IFS= read -r path; do
-        if [[ -e $root$path && $(stat -c %u "$root$path") == "$uid" ]]; then
-            echo "$root$path belongs to the old user: chown $agent: $root$path"
+    [[ -z $root ]] || owner=$(number_of passwd "$agent"):$(number_of group "$agent")
+    for path in "${settings[@]}"; do
+        if [[ $path == "$voice_node_folder"/* || ! -f $root$path || $(stat -c %u "$root$path") != "$uid" ]]; then
+            continue
         fi
-    done < <(grep -oE '"/[^"]+"' "$root$config_folder/config.json" | tr -d '"')
-    if grep -qE '"socket"' "$root$config_folder/config.json"; then
-        echo "Programs that ask for tokens find the socket in /run/$agent now, by \$JARVIS_NODE_SOCKET or --socket."
-    fi
-    echo "The user $old_user is not used any more: userdel $old_user, if no program of yours needs it."
+        say "$root$path belongs to the old user: sudo chown $owner $(printf %q "$root$path")"
+    done
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Removes what install.sh has placed, on this board or with --root on the mounted card of another. Configuration,
 # credential, keys and state stay for a later installation, unless --purge says otherwise.
+[ -n "${BASH_SOURCE:-}" ] || { echo "Run this file itself, with bash: sudo systemd/uninstall.sh …" >&2 && exit 64; }
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)
+unset CDPATH
+here=$(dirname "$(realpath -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=installation.sh
 source "$here/installation.sh"
-# shellcheck source-path=SCRIPTDIR source=move.sh
-source "$here/move.sh"
+# shellcheck source-path=SCRIPTDIR source=old.sh
+source "$here/old.sh"
 
 usage="Usage: systemd/uninstall.sh [OPTION…]
   --purge             remove configuration, credential, keys, state and user, too
@@ -17,23 +19,25 @@ root='' purge=''
 
 main() {
     read_arguments "$@"
+    need_tools ${purge:+usermod userdel groupdel}
     check_root
     lock_installation
     end_unit
     if is_old_installed; then
         end_old_unit
-        rm -f "$root$old_rules_file" "$root$old_sysusers_file"
         [[ -z $purge ]] || remove_old_secrets
-        rm -f "$root$old_tmpfiles_file"
+        remove_old_traces
     fi
     remove_staged
     local file
     for file in "${placed_files[@]}"; do
-        rm -f "$root$file"
+        if [[ -f $root$file && ! -L $root$file ]] && { [[ $file != "$program_file" ]] || is_our_program "$root$file"; }; then
+            rm -f "$root$file"
+        fi
     done
     [[ -z $purge ]] || remove_secrets
     if is_live; then
-        systemctl daemon-reload
+        systemctl daemon-reload || true
         udevadm control --reload 2>/dev/null || true
     fi
     say_what_stays
@@ -47,7 +51,7 @@ read_arguments() {
             shift
             ;;
         --root)
-            (($# > 1)) || die "$1 wants a value. $usage"
+            [[ -n ${2:-} ]] || die "$1 wants a value. $usage"
             root=$2
             shift 2
             ;;
@@ -60,43 +64,65 @@ read_arguments() {
     done
 }
 
+# The unit may have been deleted by hand: then its daemon runs on, and it is enabled still.
 end_unit() {
-    [[ -e $root$unit_file ]] || return 0
     if is_live; then
-        unit_files disable --now "$agent.service"
-    else
-        unit_files disable "$agent.service"
+        systemctl --quiet stop "$agent.service" 2>/dev/null || true
     fi
+    [[ ! -f $root$unit_file || -L $root$unit_file ]] || unit_files disable "$agent.service"
+    rm -f "$root/etc/systemd/system/multi-user.target.wants/$agent.service"
 }
 
 remove_secrets() {
-    rm -rf "$root$config_folder" "$root$state_folder"
-    if [[ -n $(number_of passwd "$agent") ]]; then
-        # First out of the group gpio: userdel, cut short, would leave the name there for good.
-        usermod ${root:+--prefix "$root"} -G '' "$agent" || true
-        userdel ${root:+--prefix "$root"} "$agent" || echo "The user $agent could not be removed."
+    local folder
+    for folder in "$config_folder" "$state_folder" "$private_state_folder"; do
+        remove_folder "$root$folder"
+    done
+    remove_user "$agent"
+}
+
+# What a folder holds, wherever it is: it may be a link or a mount point, which stays.
+remove_folder() {
+    [[ -d $1 ]] || return 0
+    find "$1/" -xdev -mindepth 1 -delete || say "Not all of $1 could be removed."
+    if [[ -L $1 ]]; then
+        rm -f "$1"
+    else
+        rmdir "$1" 2>/dev/null || true
     fi
-    if [[ -n $(number_of group "$agent") ]]; then
-        groupdel ${root:+--prefix "$root"} "$agent" || echo "The group $agent could not be removed."
+}
+
+# First out of the group gpio: userdel, cut short, would leave the name there for good.
+remove_user() {
+    if [[ -n $(number_of passwd "$1") ]]; then
+        usermod ${root:+--prefix "$root"} -G '' "$1" || true
+        userdel ${root:+--prefix "$root"} "$1" || say "The user $1 could not be removed."
+    fi
+    if [[ -n $(number_of group "$1") ]]; then
+        groupdel ${root:+--prefix "$root"} "$1" || say "The group $1 could not be removed."
     fi
 }
 
 remove_old_secrets() {
-    local name
-    while IFS= read -r -d '' name; do
-        rm -f "$root$old_state_folder/$name"
-    done < <(old_state_files)
-    rm -rf "$root$old_config_folder"
-    [[ ! -d $root$old_state_folder ]] || find "$root$old_state_folder" -maxdepth 0 -empty -delete
+    local path
+    for path in "${old_files[@]}"; do
+        if is_old_file "$path"; then
+            rm -f "$root$path"
+        fi
+    done
+    # Its home tells it from another user of this name.
+    if grep -qsE "^$old_user:([^:]*:){4}$old_state_folder:" "$root/etc/passwd"; then
+        remove_user "$old_user"
+    fi
 }
 
 say_what_stays() {
     local path
-    echo "Removed${root:+ from $root}."
-    for path in "$config_folder" "$state_folder" "$unit_file.d"; do
-        [[ ! -e $root$path ]] || echo "$root$path stays."
+    say "Removed${root:+ from $root}."
+    for path in "$config_folder" "$state_folder" "${placed_files[@]}" "$unit_file.d"; do
+        [[ ! -e $root$path && ! -L $root$path ]] || say "$root$path stays."
     done
-    [[ -n $purge || ! -e $root$state_folder ]] || echo "--purge removes the configuration and the secrets, too."
+    [[ -n $purge || ! -e $root$state_folder ]] || say "--purge removes the configuration and the secrets, too."
 }
 
 main "$@"

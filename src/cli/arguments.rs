@@ -7,6 +7,7 @@ use node_core::outcome::Outcome;
 
 use super::CliError;
 use crate::commands::enroll::Enrolment;
+use crate::commands::installer::Question;
 use crate::commands::keygen;
 use crate::commands::request::{Data, ServiceRequest};
 use crate::commands::token::TokenRequest;
@@ -22,8 +23,9 @@ Usage:
                                               validate once; the exit code tells the outcome
   jarvis-node status [--config FILE] [--json] what the running daemon last knew
   jarvis-node led    [--config FILE] OUTCOME  show an outcome's pattern on the LED for 10 s
-  jarvis-node install-credential [--config FILE]
+  jarvis-node install-credential [--config FILE] [--root DIR]
                                               prove the credential on standard input, store it
+                                              (--root: on the card that is mounted there)
   jarvis-node enroll --url URL --node-id ID [--room ROOM] [--replace] [--config FILE]
                                               register with the provisioning token on standard
                                               input, store the credential that comes back
@@ -65,7 +67,8 @@ pub(super) enum Command {
     Check { json: bool, accept_board: bool },
     Status { json: bool },
     Led(Outcome),
-    InstallCredential,
+    InstallCredential { card: Option<PathBuf> },
+    Installer(Question, PathBuf),
     Enroll(Enrolment),
     Token(TokenRequest),
     Request(ServiceRequest),
@@ -95,6 +98,7 @@ struct Options {
     data: Option<String>,
     content_type: Option<String>,
     ca: Option<PathBuf>,
+    root: Option<PathBuf>,
     algorithm: Option<String>,
     out: Option<PathBuf>,
     /// Names of the options without a value.
@@ -128,6 +132,7 @@ impl Options {
             ("--data", self.data.is_some()),
             ("--content-type", self.content_type.is_some()),
             ("--ca", self.ca.is_some()),
+            ("--root", self.root.is_some()),
             ("--algorithm", self.algorithm.is_some()),
             ("--out", self.out.is_some()),
         ];
@@ -149,6 +154,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("url") => options.url = Some(arguments.value()?.string()?),
             Long("node-id") => options.node_id = Some(arguments.value()?.string()?),
             Long("room") => options.room = Some(arguments.value()?.string()?),
+            Long("root") => options.root = Some(PathBuf::from(arguments.value()?)),
             Long("algorithm") => options.algorithm = Some(arguments.value()?.string()?),
             Long("out") => options.out = Some(PathBuf::from(arguments.value()?)),
             Long("audience") => options.audience = Some(arguments.value()?.string()?),
@@ -198,7 +204,12 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
                     .ok_or_else(|| CliError::usage(format!("there is no outcome '{name}'")))?,
             )
         }
-        Some("install-credential") => Command::InstallCredential,
+        Some("install-credential") => Command::InstallCredential { card: options.root.take() },
+        Some("installer") => {
+            let (question, file) = Question::from_words(&mut words)
+                .ok_or_else(|| CliError::usage("that is a question which only systemd/install.sh has"))?;
+            Command::Installer(question, file)
+        }
         Some("enroll") => Command::Enroll(Enrolment {
             url: Options::needed(options.url.take(), "--url URL of the command center")?,
             node_id: Options::needed(options.node_id.take(), "--node-id ID")?,
@@ -247,7 +258,7 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
     };
     match words.next() {
         // Not repeated: it may be a secret that was meant for standard input.
-        Some(_) if matches!(command, Command::InstallCredential | Command::Enroll(_)) => {
+        Some(_) if matches!(command, Command::InstallCredential { .. } | Command::Enroll(_)) => {
             Err(CliError::usage(NO_SECRETS))
         }
         Some(word) => Err(CliError::usage(format!("'{word}' is one word too many"))),

@@ -10,7 +10,7 @@ use node_core::agent::Exit;
 use node_core::text::Shown;
 
 use self::arguments::{Command, HELP, Invocation};
-use crate::commands::{check, enroll, install, keygen, led, request, status, token};
+use crate::commands::{check, enroll, install, installer, keygen, led, request, status, token};
 use crate::config::Config;
 use crate::daemon;
 use crate::daemon::{logging, process};
@@ -110,10 +110,15 @@ pub fn main() -> Result<u8, CliError> {
                 Shown(node_id.as_str())
             ))?;
         }
-        Command::InstallCredential => {
-            let installed = install::install(config, input("the credential's JSON, then Ctrl-D"))
-                .map_err(|error| CliError::new(error.exit_code(), error))?;
+        Command::InstallCredential { card } => {
+            let installed =
+                install::install(config, card.as_deref(), input("the credential's JSON, then Ctrl-D"))
+                    .map_err(|error| CliError::new(error.exit_code(), error))?;
             print(&format!("{}\n", Shown(&installed.to_string())))?;
+        }
+        Command::Installer(question, file) => {
+            let told = installer::answer(&question, &file);
+            print(&told.map_err(|e| CliError::new(78, format_args!("{e}. {}", e.to_trouble().fix)))?)?;
         }
         Command::Token(request) => {
             let line =

@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::secret_input;
 use super::secret_input::InputError;
 use crate::config::Config;
+use crate::config::installing::below;
 use crate::error::SetupError;
 use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
@@ -49,9 +50,9 @@ pub(crate) enum InstallError {
     /// The configuration cannot be used.
     #[error("{0}. {fix} Nothing was changed", fix = .0.to_trouble().fix)]
     Setup(SetupError),
-    /// The server rejects the new credential, for this reason.
-    #[error("the auth service rejects the new credential: {0}. The old one is kept")]
-    Rejected(String),
+    /// The server rejects the new credential, for this reason; whether there is an old one.
+    #[error("the auth service rejects the new credential: {0}. {kept}", kept = if *.1 { "The old one is kept" } else { "It was not stored" })]
+    Rejected(String, bool),
     /// The server could not judge the new one; the outcome and the sentence say why.
     #[error("whether the new credential is good could not be learnt, so the old one is kept. {1}")]
     Undecided(Outcome, String),
@@ -62,15 +63,23 @@ pub(crate) enum InstallError {
 
 /// Reads a credential from `input`, asks the server about it and, if it is accepted, stores it where the
 /// configuration at `config_file` says. If there is no old credential to lose, one that the server could not judge is
-/// stored as well.
+/// stored as well. With `card`, where one is mounted, configuration and files are those of the card.
 ///
 /// # Errors
 /// See [`InstallError`]: each leaves the old credential as it was.
-pub(crate) fn install(config_file: PathBuf, input: impl Read) -> Result<Installed, InstallError> {
+pub(crate) fn install(
+    config_file: PathBuf,
+    card: Option<&Path>,
+    input: impl Read,
+) -> Result<Installed, InstallError> {
     let new = read_credential(input)?;
+    let config = match card {
+        Some(root) => Config::load_for(&below(root, &config_file), &config_file, root),
+        None => Config::load(&config_file),
+    };
     let mut reader = Reader::new(config_file);
-    let AuthContext { config, client, clock_floor, .. } =
-        reader.read_auth_context().map_err(InstallError::Setup)?;
+    let context = config.and_then(|config| reader.auth_context_by(config));
+    let AuthContext { config, client, clock_floor, .. } = context.map_err(InstallError::Setup)?;
     let old = match credential_store::load(&config.credential_file) {
         Ok(found) => Some(found.credential),
         Err(SetupError::Missing { .. } | SetupError::NotProvisioned { .. }) => None,
@@ -86,7 +95,7 @@ pub(crate) fn install(config_file: PathBuf, input: impl Read) -> Result<Installe
     };
     let unproven = match answer {
         Answer::Valid(_) => None,
-        Answer::Rejected(reason) => return Err(InstallError::Rejected(format!("{reason}"))),
+        Answer::Rejected(reason) => return Err(InstallError::Rejected(format!("{reason}"), old.is_some())),
         // Only probes are answered like this.
         Answer::Reachable => Some(String::from("Nothing was asked.")),
         Answer::Inconclusive { trouble, .. } => {
@@ -98,12 +107,19 @@ pub(crate) fn install(config_file: PathBuf, input: impl Read) -> Result<Installe
         }
     };
     if old.as_ref() == Some(&new) {
-        accept_board_after_store(&config);
+        if card.is_none() {
+            accept_board_after_store(&config);
+        }
         return Ok(Installed::Already(new.node_id));
     }
     let locked =
         Locked::lock(&config.credential_file, default_owner_of(&config)).map_err(InstallError::NotStored)?;
-    store(&config, &locked, &new).map_err(InstallError::NotStored)?;
+    match card {
+        // Its board is not this one.
+        Some(_) => locked.replace(&new),
+        None => store(&config, &locked, &new),
+    }
+    .map_err(InstallError::NotStored)?;
     Ok(match unproven {
         None => Installed::Proven(new.node_id),
         Some(why) => Installed::Unproven(new.node_id, why),
@@ -189,7 +205,7 @@ impl InstallError {
             Self::Input(_) | Self::Unreadable(InputError::Text(_)) => 65,
             Self::Unreadable(_) => 74,
             Self::Setup(_) => Outcome::Setup.exit_code(),
-            Self::Rejected(_) => Outcome::NodeRejected.exit_code(),
+            Self::Rejected(..) => Outcome::NodeRejected.exit_code(),
             Self::Undecided(outcome, _) => outcome.exit_code(),
             Self::NotStored(_) => 73,
         }

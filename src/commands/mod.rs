@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub mod enroll;
 pub(crate) mod install;
 mod installed;
+pub(crate) mod installer;
 pub mod keygen;
 pub(crate) mod led;
 pub mod request;

@@ -48,6 +48,11 @@ impl ConfiguredPath {
         Self { key, found: path.into(), used, configured: None }
     }
 
+    /// The key, and the file.
+    pub(super) fn into_found(self) -> (&'static str, PathBuf) {
+        (self.key, self.found)
+    }
+
     /// Whether the value looks like a path. If it does not, it may be the secret that the file should hold.
     fn is_plausible(&self, config_file: &Path) -> bool {
         let Some(configured) = &self.configured else { return true };

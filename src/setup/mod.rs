@@ -260,7 +260,11 @@ impl Reader {
         Ok(config)
     }
 
-    fn auth_context_by(&mut self, config: Config) -> Result<AuthContext, SetupError> {
+    /// Reads what `config` names except the credential.
+    ///
+    /// # Errors
+    /// The first thing found missing, unsafe or malformed.
+    pub(crate) fn auth_context_by(&mut self, config: Config) -> Result<AuthContext, SetupError> {
         let state = NodeState::load(&config.state_file);
         let (app_key, stamp) = match &config.via {
             Via::App { app_key_file, .. } => {

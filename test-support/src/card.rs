@@ -145,7 +145,7 @@ impl Card {
         self.put(
             "etc/sysusers.d/jarvis-node.conf",
             0o644,
-            "g gpio -\nu jarvis-node - \"\" /var/lib/jarvis-node\n",
+            "g gpio -\nu jarvis-node - \"Jarvis node\" /var/lib/jarvis-node\n",
         );
         self.put(
             "etc/tmpfiles.d/jarvis-node.conf",
@@ -156,13 +156,16 @@ impl Card {
         let mut sysusers = Command::new("systemd-sysusers");
         sysusers.arg(format!("--root={}", self.root().display())).arg("jarvis-node.conf");
         assert_eq!(run_to_end(&mut sysusers).0, Some(0));
-        let unit =
-            "[Service]\nExecStart=/usr/local/bin/jarvis-node run\n[Install]\nWantedBy=multi-user.target\n";
+        let unit = "[Service]\nExecStart=/usr/local/bin/jarvis-node run\nUser=jarvis-node\n[Install]\nWantedBy=multi-user.target\n";
         self.put("etc/systemd/system/jarvis-node.service", 0o644, unit);
         let wants = self.path("etc/systemd/system/multi-user.target.wants");
         fs::create_dir_all(&wants).unwrap();
         symlink("/etc/systemd/system/jarvis-node.service", wants.join("jarvis-node.service")).unwrap();
-        self.put("usr/local/bin/jarvis-node", 0o755, "the program of version 0.1.0\n");
+        self.put(
+            "usr/local/bin/jarvis-node",
+            0o755,
+            "version 0.1.0: Proves this node to its Jarvis auth service\n",
+        );
         self.put("etc/jarvis-node/config.json", 0o644, config.to_string());
         self.put("etc/jarvis-node/ca.pem", 0o644, "an authority\n");
         let credential = |key: &str| json!({ "node_id": "kitchen-pi", "node_key": key }).to_string();

@@ -7,8 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use test_support::binaries::jarvis_node;
 use test_support::card::{Card, Entry, config_0_1_0};
 use test_support::process::run_to_end;
+use test_support::rig::Rig;
 
 /// The system calls that change files; writing is one with making the file, since both happen to one that is staged.
 const CALLS: &str = "chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,link,linkat,mkdir,mkdirat,rename,renameat,\
@@ -131,7 +133,12 @@ fn program(folder: &Path) -> PathBuf {
     let path = folder.join("jarvis-node");
     fs::write(
         &path,
-        "#!/bin/sh\n# the new program\n[ \"$1\" != install-credential ] || exit 69\necho jarvis-node 9\n",
+        format!(
+            "#!/bin/sh\n# the new program: Proves this node to its Jarvis auth service\n\
+             [ \"$1\" != install-credential ] || exit 69\n\
+             [ \"$1\" != installer ] || exec '{}' \"$@\"\necho jarvis-node 9\n",
+            jarvis_node().display()
+        ),
     )
     .unwrap();
     path
@@ -151,7 +158,7 @@ fn installation_killed_anywhere_is_finished_by_the_next() {
     let secrets = [
         ("--app-key", file("app.key", "s3cret-app-key")),
         ("--credential", file("c.json", r#"{"node_id":"kitchen-pi","node_key":"s3cret"}"#)),
-        ("--ca", file("ca.pem", "an authority")),
+        ("--ca", file("ca.pem", &fs::read_to_string(Rig::new().path("ca.pem")).unwrap())),
     ];
     let secrets = secrets.into_iter().flat_map(|(option, file)| [option.to_owned(), file]);
     let with_program =

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154 # assigned in the trap
 set -o functrace
 trap 'case ${BASH_COMMAND%% *} in
-cat | chmod | chown | cp | find | install | mkdir | mv | rm | sed | sync | systemctl | systemd-* | touch | groupdel | userdel | usermod | *new*)
+cat | chmod | chown | cp | find | head | install | mkdir | mv | rm | rmdir | sed | sync | systemctl | systemd-* | touch | groupdel | userdel | usermod | *new*)
     read -r count <"$KILL_COUNT"
     echo $((count + 1)) >"$KILL_COUNT"
     if ((count + 1 == KILL_AT)); then

@@ -1,10 +1,12 @@
 //! `systemd/install.sh` and `systemd/uninstall.sh` on a card. They need root.
 
+mod card;
 mod credential;
 mod moved;
 mod placed;
 mod unit;
 mod voice_node;
+mod whose;
 
 use std::fs;
 use std::path::{Path, PathBuf};

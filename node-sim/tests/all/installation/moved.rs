@@ -1,10 +1,12 @@
 //! An installation of version 0.1.0 is moved over by the same command as an upgrade.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 use test_support::binaries::jarvis_node;
 use test_support::card::{Card, config_0_1_0};
+use test_support::process::run_to_end;
 
 use super::{at_hand, told};
 
@@ -21,7 +23,13 @@ fn old_installation_is_moved_with_all_it_has() {
     card.lay_out_0_1_0(&config);
     card.put("var/lib/jarvis-node/sts.key", 0o600, "s3cret");
     card.put("var/lib/jarvis-node/update-state.json", 0o644, "of an older voice node");
+    config["client_cert_file"] = "keys/client.pem".into();
+    config["client_key_file"] = "/etc//jarvis-node/x/../keys/client.key".into();
+    fs::write(card.path("etc/jarvis-node/config.json"), config.to_string()).unwrap();
     card.put("etc/jarvis-node/keys/client.key", 0o600, "s3cret");
+    fs::set_permissions(card.path("etc/jarvis-node/keys"), Permissions::from_mode(0o700)).unwrap();
+    card.give("etc/jarvis-node/keys", "jarvis-node");
+    card.put("etc/jarvis-node/voice.env", 0o600, "of the voice node");
     card.give("etc/jarvis-node/keys/client.key", "jarvis-node");
     card.put("etc/systemd/system/jarvis-node.service.d/led.conf", 0o644, "[Service]\n");
     let unit =
@@ -54,13 +62,17 @@ fn old_installation_is_moved_with_all_it_has() {
     config["ca_file"] = "/etc/jarvis-node-agent/ca.pem".into();
     config["credential_file"] = "/var/lib/jarvis-node-agent/credential.json".into();
     config["sts"]["client_key_file"] = "/var/lib/jarvis-node-agent/sts.key".into();
+    config["client_key_file"] = "/etc/jarvis-node-agent/keys/client.key".into();
     config["broker"]["socket"] = "/run/jarvis-node-agent/node.sock".into();
     assert_eq!(moved, config);
+    let keys = fs::metadata(card.path("etc/jarvis-node-agent/keys")).unwrap();
+    assert_eq!((keys.mode() & 0o777, keys.uid()), (0o700, user));
     // Of the old one only what was not its own is left.
     let left = new.keys().filter(|path| path.contains("jarvis-node") && !path.contains("jarvis-node-agent"));
     assert_eq!(
         left.collect::<Vec<_>>(),
         [
+            "etc/jarvis-node/voice.env",
             "etc/systemd/system/jarvis-node.service.d/led.conf",
             "usr/local/bin/jarvis-node",
             "var/lib/jarvis-node/update-state.json"
@@ -70,30 +82,107 @@ fn old_installation_is_moved_with_all_it_has() {
     assert_eq!(card.entries(), new);
 }
 
-#[test]
-#[ignore = "needs root"]
-fn credential_changed_after_a_cut_move_is_the_one_kept() {
+/// A card where version 0.1.0 was moved over, and then installed again by its own installer.
+fn moved_and_old_again() -> Card {
     let card = Card::new();
     card.lay_out_0_1_0(&config_0_1_0());
-    let cut = card.copy();
-    assert_eq!(told(card.install(jarvis_node(), &[])).0, Some(0));
-    // The copies are there, the old unit is, too: as if the power had gone. Then the old program got another key.
-    let copies = ["etc/jarvis-node-agent", "var/lib/jarvis-node-agent"];
-    for folder in copies {
-        let done =
-            std::process::Command::new("cp").arg("-a").args([card.path(folder), cut.path(folder)]).status();
-        assert!(done.unwrap().success());
-    }
-    cut.put(
+    let (code, said) = told(card.install(jarvis_node(), &[]));
+    assert_eq!(code, Some(0), "{said}");
+    let old = Card::new();
+    let mut config = config_0_1_0();
+    config["service_id"] = "of-the-example".into();
+    old.lay_out_0_1_0(&config);
+    old.put(
         "var/lib/jarvis-node/credential.json",
         0o600,
-        r#"{"node_id":"kitchen-pi","node_key":"s3cret-3"}"#,
+        r#"{"node_id":"kitchen-pi","node_key":"s3cret-0"}"#,
     );
-    cut.give("var/lib/jarvis-node/credential.json", "jarvis-node");
-    let (code, said) = told(cut.install(jarvis_node(), &[]));
-    assert_eq!(code, Some(0), "{said}");
-    assert!(cut.text("var/lib/jarvis-node-agent/credential.json").unwrap().contains("s3cret-3"));
-    assert!(!cut.path("var/lib/jarvis-node").exists() && !cut.path("etc/jarvis-node").exists());
+    old.give("var/lib/jarvis-node/credential.json", "jarvis-node");
+    for path in ["etc/jarvis-node", "var/lib/jarvis-node", OLD_UNIT, "etc/tmpfiles.d/jarvis-node.conf"] {
+        let done =
+            std::process::Command::new("cp").arg("-aT").args([old.path(path), card.path(path)]).status();
+        assert!(done.unwrap().success());
+    }
+    card
+}
+
+#[test]
+#[ignore = "needs root"]
+fn files_of_two_installations_are_decided_by_a_person() {
+    let card = moved_and_old_again();
+    let before = card.entries();
+    let (code, said) = told(card.install(jarvis_node(), &[]));
+    assert_eq!(code, Some(1), "{said}");
+    let commands: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("    sudo ")).collect();
+    // Of two differing files, and for each of both answers.
+    assert_eq!(commands.len(), 4, "{said}");
+    assert_eq!(card.entries(), before);
+    for [first, second] in [[0, 2], [1, 3]] {
+        let answered = card.copy();
+        for number in [first, second] {
+            let command = commands[number].replace(&*shell_quoted(&card), answered.root().to_str().unwrap());
+            let done = std::process::Command::new("sh").args(["-c", &command]).status();
+            assert!(done.unwrap().success(), "{command}");
+        }
+        let (code, said) = told(answered.install(jarvis_node(), &[]));
+        assert_eq!(code, Some(0), "{said}");
+        let key = if first == 0 { "s3cret-0" } else { "s3cret-2" };
+        assert!(answered.text("var/lib/jarvis-node-agent/credential.json").unwrap().contains(key));
+        let example = answered.text("etc/jarvis-node-agent/config.json").unwrap().contains("of-the-example");
+        assert_eq!(example, first == 0);
+    }
+}
+
+/// A card's root as bash's printf writes it.
+fn shell_quoted(card: &Card) -> String {
+    card.root().to_str().unwrap().replace(' ', "\\ ").replace('&', "\\&")
+}
+
+#[test]
+#[ignore = "needs root"]
+fn given_files_win_whatever_their_times_are() {
+    for year in ["1980", "2031"] {
+        let card = Card::new();
+        card.lay_out_0_1_0(&config_0_1_0());
+        for path in ["etc/jarvis-node/config.json", "etc/jarvis-node/app.key"] {
+            let time = format!("{year}-01-01");
+            let done = std::process::Command::new("touch").args(["-d", &time]).arg(card.path(path)).status();
+            assert!(done.unwrap().success());
+        }
+        let hand = tempfile::tempdir().unwrap();
+        let mut config = config_0_1_0();
+        config["service_id"] = "given".into();
+        let config = at_hand(hand.path(), "c.json", config.to_string());
+        let app_key = at_hand(hand.path(), "a.key", "s3cret-given");
+        let given = ["--config", config.to_str().unwrap(), "--app-key", app_key.to_str().unwrap()];
+        let (code, said) = told(card.install(jarvis_node(), &given));
+        assert_eq!(code, Some(0), "{said}");
+        assert!(card.text("etc/jarvis-node-agent/config.json").unwrap().contains("given"));
+        assert_eq!(card.text("etc/jarvis-node-agent/app.key").unwrap(), "s3cret-given");
+        assert!(!card.path("etc/jarvis-node").exists());
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn copy_that_fails_leaves_the_old_installation() {
+    let card = Card::new();
+    card.lay_out_0_1_0(&config_0_1_0());
+    let old = card.entries();
+    let full = tempfile::tempdir().unwrap();
+    // As on a full file system.
+    let cp = at_hand(full.path(), "cp", "#!/bin/sh\nfor to; do :; done\nprintf x >\"$to\"\nexit 1\n");
+    fs::set_permissions(cp, Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", full.path().display(), std::env::var("PATH").unwrap());
+    let (code, said) = told(run_to_end(card.script("install.sh").arg(jarvis_node()).env("PATH", path)));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("could not be copied"), "{said}");
+    let left = card.entries();
+    for (path, entry) in old.iter().filter(|(path, _)| path.contains("jarvis-node")) {
+        assert_eq!(&left[path], entry, "{path}");
+    }
+    assert_eq!(told(card.install(jarvis_node(), &[])).0, Some(0));
+    assert!(card.text("var/lib/jarvis-node-agent/credential.json").unwrap().contains("s3cret-2"));
 }
 
 #[test]

@@ -83,16 +83,24 @@ fn program_that_does_not_work_replaces_nothing() {
     let cut = at_hand(hand.path(), "cut", &whole[..3000]);
     let text = at_hand(hand.path(), "text", "touch /tmp/must-not-run\n");
     let empty = at_hand(hand.path(), "empty", "");
-    let broken = at_hand(hand.path(), "broken", "#!/bin/sh\necho jarvis-node 9; exit 3\n");
-    let no_interpreter = at_hand(hand.path(), "lost", "#!/no/such/interpreter\n");
+    let broken = at_hand(
+        hand.path(),
+        "broken",
+        "#!/bin/sh\n# Proves this node to its Jarvis auth service\necho jarvis-node 9; exit 3\n",
+    );
+    let no_interpreter = at_hand(
+        hand.path(),
+        "lost",
+        "#!/no/such/interpreter\n# Proves this node to its Jarvis auth service\n",
+    );
     for (program, says) in [
-        (cut.as_path(), "Nothing was changed"),
-        (text.as_path(), "is not a program"),
-        (empty.as_path(), "is not a program"),
+        (cut.as_path(), "only a part of it"),
+        (text.as_path(), "is not jarvis-node"),
+        (empty.as_path(), "is not jarvis-node"),
         (broken.as_path(), "exit status 3"),
-        (no_interpreter.as_path(), "Nothing was changed"),
-        (Path::new("/bin/true"), "is not jarvis-node: to --version it says"),
-        (Path::new("/no/such/file"), "There is no file"),
+        (no_interpreter.as_path(), "needs a library or an interpreter"),
+        (Path::new("/bin/true"), "is not jarvis-node"),
+        (Path::new("/no/such/file"), "There is no program"),
     ] {
         let (code, told) = told(card.install(program, &[]));
         assert_eq!(code, Some(1), "{}: {told}", program.display());
@@ -109,7 +117,8 @@ fn program_of_another_processor_goes_untried_on_a_card() {
     // The head of a big-endian program for SPARC, which no machine here runs.
     let mut head = *b"\x7fELF\x01\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x02";
     head[19] = 2;
-    let foreign = at_hand(hand.path(), "foreign", head);
+    let foreign = [&head[..], b"Proves this node to its Jarvis auth service"].concat();
+    let foreign = at_hand(hand.path(), "foreign", foreign);
     let credential = at_hand(hand.path(), "c.json", r#"{"node_id":"kitchen-pi","node_key":"s3cret"}"#);
     let credential = ["--credential", credential.to_str().unwrap()];
     let (code, told) = told(card.install(&foreign, &credential));
