@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::installing::plain;
-use crate::config::{Config, DEFAULT_PATH, Led, named_files};
+use crate::config::installing::{named_files, plain};
+use crate::config::{Config, DEFAULT_PATH, Led};
 use crate::error::SetupError;
 use crate::files::{bounded, credential_file, secret_file};
 use crate::net::tls::Tls;

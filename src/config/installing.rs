@@ -3,9 +3,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Config, Via, variable_of_none};
+use super::paths::ConfiguredPath;
+use super::{Config, File, Via, node_paths, token_paths};
 use crate::error::SetupError;
-use crate::files::bounded;
+use crate::files::{bounded, json};
 
 impl Config {
     /// Reads the configuration in `file` as if it were at `path` below `root`, where a card is mounted: all its files
@@ -15,7 +16,7 @@ impl Config {
     /// A sentence that names the file and the key or line.
     pub(crate) fn load_for(file: &Path, path: &Path, root: &Path) -> Result<Self, SetupError> {
         let text = bounded::read_text("configuration", file)?;
-        let mut config = Self::parse(&text, path, &variable_of_none)
+        let mut config = Self::parse(&text, path, &|_| None)
             .map_err(|why| SetupError::Config { path: file.into(), why })?;
         if root != Path::new("/") {
             config.files_mut().into_iter().for_each(|path| *path = below(root, path));
@@ -24,8 +25,8 @@ impl Config {
     }
 
     fn files_mut(&mut self) -> Vec<&mut PathBuf> {
-        let mut files =
-            vec![&mut self.credential_file, &mut self.state_file, &mut self.indicators.status_file];
+        let mut files = vec![&mut self.credential_file, &mut self.state_file];
+        files.extend(&mut self.indicators.status_file);
         if let Via::App { app_key_file, .. } = &mut self.via {
             files.push(app_key_file);
         }
@@ -35,6 +36,17 @@ impl Config {
         }
         files
     }
+}
+
+/// The files that the configuration `text`, as it is at `path`, names or uses without naming them, each with its key,
+/// even if the objects for tokens are malformed.
+///
+/// # Errors
+/// The sentence about text that is no configuration.
+pub(crate) fn named_files(text: &str, path: &Path) -> Result<Vec<(&'static str, PathBuf)>, String> {
+    let file: File = json::object(text.as_bytes()).map_err(|e| json::fault(&e))?;
+    let node = node_paths(&serde_json::from_str(text).unwrap_or_default(), path);
+    Ok(node.into_iter().chain(token_paths(&file, path)).map(ConfiguredPath::into_found).collect())
 }
 
 /// An absolute path, taken from `root`.

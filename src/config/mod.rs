@@ -274,11 +274,6 @@ impl Config {
     }
 }
 
-/// An environment without variables.
-fn variable_of_none(_: &str) -> Option<String> {
-    None
-}
-
 /// The value of `key` in its form.
 fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|e| format!("{key}: {}", json::fault(&e)))
@@ -319,17 +314,6 @@ fn token_paths(file: &File, path: &Path) -> Vec<ConfiguredPath> {
         Some(ConfiguredPath::new(key, named, path, used))
     });
     tokens.collect()
-}
-
-/// The files that the configuration `text`, as it is at `path`, names or uses without naming them, each with its key,
-/// even if the objects for tokens are malformed.
-///
-/// # Errors
-/// The sentence about text that is no configuration.
-pub(crate) fn named_files(text: &str, path: &Path) -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let file: File = json::object(text.as_bytes()).map_err(|e| json::fault(&e))?;
-    let (node, tokens) = file.paths(path);
-    Ok(node.into_iter().chain(tokens).map(ConfiguredPath::into_found).collect())
 }
 
 impl Config {
