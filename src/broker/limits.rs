@@ -8,6 +8,8 @@ use super::connection::Connection;
 /// The most connections at once. Each takes at most two blocks of the system's memory ([`super::answer::BLOCK`]) and some
 /// 1.5 KB for itself: all together stay well within the memory that the unit allows.
 pub(super) const MAX_CONNECTIONS: usize = 1088;
+/// Descriptors for everything else.
+pub(super) const SPARE_DESCRIPTORS: usize = 64;
 /// One in this many of them is left for root.
 const FOR_ROOT: usize = 17;
 /// So many times more are for users whom no rule allows anything. They have no others.
@@ -21,6 +23,12 @@ const fn max_kept(standing: Standing) -> usize {
         Standing::Root | Standing::Stranger => 64 * 1024,
         Standing::Member => 128 * 1024,
     }
+}
+
+/// How many connections there may be if this program may have `allowed` descriptors. Even if they are too few, there are
+/// some: the others are not all in use at once.
+pub(super) fn max_connections(allowed: usize) -> usize {
+    allowed.saturating_sub(SPARE_DESCRIPTORS).max(allowed / 4).clamp(1, MAX_CONNECTIONS)
 }
 
 /// Whether `owner` may have another connection besides `all`, of which there may be `max`.

@@ -37,6 +37,7 @@ use std::time::Duration;
 use log::{debug, warn};
 use node_core::time::{Instant, Now};
 use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
 
 use self::answer::Refusal;
 use self::callers::{Caller, Owner};
@@ -50,8 +51,6 @@ use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};
 use crate::system::failure;
 
-/// Descriptors for everything else.
-const SPARE_DESCRIPTORS: usize = 64;
 /// How many connections are served in one turn.
 const TURN: usize = 16;
 /// How many connections are refused in one turn: that takes a fraction of the time.
@@ -92,7 +91,7 @@ impl Broker {
     /// A broker that follows `plan`. `seed` decides its random delays. If it cannot listen, the log says so and it tries
     /// again.
     pub(crate) fn new(plan: Plan, seed: u64, now: Instant) -> Self {
-        let wanted = MAX_CONNECTIONS + SPARE_DESCRIPTORS;
+        let wanted = MAX_CONNECTIONS + limits::SPARE_DESCRIPTORS;
         let allowed = descriptors::raise_limit(u64::try_from(wanted).unwrap_or(u64::MAX));
         let allowed = usize::try_from(allowed).unwrap_or(wanted);
         let mut broker = Self {
@@ -105,11 +104,12 @@ impl Broker {
             look_due: now,
             tell_due: now,
             connections: Vec::new(),
-            max_connections: allowed.saturating_sub(SPARE_DESCRIPTORS).min(MAX_CONNECTIONS),
+            max_connections: limits::max_connections(allowed),
             next_id: 0,
             served: ConnectionId(0),
         };
         broker.listen(now);
+        broker.look(now);
         broker
     }
 
@@ -125,6 +125,7 @@ impl Broker {
         if moved || !self.is_there() {
             self.listen(now);
         }
+        self.look(now);
     }
 
     /// What keeps it from serving all callers.
@@ -150,8 +151,20 @@ impl Broker {
                  /run/jarvis-node-agent.",
             )
         });
-        let own = self.not_listening.clone().into_iter().chain(not_told_apart).chain(open_folder);
-        own.chain(self.handler.warning()).collect()
+        let too_few = (self.max_connections < MAX_CONNECTIONS).then(|| {
+            Warning::new(
+                "broker_limit",
+                format!(
+                    "at {socket} only {} callers are served at once, instead of {MAX_CONNECTIONS}, as this program may \
+                     have few files open: others are turned away",
+                    self.max_connections
+                ),
+                failure::fix_shortage(&Errno::MFILE.into()).unwrap_or_default(),
+            )
+        });
+        let own =
+            self.not_listening.clone().into_iter().chain(not_told_apart).chain(open_folder).chain(too_few);
+        own.chain(self.handler.warnings()).collect()
     }
 
     /// Forgets all tokens: they are of another client or another STS.
@@ -230,19 +243,24 @@ impl Broker {
         &self.plan.socket
     }
 
-    /// Makes the socket again if somebody has removed it. Returns whether that was so.
+    /// Makes the socket again if somebody has removed it or closed it to callers, and looks who may write to its folder.
+    /// Returns whether the socket is made again.
     pub(crate) fn look(&mut self, now: Instant) -> bool {
         self.look_due = now + LOOK_AGAIN;
-        let removed = self.listening.is_some() && !self.is_there();
-        if removed {
-            warn!("somebody has removed {}, which is made again", self.plan.socket.display());
+        let lost = self.listening.is_some() && !self.is_there();
+        if lost {
+            warn!(
+                "somebody has removed {} or changed who may call, and it is made again",
+                self.plan.socket.display()
+            );
             self.listen(now);
         }
-        removed
+        self.open_folder = socket_file::open_folder(&self.plan.socket).filter(|_| self.listening.is_some());
+        lost
     }
 
     fn is_there(&self) -> bool {
-        self.listening.as_ref().is_some_and(SocketFile::is_there)
+        self.listening.as_ref().is_some_and(SocketFile::is_open_to_all)
     }
 
     fn listen(&mut self, now: Instant) {
@@ -251,7 +269,6 @@ impl Broker {
         match SocketFile::open(&self.plan.socket) {
             Ok(socket) => {
                 (self.listening, self.listen_due, self.not_listening) = (Some(socket), None, None);
-                self.open_folder = socket_file::open_folder(&self.plan.socket);
             }
             Err(e) => {
                 self.listen_due = Some(now + LISTEN_RETRY);

@@ -55,8 +55,15 @@ impl SocketFile {
         Ok(Self { listener, path: path.into(), created })
     }
 
+    /// Whether the file at the path is still the one that was created, and all users may connect to it.
+    pub(super) fn is_open_to_all(&self) -> bool {
+        let connect = 0o666;
+        self.is_there()
+            && fs::symlink_metadata(&self.path).is_ok_and(|there| there.mode() & connect == connect)
+    }
+
     /// Whether the file at the path is still the one that was created.
-    pub(super) fn is_there(&self) -> bool {
+    fn is_there(&self) -> bool {
         identity(&self.path).is_ok_and(|there| there == self.created)
     }
 }

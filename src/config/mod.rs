@@ -227,7 +227,7 @@ impl Config {
                     format!("Set what is missing, unset the rest, or put sts into {}.", path.display())
                 }
             };
-            Warning::new("tokens", why.clone(), format!("{fix} Until then no tokens are given out."))
+            Warning::new("tokens", why.clone(), format!("{fix} {OLD_RULES}"))
         });
         let warnings = of_led.into_iter().chain(of_tokens).collect();
         let tokens_malformed = tokens.is_err();
@@ -273,6 +273,10 @@ impl Config {
         })
     }
 }
+
+/// What holds while the objects for tokens cannot be used: an editor's typing error must not cost programs their tokens.
+const OLD_RULES: &str = "Until then a daemon that runs keeps to the rules that it read before, and one that starts gives out no tokens. \
+     (Empty audiences in sts give nobody any.)";
 
 /// The value of `key` in its form.
 fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {

@@ -146,6 +146,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
                 }
                 Some(Message::FileChanged) => {
                     self.tokens.look(now.instant);
+                    self.follow_files();
                     self.has_new_files().then_some(Event::ReloadRequested)
                 }
                 Some(Message::Stop) => Some(Event::StopRequested),
@@ -164,6 +165,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
         self.warnings.set(Part::Log, logging::warnings());
         if self.warnings.take_changed() {
             self.publish(now, false);
+            // The socket may be in a folder that was not there before.
+            self.follow_files();
         }
         let edge = match self.lamp.as_mut().map(|lamp| lamp.refresh(now.instant)) {
             Some(Ok(edge)) => edge,
@@ -235,9 +238,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let SetupRead { node, broker, warnings } = self.reader.read();
         self.warnings.set(Part::Setup, warnings);
         self.tokens.set_up(broker, now.instant);
-        let mut files = self.reader.files();
-        files.extend(self.tokens.socket().map(Into::into));
-        self.inbox.follow(&files);
+        self.follow_files();
         let loaded = node.map_err(|error| error.to_trouble())?;
         self.warnings.set(Part::NewSetup, Vec::new());
         self.switch_to(loaded.indicators.clone(), now);
@@ -246,9 +247,20 @@ impl<'a, P: OutputPin> Node<'a, P> {
         Ok(setup)
     }
 
+    /// Watches all files that were read, in the folders that are there now.
+    fn follow_files(&mut self) {
+        let mut files = self.reader.files();
+        files.extend(self.tokens.socket().map(Into::into));
+        self.inbox.follow(&files);
+    }
+
     /// Whether there is something new to be read.
     fn has_new_files(&self) -> bool {
         let (Some(file), Some(loaded)) = (self.reader.credential_file(), &self.loaded) else { return true };
+        // What could not be used may be as it was before by now.
+        if self.warnings.has_any_of(Part::NewSetup) {
+            return true;
+        }
         // Other programs may write to the credential file without changing the credential.
         self.reader.has_new_files()
             || credential_store::load(file).map_or(true, |found| found.credential != *loaded.credential)
@@ -297,6 +309,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// Tries again what did not work, though nothing says that it does by now.
     fn repair(&mut self, now: Now) {
         logging::say_lost();
+        self.tokens.look(now.instant);
+        self.follow_files();
         if self.warnings.has_any_of(Part::Led) {
             self.open_lamp();
             self.light(self.agent.report(now.instant).outcome, now);

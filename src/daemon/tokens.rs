@@ -131,7 +131,7 @@ impl Tokens {
         self.broker.as_ref().map(Broker::socket)
     }
 
-    /// Makes the socket again if somebody has removed it.
+    /// Makes the socket again if somebody has removed or closed it, and looks who may write to its folder.
     pub(super) fn look(&mut self, now: Instant) {
         if let Some(broker) = &mut self.broker {
             broker.look(now);

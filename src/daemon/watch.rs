@@ -52,8 +52,10 @@ mod linux {
                 | inotify::WatchFlags::MOVED_TO
                 | inotify::WatchFlags::MOVED_FROM
                 | inotify::WatchFlags::DELETE
-                // Who may read it: its owner or mode was changed.
-                | inotify::WatchFlags::ATTRIB;
+                // Who may read it: its owner or mode was changed, or those of its folder.
+                | inotify::WatchFlags::ATTRIB
+                // Another folder may come in the place of this one.
+                | inotify::WatchFlags::MOVE_SELF;
             let before = std::mem::take(&mut self.followed);
             for path in wanted {
                 // Gives the same number again for a folder that is watched already.
@@ -72,7 +74,8 @@ mod linux {
         }
 
         /// Whether one of the files was put in place, written to, removed, or given another owner or mode since the last
-        /// call.
+        /// call, or its folder was moved, removed, or given another owner or mode. After that it has to be told again
+        /// what to follow.
         pub(in crate::daemon) fn has_changed(&mut self) -> bool {
             let mut changed = false;
             let mut gone = Vec::new();
@@ -80,13 +83,17 @@ mod linux {
             let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
             while let Ok(event) = events.next() {
                 changed |= event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
-                if event.events().contains(inotify::ReadFlags::IGNORED) {
+                if event.events().intersects(inotify::ReadFlags::IGNORED | inotify::ReadFlags::MOVE_SELF) {
                     gone.push(event.wd());
                 }
-                // Events of a watch that was given up may still be queued.
+                // Events of a watch that was given up may still be queued. Those without a name are of the folder.
                 let file = event.file_name().map(os_str);
                 let mut watched = self.followed.iter().filter(|(_, watch)| *watch == event.wd());
-                changed |= file.is_some() && watched.any(|(path, _)| path.file_name() == file);
+                changed |= watched.any(|(path, _)| file.is_none() || path.file_name() == file);
+            }
+            for watch in &gone {
+                // Fails if the system has removed it with its folder.
+                let _ = inotify::remove_watch(&self.inotify, *watch);
             }
             self.followed.retain(|(_, watch)| !gone.contains(watch));
             changed
@@ -191,6 +198,28 @@ mod tests {
         watch.follow(std::slice::from_ref(&new));
         fs::write(&new, "x").expect("written");
         assert!(watch.has_changed(), "the folder was made anew");
+    }
+
+    #[test]
+    fn folder_that_is_replaced_or_closed_is_noticed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (run, moved) = (dir.path().join("run"), dir.path().join("moved"));
+        let socket = run.join("node.sock");
+        fs::create_dir(&run).expect("made");
+        let mut watch = Watch::new().expect("a watch");
+        watch.follow(std::slice::from_ref(&socket));
+        fs::set_permissions(&run, fs::Permissions::from_mode(0o777)).expect("mode set");
+        assert!(watch.has_changed());
+        assert!(!watch.has_changed(), "told once");
+        fs::rename(&run, &moved).expect("moved");
+        fs::create_dir(&run).expect("made");
+        assert!(watch.has_changed());
+        watch.follow(std::slice::from_ref(&socket));
+        watch.has_changed();
+        fs::write(moved.join("node.sock"), "").expect("written");
+        assert!(!watch.has_changed(), "the old one is given up");
+        fs::write(&socket, "").expect("written");
+        assert!(watch.has_changed(), "the new one is followed");
     }
 
     #[test]

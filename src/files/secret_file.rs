@@ -137,9 +137,9 @@ impl Stamp {
     /// The stamp of any file at `path`.
     ///
     /// # Errors
-    /// When the file is missing or its metadata cannot be read.
+    /// When the file is missing or cannot be opened.
     pub fn of_file(what: &'static str, path: &Path) -> Result<Self, SetupError> {
-        let metadata = std::fs::metadata(path).map_err(|why| SetupError::reading(what, path, why))?;
+        let (_, metadata) = bounded::open(path).map_err(|why| SetupError::reading(what, path, why))?;
         Ok(Self::of(&metadata))
     }
 

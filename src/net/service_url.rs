@@ -104,12 +104,23 @@ impl ServiceUrl {
         is_loopback(&self.host)
     }
 
-    /// Whether both URLs have the same origin: scheme, host and port.
+    /// Whether both URLs lead to the same host and port, in whatever scheme and spelling.
     #[must_use]
-    pub fn has_origin_of(&self, other: &Self) -> bool {
+    pub fn is_server_of(&self, other: &Self) -> bool {
+        self.port == other.port && self.place() == other.place()
+    }
+
+    /// The host in a spelling that all names of the machine itself share, and all forms of one address.
+    fn place(&self) -> String {
         // The final dot of a fully qualified name makes no difference.
-        let [host, other_host] = [self, other].map(|url| url.host.trim_end_matches('.'));
-        (self.https, self.port) == (other.https, other.port) && host.eq_ignore_ascii_case(other_host)
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+            Ok(ip) if ip.is_loopback() || ip.is_unspecified() => "localhost".into(),
+            Ok(ip) => ip.to_string(),
+            // RFC 6761, section 6.3.
+            Err(_) if host.ends_with(".localhost") => "localhost".into(),
+            Err(_) => host,
+        }
     }
 
     pub(crate) fn validate_node(&self) -> String {
@@ -176,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn origin_is_scheme_host_and_port() {
+    fn server_is_host_and_port_in_any_spelling() {
         let url = |text: &str| ServiceUrl::parse("url", text, true).expect(text);
         let origin = url("https://a.home/x");
         for (text, same) in [
@@ -184,11 +195,21 @@ mod tests {
             ("https://A.HOME:443/y", true),
             ("https://a.home.", true),
             ("https://a.home:444", false),
-            ("http://a.home:443", false),
+            ("http://a.home:443", true),
+            ("http://a.home", false),
             ("https://b.home", false),
         ] {
-            assert_eq!(url(text).has_origin_of(&origin), same, "{text}");
+            assert_eq!(url(text).is_server_of(&origin), same, "{text}");
         }
+        let spellings =
+            ["localhost", "LOCALHOST.", "127.0.0.1", "127.0.0.2", "[::1]", "[::ffff:127.0.0.1]", "[::]"];
+        for (one, other) in spellings.iter().flat_map(|one| spellings.map(|other| (one, other))) {
+            let [one, other] = [("http", one), ("https", &other)]
+                .map(|(scheme, host)| url(&format!("{scheme}://{host}:7701")));
+            assert!(one.is_server_of(&other), "{one:?} {other:?}");
+        }
+        assert!(url("https://[fd00::1]").is_server_of(&url("https://[fd00:0:0::1]")));
+        assert!(!url("https://127.0.0.1").is_server_of(&url("https://192.0.2.1")));
     }
 
     #[test]

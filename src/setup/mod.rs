@@ -23,7 +23,7 @@ use crate::error::{SetupError, Warning};
 use crate::files::credential::Credential;
 use crate::files::secret_file::Stamp;
 use crate::files::state::NodeState;
-use crate::files::{credential_store, state};
+use crate::files::{credential_store, secret_file, state};
 use crate::net::tls;
 use crate::net::tls::Tls;
 use crate::sts::StsClient;
@@ -301,7 +301,9 @@ impl Reader {
     fn source_by(&mut self, sts: &Sts, config: &Config) -> Result<TokenSource, SetupError> {
         let ca_file = sts.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
         let proof = sts.authentication.file();
-        let proof = proof.map(|path| Stamp::of_file("client secret or key file", path)).transpose()?;
+        // It is read though the client is kept: whoever may read it by now matters, even if it is the one from before.
+        let proof = proof.map(|path| secret_file::read("client secret or key file", path)).transpose()?;
+        let proof = proof.map(|(_, stamp)| stamp);
         let times = (config.connect_timeout, config.request_timeout);
         let key = StsKey { sts: Arc::new(sts.clone()), times, ca_file, proof };
         let client = match self.sts.take() {
@@ -341,6 +343,35 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secret_of_the_sts_opened_to_others_is_warned_of() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, secret) = (dir.path().join("config.json"), dir.path().join("secret"));
+        std::fs::write(&secret, "s3cret").expect("written");
+        let config = r#"{"via":{"command_center":"http://127.0.0.1"},"credential_file":"c.json","state_file":"s.json",
+            "sts":{"issuer":"https://sts.home","client_id":"n","client_secret_file":"secret","audiences":{"a":{}}},
+            "broker":{"socket":"n.sock"}}"#;
+        std::fs::write(&path, config).expect("written");
+        let mut reader = Reader::new(path);
+        let mut first = None;
+        for (mode, sound) in [(0o600, true), (0o644, false), (0o640, false), (0o600, true)] {
+            std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).expect("mode set");
+            let SetupRead { broker, warnings, .. } = reader.read();
+            let BrokerRead::Configured(BrokerSetup { source, .. }) = broker else { panic!("configured") };
+            let codes: Vec<_> = warnings.iter().map(|one| &*one.code).collect();
+            assert_eq!(
+                (source.is_ok(), codes),
+                (sound, if sound { vec![] } else { vec!["sts"] }),
+                "{mode:o}"
+            );
+            if let Ok(source) = source {
+                let client = first.get_or_insert_with(|| Arc::clone(&source.client));
+                assert!(Arc::ptr_eq(client, &source.client), "its tokens are still good");
+            }
+        }
+    }
 
     #[test]
     fn broker_read_again_leaves_new_files_new() {

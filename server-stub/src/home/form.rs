@@ -45,7 +45,7 @@ impl RequestBody {
     ) -> Result<Option<T>, Refusal> {
         match self {
             Self::Nothing | Self::Json(JsonValue::Null) => Ok(None),
-            body @ (Self::Json(_) | Self::Raw(_) | Self::Unusable(_)) => body.form(read).map(Some),
+            body => body.form(read).map(Some),
         }
     }
 }
@@ -234,11 +234,7 @@ impl<'a> BodyFields<'a> {
     pub(crate) fn optional_bool(&mut self, name: &str) -> Option<bool> {
         match self.given(name)? {
             JsonValue::Bool(truth) => Some(*truth),
-            value @ (JsonValue::Null
-            | JsonValue::Number(_)
-            | JsonValue::Text(_)
-            | JsonValue::Array(_)
-            | JsonValue::Object(_)) => {
+            value => {
                 let truth = lax_truth(value);
                 if truth.is_none() {
                     self.complain(name, "bool_type", "Input should be a valid boolean", value);

@@ -44,8 +44,10 @@ impl Home {
                 if bytes.is_empty() {
                     RequestBody::Nothing
                 } else if says_json(&head) {
-                    let value = python(&bytes)?;
-                    if value == JsonValue::Null { RequestBody::Nothing } else { RequestBody::Json(value) }
+                    match python(&bytes)? {
+                        JsonValue::Null => RequestBody::Nothing,
+                        value => RequestBody::Json(value),
+                    }
                 } else {
                     RequestBody::Raw(bytes)
                 }

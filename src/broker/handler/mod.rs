@@ -37,32 +37,6 @@ pub(super) struct Handler {
     pub(super) rules: Rules,
     pub(super) cache: TokenCache<ConnectionId>,
     rates: Rates,
-    trouble: Option<Obstacle>,
-}
-
-/// A failure that affects all tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Obstacle {
-    /// The reason for programs.
-    code: &'static str,
-    /// Whether it lasts until a person fixes it.
-    is_permanent: bool,
-    /// The reason for people, as it was when it began.
-    message: String,
-}
-
-impl Obstacle {
-    fn of(error: &TokenError) -> Self {
-        Self {
-            code: error.code(),
-            is_permanent: error.is_permanent(),
-            message: format!("no tokens can be had: {error}"),
-        }
-    }
-
-    fn is_like(&self, other: &Self) -> bool {
-        (self.code, self.is_permanent) == (other.code, other.is_permanent)
-    }
 }
 
 /// The reply to a request.
@@ -74,7 +48,7 @@ pub(super) enum Reply {
 
 impl Handler {
     pub(super) fn new(rules: Rules, seed: u64) -> Self {
-        Self { rules, cache: TokenCache::new(seed), rates: Rates::default(), trouble: None }
+        Self { rules, cache: TokenCache::new(seed), rates: Rates::default() }
     }
 
     /// Replies to `request` by `caller`, behind whom `person` is, on the connection `id`.
@@ -89,7 +63,7 @@ impl Handler {
     ) -> Reply {
         Reply::Now(match request {
             BrokerRequest::Health => {
-                let trouble = self.trouble.as_ref().map(|trouble| trouble.code);
+                let trouble = self.troubles().next().map(|(_, error)| error.code());
                 Answer::ok(&Health::of(about.outcome, trouble, (about.view)().warnings, now.wall))
             }
             BrokerRequest::Version => Answer::ok(&Version::default()),
@@ -123,10 +97,19 @@ impl Handler {
         result: Result<AccessToken, TokenError>,
         now: Instant,
     ) -> Vec<(ConnectionId, Arc<Answer>)> {
-        self.note(wanted, result.as_ref().err());
+        if let Err(error) = &result
+            && error.concern() == Concern::Wanted
+        {
+            debug!("no token for {}: {error}", wanted.audience);
+        }
+        let was_in_trouble = self.troubles().next().is_some();
+        let asked = self.cache.fetched(wanted, result, now);
+        if was_in_trouble && self.troubles().next().is_none() {
+            info!("tokens can be had again");
+        }
         // Connections that waited for the same token share one answer.
         let mut last: Option<(Asked, Arc<Answer>)> = None;
-        let told = self.cache.fetched(wanted, result, now).into_iter().map(|(id, asked)| {
+        let told = asked.into_iter().map(|(id, asked)| {
             let answer = match &last {
                 Some((before, answer)) if *before == asked => Arc::clone(answer),
                 Some(_) | None => Arc::new(answer(wanted, &asked, now)),
@@ -137,52 +120,38 @@ impl Handler {
         told.collect()
     }
 
-    /// Notes when a failure starts to affect all tokens, and logs when it is over.
-    fn note(&mut self, wanted: &Wanted, error: Option<&TokenError>) {
-        let audience = &wanted.audience;
-        let was_in_trouble = self.trouble.is_some();
-        match error {
-            None => self.trouble = None,
-            Some(error) if error.concern() == Concern::Wanted => {
-                debug!("no token for {audience}: {error}");
-                // The STS answers and accepts this node as its client.
-                if matches!(error, TokenError::Refused { .. } | TokenError::Unusable { .. }) {
-                    self.trouble = None;
-                }
-            }
-            Some(error) => {
-                let now = Obstacle::of(error);
-                if !self.trouble.as_ref().is_some_and(|before| before.is_like(&now)) {
-                    self.trouble = Some(now);
-                }
-            }
-        }
-        if was_in_trouble && self.trouble.is_none() {
-            info!("tokens can be had again");
-        }
+    /// The failures that affect more than one token, each with the tokens that cannot be had.
+    fn troubles(&self) -> impl Iterator<Item = (&'static str, &TokenError)> {
+        let (all, by_grant) = self.cache.errors();
+        let by_grant = by_grant.map(|error| match error.grant() {
+            Grant::ClientCredentials => ("no tokens of the node's own can be had", error),
+            Grant::Exchange => ("no tokens can be exchanged", error),
+        });
+        all.map(|error| ("no tokens can be had", error)).into_iter().chain(by_grant)
     }
 
-    /// The failure that affects all tokens, if there is one.
-    pub(super) fn warning(&self) -> Option<Warning> {
-        let Obstacle { is_permanent, message, .. } = self.trouble.as_ref()?;
-        let fix = if *is_permanent {
-            "It is asked again after a reload (sudo systemctl reload jarvis-node-agent)."
-        } else {
-            "It is asked again by itself."
-        };
-        Some(Warning::new("sts_failure", message, fix))
+    /// A warning for each failure that affects more than one token.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
+        self.troubles().map(|(what, error)| {
+            let again = if error.is_permanent() {
+                "It is asked again after a reload (sudo systemctl reload jarvis-node-agent)."
+            } else {
+                "It is asked again when a program next wants a token after a pause, or after a reload (sudo systemctl \
+                 reload jarvis-node-agent)."
+            };
+            let fix = [again, error.fix()].join(" ");
+            Warning::new("sts_failure", format!("{what}: {}", error.reason()), fix.trim_end())
+        })
     }
 
-    /// Asks the STS again for what it refused: its operator may have fixed the cause.
+    /// Asks the STS again for all that failed: its operator may have fixed the cause.
     pub(super) fn forgive(&mut self) {
         self.cache.forgive();
-        self.trouble = self.trouble.take().filter(|trouble| !trouble.is_permanent);
     }
 
     /// Forgets all tokens: they are of another client or another STS.
     pub(super) fn start_over(&mut self) {
         self.cache.start_over();
-        self.trouble = None;
     }
 
     fn token(

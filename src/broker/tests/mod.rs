@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -235,6 +236,55 @@ fn removed_socket_comes_back_without_a_wake_up_for_it() {
     drop(other);
     turn(&mut broker, at(91));
     assert!(broker.is_there());
+}
+
+#[test]
+fn socket_closed_to_callers_is_made_again() {
+    let (mut broker, dir) = broker();
+    let path = dir.path().join("s");
+    turn(&mut broker, at(1));
+    for mode in [0o000, 0o600, 0o660] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode set");
+        broker.look(at(2).instant);
+        let there = fs::metadata(&path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(there, 0o666, "{mode:o}");
+    }
+    let answered = caller(&broker, HEALTH);
+    turn(&mut broker, at(3));
+    assert!(heard(answered).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn warning_of_an_open_folder_comes_and_goes() {
+    let (mut broker, dir) = broker();
+    let has_it = |broker: &Broker| broker.warnings().iter().any(|one| one.code == "broker_folder");
+    let set = |mode| fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).expect("mode set");
+    for (mode, open) in [(0o777, true), (0o755, false), (0o777, true), (0o700, false)] {
+        set(mode);
+        broker.look(at(1).instant);
+        assert_eq!(has_it(&broker), open, "{mode:o}");
+    }
+}
+
+#[test]
+fn low_limit_of_descriptors_is_warned_of() {
+    let (mut broker, _dir) = broker();
+    for (allowed, served) in [(10, 2), (40, 10), (100, 36), (1024, 960), (1152, 1088), (20_000, 1088)] {
+        broker.max_connections = limits::max_connections(allowed);
+        assert_eq!(broker.max_connections, served);
+        let told = broker.warnings().into_iter().find(|one| one.code == "broker_limit");
+        assert_eq!(told.is_some(), served < MAX_CONNECTIONS, "{allowed}");
+        if let Some(told) = told {
+            assert!(
+                told.message.contains(&served.to_string()) && told.fix.contains("LimitNOFILE="),
+                "{told:?}"
+            );
+        }
+        let stream = caller(&broker, HEALTH);
+        turn(&mut broker, at(1));
+        assert!(heard(stream).starts_with("HTTP/1.1 200 "), "{allowed}");
+        turn(&mut broker, at(1));
+    }
 }
 
 #[test]

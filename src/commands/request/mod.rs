@@ -178,7 +178,7 @@ impl Call {
         let ca_file = request.ca_file.as_deref();
         let (times, ca_file, clock_floor) = match Config::load(config) {
             Ok(config) => {
-                if origin.has_origin_of(&config.auth_url) {
+                if origin.is_server_of(&config.auth_url) {
                     return Err(RequestError::Refused(format!(
                         "{} is the node's own auth service or command center, which no token may go to",
                         config.auth_url.as_str()
@@ -262,7 +262,7 @@ fn origin(url: &Uri) -> Result<ServiceUrl, RequestError> {
 /// A 401, with the beginning of its body.
 struct Refusal {
     body: Vec<u8>,
-    /// The header WWW-Authenticate (RFC 9110, 11.6.1).
+    /// The header fields WWW-Authenticate (RFC 9110, 11.6.1).
     challenge: Option<String>,
 }
 
@@ -295,9 +295,9 @@ impl Refusal {
             }
         }
         body.truncate(len);
-        let challenge = answer.headers.get(WWW_AUTHENTICATE);
-        let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        Ok(Some(Self { body, challenge }))
+        let challenges = answer.headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenges: Vec<_> = challenges.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        Ok(Some(Self { body, challenge: (!challenges.is_empty()).then(|| challenges.join(", ")) }))
     }
 
     fn error(&self) -> Option<ErrorText<'_>> {
@@ -313,8 +313,15 @@ impl Refusal {
     /// Whether another token may help. If a service only passes on what the next service says about the service's own
     /// token, it sends neither the header nor the code.
     fn is_about_the_token(&self) -> bool {
-        let ours = self.challenge.is_some() || self.error().is_some_and(|error| error.code == "unauthorized");
+        let ours = self.asks_for(true) || self.error().is_some_and(|error| error.code == "unauthorized");
         ours && !self.lacks_keys()
+    }
+
+    /// Whether it asks for a token, or only for another proof: a name and a password.
+    fn asks_for(&self, token: bool) -> bool {
+        // RFC 6750 and RFC 9449.
+        let of_tokens = |challenge: &str| ["bearer", "dpop"].iter().any(|scheme| challenge.contains(scheme));
+        self.challenge.as_ref().is_some_and(|challenge| of_tokens(&challenge.to_ascii_lowercase()) == token)
     }
 
     fn advice(&self) -> Option<&'static str> {
@@ -327,6 +334,11 @@ impl Refusal {
             Some(
                 "the service refuses a token that was fetched a moment ago: compare audience and issuer with \
                   what the service expects, and its clock with the STS's",
+            )
+        } else if self.asks_for(false) {
+            Some(
+                "this is not about the token that was sent: something between here and the service, or in its place, wants a \
+                 log-in of another kind; check the address, and what is on the way (a proxy, a portal)",
             )
         } else {
             Some("this is not about the token that was sent: the service has trouble with one of its own")

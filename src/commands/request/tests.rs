@@ -38,6 +38,7 @@ fn token_goes_neither_to_the_auth_service_nor_in_the_clear() {
     for (url, why) in [
         ("https://auth.home:7701/v1/runs?x=1", "no token may go to"),
         ("https://AUTH.home.:7701", "no token may go to"),
+        ("http://auth.home:7701/", "plain HTTP"),
         ("http://gw.home/v1/runs", "plain HTTP"),
         ("http://192.0.2.1/", "plain HTTP"),
         ("http://127.0.0.1.evil.example/", "plain HTTP"),
@@ -56,6 +57,23 @@ fn token_goes_neither_to_the_auth_service_nor_in_the_clear() {
         let (code, told) = failure(&asked("GET", url), &config);
         assert_eq!(code, 69, "{url}: {told}");
         assert!(told.contains("nobody gives out tokens at /nowhere/node.sock"), "{told}");
+    }
+}
+
+#[test]
+fn token_goes_to_no_spelling_of_the_auth_service() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = configuration(dir.path());
+    let config = fs::read_to_string(&path).expect("there").replace("auth.home", "localhost");
+    fs::write(&path, config).expect("written");
+    for url in [
+        "http://127.0.0.1:7701/",
+        "https://LOCALHOST.:7701/",
+        "https://[::1]:7701/x",
+        "http://localhost:7701/",
+    ] {
+        let (code, told) = failure(&asked("GET", url), &path);
+        assert!(code == 64 && told.contains("no token may go to"), "{url}: {code} {told}");
     }
 }
 
@@ -128,6 +146,10 @@ fn only_a_refusal_of_our_own_token_is_retried() {
     let bearer = r#"Bearer error="invalid_token", error_description="Token expired""#;
     assert_eq!(about(Some(bearer), &unauthorized("Token expired")), (true, false));
     assert_eq!(about(Some(bearer), "<html>"), (true, false));
+    assert_eq!(about(Some(r#"Basic realm="x", Bearer realm="y""#), "<html>"), (true, false));
+    let log_in = Refusal { body: b"<html>".into(), challenge: Some(r#"Basic realm="x""#.into()) };
+    assert!(!log_in.is_about_the_token());
+    assert!(log_in.advice().is_some_and(|advice| advice.contains("log-in")));
     assert_eq!(about(None, &unauthorized("Token expired")), (true, false));
     let no_keys = r#"Bearer error="invalid_token", error_description="Unable to fetch JWKS""#;
     assert_eq!(about(Some(no_keys), "{}"), (false, true));

@@ -187,8 +187,9 @@ impl StsForm {
                 );
             }
         };
-        let audiences = self.audiences.filter(|audiences| !audiences.is_empty());
-        let audiences = audiences.ok_or("sts lacks audiences, which says who may have tokens for what")?;
+        // Empty ones are meant: nobody is to have a token.
+        let audiences =
+            self.audiences.ok_or("sts lacks audiences, which says who may have tokens for what")?;
         let audiences = audiences.into_iter().map(|(audience, rule)| {
             name("a name in sts.audiences", &audience)?;
             Ok((audience, rule.check()?))
@@ -258,8 +259,7 @@ pub(super) fn tokens(
         (None, Some(_)) => {
             Err((in_broker, "broker needs sts beside it: without that there is no token to give out".into()))
         }
-        // Only possible with variables: an object `sts` has at least one.
-        (Some(sts), Some(_)) if sts.audiences.is_empty() => Err((
+        (Some(sts), Some(_)) if sts.from_variables && sts.audiences.is_empty() => Err((
             TokenPlace::Variables,
             "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
                 .into(),
@@ -364,7 +364,7 @@ fn sts(
     ServiceUrl::parse(&format!("{of}issuer"), &issuer, allow_http)?;
     let endpoint = token_endpoint.unwrap_or_else(|| format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')));
     let token_endpoint = ServiceUrl::parse(&format!("{of}token_endpoint"), &endpoint, main.allow_http)?;
-    if token_endpoint.has_origin_of(main.auth_url) {
+    if token_endpoint.is_server_of(main.auth_url) {
         return Err(format!(
             "{of}token_endpoint is on the same host and port as {}: tokens and the node's credential never go \
              to each other's servers",

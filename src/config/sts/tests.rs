@@ -102,6 +102,7 @@ fn half_an_sts_names_what_is_missing() {
         (r#", "audience": "x""#, r#"there is no key "audience""#),
         (r#", "token_endpoint": "http://sts.home/t""#, "token_endpoint is plain HTTP"),
         (r#", "token_endpoint": "https://AUTH.home:7701/t""#, "never go to each other's servers"),
+        (r#", "token_endpoint": "https://auth.home.:7701/t""#, "never go to each other's servers"),
     ] {
         let told = sts(&format!("{SOUND}{more}")).expect_err(more);
         assert!(told.contains(says), "{more}: {told}");
@@ -115,6 +116,12 @@ fn half_an_sts_names_what_is_missing() {
         let told = sts(&SOUND.replace("{}", rule)).expect_err(rule);
         assert!(told.contains(says), "{rule}: {told}");
     }
+}
+
+#[test]
+fn empty_audiences_give_nobody_a_token() {
+    let sts = sts(&SOUND.replace(r#""arp-run-gateway": {}"#, "")).expect("sound");
+    assert!(sts.audiences.is_empty() && sts.default_audience.is_none());
 }
 
 #[test]

@@ -54,6 +54,9 @@ struct Refusal<'a> {
 struct Wordless<'a> {
     #[serde(borrow, default)]
     detail: Option<&'a RawValue>,
+    /// As gateways write it.
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
 }
 
 /// The types of token that an exchange may issue: both name a JWT access token (RFC 8693, section 3).
@@ -71,6 +74,16 @@ const CODES: [&str; 8] = [
     "invalid_target",
     "access_denied",
 ];
+
+/// The codes of outages by RFC 6749, section 4.1.2.1, which some servers send from the token endpoint as well.
+const OUTAGES: [&str; 2] = ["temporarily_unavailable", "server_error"];
+
+/// The known code that `code` is, or nothing: some servers write it in capitals or as the end of a URN.
+fn known(code: &str) -> &'static str {
+    let code = code.rsplit(':').next().unwrap_or_default();
+    let known = CODES.into_iter().chain(OUTAGES).find(|known| known.eq_ignore_ascii_case(code));
+    known.unwrap_or_default()
+}
 
 impl Answer<'_> {
     /// Reads the token and checks that it is the requested one. `bounds` are those known without this answer.
@@ -105,9 +118,9 @@ impl Answer<'_> {
 
     fn refusal(&self) -> TokenError {
         let Self { grant, status, retry_after, .. } = *self;
-        // Proxies and rate limiters in front of the STS answer 408 and 429 in any format; with 404 and 405 it is not
-        // the token endpoint that speaks.
-        if !(400..=499).contains(&status) || [404, 405, 408, 429].contains(&status) {
+        // Proxies and rate limiters in front of the STS answer 408 and 429 in any format; with 404, 405, 406 and 415 it
+        // is not a token endpoint that speaks.
+        if !(400..=499).contains(&status) || [404, 405, 406, 408, 415, 429].contains(&status) {
             return self.failure();
         }
         let (error, description) = match json::object::<Refusal<'_>>(self.body) {
@@ -115,11 +128,16 @@ impl Answer<'_> {
             Ok(Refusal { error_description: Some(why), .. }) if why == "HTTPS required" => {
                 return self.failed(Answerer::TlsOnly);
             }
+            // Outages, whatever the status.
+            Ok(Refusal { error, .. }) if OUTAGES.contains(&known(&error)) => {
+                return self.failed(Answerer::Troubled);
+            }
             Ok(Refusal { error, error_description }) => (error, error_description.unwrap_or_default()),
             // A 401 is about who asks, in whatever words.
             Err(_) if status == 401 => match json::object::<Wordless<'_>>(self.body) {
-                Ok(Wordless { detail }) => {
-                    let text = detail.and_then(|detail| serde_json::from_str::<String>(detail.get()).ok());
+                Ok(Wordless { detail, message }) => {
+                    let text = [detail, message].into_iter().flatten();
+                    let text = text.filter_map(|text| serde_json::from_str::<String>(text.get()).ok()).next();
                     (Cow::default(), Cow::Owned(text.unwrap_or_default()))
                 }
                 Err(_) => return self.failure(),
@@ -141,7 +159,7 @@ impl Answer<'_> {
             (511, Some(between)) => Answerer::Between(between.words()),
             (408 | 429 | 500..=599, _) => Answerer::Troubled,
             (_, Some(between)) => Answerer::Between(between.words()),
-            (404 | 405, None) => Answerer::Pathless,
+            (404 | 405 | 406 | 415, None) => Answerer::Pathless,
             (301..=303 | 307 | 308, None) => Answerer::Redirecting,
             (_, None) => Answerer::Unknown,
         })
@@ -154,7 +172,10 @@ impl Answer<'_> {
 
     /// The code of a refusal, or nothing if it repeats a secret. Those that the RFCs have are no text of the server.
     fn code(&self, code: &str) -> Text<48> {
-        if CODES.contains(&code) { Text::from(code) } else { self.shown(code) }
+        match known(code) {
+            "" => self.shown(code),
+            known => Text::from(known),
+        }
     }
 
     /// The text, or nothing if it repeats a secret.

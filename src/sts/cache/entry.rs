@@ -128,11 +128,9 @@ impl Failure {
         Asked::Failed { error, retry_in }
     }
 
-    /// Lets permanently refused callers ask again.
-    pub(super) fn forgive(&mut self) {
-        if matches!(self.last, Some((_, Until::Never))) {
-            *self = Self::default();
-        }
+    /// The last error, if nothing has succeeded since.
+    pub(super) fn error(&self) -> Option<&TokenError> {
+        self.last.as_ref().map(|(error, _)| &**error)
     }
 
     /// The answer for new callers while the failure blocks requests.

@@ -210,14 +210,19 @@ impl<W: PartialEq> TokenCache<W> {
         self.entries.iter_mut().for_each(Entry::start_over);
     }
 
-    /// Lets permanently refused requests be made again: a person says that the cause is fixed at the STS.
+    /// Lets all requests be made again at once: a person says that the cause is fixed at the STS.
     pub(crate) fn forgive(&mut self) {
         if let Some(flight) = &mut self.in_flight {
             flight.before_fix = true;
         }
-        self.failure.forgive();
-        self.grant_failures.iter_mut().for_each(Failure::forgive);
-        self.entries.iter_mut().for_each(|entry| entry.failure.forgive());
+        (self.failure, self.grant_failures) = Default::default();
+        self.entries.iter_mut().for_each(|entry| entry.failure = Failure::default());
+    }
+
+    /// The last error that blocks every request, and those that block every request of one grant, as long as nothing
+    /// shows that it is over.
+    pub(crate) fn errors(&self) -> (Option<&TokenError>, impl Iterator<Item = &TokenError>) {
+        (self.failure.error(), self.grant_failures.iter().filter_map(Failure::error))
     }
 
     /// The failures that block `wanted` and possibly others.
@@ -281,7 +286,12 @@ impl<W: PartialEq> TokenCache<W> {
             Concern::Grant => &mut self.grant_failures[grant_index(wanted.grant())],
             Concern::Wanted => &mut self.entries[index].failure,
         };
+        let is_willing = error.is_by_a_willing_sts();
         let answer = failure.add(error, &mut self.jitter, now);
+        if is_willing {
+            self.failure = Failure::default();
+            self.grant_failures[grant_index(wanted.grant())] = Failure::default();
+        }
         let concerned = self.entries.iter_mut().filter(|entry| match concern {
             Concern::Sts | Concern::Client => true,
             Concern::Grant => entry.wanted.grant() == wanted.grant(),

@@ -3,6 +3,7 @@
 
 mod answers;
 mod caller;
+mod changes;
 mod guide;
 mod led;
 mod life;

@@ -17,7 +17,7 @@ const SOURCES: [&str; 11] = [
     "src/net/reach",
     "src/net/tls/trouble.rs",
     "src/sts/answer",
-    "src/sts/error.rs",
+    "src/sts/error",
 ];
 
 /// Sentences without a row, and why.

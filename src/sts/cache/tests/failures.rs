@@ -125,12 +125,39 @@ fn permanent_refusal_is_retried_after_forgive() {
         assert_eq!(cache.ask(&a, 3, at(901)), Asked::Waiting, "{status}");
         assert_eq!(cache.next_request(at(901)), Some(a), "{status}");
     }
-    // A temporary failure keeps its delay: a reload must not add load to an overloaded STS.
+}
+
+#[test]
+fn long_delay_ends_with_forgive() {
     let (mut cache, a) = (TokenCache::new(1), plain("a"));
     assert_eq!(cache.ask(&a, 1, at(0)), Asked::Waiting);
-    fetch(&mut cache, &a, Err(failed(503, Some(S(60)))), at(0));
+    fetch(&mut cache, &a, Err(failed(429, Some(S(100_000)))), at(0));
+    assert!(retry_in(&cache.ask(&a, 2, at(1))) > Some(S(250)));
     cache.forgive();
-    assert!(retry_in(&cache.ask(&a, 2, at(1))).is_some());
+    assert_eq!(cache.ask(&a, 3, at(2)), Asked::Waiting);
+}
+
+#[test]
+fn answer_to_an_exchange_blocks_no_own_token() {
+    let (mut cache, a) = (TokenCache::new(1), plain("a"));
+    for (nth, (status, error)) in
+        (1..).zip([(401, "invalid_client"), (401, ""), (401, "unauthorized_client")])
+    {
+        let exchanged = exchange("a", &format!("subject-{nth}"));
+        assert_eq!(cache.ask(&exchanged, nth, at(0)), Asked::Waiting, "{status} {error}");
+        let TokenError::Refused { error, .. } = refused(status, error) else { unreachable!() };
+        let refused = TokenError::Refused {
+            grant: Grant::Exchange,
+            status,
+            error,
+            description: Text::new(),
+            retry_after: None,
+            undated: false,
+        };
+        fetch(&mut cache, &exchanged, Err(refused), at(0));
+    }
+    assert_eq!(cache.ask(&a, 9, at(0)), Asked::Waiting);
+    assert_eq!(cache.next_request(at(0)), Some(a));
 }
 
 #[test]

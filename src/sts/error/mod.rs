@@ -1,6 +1,7 @@
 //! The reasons why there is no token, each with what to do about it. They contain no secret.
 
-use std::fmt;
+mod sentence;
+
 use std::time::Duration;
 
 use node_core::outcome::Outcome;
@@ -231,20 +232,16 @@ impl TokenError {
     #[must_use]
     pub fn concern(&self) -> Concern {
         match self {
-            // With a 401 this is about the client. With other statuses it is about the request: Keycloak's
-            // 400 invalid_client means "Audience not found".
-            Self::Refused { status: 401, error, .. } if error.is("invalid_client") => Concern::Client,
             // A client may be allowed to exchange tokens though it gets none of its own (Keycloak: service
             // accounts off), and the other way round (RFC 6749, section 5.2: "this authorization grant
             // type").
             Self::Refused { status: 401, error, .. } if error.is("unauthorized_client") => Concern::Grant,
-            Self::Failed { by: Answerer::Pathless | Answerer::TlsOnly | Answerer::Redirecting, .. } => {
-                Concern::Sts
+            // Any answer to an exchange may be due to the token that one caller brought, also that of a
+            // server or a proxy which fails over it. It must not block other callers. Failures before the
+            // request was sent concern every request.
+            Self::Refused { grant: Grant::Exchange, .. } | Self::Failed { grant: Grant::Exchange, .. } => {
+                Concern::Wanted
             }
-            Self::Refused { status: 401, error, .. } if error.as_str().is_empty() => Concern::Client,
-            // One caller's malformed token can make a server or a proxy fail, which must not block other
-            // callers. Failures before the request was sent concern every request.
-            Self::Failed { grant: Grant::Exchange, .. } => Concern::Wanted,
             Self::Unanswered { grant: Grant::Exchange, trouble }
                 if matches!(
                     trouble.kind,
@@ -253,8 +250,25 @@ impl TokenError {
             {
                 Concern::Wanted
             }
+            // With a 401 this is about the client. With other statuses it is about the request: Keycloak's
+            // 400 invalid_client means "Audience not found".
+            Self::Refused { status: 401, error, .. }
+                if error.is("invalid_client") || error.as_str().is_empty() =>
+            {
+                Concern::Client
+            }
             Self::Unanswered { .. } | Self::Failed { .. } => Concern::Sts,
             Self::Refused { .. } | Self::Unusable { .. } => Concern::Wanted,
+        }
+    }
+
+    /// Whether it shows that the STS answers and accepts this node as its client.
+    #[must_use]
+    pub(super) fn is_by_a_willing_sts(&self) -> bool {
+        match self {
+            Self::Refused { .. } => !self.is_about_client(),
+            Self::Unusable { .. } => true,
+            Self::Unanswered { .. } | Self::Failed { .. } => false,
         }
     }
 
@@ -277,121 +291,5 @@ impl TokenError {
         }
     }
 }
-
-impl TokenError {
-    /// Whether it is this node as a client that the STS refuses.
-    fn is_about_client(&self) -> bool {
-        match self {
-            Self::Refused { status: 401, grant: Grant::ClientCredentials, .. } => true,
-            Self::Refused { status, error, .. } => {
-                (*status == 401 && error.as_str().is_empty())
-                    || error.is("invalid_client")
-                    || error.is("unauthorized_client")
-            }
-            Self::Unanswered { .. } | Self::Failed { .. } | Self::Unusable { .. } => false,
-        }
-    }
-
-    /// What a person can do about a refusal.
-    fn advice(&self) -> &'static str {
-        let Self::Refused { status, error, description, grant, .. } = self else { return "" };
-        match (error.as_str(), grant) {
-            _ if description.is(REALM_OFF) => "enable the realm at the STS, or use another in the issuer",
-            // Keycloak says this of an audience that it does not know.
-            (_, Grant::Exchange) if self.is_about_client() && *status != 401 => {
-                "check that the STS knows that audience and lets this client exchange tokens for it, and client_id and \
-                 its secret or key in sts"
-            }
-            _ if self.is_about_client() => CHECK_CLIENT,
-            ("unsupported_grant_type", Grant::ClientCredentials) => {
-                "let this client have tokens of its own at the STS (the grant client_credentials; Keycloak: service \
-                 accounts)"
-            }
-            ("unsupported_grant_type", Grant::Exchange) => {
-                "let this client exchange tokens at the STS (Keycloak: standard token exchange)"
-            }
-            ("invalid_scope", _) => {
-                "check scope in sts, or the caller's, and which scopes the STS gives this client"
-            }
-            (_, Grant::Exchange) => {
-                "check the subject token, and that the STS lets this client exchange it for that audience"
-            }
-            (_, Grant::ClientCredentials) => {
-                "check audience and scope in sts, and what the STS allows this client"
-            }
-        }
-    }
-}
-
-/// Keycloak's reason for every request to a realm that is switched off.
-const REALM_OFF: &str = "Realm not enabled";
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unanswered { trouble, .. } if trouble.kind == TroubleKind::Setup => {
-                write!(f, "the STS cannot be asked: {}. {}", trouble.reason, trouble.fix)
-            }
-            Self::Unanswered { trouble, .. } => {
-                let fix = trouble.fix.as_str().trim_end_matches('.');
-                write!(f, "the STS gave no answer: {}. {fix}", trouble.reason)
-            }
-            Self::Refused { status, error, description, undated, .. } => {
-                write!(f, "the STS refuses ({status}")?;
-                if !error.as_str().is_empty() {
-                    write!(f, " {error}")?;
-                }
-                if !description.as_str().is_empty() {
-                    write!(f, ": {description}")?;
-                }
-                f.write_str("); ")?;
-                if *undated && self.is_about_client() {
-                    f.write_str(
-                        "check that this board's clock is right (the key's proof is dated by it), and ",
-                    )?;
-                }
-                f.write_str(self.advice())
-            }
-            Self::Failed { status, by, address, .. } => match by {
-                Answerer::Troubled if *status == 429 => {
-                    f.write_str("the STS is asked too often and wants to be left alone (429); wait")
-                }
-                Answerer::Troubled => write!(
-                    f,
-                    "the STS or a proxy before it failed ({status}); wait, and if it lasts look at its log"
-                ),
-                Answerer::Between(between) => write!(
-                    f,
-                    "what answered in the place of the STS {between} ({status}); look at what is between the board \
-                     and the STS (a proxy, a firewall, the network's log-in page), and check {address}"
-                ),
-                Answerer::Pathless => write!(
-                    f,
-                    "the STS has no token endpoint there ({status}); check the realm and the path in {address}"
-                ),
-                Answerer::TlsOnly => write!(
-                    f,
-                    "the STS takes no plain HTTP from this board ({status}); write https:// in {address}"
-                ),
-                Answerer::Redirecting => write!(
-                    f,
-                    "what answered points elsewhere ({status}), and secrets are not sent after it; put the address \
-                     it points to into {address}, if that is the STS's"
-                ),
-                Answerer::Unknown => {
-                    write!(
-                        f,
-                        "what answered ({status}) does not answer as a token endpoint does; check {address}, and if \
-                         that is right the STS"
-                    )
-                }
-            },
-            Self::Unusable { flaw, .. } => write!(f, "the STS sent a token that cannot be used: {flaw}"),
-        }
-    }
-}
-
-const CHECK_CLIENT: &str = "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled there \
-     for this grant and audience; then reload";
 
 impl std::error::Error for TokenError {}
