@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-/// Values that Jarvis installations ship in place of a node id and a key: they mean "not provisioned".
+/// Values that Jarvis installations ship in place of a node id and a key, in whatever case: they mean "not provisioned".
 pub const PLACEHOLDERS: [&str; 3] = ["your-node-id", "your_api_key_here", ""];
 
 /// A node's name: 1 to 255 characters, as many as the auth service keeps, no control characters, no white space at
@@ -60,7 +60,9 @@ impl NodeId {
 pub fn checked_length(text: &str, max: usize) -> Result<&str, ValueError> {
     let text = text.strip_suffix('\n').map_or(text, |t| t.strip_suffix('\r').unwrap_or(t));
     // Documentation writes what is to be replaced in angle brackets.
-    if PLACEHOLDERS.contains(&text) || (text.starts_with('<') && text.ends_with('>')) {
+    if PLACEHOLDERS.iter().any(|placeholder| text.eq_ignore_ascii_case(placeholder))
+        || (text.starts_with('<') && text.ends_with('>'))
+    {
         return Err(ValueError::Placeholder);
     }
     if text.chars().count() > max { Err(ValueError::TooLong(max)) } else { Ok(text) }
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn node_id_of_a_placeholder_is_refused() {
-        for text in ["", "\n", "your-node-id", "your_api_key_here", "<node-id>"] {
+        for text in ["", "\n", "your-node-id", "YOUR-NODE-ID", "your_api_key_here", "YOUR_API_KEY_HERE", "<node-id>"] {
             assert_eq!(NodeId::parse(text), Err(ValueError::Placeholder), "{text:?}");
         }
     }

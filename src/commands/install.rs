@@ -172,8 +172,9 @@ fn read_credential(input: impl Read) -> Result<Credential, InstallError> {
     Ok(contents.map_err(|why| InstallError::Input(fault(&why)))?.credential)
 }
 
-/// What is wrong with standard input, where sentences about a credential name a file. Continues "standard input".
-fn fault(why: &SetupError) -> String {
+/// What is wrong with a credential that is in no file, as sentences about one name it. Continues what it was found in, as
+/// in "standard input".
+pub(super) fn fault(why: &SetupError) -> String {
     #[expect(clippy::wildcard_enum_match_arm, reason = "of the text of a credential there are only these")]
     match why {
         SetupError::CredentialForm { why, .. } => why.clone(),

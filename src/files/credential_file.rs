@@ -107,6 +107,9 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
     if is_exchanged(node_id.as_str(), node_key.expose()) {
         return Err(misshapen("has node_id and node_key the wrong way round, by their looks".into()));
     }
+    if node_id.as_str() == node_key.expose() || is_token(node_id.as_str()) {
+        return Err(misshapen("has a key or a token in the place of the node_id".into()));
+    }
     let credential = Credential { node_id, node_key };
     if let Some(kept) = raw.credential_store {
         let follows = kept.follows.map(Checksum);
@@ -121,6 +124,11 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
     // The file was written by hand or by another program.
     let checksum = Checksum::of(&credential, None);
     Ok(Contents { credential, checksum, follows: None })
+}
+
+/// Whether the text is a provisioning token.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.starts_with("prov_")
 }
 
 /// Whether what is given as the id looks like a key, and the key like a name: an id is shown everywhere.
@@ -355,6 +363,24 @@ mod tests {
             let credential = loaded(text).expect("sound");
             assert_eq!(credential.node_id.as_str(), "kitchen-pi", "{text}");
             assert_eq!(credential.node_key.expose(), "k-1", "{text}");
+        }
+    }
+
+    #[test]
+    fn key_in_the_place_of_the_id_is_refused() {
+        let key = "5f4dcc3b5aa765d61d8327deb882cf995f4dcc3b5aa765d61d8327deb882cf99";
+        let url_safe = "-q3n8Yk1-_bTtWm5xV7cR0pLsD2fGh4jKa6eUi9oNvBwxxxxxxxxxxxxxxxxxxxx";
+        for (id, node_key) in
+            [(key, "kitchen-pi"), (url_safe, "kitchen-pi"), (key, key), ("prov_b4QmZ81xkP0", url_safe)]
+        {
+            let error = loaded(&format!(r#"{{"node_id":"{id}","node_key":"{node_key}"}}"#)).expect_err(id);
+            let told = format!("{error} {error:?}");
+            assert!(told.contains("wrong way round") || told.contains("in the place of the node_id"), "{told}");
+            assert!(!told.contains(id) && !told.contains(node_key), "{told}");
+        }
+        // Ids that are as random as a key.
+        for id in ["8f14e45fceea167a5a36dedd4bea2543", "jarvis-8f14e45fceea167a5a36dedd4bea2543"] {
+            loaded(&format!(r#"{{"node_id":"{id}","node_key":"{url_safe}"}}"#)).expect(id);
         }
     }
 

@@ -34,7 +34,11 @@ pub(super) fn judge(asked: &Asked<'_>, node_id: &NodeId, app_id: &str) -> Answer
         401 => match judged.detail() {
             Some(detail) if detail.is(app_reasons::INVALID) => judged.because(
                 TroubleKind::AppRejected,
-                format_args!("the auth service refused the app key of {} (401)", Quoted(app_id)),
+                // The key can stand in the place of the id.
+                format_args!(
+                    "the auth service refused the app key of {} (401)",
+                    Quoted(if repeats(app_id.as_bytes(), asked.keys) { "" } else { app_id })
+                ),
             ),
             Some(detail) if detail.is(app_reasons::MISSING) => judged.with_fix(
                 TroubleKind::InBetween,

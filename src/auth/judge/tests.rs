@@ -41,6 +41,34 @@ fn answer_with_control_characters_is_not_understood() {
 }
 
 #[test]
+fn key_in_the_place_of_the_app_id_is_not_shown() {
+    for (app_id, key) in [
+        ("kitchen-app-secret", "kitchen-app-secret"),
+        ("5f4dcc3b5aa765d61d8327deb882cf995f4dcc3b5aa765d61d8327deb882cf99", "jarvis-node-agent"),
+    ] {
+        let response = response(401, r#"{"detail":"Invalid app credentials"}"#);
+        let asked = Asked { keys: &[key.as_bytes()], ..asked(&response) };
+        let told = format!("{:?}", judge(&asked, &node_id("kitchen-pi"), app_id));
+        assert!(told.contains("(not repeated: it may be a secret)") && !told.contains(app_id), "{told}");
+    }
+}
+
+#[test]
+fn verdict_is_taken_whatever_its_label() {
+    let label = HeaderValue::from_static("text/html; charset=utf-8");
+    let labelled = |status, body| HttpResponse {
+        headers: [(ureq::http::header::CONTENT_TYPE, label.clone())].into_iter().collect(),
+        ..response(status, body)
+    };
+    let valid = labelled(200, r#"{"valid":true,"node_id":"kitchen-pi"}"#);
+    assert!(matches!(judge(&asked(&valid), &node_id("kitchen-pi"), "a"), Answer::Valid(_)));
+    let rejected = labelled(401, r#"{"detail":"Node not found"}"#);
+    assert!(matches!(judge_heartbeat(&asked(&rejected)), Answer::Rejected(_)));
+    let page = judge(&asked(&labelled(200, "Sign in")), &node_id("kitchen-pi"), "a");
+    assert_eq!(kind(&page), Some(TroubleKind::InBetween));
+}
+
+#[test]
 fn json_list_is_not_an_answer() {
     for body in
         [r#"[true,"kitchen-pi",null,null,null]"#, r#" [false,null,null,null,"x"]"#, "[false]", r#"["ok"]"#]

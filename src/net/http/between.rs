@@ -70,14 +70,16 @@ pub(crate) fn says(response: &HttpResponse, words: &[u8]) -> bool {
     response.body.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))
 }
 
-/// Whether it is HTML or XML, by its media type or by how it begins.
+/// Whether it is HTML or XML, by how it begins or by its media type. An object of JSON is none, whatever its label says:
+/// proxies and home-made servers label answers wrongly, and that must not cost a verdict or a key.
 fn is_page(response: &HttpResponse) -> bool {
     let media_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is_named =
         ["text/html", "application/xhtml+xml"].iter().any(|page| media_type.eq_ignore_ascii_case(page));
     let text = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
-    is_named || text.trim_ascii_start().starts_with(b"<")
+    text.trim_ascii_start().starts_with(b"<")
+        || (is_named && json::object::<IgnoredAny>(&response.body).is_err())
 }
 
 #[cfg(test)]
@@ -127,6 +129,8 @@ mod tests {
             (422, None, r#"{"detail":[]}"#, None),
             (301, Some(("content-type", "text/html")), "<html>", None),
             (200, Some(("content-type", "application/json")), "{}", None),
+            (200, Some(("content-type", "text/html")), r#"{"valid":true}"#, None),
+            (200, Some(("content-type", "text/html")), "[true]", Some(Between::Page)),
             (404, Some(("content-type", "text/plain")), "404 page not found\n", None),
             (200, None, "", None),
         ] {

@@ -6,11 +6,13 @@ use node_core::credential::NodeId;
 use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::wire::Refusal;
+use serde::Deserialize;
 
 use super::EnrollError;
+use crate::commands::install;
 use crate::files::credential::Credential;
 use crate::files::{credential_file, json};
-use crate::net::http::{Between, HttpResponse, Posted, elsewhere};
+use crate::net::http::{Between, HttpResponse, Posted, elsewhere, repeats};
 
 /// The credential in the answer.
 ///
@@ -26,20 +28,22 @@ pub(crate) fn read(posted: &Posted, node_id: &NodeId, token: &[u8]) -> Result<Cr
         200 | 201 => {
             let contents =
                 credential_file::parse(&response.body, Path::new("the command center's answer"), None)
-                    .map_err(|_| lost("the command center's answer holds no node_id and node_key"))?;
+                    .map_err(|why| lost(&format!("the command center's answer {}", install::fault(&why))))?;
             if contents.credential.node_id != *node_id {
                 return Err(lost("the command center's answer is about another node"));
             }
             Ok(contents.credential)
         }
         status => {
-            let detail = json::object::<Refusal>(&response.body).map(|refusal| refusal.detail).ok();
-            Err(match refusal(status, detail.as_ref(), node_id) {
+            Err(match refusal(status, reason(response, token).as_ref(), node_id) {
                 // A used token, or a name that is taken, may come from the first try.
                 Some(EnrollError::Refused(why)) if *repeated => EnrollError::Refused(format!(
                     "{why} (the try before it failed with 500, and may have registered '{node_id}')"
                 )),
                 Some(refused) => refused,
+                None if status < 300 => {
+                    lost(&format!("the command center's answer ({status}) holds no node_id and node_key"))
+                }
                 None if status == 500 => lost("the command center failed (500)"),
                 None => lost(&format!(
                     "the command center answered {status}, or a proxy before it that got no answer from it"
@@ -90,6 +94,22 @@ fn is_refusal(response: &HttpResponse) -> bool {
     json::object::<Refusal>(&response.body).is_ok_and(|refusal| says(Some(&refusal.detail), NO_HOUSEHOLD))
 }
 
+/// The reason that the services give for a refusal, unless it repeats the token: text, or, for a request whose fields
+/// break a rule, a list of which the first is shown.
+fn reason(response: &HttpResponse, token: &[u8]) -> Option<Text<200>> {
+    #[derive(Deserialize)]
+    struct Faults {
+        details: Vec<Text<200>>,
+    }
+    if repeats(&response.body, &[token]) {
+        return None;
+    }
+    match json::object::<Refusal>(&response.body) {
+        Ok(Refusal { detail }) => Some(detail),
+        Err(_) => json::object::<Faults>(&response.body).ok()?.details.into_iter().next(),
+    }
+}
+
 const NO_HOUSEHOLD: &str = "Household not found";
 
 /// Whether the reason holds `words`: the Python command center puts the auth service's answer behind words of its own.
@@ -128,11 +148,15 @@ fn refusal(status: u16, detail: Option<&Text<200>>, node_id: &NodeId) -> Option<
             "the auth service does not take the registration ({status}); look at the log of both"
         )),
         429 => unavailable("the command center, or a proxy before it, is asked too often (429); wait, and enroll again"),
-        400 | 422 => refused(format!(
+        400 | 422 if is("error parsing the body") || detail.is_none() => refused(format!(
             "it does not understand the request ({status}); check that it and this program are of matching versions"
         )),
+        // In its own words, which may be about the token, the node's id, the room or the household.
+        400..=499 if let Some(detail) = detail => refused(format!(
+            "its reason is '{detail}' ({status}); mend that, or look at its log, and get a new token if it is about the token"
+        )),
         401 | 403 => refused(format!(
-            "it gives a reason that is not known ({status}); check that --url is the command center, and look at its log"
+            "it gives no reason ({status}); check that --url is the command center, and look at its log"
         )),
         402..=499 => refused(format!("it answers {status}; look at its log, and that of a proxy before it")),
         _ => None,

@@ -36,7 +36,12 @@ fn refusal_in_known_words_has_a_sentence_of_its_own() {
         (401, "Auth service unavailable: timed out", 75, "cannot reach the auth service"),
         (401, r#"Auth service error: {"detail":"Invalid app credentials"}"#, 75, "the command center itself"),
         (422, "Auth service error: x", 77, "look at the log of both"),
-        (401, "Not authenticated", 77, "a reason that is not known (401)"),
+        (401, "Not authenticated", 77, "its reason is 'Not authenticated' (401)"),
+        (401, "Token used", 77, "its reason is 'Token used' (401)"),
+        (410, "Token expired", 77, "its reason is 'Token expired' (410)"),
+        (403, "User is not a member of this household", 77, "'User is not a member of this household'"),
+        (400, "Room not found", 77, "its reason is 'Room not found' (400)"),
+        (401, std::str::from_utf8(TOKEN).expect("text"), 77, "it gives no reason (401)"),
         (400, "There was an error parsing the body", 77, "matching versions"),
         (429, "Too many requests", 75, "The token is still good"),
         (404, "Not Found", 75, "has no such path (404)"),
@@ -51,7 +56,14 @@ fn refusal_in_known_words_has_a_sentence_of_its_own() {
 #[test]
 fn answer_in_no_words_of_the_command_center_is_told_apart() {
     for (status, body, code, says) in [
-        (400, r#"{"error":"validation_error","details":["body -> node_id: x"]}"#, 77, "matching versions"),
+        (
+            400,
+            r#"{"error":"validation_error","details":["body -> node_id: x"]}"#,
+            77,
+            "'body -> node_id: x' (400)",
+        ),
+        (400, r#"{"error":"validation_error","details":["a: x","b: y"]}"#, 77, "'a: x' (400)"),
+        (422, r#"{"detail":[{"msg":"x"}]}"#, 77, "matching versions"),
         (404, "404 page not found\n", 75, "port 7703"),
         (405, "", 75, "port 7703"),
         (307, "", 75, "check the path in --url"),
@@ -61,7 +73,16 @@ fn answer_in_no_words_of_the_command_center_is_told_apart() {
         (500, "Internal Server Error", 74, "failed (500)"),
         (502, "<html>502 Bad Gateway</html>", 74, "or a proxy before it that got no answer"),
         (503, "", 74, "the answer was lost"),
-        (201, "{}", 74, "holds no node_id and node_key"),
+        (201, "{}", 74, "answer has no node_id"),
+        (
+            201,
+            r#"{"node_id":"attic-pi","node_key":"your_api_key_here"}"#,
+            74,
+            "an empty node_key or a placeholder",
+        ),
+        (201, r#"{"node_id":"attic-pi","node_key":"a b"}"#, 74, "has a node_key that holds"),
+        (202, r#"{"status":"pending"}"#, 74, "answer (202) holds no node_id and node_key"),
+        (204, "", 74, "answer (204) holds no node_id and node_key"),
         (201, r#"{"node_id":"garage-pi","node_key":"k"}"#, 74, "about another node"),
     ] {
         let (exit, sentence) = told(&posted(status, body));
@@ -89,4 +110,13 @@ fn refusal_after_a_500_may_be_about_the_first_try() {
     }
     let credential = r#"{"node_id":"attic-pi","node_key":"k"}"#;
     assert!(read(&Posted { repeated: true, ..posted(201, credential) }, &attic(), TOKEN).is_ok());
+}
+
+#[test]
+fn credential_is_taken_whatever_its_label() {
+    let mut labelled = posted(201, r#"{"node_id":"attic-pi","node_key":"k"}"#);
+    labelled.response.headers.insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
+    assert!(read(&labelled, &attic(), TOKEN).is_ok());
+    labelled.response.body = b"Sign in".into();
+    assert!(matches!(read(&labelled, &attic(), TOKEN), Err(EnrollError::Unavailable(..))));
 }
