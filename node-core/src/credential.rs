@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn node_id_of_a_placeholder_is_refused() {
-        for text in ["", "\n", "your-node-id", "YOUR-NODE-ID", "your_api_key_here", "YOUR_API_KEY_HERE", "<node-id>"] {
+        for text in
+            ["", "\n", "your-node-id", "YOUR-NODE-ID", "your_api_key_here", "YOUR_API_KEY_HERE", "<node-id>"]
+        {
             assert_eq!(NodeId::parse(text), Err(ValueError::Placeholder), "{text:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! The command line: takes the arguments apart, runs the command, and turns what comes of it into text and an exit
 //! code.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::{fmt, io};
 
@@ -10,6 +10,7 @@ use node_core::agent::Exit;
 use node_core::text::Shown;
 
 use self::arguments::{Command, HELP, Invocation};
+use crate::commands::secret_input::SilentTerminal;
 use crate::commands::{check, enroll, install, installer, keygen, led, request, status, token};
 use crate::config::Config;
 use crate::daemon;
@@ -103,18 +104,17 @@ pub fn main() -> Result<u8, CliError> {
             led::show(outcome, &config).map_err(|error| CliError::new(error.exit_code(), error))?;
         }
         Command::Enroll(enrolment) => {
-            let node_id = enroll::enroll(&config, &enrolment, input("the provisioning token, then Enter"))
+            let node_id = enroll::enroll(&config, &enrolment, secret("the provisioning token, then Enter"))
                 .map_err(|error| CliError::new(error.exit_code(), error))?;
-            print(&format!(
-                "registered and stored: this node is {}; a running daemon takes it up by itself\n",
-                Shown(node_id.as_str())
-            ))?;
+            print_done(&format!(
+                "registered and stored: this node is {node_id}; a running daemon takes it up by itself"
+            ));
         }
         Command::InstallCredential { card } => {
             let installed =
-                install::install(config, card.as_deref(), input("the credential's JSON, then Ctrl-D"))
+                install::install(config, card.as_deref(), secret("the credential's JSON, then Ctrl-D"))
                     .map_err(|error| CliError::new(error.exit_code(), error))?;
-            print(&format!("{}\n", Shown(&installed.to_string())))?;
+            print_done(&installed.to_string());
         }
         Command::Installer(question, file) => {
             let told = installer::answer(&question, &file);
@@ -135,13 +135,25 @@ pub fn main() -> Result<u8, CliError> {
     Ok(0)
 }
 
-/// Standard input. At a terminal a line says what is to be entered.
-fn input(what: &str) -> io::StdinLock<'static> {
-    if io::stdin().is_terminal() {
-        // With standard error closed nobody can read the line anyway.
-        let _ = writeln!(io::stderr(), "paste {what}:");
+/// Standard input. A terminal does not show what is typed, and a line says what is to be entered.
+fn secret(what: &str) -> Box<dyn Read> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Box::new(stdin.lock());
     }
-    io::stdin().lock()
+    let silent = SilentTerminal::open();
+    let hint = if silent.is_ok() { " (it is not shown)" } else { "" };
+    // With standard error closed nobody can read the line anyway.
+    let _ = writeln!(io::stderr(), "paste {what}{hint}:");
+    silent.map_or_else(|_| Box::new(stdin.lock()) as Box<dyn Read>, |silent| Box::new(silent))
+}
+
+/// Says what was done. That nobody can read it makes it no failure: to do it again would cost another token.
+fn print_done(line: &str) {
+    let line = Shown(line);
+    if let Err(why) = print(&format!("{line}\n")) {
+        let _ = writeln!(io::stderr(), "jarvis-node: {line} (standard output cannot be written: {why})");
+    }
 }
 
 fn accept_this_board(config: &Path) -> Result<(), CliError> {

@@ -24,6 +24,7 @@ use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store, durable, state};
 use crate::setup::{AuthContext, Reader};
 use crate::system::clock;
+use crate::system::failure::shell_word;
 
 /// The result of an installation that left the new credential in place.
 #[derive(Debug)]
@@ -54,11 +55,37 @@ pub(crate) enum InstallError {
     #[error("the auth service rejects the new credential: {0}. {kept}", kept = if *.1 { "The old one is kept" } else { "It was not stored" })]
     Rejected(String, bool),
     /// The server could not judge the new one; the outcome and the sentence say why.
-    #[error("whether the new credential is good could not be learnt, so the old one is kept. {1}")]
+    #[error("whether the new credential is good could not be learnt, so the old one is kept: {1}")]
     Undecided(Outcome, String),
-    /// The server accepts the new one, but it could not be stored.
-    #[error("{0}. The auth service accepts the new credential, so keep it and try again")]
+    /// The new one could not be stored.
+    #[error(
+        "{0}. What was stored is unchanged, and the auth service did not reject the new credential: keep it and try again"
+    )]
     NotStored(StoreError),
+    /// The new one is in use, but its replacement of the old one is not complete.
+    #[error(transparent)]
+    Unfinished(Unfinished),
+}
+
+/// Why a credential could not be put in place.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The store holds what it held before.
+    NotStored(StoreError),
+    /// The store holds the credential, and readers use it.
+    Unfinished(Unfinished),
+}
+
+/// A replacement that got stuck after the new credential was written.
+#[derive(Debug, Error)]
+#[error(
+    "{why}. The new credential is stored and in use nevertheless, from {file}: do not remove that. When the cause is \
+     gone, this completes it: sudo jarvis-node install-credential < {file}",
+    file = shell_word(.file)
+)]
+pub struct Unfinished {
+    why: StoreError,
+    file: PathBuf,
 }
 
 /// Reads a credential from `input`, asks the server about it and, if it is accepted, stores it where the
@@ -81,7 +108,7 @@ pub(crate) fn install(
     let context = config.and_then(|config| reader.auth_context_by(config));
     let AuthContext { config, client, clock_floor, .. } = context.map_err(InstallError::Setup)?;
     let old = match credential_store::load(&config.credential_file) {
-        Ok(found) => Some(found.credential),
+        Ok(found) => Some(found),
         Err(SetupError::Missing { .. } | SetupError::NotProvisioned { .. }) => None,
         // Nothing can read it any more. It is moved aside, not overwritten.
         Err(SetupError::CredentialForm { .. } | SetupError::Value { .. }) => None,
@@ -106,7 +133,8 @@ pub(crate) fn install(
             Some(why)
         }
     };
-    if old.as_ref() == Some(&new) {
+    // One that is used from beside its place is put there.
+    if old.is_some_and(|found| found.credential == new && found.file == config.credential_file) {
         if card.is_none() {
             accept_board_after_store(&config);
         }
@@ -116,10 +144,9 @@ pub(crate) fn install(
         Locked::lock(&config.credential_file, default_owner_of(&config)).map_err(InstallError::NotStored)?;
     match card {
         // Its board is not this one.
-        Some(_) => locked.replace(&new),
-        None => store(&config, &locked, &new),
+        Some(_) => put_in_place(&config, &locked, &new)?,
+        None => store(&config, &locked, &new)?,
     }
-    .map_err(InstallError::NotStored)?;
     Ok(match unproven {
         None => Installed::Proven(new.node_id),
         Some(why) => Installed::Unproven(new.node_id, why),
@@ -129,11 +156,23 @@ pub(crate) fn install(
 /// Puts `credential` in place, on this board.
 ///
 /// # Errors
-/// Those of [`Locked::replace`].
-pub(crate) fn store(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), StoreError> {
-    store.replace(credential)?;
-    accept_board_after_store(config);
-    Ok(())
+/// See [`Failed`].
+pub(super) fn store(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), Failed> {
+    let stored = put_in_place(config, store, credential);
+    if !matches!(stored, Err(Failed::NotStored(_))) {
+        accept_board_after_store(config);
+    }
+    stored
+}
+
+fn put_in_place(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), Failed> {
+    store.replace(credential).map_err(|why| match credential_store::load(&config.credential_file) {
+        // The readers' own rules decide what a store that got stuck holds.
+        Ok(found) if found.credential == *credential => {
+            Failed::Unfinished(Unfinished { why, file: found.file })
+        }
+        Ok(_) | Err(_) => Failed::NotStored(why),
+    })
 }
 
 fn accept_board_after_store(config: &Config) {
@@ -185,6 +224,15 @@ pub(super) fn fault(why: &SetupError) -> String {
     }
 }
 
+impl From<Failed> for InstallError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::NotStored(why) => Self::NotStored(why),
+            Failed::Unfinished(unfinished) => Self::Unfinished(unfinished),
+        }
+    }
+}
+
 impl fmt::Display for Installed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -203,12 +251,12 @@ impl InstallError {
     /// The program's exit code, by sysexits(3).
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Input(_) | Self::Unreadable(InputError::Text(_)) => 65,
-            Self::Unreadable(_) => 74,
+            Self::Input(_) | Self::Unreadable(InputError::Text(_) | InputError::TooLong) => 65,
+            Self::Unreadable(InputError::Io(_)) => 74,
             Self::Setup(_) => Outcome::Setup.exit_code(),
             Self::Rejected(..) => Outcome::NodeRejected.exit_code(),
             Self::Undecided(outcome, _) => outcome.exit_code(),
-            Self::NotStored(_) => 73,
+            Self::NotStored(_) | Self::Unfinished(_) => 73,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The commands other than `run`, a file for each.
+//! The commands other than `run`, a file or a folder for each, and what several of them need.
 
 pub(crate) mod check;
 pub mod enroll;
@@ -8,6 +8,7 @@ pub(crate) mod installer;
 pub mod keygen;
 pub(crate) mod led;
 pub mod request;
-mod secret_input;
+pub(crate) mod secret_input;
+mod signals;
 pub(crate) mod status;
 pub(crate) mod token;

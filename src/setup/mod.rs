@@ -205,7 +205,8 @@ impl Reader {
         if state.is_of_another_board(state::board_serial().as_deref()) {
             return Err(SetupError::OtherBoard { state_file: config.state_file });
         }
-        let credential_store::Found { credential, stamp } = credential_store::load(&config.credential_file)?;
+        let credential_store::Found { credential, stamp, .. } =
+            credential_store::load(&config.credential_file)?;
         config.via.check(&credential.node_id).map_err(|why| SetupError::Value {
             path: config.credential_file.clone(),
             key: "node_id",

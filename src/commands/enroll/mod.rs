@@ -5,24 +5,28 @@ mod answer;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
+use log::{debug, warn};
 use node_core::credential::{NodeId, ValueError};
 use node_core::outcome::Outcome;
 use node_core::service::Service;
-use node_core::trouble::Trouble;
+use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::RegisterRequest;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 #[cfg(fuzzing)]
 pub(crate) use self::answer::read as read_answer;
+use super::install::Failed;
+use super::signals::Held;
 use super::{install, secret_input};
 use crate::config::Config;
 use crate::error::SetupError;
-use crate::files::credential_store;
 use crate::files::credential_store::{Locked, StoreError};
-use crate::files::secret_line;
 use crate::files::state::NodeState;
+use crate::files::{credential_file, credential_store, secret_line};
 use crate::net::http::{HttpClient, HttpError, JSON, Post, Posted};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{Tls, TlsSettings};
@@ -84,6 +88,9 @@ pub enum EnrollError {
          --node-id, or have the node's key rotated and install that"
     )]
     NotStored(StoreError),
+    /// The node is registered and its key in use, but the store is not in order.
+    #[error("'{0}' is registered, but {1}")]
+    Unfinished(Box<NodeId>, install::Unfinished),
 }
 
 /// Registers the node with the provisioning token in `input` and stores its credential where the
@@ -98,6 +105,11 @@ pub(crate) fn enroll(
 ) -> Result<NodeId, EnrollError> {
     let unfit = |why| EnrollError::Input(format!("--node-id {why}"));
     let node_id = NodeId::parse(&enrolment.node_id).map_err(unfit)?;
+    if credential_file::is_token(node_id.as_str()) {
+        return Err(EnrollError::Input(
+            "--node-id is a provisioning token, which belongs on standard input".into(),
+        ));
+    }
     let config = Config::load(config_file).map_err(EnrollError::Setup)?;
     config.via.check(&node_id).map_err(unfit)?;
     let url = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(EnrollError::Input)?;
@@ -121,10 +133,32 @@ pub(crate) fn enroll(
     let tls = Tls::new(&TlsSettings { spki_pins: pins, ..config.tls.clone() }).map_err(EnrollError::Setup)?;
     let client =
         HttpClient::new(Service::ENROLMENT, &url, config.connect_timeout, config.request_timeout, tls);
+    // Until the key is stored: it cannot be got a second time.
+    let _held = hold_signals(config.request_timeout);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
     let credential = answer::read(&response, &node_id, &token)?;
-    install::store(&config, &store, &credential).map_err(EnrollError::NotStored)?;
-    Ok(node_id)
+    match install::store(&config, &store, &credential) {
+        Ok(()) => Ok(node_id),
+        Err(Failed::NotStored(why)) => Err(EnrollError::NotStored(why)),
+        Err(Failed::Unfinished(why)) => Err(EnrollError::Unfinished(node_id.into(), why)),
+    }
+}
+
+/// Holds signals back until what it returns is dropped, and says so when one comes.
+fn hold_signals(patience: Duration) -> Option<Held> {
+    let held = Held::hold().inspect_err(|why| debug!("held signals: {why}")).ok()?;
+    let mut came = held.came.try_clone().ok()?;
+    let tell = move || {
+        if came.read(&mut [0]).is_ok_and(|len| len > 0) {
+            warn!(
+                "the token may be on its way, so this goes on until the answer is stored: {} s at most",
+                patience.as_secs()
+            );
+        }
+    };
+    // Without it, signals are held back silently.
+    let _ = thread::Builder::new().spawn(tell);
+    Some(held)
 }
 
 pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, EnrollError> {
@@ -140,6 +174,12 @@ pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, EnrollE
     if token.is_empty() || token.len() > 512 || !token.iter().all(u8::is_ascii_graphic) {
         return Err(EnrollError::Input(
             "standard input does not hold a provisioning token, which is one word (prov_…)".into(),
+        ));
+    }
+    // Any other secret would be shown to a service that it is not for.
+    if !std::str::from_utf8(&token).is_ok_and(credential_file::is_token) {
+        return Err(EnrollError::Input(
+            "standard input holds something else than a provisioning token, which begins with prov_".into(),
         ));
     }
     Ok(token)
@@ -168,7 +208,14 @@ fn register(
             let fix = trouble.fix.as_str().trim_end_matches('.');
             EnrollError::Unavailable(Outcome::Tls, format!("{}. {fix}", trouble.reason))
         } else if sent {
-            EnrollError::AnswerLost(node_id.clone().into(), format!("{}", trouble.reason))
+            // Most ports of TLS close a connection on which plain HTTP is spoken.
+            let is_port_of_tls = !url.is_https() && trouble.kind == TroubleKind::ClosedEarly;
+            let hint = if is_port_of_tls {
+                " (if that port speaks TLS, nothing was registered: give https:// in --url)"
+            } else {
+                ""
+            };
+            EnrollError::AnswerLost(node_id.clone().into(), format!("{}{hint}", trouble.reason))
         } else {
             EnrollError::NotSent(trouble)
         }
@@ -182,7 +229,7 @@ impl EnrollError {
         match self {
             Self::Input(_) => 65,
             Self::Setup(_) | Self::InUse(..) => Outcome::Setup.exit_code(),
-            Self::NotWritable(_) | Self::NotStored(_) => 73,
+            Self::NotWritable(_) | Self::NotStored(_) | Self::Unfinished(..) => 73,
             Self::NotSent(trouble) => trouble.kind.outcome().exit_code(),
             Self::Refused(_) => Outcome::NodeRejected.exit_code(),
             Self::Unavailable(outcome, _) => outcome.exit_code(),

@@ -12,7 +12,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{fs, io, thread};
 
@@ -38,7 +38,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Found {
     /// The credential.
     pub credential: Credential,
-    /// The stamp of the file that contains it.
+    /// The file that contains it.
+    pub file: PathBuf,
+    /// The stamp of that file.
     pub stamp: Stamp,
 }
 
@@ -50,8 +52,9 @@ pub struct Found {
 /// cannot be read or contains placeholders: then no older generation is used.
 pub fn load(path: &Path) -> Result<Found, SetupError> {
     let Generations { current, unfinished, previous } = Generations::read(path);
-    let found = |generation: Generation| Found {
+    let found = |generation: Generation, suffix: &str| Found {
         credential: generation.contents.credential,
+        file: beside(path, suffix),
         stamp: generation.stamp,
     };
     match (current, unfinished, previous) {
@@ -60,21 +63,21 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
                 "a replacement of the credential was cut short after it was written: {} is used",
                 beside(path, NEW).display()
             );
-            Ok(found(new))
+            Ok(found(new, NEW))
         }
-        (Ok(current), _, _) => Ok(found(current)),
+        (Ok(current), _, _) => Ok(found(current, "")),
         // For the first credential: shipped files contain placeholders.
         (Err(SetupError::NotProvisioned { .. }), Some(new), _) if new.contents.follows.is_none() => {
             warn!("the first credential was not put in place: {} is used", beside(path, NEW).display());
-            Ok(found(new))
+            Ok(found(new, NEW))
         }
         (Err(error), Some(new), _) if may_be_damage(&error) => {
             warn!("{error}; the newer credential in {} is used", beside(path, NEW).display());
-            Ok(found(new))
+            Ok(found(new, NEW))
         }
         (Err(error), None, Some(previous)) if may_be_damage(&error) => {
             warn!("{error}; the one before it, in {}, is used", beside(path, PREVIOUS).display());
-            Ok(found(previous))
+            Ok(found(previous, PREVIOUS))
         }
         (Err(error), _, _) => Err(error),
     }
@@ -102,10 +105,11 @@ impl<'a> Locked<'a> {
     /// credential is moved aside, not overwritten.
     ///
     /// # Errors
-    /// When a person has to look at the existing file first, or the system refuses. The old credential is
-    /// then still in use.
+    /// When a person has to look at the existing file first, or the system refuses. Which credential is in use then, the
+    /// old one or already the new one, [`load`] tells.
     pub fn replace(&self, credential: &Credential) -> Result<(), StoreError> {
         let Self { path, default_owner_of, .. } = *self;
+        self.check_replaceable()?;
         finish(path)?;
         let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
         let current_file = CurrentFile::of(path)?;
@@ -139,18 +143,26 @@ impl<'a> Locked<'a> {
         forget_other_nodes(&prev, credential)
     }
 
-    /// Checks that a credential could be stored: the folder is writable, and the existing file may be
+    /// Checks that a credential could be stored: the folder is writable, and each file of the store may be
     /// replaced. For callers that can request a credential only once.
     ///
     /// # Errors
     /// Those of [`Locked::replace`].
     pub fn check_writable(&self) -> Result<(), StoreError> {
         CurrentFile::of(self.path)?;
+        self.check_replaceable()?;
         let probe = beside(self.path, ".probe");
         durable::remove(&probe).map_err(StoreError::step("remove", &probe))?;
         durable::create(&probe, &[0; 4096], self.default_owner_of, None)
             .map_err(StoreError::step("write", &probe))?;
         durable::remove(&probe).map_err(StoreError::step("remove", &probe))
+    }
+
+    /// Before the first change: a store that gets stuck in the middle would keep a credential that nothing can replace.
+    fn check_replaceable(&self) -> Result<(), StoreError> {
+        [self.path.into(), beside(self.path, NEW), beside(self.path, PREVIOUS)]
+            .iter()
+            .try_for_each(|file| writable::check(file))
     }
 }
 
@@ -345,6 +357,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 mod error;
+mod writable;
 
 #[cfg(test)]
 mod tests;

@@ -259,6 +259,29 @@ fn check_writable_changes_nothing_and_finds_errors() {
 }
 
 #[test]
+fn folder_in_the_place_of_a_file_is_found_before() {
+    for suffix in [".new", ".prev"] {
+        let store = Store::holding(&["k-1"]);
+        fs::create_dir(beside(&store.path, suffix)).expect("a folder");
+        let before = (store.text(""), store.names());
+        for refused in [check_writable(&store.path), replace(&store.path, &credential("k-2"))] {
+            assert!(matches!(refused, Err(StoreError::Folder { .. })), "{suffix}: {refused:?}");
+            assert_eq!((store.text(""), store.names()), before, "{suffix}");
+        }
+    }
+}
+
+#[test]
+fn credential_is_loaded_with_the_file_it_is_in() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    assert_eq!(load(&store.path).expect("there").file, store.path);
+    fs::rename(&store.path, beside(&store.path, NEW)).expect("renamed");
+    assert_eq!(load(&store.path).expect("there").file, beside(&store.path, NEW));
+    fs::remove_file(beside(&store.path, NEW)).expect("removed");
+    assert_eq!(load(&store.path).expect("there").file, beside(&store.path, PREVIOUS));
+}
+
+#[test]
 fn file_that_would_grow_too_large_is_not_replaced() {
     let store = Store::empty();
     let before = format!(r#"{{"node_id":"kitchen-pi","api_key":"k-1","map":"{}"}}"#, "x".repeat(262_000));

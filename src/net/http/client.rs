@@ -45,7 +45,7 @@ pub(crate) struct HttpClient {
     settings: Config,
     pub(super) tls: Tls,
     reach: Reach,
-    https: bool,
+    pub(super) https: bool,
     pub(super) timeout: Duration,
     /// Where the server can be asked the time without sending a secret.
     pub(super) health: String,

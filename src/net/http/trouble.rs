@@ -23,6 +23,9 @@ impl HttpClient {
             ),
             ureq::Error::Other(e) => {
                 if let Some(HandshakeError(e)) = e.downcast_ref() {
+                    if e.kind() == ErrorKind::TimedOut {
+                        return self.stalled_in_handshake();
+                    }
                     self.tls.handshake_trouble(peer, e).unwrap_or_else(|| self.io_trouble(e))
                 } else if let Some(CutOffError(e)) = e.downcast_ref() {
                     self.io_trouble(e)
@@ -44,6 +47,19 @@ impl HttpClient {
         )
     }
 
+    fn stalled_in_handshake(&self) -> Trouble {
+        let peer = &self.peer;
+        Trouble::with_fix(
+            TroubleKind::Stalled,
+            format_args!("{peer} took the connection but did not answer in TLS in time"),
+            format_args!(
+                "Check host and port in {}: what listens there does not speak TLS, or it is overloaded, or a firewall or a \
+                 tunnel on the way holds large packets back (MTU).",
+                peer.service.address
+            ),
+        )
+    }
+
     fn io_trouble(&self, error: &io::Error) -> Trouble {
         let peer = &self.peer;
         if let Some(trouble) = self.tls.trouble(peer, error) {
@@ -54,10 +70,22 @@ impl HttpClient {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe => peer.trouble(
-                TroubleKind::ClosedEarly,
-                format_args!("{peer} closed the connection before its answer was complete"),
-            ),
+            | ErrorKind::BrokenPipe => {
+                let reason = format_args!("{peer} closed the connection before its answer was complete");
+                let trouble = peer.trouble(TroubleKind::ClosedEarly, reason);
+                if self.https {
+                    return trouble;
+                }
+                // Most ports of TLS close a connection on which plain HTTP is spoken, without a word.
+                Trouble::with_fix(
+                    trouble.kind,
+                    reason,
+                    format_args!(
+                        "{} If that port speaks TLS, write https:// instead of http:// in {}.",
+                        trouble.fix, peer.service.address
+                    ),
+                )
+            }
             kind => peer.trouble(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
         }
     }

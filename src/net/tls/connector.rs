@@ -200,8 +200,12 @@ pub(in crate::net) struct HandshakeError(pub(in crate::net) io::Error);
 
 impl HandshakeError {
     fn wrap(error: io::Error) -> ureq::Error {
-        // Errors of ureq's own transport, such as a time-out, pass through rustls unchanged.
-        let error = ureq::Error::from(error);
-        if let ureq::Error::Io(e) = error { ureq::Error::Other(Box::new(Self(e))) } else { error }
+        // Errors of ureq's own transport pass through rustls unchanged. After a time-out, too, nothing has been sent.
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
+        match ureq::Error::from(error) {
+            ureq::Error::Io(e) => ureq::Error::Other(Box::new(Self(e))),
+            ureq::Error::Timeout(_) => ureq::Error::Other(Box::new(Self(ErrorKind::TimedOut.into()))),
+            other => other,
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! `jarvis-node enroll`: a token is good for one try, so every failure says what became of it.
 
-use std::fs;
-use std::process::Command;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 
 use serde_json::Value;
 use server_stub::Faults;
-use test_support::process::feed;
+use test_support::process::{feed, signal};
 
 use test_support::rig::Rig;
 use test_support::rude::{answer, read_request, rude_server};
@@ -83,8 +85,11 @@ fn failure_before_sending_leaves_the_token_good() {
         assert_eq!(exit, Some(code), "{err}");
         assert!(err.contains(says) && err.contains("Nothing was sent"), "{err}");
     }
-    let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], "two words");
-    assert_eq!(code, Some(65), "{err}");
+    for other in ["two words", "another-secret"] {
+        let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], other);
+        assert_eq!(code, Some(65), "{err}");
+        assert!(err.contains("the token is still good") && !err.contains(other), "{err}");
+    }
     rig.configure("credential_file", "/proc/nowhere/credential.json");
     let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], &token);
     assert_eq!(code, Some(73), "{err}");
@@ -123,6 +128,73 @@ fn lost_answer_is_reported() {
         assert!(!err.contains("s3cret"), "{err}");
         assert_eq!(stored(&rig), None);
     }
+}
+
+#[test]
+fn stall_in_the_handshake_leaves_the_token_good() {
+    let rig = unprovisioned();
+    rig.edit(|config| drop(config.insert("request_timeout_secs".into(), 2.into())));
+    let silent = rude_server(|stream| drop(io::copy(&mut &stream, &mut io::sink())));
+    let (code, _, err) = enroll(&rig, &format!("https://{silent}"), &[], "prov_s3cret");
+    assert_eq!(code, Some(75), "{err}");
+    assert!(err.contains("did not answer in TLS in time") && err.contains("(MTU)"), "{err}");
+    assert!(err.contains("Nothing was sent: the token is still good"), "{err}");
+}
+
+#[test]
+fn signal_does_not_cost_the_key_of_a_registered_node() {
+    for name in ["INT", "TERM", "HUP", "TSTP"] {
+        let rig = unprovisioned();
+        let (asked, is_asked) = mpsc::channel();
+        let (release, is_released) = mpsc::channel();
+        let is_released = Arc::new(Mutex::new(is_released));
+        let slow = rude_server(move |mut stream| {
+            read_request(&mut stream);
+            asked.send(()).unwrap();
+            is_released.lock().unwrap().recv().unwrap();
+            let body = r#"{"node_id":"attic-pi","node_key":"k-1"}"#;
+            write!(stream, "HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        let mut command = rig.command("enroll");
+        command.args(["--url", &format!("http://{slow}"), "--node-id", "attic-pi"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"prov_s3cret\n").unwrap();
+        is_asked.recv().unwrap();
+        signal(child.id(), name);
+        let mut told = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
+        assert!(told.contains("this goes on until the answer is stored"), "{name}: {told}");
+        release.send(()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
+        assert_eq!(stored(&rig).unwrap()["node_key"], "k-1", "{name}");
+    }
+}
+
+#[test]
+fn full_standard_output_is_no_failure() {
+    let rig = unprovisioned();
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = rig.command("enroll");
+    command.args(["--url", rig.stub.command_center_url(), "--node-id", "attic-pi"]);
+    let (code, err) = feed_into(&mut command, &rig.stub.provisioning_token(), full());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("registered and stored") && err.contains("standard output cannot be written"),
+        "{err}"
+    );
+    let credential = stored(&rig).unwrap().to_string();
+    let (code, err) = feed_into(&mut rig.command("install-credential"), &credential, full());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("this is the credential in use"), "{err}");
+}
+
+/// The command's exit code and standard error, with this input and standard output.
+fn feed_into(command: &mut Command, input: &str, out: File) -> (Option<i32>, String) {
+    let mut child = command.stdin(Stdio::piped()).stdout(out).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod memory;
 mod other_users;
 mod remembers;
 mod status;
+mod terminal;

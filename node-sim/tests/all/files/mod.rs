@@ -3,3 +3,4 @@
 mod canary;
 mod forms;
 mod keys;
+mod store;

@@ -22,6 +22,8 @@ const ANSWERS: &[Given] = &[
     ("401 Unauthorized", &[], r#"{"detail":"Auth service error: {\"detail\":\"Invalid app credentials\"}"}"#),
     ("422 Unprocessable Entity", &[], r#"{"detail":"Auth service error: {\"detail\":[]}"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Something new"}"#),
+    ("401 Unauthorized", &[], r#"{"error":"unauthorized"}"#),
+    ("400 Bad Request", &[], r#"{"detail":"There was an error parsing the body"}"#),
     ("400 Bad Request", &[], r#"{"error":"validation_error","details":["body -> node_id: too long"]}"#),
     ("429 Too Many Requests", &[], r#"{"detail":"Too many requests"}"#),
     ("413 Content Too Large", &[], ""),
@@ -37,6 +39,7 @@ const ANSWERS: &[Given] = &[
     ("502 Bad Gateway", &["Content-Type: text/html"], "<html>502</html>"),
     ("503 Service Unavailable", &[], ""),
     ("201 Created", &[], "{}"),
+    ("202 Accepted", &[], r#"{"status":"pending"}"#),
     ("201 Created", &[], r#"{"node_id":"cellar-pi","node_key":"k"}"#),
     ("400 Bad Request", &[], "The plain HTTP request was sent to HTTPS port"),
     (
@@ -74,11 +77,19 @@ pub(super) fn rows() -> Vec<Row> {
         .collect();
     let cut = rude_server(|mut stream| drop(read_request(&mut stream)));
     rows.push(enroll("the connection is closed after the request".into(), format!("http://{cut}"), "prov_x"));
+    let silent = rude_server(|stream| drop(std::io::copy(&mut &stream, &mut std::io::sink())));
+    rig.edit(|config| drop(config.insert("request_timeout_secs".into(), 2.into())));
+    rows.push(enroll(
+        "https:// at a port that accepts and says nothing".into(),
+        format!("https://{silent}"),
+        "prov_x",
+    ));
     rows.push(enroll("nothing listens at --url".into(), "http://127.0.0.1:1".into(), "prov_x"));
     rows.push(enroll("--url is plain HTTP".into(), "http://192.0.2.1".into(), "prov_x"));
     rows.push(enroll("the token is two words".into(), "http://127.0.0.1:1".into(), "two words"));
     let quoted = "the token in quotes";
     rows.push(enroll(quoted.into(), "http://127.0.0.1:1".into(), "\"prov_x\""));
+    rows.push(enroll("the token is another secret".into(), "http://127.0.0.1:1".into(), "s3cret"));
     // A database that was restarted, and a command center that had registered the node before it failed.
     let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let (failed, refused) = (
@@ -96,6 +107,15 @@ pub(super) fn rows() -> Vec<Row> {
     fs::write(&broken, "{").unwrap();
     rows.push(enroll("the configuration cannot be used".into(), "http://127.0.0.1:1".into(), "prov_x"));
     fs::write(&broken, kept).unwrap();
+    let mut command = rig.command("enroll");
+    let (code, _, err) = feed(command.args(["--url", "http://127.0.0.1:1", "--node-id", "prov_x"]), "prov_x");
+    rows.push(Row::new(
+        SECTION,
+        "--node-id is a token",
+        format!("exit code {}", code.unwrap()),
+        &said(&err),
+        "",
+    ));
     rig.configure("credential_file", "/proc/nowhere/credential.json");
     rows.push(enroll("the credential cannot be stored".into(), "http://127.0.0.1:1".into(), "prov_x"));
     let rig = Rig::new();

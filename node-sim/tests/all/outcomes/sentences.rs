@@ -38,6 +38,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("Compare the server's key with spki_pins", "always told with the pin that was seen, which a row has"),
     ("Let {name} take requests without a client certificate", "of an STS: node-core/src/trouble.rs"),
     ("Invalid or expired provisioning token", "the command center's own words"),
+    ("error parsing the body", "as above"),
+    ("the token may be on its way", "after a signal: node-sim/tests/all/device/enroll.rs"),
     ("sudo chmod a+x {}", "needs a user who may not read: node-sim/tests/all/files"),
     ("sudo chmod a+r {path}", "as above"),
     ("sudo chown {user} {0} && sudo chmod 600 {0}", "as above"),

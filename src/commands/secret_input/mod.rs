@@ -1,5 +1,7 @@
 //! Secrets come through standard input, never as an argument or a variable: other users could read those.
 
+mod silent;
+
 use std::io;
 use std::io::{ErrorKind, Read};
 
@@ -7,6 +9,8 @@ use node_core::plain;
 use node_core::plain::TextFault;
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+pub(crate) use self::silent::SilentTerminal;
 
 /// Longer than any secret, and than a Jarvis `config.json` that serves as a credential.
 const MAX_LEN: usize = 256 * 1024;
