@@ -151,14 +151,14 @@ fn refusal(status: u16, detail: Option<&Text<200>>, node_id: &NodeId) -> Option<
         400 | 422 if is("error parsing the body") || detail.is_none() => refused(format!(
             "it does not understand the request ({status}); check that it and this program are of matching versions"
         )),
-        // In its own words, which may be about the token, the node's id, the room or the household.
-        400..=499 if let Some(detail) = detail => refused(format!(
-            "its reason is '{detail}' ({status}); mend that, or look at its log, and get a new token if it is about the token"
-        )),
-        401 | 403 => refused(format!(
-            "it gives no reason ({status}); check that --url is the command center, and look at its log"
-        )),
-        402..=499 => refused(format!("it answers {status}; look at its log, and that of a proxy before it")),
+        400..=499 => refused(match detail {
+            // In its own words, which may be about the token, the node's id, the room or the household.
+            Some(detail) => format!(
+                "its reason is '{detail}' ({status}); mend that, or look at its log, and get a new token if it is about the \
+                 token"
+            ),
+            None => format!("it answers {status}; look at its log, and that of a proxy before it"),
+        }),
         _ => None,
     }
 }

@@ -41,7 +41,7 @@ fn refusal_in_known_words_has_a_sentence_of_its_own() {
         (410, "Token expired", 77, "its reason is 'Token expired' (410)"),
         (403, "User is not a member of this household", 77, "'User is not a member of this household'"),
         (400, "Room not found", 77, "its reason is 'Room not found' (400)"),
-        (401, std::str::from_utf8(TOKEN).expect("text"), 77, "it gives no reason (401)"),
+        (401, std::str::from_utf8(TOKEN).expect("text"), 77, "it answers 401"),
         (400, "There was an error parsing the body", 77, "matching versions"),
         (429, "Too many requests", 75, "The token is still good"),
         (404, "Not Found", 75, "has no such path (404)"),
