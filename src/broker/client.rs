@@ -16,6 +16,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::config;
+use crate::error::SetupError;
 use crate::files::json;
 
 /// The broker's socket unless another is configured.
@@ -71,6 +72,19 @@ pub enum ClientError {
         /// The system's reason.
         why: io::Error,
     },
+    /// Nobody listens where the socket is unless the configuration says otherwise, and that cannot be used.
+    #[error(
+        "{config}; nor does anybody give out tokens at {}, where that is asked for without a configuration ({why})",
+        .socket.display()
+    )]
+    NoConfig {
+        /// What is wrong with the configuration.
+        config: SetupError,
+        /// The socket that was tried.
+        socket: PathBuf,
+        /// The system's reason.
+        why: io::Error,
+    },
     /// The broker refuses.
     #[error("{message}")]
     Refused {
@@ -103,7 +117,7 @@ impl ClientError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::NoBroker { .. } => 69,
+            Self::NoBroker { .. } | Self::NoConfig { .. } => 69,
             Self::Refused { status: 403, .. } => 77,
             Self::Refused { status: 400..=499, .. } => 64,
             Self::Refused { .. } | Self::Busy { .. } => 75,

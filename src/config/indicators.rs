@@ -76,7 +76,7 @@ pub(super) enum LedForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GpioForm {
-    gpio: u8,
+    gpio: u64,
     #[serde(default)]
     active_low: bool,
 }
@@ -92,10 +92,12 @@ impl LedForm {
         match self {
             Self::Word(word) if word == "none" => Ok(Led::None),
             Self::Word(_) => Err("led: as a word it can only be \"none\"".into()),
-            Self::Gpio(GpioForm { gpio: pin, active_low }) if pin <= 53 => Ok(Led::Gpio { pin, active_low }),
-            Self::Gpio(GpioForm { gpio, .. }) => {
-                Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
-            }
+            Self::Gpio(GpioForm { gpio, active_low }) => match u8::try_from(gpio) {
+                Ok(pin @ 0..=53) => Ok(Led::Gpio { pin, active_low }),
+                Ok(_) | Err(_) => {
+                    Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
+                }
+            },
             Self::Sysfs(SysfsForm { sysfs: name }) => {
                 // What looks like a key is only a name if there is such an LED: the name gets into sentences.
                 let is_there = || Path::new("/sys/class/leds").join(&name).exists();

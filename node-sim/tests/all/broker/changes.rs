@@ -99,3 +99,20 @@ fn daemon_with_few_descriptors_says_so_and_serves() {
     assert!(warning["fix"].as_str().unwrap().contains("LimitNOFILE="), "{warning}");
     assert_eq!(rig.get(GATEWAY).status, 200);
 }
+
+#[test]
+fn refused_exchange_takes_no_token_from_others() {
+    let rig = Rig::new();
+    let mut daemon = rig.daemon();
+    daemon.comes_to("valid");
+    for fault in ["oauth-invalid-client", "oauth-401-detail", "oauth-no-realm", "oauth-unauthorized-client"] {
+        rig.fault(fault);
+        let body = format!("subject_token=bad-{fault}&audience=arp-run-gateway");
+        assert_eq!(
+            rig.post("application/x-www-form-urlencoded", &body).brief(),
+            (502, "token_exchange_failed")
+        );
+    }
+    rig.fault("");
+    assert_eq!(rig.get(GATEWAY).status, 200);
+}
