@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::system::accounts;
 use crate::system::failure;
-use crate::system::failure::{closed_folder, shell_word};
+use crate::system::failure::{closed_folder, is_shut_by_unit, shell_word, shut_by_unit};
 
 /// A path as a sentence shows it: the middle of a long one is left out, so that the sentence is told to its end.
 struct Brief<'a>(&'a Path);
@@ -307,6 +307,10 @@ impl SetupError {
 fn fix_denied(what: &str, path: &Path) -> String {
     let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
     match closed_folder(path) {
+        Some(folder) if is_shut_by_unit(&folder) => format!(
+            "Move the file to /etc/jarvis-node-agent, and name it there in the configuration: {}.",
+            shut_by_unit(&folder)
+        ),
         Some(folder) => format!(
             "Move the file to /etc/jarvis-node-agent, or let user {user} into its folder: sudo chmod a+x {}",
             shell_word(&folder)

@@ -97,7 +97,7 @@ pub fn main() -> Result<u8, CliError> {
             return Ok(outcome.exit_code());
         }
         Command::Status { json } => {
-            let view = status::status(&config).map_err(|error| CliError::new(69, error))?;
+            let view = status::status(&config, is_config_named).map_err(|error| CliError::new(69, error))?;
             print_view(&view, json)?;
         }
         Command::Led(outcome) => {

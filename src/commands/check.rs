@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use node_core::agent::{Action, Agent, Event, Setup};
+use node_core::agent::{Action, Agent, Event, NOT_CONFIRMED, Setup};
 use node_core::outcome::Outcome;
 use node_core::text::Text;
 use node_core::trouble::Trouble;
@@ -103,12 +103,15 @@ pub(crate) fn check(target: Target) -> (Outcome, View) {
 
 /// What the daemon says, if it differs from this outcome and is not about to change.
 fn differing(View { outcome, reason, fix, .. }: View, here: Outcome) -> Option<DaemonSays> {
+    let is_hindered = outcome == Outcome::ValidCached.to_string()
+        && reason.as_ref().is_some_and(|reason| reason != NOT_CONFIRMED);
     let same = |one: Outcome, other: Outcome| {
         let kind = |outcome| if outcome == Outcome::ValidCached { Outcome::Valid } else { outcome };
         kind(one) == kind(other)
     };
     let daemon = Outcome::from_name(&outcome)?;
-    (daemon != Outcome::Starting && !same(daemon, here)).then_some(DaemonSays { outcome, reason, fix })
+    let differs = !same(daemon, here) || (is_hindered && here == Outcome::Valid);
+    (daemon != Outcome::Starting && differs).then_some(DaemonSays { outcome, reason, fix })
 }
 
 /// Reads the setup as the daemon would.
@@ -189,6 +192,18 @@ impl Setups {
         if self.by_other_user && error.is_permission_denied() {
             trouble.fix = Text::from("Run this with sudo.");
         }
+        if let SetupError::Missing { what, path } | SetupError::Unreadable { what, path, .. } = error
+            && self.installed.as_ref().is_some_and(|daemon| daemon.brings(path))
+        {
+            return Trouble::setup(
+                format_args!(
+                    "the unit puts the {what} {} there for the daemon alone (BindPaths= or BindReadOnlyPaths=), so this check \
+                     cannot read it",
+                    path.display()
+                ),
+                format_args!("What the daemon itself meets is in `jarvis-node status`."),
+            );
+        }
         let SetupError::Missing { what, path } = error else { return trouble };
         // A path without a folder, which is looked up beside the configuration only if systemd has passed no such file on.
         let name = path.strip_prefix(folder(self.reader.config_file())).ok().and_then(Path::to_str);
@@ -243,5 +258,9 @@ mod tests {
         ] {
             assert_eq!(differing(view(daemon), here).is_some(), quoted, "{daemon} {here}");
         }
+        let cached = |reason: &str| View { reason: Some(reason.into()), ..view("valid-cached") };
+        assert!(differing(cached("no connection"), Outcome::Valid).is_some());
+        assert!(differing(cached("no connection"), Outcome::ValidCached).is_none());
+        assert!(differing(cached(NOT_CONFIRMED), Outcome::Valid).is_none());
     }
 }

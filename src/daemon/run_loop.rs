@@ -350,7 +350,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     fn publish(&mut self, now: Now, stopped: bool) {
         let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
-        let record = record.with(self.warnings.all());
+        let record = record.started_with(self.reader.config_file()).with(self.warnings.all());
         let failed = self
             .indicators
             .status_file

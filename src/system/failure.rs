@@ -1,6 +1,7 @@
 //! What a person can do about a failure of the system, by its number (errno(3)): one sentence for each, wherever it is met.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
@@ -77,6 +78,9 @@ pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
             format!("Correct {key}, or make its folder: sudo install -d -o {user} {}", shell_word(folder))
         }
         Some(Errno::ACCESS | Errno::PERM) => match closed_folder(path) {
+            Some(closed) if is_shut_by_unit(&closed) => {
+                format!("Correct {key}: {}.", shut_by_unit(&closed))
+            }
             Some(closed) => format!(
                 "Correct {key}, or let user {user} into the folder: sudo chmod a+x {}",
                 shell_word(&closed)
@@ -104,6 +108,19 @@ pub(crate) fn closed_folder(path: &Path) -> Option<PathBuf> {
     let mut way = way::to(path);
     way.pop();
     way.into_iter().find(|place| is_folder(place) && rustix::fs::access(place, Access::EXEC_OK).is_err())
+}
+
+/// Whether nobody may do anything in `folder`, which is what systemd puts in the place of one that the unit hides.
+pub(crate) fn is_shut_by_unit(folder: &Path) -> bool {
+    folder.metadata().is_ok_and(|found| found.mode() & 0o777 == 0)
+}
+
+/// The sentence about such a folder, without its full stop.
+pub(crate) fn shut_by_unit(folder: &Path) -> String {
+    format!(
+        "nobody may enter {}, as ProtectHome= or InaccessiblePaths= of the unit make it",
+        folder.display()
+    )
 }
 
 /// A path as one word of a command.

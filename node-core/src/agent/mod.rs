@@ -25,7 +25,7 @@ mod tests;
 use core::time::Duration;
 
 pub use self::event::{Action, Claim, Event, Exit, Remembered, Settings, Setup, Verdict};
-pub use self::report::{Report, Source};
+pub use self::report::{NOT_CONFIRMED, Report, Source};
 use self::retry::{Failure, Retry};
 pub use self::retry::{HUNG_RETRY, PROBE_TIMEOUT, REFUSED_RETRY, Step, exponential, probe_interval};
 use crate::answer::Answer;

@@ -15,6 +15,9 @@ pub enum Source {
     Cache,
 }
 
+/// The reason of a verdict that was kept over a restart, until the first answer.
+pub const NOT_CONFIRMED: &str = "not confirmed since this program was started";
+
 /// Everything the agent knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<'a> {
@@ -78,7 +81,7 @@ impl Agent {
                 report.as_of = Some(*at);
                 report.source = Some(if outcome == Outcome::Valid { Source::Server } else { Source::Cache });
                 if outcome == Outcome::ValidCached && obstacle.is_none() {
-                    report.reason = Some("not confirmed since this program was started");
+                    report.reason = Some(NOT_CONFIRMED);
                     report.fix = Some("Nothing to do yet: the next answer is on its way.");
                 }
             }

@@ -27,6 +27,8 @@ pub(super) struct Installed {
     uid: u32,
     gid: u32,
     groups: Vec<u32>,
+    /// Whether it is root without root's rights.
+    is_powerless: bool,
     sandbox: Sandbox,
 }
 
@@ -74,7 +76,13 @@ impl Installed {
         let name = accounts.name_of(owner.uid());
         let gid = name.and_then(|name| accounts.primary_group(name)).unwrap_or(owner.gid());
         let groups = name.map(|name| accounts.groups_of(name)).unwrap_or_default();
-        CheckUser::Daemon(Self { uid: owner.uid(), gid, groups, sandbox: Sandbox::default() })
+        CheckUser::Daemon(Self {
+            uid: owner.uid(),
+            gid,
+            groups,
+            is_powerless: false,
+            sandbox: Sandbox::default(),
+        })
     }
 
     fn of_unit(unit: &Unit, accounts: &Accounts) -> CheckUser {
@@ -113,7 +121,7 @@ impl Installed {
             let Some(gid) = group(&name) else { return unknown("SupplementaryGroups", &name) };
             groups.push(gid);
         }
-        CheckUser::Daemon(Self { uid, gid, groups, sandbox })
+        CheckUser::Daemon(Self { uid, gid, groups, is_powerless: unit.makes_root_powerless(), sandbox })
     }
 
     /// Makes the rest of this program run as the daemon's user.
@@ -123,6 +131,7 @@ impl Installed {
     #[cfg(target_os = "linux")]
     pub(super) fn become_its_user(&self) -> io::Result<()> {
         use rustix::process::{Gid, Uid};
+        use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
         use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
@@ -130,7 +139,12 @@ impl Installed {
         rustix::mm::munlockall()?;
         set_thread_groups(&groups)?;
         set_thread_res_gid(gid, gid, gid)?;
-        Ok(set_thread_res_uid(uid, uid, uid)?)
+        set_thread_res_uid(uid, uid, uid)?;
+        if self.is_powerless {
+            let none = CapabilitySet::empty();
+            set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+        }
+        Ok(())
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -153,6 +167,11 @@ impl Installed {
             format_args!("{hidden} ({setting})"),
             format_args!("Move it to /etc/jarvis-node-agent, and name it there in {named_in}."),
         ))
+    }
+
+    /// Whether the unit puts a file at `path` that only the daemon sees.
+    pub(super) fn brings(&self, path: &Path) -> bool {
+        self.sandbox.brings(path)
     }
 
     /// What the daemon will not be able to do, though its verdict does not depend on it. To be asked after

@@ -93,6 +93,11 @@ impl Sandbox {
         way.iter().chain([&file]).find_map(|place| forbidden(&self.sight, place))
     }
 
+    /// Whether the daemon has a file at `path` only because the unit puts one there (`BindPaths=`, `BindReadOnlyPaths=`).
+    pub(super) fn brings(&self, path: &Path) -> bool {
+        self.sight.iter().any(|rule| rule.forbidden_by.is_none() && path.starts_with(&rule.path))
+    }
+
     /// What keeps the daemon from writing to the file at `path`, whoever owns it.
     pub(super) fn makes_read_only(&self, path: &Path) -> Option<Kept> {
         forbidden(&self.writing, way::to(path).last()?)
@@ -166,6 +171,7 @@ mod tests {
             ("InaccessiblePaths=-/srv \"/opt/my node\"", "/opt/my node/app.key", Some("InaccessiblePaths=")),
             ("TemporaryFileSystem=/opt:ro /srv", "/opt/app.key", Some("TemporaryFileSystem=")),
             ("TemporaryFileSystem=/opt:ro\nBindReadOnlyPaths=/srv/k:/opt/k:rbind", "/opt/k/app.key", None),
+            ("ProtectHome=tmpfs\nBindReadOnlyPaths=/home/pi/s:/home/pi/s:rbind", "/home/pi/s/app.key", None),
             ("PrivateDevices=yes", "/dev/gpiochip0", Some("PrivateDevices=")),
         ] {
             let hides = sandbox(settings).hides(Path::new(path));

@@ -2,7 +2,7 @@
 //! memory, so that the SD card is not written to. Times are kept as time since boot, with the boot's id, so
 //! that a step of the wall clock does not age a verdict.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use node_core::agent::{Claim, Remembered, Report, Source, Verdict};
@@ -28,6 +28,8 @@ pub struct Record {
     // Absent in the files of version 0.1.0.
     #[serde(default)]
     process: Option<ProcessId>,
+    #[serde(default)]
+    config_file: Option<PathBuf>,
     outcome: String,
     node_id: Option<String>,
     household_id: Option<String>,
@@ -116,6 +118,7 @@ impl Record {
             boot_id: boot_id.to_owned(),
             stopped,
             process: ProcessId::own().cloned(),
+            config_file: None,
             outcome: report.outcome.to_string(),
             node_id: report.claim.map(|claim| claim.node_id.as_str().to_owned()),
             household_id: household.and_then(|h| h.id.as_ref()).map(ToString::to_string),
@@ -141,6 +144,18 @@ impl Record {
     #[must_use]
     pub fn with(self, warnings: Vec<Warning>) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// This record of a daemon that was started with the configuration at `config_file`.
+    #[must_use]
+    pub fn started_with(self, config_file: &Path) -> Self {
+        Self { config_file: std::path::absolute(config_file).ok(), ..self }
+    }
+
+    /// The configuration that its daemon was started with, if it says so.
+    #[must_use]
+    pub fn config_file(&self) -> Option<&Path> {
+        self.config_file.as_deref()
     }
 
     /// Reads the file at `path`.

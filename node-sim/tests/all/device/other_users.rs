@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use test_support::binaries::jarvis_node;
@@ -31,14 +31,19 @@ fn check_where_unit_is(rig: &Rig, shown: &str) -> (Option<i32>, Value) {
 
 /// This `check` where `systemctl show` prints `shown`, and `systemctl cat` prints `unit`.
 fn check_beside(shown: &str, unit: &str, check: &mut Command) -> (Option<i32>, Value) {
+    let output = output_beside(shown, unit, check.arg("--json"));
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// What this command prints where `systemctl show` prints `shown`, and `systemctl cat` prints `unit`.
+pub(super) fn output_beside(shown: &str, unit: &str, command: &mut Command) -> Output {
     let programs = tempfile::tempdir().unwrap();
     let systemctl = programs.path().join("systemctl");
     let script = format!("#!/bin/sh\nif [ $1 = show ]; then printf '{shown}'; else printf '{unit}'; fi\n");
     fs::write(&systemctl, script).unwrap();
     fs::set_permissions(&systemctl, Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
-    let output = check.arg("--json").env("PATH", path).output().unwrap();
-    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+    command.env("PATH", path).output().unwrap()
 }
 
 /// What `systemctl show` prints of a unit that starts the daemon as that user with these arguments.
@@ -86,6 +91,11 @@ fn check_by_root_is_made_as_the_daemons_user() {
     let fix = view["fix"].as_str().unwrap();
     assert!(fix.ends_with(&format!("sudo chmod a+x {}", closed.display())), "{view}");
     rig.configure("ca_file", closed.join("ca.pem").to_str().unwrap());
+    // As systemd makes one that the unit hides.
+    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+    let (_, view) = rig.check();
+    let fix = view["fix"].as_str().unwrap();
+    assert!(fix.contains("ProtectHome=") && !fix.contains("chmod"), "{view}");
     fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(closed.join("ca.pem"), Permissions::from_mode(0o600)).unwrap();
     let (_, view) = rig.check();
@@ -121,6 +131,28 @@ fn check_by_root_judges_sandbox_and_folders_of_the_unit() {
         view["warnings"][0]["fix"].as_str().unwrap().contains(&format!("a folder of user {USER}")),
         "{view}"
     );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn check_by_root_is_as_powerless_as_a_root_of_the_unit() {
+    let rig = rig_of_other_user();
+    let unit = "LoadState=loaded\\nUser=root\\n";
+    assert_eq!(check_where_unit_is(&rig, unit).0, Some(0));
+    let (code, view) = check_where_unit_is(&rig, &format!("{unit}CapabilityBoundingSet=\\n"));
+    assert!(code == Some(78) && codes(&view).contains(&"unit"), "{view}");
+    assert!(view["reason"].as_str().unwrap().contains("Permission denied"), "{view}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn file_that_only_the_daemon_sees_is_not_called_missing() {
+    let rig = rig_of_other_user();
+    rig.configure("ca_file", "/nowhere/keys/ca.pem");
+    let unit = format!("LoadState=loaded\\nUser={USER}\\nBindReadOnlyPaths=/etc:/nowhere/keys:rbind\\n");
+    let (code, view) = check_where_unit_is(&rig, &unit);
+    assert_eq!(code, Some(78), "{view}");
+    assert!(view["reason"].as_str().unwrap().contains("for the daemon alone (BindPaths="), "{view}");
 }
 
 #[test]

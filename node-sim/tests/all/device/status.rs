@@ -8,6 +8,8 @@ use test_support::binaries::jarvis_node;
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
+use super::other_users::output_beside;
+
 #[test]
 fn status_of_a_killed_daemon_says_that_it_does_not_run() {
     let rig = Rig::new();
@@ -23,6 +25,56 @@ fn status_of_a_killed_daemon_says_that_it_does_not_run() {
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");
     assert_eq!(rig.status()["fix"], Value::Null);
+}
+
+#[test]
+fn status_and_check_tell_of_a_daemon_that_does_not_stay_up() {
+    let rig = Rig::new();
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    daemon.comes_to("valid");
+    daemon.stop();
+    let shown = "LoadState=loaded\\nActiveState=activating\\nSubState=auto-restart\\nResult=exit-code\\nExecMainStatus=71\\n";
+    let says = |verb: &str| {
+        let output = output_beside(shown, "", &mut rig.command(verb));
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    for verb in ["status", "check"] {
+        let said = says(verb);
+        assert!(said.contains("starts again and again") && said.contains("exit status 71"), "{said}");
+        assert!(!said.contains("systemctl start"), "{said}");
+    }
+    fs::remove_file(rig.path("status.json")).unwrap();
+    let said = says("status");
+    assert!(said.contains("no daemon has left") && said.contains("again and again"), "{said}");
+}
+
+#[test]
+fn status_of_a_daemon_with_another_configuration_says_so() {
+    let rig = Rig::new();
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    daemon.comes_to("valid");
+    let other = rig.path("other.json");
+    fs::copy(rig.config(), &other).unwrap();
+    let of_other =
+        Command::new(jarvis_node()).args(["status", "--json", "--config"]).arg(&other).output().unwrap();
+    let status: Value = serde_json::from_slice(&of_other.stdout).unwrap();
+    assert_eq!(status["warnings"][0]["code"], "check_config", "{status}");
+    assert!(
+        status["warnings"][0]["message"].as_str().unwrap().ends_with(rig.config().to_str().unwrap()),
+        "{status}"
+    );
+    assert_eq!(rig.status()["warnings"], json!([]));
+}
+
+#[test]
+fn status_file_that_cannot_be_read_is_not_called_missing() {
+    let rig = Rig::new();
+    fs::create_dir(rig.path("folder")).unwrap();
+    rig.configure("status_file", "folder");
+    let output = rig.command("status").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    assert!(said.contains("cannot be read") && said.contains("Set status_file"), "{said}");
 }
 
 #[test]
@@ -71,7 +123,7 @@ fn status_is_found_while_the_configuration_is_broken() {
             mount -t tmpfs tmpfs /run && mkdir /run/jarvis-node-agent
             RUNTIME_DIRECTORY=/run/jarvis-node-agent "$1" run --config "$2/config.json" & daemon=$!
             for _ in $(seq 200); do
-                "$1" status --config "$2/config.json" 2>&1 | grep -q ^valid && break
+                "$1" status --config "$2/config.json" 2>&1 | grep -q '^valid:' && break
                 sleep 0.1
             done
             cp "$2/broken.json" "$2/config.json"

@@ -19,7 +19,8 @@ const PROPERTIES: &str = "LoadState,NeedDaemonReload,ExecStart,WorkingDirectory,
     UnsetEnvironment,User,Group,SupplementaryGroups,DynamicUser,RootDirectory,RootImage,ProtectHome,PrivateTmp,\
     ProtectSystem,ProtectKernelTunables,PrivateDevices,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,\
     TemporaryFileSystem,BindPaths,BindReadOnlyPaths,PrivateNetwork,PrivateUsers,IPAddressDeny,\
-    RestrictAddressFamilies,StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory";
+    RestrictAddressFamilies,StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory,CapabilityBoundingSet,\
+    ActiveState,SubState,Result,ExecMainStatus";
 
 /// What `systemctl show` prints of the unit. Its variables may be secrets.
 pub(in crate::commands) struct Unit {
@@ -83,6 +84,7 @@ impl Unit {
                 format!("sudo systemctl daemon-reload && sudo systemctl restart {UNIT}"),
             )
         });
+        let fallen = self.downfall().map(|(message, fix)| Warning::new("unit", message, fix));
         let unusable_files = self.needed_files().into_iter().filter_map(|(setting, path)| {
             let why = unusable(setting, &path)?;
             let path = path.display();
@@ -95,7 +97,37 @@ impl Unit {
                 format!("Take {setting} out of the unit, if that is not meant: sudo systemctl edit {UNIT}");
             Warning::new("unit", format!("{effect} ({setting})"), fix)
         });
-        unstartable.into_iter().chain(changed).chain(unusable_files).chain(cut_off).collect()
+        unstartable.into_iter().chain(changed).chain(fallen).chain(unusable_files).chain(cut_off).collect()
+    }
+
+    /// A sentence without its full stop about a daemon that does not stay up, and what helps; `None` if it does, or was
+    /// stopped by a person.
+    pub(in crate::commands) fn downfall(&self) -> Option<(String, String)> {
+        let what = match (self.value("ActiveState"), self.value("SubState")) {
+            ("failed", _) => "has given up starting",
+            ("activating", state) if state.starts_with("auto-restart") => "starts again and again",
+            _ => return None,
+        };
+        let status = match self.value("ExecMainStatus") {
+            "" | "0" => String::new(),
+            status => format!(", exit status {status}"),
+        };
+        let message = format!(
+            "the daemon does not stay up, and systemd {what} {UNIT}: {}{status}",
+            self.value("Result")
+        );
+        let fix = format!(
+            "`sudo journalctl -n 20 -u {UNIT}` says why. If settings of the unit were changed, `systemctl cat {UNIT}` shows \
+             them."
+        );
+        Some((message, fix))
+    }
+
+    /// Whether the daemon runs as root, but without root's right to read the files of others.
+    pub(super) fn makes_root_powerless(&self) -> bool {
+        let mut bounds = self.values("CapabilityBoundingSet");
+        let is_root = matches!(self.value("User"), "" | "root" | "0");
+        is_root && bounds.next().is_some_and(|bounds| !bounds.contains("cap_dac_override"))
     }
 
     /// The files without which systemd does not start the daemon, each with its setting.
@@ -144,6 +176,11 @@ impl Unit {
                 is_on("PrivateUsers"),
                 "PrivateUsers=",
                 "the daemon does not see that files belong to root, and refuses the secrets among them",
+            ),
+            (
+                self.makes_root_powerless(),
+                "User=",
+                "the unit runs the daemon as root, but without root's right to read the files of others",
             ),
         ];
         found.into_iter().filter(|(holds, ..)| *holds).map(|(_, setting, effect)| (setting, effect))
@@ -271,111 +308,4 @@ pub(in crate::commands) fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn unit(rest: &str) -> Unit {
-        Unit::of(&format!("LoadState=loaded\n{rest}")).expect("loaded")
-    }
-
-    fn start(argv: &str) -> String {
-        format!(
-            "ExecStart={{ path=/usr/local/bin/jarvis-node ; argv[]={argv} ; ignore_errors=no ; pid=0 }}\n"
-        )
-    }
-
-    #[test]
-    fn configuration_is_the_one_of_the_start_line() {
-        for (argv, rest, path) in [
-            ("/usr/local/bin/jarvis-node run", "", "/etc/jarvis-node-agent/config.json"),
-            ("/usr/local/bin/jarvis-node run --config /srv/c.json", "", "/srv/c.json"),
-            ("/usr/local/bin/jarvis-node run --config=/srv/my node/c.json", "", "/srv/my node/c.json"),
-            ("/usr/local/bin/jarvis-node --config c.json run", "WorkingDirectory=/srv\n", "/srv/c.json"),
-            ("jarvis-node run", "Environment=JARVIS_NODE_CONFIG=/srv/v.json\n", "/srv/v.json"),
-            ("jarvis-node run --config ${CONF}", "Environment=CONF=/srv/v.json\n", "/srv/v.json"),
-        ] {
-            let unit = unit(&(start(argv) + rest));
-            assert_eq!(unit.config_file(&unit.variables()).as_deref(), Some(Path::new(path)), "{argv}");
-        }
-        assert_eq!(unit("").config_file(&Variables::new()), None);
-    }
-
-    #[test]
-    fn variables_of_files_come_after_those_of_lines() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join("env");
-        fs::write(&file, "# a comment\nTWO='2 of file'\n; another\nTHREE=\"3\"\nFOUR = 4\nlong=a\\\nb\n")
-            .expect("written");
-        let shown = format!(
-            "Environment=ONE=1 \"TWO=2 of line\" \"Q=a\\\"b\" GONE=x\nUnsetEnvironment=GONE\n\
-             EnvironmentFiles={} (ignore_errors=no)\nEnvironmentFiles=/nowhere (ignore_errors=yes)\n",
-            file.display()
-        );
-        let variables = unit(&shown).variables();
-        let all: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let expected = [
-            ("FOUR", "4"),
-            ("ONE", "1"),
-            ("Q", "a\"b"),
-            ("THREE", "3"),
-            ("TWO", "2 of file"),
-            ("long", "ab"),
-        ];
-        assert_eq!(all, expected);
-    }
-
-    #[test]
-    fn unit_that_cannot_start_is_told() {
-        for (shown, says) in [
-            ("LoadState=loaded\nNeedDaemonReload=no\n", None),
-            ("LoadState=bad-setting\n", Some("systemctl status")),
-            ("LoadState=masked\n", Some("unmask")),
-            ("LoadState=loaded\nNeedDaemonReload=yes\n", Some("daemon-reload")),
-            (
-                "LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=no)\n",
-                Some("EnvironmentFile=/nowhere/env: there is none"),
-            ),
-            ("LoadState=loaded\nEnvironmentFiles=/nowhere/env (ignore_errors=yes)\n", None),
-            (
-                "LoadState=loaded\nExecStart={ path=/nowhere/node ; argv[]=x ; pid=0 }\n",
-                Some("ExecStart=/nowhere/node: there is none"),
-            ),
-            ("LoadState=loaded\nEnvironmentFiles=/tmp (ignore_errors=no)\n", Some("=/tmp: it is no file")),
-            ("LoadState=loaded\nWorkingDirectory=/dev/null\n", Some("it is no folder")),
-            ("LoadState=loaded\nWorkingDirectory=/nowhere\n", Some("WorkingDirectory=")),
-            ("LoadState=loaded\nWorkingDirectory=!/nowhere\n", None),
-            ("LoadState=loaded\nReadWritePaths=-/nowhere /tmp\n", None),
-            (
-                "LoadState=loaded\nReadWritePaths=-/nowhere /nowhere/too\n",
-                Some("ReadWritePaths=/nowhere/too: there is none"),
-            ),
-            (
-                "LoadState=loaded\nBindReadOnlyPaths=/nowhere:/srv\n",
-                Some("BindReadOnlyPaths=/nowhere: there is none"),
-            ),
-            ("LoadState=loaded\nPrivateNetwork=yes\n", Some("from the network")),
-            ("LoadState=loaded\nRestrictAddressFamilies=AF_UNIX\n", Some("from the network")),
-            ("LoadState=loaded\nRestrictAddressFamilies=AF_INET AF_UNIX\nIPAddressDeny=\n", None),
-            ("LoadState=loaded\nIPAddressDeny=::/0 0.0.0.0/0\n", Some("IPAddressDeny=")),
-            ("LoadState=loaded\nPrivateUsers=yes\n", Some("belong to root")),
-        ] {
-            let warnings = Unit::of(shown).expect("known").warnings();
-            let told = warnings.iter().map(|one| format!("{} {}", one.message, one.fix)).collect::<String>();
-            assert_eq!(warnings.len(), usize::from(says.is_some()), "{shown}: {told}");
-            assert!(told.contains(says.unwrap_or_default()), "{shown}: {told}");
-        }
-        assert!(Unit::of("LoadState=not-found\n").is_none() && Unit::of("").is_none());
-    }
-
-    #[test]
-    fn passed_on_files_are_those_after_the_last_reset() {
-        let text = "# /etc/systemd/system/x\n[Service]\nLoadCredential=old\nLoadCredential=\n\
-            LoadCredential=node.json:/opt/jarvis-node/config.json\n LoadCredentialEncrypted = app.key\n#LoadCredential=no\n";
-        let passed =
-            |name: &str, source: Option<&str>| PassedOn { name: name.into(), source: source.map(Into::into) };
-        assert_eq!(
-            passed_on_by(text),
-            [passed("node.json", Some("/opt/jarvis-node/config.json")), passed("app.key", None)]
-        );
-    }
-}
+mod tests;
