@@ -151,18 +151,20 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("help") | Short('h') => options.words.insert(0, "help".into()),
             Long("version") | Short('V') => options.words.insert(0, "version".into()),
             Long("config") => options.config = Some(PathBuf::from(arguments.value()?)),
-            Long("url") => options.url = Some(arguments.value()?.string()?),
-            Long("node-id") => options.node_id = Some(arguments.value()?.string()?),
-            Long("room") => options.room = Some(arguments.value()?.string()?),
-            Long("root") => options.root = Some(PathBuf::from(arguments.value()?)),
-            Long("algorithm") => options.algorithm = Some(arguments.value()?.string()?),
-            Long("out") => options.out = Some(PathBuf::from(arguments.value()?)),
-            Long("audience") => options.audience = Some(arguments.value()?.string()?),
-            Long("scope") => options.scope = Some(arguments.value()?.string()?),
-            Long("socket") => options.socket = Some(PathBuf::from(arguments.value()?)),
-            Long("data") => options.data = Some(arguments.value()?.string()?),
-            Long("content-type") => options.content_type = Some(arguments.value()?.string()?),
-            Long("ca") => options.ca = Some(PathBuf::from(arguments.value()?)),
+            Long("url") => once("url", &mut options.url, arguments.value()?.string()?)?,
+            Long("node-id") => once("node-id", &mut options.node_id, arguments.value()?.string()?)?,
+            Long("room") => once("room", &mut options.room, arguments.value()?.string()?)?,
+            Long("root") => once("root", &mut options.root, PathBuf::from(arguments.value()?))?,
+            Long("algorithm") => once("algorithm", &mut options.algorithm, arguments.value()?.string()?)?,
+            Long("out") => once("out", &mut options.out, PathBuf::from(arguments.value()?))?,
+            Long("audience") => once("audience", &mut options.audience, arguments.value()?.string()?)?,
+            Long("scope") => once("scope", &mut options.scope, arguments.value()?.string()?)?,
+            Long("socket") => once("socket", &mut options.socket, PathBuf::from(arguments.value()?))?,
+            Long("data") => once("data", &mut options.data, arguments.value()?.string()?)?,
+            Long("content-type") => {
+                once("content-type", &mut options.content_type, arguments.value()?.string()?)?
+            }
+            Long("ca") => once("ca", &mut options.ca, PathBuf::from(arguments.value()?))?,
             Long("header") => options.flags.push("--header"),
             Long("show") => options.flags.push("--show"),
             Long("json") => options.flags.push("--json"),
@@ -184,6 +186,14 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
         options.check_nothing_left()?;
     }
     Ok(Invocation { command, config, is_config_named })
+}
+
+/// Keeps the value of an option. Which of two was meant cannot be told, and the last may name another node.
+fn once<T>(name: &str, kept: &mut Option<T>, value: T) -> Result<(), CliError> {
+    match kept.replace(value) {
+        Some(_) => Err(CliError::usage(format!("--{name} is given twice"))),
+        None => Ok(()),
+    }
 }
 
 fn command(options: &mut Options) -> Result<Command, CliError> {
@@ -284,5 +294,12 @@ mod tests {
                 assert!(told.contains(NO_SECRETS) && !told.contains("s3cret"), "{told}");
             }
         }
+    }
+
+    #[test]
+    fn option_given_twice_is_refused() {
+        let given = ["enroll", "--url", "u", "--node-id", "attic-pi", "--node-id", "cellar-pi"];
+        let told = parse(lexopt::Parser::from_args(given)).expect_err("twice").to_string();
+        assert!(told.starts_with("--node-id is given twice"), "{told}");
     }
 }

@@ -206,3 +206,27 @@ fn credential_killed_at_any_system_call_is_old_or_new() {
     println!("killed {again} times more in the replacement after a cut one; {worst} states left at most");
     assert!(again > 50, "{again}");
 }
+
+#[test]
+#[ignore = "needs strace"]
+fn credential_beside_its_place_is_used_and_completed() {
+    let board = Board::new();
+    board.lay_out(&Files::from([("credential.json".into(), board.nodes[0].clone().into_bytes())]));
+    let mut strace = Command::new("strace");
+    let stuck = ["-f", "-o", "/dev/null", "-e", "inject=rename,renameat,renameat2:error=EIO"];
+    strace.args(stuck).arg(jarvis_node()).args(["install-credential", "--config"]).arg(board.config());
+    let (code, _, err) = feed(&mut strace, &board.nodes[1]);
+    assert_eq!(code, Some(73), "{err}");
+    assert!(err.contains("stored and in use nevertheless"), "{err}");
+    let (_, command) = err.split_once("this completes it: sudo jarvis-node install-credential < ").unwrap();
+    let (code, view) = board.check();
+    assert_eq!((code, &view["node_id"]), (Some(0), &"attic-pi".into()), "{view}");
+    let mut install = Command::new(jarvis_node());
+    let (code, _, err) = feed(
+        install.args(["install-credential", "--config"]).arg(board.config()),
+        &fs::read_to_string(command.trim()).unwrap(),
+    );
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(board.holds().as_deref(), Some("attic-pi"));
+    assert!(!board.files().contains_key("credential.json.new"));
+}
