@@ -53,6 +53,8 @@ main() {
         moving=yes
         plan_move
     fi
+    local disabled=''
+    ! is_disabled || disabled=yes
     [[ -z $config ]] || adapt_config "$root$given/config.json" "$root$given/config.json"
 
     place 0644 "$here/$agent.sysusers" "$sysusers_file"
@@ -65,7 +67,7 @@ main() {
     place 0644 "$here/$agent.service" "$unit_file"
     # Their names must be on the card before the program that needs them.
     sync "$root$config_folder" "$root$state_folder"
-    unit_files enable "$agent.service"
+    [[ -n $disabled ]] || unit_files enable "$agent.service"
     mv -fT "$root$program_file.new" "$root$program_file"
     [[ -z $runner ]] || runner=$root$program_file
 
@@ -163,6 +165,12 @@ take() {
     (($(stat -c %s "$root$given/$2") <= 1048576)) || die "$1 is larger than 1 MiB. Nothing was changed."
 }
 
+# A node that a person has disabled stays so. The program gets to its place after the unit is enabled, so an installation
+# that was cut short is not taken for one.
+is_disabled() {
+    [[ -z $moving && -f $root$unit_file && -f $root$program_file ]] && ! unit_files is-enabled "$agent.service" >/dev/null
+}
+
 place_config_files() {
     local owner
     owner=$(number_of passwd "$agent"):$(number_of group "$agent")
@@ -192,21 +200,24 @@ start_anew() {
         --subsystem-match=leds; } 2>/dev/null; then
         say "There is no udev here. To use an LED, the group gpio must be allowed to write to its device."
     fi
-    systemctl restart "$agent.service" ||
+    systemctl "${disabled:+try-}restart" "$agent.service" ||
         trouble+="${trouble:+ }$agent.service does not start: see 'systemctl status $agent'."
 }
 
 say_what_is_left() {
     say "Installed${root:+ on $root}."
     [[ -z $moving ]] || say "Version 0.1.0 was moved over: the unit is $agent.service now, its user $agent."
+    [[ -z $disabled ]] || say "$agent.service is disabled, and stays so: sudo systemctl enable --now $agent"
     say_voice_node
     if [[ $config == "$here/config.example.json" ]]; then
         say "Now fill in $root$config_folder/config.json."
     fi
     if [[ -n ${settings[credential_file]:-} ]]; then
-        [[ -z ${settings[app_key_file]:-} ]] || is_there "${settings[app_key_file]}" ||
-            say "The app key ${settings[app_key_file]} is still to come: this again with --app-key FILE is for" \
-                "$config_folder/app.key."
+        if [[ ${settings[app_key_file]:-} == "$config_folder/app.key" ]] && ! is_there "$config_folder/app.key"; then
+            say "The app key is still to come: run this again with --app-key FILE."
+        elif [[ -n ${settings[app_key_file]:-} ]] && ! is_there "${settings[app_key_file]}"; then
+            say "The app key is still to come: put it at $root${settings[app_key_file]}, as the daemon's user's alone."
+        fi
         has_credential ||
             say "The node's credential is still to come: 'jarvis-node enroll', or this again with --credential FILE."
         say_what_is_old_users

@@ -27,7 +27,7 @@ readonly staged_state=/var/lib/.$agent.new
 # The files that belong to root, each made beside its place first.
 readonly placed_files=("$program_file" "$unit_file" "$sysusers_file" "$tmpfiles_file" "$rules_file")
 
-say() { printf '%s\n' "$@" 2>/dev/null || true; }
+say() { printf '%s\n' "$*" 2>/dev/null || true; }
 
 die() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2 || true

@@ -76,7 +76,7 @@ plan_file() {
         move_from+=("$from") move_to+=("$to")
     else
         kept+=("$from")
-        say "$not_old: it stays, and the configuration goes on naming it if it did."
+        say "$not_old: it stays, and a configuration that names it goes on doing so."
     fi
 }
 
@@ -178,14 +178,16 @@ restart_old_unit() {
 
 # Removes what has been replaced. The credential is, too, if the store has another one that is proven.
 remove_old_files() {
-    local number from
+    local number from folder
     for number in "${!move_from[@]}"; do
         from=${move_from[number]}
         if [[ -n ${replaced[$number]:-} ||
             (-n $credential_stored && ${move_to[number]} == "${settings[credential_file]}"*) ]] && is_old_file "$from"; then
+            [[ ! -L $root$from ]] || say "$root$from was a link; $(realpath "$root$from"), of which there is a copy now, stays."
             rm -f "$root$from"
         fi
-        old_folders=("$(dirname "$from")" "${old_folders[@]}")
+        folder=$(dirname "$from")
+        [[ " ${old_folders[*]} " == *" $folder "* ]] || old_folders=("$folder" "${old_folders[@]}")
     done
     remove_old_traces
 }
@@ -199,12 +201,12 @@ say_what_moves() {
             say "The old unit had $start. If that shall still hold, put it into a drop-in: systemctl edit $agent"
         drop_ins=$(find "$root$old_unit_file.d" -name '*.conf' 2>/dev/null) || true
         [[ -z $drop_ins ]] ||
-            say "Its drop-ins are not moved. What shall still hold belongs into $root$unit_file.d:" "$drop_ins"
+            say "Its drop-ins are not moved. What shall still hold belongs into $root$unit_file.d:"$'\n'"$drop_ins"
     fi
     [[ -z ${settings[broker.socket]:-} ]] ||
         say "Programs that ask for tokens find the socket in ${settings[broker.socket]%/*} then, by \$JARVIS_NODE_SOCKET or --socket."
-    [[ -z $(number_of passwd "$old_user") ]] || say "The user $old_user is not used any more then:" \
-        "userdel ${root:+--prefix $(printf %q "$root") }$old_user, if no program of yours needs it."
+    [[ -z $(number_of passwd "$old_user") ]] || say "Its user $old_user is not used any more" \
+        "then. If no program of yours needs it: sudo userdel ${root:+--prefix $(printf %q "$root") }$old_user"
 }
 
 # Files that are named, but not moved, may be the old user's still.

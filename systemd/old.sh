@@ -55,6 +55,7 @@ is_old_file() {
     not_old="$path belongs to another user (number $owner)"
     if [[ -L $path ]]; then
         refuse_links "$1"
+        not_old="$path is a link of another user to a file that is not that user's"
         [[ $(stat -c %u "$path") == 0 || $(stat -c %u "$path") == "$owner" ]] || return 1
     fi
     [[ $owner == 0 || $owner == "${uid:-0}" || $owner == "$(number_of passwd "$agent")" ]]
@@ -73,15 +74,16 @@ end_old_unit() {
 
 # Removes what was only version 0.1.0's: its folders if they are empty, and what says that it is installed.
 remove_old_traces() {
-    local folder told=' '
+    local folder left
     # What installations that were cut short have left: copies, of secrets too.
     rm -f "$root"{/etc/.jarvis-node.??????,/var/lib/.jarvis-node.??????}
     for folder in "${old_folders[@]}"; do
         if [[ -d $root$folder && ! -L $root$folder ]] && is_old_folder "$folder"; then
             rmdir --ignore-fail-on-non-empty "$root$folder"
         fi
-        [[ ! -e $root$folder || $told == *" $folder "* ]] || say "What is left in $root$folder is not version 0.1.0's by name and owner; it stays."
-        told+="$folder "
+        [[ $folder == "$old_config_folder" || $folder == "$old_state_folder" ]] || continue
+        left=$(find "$root$folder/" -xdev ! -type d 2>/dev/null | head -n 20) || true
+        [[ -z $left ]] || say "These files are not version 0.1.0's by name and owner, and stay:"$'\n'"$left"
     done
     rm -f "$root$old_rules_file" "$root$old_sysusers_file" "$root$old_tmpfiles_file"
 }

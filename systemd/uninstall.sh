@@ -25,8 +25,14 @@ main() {
     end_unit
     if is_old_installed; then
         end_old_unit
-        [[ -z $purge ]] || remove_old_secrets
-        remove_old_traces
+        # What says that it was installed stays with its files: a later installation moves them over.
+        if [[ -n $purge ]]; then
+            remove_old_secrets
+            remove_old_traces
+        else
+            rm -f "$root$old_rules_file"
+            say "The configuration and the secrets of version 0.1.0 stay: install.sh moves them over, --purge removes them."
+        fi
     fi
     remove_staged
     local file

@@ -36,8 +36,8 @@ adapt_led() {
         mv -fT "$1.led" "$1"
         say "The voice node uses the LED of this board, so the node shows itself on none: its configuration gets" \
             "\"led\": \"none\". Name another LED there."
-    elif [[ -z $led ]] || is_voice_nodes_led "$led"; then
-        die "The voice node on this board uses the LED of ${config:-$old_config_file}: ${led:-the board\'s own, since" \
+    elif [[ -n $config ]] && is_voice_nodes_led "${led:-sysfs ACT}"; then
+        die "The voice node on this board uses the LED of $config: ${led:-the board\'s own, since" \
             "\"led\" is not as in systemd/config.example.json}. Name another one or \"led\": \"none\", or say" \
             "--share-led. Nothing was changed."
     fi
@@ -52,7 +52,7 @@ say_voice_node() {
             "To keep them apart, name another one in $root$config_folder/config.json."
     fi
     if [[ -f $root$voice_node_folder/config.json && -n ${settings[credential_file]:-} ]] && ! has_credential; then
-        say "To prove its identity, copy it:" \
-            "    sudo cat $root$voice_node_folder/config.json | sudo jarvis-node install-credential ${root:+--root $root}"
+        say "To prove its identity, copy it:"$'\n'"    sudo cat $root$voice_node_folder/config.json |" \
+            "sudo jarvis-node install-credential${root:+ --root $root}"
     fi
 }

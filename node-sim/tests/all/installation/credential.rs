@@ -57,6 +57,22 @@ fn old_credential_given_again_does_not_replace_a_rotated_one() {
 
 #[test]
 #[ignore = "needs root"]
+fn sentence_about_a_first_credential_claims_no_old_one() {
+    let rig = Rig::new();
+    let card = card_for(&rig);
+    let (code, said) = install(&card, "s3cret-wrong");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("rejects the new credential") && said.contains("It was not stored"), "{said}");
+    assert!(card.text(STORED).is_none());
+    std::fs::remove_file(card.path("etc/jarvis-node-agent/app.key")).unwrap();
+    let (code, said) = install(&card, "s3cret-1");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("put in place, but not proven") && !said.contains("Nothing was changed"), "{said}");
+    assert!(said.contains("app key") && card.text(STORED).is_some(), "{said}");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn unproven_credential_is_stored_only_as_the_first() {
     let rig = Rig::new();
     let card = card_for(&rig);

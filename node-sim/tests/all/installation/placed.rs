@@ -75,6 +75,43 @@ fn installation_is_removed_but_for_its_secrets() {
 
 #[test]
 #[ignore = "needs root"]
+fn disabled_node_stays_disabled_over_an_upgrade() {
+    let card = installed();
+    fs::remove_file(card.path(ENABLED)).unwrap();
+    let before = card.entries();
+    let (code, told) = told(card.install(jarvis_node(), &[]));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("is disabled, and stays so"), "{told}");
+    assert_eq!(card.entries(), before);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn installer_works_however_it_is_started() {
+    let link = tempfile::tempdir().unwrap();
+    let link = link.path().join("jinst");
+    let script = Card::new().script("install.sh");
+    let script = script.get_args().next().unwrap().to_owned();
+    std::os::unix::fs::symlink(&script, &link).unwrap();
+    for (shell, code) in [
+        ("CDPATH=/etc \"$0\" --root \"$1\" \"$3\"", 0),
+        ("\"$2\" --root \"$1\" \"$3\" >/dev/full", 0),
+        ("\"$2\" --root \"$1\" \"$3\" >&-", 0),
+        ("sh \"$2\" --root \"$1\" \"$3\"", 64),
+        ("bash -s -- --root \"$1\" \"$3\" <\"$2\"", 64),
+    ] {
+        let card = Card::new();
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", shell]).arg(&link).arg(card.root()).arg(&script).arg(jarvis_node());
+        let (ended, said) = told(test_support::process::run_to_end(&mut command));
+        assert_eq!(ended, Some(code), "{shell}: {said}");
+        assert_eq!(card.path(ENABLED).symlink_metadata().is_ok(), code == 0, "{shell}: {said}");
+        assert_eq!(said.contains("with bash"), code != 0, "{shell}: {said}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn program_that_does_not_work_replaces_nothing() {
     let card = installed();
     let before = card.entries();

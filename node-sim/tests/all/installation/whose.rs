@@ -73,9 +73,16 @@ fn purge_of_0_1_0_removes_its_secrets_and_no_others() {
         card.give(path, "pi");
     }
     let before = entries_of(&card, &theirs);
+    // Without --purge they are kept for a later installation, which finds them.
+    let (code, said) = told(card.uninstall(&[]));
+    assert!(code == Some(0) && said.contains("install.sh moves them over"), "{said}");
+    let later = card.copy();
+    let (code, said) = told(later.install(jarvis_node(), &[]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(later.text("var/lib/jarvis-node-agent/credential.json").unwrap().contains("s3cret-2"));
     let (code, said) = told(card.uninstall(&["--purge"]));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("etc/jarvis-node is not version 0.1.0's"), "{said}");
+    assert!(said.contains("etc/jarvis-node/wake/model"), "{said}");
     assert_eq!(entries_of(&card, &theirs), before);
     let left: Vec<_> = card.entries().into_keys().filter(|path| path.contains("jarvis-node")).collect();
     assert_eq!(left.len(), theirs.len(), "{left:?}");
