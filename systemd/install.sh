@@ -168,7 +168,8 @@ take() {
 # A node that a person has disabled stays so. The program gets to its place after the unit is enabled, so an installation
 # that was cut short is not taken for one.
 is_disabled() {
-    [[ -z $moving && -f $root$unit_file && -f $root$program_file ]] && ! unit_files is-enabled "$agent.service" >/dev/null
+    [[ -z $moving && -f $root$unit_file && -f $root$program_file ]] &&
+        [[ $(systemctl ${root:+"--root=$root"} is-enabled "$agent.service") == disabled ]]
 }
 
 place_config_files() {
