@@ -30,6 +30,10 @@ pub enum TroubleKind {
     ClosedEarly,
     /// A status about the server's own state: 5xx.
     Busy,
+    /// The service runs, but could not ask the auth service in the node's place.
+    AuthAway,
+    /// The service does not have the node, which the auth service accepts.
+    NotEnrolled,
     /// A status by which the server asks for fewer or quicker requests: 429 and 408.
     Throttled,
     /// A status by which a proxy or a tunnel says that it gets no answer from the service.
@@ -112,6 +116,8 @@ impl TroubleKind {
             Self::Stalled
             | Self::ClosedEarly
             | Self::Busy
+            | Self::AuthAway
+            | Self::NotEnrolled
             | Self::Throttled
             | Self::Unserved
             | Self::InBetween
@@ -173,6 +179,8 @@ impl TroubleKind {
     pub const fn is_from_server(self) -> bool {
         match self {
             Self::Busy
+            | Self::AuthAway
+            | Self::NotEnrolled
             | Self::Throttled
             | Self::Redirected
             | Self::NotTheService
@@ -231,6 +239,14 @@ impl TroubleKind {
             Self::Busy => fix!(
                 "Wait: {name} is in trouble or asks for patience. If it lasts, look at its log, and at that of a proxy \
                  before it."
+            ),
+            Self::AuthAway => fix!(
+                "Check that the auth service runs, and that {name} has its address and an app key it takes. The node asks \
+                 again by itself."
+            ),
+            Self::NotEnrolled => fix!(
+                "Put the address of the command center that the node was enrolled at into {address}, or enroll it at this \
+                 one under a new node id; asked directly (auth_url), the auth service accepts it as it is."
             ),
             Self::Throttled => fix!(
                 "Wait: {name}, or a proxy before it, has no time for this node now. If it lasts, look at the limits it sets \

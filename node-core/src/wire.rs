@@ -44,6 +44,20 @@ pub mod reasons {
     }
 }
 
+/// How a service that asks the auth service in the node's place begins to say that it could not (docs/wire/jarvis-home.md).
+/// The Python services say so with the status of a refusal.
+const OUTAGES: [&str; 5] = [
+    "Auth service unavailable",
+    "Auth service error",
+    "Auth not configured",
+    "JARVIS_APP_KEY not configured",
+    "Invalid response from auth service",
+];
+/// What a service says that did not get the node's id and key, or could not take them apart.
+const UNREAD: [&str; 2] = ["Invalid API Key", "Missing node credentials"];
+/// The command center has no row for a node that the auth service accepts.
+const NOT_ENROLLED: &str = "Node not configured locally";
+
 /// The auth service's reasons to refuse an app, in its own words.
 pub mod app_reasons {
     /// The headers with the app's id and key did not arrive.
@@ -132,18 +146,37 @@ pub struct Refusal {
     pub detail: Text<200>,
 }
 
-impl Refusal {
-    /// Whether the auth service rejects the node.
-    #[must_use]
-    pub fn is_rejection(&self) -> bool {
-        reasons::is_fixed(&self.detail) || self.detail.begins_with(reasons::NOT_GRANTED)
-    }
+/// What a service refuses that asks the auth service in the node's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The auth service rejects the node.
+    Node,
+    /// Nothing yet: the auth service could not be asked.
+    Outage,
+    /// The auth service accepts the node, but it was enrolled elsewhere.
+    NotEnrolled,
+    /// The credential did not arrive as it was sent.
+    Unread,
+    /// It gives a reason that is not known.
+    Unknown,
+}
 
-    /// Whether the auth service could not be asked.
+impl Refusal {
+    /// What is refused, by the reason.
     #[must_use]
-    pub fn is_outage(&self) -> bool {
-        let detail = self.detail.as_str();
-        detail.starts_with("Auth service unavailable") || detail.starts_with("Auth service error")
+    pub fn refused(&self) -> Refused {
+        let begins = |words: &&str| self.detail.begins_with(words);
+        if reasons::is_fixed(&self.detail) || self.detail.begins_with(reasons::NOT_GRANTED) {
+            Refused::Node
+        } else if OUTAGES.iter().any(begins) {
+            Refused::Outage
+        } else if self.detail.is(NOT_ENROLLED) {
+            Refused::NotEnrolled
+        } else if UNREAD.iter().any(|words| self.detail.is(words)) {
+            Refused::Unread
+        } else {
+            Refused::Unknown
+        }
     }
 }
 

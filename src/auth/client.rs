@@ -58,18 +58,15 @@ impl AuthClient {
     /// `app_key`, which must be visible ASCII, when an app asks.
     #[must_use]
     pub fn new(config: &Config, tls: Tls, app_key: Zeroizing<Vec<u8>>) -> Self {
-        let (service, endpoint, mode) = match &config.via {
+        let (endpoint, mode) = match &config.via {
             Via::App { service_id, app_id, .. } => (
-                Service::AUTH,
                 config.auth_url.validate_node(),
                 AuthMode::App { service_id: service_id.clone(), app_id: app_id.clone(), app_key },
             ),
-            Via::CommandCenter => {
-                (Service::COMMAND_CENTER, config.auth_url.heartbeat(), AuthMode::CommandCenter)
-            }
+            Via::CommandCenter => (config.auth_url.heartbeat(), AuthMode::CommandCenter),
         };
         let (connect, request) = (config.connect_timeout, config.request_timeout);
-        let http = HttpClient::new(service, &config.auth_url, connect, request, tls);
+        let http = HttpClient::new(config.via.service(), &config.auth_url, connect, request, tls);
         Self { http, endpoint, mode }
     }
 

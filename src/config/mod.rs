@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use node_core::credential::{NodeId, ValueError};
+use node_core::service::Service;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,6 +31,8 @@ mod sts;
 pub(crate) const DEFAULT_PATH: &str = "/etc/jarvis-node-agent/config.json";
 /// The state file unless another is configured.
 pub(crate) const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node-agent/state.json";
+/// The service the node wants to use unless another is configured: a command center grants it to the nodes it enrolls.
+const DEFAULT_SERVICE_ID: &str = "jarvis-command-center";
 /// The status file unless another is configured: in memory, never on the card.
 pub(crate) const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node-agent/status.json";
 
@@ -165,6 +168,15 @@ const fn forty_five() -> u64 {
 }
 
 impl Via {
+    /// The service that is asked, in the words of the configuration.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        match self {
+            Self::App { .. } => Service::AUTH,
+            Self::CommandCenter => Service::COMMAND_CENTER,
+        }
+    }
+
     /// Checks that the service can read a node id.
     ///
     /// # Errors
@@ -172,9 +184,9 @@ impl Via {
     pub(crate) fn check(&self, node_id: &NodeId) -> Result<(), ValueError> {
         match self {
             // It gets id and key as one text (docs/wire/jarvis-home.md).
-            Self::CommandCenter if node_id.as_str().contains(':') => {
-                Err(ValueError::Forbidden("a colon, where the command center splits id and key"))
-            }
+            Self::CommandCenter if node_id.as_str().contains(':') => Err(ValueError::Forbidden(
+                "a colon, where the service in via.command_center splits id and key",
+            )),
             Self::CommandCenter | Self::App { .. } => Ok(()),
         }
     }
@@ -364,14 +376,14 @@ fn service(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
             Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"
                 .into())
         }
-        (None, Some(auth_url), Some(service_id), Some(app_id), Some(app_key_file)) => {
+        (None, Some(auth_url), service_id, Some(app_id), Some(app_key_file)) => {
             let app_key_file = secret_file::locate(app_key_file, path);
+            let service_id = service_id.as_deref().unwrap_or(DEFAULT_SERVICE_ID);
             let (service_id, app_id) = (name("service_id", service_id)?, name("app_id", app_id)?);
             let auth_url = ServiceUrl::parse("auth_url", auth_url, *allow_http)?;
             Ok((auth_url, Via::App { service_id, app_id, app_key_file }))
         }
         (None, None, ..) => Err("missing field `auth_url`".into()),
-        (None, _, None, ..) => Err("missing field `service_id`".into()),
         (None, _, _, None, _) => Err("missing field `app_id`".into()),
         (None, .., None) => Err("missing field `app_key_file`".into()),
     }

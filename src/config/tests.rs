@@ -148,10 +148,7 @@ fn command_center_replaces_everything_about_the_app() {
             "via.command_center is plain HTTP",
         ),
         (r#"{"via": {"url": "https://cc"}, "credential_file": "c"}"#, r#"there is no key "url""#),
-        (
-            r#"{"auth_url": "https://a", "service_id": "s", "app_id": "a", "credential_file": "c"}"#,
-            "`app_key_file`",
-        ),
+        (r#"{"auth_url": "https://a", "app_id": "a", "credential_file": "c"}"#, "`app_key_file`"),
     ] {
         let error = parse(text).expect_err(text);
         assert!(error.contains(says), "{text}: {error}");
@@ -176,4 +173,16 @@ fn status_is_never_left_in_another_keys_file() {
         let expected = status.map(|status| dir.path().join(status));
         assert_eq!(Indicators::load_lenient(&path).status_file, expected, "{text}");
     }
+}
+
+#[test]
+fn service_that_a_command_center_grants_is_the_default() {
+    let service = |text: &str| match parse_whole(text).expect("sound").via {
+        Via::App { service_id, .. } => service_id,
+        Via::CommandCenter => panic!("asked by an app"),
+    };
+    assert_eq!(service(&format!("{{{LEAST}}}")), "command-center");
+    let without = LEAST.replace(r#" "service_id": "command-center","#, "");
+    assert_ne!(without, LEAST);
+    assert_eq!(service(&format!("{{{without}}}")), "jarvis-command-center");
 }

@@ -36,6 +36,7 @@ use log::{debug, info, warn};
 use node_core::agent::{Exit, Report, Step};
 use node_core::answer::Answer;
 use node_core::outcome::Outcome;
+use node_core::text::Text;
 
 use self::run_loop::{Node, Notice};
 use crate::config::Led;
@@ -84,7 +85,8 @@ fn notify(notice: Notice<'_>) {
 fn log(report: &Report<'_>) {
     let outcome = report.outcome;
     let node = report.claim.map_or("this node", |claim| claim.node_id.as_str());
-    let (reason, fix) = (report.reason.unwrap_or_default(), report.fix.unwrap_or_default());
+    let reason = report.reason.unwrap_or_default();
+    let fix = report.fix.as_ref().map_or("", Text::as_str);
     match outcome {
         Outcome::Starting => info!("{outcome}: {}", outcome.words()),
         Outcome::Valid => info!("{outcome}: {node} is accepted"),

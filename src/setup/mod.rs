@@ -220,9 +220,10 @@ impl Reader {
                     // The service that the node wants to use is the one it asks.
                     Via::CommandCenter => Text::default(),
                 },
-                auth_url: Text::from(config.auth_url.as_str()),
+                asked_url: Text::from(config.auth_url.as_str()),
                 secrets_stamp: secrets_stamp(&stamp, app_key.as_ref()),
             },
+            service: config.via.service(),
             settings: Settings {
                 revalidate: config.revalidate,
                 offline_grace: config.offline_grace,

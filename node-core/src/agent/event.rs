@@ -6,6 +6,7 @@ use crate::answer::Answer;
 use crate::credential::NodeId;
 use crate::household::Household;
 use crate::outcome::Outcome;
+use crate::service::Service;
 use crate::text::Text;
 use crate::time::{Instant, UnixTime};
 use crate::trouble::Trouble;
@@ -65,8 +66,8 @@ pub struct Claim {
     pub node_id: NodeId,
     /// The service it wants to use.
     pub service_id: Text<128>,
-    /// The address of the auth service.
-    pub auth_url: Text<256>,
+    /// The address of the service that is to confirm it.
+    pub asked_url: Text<256>,
     /// Changes when a file with a secret is replaced; tells nothing about its content.
     pub secrets_stamp: u64,
 }
@@ -77,7 +78,7 @@ impl Claim {
     pub fn is_same_subject(&self, other: &Self) -> bool {
         self.node_id == other.node_id
             && self.service_id == other.service_id
-            && self.auth_url == other.auth_url
+            && self.asked_url == other.asked_url
     }
 }
 
@@ -104,6 +105,8 @@ pub struct Settings {
 pub struct Setup {
     /// The claim to be confirmed.
     pub claim: Claim,
+    /// The service that is asked, in the words of the configuration.
+    pub service: Service,
     /// How it is validated.
     pub settings: Settings,
 }

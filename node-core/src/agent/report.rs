@@ -3,6 +3,8 @@
 use super::{Activity, Agent, Claim, Remembered, Verdict};
 use crate::household::Household;
 use crate::outcome::Outcome;
+use crate::service::Service;
+use crate::text::Text;
 use crate::time::Instant;
 use crate::wire::reasons;
 
@@ -30,7 +32,7 @@ pub struct Report<'a> {
     /// Why the outcome is not simply valid.
     pub reason: Option<&'a str>,
     /// The fix: a sentence about what a person can do.
-    pub fix: Option<&'a str>,
+    pub fix: Option<Text<300>>,
     /// Where the outcome comes from; `None` before anything is known.
     pub source: Option<Source>,
     /// When the outcome was learnt.
@@ -56,7 +58,7 @@ impl Agent {
             claim: self.setup.as_ref().map(|setup| &setup.claim),
             household: None,
             reason: obstacle.map(|o| o.trouble.reason.as_str()),
-            fix: obstacle.map(|o| o.trouble.fix.as_str()),
+            fix: obstacle.map(|o| o.trouble.fix.clone()),
             source: None,
             as_of: obstacle.map(|o| o.at),
             next_check: match self.activity {
@@ -82,20 +84,19 @@ impl Agent {
                 report.source = Some(if outcome == Outcome::Valid { Source::Server } else { Source::Cache });
                 if outcome == Outcome::ValidCached && obstacle.is_none() {
                     report.reason = Some(NOT_CONFIRMED);
-                    report.fix = Some("Nothing to do yet: the next answer is on its way.");
+                    report.fix = Some("Nothing to do yet: the next answer is on its way.".into());
                 }
             }
             (Outcome::NodeRejected, Some(Verdict::Rejected { at, reason })) => {
                 report.reason = Some(reason.as_str());
-                let by_app =
-                    self.setup.as_ref().is_none_or(|setup| !setup.claim.service_id.as_str().is_empty());
-                report.fix = Some(rejection_fix(reason.as_str(), by_app));
+                let service = self.setup.as_ref().map_or(Service::AUTH, |setup| setup.service);
+                report.fix = Some(rejection_fix(reason.as_str(), service));
                 report.as_of = Some(*at);
                 let fresh = self.confirmed && obstacle.is_none();
                 report.source = Some(if fresh { Source::Server } else { Source::Cache });
             }
             (Outcome::Starting, _) => {
-                report.fix = Some("Nothing to do yet: the first answer is on its way.");
+                report.fix = Some("Nothing to do yet: the first answer is on its way.".into());
             }
             (Outcome::AppRejected | Outcome::Server | Outcome::Clock, _) => {
                 let from_server = obstacle.is_some_and(|o| o.trouble.kind.is_from_server());
@@ -115,25 +116,30 @@ impl Agent {
     }
 }
 
-/// The fix for a rejection, by the service's reason (docs/wire/jarvis-auth.md). Only an app says which service it asks for.
-fn rejection_fix(reason: &str, by_app: bool) -> &'static str {
+/// The fix for a rejection, by the auth service's reason (docs/wire/jarvis-auth.md) and by the service that was asked for it.
+fn rejection_fix(reason: &str, Service { name, address, .. }: Service) -> Text<300> {
     match reason {
-        reasons::NOT_FOUND => {
-            "Check node_id in the credential file (case counts), or register the node and install its credential."
-        }
+        reasons::NOT_FOUND => Text::format(format_args!(
+            "Check node_id in the credential file (case counts), and that {address} leads to the home that the node was \
+             registered in; or register it there and install its credential."
+        )),
         reasons::INACTIVE => {
-            "Register the node under a new node_id and install that credential: nothing reactivates a node."
+            "Register the node under a new node_id and install that credential: nothing reactivates a node.".into()
         }
         reasons::WRONG_KEY => {
-            "Install the node's current credential: its key was rotated or is not the one in the file."
+            "Install the node's current credential: its key was rotated or is not the one in the file.".into()
         }
-        _ if reason.starts_with(reasons::NOT_GRANTED) && by_app => {
-            "Grant the node that service on the auth service, or correct service_id: nodes that a command center enrolled \
-             often have jarvis-command-center."
+        // Only an app says which service it asks for.
+        _ if reason.starts_with(reasons::NOT_GRANTED) && address == Service::AUTH.address => {
+            "Put a service that the node is granted into service_id: a command center grants jarvis-command-center and \
+             jarvis-logs, or a Python one its own app id (by default command-center). Or grant the node that service on \
+             the auth service."
+                .into()
         }
-        _ if reason.starts_with(reasons::NOT_GRANTED) => {
-            "Grant the node that service on the auth service: the command center asks for it under its own name."
-        }
-        _ => "Ask whoever runs the auth service why it rejects this node.",
+        _ if reason.starts_with(reasons::NOT_GRANTED) => Text::format(format_args!(
+            "Grant the node that service on the auth service: {name} in {address} asks for it under its own app id. To the \
+             nodes that it enrolls a command center grants jarvis-command-center, jarvisd's also jarvis-logs."
+        )),
+        _ => "Ask whoever runs the auth service why it rejects this node.".into(),
     }
 }

@@ -135,7 +135,7 @@ fn known(report: &Report<'_>) -> Known {
         outcome: Some(report.outcome.to_string()),
         words: report.outcome.words().into(),
         reason: report.reason.map(Into::into),
-        fix: report.fix.map(Into::into),
+        fix: report.fix.as_ref().map(ToString::to_string),
         led: led_in_words(report.outcome),
         node_id: report.claim.map(|claim| claim.node_id.to_string()),
         next_check_ms: report.next_check.map(|at| at.as_millis()),

@@ -132,7 +132,7 @@ impl Node {
                 Via::App { service_id, .. } => Text::from(service_id.as_str()),
                 Via::CommandCenter => Text::default(),
             },
-            auth_url: Text::from(config.auth_url.as_str()),
+            asked_url: Text::from(config.auth_url.as_str()),
             secrets_stamp: 1,
         };
         let settings = Settings {
@@ -143,7 +143,7 @@ impl Node {
             request_timeout: config.request_timeout,
             clock_floor,
         };
-        let setup = Setup { claim, settings };
+        let setup = Setup { claim, service: config.via.service(), settings };
         Ok(Self { agent: Agent::new(seed), setup, client, credential, valid: false, was_valid: false })
     }
 }

@@ -8,6 +8,7 @@ use node_core::credential::NodeId;
 use node_core::household::Household;
 use node_core::jitter::Jitter;
 use node_core::outcome::Outcome;
+use node_core::service::Service;
 use node_core::text::Text;
 use node_core::time::{Instant, Now, UnixTime};
 use node_core::trouble::{Trouble, TroubleKind};
@@ -70,7 +71,7 @@ impl Node {
         match policy {
             Policy::Ours => Self::Ours {
                 agent: Box::new(Agent::new(seed)),
-                setup: Box::new(Setup { claim: claim(), settings }),
+                setup: Box::new(Setup { claim: claim(), service: Service::AUTH, settings }),
             },
             Policy::FullJitter => Self::FullJitter { jitter: Jitter::new(seed), settings, failures: 0 },
         }
@@ -145,7 +146,7 @@ fn claim() -> Claim {
     Claim {
         node_id,
         service_id: Text::from("command-center"),
-        auth_url: Text::from("http://auth.home:7701"),
+        asked_url: Text::from("http://auth.home:7701"),
         secrets_stamp: 1,
     }
 }

@@ -59,7 +59,7 @@ impl LiveNode {
                     let news = News {
                         outcome: report.outcome,
                         reason: report.reason.map(Into::into),
-                        fix: report.fix.map(Into::into),
+                        fix: report.fix.as_ref().map(ToString::to_string),
                     };
                     // The receiver may be gone.
                     let _ = tell.send(news);

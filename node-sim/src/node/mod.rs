@@ -13,7 +13,8 @@ pub(crate) use self::real_server::adapt;
 pub use self::real_server::run;
 
 /// The LED's pattern in words.
-pub(crate) fn led_in_words(outcome: Outcome) -> String {
+#[must_use]
+pub fn led_in_words(outcome: Outcome) -> String {
     match Pattern::of(outcome) {
         Pattern::On => "steadily on".into(),
         Pattern::Flashes { count: 1, lit_ms, pause_ms, .. } if lit_ms > pause_ms => {

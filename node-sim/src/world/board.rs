@@ -6,6 +6,7 @@ use jarvis_node::files::state::{NodeState, Observed};
 use jarvis_node::files::status::Record;
 use node_core::agent::{Claim, Settings, Setup};
 use node_core::credential::NodeId;
+use node_core::service::Service;
 use node_core::text::Text;
 use node_core::time::UnixTime;
 use node_core::trouble::Trouble;
@@ -157,9 +158,10 @@ impl Files {
             claim: Claim {
                 node_id,
                 service_id: Text::from("command-center"),
-                auth_url: Text::from("https://auth.home:7701"),
+                asked_url: Text::from("https://auth.home:7701"),
                 secrets_stamp: u64::from(self.key) << 32 | u64::from(self.app_key),
             },
+            service: Service::AUTH,
             settings,
         })
     }

@@ -1,7 +1,7 @@
 //! The meaning of an answer for the node (docs/wire/jarvis-auth.md, "What follows from it").
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
@@ -10,7 +10,8 @@ use node_core::service::Service;
 use node_core::text::{Quoted, Text};
 use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::{
-    APP_ID_HEADER, APP_KEY_HEADER, HeartbeatResponse, Refusal, ValidateResponse, app_reasons, reasons,
+    API_KEY_HEADER, APP_ID_HEADER, APP_KEY_HEADER, HeartbeatResponse, Refusal, ValidateResponse, app_reasons,
+    reasons,
 };
 
 use crate::files::json;
@@ -54,9 +55,7 @@ pub(super) fn judge(asked: &Asked<'_>, node_id: &NodeId, app_id: &str) -> Answer
     }
 }
 
-/// Judges an answer of the command center (docs/wire/jarvis-auth.md, "How nodes are used around it"). Its 401
-/// carries either the auth service's reason for a rejection, or the news that the auth service could not be
-/// asked.
+/// Judges an answer of the command center (docs/wire/jarvis-home.md, "Command center: the node's key").
 pub(super) fn judge_heartbeat(asked: &Asked<'_>) -> Answer {
     let judged = Judged { asked, service: Service::COMMAND_CENTER };
     if judged.between().is_some() {
@@ -67,25 +66,8 @@ pub(super) fn judge_heartbeat(asked: &Asked<'_>) -> Answer {
             Ok(beat) if beat.is_ok() => Answer::Valid(Household::default()),
             Ok(_) | Err(_) => judged.without_verdict(),
         },
-        401 => match json::object::<Refusal>(&asked.response.body) {
-            Ok(refusal) if refusal.is_rejection() => judged.without_keys(Answer::Rejected(refusal.detail)),
-            Ok(refusal) if refusal.is_outage() => judged.with_fix(
-                TroubleKind::Busy,
-                format_args!(
-                    "the command center cannot ask the auth service ({})",
-                    if judged.repeats_a_key() { NOT_SHOWN } else { refusal.detail.as_str() }
-                ),
-                format_args!(
-                    "Check that the auth service runs, and that the command center has its address and an app key it \
-                     takes. The node asks again by itself."
-                ),
-            ),
-            Err(_) => judged.without_verdict(),
-            Ok(_) => judged.because(
-                TroubleKind::NotUnderstood,
-                format_args!("the command center answered 401, but with none of the auth service's reasons"),
-            ),
-        },
+        400 if says(asked.response, b"x-api-key: Field required") => judged.unread(API_KEY_HEADER),
+        401 => judged.refused(API_KEY_HEADER),
         _ => judged.without_verdict(),
     }
 }
@@ -234,9 +216,13 @@ impl Judged<'_> {
                      a proxy, let the node past it."
                 ),
             ),
-            None => self.because(
+            None => self.with_fix(
                 TroubleKind::Redirected,
-                format_args!("{name} points to another path ({status}), and keys are not sent after it"),
+                format_args!("what answers points to another path ({status}), and keys are not sent after it"),
+                format_args!(
+                    "Check the path in {address}, and each slash in it. If a proxy or the network asks for a log-in at \
+                     the other path, let the node past it."
+                ),
             ),
         }
     }
@@ -280,12 +266,14 @@ impl Judged<'_> {
     }
 
     fn inconclusive(&self, trouble: Trouble) -> Answer {
-        Answer::Inconclusive {
-            trouble,
-            retry_after: retry_after(&self.asked.response.headers, self.asked.now),
-        }
+        Answer::Inconclusive { trouble, retry_after: self.retry_after() }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.asked.response.headers, self.asked.now)
     }
 }
 
+mod refusal;
 #[cfg(test)]
 mod tests;

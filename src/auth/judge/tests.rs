@@ -244,8 +244,13 @@ fn heartbeat_401_is_rejection_only_with_known_reason() {
         assert_eq!(kind(&judged_by_heartbeat(403, &body)), Some(TroubleKind::NotTheService));
     }
     for (status, body, expected) in [
-        (401, r#"{"detail":"Auth service unavailable: timed out"}"#, TroubleKind::Busy),
-        (401, r#"{"detail":"Auth service error: 500"}"#, TroubleKind::Busy),
+        (401, r#"{"detail":"Auth service unavailable: timed out"}"#, TroubleKind::AuthAway),
+        (401, r#"{"detail":"Auth service error: 500"}"#, TroubleKind::AuthAway),
+        (401, r#"{"detail":"Auth not configured"}"#, TroubleKind::AuthAway),
+        (401, r#"{"detail":"Node not configured locally"}"#, TroubleKind::NotEnrolled),
+        (401, r#"{"detail":"Invalid API Key"}"#, TroubleKind::InBetween),
+        (400, r#"{"details":["header -\u003e x-api-key: Field required"]}"#, TroubleKind::InBetween),
+        (400, r#"{"details":["body -> thread_status: x"]}"#, TroubleKind::RequestRefused),
         (401, r#"{"detail":"Not authenticated"}"#, TroubleKind::NotUnderstood),
         (401, r#"{"detail":"Invalid node credentials, or so"}"#, TroubleKind::NotUnderstood),
         (401, r#"{"detail":[{"msg":"Node not found"}]}"#, TroubleKind::InBetween),
@@ -259,5 +264,17 @@ fn heartbeat_401_is_rejection_only_with_known_reason() {
         (500, r#"{"detail":"Node not found"}"#, TroubleKind::Busy),
     ] {
         assert_eq!(kind(&judged_by_heartbeat(status, body)), Some(expected), "{status} {body}");
+    }
+}
+
+#[test]
+fn outage_told_by_the_command_center_is_asked_about_later() {
+    let mut response = response(401, r#"{"detail":"Auth service unavailable: timed out"}"#);
+    for (header, expected) in [(None, 60), (Some("5"), 60), (Some("90"), 90)] {
+        if let Some(secs) = header {
+            response.headers.insert("retry-after", HeaderValue::from_static(secs));
+        }
+        let Answer::Inconclusive { retry_after, .. } = judge_heartbeat(&asked(&response)) else { panic!() };
+        assert_eq!(retry_after, Some(Duration::from_secs(expected)), "{header:?}");
     }
 }

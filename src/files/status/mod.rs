@@ -124,7 +124,7 @@ impl Record {
             household_id: household.and_then(|h| h.id.as_ref()).map(ToString::to_string),
             household_member_ids: household.and_then(members),
             reason: report.reason.map(ToOwned::to_owned),
-            fix: report.fix.map(ToOwned::to_owned),
+            fix: report.fix.as_ref().map(ToString::to_string),
             source: report.source.map(|source| {
                 match source {
                     Source::Server => "server",
@@ -265,7 +265,7 @@ impl ClaimRecord {
         Self {
             node_id: claim.node_id.as_str().to_owned(),
             service_id: claim.service_id.as_str().to_owned(),
-            auth_url: claim.auth_url.as_str().to_owned(),
+            auth_url: claim.asked_url.as_str().to_owned(),
             secrets_stamp: claim.secrets_stamp,
         }
     }
@@ -274,7 +274,7 @@ impl ClaimRecord {
         Some(Claim {
             node_id: NodeId::parse(&self.node_id).ok()?,
             service_id: Text::from(self.service_id.as_str()),
-            auth_url: Text::from(self.auth_url.as_str()),
+            asked_url: Text::from(self.auth_url.as_str()),
             secrets_stamp: self.secrets_stamp,
         })
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use node_core::agent::{Agent, Event, Settings, Setup};
 use node_core::answer::Answer;
+use node_core::service::Service;
 use node_core::time::{Now, UnixTime};
 
 use super::*;
@@ -16,9 +17,10 @@ fn agent_told(answer: Answer) -> Agent {
         claim: Claim {
             node_id: NodeId::parse("kitchen-pi").expect("a node id"),
             service_id: Text::from("command-center"),
-            auth_url: Text::from("https://auth.home"),
+            asked_url: Text::from("https://auth.home"),
             secrets_stamp: u64::MAX,
         },
+        service: Service::AUTH,
         settings: Settings {
             revalidate: Duration::from_secs(300),
             offline_grace: Duration::from_secs(86_400),

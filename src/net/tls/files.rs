@@ -39,7 +39,9 @@ impl ClientCertificate {
             (None, None) => Ok(None),
             (Some(_), None) => Err("client_cert_file needs a client_key_file beside it".into()),
             (None, Some(_)) => Err("client_key_file needs a client_cert_file beside it".into()),
-            (Some(_), Some(_)) if !https => Err("client_cert_file is only for an https:// auth_url".into()),
+            (Some(_), Some(_)) if !https => {
+                Err("client_cert_file is only for an https:// address (auth_url or via)".into())
+            }
             (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
         }
     }

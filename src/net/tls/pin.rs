@@ -34,7 +34,7 @@ impl Pin {
     pub fn parse_all(list: Option<&[String]>, https: bool) -> Result<Vec<Self>, String> {
         let Some(list) = list else { return Ok(Vec::new()) };
         if !https {
-            return Err("spki_pins is only for an https:// auth_url".into());
+            return Err("spki_pins is only for an https:// address (auth_url or via)".into());
         }
         if list.is_empty() {
             return Err("spki_pins is empty: list the server's key, or leave spki_pins out".into());

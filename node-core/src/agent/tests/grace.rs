@@ -119,7 +119,7 @@ fn verdict_on_another_claim_is_forgotten() {
     let others: [fn(&mut Claim); 3] = [
         |claim| claim.node_id = NodeId::parse("attic-pi").expect("a node id"),
         |claim| claim.service_id = Text::from("lights"),
-        |claim| claim.auth_url = Text::from("https://other.home"),
+        |claim| claim.asked_url = Text::from("https://other.home"),
     ];
     for change in others {
         let mut changed = setup();

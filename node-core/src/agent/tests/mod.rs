@@ -31,7 +31,7 @@ fn claim(node_id: &str, secrets_stamp: u64) -> Claim {
     Claim {
         node_id: NodeId::parse(node_id).expect("a node id"),
         service_id: Text::from("command-center"),
-        auth_url: Text::from("https://auth.home"),
+        asked_url: Text::from("https://auth.home"),
         secrets_stamp,
     }
 }
@@ -39,6 +39,7 @@ fn claim(node_id: &str, secrets_stamp: u64) -> Claim {
 fn setup() -> Setup {
     Setup {
         claim: claim("kitchen-pi", 1),
+        service: Service::AUTH,
         settings: Settings {
             revalidate: secs(300),
             offline_grace: secs(86_400),

@@ -8,7 +8,7 @@ fn broken_setup_shows_and_is_read_again_until_it_is_sound() {
     scenario.happens(Event::SetupRead(Err(broken())));
     scenario.shows(Outcome::Setup);
     let report = scenario.agent.report(scenario.now.instant);
-    assert_eq!((report.reason, report.fix), (Some("broken"), Some("fix it")));
+    assert_eq!((report.reason, report.fix), (Some("broken"), Some(Text::from("fix it"))));
     for _ in 0..3 {
         assert_eq!(scenario.until_deadline(), crate::agent::SETUP_RECHECK);
         assert!(scenario.wants(&Action::ReadSetup));

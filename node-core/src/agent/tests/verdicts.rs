@@ -3,7 +3,7 @@
 extern crate std;
 
 use std::collections::BTreeSet;
-use std::string::String;
+use std::string::ToString as _;
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn only_valid_false_is_a_rejection_of_the_node() {
     scenario.shows(Outcome::NodeRejected);
     let report = scenario.agent.report(scenario.now.instant);
     assert_eq!(report.reason, Some("Invalid node credentials"));
-    assert!(report.fix.is_some_and(|fix| fix.contains("rotated")), "{report:?}");
+    assert!(report.fix.as_ref().is_some_and(|fix| fix.as_str().contains("rotated")), "{report:?}");
 }
 
 #[test]
@@ -44,6 +44,8 @@ fn trouble_without_a_verdict_shows_with_a_fix_of_its_own() {
         (TroubleKind::Stalled, Outcome::Server),
         (TroubleKind::ClosedEarly, Outcome::Server),
         (TroubleKind::Busy, Outcome::Server),
+        (TroubleKind::AuthAway, Outcome::Server),
+        (TroubleKind::NotEnrolled, Outcome::Server),
         (TroubleKind::Throttled, Outcome::Server),
         (TroubleKind::Unserved, Outcome::Server),
         (TroubleKind::InBetween, Outcome::Server),
@@ -82,8 +84,8 @@ fn trouble_without_a_verdict_shows_with_a_fix_of_its_own() {
         let report = scenario.agent.report(scenario.now.instant);
         let fix = report.fix.expect("a fix");
         // Whole, not cut to fit.
-        assert!(fix.ends_with('.') || fix.ends_with(')'), "{kind:?}");
-        assert!(fixes.insert(String::from(fix)), "{kind:?} has the fix of another kind");
+        assert!(fix.as_str().ends_with('.'), "{kind:?}");
+        assert!(fixes.insert(fix.to_string()), "{kind:?} has the fix of another kind");
     }
 }
 
@@ -91,6 +93,7 @@ fn trouble_without_a_verdict_shows_with_a_fix_of_its_own() {
 fn source_is_the_server_only_for_its_own_answers() {
     for (kind, source) in [
         (TroubleKind::Busy, Some(Source::Server)),
+        (TroubleKind::AuthAway, Some(Source::Server)),
         (TroubleKind::AppRejected, Some(Source::Server)),
         (TroubleKind::Stalled, None),
         (TroubleKind::ClosedEarly, None),
@@ -169,4 +172,21 @@ fn repeated_verdict_is_only_published() {
     scenario.answered(good()).until_call();
     scenario.answered(good());
     assert_eq!(scenario.actions.as_slice(), [Action::Publish]);
+}
+
+#[test]
+fn fix_of_a_rejection_names_the_address_that_was_asked() {
+    for (service, ungranted) in [
+        (Service::AUTH, "into service_id"),
+        (Service::COMMAND_CENTER, "the command center in via.command_center"),
+    ] {
+        for (reason, names) in
+            [("Node not found", service.address), ("Node is not authorized to access service 'x'", ungranted)]
+        {
+            let mut scenario = Scenario::started();
+            scenario.reads(Setup { service, ..setup() }).answered(Answer::Rejected(Text::from(reason)));
+            let fix = scenario.agent.report(scenario.now.instant).fix.expect("a fix");
+            assert!(fix.as_str().contains(names) && fix.as_str().ends_with('.'), "{fix}");
+        }
+    }
 }

@@ -86,7 +86,10 @@ fn service_not_granted_is_a_rejection() {
     let rig = Rig::new();
     rig.configure("service_id", "lights");
     let view = refused(&rig, 77, "node-rejected", "not authorized to access service 'lights'");
-    assert!(view["fix"].as_str().unwrap().contains("Grant"), "{view}");
+    assert!(
+        view["fix"].as_str().unwrap().contains("service_id: a command center grants jarvis-command-center"),
+        "{view}"
+    );
 }
 
 #[test]

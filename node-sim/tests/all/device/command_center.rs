@@ -45,6 +45,7 @@ fn node_without_app_key_is_valid_by_the_command_center() {
 #[test]
 fn node_is_valid_in_a_home_of_jarvisd() {
     let rig = Rig::with(Options { home: Home::Jarvisd, ..Options::default() });
+    rig.forget("service_id");
     let (code, view) = rig.check();
     assert_eq!((code, &view["outcome"]), (Some(0), &json!("valid")), "{view}");
     asking(&rig, rig.stub.command_center_url());
@@ -80,7 +81,10 @@ fn node_id_with_a_colon_is_not_for_the_command_center() {
     asking(&rig, rig.stub.command_center_url());
     let (_, view) = rig.check();
     assert_eq!(view["outcome"], "setup", "{view}");
-    assert!(view["reason"].as_str().unwrap().contains("a colon"), "{view}");
+    assert!(
+        view["reason"].as_str().unwrap().contains("a colon, where the service in via.command_center"),
+        "{view}"
+    );
 }
 
 #[test]

@@ -143,6 +143,9 @@ const BY_THE_COMMAND_CENTER: &[Given] = &[
     ("401 Unauthorized", &[], r#"{"detail":"Node is not authorized to access service 'x'"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Auth service unavailable: timed out"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Auth service error: 500"}"#),
+    ("401 Unauthorized", &[], r#"{"detail":"Invalid response from auth service: Expecting value"}"#),
+    ("401 Unauthorized", &[], r#"{"detail":"Node not configured locally"}"#),
+    ("401 Unauthorized", &[], r#"{"detail":"Invalid API Key"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Something new"}"#),
 ];
 
@@ -162,7 +165,7 @@ pub(crate) fn named(&(status, headers, body): &Given) -> String {
     format!("{status}{}{}", if parts.is_empty() { "" } else { ": " }, parts.join(", "))
 }
 
-fn asks_the_command_center(rig: &Rig, url: &str) {
+pub(super) fn asks_the_command_center(rig: &Rig, url: &str) {
     rig.edit(|config| {
         for of_the_app in ["auth_url", "service_id", "app_id", "app_key_file"] {
             config.remove(of_the_app);

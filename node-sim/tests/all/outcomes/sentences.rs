@@ -39,6 +39,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("Let {name} take requests without a client certificate", "of an STS: node-core/src/trouble.rs"),
     ("Invalid or expired provisioning token", "the command center's own words"),
     ("error parsing the body", "as above"),
+    ("Node not configured locally", "as above"),
     ("the token may be on its way", "after a signal: node-sim/tests/all/device/enroll.rs"),
     ("sudo chmod a+x {}", "needs a user who may not read: node-sim/tests/all/files"),
     ("sudo chmod a+r {path}", "as above"),

@@ -231,7 +231,7 @@ fn client_certificate_files_must_be_whole_private_and_match() {
     refused_setup(&rig, "client_key_file needs a client_cert_file", "config.json");
     restore();
     rig.configure("auth_url", "http://127.0.0.1:1");
-    refused_setup(&rig, "client_cert_file is only for an https:// auth_url", "config.json");
+    refused_setup(&rig, "client_cert_file is only for an https:// address", "config.json");
 }
 
 fn refused_nothing(rig: &Rig) {

@@ -13,3 +13,23 @@ mod ports;
 mod server;
 mod sessions;
 mod site;
+
+use serde_json::Value;
+use test_support::rig::Rig;
+
+use self::site::TlsRig as _;
+
+/// The exit code and the words of a `check` that gets exactly `answer` over TLS. `asks` changes whom the configuration
+/// asks at a URL.
+pub(crate) fn answered(rig: &Rig, answer: String, asks: fn(&Rig, &str)) -> (Option<i32>, Value) {
+    let root = pki::Ca::root();
+    let site = server::Site::new(root.sound());
+    site.answers(move |_| answer.clone());
+    let server = server::Server::tls(&site);
+    let url = format!("https://localhost:{}", server.addr.port());
+    rig.point(&url, &root.pem);
+    asks(rig, &url);
+    let checked = rig.checked(server);
+    assert!(!checked.seen.requests.is_empty(), "nothing was asked: {}", checked.view);
+    (checked.exit, checked.view)
+}
