@@ -240,10 +240,9 @@ impl TroubleKind {
                 "Wait: {name} is in trouble or asks for patience. If it lasts, look at its log, and at that of a proxy \
                  before it."
             ),
-            Self::AuthAway => fix!(
-                "Check that the auth service runs, and that {name} has its address and an app key it takes. The node asks \
-                 again by itself."
-            ),
+            Self::AuthAway => {
+                fix!("Check that the auth service runs, and that {name} has its address and a good app key.")
+            }
             Self::NotEnrolled => fix!(
                 "Put the address of the command center that the node was enrolled at into {address}, or enroll it at this \
                  one under a new node id; asked directly (auth_url), the auth service accepts it as it is."
@@ -260,8 +259,8 @@ impl TroubleKind {
                  nothing is, check host and port in {address}."
             ),
             Self::Redirected => fix!(
-                "Put the address the server redirects to into {address}, if it is yours: redirects are not followed. If \
-                 it is a log-in page, let the node past it."
+                "Check the path in {address}, and each slash in it. If a proxy or the network asks for a log-in at the \
+                 other path, let the node past it."
             ),
             Self::NotTheService => fix!(
                 "Check host, port and path in {address}: what answers there does not answer as {name} does."

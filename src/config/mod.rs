@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use node_core::credential::{NodeId, ValueError};
-use node_core::service::Service;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,6 +14,8 @@ pub(crate) use self::paths::plausible as plausible_path;
 use self::paths::{ConfiguredPath, Use};
 use self::sts::TokenPlace;
 pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts};
+pub use self::via::Via;
+use self::via::ViaForm;
 use crate::error::{SetupError, Warning};
 use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
@@ -26,13 +26,12 @@ mod indicators;
 pub(crate) mod installing;
 mod paths;
 mod sts;
+mod via;
 
 /// The configuration file unless another is named.
 pub(crate) const DEFAULT_PATH: &str = "/etc/jarvis-node-agent/config.json";
 /// The state file unless another is configured.
 pub(crate) const DEFAULT_STATE_FILE: &str = "/var/lib/jarvis-node-agent/state.json";
-/// The service the node wants to use unless another is configured: a command center grants it to the nodes it enrolls.
-const DEFAULT_SERVICE_ID: &str = "jarvis-command-center";
 /// The status file unless another is configured: in memory, never on the card.
 pub(crate) const DEFAULT_STATUS_FILE: &str = "/run/jarvis-node-agent/status.json";
 
@@ -90,22 +89,6 @@ pub enum Tokens<'a> {
     },
 }
 
-/// The client that asks whether the node is valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// An app, at the auth service.
-    App {
-        /// The service the node wants to use.
-        service_id: String,
-        /// The app's name.
-        app_id: String,
-        /// The file with the app's key.
-        app_key_file: PathBuf,
-    },
-    /// The command center, which asks the auth service in the node's place.
-    CommandCenter,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -140,12 +123,6 @@ struct File {
     broker: Option<Value>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ViaForm {
-    command_center: String,
-}
-
 const fn five_minutes() -> u64 {
     300
 }
@@ -165,31 +142,6 @@ const fn four() -> u64 {
 /// Longer than the service stalls, and than the answers behind it take (docs/wire/jarvis-auth.md, "Load").
 const fn forty_five() -> u64 {
     45
-}
-
-impl Via {
-    /// The service that is asked, in the words of the configuration.
-    #[must_use]
-    pub const fn service(&self) -> Service {
-        match self {
-            Self::App { .. } => Service::AUTH,
-            Self::CommandCenter => Service::COMMAND_CENTER,
-        }
-    }
-
-    /// Checks that the service can read a node id.
-    ///
-    /// # Errors
-    /// The problem with it.
-    pub(crate) fn check(&self, node_id: &NodeId) -> Result<(), ValueError> {
-        match self {
-            // It gets id and key as one text (docs/wire/jarvis-home.md).
-            Self::CommandCenter if node_id.as_str().contains(':') => Err(ValueError::Forbidden(
-                "a colon, where the service in via.command_center splits id and key",
-            )),
-            Self::CommandCenter | Self::App { .. } => Ok(()),
-        }
-    }
 }
 
 impl Config {
@@ -217,7 +169,7 @@ impl Config {
         let token_paths = paths::check(&token_paths(&file, path), &paths, path);
         let paths = paths::check(&paths, &[], path);
         let found = |file: &Path| secret_file::locate(file, path);
-        let (auth_url, via) = service(&file, path)?;
+        let (auth_url, via) = via::service(&file, path)?;
         let ca_file = file.ca_file.as_deref().map(found);
         let main =
             sts::MainConfig { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
@@ -363,37 +315,6 @@ impl Config {
     pub fn needs_clock(&self) -> bool {
         self.auth_url.is_https() && self.tls.spki_pins.is_empty()
     }
-}
-
-/// The service to ask, and how.
-fn service(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
-    let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
-    match (via, auth_url, service_id, app_id, app_key_file) {
-        (Some(ViaForm { command_center }), None, None, None, None) => {
-            Ok((ServiceUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
-        }
-        (Some(_), ..) => {
-            Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"
-                .into())
-        }
-        (None, Some(auth_url), service_id, Some(app_id), Some(app_key_file)) => {
-            let app_key_file = secret_file::locate(app_key_file, path);
-            let service_id = service_id.as_deref().unwrap_or(DEFAULT_SERVICE_ID);
-            let (service_id, app_id) = (name("service_id", service_id)?, name("app_id", app_id)?);
-            let auth_url = ServiceUrl::parse("auth_url", auth_url, *allow_http)?;
-            Ok((auth_url, Via::App { service_id, app_id, app_key_file }))
-        }
-        (None, None, ..) => Err("missing field `auth_url`".into()),
-        (None, _, _, None, _) => Err("missing field `app_id`".into()),
-        (None, .., None) => Err("missing field `app_key_file`".into()),
-    }
-}
-
-fn name(key: &str, text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 100 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(format!("{key} must be 1 to 100 visible ASCII characters"));
-    }
-    Ok(text.to_owned())
 }
 
 fn secs(key: &str, value: u64, least: u64, most: u64) -> Result<Duration, String> {

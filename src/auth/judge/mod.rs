@@ -216,13 +216,9 @@ impl Judged<'_> {
                      a proxy, let the node past it."
                 ),
             ),
-            None => self.with_fix(
+            None => self.because(
                 TroubleKind::Redirected,
                 format_args!("what answers points to another path ({status}), and keys are not sent after it"),
-                format_args!(
-                    "Check the path in {address}, and each slash in it. If a proxy or the network asks for a log-in at \
-                     the other path, let the node past it."
-                ),
             ),
         }
     }
