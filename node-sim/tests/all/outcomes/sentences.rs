@@ -45,6 +45,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("sudo chmod a+r {path}", "as above"),
     ("sudo chown {user} {0} && sudo chmod 600 {0}", "as above"),
     (
+        "name it there in the configuration: {}",
+        "needs the sandbox of the unit: node-sim/tests/all/device/other_users.rs",
+    ),
+    (
         "check that this board's clock is right",
         "needs a key and a server without TLS: src/sts/client/tests.rs",
     ),
