@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::system::accounts;
 use crate::system::failure;
 use crate::system::failure::{closed_folder, is_shut_by_unit, shell_word, shut_by_unit};
+use crate::system::own::{fix_by_copy, is_nodes};
 
 /// A path as a sentence shows it: the middle of a long one is left out, so that the sentence is told to its end.
 struct Brief<'a>(&'a Path);
@@ -145,6 +146,14 @@ pub enum SetupError {
         /// The problem with it.
         why: ValueError,
     },
+    /// The credential file cannot be used, nor, for a reason of its own, the one that would take its place.
+    #[error("{error}, and {other}")]
+    NorOther {
+        /// The trouble with the credential file.
+        error: Box<SetupError>,
+        /// The trouble with the other one.
+        other: Box<SetupError>,
+    },
     /// The card was in another board when the node was last accepted.
     #[error("this card was in another board when its node was last accepted (says {})", Brief(.state_file))]
     OtherBoard {
@@ -166,12 +175,6 @@ pub enum SetupError {
         path: PathBuf,
         /// The problem.
         why: String,
-    },
-    /// A private key lacks the half that ring cannot make from the other.
-    #[error("{} holds an EC key without its public half, as Java writes it", Brief(.path))]
-    HalfKey {
-        /// Where it is.
-        path: PathBuf,
     },
     /// The node's own certificate or its key cannot be used.
     #[error("{} {why}", Brief(.path))]
@@ -212,9 +215,13 @@ impl SetupError {
             Self::Unreadable { what, path, why } if why.kind() == io::ErrorKind::PermissionDenied => {
                 Trouble::setup(format_args!("{self}"), format_args!("{}", fix_denied(what, path)))
             }
-            Self::Unreadable { path, why, .. } => {
-                let fix = failure::fix(why, path);
-                let fix = fix.unwrap_or_else(|| format!("Make {} a file that can be read.", path.display()));
+            Self::Unreadable { what, path, why } => {
+                let fix = failure::fix(why, path).unwrap_or_else(|| {
+                    format!(
+                        "Let the path of the {what} lead to a regular file that can be read, and leave {} as it is.",
+                        path.display()
+                    )
+                });
                 Trouble::setup(format_args!("{self}"), format_args!("{fix}"))
             }
             Self::TooLarge { path, .. } => Trouble::setup(
@@ -237,16 +244,19 @@ impl SetupError {
                 ),
             ),
             Self::Form { fix, .. } => Trouble::setup(format_args!("{self}"), format_args!("{fix}")),
-            Self::OpenFolder { folder, .. } => {
-                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod o-w {}", shell_word(folder)))
+            Self::OpenFolder { path, folder, .. } => {
+                let fix = own_fix(folder, || format!("sudo chmod o-w {}", shell_word(folder)), path, SECRET);
+                Trouble::setup(format_args!("{self}"), format_args!("{fix}"))
             }
             Self::OpenToOthers { path, .. } => {
-                Trouble::setup(format_args!("{self}"), format_args!("sudo chmod 600 {}", shell_word(path)))
+                let fix = own_fix(path, || format!("sudo chmod 600 {}", shell_word(path)), path, SECRET);
+                Trouble::setup(format_args!("{self}"), format_args!("{fix}"))
             }
-            Self::WrongOwner { path, wanted, .. } => Trouble::setup(
-                format_args!("{self}"),
-                format_args!("sudo chown {} {}", accounts::name_or_number(*wanted), shell_word(path)),
-            ),
+            Self::WrongOwner { path, wanted, .. } => {
+                let wanted = accounts::name_or_number(*wanted);
+                let fix = own_fix(path, || format!("sudo chown {wanted} {}", shell_word(path)), path, SECRET);
+                Trouble::setup(format_args!("{self}"), format_args!("{fix}"))
+            }
             Self::Config { path, .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!("Correct {}; every key is described in docs/configuration.md.", path.display()),
@@ -266,6 +276,10 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("Put the {key} as it was issued into {}.", path.display()),
             ),
+            Self::NorOther { other, .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!("To go on with the other one: {}", other.to_trouble().fix),
+            ),
             Self::OtherBoard { .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(
@@ -284,14 +298,6 @@ impl SetupError {
                     shell_word(path)
                 ),
             ),
-            Self::HalfKey { path } => Trouble::setup(
-                format_args!("{self}"),
-                format_args!(
-                    "Put in its place what this writes: openssl ec -in {path} | openssl pkcs8 -topk8 -nocrypt -out {new}",
-                    path = shell_word(path),
-                    new = shell_word(Path::new(&format!("{}.new", path.display())))
-                ),
-            ),
             Self::ClientCertificate { .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(
@@ -303,21 +309,39 @@ impl SetupError {
     }
 }
 
+/// The mode of a copy with a secret, and that of another.
+const SECRET: &str = "600";
+const READABLE: &str = "644";
+
+/// What makes the file at `path` usable: `command`, if what that changes is the node's own, else a copy.
+fn own_fix(changed: &Path, command: impl FnOnce() -> String, path: &Path, mode: &str) -> String {
+    if is_nodes(changed) { command() } else { fix_by_copy(path, mode) }
+}
+
 /// The commands that let this program's user read the `what` at `path`.
 fn fix_denied(what: &str, path: &Path) -> String {
     let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
-    match closed_folder(path) {
-        Some(folder) if is_shut_by_unit(&folder) => format!(
-            "Move the file to /etc/jarvis-node-agent, and name it there in the configuration: {}.",
-            shut_by_unit(&folder)
-        ),
-        Some(folder) => format!(
-            "Move the file to /etc/jarvis-node-agent, or let user {user} into its folder: sudo chmod a+x {}",
-            shell_word(&folder)
-        ),
-        None if PUBLIC.contains(&what) => format!("sudo chmod a+r {}", shell_word(path)),
-        None => format!("sudo chown {user} {0} && sudo chmod 600 {0}", shell_word(path)),
+    let mode = if PUBLIC.contains(&what) { READABLE } else { SECRET };
+    if let Some(folder) = closed_folder(path) {
+        if is_shut_by_unit(&folder) {
+            return format!(
+                "Move the file to /etc/jarvis-node-agent, and name it there in the configuration: {}.",
+                shut_by_unit(&folder)
+            );
+        }
+        let open = || {
+            format!(
+                "Move the file to /etc/jarvis-node-agent, or let user {user} into its folder: sudo chmod a+x {}",
+                shell_word(&folder)
+            )
+        };
+        return own_fix(&folder, open, path, mode);
     }
+    let command = || match mode {
+        READABLE => format!("sudo chmod a+r {}", shell_word(path)),
+        _ => format!("sudo chown {user} {0} && sudo chmod 600 {0}", shell_word(path)),
+    };
+    own_fix(path, command, path, mode)
 }
 
 /// One part of the program that does not work, or not as configured. Holds no secret. The codes are listed in

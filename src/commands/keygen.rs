@@ -74,7 +74,11 @@ impl KeygenError {
         match self {
             Self::Generate(KeyError::Random) => 71,
             Self::Generate(
-                KeyError::NotAKey(_) | KeyError::Half | KeyError::Kind | KeyError::Sec1 | KeyError::Unmakable,
+                KeyError::NotAKey(_)
+                | KeyError::Form(_)
+                | KeyError::Kind
+                | KeyError::Sec1
+                | KeyError::Unmakable,
             ) => 64,
             Self::FileExists(_) | Self::Write(..) => 73,
             Self::Read(_) => 78,

@@ -10,6 +10,8 @@ use crate::error::Warning;
 use crate::files::durable::{beside, folder, is_open_to_all};
 use crate::files::secret_file;
 use crate::system::accounts::Accounts;
+use crate::system::failure::shell_word;
+use crate::system::own::is_nodes;
 
 /// The longest ending that still counts as one: `.json`, `.credential`.
 const MAX_ENDING: usize = 12;
@@ -220,7 +222,13 @@ pub(super) fn open_folders(files: &[(&str, &Path)]) -> Vec<Warning> {
     let warning = |(key, file): &(&str, &Path)| {
         let message =
             format!("every user may replace the {key} {}: its folder is open to all", file.display());
-        Warning::new("folder", message, format!("sudo chmod o-w {}", folder(file).display()))
+        let folder = folder(file);
+        let fix = if is_nodes(folder) {
+            format!("sudo chmod o-w {}", shell_word(folder))
+        } else {
+            format!("Others may need {} as it is: let {key} name a file in another folder.", folder.display())
+        };
+        Warning::new("folder", message, fix)
     };
     open.map(warning).collect()
 }

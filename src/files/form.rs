@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::pem;
+use super::pem::EcForm;
 use crate::error::SetupError;
 use crate::system::failure::shell_word;
 
@@ -153,6 +154,17 @@ impl Form {
         };
         format!("Let {what} name what this writes: {command}")
     }
+}
+
+/// The error for a file at `path` with a key in that form.
+pub(crate) fn ec_error(form: EcForm, path: &Path) -> SetupError {
+    let fix = format!(
+        "Put in its place what this writes: openssl ec -conv_form uncompressed -param_enc named_curve -in {} | openssl pkcs8 \
+         -topk8 -nocrypt -out {}",
+        shell_word(path),
+        shell_word(Path::new(&format!("{}.new", path.display())))
+    );
+    SetupError::Form { what: KEY_FILE, path: path.into(), why: form.words(), fix }
 }
 
 /// The first element in `bytes`.

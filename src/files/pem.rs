@@ -15,6 +15,17 @@ const DASHES: &[u8] = b"-----";
 const MAX_LABEL: usize = 64;
 /// id-ecPublicKey, as DER (RFC 5480).
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// prime-field, as DER (RFC 3279, section 2.3.5): the curve is told by its numbers.
+const PRIME_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x01];
+/// secp256r1 and secp384r1, as DER (RFC 5480), and how their primes begin and end (FIPS 186-5).
+const CURVES: [&[u8]; 2] =
+    [&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], &[0x2b, 0x81, 0x04, 0x00, 0x22]];
+const PRIMES: [&[u8]; 2] = [
+    &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+    &[0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0],
+];
+/// How the bit string of a compressed point on them begins (SEC 1, section 2.3.3).
+const COMPRESSED: [&[u8]; 4] = [&[3, 34, 0, 2], &[3, 34, 0, 3], &[3, 50, 0, 2], &[3, 50, 0, 3]];
 /// In bytes. An EC key of 256 or 384 bits without its public half is shorter, and one with it is longer.
 const SHORTEST_EC_KEY: usize = 100;
 
@@ -144,11 +155,41 @@ pub(crate) fn private_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static
     Err(none)
 }
 
-/// Whether `key` is an EC key without its public half, as Java writes it. RFC 5915 allows that; ring needs both halves.
-pub(crate) fn lacks_public_half(key: &PrivateKeyDer<'_>) -> bool {
-    let der = key.secret_der();
-    let is_ec = matches!(key, PrivateKeyDer::Sec1(_)) || find(der, EC_PUBLIC_KEY).is_some();
-    is_ec && der.len() < SHORTEST_EC_KEY
+/// A form of an EC key on a curve that can be used, which RFC 5915 allows but ring does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EcForm {
+    /// Without its public half, as Java writes it.
+    Half,
+    /// With its public half as one coordinate and the sign of the other.
+    Compressed,
+    /// With the numbers of its curve in the place of its name.
+    Explicit,
+}
+
+impl EcForm {
+    /// A sentence that continues the file's name.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Half => "holds an EC key without its public half, as Java writes it",
+            Self::Compressed => "holds an EC key whose public half is in compressed form",
+            Self::Explicit => {
+                "holds an EC key with the explicit parameters of its curve, not the curve's name"
+            }
+        }
+    }
+
+    /// The form of `key`, if it is one of these.
+    pub(crate) fn of(key: &PrivateKeyDer<'_>) -> Option<Self> {
+        let der = key.secret_der();
+        let has = |parts: &[&[u8]]| parts.iter().any(|part| find(der, part).is_some());
+        let is_ec = matches!(key, PrivateKeyDer::Sec1(_)) || has(&[EC_PUBLIC_KEY]);
+        match () {
+            () if !is_ec => None,
+            () if has(&[PRIME_FIELD]) => has(&PRIMES).then_some(Self::Explicit),
+            () if has(&COMPRESSED) => has(&CURVES).then_some(Self::Compressed),
+            () => (der.len() < SHORTEST_EC_KEY).then_some(Self::Half),
+        }
+    }
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -189,6 +230,20 @@ mod tests {
         let file = "\n-----BEGIN A-----\ns3cret\n-----BEGIN B-----\n%%\n-----END B-----\n-----BEGIN C";
         let all: Vec<_> = sections(file.as_bytes()).map(|s| s.and_then(|s| s.der())).collect();
         assert_eq!(all, [Err(PemError::CutOff(2)), Err(PemError::NotBase64(4)), Err(PemError::CutOff(7))]);
+    }
+
+    #[test]
+    fn ec_key_in_a_form_of_its_own_is_told_apart() {
+        // As OpenSSL 3.0 writes one key with `-conv_form compressed` and with `-param_enc explicit`.
+        for (file, form) in [
+            (include_str!("fixtures/compressed.pem"), EcForm::Compressed),
+            (include_str!("fixtures/compressed_sec1.pem"), EcForm::Compressed),
+            (include_str!("fixtures/explicit.pem"), EcForm::Explicit),
+            (include_str!("fixtures/explicit_sec1.pem"), EcForm::Explicit),
+        ] {
+            let key = private_key(file.as_bytes()).expect("a key");
+            assert_eq!(EcForm::of(&key), Some(form), "{file}");
+        }
     }
 
     #[test]

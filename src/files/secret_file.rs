@@ -228,6 +228,22 @@ mod tests {
     }
 
     #[test]
+    fn fix_leaves_a_file_as_it_is_that_others_need() {
+        let (dir, path) = file(0o644);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        for path in [link.as_path(), Path::new("/etc/passwd")] {
+            let fix = read("key", path).expect_err("refused").to_trouble().fix;
+            let fix = fix.as_str();
+            assert!(fix.contains("a copy of its own") && !fix.contains("chmod"), "{fix}");
+        }
+        for path in [dir.path(), Path::new("/dev/null")] {
+            let fix = read("key", path).expect_err("refused").to_trouble().fix;
+            assert!(fix.as_str().contains(&format!("leave {} as it is", path.display())), "{fix}");
+        }
+    }
+
+    #[test]
     fn file_in_a_folder_open_to_all_is_refused() {
         let (dir, path) = file(0o600);
         for (mode, sound) in [(0o1777, true), (0o777, false)] {
@@ -244,11 +260,14 @@ mod tests {
     #[test]
     fn foreign_file_is_refused_with_a_chown_fix() {
         let reader = Reader { user: 990, from_systemd: false };
-        let check = |owner| check_private("key", Path::new("/k"), owner, 0o100_600, reader);
-        assert!(check(990).is_ok());
-        assert!(check(0).is_ok());
-        let error = check(1000).expect_err("refused");
-        assert_eq!(error.to_trouble().fix.as_str(), "sudo chown 990 /k");
+        let own = Path::new("/etc/jarvis-node-agent/k");
+        let check = |path, owner| check_private("key", path, owner, 0o100_600, reader);
+        assert!(check(own, 990).is_ok());
+        assert!(check(own, 0).is_ok());
+        let fix = |path| check(path, 1000).expect_err("refused").to_trouble().fix;
+        assert_eq!(fix(own).as_str(), "sudo chown 990 /etc/jarvis-node-agent/k");
+        let fix = fix(Path::new("/home/pi/k"));
+        assert!(fix.as_str().contains("sudo install -m 600 -o"), "{fix}");
     }
 
     #[test]

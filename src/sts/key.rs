@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::error::SetupError;
 use crate::files::form::KEY_FILE;
-use crate::files::pem::PrivateKeyError;
-use crate::files::{pem, secret_file};
+use crate::files::pem::{EcForm, PrivateKeyError};
+use crate::files::{form, pem, secret_file};
 
 /// The life of an assertion, in seconds: servers accept at most 60. It is dated back by a third of this.
 const ASSERTION_LIFE: u64 = 45;
@@ -53,9 +53,9 @@ pub enum KeyError {
     /// The bytes are not a private key.
     #[error(transparent)]
     NotAKey(PrivateKeyError),
-    /// The key lacks its public half.
-    #[error("holds an EC key without its public half")]
-    Half,
+    /// The key is one on an EC curve, in a form of its own.
+    #[error("{}", .0.words())]
+    Form(EcForm),
     /// The key has a type or format that is not supported.
     #[error(
         "holds a key of a kind that cannot be used, or a damaged one: P-256, Ed25519 and RSA from 2048 bits can"
@@ -130,7 +130,7 @@ impl SigningKey {
     pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
         let (pem, _) = secret_file::read_pem(KEY_FILE, path)?;
         Self::from_pem(&pem).map_err(|why| match why {
-            KeyError::Half => SetupError::HalfKey { path: path.into() },
+            KeyError::Form(form) => form::ec_error(form, path),
             KeyError::NotAKey(_)
             | KeyError::Kind
             | KeyError::Sec1
@@ -151,14 +151,11 @@ impl SigningKey {
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rs256),
             _ => None,
         };
-        let why = if pem::lacks_public_half(&der) {
-            KeyError::Half
-        } else if matches!(&*der, PrivateKeyDer::Sec1(_)) {
-            KeyError::Sec1
-        } else {
-            KeyError::Kind
-        };
-        let pair = pair.ok_or(why)?;
+        let pair = pair.ok_or_else(|| match EcForm::of(&der) {
+            Some(form) => KeyError::Form(form),
+            None if matches!(&*der, PrivateKeyDer::Sec1(_)) => KeyError::Sec1,
+            None => KeyError::Kind,
+        })?;
         let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.thumbprint_form().as_bytes()));
         Ok(Self { pair, kid })
     }
@@ -342,10 +339,10 @@ mod tests {
         // As Java 17 writes the private half of a P-256 key.
         let java = "-----BEGIN PRIVATE KEY-----\nMEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCA/sDy8TuUWwyKIMoIY\n\
             Wvq/GQKYroKpMYB02koSeiYLdw==\n-----END PRIVATE KEY-----\n";
-        assert_eq!(SigningKey::from_pem(java.as_bytes()).err(), Some(KeyError::Half));
+        assert_eq!(SigningKey::from_pem(java.as_bytes()).err(), Some(KeyError::Form(EcForm::Half)));
         let whole = generate(Algorithm::Es256).expect("made");
         let der = pem::private_key(whole.as_bytes()).expect("a key");
-        assert!(!pem::lacks_public_half(&der));
+        assert_eq!(EcForm::of(&der), None);
     }
 
     #[test]

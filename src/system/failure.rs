@@ -73,6 +73,7 @@ pub(crate) fn fix_shortage(why: &io::Error) -> Option<&'static str> {
 pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
     let user = own_user();
     let folder = path.parent().unwrap_or(path);
+    let other = format!("Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent");
     match Errno::from_io_error(why) {
         Some(Errno::NOENT) => {
             format!("Correct {key}, or make its folder: sudo install -d -o {user} {}", shell_word(folder))
@@ -81,6 +82,7 @@ pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
             Some(closed) if is_shut_by_unit(&closed) => {
                 format!("Correct {key}: {}.", shut_by_unit(&closed))
             }
+            Some(closed) if is_systems(&closed) => format!("{other}."),
             Some(closed) => format!(
                 "Correct {key}, or let user {user} into the folder: sudo chmod a+x {}",
                 shell_word(&closed)
@@ -88,9 +90,6 @@ pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
             None => {
                 let is_open = rustix::fs::access(folder, Access::WRITE_OK).is_ok();
                 let wrong = if is_open { path } else { folder };
-                let other = format!(
-                    "Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent"
-                );
                 if is_systems(wrong) {
                     format!("{other}.")
                 } else {
@@ -131,16 +130,17 @@ pub(crate) fn shell_word(path: &Path) -> String {
 }
 
 /// Whether the folder or file at `path` is the system's, so that another owner would do harm.
-fn is_systems(path: &Path) -> bool {
+pub(super) fn is_systems(path: &Path) -> bool {
     let real = way::to(path).pop().unwrap_or_default();
-    let systems = ["/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/sbin", "/sys", "/usr"];
+    let systems =
+        ["/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/root", "/run", "/sbin", "/sys", "/usr"];
     // `/srv` and `/var/lib` are, but not `/srv/node`.
     let depth = real.components().count() - usize::from(real.starts_with("/var"));
     depth <= 2 || systems.iter().any(|folder| real.starts_with(folder))
 }
 
 /// This program's user, by name if it has one.
-fn own_user() -> String {
+pub(super) fn own_user() -> String {
     accounts::name_or_number(rustix::process::geteuid().as_raw())
 }
 
@@ -207,6 +207,7 @@ mod tests {
             ("/var/lib", true),
             ("/etc/jarvis-node-agent", true),
             ("/proc/1", true),
+            ("/root/node", true),
             ("/srv/node", false),
             ("/var/lib/jarvis-node-agent", false),
             ("/srv/node/../../etc", true),

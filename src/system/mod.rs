@@ -5,5 +5,6 @@ pub(crate) mod bounded;
 pub mod clock;
 pub(crate) mod environment;
 pub(crate) mod failure;
+pub(crate) mod own;
 pub(crate) mod process;
 pub(crate) mod way;

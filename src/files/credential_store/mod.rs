@@ -79,7 +79,27 @@ pub fn load(path: &Path) -> Result<Found, SetupError> {
             warn!("{error}; the one before it, in {}, is used", beside(path, PREVIOUS).display());
             Ok(found(previous, PREVIOUS))
         }
+        (Err(error), None, None) if may_be_damage(&error) => Err(nor_other(error, path)),
         (Err(error), _, _) => Err(error),
+    }
+}
+
+/// `error` of the file at `path`, with that of another generation which may be complete but must not be read.
+fn nor_other(error: SetupError, path: &Path) -> SetupError {
+    let others =
+        [NEW, PREVIOUS].into_iter().filter_map(|ending| Generation::read(&beside(path, ending)).err());
+    let mut closed = others.filter(|other| {
+        matches!(
+            other,
+            SetupError::Unreadable { .. }
+                | SetupError::OpenFolder { .. }
+                | SetupError::OpenToOthers { .. }
+                | SetupError::WrongOwner { .. }
+        )
+    });
+    match closed.next() {
+        Some(other) => SetupError::NorOther { error: error.into(), other: other.into() },
+        None => error,
     }
 }
 
@@ -242,10 +262,10 @@ fn may_be_damage(error: &SetupError) -> bool {
         | SetupError::WrongOwner { .. }
         | SetupError::Config { .. }
         | SetupError::NotProvisioned { .. }
+        | SetupError::NorOther { .. }
         | SetupError::OtherBoard { .. }
         | SetupError::CaFile { .. }
         | SetupError::StsKey { .. }
-        | SetupError::HalfKey { .. }
         | SetupError::ClientCertificate { .. } => false,
     }
 }

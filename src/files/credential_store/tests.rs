@@ -109,6 +109,21 @@ fn state_set_by_person_does_not_fall_back() {
 }
 
 #[test]
+fn predecessor_that_others_may_read_is_named_with_its_fix() {
+    let store = Store::holding(&["k-1", "k-2"]);
+    store.put("", "{\"node_id\"");
+    let prev = beside(&store.path, ".prev");
+    fs::set_permissions(&prev, fs::Permissions::from_mode(0o640)).expect("mode set");
+    let trouble = load(&store.path).expect_err("none can be used").to_trouble();
+    let reason = format!("the credential file {} can be read or changed by other users", prev.display());
+    assert!(
+        trouble.reason.as_str().contains("is not JSON") && trouble.reason.as_str().ends_with(&reason),
+        "{trouble:?}"
+    );
+    assert!(trouble.fix.as_str().ends_with(&format!("sudo chmod 600 {}", prev.display())), "{trouble:?}");
+}
+
+#[test]
 fn complete_new_file_is_used_then_promoted() {
     let store = Store::holding(&["k-1"]);
     let next = Store::holding(&["k-1", "k-2"]).text("");

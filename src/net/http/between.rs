@@ -37,6 +37,8 @@ impl Between {
             400 | 403 if says(response, b"invalid host") => Some(Self::OtherHost),
             // Most servers send a page with a redirect; its target says more.
             301..=303 | 307 | 308 => None,
+            // Proxies say in HTML, too, that they have no such path.
+            404 | 405 => None,
             _ if is_page(response) => Some(Self::Page),
             400 | 422 if json::object::<IgnoredAny>(&response.body).is_err() => Some(Self::OtherForm),
             _ => None,
@@ -128,6 +130,8 @@ mod tests {
             (400, None, r#"{"detail":"There was an error parsing the body"}"#, None),
             (422, None, r#"{"detail":[]}"#, None),
             (301, Some(("content-type", "text/html")), "<html>", None),
+            (404, Some(("content-type", "text/html")), "<html><center>nginx</center>", None),
+            (405, None, "<html>", None),
             (200, Some(("content-type", "application/json")), "{}", None),
             (200, Some(("content-type", "text/html")), r#"{"valid":true}"#, None),
             (200, Some(("content-type", "text/html")), "[true]", Some(Between::Page)),

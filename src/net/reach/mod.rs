@@ -1,10 +1,10 @@
 //! Connects to a service by name, and remembers its last good address.
 
-use std::io;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use node_core::trouble::{Trouble, TroubleKind};
 
@@ -18,6 +18,9 @@ use crate::system::failure;
 const LOOK_UP: Duration = Duration::from_secs(10);
 /// The longest time for name resolution if there is an address to fall back to.
 const LOOK_UP_WITH_FALLBACK: Duration = Duration::from_secs(5);
+
+/// How many addresses of a name a fix shows.
+const MOST_SHOWN: usize = 2;
 
 /// The location of one service.
 #[derive(Debug)]
@@ -59,7 +62,7 @@ impl Reach {
         let (addresses, name_trouble) = self.addresses(end)?;
         match dial(&addresses, end.min(Instant::now() + self.connect_timeout)) {
             Ok(stream) => Ok(Reached { stream, name_trouble }),
-            Err(e) => Err(name_trouble.unwrap_or_else(|| self.unreachable(&e))),
+            Err(e) => Err(name_trouble.unwrap_or_else(|| self.unreachable(&e, &addresses))),
         }
     }
 
@@ -85,7 +88,7 @@ impl Reach {
         }
     }
 
-    fn unreachable(&self, why: &io::Error) -> Trouble {
+    fn unreachable(&self, why: &io::Error, addresses: &[SocketAddr]) -> Trouble {
         let peer = &self.peer;
         if let Some(fix) = failure::fix_shortage(why) {
             let reason = format_args!("no connection to {peer}: {why}");
@@ -93,16 +96,35 @@ impl Reach {
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match why.kind() {
-            ErrorKind::TimedOut => {
-                peer.trouble(TroubleKind::Unreachable, format_args!("{peer} does not answer"))
-            }
+            ErrorKind::TimedOut => self.not_at(addresses, format_args!("{peer} does not answer")),
             // The connection was reset before it was first used.
             ErrorKind::ConnectionReset => peer.trouble(
                 TroubleKind::ClosedEarly,
                 format_args!("{peer} closed the connection before its answer was complete"),
             ),
-            kind => peer.trouble(TroubleKind::Unreachable, format_args!("no connection to {peer}: {kind}")),
+            kind => self.not_at(addresses, format_args!("no connection to {peer}: {kind}")),
         }
+    }
+
+    /// The service is at none of `addresses`. If they are those of a name, they may be old.
+    fn not_at(&self, addresses: &[SocketAddr], reason: fmt::Arguments<'_>) -> Trouble {
+        let Peer { service, host, .. } = &self.peer;
+        let first = addresses.iter().take(MOST_SHOWN).map(|address| address.ip().to_string());
+        let shown = first.collect::<Vec<_>>().join(" or ");
+        if host.parse::<IpAddr>().is_ok() || shown.is_empty() {
+            return self.peer.trouble(TroubleKind::Unreachable, reason);
+        }
+        Trouble::with_fix(
+            TroubleKind::Unreachable,
+            reason,
+            format_args!(
+                "Check that the board is on the network, that {name} runs and has the address {shown}, as {source} says, and \
+                 host and port in {address}.",
+                name = service.name,
+                source = self.names.source(host),
+                address = service.address
+            ),
+        )
     }
 
     fn nameless(&self, why: &NameError) -> Trouble {

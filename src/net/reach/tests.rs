@@ -82,14 +82,20 @@ fn connection_failure_is_reported_with_its_cause() {
     let trouble = reach.connect(Instant::now() + SOON).expect_err("nobody listens");
     assert_eq!(trouble.kind, TroubleKind::Unreachable);
     assert!(trouble.reason.as_str().ends_with(": connection refused"), "{trouble:?}");
+    let at = format!("has the address 127.0.0.1, as {} says", dir.path().join("hosts").display());
+    assert!(trouble.fix.as_str().contains(&at), "{trouble:?}");
     drop(dir);
-    let trouble = reach.unreachable(&ErrorKind::TimedOut.into());
+    let addresses =
+        ["192.0.2.1:1", "[2001:db8::1]:1", "192.0.2.2:1"].map(|one| one.parse().expect("an address"));
+    let trouble = reach.unreachable(&ErrorKind::TimedOut.into(), &addresses);
+    let at = "has the address 192.0.2.1 or 2001:db8::1, as the name server says";
+    assert!(trouble.fix.as_str().contains(at), "{trouble:?}");
     assert!(trouble.reason.as_str().ends_with(" does not answer"), "{trouble:?}");
 }
 
 #[test]
 fn lack_of_descriptors_is_not_the_networks_fault() {
-    let trouble = Home::new("https").reach.unreachable(&rustix::io::Errno::MFILE.into());
+    let trouble = Home::new("https").reach.unreachable(&rustix::io::Errno::MFILE.into(), &[]);
     assert_eq!(trouble.kind, TroubleKind::Unreachable);
     assert!(trouble.reason.as_str().contains("Too many open files"), "{}", trouble.reason);
     assert!(trouble.fix.as_str().contains("LimitNOFILE="), "{}", trouble.fix);

@@ -136,6 +136,19 @@ impl NameResolver {
         Ok(found)
     }
 
+    /// Where `host` has its address from, for a person who looks for a wrong one.
+    pub(super) fn source(&self, host: &str) -> String {
+        let host = host.to_ascii_lowercase();
+        let bare = host.strip_suffix('.').unwrap_or(&host);
+        if !self.in_hosts_file(bare).is_empty() {
+            self.hosts.display().to_string()
+        } else if is_below(bare, "local") {
+            "mDNS or the name server".into()
+        } else {
+            "the name server".into()
+        }
+    }
+
     /// Reads line by line: a hosts file that blocks many names has megabytes. A missing file counts as empty, as in
     /// libc.
     fn in_hosts_file(&self, host: &str) -> Vec<SocketAddr> {

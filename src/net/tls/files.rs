@@ -14,9 +14,9 @@ use webpki::EndEntityCert;
 use super::pin::Pin;
 use crate::error::{SetupError, Warning};
 use crate::files::form::{Form, KEY_FILE};
-use crate::files::pem::{PemError, Section};
+use crate::files::pem::{EcForm, PemError, Section};
 use crate::files::secret_file::Stamp;
-use crate::files::{bounded, pem, secret_file};
+use crate::files::{bounded, form, pem, secret_file};
 
 /// The files that `client_cert_file` and `client_key_file` name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +52,21 @@ impl ClientCertificate {
         let wrong = |path: &Path, why: String| SetupError::ClientCertificate { path: path.into(), why };
         let unusable = |why: &dyn fmt::Display| wrong(&self.certificate, why.to_string());
         let chain = certificates("client_cert_file", &self.certificate, &unusable)?;
-        let (chain, warnings) =
-            self.links(chain).map_err(|why| unusable(&format_args!("is damaged: {why}")))?;
+        let (chain, warnings) = self.links(chain).map_err(|why| match why {
+            CertificateError::Old(_) => SetupError::Form {
+                what: "client_cert_file",
+                path: self.certificate.clone(),
+                why: "begins with a certificate of X.509 version 1, where version 3 is needed",
+                fix: NEW_VERSION.into(),
+            },
+            why => unusable(&format_args!("is damaged: {why}")),
+        })?;
         // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
         let (pem, _) = secret_file::read_pem(KEY_FILE, &self.key)?;
         let key = pem::private_key(&pem).map_err(|why| wrong(&self.key, why.to_string()))?;
         let signing = any_supported_type(&key).map_err(|_| {
-            if pem::lacks_public_half(&key) {
-                return SetupError::HalfKey { path: self.key.clone() };
+            if let Some(found) = EcForm::of(&key) {
+                return form::ec_error(found, &self.key);
             }
             let why = "holds a key of a kind that cannot be used (P-256, P-384, Ed25519 and RSA from 2048 bits can)";
             wrong(&self.key, why.to_string())
@@ -102,6 +109,7 @@ impl ClientCertificate {
         for (found, number) in found.into_iter().zip(1..) {
             let checked = found.and_then(|(der, line)| match EndEntityCert::try_from(&der) {
                 Ok(_) => Ok(der),
+                Err(webpki::Error::UnsupportedCertVersion) => Err(CertificateError::Old(line)),
                 Err(_) if number == 1 => Ok(der),
                 Err(_) => Err(CertificateError::Malformed(line)),
             });
@@ -127,6 +135,8 @@ impl ClientCertificate {
     }
 }
 
+const NEW_VERSION: &str = "Have it issued again as version 3: `openssl x509 -req` makes one of version 1 unless it has -extfile, with a line such as \
+     extendedKeyUsage=clientAuth in that file.";
 const PUT_AGAIN: &str = "Put that certificate there again as its CA publishes it: a server that does not have it itself refuses the node's.";
 const PUT_IN_ORDER: &str = "Put the node's certificate first, then that of the CA that issued it, and so on; a server that does not have those itself \
      refuses the node's.";
@@ -196,6 +206,8 @@ enum CertificateError {
     Pem(PemError),
     #[error("what follows the BEGIN on line {0} is no X.509 certificate")]
     Malformed(usize),
+    #[error("the one on line {0} is of X.509 version 1, where version 3 is needed")]
+    Old(usize),
     #[error("the one on line {0} is in OpenSSL's own form; `openssl x509 -in FILE` writes the common one")]
     Trusted(usize),
     #[error(

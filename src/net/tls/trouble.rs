@@ -296,6 +296,17 @@ fn webpki_trouble(peer: &Peer, why: &webpki::Error) -> Trouble {
             TroubleKind::CertificateBeyondIssuer,
             format_args!("the server's certificate is signed by a certificate that is not a CA's"),
         ),
+        webpki::Error::UnsupportedCertVersion => Trouble::with_fix(
+            TroubleKind::CertificateRefused,
+            format_args!(
+                "the server's certificate, or its CA's, is of X.509 version 1, where version 3 is needed"
+            ),
+            format_args!(
+                "Have it issued again as version 3: `openssl x509 -req` makes one of version 1 unless it has -extfile, with \
+                 a line such as subjectAltName=DNS:{} in that file.",
+                Brief(&peer.host)
+            ),
+        ),
         other => refused(peer, other),
     }
 }

@@ -37,6 +37,28 @@ fn named_conversion_makes_a_java_key_usable() {
 }
 
 #[test]
+#[ignore = "needs openssl"]
+fn named_conversion_makes_other_forms_of_ec_keys_usable() {
+    for form in ["-conv_form compressed", "-param_enc explicit"] {
+        let rig = Rig::new();
+        run(&rig, "openssl ecparam -name prime256v1 -genkey -noout -out made.key");
+        run(&rig, &format!("umask 077; openssl ec -in made.key {form} -out client.key"));
+        rig.write_secret("client.pem", include_str!("../tls/fixtures/rsa2048.pem"));
+        rig.configure("client_cert_file", "client.pem");
+        rig.configure("client_key_file", "client.key");
+        let (_, view) = rig.check();
+        let command = view["fix"].as_str().unwrap().split_once("writes: ").expect("a command").1;
+        run(&rig, &format!("umask 077; {command}"));
+        rig.configure("client_key_file", "client.key.new");
+        let (_, view) = rig.check();
+        assert!(
+            view["reason"].as_str().unwrap().contains("does not hold the key of the certificate"),
+            "{view}"
+        );
+    }
+}
+
+#[test]
 fn java_key_of_a_certificate_is_named_with_its_conversion() {
     let rig = Rig::new();
     rig.write_secret("client.key", JAVA);
@@ -52,7 +74,7 @@ fn java_key_of_a_certificate_is_named_with_its_conversion() {
             .ends_with("client.key holds an EC key without its public half, as Java writes it"),
         "{view}"
     );
-    assert!(view["fix"].as_str().unwrap().contains("openssl ec -in"), "{view}");
+    assert!(view["fix"].as_str().unwrap().contains("openssl ec -conv_form"), "{view}");
 }
 
 #[test]

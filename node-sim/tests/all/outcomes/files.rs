@@ -49,6 +49,13 @@ pub(super) fn rows() -> Vec<Row> {
             "the credential file is no JSON",
             SetupError::CredentialForm { path: path(), why: "is not JSON (column 7)".into() },
         ),
+        (
+            "the credential file is cut off, and the one before it is open",
+            SetupError::NorOther {
+                error: Box::new(SetupError::CredentialForm { path: path(), why: "is not JSON (column 7)".into() }),
+                other: Box::new(SetupError::OpenToOthers { what: "credential file", path: "/etc/jarvis-node-agent/FILE.prev".into() }),
+            },
+        ),
         ("a placeholder", SetupError::NotProvisioned { path: path(), key: "node_key" }),
         (
             "a key too long",
@@ -57,7 +64,17 @@ pub(super) fn rows() -> Vec<Row> {
         ("a card of another board", SetupError::OtherBoard { state_file: path() }),
         ("no certificate", SetupError::CaFile { path: path(), why: "holds no certificate".into() }),
         ("no usable key", SetupError::StsKey { path: path(), why: "holds no private key".into() }),
-        ("a key written by Java", SetupError::HalfKey { path: path() }),
+        (
+            "a key written by Java",
+            SetupError::Form {
+                what: "client_key_file",
+                path: path(),
+                why: "holds an EC key without its public half, as Java writes it",
+                fix: "Put in its place what this writes: openssl ec -conv_form uncompressed -param_enc named_curve -in FILE | \
+                      openssl pkcs8 -topk8 -nocrypt -out FILE.new"
+                    .into(),
+            },
+        ),
         (
             "no usable client certificate",
             SetupError::ClientCertificate { path: path(), why: "holds no certificate".into() },

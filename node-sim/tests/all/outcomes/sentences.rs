@@ -27,6 +27,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("no address can be found", "names need a network: src/net/resolver/tests, node-sim/tests/names"),
     ("Check the host name", "as above"),
     ("with its domain", "as above: node-sim/tests/names"),
+    ("has the address {shown}", "as above: src/net/reach/tests.rs"),
     ("does not answer", "needs a host that drops packets: src/net/dial/tests.rs"),
     ("nothing more came from", "of `request`: src/net/http/streaming/tests.rs"),
     ("not confirmed since", "after a restart: node-core/src/agent/tests"),

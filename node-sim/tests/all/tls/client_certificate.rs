@@ -220,6 +220,8 @@ fn client_certificate_files_must_be_whole_private_and_match() {
     refused_setup(&rig, "is damaged", "client_cert_file");
     fs::write(file("client.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     refused_setup(&rig, "holds an unusable certificate", "client_cert_file");
+    fs::write(file("client.pem"), include_str!("fixtures/version1.pem")).unwrap();
+    refused_setup(&rig, "of X.509 version 1", "-extfile");
     fs::remove_file(file("client.pem")).unwrap();
     refused_setup(&rig, "there is no client_cert_file", "Put the file at");
     restore();

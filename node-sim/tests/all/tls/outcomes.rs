@@ -104,6 +104,8 @@ pub(crate) fn rows() -> Vec<Row> {
     let sha1 = Identity::fixture(include_str!("fixtures/sha1.pem"), include_str!("fixtures/sha1.key"));
     let roots = include_str!("fixtures/root.pem");
     add("signed with SHA-1", shows(sha1), Node { roots, ..trusting(root) });
+    let old = Identity::fixture(include_str!("fixtures/version1.pem"), include_str!("fixtures/version1.key"));
+    add("of X.509 version 1", shows(old), trusting(root));
     let short = Identity::fixture(
         include_str!("fixtures/of-weak-root.pem"),
         include_str!("fixtures/of-weak-root.key"),
