@@ -24,6 +24,7 @@ pub(crate) enum StatusError {
 
 impl StatusError {
     fn new(file: PathBuf, why: io::Error, config_file: &Path) -> Self {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match why.kind() {
             ErrorKind::NotFound => {
                 let fallen = downfall(config_file);

@@ -118,6 +118,8 @@ fn status_is_found_while_the_configuration_is_broken() {
         fs::write(rig.config(), &sound).unwrap();
         rig.configure("status_file", rig.path("status.json").to_str().unwrap());
         fs::write(rig.path("broken.json"), broken).unwrap();
+        // That of a daemon before would be taken for the new one's.
+        let _ = fs::remove_file(rig.path("status.json"));
         // A /run of its own.
         let script = r#"
             mount -t tmpfs tmpfs /run && mkdir /run/jarvis-node-agent
