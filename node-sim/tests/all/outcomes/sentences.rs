@@ -43,7 +43,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("Node not configured locally", "as above"),
     ("the token may be on its way", "after a signal: node-sim/tests/all/device/enroll.rs"),
     ("sudo chmod a+x {}", "needs a user who may not read: node-sim/tests/all/files"),
-    ("name it there in the configuration: {}", "as above"),
     ("sudo chmod a+r {path}", "as above"),
     ("sudo chown {user} {0} && sudo chmod 600 {0}", "as above"),
     (
