@@ -59,7 +59,10 @@ impl ClientCertificate {
                 why: "begins with a certificate of X.509 version 1, where version 3 is needed",
                 fix: NEW_VERSION.into(),
             },
-            why => unusable(&format_args!("is damaged: {why}")),
+            CertificateError::Pem(_)
+            | CertificateError::Malformed(_)
+            | CertificateError::Trusted(_)
+            | CertificateError::Bundle(_) => unusable(&format_args!("is damaged: {why}")),
         })?;
         // The file's bytes and the parsed key are wiped. ring keeps a copy for as long as it signs.
         let (pem, _) = secret_file::read_pem(KEY_FILE, &self.key)?;
