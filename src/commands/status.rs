@@ -24,20 +24,17 @@ pub(crate) enum StatusError {
 
 impl StatusError {
     fn new(file: PathBuf, why: io::Error, config_file: &Path) -> Self {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
-        match why.kind() {
-            ErrorKind::NotFound => {
-                let fallen = downfall(config_file);
-                let fix = fallen.unwrap_or_else(|| format!("Is it running? See `systemctl status {UNIT}`."));
-                Self::Missing { file, fix }
-            }
-            ErrorKind::PermissionDenied => Self::Unreadable { file, why, fix: "Run this with sudo.".into() },
-            _ => {
-                let fix = failure::fix(&why, &file);
-                let fix = fix.unwrap_or_else(|| "Set status_file to a path of its own.".into());
-                Self::Unreadable { file, why, fix }
-            }
+        if why.kind() == ErrorKind::NotFound {
+            let fallen = downfall(config_file);
+            let fix = fallen.unwrap_or_else(|| format!("Is it running? See `systemctl status {UNIT}`."));
+            return Self::Missing { file, fix };
         }
+        let fix = if why.kind() == ErrorKind::PermissionDenied {
+            "Run this with sudo.".into()
+        } else {
+            failure::fix(&why, &file).unwrap_or_else(|| "Set status_file to a path of its own.".into())
+        };
+        Self::Unreadable { file, why, fix }
     }
 }
 

@@ -2,8 +2,8 @@
 //! They are read together, so that what is used always belongs together.
 
 mod secrets;
+mod version;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::secrets::load_app_key;
 use self::secrets::secrets_stamp;
+use self::version::Version;
 use crate::auth::AuthClient;
 use crate::broker::Plan;
 use crate::config::{Config, Indicators, Sts, Tokens, Via};
@@ -125,24 +126,6 @@ struct StsKey {
     times: (Duration, Duration),
     ca_file: Option<Stamp>,
     proof: Option<Stamp>,
-}
-
-/// Tells a file from what it was before, even if only its owner or mode was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
-    device: u64,
-    inode: u64,
-    len: u64,
-    changed: (i64, i64),
-}
-
-impl Version {
-    /// The version of the file at `path`; `None` if it cannot be found.
-    fn of(path: &Path) -> Option<Self> {
-        let found = std::fs::metadata(path).ok()?;
-        let changed = (found.ctime(), found.ctime_nsec());
-        Some(Self { device: found.dev(), inode: found.ino(), len: found.len(), changed })
-    }
 }
 
 impl Reader {

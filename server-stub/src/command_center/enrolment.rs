@@ -178,7 +178,15 @@ impl CommandCenter {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "JARVIS_APP_KEY not configured for auth integration",
             ),
-            _ => return None,
+            HomeFault::RowMissing
+            | HomeFault::RegistrationFails
+            | HomeFault::MqttOff
+            | HomeFault::PushWithheld
+            | HomeFault::PushFails
+            | HomeFault::LlmAbsent
+            | HomeFault::LlmFails
+            | HomeFault::LogsStoreFails
+            | HomeFault::PasswordExpired => return None,
         };
         Some(match self.home() {
             Home::Python => refused,

@@ -209,7 +209,8 @@ impl Tasks {
         }
         let message = message.filter(|text| !text.is_empty());
         let mut message = message.unwrap_or_else(|| "Failed (reported by node)".to_owned());
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        let whole = (0..=LONGEST_MESSAGE).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(whole.unwrap_or_default());
         task.end(State::Failed, Some(message), now);
         Ok(task.shown())
     }

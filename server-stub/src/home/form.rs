@@ -45,7 +45,7 @@ impl RequestBody {
     ) -> Result<Option<T>, Refusal> {
         match self {
             Self::Nothing | Self::Json(JsonValue::Null) => Ok(None),
-            body => body.form(read).map(Some),
+            body @ (Self::Json(_) | Self::Raw(_) | Self::Unusable(_)) => body.form(read).map(Some),
         }
     }
 }
@@ -232,16 +232,15 @@ impl<'a> BodyFields<'a> {
 
     /// A truth value that may be null or left out.
     pub(crate) fn optional_bool(&mut self, name: &str) -> Option<bool> {
-        match self.given(name)? {
-            JsonValue::Bool(truth) => Some(*truth),
-            value => {
-                let truth = lax_truth(value);
-                if truth.is_none() {
-                    self.complain(name, "bool_type", "Input should be a valid boolean", value);
-                }
-                truth
-            }
+        let value = self.given(name)?;
+        if let JsonValue::Bool(truth) = value {
+            return Some(*truth);
         }
+        let truth = lax_truth(value);
+        if truth.is_none() {
+            self.complain(name, "bool_type", "Input should be a valid boolean", value);
+        }
+        truth
     }
 
     /// A required integer.

@@ -85,24 +85,19 @@ fn sorted(value: JsonValue) -> JsonValue {
 }
 
 fn member((name, value): (String, JsonValue)) -> (String, JsonValue) {
-    let value = match value {
-        JsonValue::Array(items) if name == "detail" => {
-            JsonValue::Array(items.into_iter().map(complaint).collect())
-        }
-        value => sorted(value),
-    };
-    (name, value)
+    if name == "detail"
+        && let JsonValue::Array(items) = value
+    {
+        return (name, JsonValue::Array(items.into_iter().map(complaint).collect()));
+    }
+    (name, sorted(value))
 }
 
 /// A complaint without pydantic's details, which jarvisd does not have.
 fn complaint(value: JsonValue) -> JsonValue {
-    match value {
-        JsonValue::Object(members) => {
-            let kept = members.into_iter().filter(|(name, _)| name != "ctx");
-            JsonValue::Object(kept.map(|(name, value)| (name, sorted(value))).collect())
-        }
-        value => value,
-    }
+    let JsonValue::Object(members) = value else { return value };
+    let kept = members.into_iter().filter(|(name, _)| name != "ctx");
+    JsonValue::Object(kept.map(|(name, value)| (name, sorted(value))).collect())
 }
 
 /// A body whose length is not known before its end, so that it goes out in chunks.

@@ -44,9 +44,11 @@ impl Home {
                 if bytes.is_empty() {
                     RequestBody::Nothing
                 } else if says_json(&head) {
-                    match python(&bytes)? {
-                        JsonValue::Null => RequestBody::Nothing,
-                        value => RequestBody::Json(value),
+                    let value = python(&bytes)?;
+                    if matches!(value, JsonValue::Null) {
+                        RequestBody::Nothing
+                    } else {
+                        RequestBody::Json(value)
                     }
                 } else {
                     RequestBody::Raw(bytes)
