@@ -1,13 +1,14 @@
 //! Secrets typed at a terminal: it does not show them, and it is as before afterwards. The terminal is that of script(1).
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use test_support::binaries::jarvis_node;
 use test_support::rig::Rig;
 
 /// A terminal, and what it has shown that was not looked at yet.
 struct Terminal {
+    child: Child,
     keys: ChildStdin,
     screen: BufReader<ChildStdout>,
 }
@@ -24,7 +25,8 @@ impl Terminal {
         let mut command = Command::new("script");
         command.args(["-q", "-e", "-c", &script, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.env("SHELL", "/bin/sh").spawn().unwrap();
-        Self { keys: child.stdin.take().unwrap(), screen: BufReader::new(child.stdout.take().unwrap()) }
+        let (keys, screen) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, keys, screen }
     }
 
     fn wait_for(&mut self, words: &str) {
@@ -50,6 +52,7 @@ impl Terminal {
         }
         drop(self.keys);
         let _ = self.screen.read_to_string(&mut line);
+        self.child.wait().unwrap();
         shown
     }
 }

@@ -87,7 +87,7 @@ fn key_and_certificate_in_binary_form_are_named() {
     let (_, view) = rig.check();
     assert!(view["reason"].as_str().unwrap().ends_with("client.key is binary, where text belongs"), "{view}");
     assert!(view["fix"].as_str().unwrap().contains("openssl pkey"), "{view}");
-    rig.write_secret("client.key", "0A\u{2}\u{1}\0000\u{6}");
+    rig.write_secret("client.key", "0A\u{2}\u{1}\u{0}00\u{6}");
     let (_, view) = rig.check();
     assert!(
         view["reason"].as_str().unwrap().ends_with("is a private key in DER form, where PEM belongs"),
