@@ -108,7 +108,7 @@ fn unusable_setup_exits_78_and_names_its_fix() {
         (|dir| write(dir, "config.json", 0o644, "{"), "EOF", "docs/configuration.md"),
         (
             |dir| write(dir, "config.json", 0o644, &CONFIG.replace("service_id", "service")),
-            "unknown field `service`",
+            "there is no key \"service\"",
             "docs/configuration.md",
         ),
         (
@@ -178,7 +178,7 @@ fn status_and_led_say_what_is_missing() {
     let config = config.to_str().unwrap();
     let (code, out, err) = run(&["status", "--config", config]);
     assert_eq!((code, out.as_str()), (Some(69), ""));
-    assert!(err.contains("is it running?"), "{err}");
+    assert!(err.contains("Is it running?"), "{err}");
     let (code, _, err) = run(&["led", "--config", config, "valid"]);
     assert_eq!(code, Some(78));
     assert!(err.contains(r#""led": "none""#), "{err}");

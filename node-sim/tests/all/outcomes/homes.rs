@@ -18,7 +18,7 @@ What the node makes of every answer that a service of a Jarvis home gives to its
 `server-stub/tests/fixtures`: recorded from the Python auth service, read in the source for the Python command center
 and for jarvisd. Each is sent to the real program, byte for byte and over TLS. Written by
 `UPDATE_OUTCOMES=1 cargo test -p node-sim --test all outcomes`, which fails if an answer leads to anything else.
-What proxies, portals and strangers answer is in [outcomes.md](../evidence/outcomes.md).
+What proxies, portals and strangers answer is in [the table of outcomes](../evidence/outcomes.md).
 ";
 
 const COLUMNS: [&str; 7] = ["home: case", "answer", "outcome", "LED", "exit code", "reason", "fix"];

@@ -73,7 +73,13 @@ fn every_known_answer_of_the_auth_service_is_given() {
         let put: Vec<_> = put.iter().map(|(from, to)| (*from, to.as_str())).collect();
         let mut answer = record.ask(&put).of(&stub);
         if WITH_ZONE.contains(&record.case.as_str()) {
-            let without = answer.body.replace("Z\"", "\"");
+            // A key may end with a Z, too.
+            let is_moment = |part: &str| part.len() < 30 && part.as_bytes().get(10) == Some(&b'T');
+            let without = |part: &'_ str| part.trim_end_matches('Z').to_owned();
+            let parts = answer.body.split('"');
+            let parts: Vec<_> =
+                parts.map(|part| if is_moment(part) { without(part) } else { part.to_owned() }).collect();
+            let without = parts.join("\"");
             assert_ne!(without, answer.body, "{}", record.case);
             answer.body = without;
         }
