@@ -15,7 +15,7 @@ use node_core::wire::{
 };
 
 use crate::files::json;
-use crate::net::http::{Between, HttpResponse, elsewhere, repeats, retry_after, says};
+use crate::net::http::{Between, HttpResponse, Target, repeats, retry_after, says, target};
 
 const NOT_SHOWN: &str = "not shown: the answer repeats a key";
 
@@ -207,8 +207,8 @@ impl Judged<'_> {
         let Self { asked: Asked { response, .. }, service } = self;
         let Service { name, address, .. } = service;
         let status = response.status;
-        match elsewhere(response, self.asked.keys) {
-            Some(target) => self.with_fix(
+        match target(response, self.asked.keys) {
+            Target::Elsewhere(target) => self.with_fix(
                 TroubleKind::Redirected,
                 format_args!("what answers points to {target} ({status}), and keys are not sent after it"),
                 format_args!(
@@ -216,7 +216,15 @@ impl Judged<'_> {
                      a proxy, let the node past it."
                 ),
             ),
-            None => self.because(
+            Target::Untold => self.with_fix(
+                TroubleKind::Redirected,
+                format_args!("what answers redirects, but to no address that can be shown ({status})"),
+                format_args!(
+                    "Look at what is between the board and {name}: a proxy, or the network's log-in page. If nothing is, check \
+                     host, port and path in {address}."
+                ),
+            ),
+            Target::OtherPath => self.because(
                 TroubleKind::Redirected,
                 format_args!("what answers points to another path ({status}), and keys are not sent after it"),
             ),

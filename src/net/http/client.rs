@@ -18,6 +18,7 @@ use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::unversioned::transport::Connector;
 use zeroize::Zeroizing;
 
+use super::redirect::relative;
 use super::time;
 use crate::net::peer::Peer;
 use crate::net::reach::{Reach, Reached};
@@ -292,7 +293,8 @@ pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result
     let request = agent.post(post.url).config().timeout_global(Some(left(end))).build();
     let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    relative(&mut head.headers, post.url);
     // The response may contain a token. A buffer that grows leaves unwiped copies behind, so it gets its full
     // size at once.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));

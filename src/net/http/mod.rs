@@ -15,5 +15,5 @@ mod trouble;
 pub(crate) use self::between::{Between, says};
 pub(crate) use self::client::{HttpClient, HttpError, HttpResponse, JSON, Post, Posted};
 pub(crate) use self::echo::repeats;
-pub(crate) use self::redirect::elsewhere;
+pub(crate) use self::redirect::{Target, target};
 pub(crate) use self::time::retry_after;

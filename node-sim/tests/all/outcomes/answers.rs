@@ -30,6 +30,7 @@ const BY_ANYBODY: &[Given] = &[
     ("204 No Content", &[], ""),
     ("301 Moved Permanently", &["Location: https://auth.example/internal/validate-node"], ""),
     ("307 Temporary Redirect", &["Location: /internal/validate-node"], ""),
+    ("302 Found", &["Location: javascript:go()"], ""),
     ("400 Bad Request", &[], r#"{"detail":"There was an error parsing the body"}"#),
     ("401 Unauthorized", BASIC, HTML),
     ("401 Unauthorized", BASIC, ""),

@@ -31,6 +31,7 @@ const ANSWERS: &[Given] = &[
     ("404 Not Found", &["Content-Type: text/plain"], "404 page not found\n"),
     ("302 Found", &["Location: https://portal.example/"], ""),
     ("307 Temporary Redirect", &["Location: /api/v0/nodes/register/"], ""),
+    ("302 Found", &["Location: javascript:go()"], ""),
     ("401 Unauthorized", &["WWW-Authenticate: Basic realm=\"home\""], ""),
     ("407 Proxy Authentication Required", &[], ""),
     ("511 Network Authentication Required", &[], ""),

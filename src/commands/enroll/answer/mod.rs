@@ -12,7 +12,7 @@ use super::EnrollError;
 use crate::commands::install;
 use crate::files::credential::Credential;
 use crate::files::{credential_file, json};
-use crate::net::http::{Between, HttpResponse, Posted, elsewhere, repeats};
+use crate::net::http::{Between, HttpResponse, Posted, Target, repeats, target};
 
 /// The credential in the answer.
 ///
@@ -72,12 +72,18 @@ fn unseen(response: &HttpResponse, token: &[u8]) -> Option<String> {
              board and the command center (a proxy, a firewall, the network's log-in page)",
             between.words()
         )),
-        (301..=303 | 307 | 308, None) => Some(match elsewhere(response, &[token]) {
-            Some(target) => format!(
+        (301..=303 | 307 | 308, None) => Some(match target(response, &[token]) {
+            Target::Elsewhere(target) => format!(
                 "what answers points to {target} ({status}), and a token is not sent after it; if the command center \
                  is there, give that as --url"
             ),
-            None => format!("what answers points to another path ({status}); check the path in --url"),
+            Target::Untold => format!(
+                "what answers redirects, but to no address that can be shown ({status}); check --url, and what is between \
+                 this board and the command center (a proxy, the network's log-in page)"
+            ),
+            Target::OtherPath => {
+                format!("what answers points to another path ({status}); check the path in --url")
+            }
         }),
         (404 | 405, None) if !is_refusal(response) => {
             Some(format!("what answers has no such path ({status}); {CHECK_URL}"))
