@@ -304,7 +304,9 @@ impl TroubleKind {
                  to the CA that signed it."
             ),
             Self::CertificateWrongUsage => {
-                fix!("Have the certificate of {name} reissued for servers (extendedKeyUsage serverAuth).")
+                fix!(
+                    "Have that of {name} or its CA reissued for servers (extendedKeyUsage serverAuth, which a CA's may leave out)."
+                )
             }
             Self::CertificateBeyondIssuer => fix!(
                 "Have the certificate of {name} issued by a CA that may sign it: look at the CA's name constraints, path \
@@ -345,7 +347,7 @@ impl TroubleKind {
             }
             Self::Handshake => fix!(
                 "Check that {name}, or the proxy before it, has a certificate for the host in {address}, and its TLS \
-                 settings: TLS 1.2 or 1.3 with ECDHE and a certificate on P-256, P-384 or Ed25519 or with RSA."
+                 settings: TLS 1.2 or 1.3 with ECDHE and GCM or ChaCha20 (AEAD, not CBC), and a certificate on P-256, P-384 or Ed25519 or with RSA."
             ),
             Self::HandshakeCut => fix!(
                 "Check that {name} or its proxy runs and speaks TLS at the port in {address}, and any firewall before \

@@ -157,13 +157,16 @@ impl Config {
         let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));
         let replaced = [("state_file", &config.state_file)].into_iter().chain(status).chain(socket);
         let replaced: Vec<_> = replaced.map(|(key, file)| (key, &**file)).collect();
-        config.warnings.extend(paths::open_folders(&replaced));
+        let roots = config.tls.ca_file.iter().map(|file| ("ca_file", &**file));
+        let read: Vec<_> = roots.chain([("configuration", path)]).collect();
+        let warnings = [paths::open_folders(&replaced), paths::open_folders(&read), paths::open_files(&read)];
+        config.warnings.extend(warnings.into_iter().flatten());
         Ok(config)
     }
 
     /// Parses `text`, the file at `path`. `variable` reads the environment.
     fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
-        let file: File = json::object(text.as_bytes()).map_err(|e| json::fault(&e))?;
+        let file: File = json::object(text.as_bytes()).map_err(|e| fault(text, &e))?;
         // Told after what else is wrong, which may be the reason for it.
         let paths = node_paths(&serde_json::from_str(text).unwrap_or_default(), path);
         let token_paths = paths::check(&token_paths(&file, path), &paths, path);
@@ -241,6 +244,16 @@ impl Config {
 /// What holds while the objects for tokens cannot be used: an editor's typing error must not cost programs their tokens.
 const OLD_RULES: &str = "Until then a daemon that runs keeps to the rules that it read before, and one that starts gives out no tokens. \
      (Empty audiences in sts give nobody any.)";
+
+/// What is wrong with `text`, which is not in the form of a configuration.
+fn fault(text: &str, error: &serde_json::Error) -> String {
+    let keys: Value = serde_json::from_str(text).unwrap_or_default();
+    let has = |key: &&str| keys.get(key).is_some();
+    if has(&"node_id") && !["auth_url", "via", "credential_file"].iter().any(has) {
+        return "this is a file with a node's credential, not the configuration, which names it as credential_file".into();
+    }
+    json::fault_in(text, error)
+}
 
 /// The value of `key` in its form.
 fn form<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, String> {

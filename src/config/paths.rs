@@ -222,15 +222,27 @@ pub(super) fn open_folders(files: &[(&str, &Path)]) -> Vec<Warning> {
     let warning = |(key, file): &(&str, &Path)| {
         let message =
             format!("every user may replace the {key} {}: its folder is open to all", file.display());
-        let folder = folder(file);
-        let fix = if is_nodes(folder) {
-            format!("sudo chmod o-w {}", shell_word(folder))
-        } else {
-            format!("Others may need {} as it is: let {key} name a file in another folder.", folder.display())
-        };
-        Warning::new("folder", message, fix)
+        open_place(key, folder(file), message)
     };
     open.map(warning).collect()
+}
+
+/// A warning for each of these keys whose file every user may write to.
+pub(super) fn open_files(files: &[(&str, &Path)]) -> Vec<Warning> {
+    let open = files.iter().filter(|(_, file)| is_open_to_all(file));
+    open.map(|(key, file)| {
+        open_place(key, file, format!("every user may write to the {key} {}", file.display()))
+    })
+    .collect()
+}
+
+fn open_place(key: &str, place: &Path, message: String) -> Warning {
+    let fix = if is_nodes(place) {
+        format!("sudo chmod o-w {}", shell_word(place))
+    } else {
+        format!("Others may need {} as it is: use a file in another folder as {key}.", place.display())
+    };
+    Warning::new("folder", message, fix)
 }
 
 /// The path without links and dots, as far as it exists.

@@ -84,7 +84,7 @@ fn error_names_what_is_wrong() {
         let error = parse(more).expect_err(more);
         assert!(error.contains(says), "{more}: {error}");
     }
-    for other in ["// mine\n{}", "auth_url: https://auth.home", "s3cret"] {
+    for other in ["auth_url: https://auth.home", "s3cret"] {
         let error = parse_whole(other).expect_err(other);
         assert_eq!(error, "this is not JSON, which begins with {");
     }
@@ -185,4 +185,36 @@ fn service_that_a_command_center_grants_is_the_default() {
     let without = LEAST.replace(r#" "service_id": "command-center","#, "");
     assert_ne!(without, LEAST);
     assert_eq!(service(&format!("{{{without}}}")), "jarvis-command-center");
+}
+
+#[test]
+fn comment_and_credential_in_its_place_are_told_as_such() {
+    for (text, says) in [
+        ("// mine\n{}", "line 1, column 1: JSON has no comments"),
+        ("{\n  # mine\n}", "line 2, column 3: JSON has no comments"),
+        ("{\"led\": null, /* mine */\n}", "column 15: JSON has no comments"),
+        ("{\"led\": /dev/led}", "expected value"),
+        (r#"{"node_id": "kitchen-pi", "api_key": "k"}"#, "a file with a node's credential"),
+        (r#"{"auth_url": "https://auth.home", "node_id": "kitchen-pi"}"#, "there is no key \"node_id\""),
+    ] {
+        let error = parse_whole(text).expect_err(text);
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
+#[test]
+fn file_that_all_may_write_to_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().expect("a folder");
+    let [config, roots] = ["config.json", "ca.pem"].map(|name| dir.path().join(name));
+    fs::write(&config, format!(r#"{{{LEAST}, "ca_file": "ca.pem"}}"#)).expect("written");
+    fs::write(&roots, "").expect("written");
+    let warned = |mode, folder| {
+        for (place, mode) in [(&config, mode), (&roots, mode), (&dir.path().into(), folder)] {
+            fs::set_permissions(place, fs::Permissions::from_mode(mode)).expect("mode set");
+        }
+        Config::load(&config).expect("sound").warnings.len()
+    };
+    assert_eq!([warned(0o644, 0o755), warned(0o666, 0o755), warned(0o644, 0o777)], [0, 2, 2]);
 }

@@ -15,6 +15,16 @@ pub(crate) fn object<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::
     serde_json::from_slice(bytes)
 }
 
+/// The [`fault`] of `text`, into which people put comments.
+pub(crate) fn fault_in(text: &str, error: &serde_json::Error) -> String {
+    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let rest = line.get(error.column().saturating_sub(1)..).unwrap_or_default();
+    if error.is_syntax() && ["//", "/*", "#"].iter().any(|comment| rest.starts_with(comment)) {
+        return format!("line {}, column {}: JSON has no comments", error.line(), error.column());
+    }
+    fault(error)
+}
+
 /// The error in words that quote no value, which could be a secret in the wrong place. A misspelt key is quoted, if it
 /// looks like one.
 pub(crate) fn fault(error: &serde_json::Error) -> String {

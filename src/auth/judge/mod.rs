@@ -15,7 +15,7 @@ use node_core::wire::{
 };
 
 use crate::files::json;
-use crate::net::http::{Between, HttpResponse, Target, repeats, retry_after, says, target};
+use crate::net::http::{Between, HttpResponse, Target, is_compressed, repeats, retry_after, says, target};
 
 const NOT_SHOWN: &str = "not shown: the answer repeats a key";
 
@@ -173,6 +173,11 @@ impl Judged<'_> {
             };
         }
         match status {
+            200 | 401 | 403 if is_compressed(response) => self.with_fix(
+                TroubleKind::NotUnderstood,
+                format_args!("the answer is compressed ({status}), which was not asked for"),
+                format_args!("Let the proxy before {name} leave its answers as they are: no gzip, br or zstd."),
+            ),
             200 => self.because(
                 TroubleKind::NotUnderstood,
                 format_args!("the answer is not the JSON of a Jarvis service"),

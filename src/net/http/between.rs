@@ -3,7 +3,7 @@
 
 use serde::de::IgnoredAny;
 use ureq::http::HeaderMap;
-use ureq::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE};
 
 use super::HttpResponse;
 use crate::files::json;
@@ -70,6 +70,11 @@ fn wants_log_in(headers: &HeaderMap) -> bool {
 /// Whether the body holds `words`, which are in lower case.
 pub(crate) fn says(response: &HttpResponse, words: &[u8]) -> bool {
     response.body.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))
+}
+
+/// Whether the body is compressed, which no request asks for (RFC 9110, section 8.4).
+pub(crate) fn is_compressed(response: &HttpResponse) -> bool {
+    response.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
 }
 
 /// Whether it is HTML or XML, by how it begins or by its media type. An object of JSON is none, whatever its label says:

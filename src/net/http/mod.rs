@@ -12,7 +12,7 @@ pub(crate) mod streaming;
 mod time;
 mod trouble;
 
-pub(crate) use self::between::{Between, says};
+pub(crate) use self::between::{Between, is_compressed, says};
 pub(crate) use self::client::{HttpClient, HttpError, HttpResponse, JSON, Post, Posted};
 pub(crate) use self::echo::repeats;
 pub(crate) use self::redirect::{Target, target};

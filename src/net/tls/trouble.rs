@@ -1,6 +1,7 @@
 //! Explains TLS errors to the person who has to fix them.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fmt, io};
 
@@ -99,7 +100,7 @@ impl Tls {
             CertificateError::NotValidForNameContext { presented, .. } => wrong_name(peer, &bare(presented)),
             CertificateError::InvalidPurposeContext { .. } => peer.trouble(
                 TroubleKind::CertificateWrongUsage,
-                format_args!("the server's certificate is not meant for servers (its extended key usage)"),
+                format_args!("the server's certificate, or its CA's, is not meant for servers (extended key usage)"),
             ),
             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => peer.trouble(
@@ -125,6 +126,14 @@ impl Tls {
         let name = name(alert);
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended; all else has one fix")]
         match alert {
+            // Of a wrong extended key usage, in OpenSSL and rustls.
+            AlertDescription::UnsupportedCertificate if self.own.is_there() => Trouble {
+                fix: Text::format(format_args!(
+                    "Have the certificate in client_cert_file issued for clients: with clientAuth in its extendedKeyUsage, or \
+                     without that extension."
+                )),
+                ..self.client_certificate_trouble(peer, &format!("alert {name}"))
+            },
             // If a client was asked for its certificate, all of these are about that (RFC 8446, section 6.2).
             AlertDescription::CertificateRequired
             | AlertDescription::NoCertificate
@@ -220,8 +229,17 @@ fn wrong_name(peer: &Peer, presented: &[String]) -> Trouble {
     let reason = format_args!(
         "the server's certificate is not made out for {}, but for {}",
         Brief(&host),
-        if presented.is_empty() { "no name at all".into() } else { presented.join(", ") }
+        if presented.is_empty() { "no host at all".into() } else { presented.join(", ") }
     );
+    if presented.iter().any(|name| name.strip_prefix("DNS:") == Some(&host)) {
+        return Trouble::with_fix(
+            TroubleKind::CertificateWrongName,
+            reason,
+            format_args!(
+                "Have the certificate reissued with IP:{host} in subjectAltName: an address counts nowhere as a DNS name."
+            ),
+        );
+    }
     let domain = host.split_once('.').map(|(_, domain)| domain).filter(|domain| !domain.contains('.'));
     let wildcard = domain.map(|domain| format!("*.{domain}"));
     // RFC 6125, section 7.2: what is below a whole top-level domain belongs to no one owner.
@@ -318,13 +336,16 @@ fn refused(peer: &Peer, why: &dyn std::fmt::Debug) -> Trouble {
     )
 }
 
-/// The names as people write them: rustls has DnsName("auth.home") and IpAddress(192.0.2.1).
+/// The hosts as people write them: rustls has DnsName("auth.home") and IpAddress(192.0.2.1), and for all that is no host
+/// Unsupported(0x01). An address among the DNS names is marked as what it is taken for.
 fn bare(presented: &[String]) -> Vec<String> {
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-        inner.trim_matches('"').to_string()
+        let inner = inner.trim_matches('"');
+        let is_taken_for_name = name.starts_with("Dns") && inner.parse::<IpAddr>().is_ok();
+        format!("{}{inner}", if is_taken_for_name { "DNS:" } else { "" })
     };
-    presented.iter().map(bare).collect()
+    presented.iter().filter(|name| !name.starts_with("Unsupported")).map(bare).collect()
 }
 
 fn date(time: UnixTime) -> String {
@@ -378,5 +399,7 @@ mod tests {
     fn certificate_names_are_shown_without_rustls_notation() {
         let presented = ["DnsName(\"auth.home\")".to_string(), "IpAddress(192.0.2.1)".to_string()];
         assert_eq!(bare(&presented), ["auth.home", "192.0.2.1"]);
+        let others = ["Unsupported(0x01)".to_string(), "DnsName(\"127.0.0.1\")".to_string()];
+        assert_eq!(bare(&others), ["DNS:127.0.0.1"]);
     }
 }

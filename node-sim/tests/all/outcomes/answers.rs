@@ -25,6 +25,7 @@ const BASIC: &[&str] = &["WWW-Authenticate: Basic realm=\"home\""];
 const BY_ANYBODY: &[Given] = &[
     ("200 OK", &["Content-Type: text/html"], HTML),
     ("200 OK", &[], ""),
+    ("200 OK", &["Content-Encoding: gzip"], "compressed"),
     ("200 OK", &[], r#"{"status":"degraded"}"#),
     ("201 Created", &[], "{}"),
     ("204 No Content", &[], ""),

@@ -40,6 +40,7 @@ const ANSWERS: &[Given] = &[
     ("502 Bad Gateway", &["Content-Type: text/html"], "<html>502</html>"),
     ("503 Service Unavailable", &[], ""),
     ("201 Created", &[], "{}"),
+    ("201 Created", &["Content-Encoding: gzip"], "compressed"),
     ("202 Accepted", &[], r#"{"status":"pending"}"#),
     ("201 Created", &[], r#"{"node_id":"cellar-pi","node_key":"k"}"#),
     ("400 Bad Request", &[], "The plain HTTP request was sent to HTTPS port"),

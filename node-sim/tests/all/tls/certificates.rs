@@ -86,8 +86,8 @@ fn certificate_for_another_name_is_refused() {
             "IP as a DNS name",
             &root,
             names(vec![dns("127.0.0.1")]),
-            "not made out for",
-            "an address needs an IP entry",
+            "not made out for 127.0.0.1, but for DNS:127.0.0.1",
+            "reissued with IP:127.0.0.1 in subjectAltName",
         )
         .at("127.0.0.1"),
         shows(
@@ -98,7 +98,7 @@ fn certificate_for_another_name_is_refused() {
             "reissued",
         )
         .at("127.0.0.1"),
-        shows("no name but the CN", &root, names(vec![]), "but for no name at all", "subjectAltName"),
+        shows("no name but the CN", &root, names(vec![]), "but for no host at all", "subjectAltName"),
         shows("a parent's name", &root, names(vec![dns("localhost")]), "but for localhost", "Use a name")
             .at("auth.localhost"),
         shows(
@@ -244,6 +244,17 @@ fn weak_or_misused_certificate_is_refused() {
             &root,
             usage(ExtendedKeyUsagePurpose::ClientAuth),
             "not meant for servers",
+            "extendedKeyUsage serverAuth",
+        ),
+        shows(
+            "of a CA for clients",
+            &root,
+            {
+                let ca = root
+                    .intermediate(|ca| ca.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+                ca.sound().and(&ca)
+            },
+            "certificate, or its CA's, is not meant for servers",
             "extendedKeyUsage serverAuth",
         ),
         shows(

@@ -118,8 +118,8 @@ fn missing_or_refused_client_certificate_is_reported() {
             (
                 "for servers",
                 Some(&clients.sound()),
-                "refuses this node's client certificate",
-                "issued by the CA",
+                "refuses this node's client certificate|unsupported_certificate",
+                "with clientAuth in its extendedKeyUsage",
             ),
         ] {
             let server = demanding(&root, &clients, version);

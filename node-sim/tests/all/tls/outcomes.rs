@@ -67,6 +67,11 @@ pub(crate) fn rows() -> Vec<Row> {
     add("the CA's own certificate", shows(root.itself()), trusting(root));
     add("a certificate for another name", shows(named("auth.home")), trusting(root));
     add(
+        "an address written as a DNS name",
+        shows(named("127.0.0.1")),
+        Node { host: "127.0.0.1", ..trusting(root) },
+    );
+    add(
         "a certificate without a name",
         shows(root.issue(|leaf| leaf.subject_alt_names = vec![])),
         trusting(root),
@@ -150,6 +155,11 @@ pub(crate) fn rows() -> Vec<Row> {
         "the client certificate is by another CA",
         demanding(root, &clients, &TLS13),
         Node { certificate: Some(node(&Ca::root())), ..trusting(root) },
+    );
+    add(
+        "the client certificate is one for servers",
+        demanding(root, &clients, &TLS13),
+        Node { certificate: Some(clients.sound()), ..trusting(root) },
     );
     let nginx = response("400 Bad Request", None, "<html>No required SSL certificate was sent</html>");
     let site = Site::new(root.sound());

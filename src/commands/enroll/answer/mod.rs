@@ -12,7 +12,7 @@ use super::EnrollError;
 use crate::commands::install;
 use crate::files::credential::Credential;
 use crate::files::{credential_file, json};
-use crate::net::http::{Between, HttpResponse, Posted, Target, repeats, target};
+use crate::net::http::{Between, HttpResponse, Posted, Target, is_compressed, repeats, target};
 
 /// The credential in the answer.
 ///
@@ -25,6 +25,9 @@ pub(crate) fn read(posted: &Posted, node_id: &NodeId, token: &[u8]) -> Result<Cr
         return Err(EnrollError::Unavailable(Outcome::Server, refused));
     }
     match response.status {
+        200 | 201 if is_compressed(response) => {
+            Err(lost("the command center's answer is compressed, which was not asked for"))
+        }
         200 | 201 => {
             let contents =
                 credential_file::parse(&response.body, Path::new("the command center's answer"), None)

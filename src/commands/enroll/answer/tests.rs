@@ -66,7 +66,7 @@ fn answer_in_no_words_of_the_command_center_is_told_apart() {
         (422, r#"{"detail":[{"msg":"x"}]}"#, 77, "matching versions"),
         (404, "404 page not found\n", 75, "port 7703"),
         (405, "", 75, "port 7703"),
-        (307, "", 75, "check the path in --url"),
+        (307, "", 75, "to no address that can be shown (307)"),
         (200, "<html>Log in</html>", 75, "sent a page for people (200)"),
         (401, "<html>401</html>", 75, "sent a page for people (401)"),
         (413, "", 77, "it answers 413"),
@@ -97,6 +97,10 @@ fn answer_in_no_words_of_the_command_center_is_told_apart() {
     assert!(exit == 75 && sentence.contains("wants a log-in of its own (401)"), "{sentence}");
     let (exit, sentence) = told(&header("location", "https://cc.example/login", 302));
     assert!(exit == 75 && sentence.contains("points to https://cc.example (302)"), "{sentence}");
+    let (exit, sentence) = told(&header("location", "/register/", 302));
+    assert!(exit == 75 && sentence.contains("check the path in --url"), "{sentence}");
+    let (exit, sentence) = told(&header("content-encoding", "gzip", 201));
+    assert!(exit == 74 && sentence.contains("answer is compressed"), "{sentence}");
 }
 
 #[test]
