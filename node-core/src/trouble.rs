@@ -237,8 +237,8 @@ impl TroubleKind {
                 fix!("Check {name} and any proxy before it: the connection ended before the answer did.")
             }
             Self::Busy => fix!(
-                "Wait: {name} is in trouble or asks for patience. If it lasts, look at its log, and at that of a proxy \
-                 before it."
+                "Wait: {name} is in trouble or asks for patience. If it lasts, check that it runs, and look at its log, and \
+                 at that of a proxy before it."
             ),
             Self::AuthAway => {
                 fix!("Check that the auth service runs, and that {name} has its address and a good app key.")
@@ -355,7 +355,7 @@ impl TroubleKind {
             ),
             Self::Clock => fix!("{CLOCK_FIX}"),
             Self::NoServerTime => fix!(
-                "Let {name}, or the proxy before it, send a Date header; or take spki_pins out, so that the board's own \
+                "Let {name}, or the proxy before it, send a valid Date header; or take spki_pins out, so that the board's own \
                  clock counts."
             ),
             Self::ServerClock => fix!(

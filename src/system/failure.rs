@@ -61,6 +61,10 @@ pub(crate) fn fix_shortage(why: &io::Error) -> Option<&'static str> {
             "The whole board has as many files open as it may: end what has many (`sudo lsof`), or raise fs.file-max (`sudo \
              sysctl`).",
         ),
+        Errno::AFNOSUPPORT => Some(
+            "Let this program use IPv4 and IPv6: RestrictAddressFamilies= in the unit must name AF_INET and AF_INET6. An IPv6 \
+             address also needs a kernel with IPv6.",
+        ),
         Errno::NOMEM => Some("Free memory, or give the unit more (MemoryMax=)."),
         Errno::AGAIN => {
             Some("Let this user have more threads: TasksMax= in the unit, or `ulimit -u` in a shell.")
@@ -180,6 +184,7 @@ mod tests {
             (Errno::NAMETOOLONG, "255"),
             (Errno::FBIG, "LimitFSIZE="),
             (Errno::IO, "dmesg"),
+            (Errno::AFNOSUPPORT, "RestrictAddressFamilies="),
             (Errno::NOMEM, "MemoryMax="),
             (Errno::AGAIN, "TasksMax="),
         ] {

@@ -95,9 +95,10 @@ struct Judged<'a> {
 }
 
 /// Statuses by which proxies, Cloudflare's tunnel among them, say that the service does not answer them.
-const UNSERVED: [u16; 8] = [502, 504, 520, 521, 522, 523, 524, 530];
-/// What Envoy and HAProxy say with 503.
-const NO_SERVER: [&[u8]; 3] = [b"no healthy upstream", b"upstream connect error", b"no server is"];
+const UNSERVED: [u16; 9] = [502, 504, 520, 521, 522, 523, 524, 527, 530];
+/// What Envoy, HAProxy and Traefik say with 503.
+const NO_SERVER: [&[u8]; 4] =
+    [b"no healthy upstream", b"upstream connect error", b"no server is", b"no available server"];
 /// Statuses by which Cloudflare says that TLS between it and the service failed.
 const UNTRUSTED: [u16; 2] = [525, 526];
 

@@ -171,6 +171,7 @@ fn other_status_with_verdict_body_is_inconclusive() {
         (400, TroubleKind::RequestRefused),
         (421, TroubleKind::InBetween),
         (525, TroubleKind::Unserved),
+        (527, TroubleKind::Unserved),
         (413, TroubleKind::RequestRefused),
         (431, TroubleKind::RequestRefused),
         (422, TroubleKind::RequestRefused),
@@ -185,6 +186,18 @@ fn other_status_with_verdict_body_is_inconclusive() {
         (418, TroubleKind::NotTheService),
     ] {
         assert_eq!(kind(&judged(status, no)), Some(expected), "{status}");
+    }
+}
+
+#[test]
+fn proxy_without_its_server_is_known_by_its_words() {
+    for (body, expected) in [
+        ("no available server\n", TroubleKind::Unserved),
+        ("no healthy upstream", TroubleKind::Unserved),
+        ("<h1>503</h1>\nNo server is available to handle this request.", TroubleKind::Unserved),
+        ("Service Unavailable", TroubleKind::Busy),
+    ] {
+        assert_eq!(kind(&judged(503, body)), Some(expected), "{body}");
     }
 }
 

@@ -23,7 +23,9 @@ impl HttpClient {
         let time = server_time(response.headers()).ok_or_else(|| {
             peer.trouble(
                 TroubleKind::NoServerTime,
-                format_args!("{peer} does not tell the time, which spki_pins needs: no Date in its answer"),
+                format_args!(
+                    "{peer} does not tell the time, which spki_pins needs: no valid Date in its answer"
+                ),
             )
         })?;
         // No server's clock can be right that is before the build of this program.

@@ -102,7 +102,16 @@ impl Reach {
                 TroubleKind::ClosedEarly,
                 format_args!("{peer} closed the connection before its answer was complete"),
             ),
-            kind => self.not_at(addresses, format_args!("no connection to {peer}: {kind}")),
+            kind @ (ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::PermissionDenied) => {
+                self.not_at(addresses, format_args!("no connection to {peer}: {kind}"))
+            }
+            // Most others have no kind, and so no words but the system's own.
+            _ => self.not_at(addresses, format_args!("no connection to {peer}: {why}")),
         }
     }
 
@@ -131,6 +140,16 @@ impl Reach {
         let peer = &self.peer;
         let Peer { service, host, .. } = peer;
         let reason = format_args!("no address can be found for {peer}: {why}");
+        if let NameError::Blocked(_) = why {
+            return Trouble::with_fix(
+                TroubleKind::NameUnknown,
+                reason,
+                format_args!(
+                    "Take {host} off the block list of the name server, or give it its right address there or in \
+                     /etc/hosts."
+                ),
+            );
+        }
         let answered = matches!(why, NameError::Unknown | NameError::Refused { .. });
         if answered && !host.trim_end_matches('.').contains('.') {
             return Trouble::with_fix(

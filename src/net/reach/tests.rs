@@ -55,7 +55,7 @@ fn last_good_address_is_used_while_name_is_unknown() {
     drop(home.listener);
     let trouble = home.reach.connect(Instant::now() + SOON).expect_err("nobody listens");
     assert_eq!(trouble.kind, TroubleKind::NameUnknown);
-    assert!(trouble.reason.as_str().ends_with("no name server answers"), "{trouble:?}");
+    assert!(trouble.reason.as_str().ends_with("none answers on this board"), "{trouble:?}");
 }
 
 #[test]
@@ -91,6 +91,29 @@ fn connection_failure_is_reported_with_its_cause() {
     let at = "has the address 192.0.2.1 or 2001:db8::1, as the name server says";
     assert!(trouble.fix.as_str().contains(at), "{trouble:?}");
     assert!(trouble.reason.as_str().ends_with(" does not answer"), "{trouble:?}");
+}
+
+#[test]
+fn forbidden_family_of_addresses_is_named_with_its_setting() {
+    let trouble = Home::new("https").reach.unreachable(&rustix::io::Errno::AFNOSUPPORT.into(), &[]);
+    assert!(trouble.reason.as_str().contains(": Address family not supported"), "{}", trouble.reason);
+    assert!(trouble.fix.as_str().contains("RestrictAddressFamilies="), "{}", trouble.fix);
+}
+
+#[test]
+fn failure_without_a_kind_is_told_in_the_systems_words() {
+    let address = "192.0.2.1:1".parse().expect("an address");
+    let trouble = Home::new("https").reach.unreachable(&rustix::io::Errno::NOBUFS.into(), &[address]);
+    assert!(trouble.reason.as_str().contains("No buffer space"), "{}", trouble.reason);
+}
+
+#[test]
+fn blocked_name_is_told_with_its_name_server() {
+    let blocked = NameError::Blocked("192.0.2.53".parse().expect("an address"));
+    let trouble = Home::new("https").reach.nameless(&blocked);
+    assert_eq!(trouble.kind, TroubleKind::NameUnknown);
+    assert!(trouble.reason.as_str().contains("the name server 192.0.2.53 gives no address"), "{trouble:?}");
+    assert!(trouble.fix.as_str().starts_with("Take auth.home off the block list"), "{trouble:?}");
 }
 
 #[test]

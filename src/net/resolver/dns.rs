@@ -31,6 +31,8 @@ pub(super) enum DnsAnswer {
     Addresses(Vec<SocketAddr>),
     /// The name does not exist or has no addresses.
     NoSuchName,
+    /// This name server has no address for it but the unspecified one.
+    Blocked(IpAddr),
     /// There was no answer, or none that settles the question.
     Nothing,
     /// This name server answered that it cannot or will not look the name up, with this response code.
@@ -68,6 +70,7 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
     let mut found = Vec::new();
     let mut all_settled = true;
     let mut refused = None;
+    let mut is_blocked = false;
     let mut send = Instant::now();
     while !open.is_empty() {
         let now = Instant::now();
@@ -88,7 +91,10 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
         let Some(at) = open.iter().position(|question| question.is_answered_by(answer)) else { continue };
         let question = open.swap_remove(at);
         match addresses(&question, answer, server, end) {
-            Some(addresses) => found.extend(addresses),
+            Some(addresses) => {
+                is_blocked |= addresses.iter().any(IpAddr::is_unspecified);
+                found.extend(addresses.into_iter().filter_map(|ip| usable(ip, 0)));
+            }
             None => {
                 all_settled = false;
                 refused = packet::response_code(answer).filter(|code| *code != 0).or(refused);
@@ -100,6 +106,7 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
     }
     Ok(match (found.is_empty(), all_settled) {
         (false, _) => DnsAnswer::Addresses(found),
+        (true, _) if is_blocked => DnsAnswer::Blocked(server.ip()),
         (true, true) => DnsAnswer::NoSuchName,
         (true, false) => refused.map_or(DnsAnswer::Nothing, |code| DnsAnswer::Refused(server.ip(), code)),
     })
@@ -107,19 +114,11 @@ fn ask(server: SocketAddr, name: &str, mut end: Instant) -> io::Result<DnsAnswer
 
 /// The addresses in an answer. If it is truncated before the first address, the query is repeated over TCP
 /// (RFC 7766, section 5); otherwise the addresses that arrived are enough.
-fn addresses(
-    question: &Question,
-    answer: &[u8],
-    server: SocketAddr,
-    end: Instant,
-) -> Option<Vec<SocketAddr>> {
-    let in_packet = |packet: &[u8]| -> Option<Vec<_>> {
-        Some(packet::addresses(packet)?.into_iter().filter_map(|ip| usable(ip, 0)).collect())
-    };
-    let found = in_packet(answer)?;
+fn addresses(question: &Question, answer: &[u8], server: SocketAddr, end: Instant) -> Option<Vec<IpAddr>> {
+    let found = packet::addresses(answer)?;
     if found.is_empty() && packet::is_truncated(answer) {
         let whole = over_tcp(question, server, end).ok()?;
-        return question.is_answered_by(&whole).then(|| in_packet(&whole))?;
+        return question.is_answered_by(&whole).then(|| packet::addresses(&whole))?;
     }
     Some(found)
 }

@@ -73,9 +73,13 @@ pub(super) enum NameError {
     /// No name server answers.
     #[error("no name server answers")]
     NoNameServer,
+    /// No name server is configured, because the file is missing, unusable or names none.
+    #[error("/etc/resolv.conf gives no name server, and none answers on this board")]
+    NoneConfigured,
     /// No name server is configured by its address, and what else is on this line is not asked.
     #[error(
-        "resolv.conf names no name server by its address (line {0} has none, and libc would not use it either)"
+        "/etc/resolv.conf gives no name server by a plain IP address (line {0} does not, and libc would not use it \
+         either)"
     )]
     NoServerAddress(usize),
     /// A name server answers, but with an error. systemd-resolved refuses names without a domain like this, at
@@ -87,6 +91,9 @@ pub(super) enum NameError {
         /// Its response code.
         code: u8,
     },
+    /// This name server gives the unspecified address, as one does for what is on its block list.
+    #[error("the name server {0} gives no address but 0.0.0.0 or ::, as for names that it blocks")]
+    Blocked(IpAddr),
 }
 
 /// The name of a DNS response code (RFC 1035, section 4.1.1).
@@ -227,11 +234,13 @@ impl NameResolver {
                 if conf.name_servers.is_empty() && !local { &own[..] } else { &conf.name_servers[..] };
             why = why.max(match dns::look_up(servers, &name, end) {
                 DnsAnswer::Addresses(found) => return Ok(found),
+                DnsAnswer::Blocked(server) => NameError::Blocked(server),
                 DnsAnswer::NoSuchName | DnsAnswer::Nothing | DnsAnswer::Refused(..) if local => {
                     NameError::NoNeighbour
                 }
                 DnsAnswer::Refused(server, code) => NameError::Refused { server, code },
                 DnsAnswer::NoSuchName => NameError::Unknown,
+                DnsAnswer::Nothing if conf.name_servers.is_empty() => NameError::NoneConfigured,
                 DnsAnswer::Nothing => NameError::NoNameServer,
             });
         }

@@ -40,7 +40,7 @@ pub(super) fn received<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The address to connect to. Some name servers block a name by answering with the unspecified address. A
+/// The address to connect to. The unspecified address is none: some name servers block a name by it. A
 /// link-local address needs `scope`, the index of the interface over which it was learnt (0: none).
 pub(super) fn usable(ip: IpAddr, scope: u32) -> Option<SocketAddr> {
     match ip {

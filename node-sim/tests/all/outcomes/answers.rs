@@ -72,6 +72,7 @@ const BY_OTHERS: &[Given] = &[
     ("400 Bad Request", TEXT, "400 Bad Request: missing required Host header"),
     ("421 Misdirected Request", TEXT, ""),
     ("502 Bad Gateway", TEXT, "Bad Gateway"),
+    ("503 Service Unavailable", TEXT, "no available server\n"),
     ("404 Not Found", TEXT, "404 page not found\n"),
     // HAProxy
     (
@@ -100,6 +101,7 @@ const BY_OTHERS: &[Given] = &[
     ("522 ", TEXT, "error code: 522"),
     ("525 ", TEXT, "error code: 525"),
     ("526 ", TEXT, "error code: 526"),
+    ("527 ", TEXT, "error code: 527"),
     ("530 ", TEXT, "error code: 1033"),
     // Envoy
     ("404 Not Found", &["Server: envoy"], ""),

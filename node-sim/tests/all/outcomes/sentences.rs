@@ -27,6 +27,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("no address can be found", "names need a network: src/net/resolver/tests, node-sim/tests/names"),
     ("Check the host name", "as above"),
     ("with its domain", "as above: node-sim/tests/names"),
+    ("off the block list of the name server", "as above: src/net/reach/tests.rs"),
     ("has the address {shown}", "as above: src/net/reach/tests.rs"),
     ("does not answer", "needs a host that drops packets: src/net/dial/tests.rs"),
     ("nothing more came from", "of `request`: src/net/http/streaming/tests.rs"),

@@ -127,6 +127,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let with_pin = |pin: &str| Node { pin: Some(pin.into()), ..trusting(root) };
     add("another key than the pinned one", shows(root.sound()), with_pin(&pinned.pin));
     add("pins, and a server that tells no time", site(None), with_pin(&pinned.pin));
+    add("pins, and a Date that is none", site(Some("2026-11-22T12:00:00Z")), with_pin(&pinned.pin));
     add(
         "pins, and a server whose clock is at 1970",
         site(Some("Thu, 01 Jan 1970 00:00:09 GMT")),

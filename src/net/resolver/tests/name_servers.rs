@@ -69,6 +69,8 @@ fn missing_name_server_falls_back_to_localhost() {
     let port = name_server(|_, _| Reply::Records(&[(A, &[192, 0, 2, 8])]));
     let (_dir, names) = names("", "", port);
     assert_eq!(found(&names, "auth.home")[0], ip("192.0.2.8"));
+    let (_dir, names) = super::names("", "", 1);
+    assert_eq!(names.look_up("auth.home", 1, SOON), Err(NameError::NoneConfigured));
     // A `.local` name is not queried there.
     assert_eq!(names.look_up("auth.local", 1, SOON), Err(NameError::NoNeighbour));
 }
@@ -88,14 +90,29 @@ fn truncated_answer_is_queried_again_over_tcp() {
 #[test]
 fn unusable_addresses_are_dropped() {
     let port = name_server(|_, kind| match kind {
-        A => Reply::Records(&[(A, &[0, 0, 0, 0]), (A, &[224, 0, 0, 251])]),
+        A => Reply::Records(&[(A, &[224, 0, 0, 251])]),
         // fe80::1 without an interface.
-        _ => Reply::Records(&[
-            (AAAA, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
-            (AAAA, &[0; 16]),
-        ]),
+        _ => Reply::Records(&[(AAAA, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])]),
     });
     let (_dir, names) = names("", "nameserver 127.0.0.1", port);
-    assert_eq!(names.look_up("blocked.home", 1, SOON), Err(NameError::Unknown));
+    assert_eq!(names.look_up("odd.home", 1, SOON), Err(NameError::Unknown));
     assert_eq!(usable(ip("fe80::1"), 7).map(|a| a.to_string()).as_deref(), Some("[fe80::1%7]:0"));
+}
+
+#[test]
+fn unspecified_address_means_that_the_name_is_blocked() {
+    let port = name_server(|name, kind| match (name, kind) {
+        ("both.home" | "four.local", A) | ("half.home", A) => Reply::Records(&[(A, &[0, 0, 0, 0])]),
+        ("both.home" | "six.home", AAAA) => Reply::Records(&[(AAAA, &[0; 16])]),
+        ("half.home", _) => Reply::Code(2),
+        ("real.home", A) => Reply::Records(&[(A, &[0, 0, 0, 0]), (A, &[192, 0, 2, 9])]),
+        ("four.local" | "six.home" | "real.home", _) => Reply::Records(&[]),
+        _ => Reply::Code(3),
+    });
+    let (_dir, names) = names("", "search lan\nnameserver 127.0.0.1", port);
+    for host in ["both.home", "four.local", "half.home", "six.home"] {
+        let why = NameError::Blocked(ip("127.0.0.1"));
+        assert_eq!(names.look_up(host, 1, SOON), Err(why), "{host}");
+    }
+    assert_eq!(found(&names, "real.home"), [ip("192.0.2.9")]);
 }
