@@ -304,9 +304,7 @@ impl TroubleKind {
                  to the CA that signed it."
             ),
             Self::CertificateWrongUsage => {
-                fix!(
-                    "Have that of {name} or its CA reissued for servers (extendedKeyUsage serverAuth, which a CA's may leave out)."
-                )
+                fix!("Have that of {name} or its CA reissued for servers (extendedKeyUsage serverAuth).")
             }
             Self::CertificateBeyondIssuer => fix!(
                 "Have the certificate of {name} issued by a CA that may sign it: look at the CA's name constraints, path \

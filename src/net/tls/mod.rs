@@ -16,6 +16,7 @@ mod files;
 pub mod fuzzing;
 mod own_certificate;
 mod pin;
+mod presented;
 mod sessions;
 mod trouble;
 mod trusted_time;

@@ -1,7 +1,6 @@
 //! Explains TLS errors to the person who has to fix them.
 
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fmt, io};
 
@@ -11,6 +10,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::Tls;
+use super::presented::bare;
 use super::verifier::VerifierError;
 use crate::net::peer::Peer;
 
@@ -336,18 +336,6 @@ fn refused(peer: &Peer, why: &dyn std::fmt::Debug) -> Trouble {
     )
 }
 
-/// The hosts as people write them: rustls has DnsName("auth.home") and IpAddress(192.0.2.1), and for all that is no host
-/// Unsupported(0x01). An address among the DNS names is marked as what it is taken for.
-fn bare(presented: &[String]) -> Vec<String> {
-    let bare = |name: &String| {
-        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-        let inner = inner.trim_matches('"');
-        let is_taken_for_name = name.starts_with("Dns") && inner.parse::<IpAddr>().is_ok();
-        format!("{}{inner}", if is_taken_for_name { "DNS:" } else { "" })
-    };
-    presented.iter().filter(|name| !name.starts_with("Unsupported")).map(bare).collect()
-}
-
 fn date(time: UnixTime) -> String {
     // httpdate panics from the year 10000 on.
     const LAST: u64 = 253_402_300_799;
@@ -393,13 +381,5 @@ mod tests {
         assert_eq!(date(UnixTime::since_unix_epoch(Duration::ZERO)), "Thu, 01 Jan 1970 00:00:00 GMT");
         let far = date(UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX)));
         assert_eq!(far, "Fri, 31 Dec 9999 23:59:59 GMT");
-    }
-
-    #[test]
-    fn certificate_names_are_shown_without_rustls_notation() {
-        let presented = ["DnsName(\"auth.home\")".to_string(), "IpAddress(192.0.2.1)".to_string()];
-        assert_eq!(bare(&presented), ["auth.home", "192.0.2.1"]);
-        let others = ["Unsupported(0x01)".to_string(), "DnsName(\"127.0.0.1\")".to_string()];
-        assert_eq!(bare(&others), ["DNS:127.0.0.1"]);
     }
 }
