@@ -19,6 +19,23 @@ use crate::system::own::{fix_by_copy, is_nodes};
 /// A path as a sentence shows it: the middle of a long one is left out, so that the sentence is told to its end.
 struct Brief<'a>(&'a Path);
 
+/// What follows the path of a file that is missing.
+struct LinkTo<'a>(Option<&'a Path>);
+
+impl fmt::Display for LinkTo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |target| write!(f, ", a link to {}", Brief(target)))
+    }
+}
+
+/// Where the link at `path` leads to.
+fn link_target(path: &Path) -> Option<PathBuf> {
+    /// As many links in a row as Linux follows.
+    const MOST: usize = 40;
+    let next = |path: &PathBuf| Some(path.parent()?.join(path.read_link().ok()?));
+    std::iter::successors(Some(path.to_owned()), next).skip(1).take(MOST).last()
+}
+
 impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         node_core::text::Brief(&self.0.to_string_lossy()).fmt(f)
@@ -32,12 +49,14 @@ const PUBLIC: [&str; 3] = ["configuration", "ca_file", "client_cert_file"];
 #[derive(Debug, Error)]
 pub enum SetupError {
     /// A file does not exist.
-    #[error("there is no {what} at {}", Brief(.path))]
+    #[error("there is no {what} at {}{}", Brief(.path), LinkTo(.target.as_deref()))]
     Missing {
         /// The file's purpose.
         what: &'static str,
         /// Where it should be.
         path: PathBuf,
+        /// Where a link at that place leads to.
+        target: Option<PathBuf>,
     },
     /// A file cannot be read.
     #[error("the {what} {} cannot be read: {why}", Brief(.path))]
@@ -190,10 +209,10 @@ impl SetupError {
     /// The error for a `what` at `path` that could not be opened or read.
     #[must_use]
     pub fn reading(what: &'static str, path: &Path, why: io::Error) -> Self {
-        let path = path.into();
+        let path = PathBuf::from(path);
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         match why.kind() {
-            io::ErrorKind::NotFound => Self::Missing { what, path },
+            io::ErrorKind::NotFound => Self::Missing { what, target: link_target(&path), path },
             io::ErrorKind::FileTooLarge => Self::TooLarge { what, path },
             _ => Self::Unreadable { what, path, why },
         }
@@ -209,9 +228,10 @@ impl SetupError {
     #[must_use]
     pub fn to_trouble(&self) -> Trouble {
         match self {
-            Self::Missing { path, .. } => {
-                Trouble::setup(format_args!("{self}"), format_args!("Put the file at {}.", path.display()))
-            }
+            Self::Missing { path, target, .. } => Trouble::setup(
+                format_args!("{self}"),
+                format_args!("Put the file at {}.", target.as_ref().unwrap_or(path).display()),
+            ),
             Self::Unreadable { what, path, why } if why.kind() == io::ErrorKind::PermissionDenied => {
                 Trouble::setup(format_args!("{self}"), format_args!("{}", fix_denied(what, path)))
             }

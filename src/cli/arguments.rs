@@ -1,5 +1,6 @@
 //! Takes the arguments apart.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
@@ -178,7 +179,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long(_) | Short(_) => return Err(argument.unexpected().into()),
         }
     }
-    let named = options.config.take().or_else(|| std::env::var_os("JARVIS_NODE_CONFIG").map(PathBuf::from));
+    let named = named_config(options.config.take(), std::env::var_os("JARVIS_NODE_CONFIG"))?;
     let is_config_named = named.is_some();
     let config = named.unwrap_or_else(|| DEFAULT_PATH.into());
     let command = command(&mut options)?;
@@ -186,6 +187,15 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
         options.check_nothing_left()?;
     }
     Ok(Invocation { command, config, is_config_named })
+}
+
+/// The configuration that the option or the variable names. An empty variable counts as unset, as it does to a shell's
+/// `${NAME:-…}`; an empty option is a script's mistake, and another configuration would be used instead.
+fn named_config(option: Option<PathBuf>, variable: Option<OsString>) -> Result<Option<PathBuf>, CliError> {
+    if option.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+        return Err(CliError::usage("--config is given without a file"));
+    }
+    Ok(option.or_else(|| variable.filter(|path| !path.is_empty()).map(PathBuf::from)))
 }
 
 /// Keeps the value of an option. Which of two was meant cannot be told, and the last may name another node.
@@ -294,6 +304,17 @@ mod tests {
                 assert!(told.contains(NO_SECRETS) && !told.contains("s3cret"), "{told}");
             }
         }
+    }
+
+    #[test]
+    fn empty_config_is_refused_and_an_empty_variable_unset() {
+        for given in [&["status", "--config="][..], &["status", "--config", ""]] {
+            let told = parse(lexopt::Parser::from_args(given)).expect_err("empty").to_string();
+            assert!(told.starts_with("--config is given without a file"), "{told}");
+        }
+        let by_variable = |value: &str| named_config(None, Some(value.into())).expect("no option");
+        assert_eq!(by_variable(""), None);
+        assert_eq!(by_variable("c.json"), Some("c.json".into()));
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl Setups {
         if self.by_other_user && error.is_permission_denied() {
             trouble.fix = Text::from("Run this with sudo.");
         }
-        if let SetupError::Missing { what, path } | SetupError::Unreadable { what, path, .. } = error
+        if let SetupError::Missing { what, path, .. } | SetupError::Unreadable { what, path, .. } = error
             && self.installed.as_ref().is_some_and(|daemon| daemon.brings(path))
         {
             return Trouble::setup(
@@ -204,7 +204,7 @@ impl Setups {
                 format_args!("What the daemon itself meets is in `jarvis-node status`."),
             );
         }
-        let SetupError::Missing { what, path } = error else { return trouble };
+        let SetupError::Missing { what, path, .. } = error else { return trouble };
         // A path without a folder, which is looked up beside the configuration only if systemd has passed no such file on.
         let name = path.strip_prefix(folder(self.reader.config_file())).ok().and_then(Path::to_str);
         let Some(passed) = name.and_then(|name| passed_on().into_iter().find(|passed| passed.name == name))

@@ -294,6 +294,13 @@ mod tests {
         let (dir, path) = file(0o600);
         let error = read("key", &dir.path().join("nowhere")).expect_err("missing");
         assert!(matches!(error, SetupError::Missing { .. }), "{error}");
+        let (link, second) = (dir.path().join("link"), dir.path().join("second"));
+        std::os::unix::fs::symlink("second", &link).expect("linked");
+        std::os::unix::fs::symlink("nowhere", &second).expect("linked");
+        let trouble = read("key", &link).expect_err("dangling").to_trouble();
+        let target = dir.path().join("nowhere");
+        assert!(trouble.reason.as_str().contains("/link, a link to "), "{}", trouble.reason);
+        assert_eq!(trouble.fix.as_str(), format!("Put the file at {}.", target.display()));
         File::options().write(true).open(&path).and_then(|f| f.set_len(MAX_LEN + 1)).expect("grown");
         assert!(matches!(read("key", &path), Err(SetupError::TooLarge { .. })));
     }

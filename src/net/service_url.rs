@@ -1,6 +1,6 @@
 //! The URL of a service, checked when it is configured.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use node_core::wire::{HEALTH_PATH, HEARTBEAT_PATH, REGISTER_PATH, VALIDATE_NODE_PATH};
 use rustls::pki_types::ServerName;
@@ -28,6 +28,17 @@ impl ServiceUrl {
         if text.len() > 200 {
             return Err(wrong("is longer than 200 bytes"));
         }
+        // RFC 3986, appendix A.
+        let is_foreign = |c: char| !c.is_ascii_graphic() || r#""<>\^`{|}"#.contains(c);
+        if let Some((before, c)) = text.chars().enumerate().find(|(_, c)| is_foreign(*c)) {
+            let xn =
+                if c.is_ascii() { "" } else { ": write an international host name in its form with xn--" };
+            let code = u32::from(c);
+            return Err(wrong(&format!(
+                "has {c:?} (U+{code:04X}) as character {}, which no URL can have{xn}",
+                before + 1
+            )));
+        }
         let uri: Uri = text.parse().map_err(|e| wrong(&format!("is not a URL: {e}")))?;
         let https = match uri.scheme_str() {
             Some("https") => true,
@@ -45,23 +56,41 @@ impl ServiceUrl {
         if host.is_empty() {
             return Err(wrong("names no host"));
         }
+        if authority.host().starts_with('[') {
+            let (address, zone) = host.split_once('%').unwrap_or((&host, ""));
+            let Ok(address) = address.parse::<Ipv6Addr>() else {
+                return Err(wrong("has something in brackets that is not an IPv6 address"));
+            };
+            if address.is_unicast_link_local() || !zone.is_empty() {
+                return Err(wrong(
+                    "has an IPv6 address of one interface alone (fe80…, or with a zone after %): use a name, or another address",
+                ));
+            }
+        } else if host.parse::<Ipv4Addr>().is_err() && !is_name(&host) {
+            return Err(wrong(
+                "names a host that is neither an IP address nor a name: a name's parts have 1 to 63 characters, and the last \
+                 is no number",
+            ));
+        }
         if !https && !allow_http && !is_loopback(&host) {
             return Err(wrong(
                 "is plain HTTP, which shows the keys to everyone on the network: use https://, or set allow_http to true",
             ));
         }
-        if authority.host().starts_with('[') && host.parse::<Ipv6Addr>().is_err() {
-            return Err(wrong("has something in brackets that is not an IPv6 address"));
-        }
         if https && ServerName::try_from(host.as_str()).is_err() {
             return Err(wrong("names a host that no certificate can be made out for"));
         }
         // An invalid port must not count as a missing one: the keys would go to another service.
-        let has_port = authority.as_str().len() > authority.host().len();
-        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err(wrong("has a port that is not from 1 to 65535"));
-        }
-        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
+        // `Uri` takes the last one of several, and one with a sign.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            None | Some("") => Some(if https { 443 } else { 80 }),
+            Some(rest) => rest
+                .strip_prefix(':')
+                .filter(|digits| !digits.starts_with('+'))
+                .and_then(|digits| digits.parse().ok())
+                .filter(|port| *port > 0),
+        };
+        let port = port.ok_or_else(|| wrong("has a port that is not from 1 to 65535"))?;
         // `Uri` gives a missing path as "/", which would make a URL of the greatest length too long.
         let path = if text.ends_with('/') { uri.path() } else { uri.path().trim_end_matches('/') };
         let whole = format!("{}://{authority}{path}", if https { "https" } else { "http" });
@@ -140,8 +169,18 @@ impl ServiceUrl {
     }
 }
 
+/// Whether `host` can be looked up (RFC 1035, section 2.3.4). What ends with a number is meant as an address, as in the
+/// URL Standard, section 3.5.
+fn is_name(host: &str) -> bool {
+    let mut parts = host.strip_suffix('.').unwrap_or(host).split('.');
+    parts.clone().all(|part| (1..=63).contains(&part.len()))
+        && parts.next_back().is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -156,6 +195,13 @@ mod tests {
             ("https://[::1]:7701/jarvis/", "::1", 7701, "https://[::1]:7701/jarvis/internal/validate-node"),
             ("http://127.0.0.1:7701", "127.0.0.1", 7701, "http://127.0.0.1:7701/internal/validate-node"),
             ("http://localhost", "localhost", 80, "http://localhost/internal/validate-node"),
+            ("http://localhost.", "localhost.", 80, "http://localhost./internal/validate-node"),
+            (
+                "http://[::ffff:127.0.0.1]:7701",
+                "::ffff:127.0.0.1",
+                7701,
+                "http://[::ffff:127.0.0.1]:7701/internal/validate-node",
+            ),
         ] {
             let url = ServiceUrl::parse("auth_url", text, false).expect(text);
             assert_eq!((url.host(), url.port(), url.validate_node().as_str()), (host, port, endpoint));
@@ -176,7 +222,7 @@ mod tests {
 
     #[test]
     fn url_of_greatest_length_reads_back_as_itself() {
-        for (start, fill) in [("http://127.0.0.1:7701/", "p"), ("http://", "h"), ("HTTPS://a.home/", "/")] {
+        for (start, fill) in [("http://127.0.0.1:7701/", "p"), ("http://h/", "h"), ("HTTPS://a.home/", "/")] {
             let longest = format!("{start}{}", fill.repeat(200 - start.len()));
             let url = ServiceUrl::parse("url", &longest, true).expect(&longest);
             assert_eq!(url.whole().len(), 200);
@@ -237,9 +283,44 @@ mod tests {
             "https://[v1.x]",
             "https://auth.home/?x=1",
             "https://auth.home/#x",
-            "https://auth home",
         ] {
             assert!(ServiceUrl::parse("auth_url", text, true).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn foreign_character_is_named_with_its_place() {
+        for (text, told) in [
+            ("https://auth home", "has ' ' (U+0020) as character 13, which no URL can have"),
+            ("https://auth.home ", "has ' ' (U+0020) as character 18, which no URL can have"),
+            ("https://kc.home/{realm}", "has '{' (U+007B) as character 17, which no URL can have"),
+            ("https://a\u{200b}.home", r"has '\u{200b}' (U+200B) as character 10, which no URL can have"),
+            ("https://bücher.home", "has 'ü' (U+00FC) as character 10, which no URL can have"),
+        ] {
+            let refused = ServiceUrl::parse("auth_url", text, true).expect_err(text);
+            let rest = refused.strip_prefix("auth_url ").and_then(|rest| rest.strip_prefix(told));
+            assert_eq!(rest.map(|rest| rest.contains("xn--")), Some(!text.is_ascii()), "{refused}");
+        }
+    }
+
+    #[test]
+    fn host_that_cannot_be_reached_is_refused_with_its_reason() {
+        let long = format!("{}.home", "h".repeat(64));
+        for (host, told) in [
+            ("[fe80::1]", "one interface"),
+            ("[fe80::1%25eth0]", "one interface"),
+            ("256.1.1.1", "the last is no number"),
+            ("127.0.0.1.", "the last is no number"),
+            ("a..home", "1 to 63 characters"),
+            (".localhost", "1 to 63 characters"),
+            (&long, "1 to 63 characters"),
+            ("[::1]x:18090", "a port"),
+            ("a.home:+18090", "a port"),
+        ] {
+            for scheme in ["http", "https"] {
+                let refused = ServiceUrl::parse("url", &format!("{scheme}://{host}"), true).expect_err(host);
+                assert!(refused.contains(told), "{host}: {refused}");
+            }
         }
     }
 }

@@ -197,7 +197,9 @@ impl Unit {
         let named = match option.map(|path| path.strip_prefix('$').ok_or(path)) {
             Some(Ok(name)) => set(name.trim_matches(['{', '}']))?,
             Some(Err(path)) => path.into(),
-            None => set("JARVIS_NODE_CONFIG").unwrap_or_else(|| DEFAULT_PATH.into()),
+            None => set("JARVIS_NODE_CONFIG")
+                .filter(|path| !path.is_empty())
+                .unwrap_or_else(|| DEFAULT_PATH.into()),
         };
         let folder = self.value("WorkingDirectory").trim_start_matches(['-', '!']);
         Some(Path::new("/").join(folder).join(named))

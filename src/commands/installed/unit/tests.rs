@@ -16,6 +16,7 @@ fn configuration_is_the_one_of_the_start_line() {
         ("/usr/local/bin/jarvis-node run --config=/srv/my node/c.json", "", "/srv/my node/c.json"),
         ("/usr/local/bin/jarvis-node --config c.json run", "WorkingDirectory=/srv\n", "/srv/c.json"),
         ("jarvis-node run", "Environment=JARVIS_NODE_CONFIG=/srv/v.json\n", "/srv/v.json"),
+        ("jarvis-node run", "Environment=JARVIS_NODE_CONFIG=\n", "/etc/jarvis-node-agent/config.json"),
         ("jarvis-node run --config ${CONF}", "Environment=CONF=/srv/v.json\n", "/srv/v.json"),
     ] {
         let unit = unit(&(start(argv) + rest));
