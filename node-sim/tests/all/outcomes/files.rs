@@ -17,7 +17,11 @@ pub(super) fn rows() -> Vec<Row> {
     let path = || PathBuf::from("/etc/jarvis-node-agent/FILE");
     let what = "app key file";
     let mut rows: Vec<Row> = [
-        ("a file is missing", SetupError::Missing { what, path: path() }),
+        ("a file is missing", SetupError::Missing { what, path: path(), target: None }),
+        (
+            "a link to a file that is missing",
+            SetupError::Missing { what, path: path(), target: Some("/mnt/stick/app.key".into()) },
+        ),
         (
             "a directory in a file's place",
             SetupError::reading(what, &path(), io::ErrorKind::IsADirectory.into()),
