@@ -30,7 +30,7 @@ class Stub:
         self._control = None
         self.announced = None
         self.port = 0
-        self.command_center_port = 0
+        self._others = {"config": 0, "logs": 0, "command_center": 0}
 
     def start(self):
         """Starts it, on the port it had before, and returns when it listens."""
@@ -40,7 +40,8 @@ class Stub:
                     # The stub ends with this process in every case.
                     "setpriv", "--pdeathsig", "KILL",
                     self._program, "--only", self._service, "--listen", f"127.0.0.1:{self.port}",
-                    "--home", self._home, "--command-center-listen", f"127.0.0.1:{self.command_center_port}",
+                    "--home", self._home,
+                    *(f"--{name.replace('_', '-')}-listen=127.0.0.1:{port}" for name, port in self._others.items()),
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -54,7 +55,7 @@ class Stub:
         self.announced = announced["url" if home else self._service]
         self.port = urlsplit(self.announced).port
         if home:
-            self.command_center_port = urlsplit(announced["command_center"]).port
+            self._others = {name: urlsplit(announced[name]).port for name in self._others}
         self._control = announced["control" if home else f"{self._service}_control"]
         return self
 
@@ -72,7 +73,11 @@ class Stub:
 
     def command_center_url(self):
         """The command center's address as the board reaches it."""
-        return f"https://{HOST_SEEN_FROM_BOARD}:{self.command_center_port}"
+        return f"https://{HOST_SEEN_FROM_BOARD}:{self._others['command_center']}"
+
+    def config_service_url(self):
+        """The config service's address as the board reaches it."""
+        return f"https://{HOST_SEEN_FROM_BOARD}:{self._others['config']}"
 
     def read(self, name):
         """A file in the stub's directory."""

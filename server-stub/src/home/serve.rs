@@ -82,9 +82,13 @@ impl Served {
         response
     }
 
-    async fn as_jarvisd(&self, request: Request) -> Response {
+    async fn as_jarvisd(&self, mut request: Request) -> Response {
         if let Some(redirect) = to_clean_path(&request) {
             return redirect;
+        }
+        // A HEAD is a GET whose body is left out at the end, when its length is known.
+        if *request.method() == Method::HEAD {
+            *request.method_mut() = Method::GET;
         }
         let mut response = self.route(request).await;
         allow_only_405(&mut response, |methods| {

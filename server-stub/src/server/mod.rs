@@ -147,8 +147,9 @@ pub struct Server {
 /// A server that has its address and does not serve yet, so that the service can be told the address.
 /// Connections wait.
 pub(crate) struct Bound {
-    server: Server,
+    // Dropped before the server, whose thread waits for a site as long as one can come.
     serve: tokio::sync::oneshot::Sender<Site>,
+    server: Server,
     paths: Paths,
     model: Option<Arc<dyn Adjustable>>,
     manners: Manners,

@@ -145,7 +145,13 @@ impl Running {
                 )?;
             }
             if let Some(control) = sts.server().control_url() {
-                explain_faults(&sts.server().faults().to_string(), &control, &self.dir, err)?;
+                explain_faults(
+                    "token service",
+                    &sts.server().faults().to_string(),
+                    &control,
+                    &self.dir,
+                    err,
+                )?;
             }
             is_open |= !sts.server().addr().ip().is_loopback();
             is_plain |= sts.server().ca_pem().is_none();
@@ -153,7 +159,7 @@ impl Running {
         for (name, server) in self.run_services() {
             writeln!(err, "run {name} on {}: {}", server.addr(), server.url())?;
             if let Some(control) = server.control_url() {
-                explain_faults(&server.faults().to_string(), &control, &self.dir, err)?;
+                explain_faults(name, &server.faults().to_string(), &control, &self.dir, err)?;
             }
             is_open |= !server.addr().ip().is_loopback();
             is_plain |= server.ca_pem().is_none();
@@ -232,7 +238,8 @@ fn explain_home(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
         writeln!(err, "to take the node's key away from it:")?;
         writeln!(err, "  curl {trust}-X POST {admin} {url}/admin/nodes/{node_id}/rotate-key")?;
     }
-    let center = stub.command_center_url();
+    let (center, (member, _)) = (stub.command_center_url(), stub.member());
+    writeln!(err, "who lives in the household: {member}, by the password in {shown}/member.password")?;
     writeln!(err, "to have a token that node attic-pi can enrol with:")?;
     writeln!(
         err,
@@ -248,22 +255,28 @@ fn explain_home(stub: &Stub, dir: &Path, err: &mut impl Write) -> io::Result<()>
          {center}/__stub/updates"
     )?;
     if let Some(control) = stub.command_center().control_url() {
-        explain_faults(&stub.command_center().faults().to_string(), &control, dir, err)?;
+        explain_faults("command center", &stub.command_center().faults().to_string(), &control, dir, err)?;
     }
     if let Some(control) = stub.control_url() {
-        writeln!(err, "its model is {}; to have another:", stub.model())?;
+        writeln!(err, "the model of the auth service is {}; to have another:", stub.model())?;
         let other = if stub.model() == Model::INSTANT { Model::MEASURED } else { Model::INSTANT };
         writeln!(err, "  curl -X PUT {admin} -d '\"{other}\"' {}", control.replace("/faults", "/model"))?;
-        explain_faults(&stub.faults().to_string(), &control, dir, err)?;
+        explain_faults("auth service", &stub.faults().to_string(), &control, dir, err)?;
     }
     Ok(())
 }
 
-fn explain_faults(faults: &str, control: &str, dir: &Path, err: &mut impl Write) -> io::Result<()> {
+fn explain_faults(
+    service: &str,
+    faults: &str,
+    control: &str,
+    dir: &Path,
+    err: &mut impl Write,
+) -> io::Result<()> {
     let dir = dir.display();
     let faults = if faults.is_empty() { "none" } else { faults };
     let admin = format!("-H \"X-Jarvis-Admin-Token: $(cat {dir}/admin.token)\"");
-    writeln!(err, "its faults are: {faults}; to have others:")?;
+    writeln!(err, "the faults of the {service} are: {faults}; to have others:")?;
     writeln!(err, "  curl -X PUT {admin} -d '[\"status-503\"]' {control}")?;
     let log = control.replace("/faults", "/log");
     writeln!(err, "to see what it was asked lately:\n  curl {admin} {log}")

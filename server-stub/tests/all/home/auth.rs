@@ -127,6 +127,19 @@ fn jarvisd_repeats_a_bad_body_in_order_and_takes_no_null() {
 }
 
 #[test]
+fn jarvisd_answers_head_and_names_all_methods() {
+    let stub = Stub::start(Options { home: server_stub::Home::Jarvisd, tls: false, ..Options::default() });
+    let stub = stub.expect("a stub");
+    let head = Ask::new("HEAD", "/health").of(&stub);
+    assert_eq!((head.status, head.header("Content-Length")), (200, Some("16")));
+    let refused = Ask::new("DELETE", "/health").of(&stub);
+    assert_eq!((refused.status, refused.header("Allow")), (405, Some("GET, HEAD")));
+    let redirect = Ask::get("//health?a=1&b=2").of(&stub);
+    assert_eq!((redirect.status, redirect.header("Location")), (307, Some("/health?a=1&b=2")));
+    assert_eq!(redirect.body, "<a href=\"/health?a=1&amp;b=2\">Temporary Redirect</a>.\n\n");
+}
+
+#[test]
 fn jarvisd_keeps_an_idle_connection_and_python_does_not() {
     let options = |home| Options { home, tls: false, ..Options::default() };
     let stubs = [server_stub::Home::Python, server_stub::Home::Jarvisd]

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::client::{Ask, Connection, plain};
-use server_stub::{Options, StartError, Stub};
+use server_stub::{Options, Place, StartError, Stub};
 
 fn tls() -> Stub {
     Stub::start(Options::default()).expect("a stub over TLS")
@@ -156,12 +156,21 @@ fn a_dropped_stub_leaves_nothing_open() {
     assert!(dropped.elapsed() < Duration::from_secs(4), "{:?}", dropped.elapsed());
 }
 
+/// Whichever of a home's addresses it is: those that were bound before it must not keep the start from its end.
 #[test]
 fn an_address_that_is_taken_is_named() {
     let first = plain();
-    let again = Stub::start(Options { listen: first.addr(), tls: false, ..Options::default() });
-    let sentence = again.err().expect("refused").to_string();
-    assert!(sentence.contains(&first.addr().to_string()), "{sentence}");
+    let at = || Place { listen: first.addr(), ..Place::default() };
+    let plain = || Options { tls: false, ..Options::default() };
+    for options in [
+        Options { listen: first.addr(), ..plain() },
+        Options { config: at(), ..plain() },
+        Options { command_center: at(), ..plain() },
+        Options { logs: at(), ..plain() },
+    ] {
+        let sentence = Stub::start(options).err().expect("refused").to_string();
+        assert!(sentence.contains(&first.addr().to_string()), "{sentence}");
+    }
 }
 
 #[test]
