@@ -15,7 +15,7 @@ use crate::home::Home;
 use crate::home::form::missing_header;
 use crate::home::refusal::Refusal;
 use crate::secrets::equal;
-use crate::server::faults::{Faults, HomeFault};
+use crate::server::faults::HomeFault;
 use crate::server::journal::Waits;
 
 const API_KEY: &str = "X-API-Key";
@@ -45,18 +45,13 @@ pub(super) struct Node {
     pub(super) key: String,
 }
 
-/// The command center's fault in effect for a request.
-pub(super) fn fault(extensions: &Extensions) -> Option<HomeFault> {
-    extensions.get::<Faults>().and_then(|faults| faults.home)
-}
-
 impl CommandCenter {
     /// The node that calls. Any such call shows that it is online.
     pub(super) async fn node(&self, head: &request::Parts) -> Result<Node, Refused> {
         let shown = head.headers.get(API_KEY).ok_or_else(|| missing_header("x-api-key"))?;
         let shown = shown.to_str().map_err(|_| INVALID)?;
         let node = self.proven(shown, &head.extensions).await?;
-        let lost = fault(&head.extensions) == Some(HomeFault::RowMissing);
+        let lost = HomeFault::of(&head.extensions) == Some(HomeFault::RowMissing);
         let known = !lost && self.data().rows.touch(&node.id, Now::read());
         if known {
             Ok(node)
@@ -90,7 +85,7 @@ impl CommandCenter {
     }
 
     async fn verdict(&self, shown: &str, node: &Node, extensions: &Extensions) -> Asked {
-        let outage = match fault(extensions) {
+        let outage = match HomeFault::of(extensions) {
             Some(HomeFault::AuthUnavailable) => {
                 Some("Auth service unavailable: [Errno 111] Connection refused")
             }

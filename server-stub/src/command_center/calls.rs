@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::CommandCenter;
-use super::callers::{Node, fault};
+use super::callers::Node;
 use super::refusal::Refused;
 use crate::home::Home;
 use crate::home::form::BodyFields;
@@ -69,7 +69,7 @@ async fn call(
 ) -> Result<(Node, RequestBody, Option<HomeFault>), Refused> {
     let (head, body) = command_center.read(request).await?;
     let node = command_center.node(&head).await?;
-    Ok((node, body, fault(&head.extensions)))
+    Ok((node, body, HomeFault::of(&head.extensions)))
 }
 
 fn sent(fault: Option<HomeFault>) -> Sent {

@@ -11,7 +11,6 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::CommandCenter;
-use super::callers::fault;
 use super::refusal::Refused;
 use crate::auth::asking;
 use crate::auth::state::Now;
@@ -133,10 +132,10 @@ pub(super) async fn register(
         }
         token
     };
-    let fault = fault(&head.extensions);
+    let fault = HomeFault::of(&head.extensions);
     let waits = head.extensions.get::<Waits>().cloned().unwrap_or_default();
     let name = token.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&node_id);
-    let registered = match fault.and_then(|fault| command_center.outage(fault)) {
+    let registered = match command_center.outage(fault) {
         Some(outage) => return Err(outage),
         None => command_center.auth.register(waits, &node_id, &token.household_id, name).await,
     };
@@ -165,28 +164,20 @@ pub(super) async fn register(
 
 impl CommandCenter {
     /// The answer to a registration while the auth service cannot be asked.
-    fn outage(&self, fault: HomeFault) -> Option<Refused> {
+    fn outage(&self, fault: Option<HomeFault>) -> Option<Refused> {
         let refused = match fault {
-            HomeFault::AuthUnavailable => {
+            Some(HomeFault::AuthUnavailable) => {
                 told(asking::Refused::Unavailable("[Errno 111] Connection refused".to_owned()))
             }
-            HomeFault::AuthError => told(asking::Refused::Failed(
+            Some(HomeFault::AuthError) => told(asking::Refused::Failed(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Internal Server Error".to_owned(),
             )),
-            HomeFault::AuthNotConfigured => Refused::detail(
+            Some(HomeFault::AuthNotConfigured) => Refused::detail(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "JARVIS_APP_KEY not configured for auth integration",
             ),
-            HomeFault::RowMissing
-            | HomeFault::RegistrationFails
-            | HomeFault::MqttOff
-            | HomeFault::PushWithheld
-            | HomeFault::PushFails
-            | HomeFault::LlmAbsent
-            | HomeFault::LlmFails
-            | HomeFault::LogsStoreFails
-            | HomeFault::PasswordExpired => return None,
+            Some(_) | None => return None,
         };
         Some(match self.home() {
             Home::Python => refused,

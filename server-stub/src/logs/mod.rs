@@ -22,7 +22,7 @@ use crate::home::refusal::Refusal;
 use crate::moment::naive;
 use crate::secrets::fingerprint;
 use crate::server::answer;
-use crate::server::faults::{Faults, HomeFault};
+use crate::server::faults::HomeFault;
 use crate::server::journal::Waits;
 
 mod line;
@@ -75,7 +75,7 @@ impl Logs {
 
     /// What the auth service says about a node, or has said to a Python service lately.
     async fn verdict(&self, extensions: &Extensions, node_id: &str, node_key: &str) -> Asked {
-        if let Some(outage) = fault(extensions).and_then(outage) {
+        if let Some(outage) = outage(HomeFault::of(extensions)) {
             return Asked::Outage(outage.to_owned());
         }
         let print = fingerprint(&format!("{node_id}:{node_key}"));
@@ -94,7 +94,7 @@ impl Logs {
     }
 
     async fn keep(&self, extensions: &Extensions, new: Vec<LogLine>) -> Result<(), Refusal> {
-        if fault(extensions) == Some(HomeFault::LogsStoreFails) {
+        if HomeFault::of(extensions) == Some(HomeFault::LogsStoreFails) {
             return Err(Refusal::Detail(StatusCode::BAD_GATEWAY, "Failed to push logs to Loki"));
         }
         self.auth.write(waits(extensions), 1).await;
@@ -110,29 +110,17 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn fault(extensions: &Extensions) -> Option<HomeFault> {
-    extensions.get::<Faults>().and_then(|faults| faults.home)
-}
-
 fn waits(extensions: &Extensions) -> Waits {
     extensions.get().cloned().unwrap_or_default()
 }
 
 /// The words of the Python service for an outage.
-const fn outage(fault: HomeFault) -> Option<&'static str> {
+const fn outage(fault: Option<HomeFault>) -> Option<&'static str> {
     match fault {
-        HomeFault::AuthUnavailable => Some("Auth service unavailable: [Errno 111] Connection refused"),
-        HomeFault::AuthError => Some("Auth service error: 500"),
-        HomeFault::AuthNotConfigured => Some("JARVIS_APP_KEY not configured"),
-        HomeFault::RowMissing
-        | HomeFault::RegistrationFails
-        | HomeFault::MqttOff
-        | HomeFault::PushWithheld
-        | HomeFault::PushFails
-        | HomeFault::LlmAbsent
-        | HomeFault::LlmFails
-        | HomeFault::LogsStoreFails
-        | HomeFault::PasswordExpired => None,
+        Some(HomeFault::AuthUnavailable) => Some("Auth service unavailable: [Errno 111] Connection refused"),
+        Some(HomeFault::AuthError) => Some("Auth service error: 500"),
+        Some(HomeFault::AuthNotConfigured) => Some("JARVIS_APP_KEY not configured"),
+        Some(_) | None => None,
     }
 }
 
@@ -177,7 +165,7 @@ struct Backends {
 
 /// jarvisd has no Loki and says this all the same. *Assumption*: its own store failing shows no more there.
 async fn health(State(logs): State<Arc<Logs>>, request: Request) -> Response {
-    let fails = fault(request.extensions()) == Some(HomeFault::LogsStoreFails);
+    let fails = HomeFault::of(request.extensions()) == Some(HomeFault::LogsStoreFails);
     let fails = fails && logs.auth.home() == Home::Python;
     let (status, loki) = if fails { ("degraded", "unavailable") } else { ("healthy", "available") };
     let timestamp = naive(Now::read().wall);

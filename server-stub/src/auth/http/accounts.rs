@@ -16,7 +16,7 @@ use crate::auth::state::{Now, World};
 use crate::home::Home;
 use crate::home::refusal::Refusal;
 use crate::server::answer::json;
-use crate::server::faults::{Faults, HomeFault};
+use crate::server::faults::HomeFault;
 
 /// Shortest and longest password, in characters (*documented*).
 const PASSWORD: (usize, usize) = (8, 255);
@@ -110,7 +110,7 @@ pub(super) async fn login(
     let peer = peer(&head.extensions);
     admit(&service, peer)?;
     let (email, password) = body.form(|form| (form.email("email"), form.string("password")))?;
-    let fault = head.extensions.get::<Faults>().and_then(|faults| faults.home);
+    let fault = HomeFault::of(&head.extensions);
     if fault == Some(HomeFault::PasswordExpired) {
         let text = "Temporary password expired. Ask your administrator for a new one.";
         return Err(Refusal::Detail(StatusCode::UNAUTHORIZED, text));

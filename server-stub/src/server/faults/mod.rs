@@ -7,6 +7,7 @@ use core::fmt;
 use core::str::FromStr;
 use std::io;
 
+use axum::http::Extensions;
 use serde::{Serialize, Serializer};
 
 use catalogue::{CATALOGUE, Kind};
@@ -60,6 +61,13 @@ impl Fault {
     fn entry(self) -> (&'static str, &'static str) {
         let entry = CATALOGUE.iter().find(|(fault, ..)| *fault == self);
         entry.map_or(("", ""), |(_, name, description)| (name, description))
+    }
+}
+
+impl HomeFault {
+    /// The one in effect for a request with these extensions.
+    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
+        extensions.get::<Faults>().and_then(|faults| faults.home)
     }
 }
 
