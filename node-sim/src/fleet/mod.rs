@@ -9,7 +9,7 @@ mod jarvisd;
 mod nodes;
 mod python;
 mod real;
-mod rule;
+mod run;
 mod server;
 mod tally;
 
@@ -19,7 +19,7 @@ use clap::ValueEnum;
 
 pub use self::arguments::FleetArguments;
 pub use self::command::run;
-pub use self::rule::Policy;
+pub use self::nodes::Policy;
 pub use self::server::Model;
 pub use self::tally::Tally;
 use crate::progress::Progress;
@@ -67,6 +67,6 @@ impl Plan {
 
     /// Runs the simulation, and reports [`command::STEPS`] steps of progress.
     fn run_with(&self, policy: Policy, progress: &Progress) -> Tally {
-        nodes::run(self, policy, progress)
+        run::run(self, policy, progress)
     }
 }

@@ -1,163 +1,152 @@
-//! A run: hands the nodes what happens to them, and their calls to the server.
+//! The nodes of a fleet: the agent that ships, and beside it a plain full jitter to compare it with.
 
 use core::time::Duration;
 
-use node_core::agent::{PROBE_TIMEOUT, Settings};
+use node_core::agent::{Action, Agent, Claim, Event, Remembered, Settings, Setup, Verdict, exponential};
+use node_core::answer::Answer;
+use node_core::credential::NodeId;
+use node_core::household::Household;
 use node_core::jitter::Jitter;
-use node_core::time::{Instant, millis};
+use node_core::outcome::Outcome;
+use node_core::service::Service;
+use node_core::text::Text;
+use node_core::time::{Instant, Now, UnixTime};
+use node_core::trouble::{Trouble, TroubleKind};
 
-use super::agenda::{Agenda, Call, Item, Status};
-use super::command::STEPS;
-use super::rule::{Input, Next, Node, Policy};
-use super::server::Server;
-use super::{Away, Plan, Tally};
-use crate::progress::Progress;
+use super::agenda::Status;
 
-/// How long a call waits for its answer, by default.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
-/// In milliseconds.
-const CONNECT_TIMEOUT: u64 = 5_000;
-/// In milliseconds: how soon a call fails while the server is away.
-const FAILURE: u64 = 10;
-/// How many events pass between two updates of the progress.
-const EVENTS_A_STEP: u64 = 4096;
-
-/// Runs `plan` with this retry rule in each node.
-pub(super) fn run(plan: &Plan, policy: Policy, progress: &Progress) -> Tally {
-    Fleet::new(plan, policy, progress).run()
+/// A retry rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Any time up to two seconds, doubled with each failure up to a minute.
+    FullJitter,
+    /// The agent's own rule.
+    Ours,
 }
 
-struct Fleet<'a> {
-    plan: &'a Plan,
-    /// When the server returns, and when the run ends.
-    back: u64,
-    end: u64,
-    nodes: Vec<Node>,
-    /// The number of each node's last call, and whether the node still waits for its answer.
-    serials: Vec<(u32, bool)>,
-    server: Option<Server>,
-    agenda: Agenda,
-    tally: Tally,
-    progress: &'a Progress,
-    /// The steps that were reported to `progress`.
-    steps: u64,
+impl Policy {
+    /// All rules.
+    pub const ALL: [Self; 2] = [Self::FullJitter, Self::Ours];
+
+    /// The name on the command line and in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FullJitter => "full-jitter",
+            Self::Ours => "ours",
+        }
+    }
 }
 
-impl<'a> Fleet<'a> {
-    fn new(plan: &'a Plan, policy: Policy, progress: &'a Progress) -> Self {
-        let mut seeds = Jitter::new(plan.seed);
-        let mut seed = || millis(seeds.up_to(Duration::from_millis(u64::MAX - 1)));
-        let settings = Settings {
-            revalidate: plan.revalidate,
-            offline_grace: Duration::from_secs(86_400),
-            start_splay: plan.spread.max(Duration::from_secs(5)),
-            spread: plan.spread,
-            request_timeout: REQUEST_TIMEOUT,
-            clock_floor: None,
-        };
-        let back = millis(plan.outage);
-        Self {
-            plan,
-            back,
-            end: back + millis(plan.after),
-            nodes: (0..plan.nodes).map(|_| Node::new(policy, seed(), settings)).collect(),
-            serials: (0..plan.nodes).map(|_| (0, false)).collect(),
-            server: None,
-            agenda: Agenda::default(),
-            tally: Tally::new(plan),
-            progress,
-            steps: 0,
+/// The longest wait of the plain full jitter.
+const FULL_JITTER_CAP: Duration = Duration::from_secs(60);
+
+/// What happens to a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Input {
+    Started,
+    Answered(Status),
+    /// No answer arrived in time.
+    Stalled,
+    DeadlineReached,
+}
+
+/// What a node does next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    Validate,
+    Probe,
+    /// Nothing before this time.
+    Wait(Instant),
+}
+
+/// A node of a fleet.
+pub(super) enum Node {
+    Ours { agent: Box<Agent>, setup: Box<Setup> },
+    FullJitter { jitter: Jitter, settings: Settings, failures: u32 },
+}
+
+impl Node {
+    pub(super) fn new(policy: Policy, seed: u64, settings: Settings) -> Self {
+        match policy {
+            Policy::Ours => Self::Ours {
+                agent: Box::new(Agent::new(seed)),
+                setup: Box::new(Setup { claim: claim(), service: Service::AUTH, settings }),
+            },
+            Policy::FullJitter => Self::FullJitter { jitter: Jitter::new(seed), settings, failures: 0 },
         }
     }
 
-    fn run(mut self) -> Tally {
-        for node in 0..self.plan.nodes {
-            self.handle(node, Input::Started, 0);
-        }
-        self.pass_until(self.back);
-        self.server = Some(Server::new(self.plan.model, self.plan.cores));
-        self.tally.server_is_back(self.back);
-        self.pass_until(self.end);
-        self.advance_to(STEPS);
-        self.tally.stalls = self.server.as_ref().map(|server| server.stalls(self.end)).unwrap_or_default();
-        self.tally
-    }
-
-    fn pass_until(&mut self, end: u64) {
-        while let Some((now, item)) = self.agenda.next_before(end) {
-            self.tally.events += 1;
-            if self.tally.events.is_multiple_of(EVENTS_A_STEP) {
-                self.advance_to(now * STEPS / self.end.max(1));
-            }
-            match item {
-                Item::Woken(node) => self.handle(node, Input::DeadlineReached, now),
-                Item::GivenUp(call) if self.ends(call) => self.handle(call.node, Input::Stalled, now),
-                Item::Answered(call, status) if self.ends(call) => {
-                    self.tally.answered(call.node, status == Status::Good, now);
-                    self.handle(call.node, Input::Answered(status), now);
-                }
-                Item::GivenUp(_) | Item::Answered(..) => {}
-                Item::Received(_) | Item::Checked(_) | Item::PoolTimedOut(..) => {
-                    self.at_the_server(item, now);
-                }
+    /// Hands the node an input. Returns its next step, and how many times its offline grace period has ended.
+    pub(super) fn handle(&mut self, input: Input, now: Instant) -> (Next, u32) {
+        match self {
+            Self::Ours { agent, setup } => ask_agent(agent, setup, input, now),
+            Self::FullJitter { jitter, settings, failures } => {
+                let wait = match input {
+                    Input::DeadlineReached => return (Next::Validate, 0),
+                    Input::Started => jitter.up_to(settings.start_splay),
+                    Input::Answered(Status::Good) => {
+                        *failures = 0;
+                        jitter.around(settings.revalidate)
+                    }
+                    Input::Answered(_) | Input::Stalled => {
+                        *failures += 1;
+                        jitter.up_to(exponential(*failures).min(FULL_JITTER_CAP))
+                    }
+                };
+                (Next::Wait(now + wait), 0)
             }
         }
     }
+}
 
-    fn advance_to(&mut self, steps: u64) {
-        self.progress.add(steps.saturating_sub(self.steps));
-        self.steps = self.steps.max(steps);
-    }
-
-    fn at_the_server(&mut self, item: Item, now: u64) {
-        let Some(server) = &mut self.server else { return };
-        let agenda = &mut self.agenda;
-        match item {
-            Item::Received(call) => server.receives(call, now, agenda),
-            Item::Checked(place) => server.has_checked(place, now, agenda),
-            Item::PoolTimedOut(place, ticket) => server.pool_timed_out(place, ticket, now, agenda),
-            Item::Answered(..) | Item::GivenUp(_) | Item::Woken(_) => {}
+fn ask_agent(agent: &mut Agent, setup: &Setup, input: Input, now: Instant) -> (Next, u32) {
+    let clocks = Now { instant: now, wall: UnixTime(now.as_millis() / 1000) };
+    let mut event = Some(into_event(input));
+    let (mut next, mut lapsed) = (None, 0);
+    while let Some(happened) = event.take() {
+        // Borrowed: the actions take kilobytes.
+        for action in &agent.handle(happened, clocks) {
+            match action {
+                Action::ReadSetup => event = Some(Event::SetupRead(Ok(setup.clone()))),
+                Action::Validate => next = Some(Next::Validate),
+                Action::Probe => next = Some(Next::Probe),
+                Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
+                | Action::Publish
+                | Action::KeepOldSetup(_)
+                | Action::Exit(_) => {}
+                Action::Show(_) => lapsed += 1,
+            }
         }
     }
+    (next.unwrap_or_else(|| Next::Wait(agent.deadline())), lapsed)
+}
 
-    /// Whether the node still waits for this call. From now on it does not.
-    fn ends(&mut self, call: Call) -> bool {
-        let awaited = &mut self.serials[call.node as usize];
-        let was = *awaited == (call.serial, true);
-        awaited.1 &= !was;
-        was
-    }
-
-    fn handle(&mut self, node: u32, input: Input, now: u64) {
-        let (next, lapsed) = self.nodes[node as usize].handle(input, Instant::from_millis(now));
-        self.tally.lapsed += lapsed;
-        match next {
-            Next::Wait(until) => self.agenda.add(until.as_millis(), Item::Woken(node)),
-            Next::Validate => self.call(node, false, now),
-            Next::Probe => self.call(node, true, now),
+fn into_event(input: Input) -> Event {
+    let kind = match input {
+        Input::Started => {
+            let verdict = Verdict::Valid { at: Instant::default(), household: Household::default() };
+            return Event::Started(Some(Remembered { claim: claim(), verdict }));
         }
-    }
+        Input::DeadlineReached => return Event::DeadlineReached,
+        Input::Answered(Status::Good) => return Event::Answered(Answer::Valid(Household::default())),
+        Input::Answered(Status::Reachable) => return Event::Answered(Answer::Reachable),
+        Input::Answered(Status::Failed) => TroubleKind::Busy,
+        Input::Answered(Status::Unserved) => TroubleKind::Unserved,
+        Input::Answered(Status::Unreachable) => TroubleKind::Unreachable,
+        Input::Stalled => TroubleKind::Stalled,
+    };
+    let trouble = Trouble { kind, reason: Text::new(), fix: Text::new() };
+    Event::Answered(Answer::Inconclusive { trouble, retry_after: None })
+}
 
-    fn call(&mut self, node: u32, is_probe: bool, now: u64) {
-        let (serial, awaits) = &mut self.serials[node as usize];
-        *serial = serial.wrapping_add(1);
-        *awaits = true;
-        let call = Call { node, serial: *serial, is_probe };
-        self.tally.asked(node, is_probe, now);
-        let Some(server) = &mut self.server else {
-            let status = match (self.plan.away, is_probe) {
-                (Away::Refused, _) => Status::Unreachable,
-                (Away::Proxy, _) => Status::Unserved,
-                (Away::Database, true) => Status::Reachable,
-                (Away::Database, false) => Status::Failed,
-            };
-            return self.agenda.add(now + FAILURE, Item::Answered(call, status));
-        };
-        if server.is_called(call, now, &mut self.agenda) {
-            let patience = if is_probe { PROBE_TIMEOUT } else { REQUEST_TIMEOUT };
-            self.agenda.add(now + millis(patience), Item::GivenUp(call));
-        } else {
-            self.agenda.add(now + CONNECT_TIMEOUT, Item::Answered(call, Status::Unreachable));
-        }
+fn claim() -> Claim {
+    #[expect(clippy::unwrap_used, reason = "a node id that stands here")]
+    let node_id = NodeId::parse("kitchen-pi").unwrap();
+    Claim {
+        node_id,
+        service_id: Text::from("command-center"),
+        asked_url: Text::from("http://auth.home:7701"),
+        secrets_stamp: 1,
     }
 }

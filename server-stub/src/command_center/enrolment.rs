@@ -62,8 +62,7 @@ impl CommandCenter {
         let Some(authority) = authority.filter(|authority| !is_here(authority.host())) else {
             return (None, None);
         };
-        let here =
-            head.extensions.get::<Ends>().is_some_and(|ends| ends.peer.ip().to_canonical().is_loopback());
+        let here = head.extensions.get::<Ends>().is_some_and(Ends::peer_is_here);
         let forwarded = head.headers.get("X-Forwarded-Proto").is_some_and(|proto| proto == "https");
         let scheme = if self.tls || (here && forwarded) { "https" } else { "http" };
         let config =

@@ -39,7 +39,7 @@ impl ConfigService {
         if header(header::HOST.as_str()).is_some_and(known) {
             return true;
         }
-        let near = request.extensions().get::<Ends>().is_some_and(|ends| ends.peer.ip().is_loopback());
+        let near = request.extensions().get::<Ends>().is_some_and(Ends::peer_is_here);
         let forwarded = header("X-Forwarded-Host").and_then(|hosts| hosts.split(',').next());
         near && (forwarded.is_some_and(known) || header("CF-Connecting-IP").is_some_and(|ip| !ip.is_empty()))
     }

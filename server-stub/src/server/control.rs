@@ -67,8 +67,7 @@ impl Admin {
 
     /// Refuses a request without the administrator's token, or from another machine.
     pub(crate) fn require_here(&self, request: &Request) -> Result<(), Detail> {
-        let peer = request.extensions().get::<Ends>().map(|ends| ends.peer.ip().to_canonical());
-        if !peer.is_some_and(|ip| ip.is_loopback()) {
+        if !request.extensions().get::<Ends>().is_some_and(Ends::peer_is_here) {
             return Err(Detail::new(StatusCode::FORBIDDEN, "Only from the stub's own machine"));
         }
         self.require(request.headers())
@@ -138,8 +137,12 @@ async fn show_model(State(control): State<Arc<Control>>, request: Request) -> Re
 async fn set_model(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Detail> {
     control.admin.require_here(&request)?;
     let model = control.model.as_ref().ok_or(NO_MODEL)?;
-    let unreadable =
-        || Detail::new(StatusCode::BAD_REQUEST, "send a JSON string: \"instant\" or \"measured\"");
+    let unreadable = || {
+        Detail::new(
+            StatusCode::BAD_REQUEST,
+            "send a JSON string with the name of a model, such as \"instant\"",
+        )
+    };
     let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| unreadable())?;
     let name: String = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     model.set_named(&name).map_err(|why| Detail::sentence(StatusCode::BAD_REQUEST, why))?;

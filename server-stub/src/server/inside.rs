@@ -1,5 +1,5 @@
-//! The way to a service for other services of the same process. It meets the server's faults and its absence
-//! as a caller over the network does, and appears in its log.
+//! The way to a service for other services of the same process. It meets the server's absence and its faults,
+//! and appears in its log. Faults of a connection, whatever they are, are a connection that was cut.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +68,7 @@ impl Inside {
             if let Some(faults) = self.switch.as_ref().map(|switch| switch.for_connection()) {
                 match faults.listener {
                     Some(ListenFault::Refused) => return Err(NoAnswer::Refused),
-                    Some(ListenFault::BlackHole) => return Err(NoAnswer::TimedOut),
+                    Some(ListenFault::BlackHole) => core::future::pending().await,
                     None => {}
                 }
                 if faults.is_before_requests() {

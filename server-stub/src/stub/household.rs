@@ -42,7 +42,7 @@ impl Stub {
     }
 
     /// The tasks of a node, oldest first, as the app is shown them: `id`, `node_id`, `kind`, `target_version`,
-    /// `state` (`pending`, `dispatched`, `success` or `failed`), `error_message`, and times.
+    /// `state` (`pending`, `dispatched`, `in_progress`, `success` or `failed`), `error_message`, and times.
     #[must_use]
     pub fn tasks(&self, node_id: &str) -> Vec<serde_json::Value> {
         self.center.tasks(Some(node_id))

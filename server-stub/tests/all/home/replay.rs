@@ -72,7 +72,7 @@ impl Record {
 
     /// The request, with these texts in place of others everywhere.
     pub(super) fn ask(&self, put: &[(&str, &str)]) -> Ask {
-        let filled = |text: &str| put.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        let filled = |text: &str| filled(text, put);
         let Request { method, path, headers, body } = &self.request;
         let mut ask = Ask::new(method, &filled(path));
         for (name, value) in headers {
@@ -83,7 +83,7 @@ impl Record {
 
     /// How an answer differs from the recorded one, in which these texts stand in place of others.
     pub(super) fn differences(&self, answer: &Answer, put: &[(&str, &str)]) -> Vec<String> {
-        let filled = |text: &str| put.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        let filled = |text: &str| filled(text, put);
         let mut all = Vec::new();
         let mut compare = |what: &str, recorded: String, answered: String| {
             if recorded != answered {
@@ -112,6 +112,28 @@ impl Record {
         compare("body", by_kind(&filled(&self.response.body)), by_kind(&answer.body));
         all
     }
+}
+
+/// `text` with other texts in place of some. One that was put in is not looked into again: a port may hold another.
+fn filled(text: &str, put: &[(&str, &str)]) -> String {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        let (from, to) = put.iter().copied().find(|(from, _)| rest.starts_with(from)).unwrap_or(("", ""));
+        if from.is_empty() {
+            filled.push(first);
+            rest = &rest[first.len_utf8()..];
+        } else {
+            filled.push_str(to);
+            rest = &rest[from.len()..];
+        }
+    }
+    filled
+}
+
+#[test]
+fn filled_text_is_not_replaced_again() {
+    let put = [("7700", "37701"), ("7701", "40000")];
+    assert_eq!(filled("7700 7701", &put), "37701 40000");
 }
 
 /// A body with its random values replaced by their kinds.
