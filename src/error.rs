@@ -13,7 +13,8 @@ use thiserror::Error;
 
 use crate::system::accounts;
 use crate::system::failure;
-use crate::system::failure::{closed_folder, is_shut_by_unit, shell_word, shut_by_unit};
+use crate::system::failure::{closed_folder, is_shut_by_unit, own_user, shell_word, shut_by_unit};
+use crate::system::own;
 use crate::system::own::{fix_by_copy, is_nodes};
 
 /// A path as a sentence shows it: the middle of a long one is left out, so that the sentence is told to its end.
@@ -340,7 +341,7 @@ fn own_fix(changed: &Path, command: impl FnOnce() -> String, path: &Path, mode: 
 
 /// The commands that let this program's user read the `what` at `path`.
 fn fix_denied(what: &str, path: &Path) -> String {
-    let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
+    let user = own_user();
     let mode = if PUBLIC.contains(&what) { READABLE } else { SECRET };
     if let Some(folder) = closed_folder(path) {
         if is_shut_by_unit(&folder) {
@@ -388,6 +389,6 @@ impl Warning {
     #[must_use]
     pub fn unwritable(code: &'static str, key: &str, path: &Path, effect: &str, why: &io::Error) -> Self {
         let message = format!("{} cannot be written, so {effect}: {why}", path.display());
-        Self::new(code, message, failure::fix_writing(why, path, key))
+        Self::new(code, message, own::fix_writing(why, path, key))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) use self::plan::Plan;
 use self::socket_file::SocketFile;
 use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};
-use crate::system::failure;
+use crate::system::{failure, own};
 
 /// How many connections are served in one turn.
 const TURN: usize = 16;
@@ -381,7 +381,7 @@ pub(crate) fn socket_warning(path: &Path) -> Option<Warning> {
 fn not_listening(socket: &Path, why: &io::Error) -> Warning {
     let message =
         format!("no tokens can be given out at {}, which is tried again every 30 s: {why}", socket.display());
-    Warning::new("broker_socket", message, failure::fix_writing(why, socket, "broker.socket"))
+    Warning::new("broker_socket", message, own::fix_writing(why, socket, "broker.socket"))
 }
 
 // Only Linux tells who the caller is.

@@ -16,6 +16,7 @@ use crate::error::{SetupError, Warning};
 use crate::files::durable::folder;
 use crate::files::status::{DaemonSays, Record, View, boot_id};
 use crate::setup::{Loaded, Reader};
+use crate::system::failure::shell_word;
 use crate::system::{clock, environment};
 
 /// What is to be checked: a configuration, and the unit of the daemon that it is for.
@@ -47,7 +48,7 @@ impl Target {
                 let fix = format!(
                     "Check that one: sudo jarvis-node check --config {}. Or correct ExecStart= in the unit: sudo systemctl \
                      edit {UNIT}",
-                    other.display()
+                    shell_word(&other)
                 );
                 warnings.push(Warning::new("check_config", message, fix));
                 config_file

@@ -10,6 +10,12 @@ use crate::system::failure::shell_word;
 
 /// The purpose of the file with the node's own private key.
 pub(crate) const KEY_FILE: &str = "client_key_file";
+/// The purpose of the file with the key that proves the node to the STS.
+pub(crate) const STS_KEY_FILE: &str = "sts.client_key_file";
+
+fn is_for_a_key(what: &str) -> bool {
+    [KEY_FILE, STS_KEY_FILE].contains(&what)
+}
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +94,7 @@ impl Form {
 
     /// The error for a file at `path`, which is to be the `what`, and has this form.
     pub(crate) fn error(self, what: &'static str, path: &Path) -> SetupError {
-        let why = self.words(what == KEY_FILE);
+        let why = self.words(is_for_a_key(what));
         SetupError::Form { what, path: path.into(), why, fix: self.fix(what, path) }
     }
 
@@ -110,10 +116,10 @@ impl Form {
     }
 
     fn fix(self, what: &str, path: &Path) -> String {
-        let wants_key = what == KEY_FILE;
+        let wants_key = is_for_a_key(what);
         // `-nodes` is also understood where it is called `-noenc` by now.
         let from_store = match what {
-            KEY_FILE => "-nocerts -nodes",
+            KEY_FILE | STS_KEY_FILE => "-nocerts -nodes",
             "ca_file" => "-cacerts -nokeys",
             _ => "-nokeys",
         };
@@ -146,6 +152,7 @@ impl Form {
             | Self::PublicKey => {
                 let wanted = match what {
                     KEY_FILE => "private key that the certificate was issued for",
+                    STS_KEY_FILE => "private key whose public half the STS has",
                     "ca_file" => "CA's certificate",
                     _ => "certificate that the CA issued for this node",
                 };
@@ -157,14 +164,14 @@ impl Form {
 }
 
 /// The error for a file at `path` with a key in that form.
-pub(crate) fn ec_error(form: EcForm, path: &Path) -> SetupError {
+pub(crate) fn ec_error(form: EcForm, what: &'static str, path: &Path) -> SetupError {
     let fix = format!(
         "Put in its place what this writes: openssl ec -conv_form uncompressed -param_enc named_curve -in {} | openssl pkcs8 \
          -topk8 -nocrypt -out {}",
         shell_word(path),
         shell_word(Path::new(&format!("{}.new", path.display())))
     );
-    SetupError::Form { what: KEY_FILE, path: path.into(), why: form.words(), fix }
+    SetupError::Form { what, path: path.into(), why: form.words(), fix }
 }
 
 /// The first element in `bytes`.
@@ -254,6 +261,12 @@ mod tests {
             (Form::Certificate, "ca_file", "openssl x509 -inform der"),
             (Form::Certificate, KEY_FILE, "Put the private key that the certificate was issued for"),
             (Form::PrivateKey, KEY_FILE, "openssl pkey -inform der"),
+            (Form::PrivateKey, STS_KEY_FILE, "openssl pkey -inform der"),
+            (
+                Form::Certificate,
+                STS_KEY_FILE,
+                "Put the private key whose public half the STS has into sts.client_key_file",
+            ),
             (Form::PrivateKey, "ca_file", "Put the CA's certificate into ca_file"),
             (Form::Request, "client_cert_file", "Let a CA make the certificate"),
             (Form::PublicKey, "client_cert_file", "Put the certificate that the CA issued"),

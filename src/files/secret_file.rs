@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::form::Form;
 use super::{bounded, durable};
 use crate::error::SetupError;
+use crate::system::environment;
 
 /// In bytes. Larger than any credential, and than a Jarvis `config.json` that contains one.
 const MAX_LEN: u64 = 256 * 1024;
@@ -35,7 +36,7 @@ fn credentials_folder() -> Option<PathBuf> {
         let folder = Path::new("/run/credentials/jarvis-node-agent.service");
         folder.is_dir().then(|| folder.to_owned())
     };
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).or_else(of_daemon)
+    environment::variable("CREDENTIALS_DIRECTORY").map(PathBuf::from).or_else(of_daemon)
 }
 
 /// Reads the file at `path`, which is the `what`. The bytes are wiped when dropped.

@@ -7,7 +7,7 @@ use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use rustix::io::Errno;
 
 use super::{BoardPin, PinError, may_write};
-use crate::system::{accounts, failure};
+use crate::system::failure;
 
 /// Opens GPIO `pin` (BCM number) as an output. The LED is dark from the start.
 pub(super) fn open(pin: u8, dark: PinState) -> Result<BoardPin, PinError> {
@@ -96,7 +96,7 @@ fn errno(error: &gpiocdev::Error) -> Option<Errno> {
 
 /// What lets this program's user open `device`.
 fn may_open(device: &Path) -> String {
-    let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
+    let user = failure::own_user();
     format!(
         "Let {} belong to the group gpio, with g+rw, as 60-jarvis-node-agent.rules does, and user {user} to that group \
          (sudo usermod -aG gpio {user}), then restart; the unit has to have DeviceAllow=char-gpiochip rw.",

@@ -9,7 +9,7 @@ use embedded_hal::digital::{ErrorType, OutputPin};
 use rustix::io::Errno;
 
 use super::{PinError, may_write};
-use crate::system::{accounts, failure};
+use crate::system::failure;
 
 /// An LED of a kernel driver. Its trigger is disabled while it is in use, and restored when this is dropped.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ pub(super) fn check(folder: &Path) -> Result<(), PinError> {
 /// Why the LED in `folder` cannot be used, and what helps.
 pub(super) fn why_not(folder: &Path, error: &io::Error) -> PinError {
     let led = folder.display();
-    let user = accounts::name_or_number(rustix::process::geteuid().as_raw());
+    let user = failure::own_user();
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
     match error.kind() {
         ErrorKind::NotFound => {

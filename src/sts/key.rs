@@ -17,7 +17,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
-use crate::files::form::KEY_FILE;
+use crate::files::form::STS_KEY_FILE;
 use crate::files::pem::{EcForm, PrivateKeyError};
 use crate::files::{form, pem, secret_file};
 
@@ -128,9 +128,9 @@ impl SigningKey {
     /// # Errors
     /// When the file cannot be read, is accessible to others, or holds no usable key.
     pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
-        let (pem, _) = secret_file::read_pem(KEY_FILE, path)?;
+        let (pem, _) = secret_file::read_pem(STS_KEY_FILE, path)?;
         Self::from_pem(&pem).map_err(|why| match why {
-            KeyError::Form(form) => form::ec_error(form, path),
+            KeyError::Form(form) => form::ec_error(form, STS_KEY_FILE, path),
             KeyError::NotAKey(_)
             | KeyError::Kind
             | KeyError::Sec1

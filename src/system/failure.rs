@@ -73,38 +73,6 @@ pub(crate) fn fix_shortage(why: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// What helps when the file at `path`, the value of `key`, could not be replaced because of `why`.
-pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
-    let user = own_user();
-    let folder = path.parent().unwrap_or(path);
-    let other = format!("Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent");
-    match Errno::from_io_error(why) {
-        Some(Errno::NOENT) => {
-            format!("Correct {key}, or make its folder: sudo install -d -o {user} {}", shell_word(folder))
-        }
-        Some(Errno::ACCESS | Errno::PERM) => match closed_folder(path) {
-            Some(closed) if is_shut_by_unit(&closed) => {
-                format!("Correct {key}: {}.", shut_by_unit(&closed))
-            }
-            Some(closed) if is_systems(&closed) => format!("{other}."),
-            Some(closed) => format!(
-                "Correct {key}, or let user {user} into the folder: sudo chmod a+x {}",
-                shell_word(&closed)
-            ),
-            None => {
-                let is_open = rustix::fs::access(folder, Access::WRITE_OK).is_ok();
-                let wrong = if is_open { path } else { folder };
-                if is_systems(wrong) {
-                    format!("{other}.")
-                } else {
-                    format!("{other}, or: sudo chown {user} {}", shell_word(wrong))
-                }
-            }
-        },
-        _ => fix(why, path).unwrap_or_else(|| format!("Set {key} to a path of its own.")),
-    }
-}
-
 /// The first folder on the way to `path` that this program's user may not pass, links on the way included.
 pub(crate) fn closed_folder(path: &Path) -> Option<PathBuf> {
     let is_folder = |place: &PathBuf| place.symlink_metadata().is_ok_and(|found| found.is_dir());
@@ -144,7 +112,7 @@ pub(super) fn is_systems(path: &Path) -> bool {
 }
 
 /// This program's user, by name if it has one.
-pub(super) fn own_user() -> String {
+pub(crate) fn own_user() -> String {
     accounts::name_or_number(rustix::process::geteuid().as_raw())
 }
 
@@ -190,17 +158,10 @@ mod tests {
         ] {
             let fix = fix(&errno.into(), path).expect("known");
             assert!(fix.contains(says), "{errno}: {fix}");
-            assert_eq!(fix_writing(&errno.into(), path, "state_file"), fix, "{errno}");
+            assert!(!fix.contains("chown"), "{errno}: {fix}");
         }
-        for (errno, says) in [
-            (Errno::NOENT, "sudo install -d -o"),
-            (Errno::ACCESS, "sudo chown"),
-            (Errno::PERM, "sudo chown"),
-            (Errno::ISDIR, "Set state_file to a path of its own."),
-        ] {
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::PERM, Errno::ISDIR] {
             assert!(fix(&errno.into(), path).is_none(), "{errno}");
-            let fix = fix_writing(&errno.into(), path, "state_file");
-            assert!(fix.contains(says), "{errno}: {fix}");
         }
     }
 

@@ -1,12 +1,14 @@
 //! Which files are the node's own, so that a fix may change their owner or mode. Others may need any other file as it is.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::accounts::Accounts;
-use super::failure::{is_systems, own_user, shell_word};
+use super::failure::{closed_folder, fix, is_shut_by_unit, is_systems, own_user, shell_word, shut_by_unit};
 use super::way;
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 /// The user that the unit names, and the folders that install.sh makes for it.
 const USER: &str = "jarvis-node-agent";
@@ -55,6 +57,38 @@ pub(crate) fn fix_by_copy(path: &Path, mode: &str) -> String {
         shell_word(real),
         shell_word(&copy)
     )
+}
+
+/// What helps when the file at `path`, the value of `key`, could not be replaced because of `why`.
+pub(crate) fn fix_writing(why: &io::Error, path: &Path, key: &str) -> String {
+    let user = own_user();
+    let folder = path.parent().unwrap_or(path);
+    let other = format!("Set {key} to a path in a folder of user {user}, such as /var/lib/jarvis-node-agent");
+    match Errno::from_io_error(why) {
+        Some(Errno::NOENT) => {
+            format!("Correct {key}, or make its folder: sudo install -d -o {user} {}", shell_word(folder))
+        }
+        Some(Errno::ACCESS | Errno::PERM) => match closed_folder(path) {
+            Some(closed) if is_shut_by_unit(&closed) => {
+                format!("Correct {key}: {}.", shut_by_unit(&closed))
+            }
+            Some(closed) if is_nodes(&closed) => format!(
+                "Correct {key}, or let user {user} into the folder: sudo chmod a+x {}",
+                shell_word(&closed)
+            ),
+            Some(_) => format!("{other}."),
+            None => {
+                let is_open = rustix::fs::access(folder, Access::WRITE_OK).is_ok();
+                let wrong = if is_open { path } else { folder };
+                if is_nodes(wrong) {
+                    format!("{other}, or: sudo chown {user} {}", shell_word(wrong))
+                } else {
+                    format!("{other}.")
+                }
+            }
+        },
+        _ => fix(why, path).unwrap_or_else(|| format!("Set {key} to a path of its own.")),
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +142,34 @@ mod tests {
         assert!(is_private(&found(0o604)));
         give(Some(54_321), Some(0));
         assert!(!is_private(&found(0o600)));
+    }
+
+    #[test]
+    fn writing_is_mended_without_giving_away_what_others_have() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let dir = fs::canonicalize(dir.path()).expect("there");
+        let fix = |errno: Errno, path: &Path| fix_writing(&errno.into(), path, "state_file");
+        let ours = dir.join("state.json");
+        fs::write(&ours, "").expect("written");
+        for (errno, says) in [
+            (Errno::NOENT, "sudo install -d -o"),
+            (Errno::ACCESS, "sudo chown"),
+            (Errno::PERM, "sudo chown"),
+            (Errno::ISDIR, "Set state_file to a path of its own."),
+            (Errno::NOSPC, "`df "),
+        ] {
+            assert!(fix(errno, &ours).contains(says), "{errno}: {}", fix(errno, &ours));
+        }
+        let mut others = vec![PathBuf::from("/etc/passwd")];
+        if rustix::process::geteuid().is_root() {
+            // Of a number that no account of the board has.
+            std::os::unix::fs::chown(&ours, Some(54_321), None).expect("given");
+            others.push(ours);
+        }
+        for other in others {
+            let said = fix(Errno::ACCESS, &other);
+            assert!(said.starts_with("Set state_file") && !said.contains("sudo"), "{said}");
+        }
     }
 
     #[test]

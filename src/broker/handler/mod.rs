@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log::{debug, info};
 use node_core::outcome::Outcome;
+use node_core::text::Quoted;
 use node_core::time::{Instant, Now};
 use serde::{Serialize, Serializer};
 
@@ -100,7 +101,7 @@ impl Handler {
         if let Err(error) = &result
             && error.concern() == Concern::Wanted
         {
-            debug!("no token for {}: {error}", wanted.audience);
+            debug!("no token for {}: {error}", Quoted(&wanted.audience).bare());
         }
         let was_in_trouble = self.troubles().next().is_some();
         let asked = self.cache.fetched(wanted, result, now);

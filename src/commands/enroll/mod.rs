@@ -124,7 +124,7 @@ pub(crate) fn enroll(
         .map_err(EnrollError::NotWritable)?;
     store.check_writable().map_err(EnrollError::NotWritable)?;
     // The pins are for the auth service's key, so they count only if this is the same server.
-    let same_server = (url.host(), url.port()) == (config.auth_url.host(), config.auth_url.port());
+    let same_server = url.is_server_of(&config.auth_url);
     let pins = if same_server { config.tls.spki_pins.clone() } else { Vec::new() };
     let needs_clock = url.is_https() && pins.is_empty();
     if needs_clock && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {

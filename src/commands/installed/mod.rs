@@ -237,7 +237,9 @@ impl Installed {
                 format!("Take {setting} out of the unit: sudo systemctl edit {UNIT}"),
             ));
         }
-        let read_only = files.iter().find(|file| self.sandbox.makes_read_only(file).is_some());
+        // A device is opened for writing on a read-only file system, too.
+        let written = if matches!(led, Led::Sysfs(_)) { files.as_slice() } else { &[] };
+        let read_only = written.iter().find(|file| self.sandbox.makes_read_only(file).is_some());
         read_only.map(|file| led_pin::read_only(file).to_warning())
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
 
 fn read_in_time(stdout: &mut ChildStdout) -> io::Result<Zeroizing<String>> {
     let end = Instant::now() + PATIENCE;
-    let mut printed = Zeroizing::new(Vec::new());
+    // With room for all of a usual unit: a buffer that grows leaves copies behind.
+    let mut printed = Zeroizing::new(Vec::with_capacity(64 * 1024));
     loop {
         let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
         let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;

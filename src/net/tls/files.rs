@@ -69,7 +69,7 @@ impl ClientCertificate {
         let key = pem::private_key(&pem).map_err(|why| wrong(&self.key, why.to_string()))?;
         let signing = any_supported_type(&key).map_err(|_| {
             if let Some(found) = EcForm::of(&key) {
-                return form::ec_error(found, &self.key);
+                return form::ec_error(found, KEY_FILE, &self.key);
             }
             let why = "holds a key of a kind that cannot be used (P-256, P-384, Ed25519 and RSA from 2048 bits can)";
             wrong(&self.key, why.to_string())

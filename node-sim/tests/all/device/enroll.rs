@@ -98,6 +98,23 @@ fn failure_before_sending_leaves_the_token_good() {
     assert_eq!(enroll(&rig, rig.stub.command_center_url(), &[], &token).0, Some(0));
 }
 
+/// The pins are those of one server, however its address is written.
+#[test]
+fn pins_hold_for_each_spelling_of_their_server() {
+    let rig = unprovisioned();
+    let token = rig.stub.provisioning_token();
+    let center = rig.stub.command_center_url().replace("127.0.0.1", "localhost");
+    rig.configure("auth_url", &*center);
+    rig.configure("spki_pins", serde_json::json!([format!("sha256//{}=", "A".repeat(43))]));
+    for spelling in ["localhost", "LOCALHOST", "localhost."] {
+        let (code, _, err) = enroll(&rig, &center.replace("localhost", spelling), &[], &token);
+        assert_eq!(code, Some(76), "{spelling}: {err}");
+        assert!(err.contains("none of those in spki_pins"), "{spelling}: {err}");
+    }
+    rig.forget("spki_pins");
+    assert_eq!(enroll(&rig, rig.stub.command_center_url(), &[], &token).0, Some(0), "the token is still good");
+}
+
 #[test]
 fn lost_answer_is_reported() {
     let rig = unprovisioned();

@@ -213,7 +213,7 @@ impl Unit {
                 variables.insert(name.trim().to_owned(), Zeroizing::new(value.to_owned()));
             }
         };
-        self.words("Environment").iter().map(|word| Zeroizing::new(word.clone())).for_each(|word| set(&word));
+        self.words("Environment").into_iter().map(Zeroizing::new).for_each(|word| set(&word));
         for (path, _) in self.environment_files() {
             // One that cannot be read keeps the daemon from starting, or counts as empty.
             let file = bounded::read(&path, bounded::MAX_TEXT).map(Zeroizing::new).unwrap_or_default();
@@ -274,17 +274,19 @@ fn passed_on_by(text: &str) -> Vec<PassedOn> {
 /// The words of a list as systemctl prints it: those with blanks in quotation marks.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
+    // With room for all: a word that grows leaves copies behind, and it may be a secret.
+    let begun = || String::with_capacity(text.len());
     let (mut word, mut quoted) = (None::<String>, false);
     let mut chars = text.chars();
     while let Some(char) = chars.next() {
         match char {
             '"' => {
                 quoted = !quoted;
-                word.get_or_insert_default();
+                word.get_or_insert_with(begun);
             }
-            '\\' => word.get_or_insert_default().extend(chars.next()),
+            '\\' => word.get_or_insert_with(begun).extend(chars.next()),
             blank if blank.is_ascii_whitespace() && !quoted => words.extend(word.take()),
-            char => word.get_or_insert_default().push(char),
+            char => word.get_or_insert_with(begun).push(char),
         }
     }
     words.extend(word);
