@@ -19,7 +19,7 @@ use faults::{FaultError, Faults};
 use inside::Inside;
 use journal::Journal;
 use listening::Listening;
-use pki::{CertificateAuthority, Identity, PkiError, ServerKey, SubjectName};
+use pki::{CertificateAuthority, Identity, ServerKey, SubjectName};
 
 pub(crate) mod answer;
 pub(crate) mod common;
@@ -164,7 +164,7 @@ impl Bound {
         let identity = match authority {
             Some(authority) => {
                 let key = about.key.take().map_or_else(ServerKey::new, Ok)?;
-                let names = subject_names(listen.ip(), &names)?;
+                let names = SubjectName::of_server(listen.ip(), &names)?;
                 Some(Arc::new(Identity::new(authority, key, names)?))
             }
             None => None,
@@ -362,27 +362,6 @@ impl Server {
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_deref()
     }
-}
-
-fn subject_names(listen: IpAddr, names: &[String]) -> Result<Vec<SubjectName>, PkiError> {
-    let mut all = vec![
-        SubjectName::parse("localhost")?,
-        SubjectName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        SubjectName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-    ];
-    if !listen.is_unspecified() {
-        all.push(SubjectName::from(listen));
-    }
-    for name in names {
-        all.push(SubjectName::parse(name)?);
-    }
-    let mut distinct: Vec<SubjectName> = Vec::new();
-    for name in all {
-        if !distinct.contains(&name) {
-            distinct.push(name);
-        }
-    }
-    Ok(distinct)
 }
 
 /// For a server on every address, the URL contains its first name.

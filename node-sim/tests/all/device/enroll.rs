@@ -112,7 +112,11 @@ fn pins_hold_for_each_spelling_of_their_server() {
         assert!(err.contains("none of those in spki_pins"), "{spelling}: {err}");
     }
     rig.forget("spki_pins");
-    assert_eq!(enroll(&rig, rig.stub.command_center_url(), &[], &token).0, Some(0), "the token is still good");
+    assert_eq!(
+        enroll(&rig, rig.stub.command_center_url(), &[], &token).0,
+        Some(0),
+        "the token is still good"
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The stub's certificate authority and the certificate it serves.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use rcgen::{
@@ -158,6 +158,28 @@ impl SubjectName {
         let refused = || PkiError::Name(name.to_owned());
         DnsName::try_from(name).map_err(|_| refused())?;
         Ok(Self(SanType::DnsName(name.try_into().map_err(|_| refused())?)))
+    }
+
+    /// The names of a server that listens on `listen` and is also called `further`, each once.
+    pub(crate) fn of_server(listen: IpAddr, further: &[String]) -> Result<Vec<Self>, PkiError> {
+        let mut all = vec![
+            Self::parse("localhost")?,
+            Self::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            Self::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ];
+        if !listen.is_unspecified() {
+            all.push(Self::from(listen));
+        }
+        for name in further {
+            all.push(Self::parse(name)?);
+        }
+        let mut distinct: Vec<Self> = Vec::new();
+        for name in all {
+            if !distinct.contains(&name) {
+                distinct.push(name);
+            }
+        }
+        Ok(distinct)
     }
 }
 
