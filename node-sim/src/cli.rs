@@ -34,7 +34,7 @@ pub struct Cli {
 /// The commands of `node-sim`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show half a minute of a node's life, with a stub server
+    /// Show less than a minute of a node's life, with a stub server
     Demo,
     /// Show a node on a web page of this machine, with switches to break what it needs, until Ctrl-C
     Board(board::BoardArguments),
