@@ -27,7 +27,7 @@ mod secrets;
 mod server;
 mod stub;
 
-pub use auth::load::{Model, UnknownModel};
+pub use auth::load::{Model, UnknownModel, numbers};
 pub use auth::settings::{Settings, SettingsError, TokenAlgorithm};
 pub use command_center::NotQueued;
 pub use config_service::{PublicUrl, PublicUrlError};

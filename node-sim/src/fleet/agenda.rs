@@ -17,7 +17,7 @@ pub(super) struct Call {
 pub(super) enum Item {
     /// The server reads a request from the network.
     Received(Call),
-    /// The check of a key in this place of the server has ended.
+    /// The check of a key, of this number in the server, has ended.
     Checked(u32),
     /// The wait for a connection of the pool, in this place and under this number, has reached its time-out.
     PoolTimedOut(u32, u32),

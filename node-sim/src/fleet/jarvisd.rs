@@ -4,26 +4,40 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::agenda::{Agenda, Call, Item, Status};
-use super::server::WAY;
+use server_stub::numbers::jarvisd;
 
-/// The time of a check on a core, in milliseconds; the author's estimate.
-const CHECK: u64 = 100;
-/// How long a check counts, in milliseconds.
-const PROOF: u64 = 60_000;
-/// What a call takes of the writer, in milliseconds: an estimate of three turns, which only a heartbeat needs.
-const WRITING: u64 = 15;
+use super::agenda::{Agenda, Call, Item, Status};
+use super::server::{WAY, millis};
+
+/// In milliseconds.
+const CHECK: u64 = millis(jarvisd::CHECK);
+/// In milliseconds.
+const PROOF: u64 = millis(jarvisd::PROOF);
+/// What a call takes of the writer, in milliseconds: the three turns of a heartbeat. A validation that is none takes
+/// nothing, so the figures are the worse of both.
+const WRITING: u64 = 3 * millis(jarvisd::WRITE);
 
 #[derive(Debug)]
 pub(super) struct Jarvisd {
     free_cores: u32,
     wanting_core: VecDeque<u32>,
-    /// Calls whose keys are being checked, each with whether it is the app's key.
-    places: Vec<(Call, bool)>,
+    /// The checks that wait or are under way, each under a number of its own.
+    checks: HashMap<u32, Check>,
+    numbers: u32,
     /// Until when a check counts: that of the app, and those of the nodes.
     app_proof: u64,
     proofs: HashMap<u32, u64>,
     written_until: u64,
+}
+
+/// The check of one key.
+#[derive(Clone, Copy, Debug)]
+struct Check {
+    call: Call,
+    /// Whether it is the app's key, and not the node's.
+    is_app: bool,
+    /// When the call wanted it: if the key is right, it counts for a minute from then.
+    since: u64,
 }
 
 impl Jarvisd {
@@ -31,7 +45,8 @@ impl Jarvisd {
         Self {
             free_cores: cores,
             wanting_core: VecDeque::new(),
-            places: Vec::new(),
+            checks: HashMap::new(),
+            numbers: 0,
             app_proof: 0,
             proofs: HashMap::new(),
             written_until: 0,
@@ -53,17 +68,17 @@ impl Jarvisd {
         }
     }
 
-    pub(super) fn has_checked(&mut self, place: u32, now: u64, agenda: &mut Agenda) {
+    pub(super) fn has_checked(&mut self, check: u32, now: u64, agenda: &mut Agenda) {
         self.free_cores += 1;
         if let Some(next) = self.wanting_core.pop_front() {
             self.start(next, now, agenda);
         }
-        let (call, is_app) = self.places[place as usize];
+        let Some(Check { call, is_app, since }) = self.checks.remove(&check) else { return };
         if is_app {
-            self.app_proof = now + PROOF;
+            self.app_proof = since + PROOF;
             self.check_node(call, now, agenda);
         } else {
-            self.proofs.insert(call.node, now + PROOF);
+            self.proofs.insert(call.node, since + PROOF);
             self.answer(call, now, agenda);
         }
     }
@@ -77,18 +92,19 @@ impl Jarvisd {
     }
 
     fn check(&mut self, call: Call, is_app: bool, now: u64, agenda: &mut Agenda) {
-        let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-        self.places.push((call, is_app));
+        let number = self.numbers;
+        self.numbers = self.numbers.wrapping_add(1);
+        self.checks.insert(number, Check { call, is_app, since: now });
         if self.free_cores > 0 {
-            self.start(place, now, agenda);
+            self.start(number, now, agenda);
         } else {
-            self.wanting_core.push_back(place);
+            self.wanting_core.push_back(number);
         }
     }
 
-    fn start(&mut self, place: u32, now: u64, agenda: &mut Agenda) {
+    fn start(&mut self, check: u32, now: u64, agenda: &mut Agenda) {
         self.free_cores -= 1;
-        agenda.add(now + CHECK, Item::Checked(place));
+        agenda.add(now + CHECK, Item::Checked(check));
     }
 
     fn answer(&mut self, call: Call, now: u64, agenda: &mut Agenda) {

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use server_stub::numbers::python::{self, CONNECTIONS, THREADS};
+
 use super::agenda::{Agenda, Call, Item, Status};
-use super::server::{Stalls, WAY};
+use super::server::{Stalls, WAY, millis};
 
 /// The service. A call needs a thread (of 40), a connection of the pool (of 15) and for its first
 /// check a core (of 2 in the measurement). For the second check it needs a second connection while it keeps the first. Fifteen
@@ -12,8 +14,8 @@ use super::server::{Stalls, WAY};
 #[derive(Debug)]
 pub(super) struct Python {
     received_until: u64,
-    threads: u32,
-    connections: u32,
+    threads: usize,
+    connections: usize,
     /// All cores, and those that are free.
     cores: (u32, u32),
     /// Calls that wait for a thread.
@@ -30,16 +32,15 @@ pub(super) struct Python {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     call: Call,
-    connections: u32,
+    connections: usize,
     /// The number under which it waits for a connection.
     ticket: Option<u32>,
 }
 
-const THREADS: u32 = 40;
-const CONNECTIONS: u32 = 15;
-/// The time of a check on a core, in milliseconds: four answers a second by two cores.
-const CHECK: u64 = 245;
-const POOL_TIMEOUT: u64 = 30_000;
+/// In milliseconds.
+const CHECK: u64 = millis(python::CHECK);
+/// In milliseconds.
+const POOL_TIMEOUT: u64 = millis(python::POOL_TIMEOUT);
 /// An estimate of the time that the thread which reads the network needs per request.
 const RECEIVING: u64 = 1;
 /// An estimate of how many requests can wait before connections are no longer accepted: the limit of open
@@ -114,7 +115,7 @@ impl Python {
                 index
             } else {
                 self.places.push(place);
-                u32::try_from(self.places.len() - 1).unwrap_or(THREADS)
+                u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
             };
             self.want_connection(index, now, agenda);
         }

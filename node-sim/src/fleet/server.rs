@@ -1,5 +1,7 @@
 //! Models of the server: how much it answers, and what happens to the rest.
 
+use core::time::Duration;
+
 use clap::ValueEnum;
 
 use super::agenda::{Agenda, Call};
@@ -8,6 +10,11 @@ use super::python::Python;
 
 /// Half a round trip in a home network, in milliseconds.
 pub(super) const WAY: u64 = 1;
+
+/// A time of the models in milliseconds.
+pub(super) const fn millis(time: Duration) -> u64 {
+    time.as_secs() * 1000 + time.subsec_millis() as u64
+}
 
 /// The service that the nodes ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -30,6 +30,7 @@ use crate::server::control::Adjustable;
 use crate::server::journal::Waits;
 
 mod model;
+pub mod numbers;
 mod proofs;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
+use super::numbers::{jarvisd, python};
+
 /// A model of how slow the services are.
 ///
 /// ```
@@ -35,14 +37,6 @@ pub(super) struct Capacity {
 /// can be compared.
 const CORES: usize = 2;
 
-/// bcrypt of cost 12 as jarvisd's author puts it: "~100 ms" (internal/modules/auth/guards.go, 543562e). Not
-/// measured.
-const BCRYPT: Duration = Duration::from_millis(100);
-/// How long jarvisd remembers that a key was right (docs/wire/jarvis-home.md).
-const PROOF: Duration = Duration::from_secs(60);
-/// *Assumption*: a commit to SQLite in WAL mode on a home server's disk. Nobody has measured jarvisd's writer.
-const WRITE: Duration = Duration::from_millis(5);
-
 impl Model {
     /// Without limits and delays.
     pub const INSTANT: Self = Self(None);
@@ -50,10 +44,10 @@ impl Model {
     /// The Python auth service as measured, on two cores.
     pub const MEASURED: Self = Self(Some(Capacity {
         name: "measured",
-        threads: Some(40),
-        connections: Some((15, Duration::from_secs(30))),
+        threads: Some(python::THREADS),
+        connections: Some((python::CONNECTIONS, python::POOL_TIMEOUT)),
         cores: CORES,
-        check: Duration::from_millis(245),
+        check: python::CHECK,
         proof: None,
         write: None,
     }));
@@ -64,9 +58,9 @@ impl Model {
         threads: None,
         connections: None,
         cores: CORES,
-        check: BCRYPT,
-        proof: Some(PROOF),
-        write: Some(WRITE),
+        check: jarvisd::CHECK,
+        proof: Some(jarvisd::PROOF),
+        write: Some(jarvisd::WRITE),
     }));
 
     const NAMED: [Self; 2] = [Self::MEASURED, Self::JARVISD];
