@@ -41,7 +41,7 @@ pub use run::variables::VariableError;
 pub use server::common::Common;
 pub use server::directory::DirectoryError;
 pub use server::error::StartError;
-pub use server::faults::{Fault, FaultError, Faults};
+pub use server::faults::{Fault, FaultError, Faults, HomeService};
 pub use server::pki::{CertificateAuthority, PkiError};
 pub use server::{Server, ServerOptions};
 pub use stub::{Options, Place, Stub};

@@ -248,7 +248,7 @@ impl Bench {
         match self.server {
             Server::Real => Vec::new(),
             Server::Stub(_) => Fault::all()
-                .filter(|fault| !fault.is_of_tokens() && !fault.is_of_a_home())
+                .filter(|fault| !fault.is_of_tokens() && fault.home_service().is_none())
                 .map(|fault| Choice { name: fault.name(), description: fault.description() })
                 .collect(),
         }

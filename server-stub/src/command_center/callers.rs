@@ -1,9 +1,5 @@
 //! Who calls: a node by its key, a user by an access token, an administrator by `ADMIN_API_KEY`.
 
-use core::time::Duration;
-use std::collections::HashMap;
-use std::time::Instant;
-
 use axum::http::{Extensions, HeaderMap, StatusCode, header, request};
 
 use super::CommandCenter;
@@ -20,24 +16,6 @@ use crate::server::journal::Waits;
 
 const API_KEY: &str = "X-API-Key";
 const INVALID: Refused = Refused::detail(StatusCode::UNAUTHORIZED, "Invalid API Key");
-/// How long a Python command center remembers what the auth service said, good or bad [deps].
-const REMEMBERED: Duration = Duration::from_secs(60);
-
-/// What the auth service said, by the header that was asked about.
-#[derive(Default)]
-pub(super) struct Verdicts(HashMap<String, (Asked, Instant)>);
-
-impl Verdicts {
-    fn get(&self, shown: &str, now: Now) -> Option<Asked> {
-        let (asked, at) = self.0.get(shown)?;
-        (now.tick.saturating_duration_since(*at) < REMEMBERED).then(|| asked.clone())
-    }
-
-    fn put(&mut self, shown: &str, asked: Asked, now: Now) {
-        self.0.retain(|_, (_, at)| now.tick.saturating_duration_since(*at) < REMEMBERED);
-        self.0.insert(shown.to_owned(), (asked, now.tick));
-    }
-}
 
 /// A node that has shown its key.
 pub(super) struct Node {
@@ -98,7 +76,7 @@ impl CommandCenter {
             (Home::Jarvisd, Some(_)) => Asked::Outage(String::new()),
             (Home::Jarvisd, None) => self.auth.verdict(waits, &node.id, &node.key).await,
             (Home::Python, outage) => {
-                let remembered = self.verdicts().get(shown, Now::read());
+                let remembered = self.verdicts.get(shown, Now::read());
                 if let (None, Some(remembered)) = (outage, remembered) {
                     return remembered;
                 }
@@ -106,7 +84,7 @@ impl CommandCenter {
                     Some(outage) => Asked::Outage(outage.to_owned()),
                     None => self.auth.verdict(waits, &node.id, &node.key).await,
                 };
-                self.verdicts().put(shown, asked.clone(), Now::read());
+                self.verdicts.put(shown, asked.clone(), Now::read());
                 asked
             }
         }
@@ -164,20 +142,4 @@ impl CommandCenter {
 pub(super) enum Minter {
     Administrator,
     User(i64),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn verdict_is_remembered_for_a_minute() {
-        let (mut verdicts, now) = (Verdicts::default(), Now::read());
-        let after = |secs| Now { tick: now.tick + Duration::from_secs(secs), ..now };
-        let outage = Asked::Outage("Auth service error: 500".to_owned());
-        verdicts.put("kitchen-pi:key", outage.clone(), now);
-        assert_eq!(verdicts.get("kitchen-pi:key", after(59)), Some(outage));
-        assert_eq!(verdicts.get("kitchen-pi:other", now), None);
-        assert_eq!(verdicts.get("kitchen-pi:key", after(60)), None);
-    }
 }

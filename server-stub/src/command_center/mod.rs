@@ -18,12 +18,12 @@ use serde_json::Value;
 use crate::auth::asking::AuthClient;
 use crate::auth::http::under_load;
 use crate::auth::state::Now;
+use crate::auth::verdicts::Verdicts;
 use crate::home::Home;
 use crate::home::refusal::{Refusal, Step};
 use crate::home::request::RequestBody;
 use crate::moment::naive;
 use crate::server::answer::{json, json_text};
-use callers::Verdicts;
 use refusal::Refused;
 use rows::Rows;
 use tasks::Tasks;
@@ -55,7 +55,7 @@ pub(crate) struct CommandCenter {
     /// The port of the config service beside it.
     config_port: u16,
     data: Mutex<Data>,
-    verdicts: Mutex<Verdicts>,
+    verdicts: Verdicts,
     heartbeats: AtomicU64,
 }
 
@@ -74,7 +74,7 @@ impl CommandCenter {
             tls,
             config_port,
             data: Mutex::default(),
-            verdicts: Mutex::default(),
+            verdicts: Verdicts::default(),
             heartbeats: AtomicU64::new(0),
         }
     }
@@ -91,7 +91,7 @@ impl CommandCenter {
 
     /// Forgets what a restart of the process forgets: the answers of the auth service that it remembers.
     pub(crate) fn restart(&self) {
-        *self.verdicts() = Verdicts::default();
+        self.verdicts.clear();
     }
 
     /// A new provisioning token, for this node or for any.
@@ -133,10 +133,6 @@ impl CommandCenter {
     /// Never held across an await.
     fn data(&self) -> MutexGuard<'_, Data> {
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn verdicts(&self) -> MutexGuard<'_, Verdicts> {
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,7 @@
 //! The logs: takes lines from nodes (docs/wire/jarvis-home.md, "Other calls of a node"). Lines of apps, queries
 //! and the stream are not here.
 
-use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -12,15 +11,14 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::auth::asking::{Asked, AuthClient};
 use crate::auth::http::{text, under_load};
 use crate::auth::state::Now;
+use crate::auth::verdicts::Verdicts;
 use crate::home::Home;
 use crate::home::refusal::Refusal;
 use crate::moment::naive;
-use crate::secrets::fingerprint;
 use crate::server::answer;
 use crate::server::faults::HomeFault;
 use crate::server::journal::Waits;
@@ -29,8 +27,6 @@ mod line;
 
 pub use line::LogLine;
 
-/// How long the Python service keeps a verdict on a node, good or bad (jarvis-logs, app/auth.py, d66f501).
-const REMEMBERED: Duration = Duration::from_secs(60);
 /// *Assumption*: the driver's words when the database cannot be read.
 const DATABASE_ERROR: &str = "disk I/O error (10)";
 /// The lines that are kept for tests.
@@ -39,14 +35,14 @@ const KEPT: usize = 10_000;
 /// The service's data.
 pub(crate) struct Logs {
     auth: AuthClient,
-    /// A Python service's verdicts, by the fingerprint of id and key.
-    verdicts: Mutex<HashMap<[u8; 32], (Asked, Instant)>>,
+    /// A Python service's, good or bad; an outage is not kept (jarvis-logs, app/auth.py, d66f501).
+    verdicts: Verdicts,
     lines: Mutex<VecDeque<LogLine>>,
 }
 
 impl Logs {
     pub(crate) fn new(auth: AuthClient) -> Self {
-        Self { auth, verdicts: Mutex::default(), lines: Mutex::default() }
+        Self { auth, verdicts: Verdicts::default(), lines: Mutex::default() }
     }
 
     /// The paths as the home serves them. jarvisd's are under the load of its one process.
@@ -70,7 +66,7 @@ impl Logs {
 
     /// Forgets what a restart of the process forgets: the verdicts of the auth service that it remembers.
     pub(crate) fn restart(&self) {
-        lock(&self.verdicts).clear();
+        self.verdicts.clear();
     }
 
     /// What the auth service says about a node, or has said to a Python service lately.
@@ -78,17 +74,14 @@ impl Logs {
         if let Some(outage) = outage(HomeFault::of(extensions)) {
             return Asked::Outage(outage.to_owned());
         }
-        let print = fingerprint(&format!("{node_id}:{node_key}"));
-        let remembered = |(_, at): &(Asked, Instant)| at.elapsed() < REMEMBERED;
-        if let Some((asked, _)) = lock(&self.verdicts).get(&print).filter(|kept| remembered(kept)) {
-            return asked.clone();
+        let credential = format!("{node_id}:{node_key}");
+        if let Some(asked) = self.verdicts.get(&credential, Now::read()) {
+            return asked;
         }
         let asked = self.auth.verdict(waits(extensions), node_id, node_key).await;
         let is_verdict = matches!(asked, Asked::Valid { .. } | Asked::Rejected(_));
         if is_verdict && self.auth.home() == Home::Python {
-            let mut verdicts = lock(&self.verdicts);
-            verdicts.retain(|_, kept| remembered(kept));
-            verdicts.insert(print, (asked.clone(), Instant::now()));
+            self.verdicts.put(&credential, asked.clone(), Now::read());
         }
         asked
     }

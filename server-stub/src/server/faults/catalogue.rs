@@ -147,7 +147,7 @@ catalogue! {
         MqttOff "mqtt-off" "the command center has no MQTT broker";
         PushWithheld "push-withheld" "the command center withholds every notification";
         PushFails "push-fails" "the command center sends no notification";
-        LlmAbsent "llm-absent" "the command center has no language model: 503";
+        LlmAbsent "llm-absent" "the command center has no language model: 500, or 503 of jarvisd";
         LlmFails "llm-fails" "the command center's language model fails: 500";
         LogsStoreFails "logs-store-fails" "the logs cannot keep the lines: 502";
         PasswordExpired "password-expired" "the auth service says that the password was a temporary one and has expired";

@@ -52,16 +52,41 @@ impl Fault {
         matches!(self.0, Kind::Oauth(_) | Kind::Token(_) | Kind::ExpiresIn(_) | Kind::TokenType(_))
     }
 
-    /// Whether only the auth service and the command center of a home can have it.
+    /// The service of a home that this fault is made for. None: every service can have it, or none of a home.
     #[must_use]
-    pub fn is_of_a_home(self) -> bool {
-        matches!(self.0, Kind::HomeFault(_))
+    pub fn home_service(self) -> Option<HomeService> {
+        let Kind::HomeFault(fault) = self.0 else { return None };
+        Some(match fault {
+            HomeFault::PasswordExpired => HomeService::Auth,
+            HomeFault::LogsStoreFails => HomeService::Logs,
+            HomeFault::AuthUnavailable
+            | HomeFault::AuthError
+            | HomeFault::AuthNotConfigured
+            | HomeFault::RowMissing
+            | HomeFault::RegistrationFails
+            | HomeFault::MqttOff
+            | HomeFault::PushWithheld
+            | HomeFault::PushFails
+            | HomeFault::LlmAbsent
+            | HomeFault::LlmFails => HomeService::CommandCenter,
+        })
     }
 
     fn entry(self) -> (&'static str, &'static str) {
         let entry = CATALOGUE.iter().find(|(fault, ..)| *fault == self);
         entry.map_or(("", ""), |(_, name, description)| (name, description))
     }
+}
+
+/// A service of a home with faults of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeService {
+    /// The auth service.
+    Auth,
+    /// The command center.
+    CommandCenter,
+    /// The logs. They also have the command center's faults of the auth service.
+    Logs,
 }
 
 impl HomeFault {
@@ -102,7 +127,9 @@ pub enum FaultError {
     #[error("{0} is a fault of the tokens that the token service issues; give it to that one")]
     NeedsTokens(Fault),
     /// It is of a home's own services, of which this is none.
-    #[error("{0} is a fault of a home's services; give it to the auth service or the command center")]
+    #[error(
+        "{0} is a fault of a home's services; give it to the auth service, the command center or the logs"
+    )]
     NeedsHome(Fault),
     /// It refuses connections, which are not counted.
     #[error("{0} cannot be had for a number of connections; set it and take it back")]

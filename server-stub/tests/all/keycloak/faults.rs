@@ -159,7 +159,7 @@ fn no_fault_is_for_good() {
     let server = ServerOptions { authority: Some(authority.clone()), ..ServerOptions::default() };
     let sts = start_with(StsOptions { server, ..StsOptions::default() });
     let addr = sts.server().addr();
-    for fault in Fault::all().filter(|fault| !fault.is_of_a_home()) {
+    for fault in Fault::all().filter(|fault| fault.home_service().is_none()) {
         sts.server().set_faults(Faults::of(&[fault]).expect("one")).expect("set");
         // The client closes at once, in the middle of the fault.
         drop(TcpStream::connect_timeout(&addr, Duration::from_millis(100)));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use server_stub::jwt::Algorithm;
-use server_stub::{AudienceRule, Fault, Faults, Home, Model, Options, Place, PublicUrl};
+use server_stub::{AudienceRule, Fault, Faults, Home, HomeService, Model, Options, Place, PublicUrl};
 
 /// A Jarvis home's services, a token service, and a Run Gateway with its Run Coordinator, for tests
 #[derive(Parser)]
@@ -228,7 +228,7 @@ impl Part {
     }
 
     pub(crate) fn can_have(self, fault: Fault) -> bool {
-        (self == Self::Sts || !fault.is_of_tokens()) && (self == Self::Home || !fault.is_of_a_home())
+        (self == Self::Sts || !fault.is_of_tokens()) && (self == Self::Home || fault.home_service().is_none())
     }
 }
 
@@ -347,11 +347,11 @@ impl CommandLine {
         let default = |fault: Fault| {
             if fault.is_of_tokens() {
                 Service::Sts
-            } else if fault.is_of_a_home() && first == Service::Auth {
-                match fault.name() {
-                    "password-expired" => Service::Auth,
-                    "logs-store-fails" => Service::Logs,
-                    _ => Service::CommandCenter,
+            } else if first == Service::Auth {
+                match fault.home_service() {
+                    Some(HomeService::CommandCenter) => Service::CommandCenter,
+                    Some(HomeService::Logs) => Service::Logs,
+                    Some(HomeService::Auth) | None => first,
                 }
             } else {
                 first
