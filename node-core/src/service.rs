@@ -37,6 +37,19 @@ impl Service {
     /// The command center, asked to register a node.
     pub const ENROLMENT: Self = Self { address: "--url", ..Self::COMMAND_CENTER };
 
+    /// The config service, which says where the others of its home are, or what is in its place at the address given for
+    /// a home.
+    pub const HOME: Self = Self {
+        name: "the home's service",
+        address: "--url",
+        ca_file: "ca_file",
+        takes_client_certificate: true,
+        port: Some(7700),
+    };
+
+    /// The auth service, at which a person logs in to let a node in.
+    pub const LOG_IN: Self = Self { address: "what the config service says", ..Self::AUTH };
+
     /// The security token service.
     pub const STS: Self = Self {
         name: "the STS",
@@ -68,6 +81,8 @@ mod tests {
             Service::AUTH,
             Service::COMMAND_CENTER,
             Service::ENROLMENT,
+            Service::HOME,
+            Service::LOG_IN,
             Service::STS,
             endpoint,
             Service::REQUESTED,

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub mod enroll;
+pub(crate) mod home;
 pub(crate) mod install;
 mod installed;
 pub(crate) mod installer;

@@ -133,6 +133,12 @@ impl ServiceUrl {
         is_loopback(&self.host)
     }
 
+    /// Whether the host is the machine itself, in any spelling, or the address of none in particular, which a client takes
+    /// for the same.
+    pub(crate) fn is_this_machine(&self) -> bool {
+        self.place() == "localhost"
+    }
+
     /// Whether both URLs lead to the same host and port, in whatever scheme and spelling.
     #[must_use]
     pub fn is_server_of(&self, other: &Self) -> bool {

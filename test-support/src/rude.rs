@@ -23,6 +23,21 @@ pub fn rude_server(behave: impl Fn(TcpStream) + Clone + Send + 'static) -> Socke
     address
 }
 
+/// A command center as far as what is there: it says that it is no config service, and does `behave` with the connection of
+/// every other request once that is read.
+///
+/// # Panics
+/// If no port is free.
+pub fn rude_command_center(behave: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    rude_server(move |mut stream| {
+        if read_request(&mut stream).starts_with("GET /info ") {
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        } else {
+            behave(stream);
+        }
+    })
+}
+
 /// A server that accepts connections and never says anything.
 pub fn silent_server() -> SocketAddr {
     rude_server(|stream| {

@@ -19,9 +19,10 @@ use zeroize::Zeroizing;
 
 #[cfg(fuzzing)]
 pub(crate) use self::answer::read as read_answer;
+use super::home::Means;
 use super::install::Failed;
 use super::signals::Held;
-use super::{install, secret_input};
+use super::{home, install, secret_input};
 use crate::config::Config;
 use crate::error::SetupError;
 use crate::files::credential_store::{Locked, StoreError};
@@ -29,13 +30,12 @@ use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store, secret_line};
 use crate::net::http::{HttpClient, HttpError, JSON, Post, Posted};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::{Tls, TlsSettings};
 use crate::system::clock;
 
 /// The node to be registered, and where.
 #[derive(Debug)]
 pub(crate) struct Enrolment {
-    /// The command center.
+    /// The command center, or the config service of its home.
     pub(crate) url: String,
     /// The name the node is to have.
     pub(crate) node_id: String,
@@ -112,7 +112,7 @@ pub(crate) fn enroll(
     }
     let config = Config::load(config_file).map_err(EnrollError::Setup)?;
     config.via.check(&node_id).map_err(unfit)?;
-    let url = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(EnrollError::Input)?;
+    let given = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(EnrollError::Input)?;
     let token = read_token(input)?;
     if !enrolment.replace
         && let Ok(found) = credential_store::load(&config.credential_file)
@@ -123,16 +123,13 @@ pub(crate) fn enroll(
     let store = Locked::lock(&config.credential_file, install::default_owner_of(&config))
         .map_err(EnrollError::NotWritable)?;
     store.check_writable().map_err(EnrollError::NotWritable)?;
-    // The pins are for the auth service's key, so they count only if this is the same server.
-    let same_server = url.is_server_of(&config.auth_url);
-    let pins = if same_server { config.tls.spki_pins.clone() } else { Vec::new() };
-    let needs_clock = url.is_https() && pins.is_empty();
-    if needs_clock && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {
+    let means = Means::of(&config);
+    if means.needs_clock(&given) && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {
         return Err(EnrollError::NotSent(Trouble::clock()));
     }
-    let tls = Tls::new(&TlsSettings { spki_pins: pins, ..config.tls.clone() }).map_err(EnrollError::Setup)?;
-    let client =
-        HttpClient::new(Service::ENROLMENT, &url, config.connect_timeout, config.request_timeout, tls);
+    let home = home::of(&given, Service::HOME, &means).map_err(EnrollError::NotSent)?;
+    let url = home.map_or(given, |home| home.command_center);
+    let client = means.client(Service::ENROLMENT, &url).map_err(EnrollError::Setup)?;
     // Until the key is stored: it cannot be got a second time.
     let _held = hold_signals(config.request_timeout);
     let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;

@@ -61,6 +61,20 @@ pub(crate) struct Post<'a> {
     pub(crate) body: &'a [u8],
 }
 
+/// A request of either kind.
+pub(super) struct Request<'a> {
+    url: &'a str,
+    headers: &'a [(&'static str, HeaderValue)],
+    /// The media type and the body; `None` for GET.
+    content: Option<(&'static str, &'a [u8])>,
+}
+
+impl<'a> From<&Post<'a>> for Request<'a> {
+    fn from(post: &Post<'a>) -> Self {
+        Self { url: post.url, headers: post.headers, content: Some((post.content_type, post.body)) }
+    }
+}
+
 /// The response to a request.
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
@@ -123,8 +137,25 @@ impl HttpClient {
         self.post_until(post, Instant::now() + self.timeout)
     }
 
+    /// Sends `GET` with these headers to a server that has authenticated itself, and returns its response, whatever the
+    /// status.
+    ///
+    /// # Errors
+    /// The reason why there is no response.
+    pub(crate) fn get(
+        &self,
+        url: &str,
+        headers: &[(&'static str, HeaderValue)],
+    ) -> Result<HttpResponse, HttpError> {
+        self.send_until(&Request { url, headers, content: None }, Instant::now() + self.timeout)
+    }
+
     fn post_until(&self, post: &Post<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
-        let response = self.post_in_time(post, end)?;
+        self.send_until(&post.into(), end)
+    }
+
+    fn send_until(&self, request: &Request<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
+        let response = self.send_in_time(request, end)?;
         self.reject_proxy_error(response).map_err(|trouble| HttpError { trouble, sent: true })
     }
 
@@ -174,8 +205,8 @@ impl HttpClient {
         self.tls.now()
     }
 
-    fn post_in_time(&self, post: &Post<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
-        let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, post, end));
+    fn send_in_time(&self, request: &Request<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
+        let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, request, end));
         if !self.tls.knows_time() {
             self.learn_time(end).map_err(unsent)?;
             return ask().map_err(|unanswered| self.stalled_if_late(unanswered, end));
@@ -289,12 +320,22 @@ pub(super) fn settings(accept: &'static str, buffer: usize, max_header: usize) -
         .build()
 }
 
-pub(super) fn send(agent: &ureq::Agent, post: &Post<'_>, end: Instant) -> Result<HttpResponse, ureq::Error> {
-    let request = agent.post(post.url).config().timeout_global(Some(left(end))).build();
-    let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-    let response = request.header(CONTENT_TYPE, post.content_type).send(post.body)?;
+pub(super) fn send(
+    agent: &ureq::Agent,
+    request: &Request<'_>,
+    end: Instant,
+) -> Result<HttpResponse, ureq::Error> {
+    let Request { url, headers, content } = request;
+    let response = if let Some((content_type, body)) = content {
+        let post = agent.post(*url).config().timeout_global(Some(left(end))).build();
+        let post = headers.iter().fold(post, |post, (name, value)| post.header(*name, value));
+        post.header(CONTENT_TYPE, *content_type).send(*body)?
+    } else {
+        let get = agent.get(*url).config().timeout_global(Some(left(end))).build();
+        headers.iter().fold(get, |get, (name, value)| get.header(*name, value)).call()?
+    };
     let (mut head, body) = response.into_parts();
-    relative(&mut head.headers, post.url);
+    relative(&mut head.headers, url);
     // The response may contain a token. A buffer that grows leaves unwiped copies behind, so it gets its full
     // size at once.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use node_core::trouble::Trouble;
 
-use super::client::send;
+use super::client::{Request, send};
 use super::{HttpClient, HttpResponse, Post};
 use crate::net::transport::Deadline;
 
@@ -13,8 +13,12 @@ impl HttpClient {
     /// `post` over a connection that is already open.
     pub(crate) fn post_over(&self, post: &Post<'_>, stream: TcpStream) -> Result<HttpResponse, Trouble> {
         let end = Instant::now() + self.timeout;
-        let response = send(&self.agent(stream, self.tls.for_calls(), end, Deadline::at(end)), post, end)
-            .map_err(|error| self.transport_trouble(&error))?;
+        let response = send(
+            &self.agent(stream, self.tls.for_calls(), end, Deadline::at(end)),
+            &Request::from(post),
+            end,
+        )
+        .map_err(|error| self.transport_trouble(&error))?;
         self.reject_proxy_error(response)
     }
 }

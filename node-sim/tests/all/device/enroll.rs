@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 
 use serde_json::Value;
-use server_stub::Faults;
+use server_stub::{Faults, Home, Options};
 use test_support::process::{feed, signal};
 
 use test_support::rig::Rig;
-use test_support::rude::{answer, read_request, rude_server};
+use test_support::rude::{answer, rude_command_center, rude_server};
 
 fn enroll(rig: &Rig, url: &str, more: &[&str], token: &str) -> (Option<i32>, String, String) {
     let mut command: Command = rig.command("enroll");
@@ -41,6 +41,18 @@ fn a_token_makes_a_valid_node() {
     assert_eq!(stored(&rig).unwrap()["node_id"], "attic-pi");
     let (code, view) = rig.check();
     assert_eq!((code, &view["node_id"]), (Some(0), &Value::from("attic-pi")));
+}
+
+#[test]
+fn command_center_is_found_by_the_config_service() {
+    for home in [Home::Python, Home::Jarvisd] {
+        let rig = Rig::with(Options { home, ..Options::default() });
+        let token = rig.stub.provisioning_token();
+        let (code, out, err) = enroll(&rig, rig.stub.config().url(), &["--replace"], &token);
+        assert_eq!(code, Some(0), "{home:?}: {err}");
+        assert!(out.contains("this node is attic-pi"), "{out}");
+        assert_eq!(rig.check().0, Some(0));
+    }
 }
 
 #[test]
@@ -122,13 +134,11 @@ fn pins_hold_for_each_spelling_of_their_server() {
 #[test]
 fn lost_answer_is_reported() {
     let rig = unprovisioned();
-    let cut = rude_server(|mut stream| drop(read_request(&mut stream)));
-    let garbage = rude_server(|stream| {
-        answer(stream, b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}");
-    });
-    let failed = rude_server(|stream| {
-        answer(stream, b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
-    });
+    let cut = rude_command_center(drop);
+    let says =
+        |answer: &'static [u8]| rude_command_center(move |mut stream| stream.write_all(answer).unwrap());
+    let garbage = says(b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}");
+    let failed = says(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
     let says_https = rude_server(|stream| {
         answer(
             stream,
@@ -140,7 +150,7 @@ fn lost_answer_is_reported() {
         let (code, _, err) = enroll(&rig, &format!("http://{server}"), &[], "prov_s3cret");
         assert_eq!(code, Some(76), "{err}");
         assert!(err.contains("https:// instead of http:// in --url"), "{err}");
-        assert!(err.contains("The token is still good") && !err.contains("s3cret"), "{err}");
+        assert!(err.contains("the token is still good") && !err.contains("s3cret"), "{err}");
     }
     for server in [cut, garbage, failed] {
         let (code, _, err) = enroll(&rig, &format!("http://{server}"), &[], "prov_s3cret");
@@ -169,8 +179,7 @@ fn signal_does_not_cost_the_key_of_a_registered_node() {
         let (asked, is_asked) = mpsc::channel();
         let (release, is_released) = mpsc::channel();
         let is_released = Arc::new(Mutex::new(is_released));
-        let slow = rude_server(move |mut stream| {
-            read_request(&mut stream);
+        let slow = rude_command_center(move |mut stream| {
             asked.send(()).unwrap();
             is_released.lock().unwrap().recv().unwrap();
             let body = r#"{"node_id":"attic-pi","node_key":"k-1"}"#;
@@ -237,10 +246,11 @@ fn log_in_of_a_proxy_leaves_the_token_good() {
 fn first_failure_of_a_restarted_database_is_repeated() {
     let rig = unprovisioned();
     let token = rig.stub.provisioning_token();
-    rig.stub.command_center().fault_next(1, "status-500".parse().unwrap()).unwrap();
+    // The first request asks what is there.
+    rig.stub.command_center().fault_next(2, "status-500".parse().unwrap()).unwrap();
     let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &[], &token);
     assert_eq!(code, Some(0), "{err}");
-    rig.stub.command_center().fault_next(2, "status-500".parse().unwrap()).unwrap();
+    rig.stub.command_center().fault_next(3, "status-500".parse().unwrap()).unwrap();
     let token = rig.stub.provisioning_token();
     let (code, _, err) = enroll(&rig, rig.stub.command_center_url(), &["--replace"], &token);
     assert_eq!(code, Some(74), "one repeat only: {err}");

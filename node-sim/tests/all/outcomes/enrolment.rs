@@ -1,10 +1,11 @@
 //! Answers to an enrolment, byte for byte.
 
 use std::fs;
+use std::io::Write as _;
 
 use test_support::process::feed;
 use test_support::rig::Rig;
-use test_support::rude::{answer, read_request, rude_server};
+use test_support::rude::{answer, rude_command_center, rude_server};
 
 use super::Row;
 use super::answers::{bytes, named};
@@ -77,7 +78,7 @@ pub(super) fn rows() -> Vec<Row> {
             enroll(named(given), format!("http://{server}"), "prov_x")
         })
         .collect();
-    let cut = rude_server(|mut stream| drop(read_request(&mut stream)));
+    let cut = rude_command_center(drop);
     rows.push(enroll("the connection is closed after the request".into(), format!("http://{cut}"), "prov_x"));
     let silent = rude_server(|stream| drop(std::io::copy(&mut &stream, &mut std::io::sink())));
     rig.edit(|config| drop(config.insert("request_timeout_secs".into(), 2.into())));
@@ -98,9 +99,9 @@ pub(super) fn rows() -> Vec<Row> {
         bytes(&("500 Internal Server Error", &[], "Internal Server Error")),
         bytes(&("400 Bad Request", &[], r#"{"detail":"node_id already exists"}"#)),
     );
-    let forgetful = rude_server(move |stream| {
+    let forgetful = rude_command_center(move |mut stream| {
         let is_first = first.swap(false, std::sync::atomic::Ordering::SeqCst);
-        answer(stream, if is_first { failed } else { refused });
+        stream.write_all(if is_first { failed } else { refused }).unwrap();
     });
     let cause = "500 at once, and `node_id already exists` to the repeat".into();
     rows.push(enroll(cause, format!("http://{forgetful}"), "prov_x"));
