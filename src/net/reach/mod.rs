@@ -139,6 +139,14 @@ impl Reach {
     fn nameless(&self, why: &NameError) -> Trouble {
         let peer = &self.peer;
         let Peer { service, host, .. } = peer;
+        if let Some((path, fault)) = self.names.unusable_file() {
+            let path = path.display();
+            return Trouble::with_fix(
+                TroubleKind::NameUnknown,
+                format_args!("no address can be found for {peer}: {why}; {path} was left out ({fault})"),
+                format_args!("Mend {path}: what it says about {host} is not used."),
+            );
+        }
         let reason = format_args!("no address can be found for {peer}: {why}");
         if let NameError::Blocked(_) = why {
             return Trouble::with_fix(

@@ -35,9 +35,28 @@ impl Home {
         fs::write(self.dir.path().join("hosts"), text).expect("written");
     }
 
+    fn hosts_are_unusable(&self) {
+        fs::write(self.dir.path().join("hosts"), b"\xff\xfe1\0").expect("written");
+    }
+
     fn connect(&self) -> Result<Reached, Trouble> {
         self.reach.connect(Instant::now() + SOON)
     }
+}
+
+#[test]
+fn unusable_hosts_file_is_named_where_a_name_is_unknown() {
+    let home = Home::new("https");
+    home.hosts_are_unusable();
+    let trouble = home.connect().expect_err("no address");
+    assert_eq!(trouble.kind, TroubleKind::NameUnknown);
+    let hosts = home.dir.path().join("hosts");
+    let (reason, fix) = (trouble.reason.to_string(), trouble.fix.to_string());
+    assert!(
+        reason.contains("was left out (is UTF-16 text") && reason.contains(&*hosts.to_string_lossy()),
+        "{reason}"
+    );
+    assert!(fix.starts_with(&format!("Mend {}:", hosts.display())), "{fix}");
 }
 
 #[test]

@@ -11,12 +11,12 @@ mod mdns;
 mod packet;
 mod query;
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Take};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{io, mem};
 
 use log::warn;
 use node_core::plain;
@@ -156,31 +156,39 @@ impl NameResolver {
         }
     }
 
+    /// Which of the files cannot be used now, and why. A missing one counts as empty.
+    pub(super) fn unusable_file(&self) -> Option<(&Path, io::Error)> {
+        let (hosts, conf) = (self.open_hosts().map(drop), self.resolv_conf_text().map(drop));
+        [(&self.hosts, hosts), (&self.resolv_conf, conf)].into_iter().find_map(|(path, read)| {
+            read.err().filter(|e| e.kind() != io::ErrorKind::NotFound).map(|e| (path.as_path(), e))
+        })
+    }
+
+    /// The hosts file from its first line on.
+    fn open_hosts(&self) -> io::Result<BufReader<Take<File>>> {
+        let (file, _) = bounded::open(&self.hosts)?;
+        let mut file = BufReader::new(file.take(MAX_HOSTS));
+        // Later lines are judged one by one.
+        let first = file.fill_buf()?.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let mark = plain::mark_len(first).map_err(|fault| io::Error::other(fault.to_string()))?;
+        file.consume(mark);
+        Ok(file)
+    }
+
     /// Reads line by line: a hosts file that blocks many names has megabytes. A missing file counts as empty, as in
     /// libc.
     fn in_hosts_file(&self, host: &str) -> Vec<SocketAddr> {
-        let file = match bounded::open(&self.hosts) {
-            Ok((file, _)) => file,
+        let mut file = match self.open_hosts() {
+            Ok(file) => file,
             Err(e) => {
                 self.complain(&self.hosts, &e);
                 return Vec::new();
             }
         };
-        let mut file = BufReader::new(file.take(MAX_HOSTS));
         let (mut found, mut line) = (Vec::new(), Vec::new());
-        let mut is_first = true;
         while found.len() < MAX_ADDRESSES
             && Read::by_ref(&mut file).take(MAX_LINE).read_until(b'\n', &mut line).is_ok_and(|len| len > 0)
         {
-            if mem::take(&mut is_first) {
-                match plain::mark_len(&line) {
-                    Ok(mark) => drop(line.drain(..mark)),
-                    Err(fault) => {
-                        self.complain(&self.hosts, &io::Error::other(fault.to_string()));
-                        return Vec::new();
-                    }
-                }
-            }
             found.extend(files::hosts(&String::from_utf8_lossy(&line), host, &self.interfaces));
             line.clear();
         }
@@ -189,15 +197,17 @@ impl NameResolver {
 
     /// The text of resolv.conf. A missing or unusable file counts as empty, as in libc.
     fn read_resolv_conf(&self) -> String {
-        let text = bounded::read(&self.resolv_conf, MAX_RESOLV_CONF).and_then(|mut bytes| {
-            let mark = plain::mark_len(&bytes).map_err(|fault| io::Error::other(fault.to_string()))?;
-            bytes.drain(..mark);
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        });
-        text.unwrap_or_else(|e| {
+        self.resolv_conf_text().unwrap_or_else(|e| {
             self.complain(&self.resolv_conf, &e);
             String::new()
         })
+    }
+
+    fn resolv_conf_text(&self) -> io::Result<String> {
+        let mut bytes = bounded::read(&self.resolv_conf, MAX_RESOLV_CONF)?;
+        let mark = plain::mark_len(&bytes).map_err(|fault| io::Error::other(fault.to_string()))?;
+        bytes.drain(..mark);
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Logs once that a file is not used. The names may be found without it.

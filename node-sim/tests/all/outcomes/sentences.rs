@@ -28,6 +28,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("Check the host name", "as above"),
     ("with its domain", "as above: node-sim/tests/names"),
     ("off the block list of the name server", "as above: src/net/reach/tests.rs"),
+    ("what it says about", "as above: src/net/reach/tests.rs"),
     ("has the address {shown}", "as above: src/net/reach/tests.rs"),
     ("does not answer", "needs a host that drops packets: src/net/dial/tests.rs"),
     ("nothing more came from", "of `request`: src/net/http/streaming/tests.rs"),
