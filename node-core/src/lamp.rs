@@ -27,7 +27,14 @@ impl<P: OutputPin> Lamp<P> {
     /// # Errors
     /// The pin's error.
     pub fn show(&mut self, outcome: Outcome, now: Instant) -> Result<(), P::Error> {
-        let pattern = Pattern::of(outcome);
+        self.show_pattern(Pattern::of(outcome), now)
+    }
+
+    /// Starts the pattern, unless it is shown already.
+    ///
+    /// # Errors
+    /// The pin's error.
+    pub fn show_pattern(&mut self, pattern: Pattern, now: Instant) -> Result<(), P::Error> {
         if self.shown.is_none_or(|(shown, _)| shown != pattern) {
             self.shown = Some((pattern, now));
         }

@@ -34,6 +34,9 @@ pub struct Phase {
 }
 
 impl Pattern {
+    /// Waits for a phone to pair this node: as long lit as dark, and far slower than [`Outcome::Starting`].
+    pub const PAIRING: Self = Self::Flashes { count: 1, lit_ms: 600, gap_ms: 0, pause_ms: 600 };
+
     /// The pattern that shows `outcome` (README, "What the LED says").
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {

@@ -29,11 +29,11 @@ fn fill(text: &mut Vec<u8>, more: usize) {
 }
 
 /// A whole answer, head and body. Wiped when dropped: it may hold a token.
-pub(super) struct Answer(Zeroizing<Vec<u8>>);
+pub(crate) struct Answer(Zeroizing<Vec<u8>>);
 
 /// An answer that refuses the request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub(super) status: u16,
     /// The reason for programs.
     pub(super) code: &'static str,
@@ -55,12 +55,12 @@ struct Inner<'a> {
 }
 
 impl Refusal {
-    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), retry_after: None }
     }
 
     /// The request is malformed.
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request", message)
     }
 
@@ -76,11 +76,11 @@ impl Refusal {
 
 impl Answer {
     /// 200 with `body`.
-    pub(super) fn ok(body: &impl Serialize) -> Self {
+    pub(crate) fn ok(body: &impl Serialize) -> Self {
         Self::new(200, None, body)
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 

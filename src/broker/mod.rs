@@ -39,13 +39,14 @@ use node_core::time::{Instant, Now};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
-use self::answer::Refusal;
+pub(crate) use self::answer::{Answer, Refusal};
 use self::callers::{Caller, Owner};
 use self::connection::{Connection, ConnectionId};
 pub(crate) use self::handler::About;
 use self::handler::{Handler, Reply};
 use self::limits::MAX_CONNECTIONS;
 pub(crate) use self::plan::Plan;
+pub(crate) use self::request::{Body, Head, MAX_BODY, MAX_FIELDS, MAX_HEAD, Text};
 use self::socket_file::SocketFile;
 use crate::error::Warning;
 use crate::sts::{AccessToken, TokenError, Wanted};

@@ -1,7 +1,9 @@
 //! Takes the arguments apart.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 use node_core::outcome::Outcome;
@@ -10,6 +12,7 @@ use super::CliError;
 use crate::commands::enroll::Enrolment;
 use crate::commands::installer::Question;
 use crate::commands::keygen;
+use crate::commands::pair::{DEFAULT_ADDRESS, DEFAULT_MINUTES, MOST_MINUTES, Pairing};
 use crate::commands::request::{Data, ServiceRequest};
 use crate::commands::token::TokenRequest;
 use crate::config::DEFAULT_PATH;
@@ -30,6 +33,8 @@ Usage:
   jarvis-node enroll --url URL --node-id ID [--room ROOM] [--replace] [--config FILE]
                                               register with the provisioning token on standard
                                               input, store the credential that comes back
+  jarvis-node pair [--listen ADDR] [--minutes N] [--replace] [--if-file FILE] [--config FILE]
+                                              let the home's app on a phone enrol this node
   jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
                                               make the key that proves this node to the STS, print
                                               its public half (of the key that is there: --show)
@@ -71,6 +76,7 @@ pub(super) enum Command {
     InstallCredential { card: Option<PathBuf> },
     Installer(Question, PathBuf),
     Enroll(Enrolment),
+    Pair(Pairing),
     Token(TokenRequest),
     Request(ServiceRequest),
     Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
@@ -102,6 +108,9 @@ struct Options {
     root: Option<PathBuf>,
     algorithm: Option<String>,
     out: Option<PathBuf>,
+    listen: Option<String>,
+    minutes: Option<String>,
+    if_file: Option<PathBuf>,
     /// Names of the options without a value.
     flags: Vec<&'static str>,
 }
@@ -136,6 +145,9 @@ impl Options {
             ("--root", self.root.is_some()),
             ("--algorithm", self.algorithm.is_some()),
             ("--out", self.out.is_some()),
+            ("--listen", self.listen.is_some()),
+            ("--minutes", self.minutes.is_some()),
+            ("--if-file", self.if_file.is_some()),
         ];
         let value = values.iter().find(|(_, given)| *given).map(|(name, _)| *name);
         match self.flags.first().copied().or(value) {
@@ -158,6 +170,9 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("root") => once("root", &mut options.root, PathBuf::from(arguments.value()?))?,
             Long("algorithm") => once("algorithm", &mut options.algorithm, arguments.value()?.string()?)?,
             Long("out") => once("out", &mut options.out, PathBuf::from(arguments.value()?))?,
+            Long("listen") => once("listen", &mut options.listen, arguments.value()?.string()?)?,
+            Long("minutes") => once("minutes", &mut options.minutes, arguments.value()?.string()?)?,
+            Long("if-file") => once("if-file", &mut options.if_file, PathBuf::from(arguments.value()?))?,
             Long("audience") => once("audience", &mut options.audience, arguments.value()?.string()?)?,
             Long("scope") => once("scope", &mut options.scope, arguments.value()?.string()?)?,
             Long("socket") => once("socket", &mut options.socket, PathBuf::from(arguments.value()?))?,
@@ -236,6 +251,7 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
             room: options.room.take(),
             replace: options.flag("--replace"),
         }),
+        Some("pair") => Command::Pair(pairing(options)?),
         Some("token") => Command::Token(TokenRequest {
             audience: options.audience.take().ok_or_else(|| CliError::usage("token needs --audience A"))?,
             scope: options.scope.take(),
@@ -272,7 +288,7 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
         Some(word) => return Err(CliError::usage(format!("there is no command '{word}'"))),
         None => {
             return Err(CliError::usage(
-                "say what to do: run, check, status, led, install-credential, enroll, keygen, token or request",
+                "say what to do: run, check, status, led, install-credential, enroll, pair, keygen, token or request",
             ));
         }
     };
@@ -284,6 +300,23 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
         Some(word) => Err(CliError::usage(format!("'{word}' is one word too many"))),
         None => Ok(command),
     }
+}
+
+fn pairing(options: &mut Options) -> Result<Pairing, CliError> {
+    let listen = options.listen.take().map_or(Ok(DEFAULT_ADDRESS), |text| {
+        text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, DEFAULT_ADDRESS.port())))
+    });
+    let minutes = options.minutes.take().map_or(Ok(DEFAULT_MINUTES), |text| text.parse());
+    let minutes = minutes.ok().filter(|minutes| (1..=MOST_MINUTES).contains(minutes));
+    let minutes = minutes.ok_or_else(|| CliError::usage(format!("--minutes is from 1 to {MOST_MINUTES}")))?;
+    Ok(Pairing {
+        listen: listen.map_err(|_| {
+            CliError::usage("--listen is an IP address, or one with a port, as in 0.0.0.0:8080")
+        })?,
+        limit: Duration::from_secs(minutes * 60),
+        replace: options.flag("--replace"),
+        file: options.if_file.take(),
+    })
 }
 
 #[cfg(test)]

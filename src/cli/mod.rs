@@ -11,7 +11,7 @@ use node_core::text::Shown;
 
 use self::arguments::{Command, HELP, Invocation};
 use crate::commands::secret_input::SilentTerminal;
-use crate::commands::{check, enroll, install, installer, keygen, led, request, status, token};
+use crate::commands::{check, enroll, install, installer, keygen, led, pair, request, status, token};
 use crate::config::Config;
 use crate::daemon;
 use crate::daemon::{logging, process};
@@ -108,6 +108,13 @@ pub fn main() -> Result<u8, CliError> {
                 .map_err(|error| CliError::new(error.exit_code(), error))?;
             print_done(&format!(
                 "registered and stored: this node is {node_id}; a running daemon takes it up by itself"
+            ));
+        }
+        Command::Pair(pairing) => {
+            let node_id =
+                pair::pair(&config, &pairing).map_err(|error| CliError::new(error.exit_code(), error))?;
+            print_done(&format!(
+                "paired and stored: this node is {node_id}; start the daemon: sudo systemctl start jarvis-node-agent"
             ));
         }
         Command::InstallCredential { card } => {

@@ -8,6 +8,7 @@ mod installed;
 pub(crate) mod installer;
 pub mod keygen;
 pub(crate) mod led;
+pub(crate) mod pair;
 pub mod request;
 pub(crate) mod secret_input;
 mod signals;

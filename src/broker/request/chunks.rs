@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{MAX_BODY, body_too_large};
+use super::head::{MAX_BODY, body_too_large};
 use crate::broker::answer::Refusal;
 
 /// The longest body with all that is between its chunks, in bytes.

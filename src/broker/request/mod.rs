@@ -1,6 +1,7 @@
 //! Requests of callers: one HTTP/1.1 request on each connection, read from the bytes that have arrived so far.
 
 mod chunks;
+mod head;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,16 +10,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
+pub(crate) use self::head::{Body, Head, MAX_BODY, MAX_FIELDS, MAX_HEAD};
 use super::answer::Refusal;
 use super::form;
 use crate::files::json;
-
-/// The longest request line and header fields, in bytes.
-pub(super) const MAX_HEAD: usize = 8 * 1024;
-/// The longest body, in bytes.
-pub(super) const MAX_BODY: usize = 16 * 1024;
-/// The most header fields.
-const MAX_FIELDS: usize = 64;
 
 /// A request that can be answered.
 #[cfg_attr(any(test, fuzzing), derive(Clone, Debug, PartialEq, Eq))]
@@ -69,50 +64,16 @@ pub(super) enum Progress {
 /// As soon as it is certain that the request will be refused.
 pub(super) fn read(bytes: &[u8]) -> Result<Progress, Refusal> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut head = httparse::Request::new(&mut fields);
-    let too_large =
-        || Refusal::new(431, "headers_too_large", format!("the head is longer than {MAX_HEAD} bytes"));
-    let head_len = match head.parse(bytes) {
-        Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
-        Ok(httparse::Status::Partial) if bytes.len() <= MAX_HEAD => {
-            return Ok(Progress::Incomplete { wants_go_ahead: false });
-        }
-        Ok(_) => return Err(too_large()),
-        Err(httparse::Error::TooManyHeaders) => {
-            let why = format!("there are more than {MAX_FIELDS} header fields");
-            return Err(Refusal::new(431, "headers_too_large", why));
-        }
-        Err(e) => return Err(Refusal::bad_request(format!("this is not HTTP/1.1: {e}"))),
+    let Some((head, arrived)) = Head::read(bytes, &mut fields)? else {
+        return Ok(Progress::Incomplete { wants_go_ahead: false });
     };
-    let head = Head { method: head.method.unwrap_or_default(), fields: head.headers, target: head.path };
-    let framing = match head.route()? {
-        Route::Ready(request) => return Ok(Progress::Whole(request)),
-        Route::Exchange => head.framing()?,
-    };
-    // Even if the body is there by now: what arrives in one piece must mean the same in many.
-    let expect = head.one("expect")?;
-    let arrived = &bytes[head_len..];
-    let chunks;
-    let body = match framing {
-        Framing::Length(len) => arrived.get(..len),
-        Framing::Chunks => {
-            chunks = chunks::body(arrived)?;
-            chunks.as_ref().map(|body| body.as_slice())
-        }
-    };
-    match body {
-        Some(body) => head.exchange(body).map(Progress::Whole),
-        None => Ok(Progress::Incomplete {
-            wants_go_ahead: arrived.is_empty()
-                && expect.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
-        }),
+    if let Route::Ready(request) = head.route()? {
+        return Ok(Progress::Whole(request));
     }
-}
-
-struct Head<'h, 'b> {
-    method: &'b str,
-    target: Option<&'b str>,
-    fields: &'h [httparse::Header<'b>],
+    match head.body(arrived)? {
+        Body::Whole(body) => head.exchange(&body).map(Progress::Whole),
+        Body::Incomplete { wants_go_ahead } => Ok(Progress::Incomplete { wants_go_ahead }),
+    }
 }
 
 /// A request that needs no body, or one whose body is still to be read.
@@ -121,34 +82,9 @@ enum Route {
     Exchange,
 }
 
-/// How the end of the body is told (RFC 9112, 6).
-enum Framing {
-    Length(usize),
-    Chunks,
-}
-
-/// The path and query of a request target. A server has to take the whole URI, too (RFC 9112, section 3.2.2).
-fn origin_form(target: &str) -> &str {
-    let Some((scheme, rest)) = target.split_once("://") else { return target };
-    if !scheme.eq_ignore_ascii_case("http") {
-        return target;
-    }
-    rest.find(['/', '?']).map_or("/", |path| &rest[path..])
-}
-
-/// There is more of a body than is read.
-fn body_too_large() -> Refusal {
-    Refusal::new(413, "body_too_large", format!("the body is longer than {MAX_BODY} bytes"))
-}
-
-impl<'b> Head<'_, 'b> {
+impl Head<'_, '_> {
     fn route(&self) -> Result<Route, Refusal> {
-        // Browsers send this field on behalf of a web page, and no web page may have a token.
-        if self.one("origin")?.is_some() {
-            return Err(Refusal::new(403, "origin_refused", "requests with an Origin are refused"));
-        }
-        let target = origin_form(self.target.unwrap_or_default());
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = self.path_and_query();
         let method = match path {
             "/v1/health" | "/v1/version" | "/v1/status" | "/v1/token" => "GET",
             "/v1/token/exchange" => "POST",
@@ -176,47 +112,6 @@ impl<'b> Head<'_, 'b> {
             }
             _ => Route::Exchange,
         })
-    }
-
-    /// The value of a field that may be there only once.
-    fn one(&self, name: &str) -> Result<Option<&'b str>, Refusal> {
-        let mut values = self.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
-        let first = values.next();
-        if values.next().is_some() {
-            return Err(Refusal::bad_request(format!("the field {name} is there twice")));
-        }
-        first
-            .map(|field| std::str::from_utf8(field.value).map(str::trim))
-            .transpose()
-            .map_err(|_| Refusal::bad_request(format!("the field {name} is no text")))
-    }
-
-    fn framing(&self) -> Result<Framing, Refusal> {
-        let length = self.one("content-length")?;
-        if let Some(encoding) = self.one("transfer-encoding")? {
-            if length.is_some() {
-                return Err(Refusal::bad_request("there are both Content-Length and Transfer-Encoding"));
-            }
-            if !encoding.eq_ignore_ascii_case("chunked") {
-                return Err(Refusal::bad_request(
-                    "Transfer-Encoding is not chunked, and no other one is read",
-                ));
-            }
-            return Ok(Framing::Chunks);
-        }
-        let without =
-            || Refusal::new(411, "length_required", "send the body with a Content-Length or chunked");
-        let length = length.ok_or_else(without)?;
-        // Checked because `parse` would accept a sign.
-        if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Refusal::bad_request("Content-Length is not a number"));
-        }
-        length
-            .parse()
-            .ok()
-            .filter(|length| *length <= MAX_BODY)
-            .map(Framing::Length)
-            .ok_or_else(body_too_large)
     }
 
     fn exchange(&self, body: &[u8]) -> Result<BrokerRequest, Refusal> {
@@ -319,10 +214,10 @@ impl ExchangeForm<'_> {
 /// Borrowed from the request wherever that is possible: otherwise serde would leave a copy of a token behind.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Text<'_> {
-    fn keep(self) -> Zeroizing<String> {
+    pub(crate) fn keep(self) -> Zeroizing<String> {
         Zeroizing::new(self.0.into_owned())
     }
 }
