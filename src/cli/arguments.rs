@@ -53,6 +53,7 @@ Outcomes: starting valid valid-cached network server node-rejected app-rejected 
 --accept-board: the card was moved to this board on purpose.  --replace: the node gets a new id.
 Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;
 of install-credential and enroll besides: 65 unusable input, 73 not stored, 74 answer lost;
+of pair: 69 daemon runs or port taken, 75 no phone in time, 77 nobody at the board;
 of token: 64 refused as asked, 69 no daemon, 75 no token now, 76 no broker, 77 not allowed;
 of request: 0 for 2xx, 65 other 4xx, 75 429 and 5xx, 76 3xx (not followed), 77 401 and 403,
 69 no whole answer; besides: those of token, 65 too much data, 66 no data, 74 not written, 78 setup;
