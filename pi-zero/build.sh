@@ -84,11 +84,12 @@ find_rust_sources() {
 # build TARGET RUSTFLAGS [GLIBC-SUFFIX]
 build() {
     say "building for $1${3-}"
-    # RUSTFLAGS replaces the list in .cargo/config.toml.
+    # RUSTFLAGS replaces the list in .cargo/config.toml, which has the reasons of what stands here first.
     # RUSTC_BOOTSTRAP: -Zbuild-std is not stable yet. Its features leave out the reader of debug information for
     # backtraces, a tenth of the program, which finds nothing in a stripped one.
     # -Zlocation-detail: a panic says its message without the place in the source, which takes 40 KB of the program.
-    RUSTFLAGS="-C target-cpu=arm1176jzf-s -Zlocation-detail=none $2" \
+    local for_this_cpu="-C target-cpu=arm1176jzf-s -C relocation-model=static"
+    RUSTFLAGS="$for_this_cpu -Zlocation-detail=none $2" \
         RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_DIR=$work/cargo \
         CFLAGS_arm_unknown_linux_musleabihf=-mcpu=arm1176jzf_s \
