@@ -88,7 +88,7 @@ build() {
     # RUSTC_BOOTSTRAP: -Zbuild-std is not stable yet. Its features leave out the reader of debug information for
     # backtraces, a tenth of the program, which finds nothing in a stripped one.
     # -Zlocation-detail: a panic says its message without the place in the source, which takes 40 KB of the program.
-    local for_this_cpu="-C target-cpu=arm1176jzf-s -C relocation-model=static"
+    local for_this_cpu="-C target-cpu=arm1176jzf-s -C relocation-model=static -C force-unwind-tables=no"
     RUSTFLAGS="$for_this_cpu -Zlocation-detail=none $2" \
         RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_DIR=$work/cargo \
