@@ -25,6 +25,7 @@ use super::signals::Held;
 use super::{home, install, secret_input};
 use crate::config::Config;
 use crate::error::SetupError;
+use crate::files::credential::Credential;
 use crate::files::credential_store::{Locked, StoreError};
 use crate::files::state::NodeState;
 use crate::files::{credential_file, credential_store, secret_line};
@@ -130,14 +131,40 @@ pub(crate) fn enroll(
     let home = home::of(&given, Service::HOME, &means).map_err(EnrollError::NotSent)?;
     let url = home.map_or(given, |home| home.command_center);
     let client = means.client(Service::ENROLMENT, &url).map_err(EnrollError::Setup)?;
-    // Until the key is stored: it cannot be got a second time.
-    let _held = hold_signals(config.request_timeout);
-    let response = register(&client, &url, &node_id, &token, enrolment.room.as_deref())?;
-    let credential = answer::read(&response, &node_id, &token)?;
-    match install::store(&config, &store, &credential) {
-        Ok(()) => Ok(node_id),
-        Err(Failed::NotStored(why)) => Err(EnrollError::NotStored(why)),
-        Err(Failed::Unfinished(why)) => Err(EnrollError::Unfinished(node_id.into(), why)),
+    let registration =
+        Registration { url: &url, node_id: &node_id, token: &token, room: enrolment.room.as_deref() };
+    registration.store(&client, &config, &store)?;
+    Ok(node_id)
+}
+
+/// What is sent to a command center to register a node, and where that is.
+pub(super) struct Registration<'a> {
+    pub(super) url: &'a ServiceUrl,
+    pub(super) node_id: &'a NodeId,
+    pub(super) token: &'a [u8],
+    pub(super) room: Option<&'a str>,
+}
+
+impl Registration<'_> {
+    /// Registers the node and stores its credential where `config` says, in `store`.
+    ///
+    /// # Errors
+    /// See [`EnrollError`].
+    pub(super) fn store(
+        &self,
+        client: &HttpClient,
+        config: &Config,
+        store: &Locked<'_>,
+    ) -> Result<Credential, EnrollError> {
+        // Until the key is stored: it cannot be got a second time.
+        let _held = hold_signals(config.request_timeout);
+        let response = register(client, self)?;
+        let credential = answer::read(&response, self.node_id, self.token)?;
+        match install::store(config, store, &credential) {
+            Ok(()) => Ok(credential),
+            Err(Failed::NotStored(why)) => Err(EnrollError::NotStored(why)),
+            Err(Failed::Unfinished(why)) => Err(EnrollError::Unfinished(self.node_id.clone().into(), why)),
+        }
     }
 }
 
@@ -182,13 +209,8 @@ pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, EnrollE
     Ok(token)
 }
 
-fn register(
-    client: &HttpClient,
-    url: &ServiceUrl,
-    node_id: &NodeId,
-    token: &[u8],
-    room: Option<&str>,
-) -> Result<Posted, EnrollError> {
+fn register(client: &HttpClient, registration: &Registration<'_>) -> Result<Posted, EnrollError> {
+    let &Registration { url, node_id, token, room } = registration;
     let request = RegisterRequest {
         node_id: node_id.as_str(),
         provisioning_token: std::str::from_utf8(token).unwrap_or_default(),
