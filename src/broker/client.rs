@@ -139,7 +139,7 @@ pub(crate) fn socket(given: Option<PathBuf>, config_file: &Path) -> PathBuf {
         .unwrap_or_else(|| DEFAULT_SOCKET.into())
 }
 
-/// Asks the broker at `socket` for a token for `audience`. With `refused`, the fingerprint of a token that a service
+/// Asks the broker at `socket` for a token for `audience`; for the configured one if it is empty. With `refused`, the fingerprint of a token that a service
 /// has refused, it asks for another one than that.
 ///
 /// # Errors

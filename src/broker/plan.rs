@@ -69,7 +69,7 @@ fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &
             RULE,
             format!(
                 "sts.audiences.{}.{what}s: there is no {what} {} on this board",
-                Quoted(audience).bare(),
+                if audience.is_empty() { "\"\"" } else { Quoted(audience).bare() },
                 Quoted(name)
             ),
             format!("Correct the name or make the {what}, then reload. Until then it gets no tokens."),

@@ -4,7 +4,7 @@ use node_core::text::Quoted;
 
 use super::answer::Refusal;
 use super::callers::{Allowed, Caller, OverflowId, not_allowed};
-use crate::sts::{SubjectToken, Wanted};
+use crate::sts::{SubjectToken, Wanted, for_audience};
 
 /// The longest scope that a caller may ask for, in bytes.
 const MAX_SCOPE: usize = 512;
@@ -13,12 +13,12 @@ const MAX_SCOPE: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) rules: Vec<Rule>,
-    /// The audience of callers that name none.
+    /// The audience of callers that name none. It is empty where they get tokens for which none is asked.
     pub(super) default_audience: Option<Box<str>>,
     pub(super) overflow: OverflowId,
 }
 
-/// The rule of one audience.
+/// The rule of one audience, or of tokens for which none is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
     pub(super) audience: Box<str>,
@@ -49,7 +49,11 @@ impl Rules {
         let audience = audience
             .filter(|audience| !audience.is_empty())
             .or(self.default_audience.as_deref())
-            .ok_or_else(|| Refusal::bad_request("audience is missing, and no default is configured"))?;
+            .ok_or_else(|| {
+                Refusal::bad_request(
+                    "audience is missing, and sts.audiences has no rule \"\" for tokens without one",
+                )
+            })?;
         let rule = self.rules.iter().find(|rule| &*rule.audience == audience).ok_or_else(|| {
             Refusal::new(
                 403,
@@ -62,8 +66,8 @@ impl Rules {
             return Err(Refusal::new(403, "not_allowed", why));
         }
         if subject.is_some() && !rule.exchange {
-            let audience = Quoted(audience).bare();
-            let why = format!("tokens for {audience} are not exchanged; set \"exchange\": true in its rule");
+            let audience = for_audience(audience);
+            let why = format!("tokens {audience} are not exchanged; set \"exchange\": true in its rule");
             return Err(Refusal::new(403, "exchange_not_allowed", why));
         }
         let subject = subject.map(SubjectToken::parse).transpose();
@@ -90,8 +94,8 @@ impl Rule {
                 None => "has none".into(),
                 Some(scope) => format!("is \"{}\"", Some(scope).filter(is_shown).unwrap_or("…")),
             };
-            let audience = Quoted(&self.audience).bare();
-            let why = format!("the scope of the rule for {audience} {what}, and no more can be had");
+            let audience = for_audience(&self.audience);
+            let why = format!("the scope of the rule {audience} {what}, and no more can be had");
             return Err(Refusal::new(403, "scope_not_allowed", why));
         }
         let all = asked.split(' ').all(str::is_empty);
@@ -190,6 +194,20 @@ pub(super) mod tests {
         assert_eq!(&*rules.wanted(PI, Some(""), None, None).expect("allowed").audience, "gateway");
         rules.default_audience = Some("archive".into());
         assert_eq!(code(rules.wanted(PI, None, None, None)).1, "not_allowed");
+    }
+
+    #[test]
+    fn empty_audience_has_a_rule_of_its_own() {
+        let mut rules = rules();
+        rules.rules[1].audience = "".into();
+        rules.default_audience = Some("".into());
+        let root = Caller { uid: 0, gid: 0 };
+        for none in [None, Some("")] {
+            assert_eq!(&*rules.wanted(root, none, None, None).expect("allowed").audience, "");
+            let (_, name, message) = code(rules.wanted(PI, none, None, None));
+            assert_eq!(name, "not_allowed");
+            assert_eq!(message, "tokens without an audience are for root; you are uid 1000, gid 1000");
+        }
     }
 
     #[test]

@@ -38,10 +38,10 @@ Usage:
   jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
                                               make the key that proves this node to the STS, print
                                               its public half (of the key that is there: --show)
-  jarvis-node token --audience A [--scope S] [--header] [--socket PATH] [--config FILE]
+  jarvis-node token [--audience A] [--scope S] [--header] [--socket PATH] [--config FILE]
                                               a token for a service, from the running daemon; with
                                               --header as a line for `curl -H @-`
-  jarvis-node request METHOD URL --audience A [--scope S] [--data TEXT|@FILE|@-]
+  jarvis-node request METHOD URL [--audience A] [--scope S] [--data TEXT|@FILE|@-]
                       [--content-type T] [--ca FILE] [--socket PATH] [--config FILE]
                                               call a service with such a token; the answer's body
                                               on standard output as it comes, its status on
@@ -254,7 +254,7 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
         }),
         Some("pair") => Command::Pair(pairing(options)?),
         Some("token") => Command::Token(TokenRequest {
-            audience: options.audience.take().ok_or_else(|| CliError::usage("token needs --audience A"))?,
+            audience: options.audience.take().unwrap_or_default(),
             scope: options.scope.take(),
             header: options.flag("--header"),
             socket: options.socket.take(),
@@ -263,11 +263,10 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
             let (Some(method), Some(url)) = (words.next(), words.next()) else {
                 return Err(CliError::usage("request needs a METHOD and a URL"));
             };
-            let audience = options.audience.take();
             Command::Request(ServiceRequest {
                 method: method.into(),
                 url: url.into(),
-                audience: audience.ok_or_else(|| CliError::usage("request needs --audience A"))?,
+                audience: options.audience.take().unwrap_or_default(),
                 scope: options.scope.take(),
                 data: options.data.take().map(Data::from),
                 content_type: options.content_type.take(),

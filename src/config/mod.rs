@@ -12,15 +12,15 @@ pub(crate) use self::indicators::read_leniently;
 pub use self::indicators::{Indicators, Led};
 pub(crate) use self::paths::plausible as plausible_path;
 use self::paths::{ConfiguredPath, Use};
+pub(crate) use self::sts::EnvFile;
 use self::sts::TokenPlace;
-pub use self::sts::{AudienceRule, Authentication, Broker, Principal, Secret, Sts};
+pub use self::sts::{AudienceRule, Authentication, Broker, Client, Principal, Secret, Sts, StsSource};
 pub use self::via::Via;
 use self::via::ViaForm;
 use crate::error::{SetupError, Warning};
 use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
-use crate::system::environment::variable;
 
 mod indicators;
 pub(crate) mod installing;
@@ -151,7 +151,7 @@ impl Config {
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text = bounded::read_text("configuration", path)?;
-        let mut config = Self::parse(&text, path, &variable)
+        let mut config = Self::parse(&text, path, &sts::named::of_environment)
             .map_err(|why| SetupError::Config { path: path.into(), why })?;
         let status = config.indicators.status_file.iter().map(|file| ("status_file", file));
         let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));
@@ -196,9 +196,13 @@ impl Config {
             };
             Warning::new("tokens", why.clone(), format!("{fix} {OLD_RULES}"))
         });
-        let warnings = of_led.into_iter().chain(of_tokens).collect();
         let tokens_malformed = tokens.is_err();
-        let (sts, broker) = tokens.unwrap_or_default();
+        let (sts, broker, unused) = tokens.unwrap_or_default();
+        let of_unused = (!unused.is_empty()).then(|| {
+            let why = format!("set in the environment, and not used for tokens: {}", unused.join(", "));
+            Warning::new("tokens", why, format!("Unset them, or put sts into {}.", path.display()))
+        });
+        let warnings = of_led.into_iter().chain(of_tokens).chain(of_unused).collect();
         let tls = TlsSettings {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
@@ -285,6 +289,7 @@ fn node_paths(json: &Value, path: &Path) -> Vec<ConfiguredPath> {
 /// The files for tokens that the configuration at `path` names.
 fn token_paths(file: &File, path: &Path) -> Vec<ConfiguredPath> {
     let tokens = [
+        ("sts.env_file", &file.sts, "env_file", Use::Sent),
         ("sts.client_secret_file", &file.sts, "client_secret_file", Use::Sent),
         ("sts.client_key_file", &file.sts, "client_key_file", Use::Kept),
         ("sts.ca_file", &file.sts, "ca_file", Use::Kept),
@@ -306,7 +311,7 @@ impl Config {
         };
         let own = self.tls.client_certificate.iter().flat_map(|own| [&*own.certificate, &*own.key]);
         let sts = match self.tokens() {
-            Tokens::Through { sts, .. } => [sts.ca_file.as_deref(), sts.authentication.file()],
+            Tokens::Through { sts, .. } => [sts.ca_file.as_deref(), sts.proof_file().map(|(_, path)| path)],
             Tokens::Malformed | Tokens::NotGivenOut => [None, None],
         };
         app_key.into_iter().chain(self.tls.ca_file.as_deref()).chain(own).chain(sts.into_iter().flatten())

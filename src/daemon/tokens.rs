@@ -13,6 +13,7 @@ use rustix::event::PollFd;
 use super::inbox::{FetchedToken, Sender};
 use super::token_worker::{TokenJob, TokenWorker};
 use crate::broker::{About, Broker};
+use crate::config::StsSource;
 use crate::error::Warning;
 use crate::setup::{BrokerRead, BrokerSetup, TokenSource};
 use crate::sts::TokenError;
@@ -71,9 +72,14 @@ impl Tokens {
             if let Some(broker) = self.broker.as_mut().filter(|_| !same) {
                 broker.start_over();
             }
-            if source.sts.from_variables && !same {
-                // The configuration file does not name this STS, so the log has to.
-                info!("tokens come from {}, as variables of the environment say", source.sts.issuer);
+            // Where the configuration does not name the STS, the log has to.
+            let said = match &source.sts.source {
+                StsSource::Environment(_) => "variables of the environment say",
+                StsSource::EnvFile(_) => "sts.env_file says",
+                StsSource::Configuration(_) => "",
+            };
+            if !said.is_empty() && !same {
+                info!("tokens come from {}, as {said}", source.client.issuer());
             }
         }
         self.source = source;

@@ -285,9 +285,8 @@ impl Reader {
 
     fn source_by(&mut self, sts: &Sts, config: &Config) -> Result<TokenSource, SetupError> {
         let ca_file = sts.ca_file.as_deref().map(|path| Stamp::of_file("ca_file", path)).transpose()?;
-        let proof = sts.authentication.file();
         // It is read though the client is kept: whoever may read it by now matters, even if it is the one from before.
-        let proof = proof.map(|path| secret_file::read("client secret or key file", path)).transpose()?;
+        let proof = sts.proof_file().map(|(what, path)| secret_file::read(what, path)).transpose()?;
         let proof = proof.map(|(_, stamp)| stamp);
         let times = (config.connect_timeout, config.request_timeout);
         let key = StsKey { sts: Arc::new(sts.clone()), times, ca_file, proof };

@@ -21,4 +21,5 @@ pub(crate) use self::key::{SigningKey, generate};
 #[cfg(test)]
 pub(crate) use self::token::tests::token as test_token;
 pub use self::token::{AccessToken, Expected};
+pub(crate) use self::wanted::for_audience;
 pub use self::wanted::{SubjectToken, Wanted};

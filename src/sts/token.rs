@@ -36,7 +36,7 @@ pub struct AccessToken {
 pub struct Expected<'a> {
     /// The issuer, compared byte by byte.
     pub issuer: &'a str,
-    /// The service that the token is for.
+    /// The service that the token is for; any if it is empty.
     pub audience: &'a str,
     /// The clients that it may be issued to; any if the list is empty.
     pub azp: &'a [Box<str>],
@@ -80,7 +80,7 @@ impl AccessToken {
         if !iss.is(expected.issuer) {
             return Err(InvalidTokenError::Issuer(iss));
         }
-        if !claims.aud.0.iter().any(|aud| aud.is(expected.audience)) {
+        if !expected.audience.is_empty() && !claims.aud.0.iter().any(|aud| aud.is(expected.audience)) {
             return Err(InvalidTokenError::Audience(claims.aud.0.into_iter().next().unwrap_or_default()));
         }
         let azp = claims.azp.unwrap_or_default();
@@ -337,6 +337,15 @@ pub(crate) mod tests {
         }
         for alg in ALGORITHMS {
             assert!(check_with(&format!(r#"{{"alg":"{alg}"}}"#), &claims(&[]), &[], &BOUNDS).is_ok());
+        }
+    }
+
+    #[test]
+    fn audience_is_not_looked_at_if_none_was_asked_for() {
+        let expected = Expected { issuer: ISSUER, audience: "", azp: &["node".into()] };
+        for aud in [r#""account""#, r#"["a","b"]"#, ""] {
+            let text = Zeroizing::new(jwt(r#"{"alg":"RS256"}"#, &claims(&[("aud", aud)])).into());
+            assert!(AccessToken::check(text, &expected, &BOUNDS).is_ok(), "{aud}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use node_core::credential::ValueError;
+use node_core::text::Quoted;
 use node_core::time::UnixTime;
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
@@ -15,7 +16,8 @@ use super::jwt;
 /// A token that a caller wants. Equal values share one token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
-    /// The service that the token is for.
+    /// The service that the token is for; empty for none, as a parameter without a value is one that is left out (RFC
+    /// 6749, section 3.2).
     pub audience: Box<str>,
     /// The requested scope; `None` for the STS's default.
     pub scope: Option<Box<str>>,
@@ -31,6 +33,14 @@ impl Wanted {
             Some(_) => Grant::Exchange,
             None => Grant::ClientCredentials,
         }
+    }
+}
+
+/// `for NAME`, or `without an audience`, as sentences say it.
+pub(crate) fn for_audience(audience: &str) -> String {
+    match audience {
+        "" => "without an audience".into(),
+        name => format!("for {}", Quoted(name).bare()),
     }
 }
 

@@ -6,10 +6,9 @@ mod shares;
 use std::os::unix::net::UnixStream;
 use std::{fmt, fs, io};
 
-use node_core::text::Quoted;
-
 pub(super) use self::persons::Persons;
 pub(super) use self::shares::{Owner, Standing, share};
+use crate::sts::for_audience;
 
 /// The user and the group of a process when it connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,10 +98,10 @@ impl OverflowId {
 
 /// A sentence that says why the caller may not have a token for `audience`.
 pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, overflow: OverflowId) -> String {
-    let audience = Quoted(audience).bare();
+    let audience = for_audience(audience);
     if overflow.is(caller.uid) {
         return format!(
-            "tokens for {audience} are for {}; who you are cannot be seen from inside the daemon's user namespace \
+            "tokens {audience} are for {}; who you are cannot be seen from inside the daemon's user namespace \
              (PrivateUsers= in its unit?)",
             allowed.described
         );
@@ -117,7 +116,7 @@ pub(super) fn not_allowed(audience: &str, caller: Caller, allowed: &Allowed, ove
              process has (SupplementaryGroups=)"
         }
     };
-    format!("tokens for {audience} are for {}; you are {caller}{which}", allowed.described)
+    format!("tokens {audience} are for {}; you are {caller}{which}", allowed.described)
 }
 
 #[cfg(test)]

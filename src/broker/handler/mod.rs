@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use log::{debug, info};
 use node_core::outcome::Outcome;
-use node_core::text::Quoted;
 use node_core::time::{Instant, Now};
 use serde::{Serialize, Serializer};
 
@@ -20,7 +19,9 @@ use super::request::{ACCESS_TOKEN, BrokerRequest};
 use super::rules::Rules;
 use crate::error::Warning;
 use crate::files::status::View;
-use crate::sts::{AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted};
+use crate::sts::{
+    AccessToken, Asked, Concern, Grant, InvalidTokenError, TokenCache, TokenError, Wanted, for_audience,
+};
 
 #[cfg(test)]
 mod trouble;
@@ -101,7 +102,7 @@ impl Handler {
         if let Err(error) = &result
             && error.concern() == Concern::Wanted
         {
-            debug!("no token for {}: {error}", Quoted(&wanted.audience).bare());
+            debug!("no token {}: {error}", for_audience(&wanted.audience));
         }
         let was_in_trouble = self.troubles().next().is_some();
         let asked = self.cache.fetched(wanted, result, now);

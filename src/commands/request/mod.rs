@@ -1,15 +1,15 @@
 //! `jarvis-node request`: one request to a service with a token from the daemon. The answer's body is passed on as it
 //! arrives (docs/wire/arp.md, "Run Gateway").
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use node_core::trouble::Trouble;
-use serde::Deserialize;
+use serde_json::Value;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use ureq::http::{HeaderMap, HeaderValue, Method, Uri};
 use zeroize::Zeroizing;
@@ -34,8 +34,12 @@ mod error;
 const TIMEOUTS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 /// How much of a refusal's body is read.
 const MAX_REFUSAL: usize = 64 * 1024;
-/// The message of a service that could not fetch the STS's public keys. The token may be good.
-const NO_KEYS: &str = "Unable to fetch JWKS";
+/// The messages of services that do not have the STS's public key: it is new, or the STS is away. The token may be good
+/// (docs/wire/arp.md, "Inbound validation"; docs/wire/smartem.md).
+const NO_KEYS: [&str; 2] = ["Unable to fetch JWKS", "Cannot resolve signing key"];
+/// In seconds: how long to wait before the request is repeated to such a service. In all it is longer than the 30 s for
+/// which services of ARP do not fetch keys again.
+const WAITS: [u64; 3] = [1, 5, 25];
 
 /// The request to be sent.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub struct ServiceRequest {
     pub method: String,
     /// The resource.
     pub url: String,
-    /// The service the token is for.
+    /// The service the token is for; empty for the configured one.
     pub audience: String,
     /// The token's scope; `None` for the configured one.
     pub scope: Option<String>,
@@ -65,6 +69,8 @@ pub struct Done {
     pub status: u16,
     /// Advice about a refusal, if there is any.
     pub advice: Option<String>,
+    /// Whether the service could not check the token, because it does not have the key.
+    pub lacks_keys: bool,
 }
 
 impl Done {
@@ -73,6 +79,7 @@ impl Done {
     pub const fn exit_code(&self) -> u8 {
         match self.status {
             200..=299 => 0,
+            401 if self.lacks_keys => 75,
             401 | 403 => 77,
             429 | 500..=599 => 75,
             400..=499 => 65,
@@ -84,7 +91,8 @@ impl Done {
 
 /// Sends `request` as the configuration at `config` says. `input` is read if the request takes its body from there. The
 /// answer's status is passed to `head` and its body written to `out` as they arrive. If the service refuses the token the
-/// request is repeated once with a new one.
+/// request is repeated once with a new one. If it cannot check it, for want of the key, the request is repeated for half a
+/// minute.
 ///
 /// # Errors
 /// Why there is no answer, or no whole one.
@@ -106,6 +114,13 @@ pub fn request(
     let mut answer = call.ask(&first)?;
     let mut refusal = Refusal::read(&mut answer)?;
     let mut advice = None;
+    for wait in WAITS {
+        if refusal.as_ref().is_some_and(Refusal::lacks_keys) {
+            thread::sleep(Duration::from_secs(wait));
+            answer = call.ask(&first)?;
+            refusal = Refusal::read(&mut answer)?;
+        }
+    }
     if refusal.as_ref().is_some_and(Refusal::is_about_the_token) {
         match replacement(&first, token(Some(first.fingerprint()))) {
             Ok(second) => {
@@ -116,12 +131,13 @@ pub fn request(
         }
     }
     head(answer.status);
+    let lacks_keys = refusal.as_ref().is_some_and(Refusal::lacks_keys);
     if let Some(refusal) = refusal {
         advice = advice.or_else(|| refusal.advice().map(ToOwned::to_owned));
         write(out, &refusal.body)?;
     }
     hand_on(&mut answer, out)?;
-    Ok(Done { status: answer.status, advice })
+    Ok(Done { status: answer.status, advice, lacks_keys })
 }
 
 fn hand_on(answer: &mut StreamingResponse<'_>, out: &mut dyn Write) -> Result<(), RequestError> {
@@ -266,21 +282,6 @@ struct Refusal {
     challenge: Option<String>,
 }
 
-/// The body of an error, as all Jarvis services write it.
-#[derive(Deserialize)]
-struct ErrorBody<'a> {
-    #[serde(borrow)]
-    error: ErrorText<'a>,
-}
-
-#[derive(Deserialize)]
-struct ErrorText<'a> {
-    #[serde(borrow, default)]
-    code: Cow<'a, str>,
-    #[serde(borrow, default)]
-    message: Cow<'a, str>,
-}
-
 impl Refusal {
     /// Reads the refusal; `None` for any other answer, of which nothing is read.
     fn read(answer: &mut StreamingResponse<'_>) -> Result<Option<Self>, RequestError> {
@@ -300,20 +301,25 @@ impl Refusal {
         Ok(Some(Self { body, challenge: (!challenges.is_empty()).then(|| challenges.join(", ")) }))
     }
 
-    fn error(&self) -> Option<ErrorText<'_>> {
-        json::object::<ErrorBody<'_>>(&self.body).ok().map(|body| body.error)
+    /// What the body says of the error, as Jarvis services write it: its code, and its message, which other services call
+    /// the detail.
+    fn error(&self) -> Option<[String; 2]> {
+        let body = json::object::<Value>(&self.body).ok()?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let error = &body["error"];
+        Some([text(&error["code"]), text(error.get("message").unwrap_or(&body["detail"]))])
     }
 
-    /// Whether the service could not fetch the keys to check the token with.
+    /// Whether the service does not have the key to check the token with.
     fn lacks_keys(&self) -> bool {
-        self.challenge.as_ref().is_some_and(|challenge| challenge.contains(NO_KEYS))
-            || self.error().is_some_and(|error| error.message.contains(NO_KEYS))
+        let says = |text: &str| NO_KEYS.iter().any(|known| text.contains(known));
+        self.challenge.as_deref().is_some_and(says) || self.error().is_some_and(|[_, message]| says(&message))
     }
 
     /// Whether another token may help. If a service only passes on what the next service says about the service's own
     /// token, it sends neither the header nor the code.
     fn is_about_the_token(&self) -> bool {
-        let ours = self.asks_for(true) || self.error().is_some_and(|error| error.code == "unauthorized");
+        let ours = self.asks_for(true) || self.error().is_some_and(|[code, _]| code == "unauthorized");
         ours && !self.lacks_keys()
     }
 
@@ -327,8 +333,8 @@ impl Refusal {
     fn advice(&self) -> Option<&'static str> {
         if self.lacks_keys() {
             Some(
-                "the service could not fetch the keys that tokens are checked with, and the token may be good: \
-                  wait 30 s and try again",
+                "the service does not have the key that the token is checked with, and the token may be good: try again \
+                 when the service reaches the STS, and compare issuer with what the service expects",
             )
         } else if self.is_about_the_token() {
             Some(

@@ -130,9 +130,11 @@ fn every_status_has_its_exit_code() {
         (&[400, 402, 404, 409, 499], 65),
     ] {
         for status in statuses {
-            assert_eq!(Done { status: *status, advice: None }.exit_code(), code, "{status}");
+            let done = Done { status: *status, advice: None, lacks_keys: false };
+            assert_eq!(done.exit_code(), code, "{status}");
         }
     }
+    assert_eq!(Done { status: 401, advice: None, lacks_keys: true }.exit_code(), 75);
 }
 
 #[test]
@@ -154,6 +156,9 @@ fn only_a_refusal_of_our_own_token_is_retried() {
     let no_keys = r#"Bearer error="invalid_token", error_description="Unable to fetch JWKS""#;
     assert_eq!(about(Some(no_keys), "{}"), (false, true));
     assert_eq!(about(Some(bearer), &unauthorized("Unable to fetch JWKS")), (false, true));
+    let detail = |text: &str| format!(r#"{{"detail":"{text}"}}"#);
+    assert_eq!(about(Some("Bearer"), &detail("Cannot resolve signing key")), (false, true));
+    assert_eq!(about(Some("Bearer"), &detail("Token azp not permitted")), (true, false));
     for foreign in [
         r#"{"error":{"code":"token_exchange_failed","message":"unauthorized"}}"#,
         r#"{"error":"unauthorized"}"#,

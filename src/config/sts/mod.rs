@@ -1,5 +1,11 @@
 //! The objects `sts` and `broker` of the configuration: where tokens for other services come from, and who on this board
-//! may have them. The variables of the ARP services can take the place of `sts` (docs/wire/arp.md, "Token requests").
+//! may have them. Variables can take the place of `sts`, and a file with variables a part of it.
+//!
+//! | module | task |
+//! |---|---|
+//! | `client` | the STS and this node there, wherever that is said |
+//! | `named` | the same by the names of variables |
+//! | `env_file` | a file with such variables |
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,74 +13,44 @@ use std::path::{Path, PathBuf};
 use node_core::service::Service;
 use serde::Deserialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use super::form;
+pub use self::client::{Authentication, Client, Secret};
+use self::client::{Names, name};
+pub(crate) use self::env_file::EnvFile;
+use super::{Config, form};
+use crate::error::SetupError;
 use crate::net::service_url::ServiceUrl;
 
-/// The path from an issuer to its token endpoint in Keycloak.
-const TOKEN_PATH: &str = "/protocol/openid-connect/token";
+mod client;
+mod env_file;
+pub(super) mod named;
 
-/// What sentences about the object `sts`, and about Keycloak's variables, begin with.
-const FROM_FILE: &str = "sts.";
-const FROM_KEYCLOAK: &str = "KEYCLOAK_URL: ";
-
-/// Reads a variable of the environment.
-pub(super) type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+/// Reads a variable.
+pub(super) type Variables<'a> = dyn Fn(&str) -> Option<Zeroizing<String>> + 'a;
 
 /// The security token service, and this node as its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sts {
-    /// The issuer that its tokens must name, to the letter.
-    pub issuer: String,
-    /// Where tokens are requested.
-    pub token_endpoint: ServiceUrl,
-    /// The node's name there.
-    pub client_id: String,
-    /// How the node proves that it is that client.
-    pub authentication: Authentication,
+    /// Where it is, and who the node is there.
+    pub source: StsSource,
     /// CA certificates to trust instead of Mozilla's.
     pub ca_file: Option<PathBuf>,
     /// The services that tokens are for, and who may have them.
     pub audiences: BTreeMap<Box<str>, AudienceRule>,
     /// The audience of a request that names none.
     pub default_audience: Option<Box<str>>,
-    /// Whether all of this comes from variables.
-    pub from_variables: bool,
-    /// The setting or the variable that leads to the token endpoint.
-    pub address: &'static str,
 }
 
-/// How a client proves itself at the token endpoint.
+/// Where it is said which STS there is, and who the node is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Authentication {
-    /// client_secret_post: the secret in the body.
-    SecretPost(Secret),
-    /// client_secret_basic: the secret in a header.
-    SecretBasic(Secret),
-    /// private_key_jwt: no secret; the private key in this file signs an assertion.
-    PrivateKey(PathBuf),
-}
-
-impl Authentication {
-    /// The file with the secret or key, if there is one.
-    #[must_use]
-    pub fn file(&self) -> Option<&Path> {
-        match self {
-            Self::SecretPost(Secret::File(path))
-            | Self::SecretBasic(Secret::File(path))
-            | Self::PrivateKey(path) => Some(path),
-            Self::SecretPost(Secret::Variable(_)) | Self::SecretBasic(Secret::Variable(_)) => None,
-        }
-    }
-}
-
-/// Where a secret is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Secret {
-    /// In a file.
-    File(PathBuf),
-    /// In the variable of this name.
-    Variable(&'static str),
+pub enum StsSource {
+    /// In the configuration.
+    Configuration(Client),
+    /// In the environment.
+    Environment(Client),
+    /// In this file with variables, which is read when tokens are to be had.
+    EnvFile(PathBuf),
 }
 
 /// The users and groups that may have tokens for an audience, and which tokens. Root always may.
@@ -112,6 +88,7 @@ pub struct Broker {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StsForm {
+    env_file: Option<PathBuf>,
     issuer: Option<String>,
     token_endpoint: Option<String>,
     client_id: Option<String>,
@@ -155,16 +132,54 @@ impl StsForm {
         main: &MainConfig<'_>,
         found: &dyn Fn(&Path) -> PathBuf,
     ) -> Result<Sts, String> {
-        let issuer = needed("issuer", self.issuer)?;
-        let client_id = needed("client_id", self.client_id)?;
-        let secret = self.client_secret_file.map(|file| Secret::File(found(&file)));
-        let authentication = match (self.auth_method.as_deref(), secret, self.client_key_file) {
+        let source = match &self.env_file {
+            Some(file) => self.env_file_alone().map(|()| StsSource::EnvFile(found(file)))?,
+            None => StsSource::Configuration(self.client(main, found)?),
+        };
+        // Empty ones are meant: nobody is to have a token.
+        let audiences =
+            self.audiences.ok_or("sts lacks audiences, which says who may have tokens for what")?;
+        let audiences = audiences.into_iter().map(|(audience, rule)| {
+            if !audience.is_empty() {
+                name("a name in sts.audiences", &audience)?;
+            }
+            Ok((audience, rule.check()?))
+        });
+        let audiences = audiences.collect::<Result<BTreeMap<_, _>, String>>()?;
+        let first = audiences.keys().next();
+        // In their order the empty name is the first.
+        let default_audience = first.filter(|name| name.is_empty() || audiences.len() == 1).cloned();
+        let ca_file = self.ca_file.map(|file| found(&file)).or_else(|| main.ca_file.map(Path::to_path_buf));
+        Ok(Sts { source, ca_file, audiences, default_audience })
+    }
+
+    /// Checks that nothing else says what `env_file` says.
+    fn env_file_alone(&self) -> Result<(), String> {
+        let others = [
+            ("issuer", self.issuer.is_some()),
+            ("token_endpoint", self.token_endpoint.is_some()),
+            ("client_id", self.client_id.is_some()),
+            ("client_secret_file", self.client_secret_file.is_some()),
+            ("client_key_file", self.client_key_file.is_some()),
+            ("auth_method", self.auth_method.is_some()),
+        ];
+        match others.iter().find(|(_, is_there)| *is_there) {
+            Some((key, _)) => Err(format!("sts has both env_file and {key}: leave one out")),
+            None => Ok(()),
+        }
+    }
+
+    fn client(&self, main: &MainConfig<'_>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Client, String> {
+        let issuer = needed("issuer", self.issuer.as_ref())?;
+        let client_id = needed("client_id", self.client_id.as_ref())?;
+        let secret = self.client_secret_file.as_deref().map(|file| Secret::File(found(file)));
+        let authentication = match (self.auth_method.as_deref(), secret, self.client_key_file.as_deref()) {
             (_, Some(_), Some(_)) => {
                 return Err("sts has both client_secret_file and client_key_file: leave one out".into());
             }
             (None | Some("client_secret_post"), Some(secret), None) => Authentication::SecretPost(secret),
             (Some("client_secret_basic"), Some(secret), None) => Authentication::SecretBasic(secret),
-            (None | Some("private_key_jwt"), None, Some(key)) => Authentication::PrivateKey(found(&key)),
+            (None | Some("private_key_jwt"), None, Some(key)) => Authentication::PrivateKey(found(key)),
             (Some("client_secret_post" | "client_secret_basic"), None, _) => {
                 return Err("sts lacks client_secret_file, which its auth_method needs".into());
             }
@@ -187,24 +202,17 @@ impl StsForm {
                 );
             }
         };
-        // Empty ones are meant: nobody is to have a token.
-        let audiences =
-            self.audiences.ok_or("sts lacks audiences, which says who may have tokens for what")?;
-        let audiences = audiences.into_iter().map(|(audience, rule)| {
-            name("a name in sts.audiences", &audience)?;
-            Ok((audience, rule.check()?))
-        });
-        let audiences = audiences.collect::<Result<BTreeMap<_, _>, String>>()?;
-        let only = audiences.keys().next().filter(|_| audiences.len() == 1);
-        let mut sts = sts(FROM_FILE, issuer, self.token_endpoint, client_id, authentication, main)?;
-        sts.default_audience = only.cloned();
-        sts.audiences = audiences;
-        if let Some(ca_file) = self.ca_file {
-            sts.ca_file = Some(found(&ca_file));
-        }
-        Ok(sts)
+        Client::new(&IN_FILE, issuer, self.token_endpoint.clone(), client_id, authentication, main)
     }
 }
+
+/// What the values of the object `sts` are called.
+const IN_FILE: Names = Names {
+    issuer: "sts.issuer",
+    token_endpoint: "sts.token_endpoint",
+    client_id: "sts.client_id",
+    address: ["sts.token_endpoint", "sts.issuer"],
+};
 
 impl RuleForm {
     fn check(self) -> Result<AudienceRule, String> {
@@ -232,6 +240,9 @@ pub(super) enum TokenPlace {
     Variables,
 }
 
+/// What is configured about tokens. Of variables, those that are set and not used.
+pub(super) type TokenSettings = (Option<Sts>, Option<Broker>, Vec<&'static str>);
+
 /// What the values of `sts` and `broker` say, or `variable` in the place of `sts`.
 ///
 /// # Errors
@@ -242,158 +253,87 @@ pub(super) fn tokens(
     variable: &Variables<'_>,
     main: &MainConfig<'_>,
     found: &dyn Fn(&Path) -> PathBuf,
-) -> Result<(Option<Sts>, Option<Broker>), (TokenPlace, String)> {
+) -> Result<TokenSettings, (TokenPlace, String)> {
     let (in_sts, in_broker) = (TokenPlace::Key("sts"), TokenPlace::Key("broker"));
     let broker = broker.map(|value| form::<BrokerForm>("broker", value)).transpose();
     let broker = broker.map_err(|why| (in_broker, why))?;
+    let mut unused = Vec::new();
     let sts = match (sts, &broker) {
         (Some(value), _) => {
             let checked = form::<StsForm>("sts", value).and_then(|form| form.check(main, found));
             Some(checked.map_err(|why| (in_sts, why))?)
         }
-        (None, Some(_)) => Sts::from_variables(variable, main).map_err(|why| (TokenPlace::Variables, why))?,
+        (None, Some(_)) => {
+            let named = named::read(variable, main).map_err(|why| (TokenPlace::Variables, why))?;
+            let without = "broker needs sts beside it: without that there is no token to give out";
+            let named = named.ok_or_else(|| (in_broker, without.into()))?;
+            unused = named.unused;
+            let sts = Sts::of_environment(named.client, named.audience.unwrap_or_default(), main);
+            Some(sts.map_err(|why| (TokenPlace::Variables, why))?)
+        }
         // Nobody asked for tokens, so the variables are there for other programs.
         (None, None) => None,
     };
-    match (&sts, &broker) {
-        (None, Some(_)) => {
-            Err((in_broker, "broker needs sts beside it: without that there is no token to give out".into()))
-        }
-        (Some(sts), Some(_)) if sts.from_variables && sts.audiences.is_empty() => Err((
-            TokenPlace::Variables,
-            "broker needs an audience to give tokens out for: set ARP_AUTH_AUDIENCE, too, or put sts into the file"
-                .into(),
-        )),
-        (None | Some(_), None) | (Some(_), Some(_)) => {
-            Ok((sts, broker.map(|form| Broker { socket: found(&form.socket) })))
-        }
-    }
+    Ok((sts, broker.map(|form| Broker { socket: found(&form.socket) }), unused))
 }
 
 impl Sts {
-    /// The STS as a service that is asked.
-    #[must_use]
-    pub const fn service(&self) -> Service {
-        // The variables name no CA.
-        let ca_file = if self.from_variables { Service::AUTH.ca_file } else { Service::STS.ca_file };
-        Service { address: self.address, ca_file, ..Service::STS }
-    }
-
-    /// The STS that the variables describe. They count only if the file has no `sts`; the two are never mixed. Tokens
-    /// are then only for the one audience that is named, and only for root.
-    pub(super) fn from_variables(
-        variable: &Variables<'_>,
-        main: &MainConfig<'_>,
-    ) -> Result<Option<Self>, String> {
-        let set = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
-        let audience = set("ARP_AUTH_AUDIENCE").or_else(|| set("ARP_AUTH_SERVICE_ID"));
-        let is_set = |names: &[&str]| names.iter().any(|name| set(name).is_some());
-        let arp =
-            ["ARP_AUTH_ISSUER", "ARP_AUTH_CLIENT_ID", "ARP_AUTH_CLIENT_SECRET", "ARP_AUTH_TOKEN_ENDPOINT"];
-        let keycloak = ["KEYCLOAK_URL", "KEYCLOAK_REALM", "AGENT_CLIENT_ID", "AGENT_CLIENT_SECRET"];
-        let lacks = |names: &[&str]| {
-            let missing: Vec<_> = names.iter().copied().filter(|name| set(name).is_none()).collect();
-            if missing.is_empty() {
-                Ok(())
-            } else {
-                Err(format!("not set, though others of its kind are: {}", missing.join(", ")))
-            }
-        };
-        let value = |name| set(name).unwrap_or_default();
-        let mut found = match (is_set(&arp), is_set(&keycloak)) {
-            (false, false) if audience.is_none() => return Ok(None),
-            (true, true) => {
-                return Err(
-                    "ARP_AUTH_… and KEYCLOAK_…/AGENT_… variables are both set: unset those of one kind"
-                        .into(),
-                );
-            }
-            (false, true) => {
-                lacks(&keycloak)?;
-                let issuer = format!(
-                    "{}/realms/{}",
-                    value("KEYCLOAK_URL").trim_end_matches('/'),
-                    value("KEYCLOAK_REALM")
-                );
-                let secret = Authentication::SecretPost(Secret::Variable("AGENT_CLIENT_SECRET"));
-                sts(FROM_KEYCLOAK, issuer, None, value("AGENT_CLIENT_ID"), secret, main)?
-            }
-            (true | false, false) => {
-                lacks(&arp[..3])?;
-                let secret = Authentication::SecretPost(Secret::Variable("ARP_AUTH_CLIENT_SECRET"));
-                let endpoint = set("ARP_AUTH_TOKEN_ENDPOINT");
-                sts(
-                    "ARP_AUTH: ",
-                    value("ARP_AUTH_ISSUER"),
-                    endpoint,
-                    value("ARP_AUTH_CLIENT_ID"),
-                    secret,
-                    main,
-                )?
-            }
-        };
-        if let Some(audience) = audience {
+    /// The STS that variables describe. They count only if the file has no `sts`; the two are never mixed. Tokens are
+    /// then only for this audience, or without one if it is empty, and only for root.
+    fn of_environment(client: Client, audience: String, main: &MainConfig<'_>) -> Result<Self, String> {
+        if !audience.is_empty() {
             name("ARP_AUTH_AUDIENCE", &audience)?;
-            let audience = audience.into_boxed_str();
-            found.audiences.insert(audience.clone(), AudienceRule::default());
-            found.default_audience = Some(audience);
         }
-        found.from_variables = true;
-        Ok(Some(found))
+        let audience = audience.into_boxed_str();
+        Ok(Self {
+            source: StsSource::Environment(client),
+            ca_file: main.ca_file.map(Path::to_path_buf),
+            audiences: BTreeMap::from([(audience.clone(), AudienceRule::default())]),
+            default_audience: Some(audience),
+        })
+    }
+
+    /// What the file with the node's secret or key is called, and where it is, if there is one.
+    #[must_use]
+    pub fn proof_file(&self) -> Option<(&'static str, &Path)> {
+        match &self.source {
+            StsSource::EnvFile(path) => Some((env_file::WHAT, path)),
+            StsSource::Configuration(client) | StsSource::Environment(client) => {
+                client.authentication.file().map(|path| ("client secret or key file", path))
+            }
+        }
+    }
+
+    /// The STS and this node there, as a part of `config`, and the file with variables that says so, if there is one.
+    ///
+    /// # Errors
+    /// When that file cannot be used.
+    pub(crate) fn client(&self, config: &Config) -> Result<(Client, Option<EnvFile>), SetupError> {
+        match &self.source {
+            StsSource::EnvFile(path) => {
+                let main =
+                    MainConfig { auth_url: &config.auth_url, allow_http: config.allow_http, ca_file: None };
+                let file = EnvFile::read(path)?;
+                Ok((file.client(&main)?, Some(file)))
+            }
+            StsSource::Configuration(client) | StsSource::Environment(client) => Ok((client.clone(), None)),
+        }
+    }
+
+    /// The STS at this client's address as a service that is asked.
+    #[must_use]
+    pub const fn service(&self, client: &Client) -> Service {
+        // The variables of the environment name no CA.
+        let ca_file = match self.source {
+            StsSource::Environment(_) => Service::AUTH.ca_file,
+            StsSource::Configuration(_) | StsSource::EnvFile(_) => Service::STS.ca_file,
+        };
+        Service { address: client.address, ca_file, ..Service::STS }
     }
 }
 
-fn sts(
-    of: &str,
-    issuer: String,
-    token_endpoint: Option<String>,
-    client_id: String,
-    authentication: Authentication,
-    main: &MainConfig<'_>,
-) -> Result<Sts, String> {
-    name(&format!("{of}client_id"), &client_id)?;
-    // With a token endpoint of its own the issuer is only a name, which may begin with http://.
-    let allow_http = main.allow_http || token_endpoint.is_some();
-    let address = match (of, &token_endpoint) {
-        (FROM_FILE, Some(_)) => "sts.token_endpoint",
-        (FROM_FILE, None) => "sts.issuer",
-        (FROM_KEYCLOAK, _) => "KEYCLOAK_URL",
-        (_, Some(_)) => "ARP_AUTH_TOKEN_ENDPOINT",
-        (_, None) => "ARP_AUTH_ISSUER",
-    };
-    ServiceUrl::parse(&format!("{of}issuer"), &issuer, allow_http)?;
-    let endpoint = token_endpoint.unwrap_or_else(|| format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')));
-    let token_endpoint = ServiceUrl::parse(&format!("{of}token_endpoint"), &endpoint, main.allow_http)?;
-    if token_endpoint.is_server_of(main.auth_url) {
-        return Err(format!(
-            "{of}token_endpoint is on the same host and port as {}: tokens and the node's credential never go \
-             to each other's servers",
-            main.auth_url.as_str()
-        ));
-    }
-    Ok(Sts {
-        issuer,
-        token_endpoint,
-        client_id,
-        authentication,
-        ca_file: main.ca_file.map(Path::to_path_buf),
-        audiences: BTreeMap::new(),
-        default_audience: None,
-        from_variables: false,
-        address,
-    })
-}
-
-fn needed(key: &str, value: Option<String>) -> Result<String, String> {
-    value.ok_or_else(|| format!("sts lacks {key}"))
-}
-
-/// Checks a name. The limit is the length up to which the names in a token are compared.
-fn name(key: &str, text: &str) -> Result<(), String> {
-    if text.is_empty() || text.len() > 128 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(format!("{key} must be 1 to 128 visible ASCII characters"));
-    }
-    Ok(())
+fn needed(key: &str, value: Option<&String>) -> Result<String, String> {
+    value.cloned().ok_or_else(|| format!("sts lacks {key}"))
 }
 
 #[cfg(test)]

@@ -20,27 +20,31 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     }
 }
 
-fn named(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-    |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
+fn named(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<Zeroizing<String>> {
+    |name| {
+        let value = variables.iter().find(|(known, _)| *known == name);
+        value.map(|(_, value)| Zeroizing::new((*value).into()))
+    }
 }
+
+/// What the variables say if a broker is configured, and how they do.
+fn by_variables(variables: &[(&str, &str)]) -> Result<Sts, String> {
+    parse(BROKER, variables).map(|config| config.sts.expect("configured"))
+}
+
+fn client(sts: &Sts) -> &Client {
+    match &sts.source {
+        StsSource::Configuration(client) | StsSource::Environment(client) => client,
+        StsSource::EnvFile(_) => panic!("in a file of its own"),
+    }
+}
+
+const BROKER: &str = r#", "broker": {"socket": "/run/x.sock"}"#;
 
 fn sts(object: &str) -> Result<Sts, String> {
     parse(&format!(r#", "sts": {{{object}}}"#), &[]).map(|config| config.sts.expect("configured"))
 }
 
-fn by_variables(variables: &[(&str, &str)]) -> Result<Option<Sts>, String> {
-    let auth_url = ServiceUrl::parse("auth_url", "https://auth.home:7701", false).expect("sound");
-    Sts::from_variables(
-        &named(variables),
-        &MainConfig { auth_url: &auth_url, allow_http: false, ca_file: None },
-    )
-}
-
-const ARP: [(&str, &str); 3] = [
-    ("ARP_AUTH_ISSUER", " https://sts.home/realms/arp-dev/ "),
-    ("ARP_AUTH_CLIENT_ID", "kitchen-pi"),
-    ("ARP_AUTH_CLIENT_SECRET", "s3cret"),
-];
 const KEYCLOAK: [(&str, &str); 4] = [
     ("KEYCLOAK_URL", "https://sts.home/"),
     ("KEYCLOAK_REALM", "arp-dev"),
@@ -51,12 +55,14 @@ const KEYCLOAK: [(&str, &str); 4] = [
 #[test]
 fn sts_left_out_keys_have_their_defaults() {
     let sts = sts(SOUND).expect("sound");
-    assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/realms/arp-dev/protocol/openid-connect/token");
-    assert_eq!(sts.authentication, Authentication::PrivateKey("/etc/jarvis-node-agent/sts.key".into()));
+    let client = client(&sts);
+    let endpoint = "https://sts.home/realms/arp-dev/protocol/openid-connect/token";
+    assert_eq!((client.token_endpoint.as_str(), client.address), (endpoint, "sts.issuer"));
+    assert_eq!(client.authentication, Authentication::PrivateKey("/etc/jarvis-node-agent/sts.key".into()));
     assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/ca.pem")));
     assert_eq!(sts.audiences["arp-run-gateway"], AudienceRule::default());
     assert_eq!(sts.default_audience.as_deref(), Some("arp-run-gateway"));
-    assert!(!sts.from_variables);
+    assert!(matches!(sts.source, StsSource::Configuration(_)));
     assert_eq!(parse("", &[]).expect("sound").sts, None);
 }
 
@@ -67,11 +73,12 @@ fn sts_every_key_is_read() {
         "audiences": {"b": {}, "a": {"users": ["pi", 1000], "groups": ["jarvis"], "scope": "x y", "exchange": true,
         "azp": ["c"]}}"#)
     .expect("sound");
+    let client = client(&sts);
     assert_eq!(
-        (sts.issuer.as_str(), sts.token_endpoint.as_str()),
+        (client.issuer.as_str(), client.token_endpoint.as_str()),
         ("https://sts.home/r/", "https://sts.home:8443/token")
     );
-    assert_eq!(sts.authentication, Authentication::SecretBasic(Secret::File("/s.secret".into())));
+    assert_eq!(client.authentication, Authentication::SecretBasic(Secret::File("/s.secret".into())));
     assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/sts.pem")));
     let rule = AudienceRule {
         users: vec![Principal::Name("pi".into()), Principal::Id(1000)],
@@ -125,81 +132,83 @@ fn empty_audiences_give_nobody_a_token() {
 }
 
 #[test]
-fn arp_variables_are_read_trimmed() {
-    let mut variables = ARP.to_vec();
-    variables.push(("ARP_AUTH_AUDIENCE", "  "));
-    variables.push(("ARP_AUTH_SERVICE_ID", "arp-run-gateway"));
-    let sts = by_variables(&variables).expect("sound").expect("configured");
-    assert_eq!(sts.issuer, "https://sts.home/realms/arp-dev/");
-    assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/realms/arp-dev/protocol/openid-connect/token");
-    assert_eq!(sts.authentication, Authentication::SecretPost(Secret::Variable("ARP_AUTH_CLIENT_SECRET")));
-    assert_eq!(sts.default_audience.as_deref(), Some("arp-run-gateway"), "a blank one is none");
-    assert!(sts.from_variables && sts.audiences.contains_key("arp-run-gateway"));
-    variables[3].1 = "other";
-    variables.push(("ARP_AUTH_TOKEN_ENDPOINT", "https://sts.home/token"));
-    let sts = by_variables(&variables).expect("sound").expect("configured");
-    assert_eq!(sts.default_audience.as_deref(), Some("other"), "before the service's id");
-    assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/token");
+fn empty_name_in_audiences_is_for_requests_without_one() {
+    let with = |audiences: &str| sts(&SOUND.replace(r#""arp-run-gateway": {}"#, audiences)).expect("sound");
+    for audiences in [r#""": {"users": ["smartem"]}"#, r#""a": {}, "": {"users": ["smartem"]}"#] {
+        let sts = with(audiences);
+        assert_eq!(sts.default_audience.as_deref(), Some(""), "{audiences}");
+        assert_eq!(sts.audiences[""].users, [Principal::Name("smartem".into())]);
+    }
+    assert_eq!(with(r#""a": {}, "b": {}"#).default_audience, None);
 }
 
 #[test]
-fn keycloak_variables_are_read() {
-    let sts = by_variables(&KEYCLOAK).expect("sound").expect("configured");
-    assert_eq!(sts.issuer, "https://sts.home/realms/arp-dev");
-    assert_eq!(sts.token_endpoint.as_str(), "https://sts.home/realms/arp-dev/protocol/openid-connect/token");
-    assert_eq!(sts.authentication, Authentication::SecretPost(Secret::Variable("AGENT_CLIENT_SECRET")));
-    assert_eq!((sts.client_id.as_str(), sts.default_audience), ("kitchen-pi", None));
+fn env_file_stands_alone_beside_its_audiences() {
+    let found =
+        sts(r#""env_file": "agent.env", "ca_file": "sts.pem", "audiences": {"": {}}"#).expect("sound");
+    assert_eq!(found.source, StsSource::EnvFile("/etc/jarvis-node-agent/agent.env".into()));
+    assert_eq!(found.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/sts.pem")));
+    assert_eq!(found.proof_file(), Some(("env_file", Path::new("/etc/jarvis-node-agent/agent.env"))));
+    for key in
+        ["issuer", "token_endpoint", "client_id", "client_secret_file", "client_key_file", "auth_method"]
+    {
+        let told = sts(&format!(r#""env_file": "agent.env", "{key}": "x.y", "audiences": {{}}"#));
+        let told = told.expect_err(key);
+        assert!(told.contains(&format!("both env_file and {key}")), "{told}");
+    }
+    let told = sts(r#""env_file": "agent.env""#).expect_err("no audiences");
+    assert!(told.contains("lacks audiences"), "{told}");
 }
 
 #[test]
-fn half_of_the_variables_name_the_missing_half() {
-    for family in [&ARP[..], &KEYCLOAK[..]] {
-        for (missing, _) in family {
-            for blank in [None, Some("  ")] {
-                let mut rest: Vec<_> = family.iter().copied().filter(|(name, _)| name != missing).collect();
-                rest.extend(blank.map(|blank| (*missing, blank)));
-                let told = by_variables(&rest).expect_err(missing);
-                assert!(told.contains(missing) && !told.contains("s3cret"), "{told}");
-            }
-        }
-    }
-    for alone in ["ARP_AUTH_AUDIENCE", "ARP_AUTH_SERVICE_ID", "ARP_AUTH_TOKEN_ENDPOINT"] {
-        let told = by_variables(&[(alone, "x")]).expect_err(alone);
-        assert!(told.contains("ARP_AUTH_ISSUER"), "{told}");
-    }
-    let both = by_variables(&[&ARP[..], &KEYCLOAK[..]].concat()).expect_err("both");
-    assert!(both.contains("both set"), "{both}");
-    assert_eq!(by_variables(&[("ARP_AUTH_ISSUER", " "), ("KEYCLOAK_URL", "")]), Ok(None));
+fn environment_stands_in_for_sts_where_a_broker_is() {
+    let sts = by_variables(&KEYCLOAK).expect("sound");
+    assert!(matches!(sts.source, StsSource::Environment(_)));
+    assert_eq!(sts.audiences, BTreeMap::from([("".into(), AudienceRule::default())]));
+    assert_eq!(sts.default_audience.as_deref(), Some(""));
+    assert_eq!(sts.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/ca.pem")));
+    let named = by_variables(&[&KEYCLOAK[..], &[("ARP_AUTH_AUDIENCE", "a")]].concat()).expect("sound");
+    assert_eq!(named.default_audience.as_deref(), Some("a"));
+    assert!(named.audiences.len() == 1 && named.audiences.contains_key("a"));
+    let told = by_variables(&[&KEYCLOAK[..], &[("ARP_AUTH_AUDIENCE", "a b")]].concat()).expect_err("a b");
+    assert!(told.contains("ARP_AUTH_AUDIENCE must be"), "{told}");
 }
 
 #[test]
 fn file_wins_over_variables_as_a_whole() {
     let config = parse(&format!(r#", "sts": {{{SOUND}}}"#), &KEYCLOAK).expect("sound");
-    assert!(config.sts.is_some_and(|sts| !sts.from_variables && sts.client_id == "kitchen-pi"));
-    let told = parse(r#", "sts": {"issuer": "https://sts.home/r"}"#, &ARP).expect_err("half of each");
+    assert!(config.sts.is_some_and(|sts| client(&sts).client_id == "kitchen-pi"));
+    let told = parse(r#", "sts": {"issuer": "https://sts.home/r"}"#, &KEYCLOAK).expect_err("half of each");
     assert!(told.contains("sts lacks client_id"), "{told}");
 }
 
 #[test]
-fn broker_needs_an_sts_with_an_audience() {
-    let told = parse(r#", "broker": {"socket": "/run/x.sock"}"#, &[]).expect_err("no sts");
+fn broker_needs_an_sts() {
+    let told = parse(BROKER, &[]).expect_err("no sts");
     assert!(told.contains("broker needs sts"), "{told}");
-    let both = format!(r#", "sts": {{{SOUND}}}, "broker": {{"socket": "/run/x.sock"}}"#);
+    let both = format!(r#", "sts": {{{SOUND}}}{BROKER}"#);
     assert_eq!(parse(&both, &[]).expect("sound").broker, Some(Broker { socket: "/run/x.sock".into() }));
-    for variables in [&ARP[..], &KEYCLOAK] {
-        let told = parse(r#", "broker": {"socket": "/run/x.sock"}"#, variables).expect_err("no audience");
-        assert!(told.contains("ARP_AUTH_AUDIENCE"), "{told}");
-        let more = [variables, &[("ARP_AUTH_AUDIENCE", "a")]].concat();
-        assert!(parse(r#", "broker": {"socket": "/run/x.sock"}"#, &more).expect("sound").broker.is_some());
-    }
 }
 
 #[test]
 fn variables_of_other_programs_are_left_alone() {
-    for variables in [&ARP[..], &KEYCLOAK[..1], &[("KEYCLOAK_URL", "no URL")]] {
+    let both = format!(r#", "sts": {{{SOUND}}}{BROKER}"#);
+    for variables in [&KEYCLOAK[..], &KEYCLOAK[..1], &[("KEYCLOAK_URL", "no URL")]] {
         let config = parse("", variables).expect("no warning");
         assert_eq!((config.sts, config.broker), (None, None));
+        assert!(parse(&both, variables).expect("no warning").broker.is_some());
     }
-    let warning = parse(r#", "broker": {"socket": "/run/x.sock"}"#, &KEYCLOAK[..1]).expect_err("half");
+    let warning = parse(BROKER, &KEYCLOAK[..1]).expect_err("half");
     assert!(warning.contains("KEYCLOAK_REALM"), "{warning}");
+}
+
+#[test]
+fn variables_beside_a_whole_family_are_named_and_tokens_work() {
+    let variables = [&KEYCLOAK[..], &[("KEYCLOAK_CLIENT_ID", "x"), ("ARP_AUTH_ISSUER", "y")]].concat();
+    let path = Path::new("/etc/jarvis-node-agent/config.json");
+    let config = Config::parse(&format!("{{{LEAST}{BROKER}}}"), path, &named(&variables)).expect("sound");
+    assert!(config.sts.is_some() && config.broker.is_some());
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert_eq!(warning.code, "tokens");
+    assert!(warning.message.ends_with(": ARP_AUTH_ISSUER, KEYCLOAK_CLIENT_ID"), "{warning:?}");
 }

@@ -21,7 +21,7 @@ use super::form::FormBody;
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
-use crate::config::{Authentication, Config, Secret, Sts};
+use crate::config::{Authentication, Config, EnvFile, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::{secret_file, secret_line};
 use crate::net::http::{Between, HttpClient, HttpResponse, Post, retry_after};
@@ -46,7 +46,7 @@ pub struct StsClient {
     http: HttpClient,
     endpoint: String,
     issuer: String,
-    client_id: String,
+    client_id: Box<str>,
     proof: Proof,
     /// The clients that a token may be issued to, by audience.
     azp: BTreeMap<Box<str>, Vec<Box<str>>>,
@@ -84,25 +84,32 @@ impl StsClient {
     /// # Errors
     /// When it cannot use one of the files that the configuration names.
     pub fn load(sts: &Sts, config: &Config, clock_floor: UnixTime) -> Result<Self, SetupError> {
-        let proof = Proof::load(&sts.authentication)?;
+        let (client, env_file) = sts.client(config)?;
+        let proof = Proof::load(&client.authentication, env_file.as_ref())?;
         let tls = Tls::trusting(sts.ca_file.as_deref())?;
-        let needs_clock = sts.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
+        let needs_clock = client.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
         Ok(Self {
             http: HttpClient::new(
-                sts.service(),
-                &sts.token_endpoint,
+                sts.service(&client),
+                &client.token_endpoint,
                 config.connect_timeout,
                 config.request_timeout,
                 tls,
             ),
-            endpoint: sts.token_endpoint.whole().to_string(),
-            issuer: sts.issuer.clone(),
-            client_id: sts.client_id.clone(),
-            proof,
+            endpoint: client.token_endpoint.whole().to_string(),
             azp: sts.audiences.iter().map(|(name, rule)| (name.clone(), rule.azp.clone())).collect(),
+            issuer: client.issuer,
+            client_id: client.client_id.into(),
+            proof,
             clock_floor: needs_clock.then_some(clock_floor),
             offset: Mutex::new(0),
         })
+    }
+
+    /// The issuer of its tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Requests `wanted`. Returns within twice the configured time-out.
@@ -163,7 +170,11 @@ impl StsClient {
             date: HttpClient::claimed_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };
-        let azp = self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default();
+        let azp = match self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default() {
+            // Without an audience nothing else would bind it to this node.
+            [] if wanted.audience.is_empty() => std::slice::from_ref(&self.client_id),
+            azp => azp,
+        };
         let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp };
         // The header of basic authentication contains the secret in an encoding of its own.
         let header = authorization.as_ref().and_then(|(_, value)| value.to_str().ok());
@@ -217,7 +228,9 @@ impl StsClient {
         if !scope.is_empty() {
             form.add("scope", scope);
         }
-        form.add("audience", &wanted.audience);
+        if !wanted.audience.is_empty() {
+            form.add("audience", &wanted.audience);
+        }
         Ok(TokenRequest { form, authorization })
     }
 
@@ -244,10 +257,10 @@ impl StsClient {
 }
 
 impl Proof {
-    fn load(authentication: &Authentication) -> Result<Self, SetupError> {
+    fn load(authentication: &Authentication, env_file: Option<&EnvFile>) -> Result<Self, SetupError> {
         match authentication {
-            Authentication::SecretPost(secret) => load_secret(secret).map(Self::Post),
-            Authentication::SecretBasic(secret) => load_secret(secret).map(Self::Basic),
+            Authentication::SecretPost(secret) => load_secret(secret, env_file).map(Self::Post),
+            Authentication::SecretBasic(secret) => load_secret(secret, env_file).map(Self::Basic),
             Authentication::PrivateKey(path) => SigningKey::load(path).map(Self::Key),
         }
     }
@@ -261,16 +274,20 @@ impl Proof {
     }
 }
 
-/// Reads the secret without surrounding white space. It may contain every character but control characters.
-fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
-    let (bytes, path) = match secret {
-        Secret::File(path) => (secret_file::read_text("client secret file", path)?.0, path.clone()),
-        Secret::Variable(name) => {
-            let value = variable(name).unwrap_or_default();
-            (Zeroizing::new(value.into_bytes()), std::format!("${name}").into())
+/// Reads the secret without surrounding white space. It may contain every character but control characters. A variable is
+/// one of `env_file`, if there is that.
+fn load_secret(secret: &Secret, env_file: Option<&EnvFile>) -> Result<Zeroizing<String>, SetupError> {
+    let (bytes, path, key) = match (secret, env_file) {
+        (Secret::File(path), _) => {
+            (secret_file::read_text("client secret file", path)?.0, path.clone(), "client secret")
+        }
+        (Secret::Variable(name), Some(file)) => (bytes(file.get(name)), file.path.clone(), *name),
+        (Secret::Variable(name), None) => {
+            let value = variable(name).map(Zeroizing::new);
+            (bytes(value), format!("${name}").into(), "client secret")
         }
     };
-    let wrong = |why| SetupError::Value { path: path.clone(), key: "client secret", why };
+    let wrong = |why| SetupError::Value { path: path.clone(), key, why };
     let text = secret_line::parse(&bytes).map_err(wrong)?;
     if text.len() > 512 {
         return Err(wrong(ValueError::TooLong(512)));
@@ -279,6 +296,11 @@ fn load_secret(secret: &Secret) -> Result<Zeroizing<String>, SetupError> {
         return Err(wrong(ValueError::Forbidden("a control character")));
     }
     Ok(Zeroizing::new(text.into()))
+}
+
+fn bytes(text: Option<Zeroizing<String>>) -> Zeroizing<Vec<u8>> {
+    let mut text = text.unwrap_or_default();
+    Zeroizing::new(std::mem::take(&mut *text).into_bytes())
 }
 
 /// The header of client_secret_basic. Both halves are form-encoded, so that they may contain colons (RFC

@@ -74,6 +74,9 @@ fn client_secret_post_sends_secret_in_the_body() {
     let scoped = Wanted { scope: Some("one two".into()), ..wanted() };
     let TokenRequest { form, .. } = client.request(&scoped).expect("made");
     assert_eq!(fields(&form).get("scope").map(String::as_str), Some("one two"));
+    let without = Wanted { audience: "".into(), ..wanted() };
+    let TokenRequest { form, .. } = client.request(&without).expect("made");
+    assert_eq!(fields(&form), given([least[0], least[1], least[2]]));
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn client_secret_is_trimmed_and_validated() {
         let _ = std::fs::remove_file(&path);
         let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
         file.and_then(|mut file| file.write_all(bytes)).expect("written");
-        load_secret(&Secret::File(path.clone()))
+        load_secret(&Secret::File(path.clone()), None)
     };
     assert_eq!(load(b" p:q \r\n", 0o600).expect("sound").as_str(), "p:q");
     for empty in [&b""[..], b"\n"] {

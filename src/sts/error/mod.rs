@@ -99,13 +99,13 @@ pub enum InvalidTokenError {
     #[error("it is of kind '{0}', not a bearer's; look at the STS's client settings")]
     Kind(Text<16>),
     /// Another issuer issued it.
-    #[error("it is issued by '{0}'; set issuer in sts to that if it is right")]
+    #[error("it is issued by '{0}'; set the issuer to that if it is right")]
     Issuer(Text<200>),
     /// It is for other audiences; this is the first of them.
     #[error("it is not for this audience but for {}; give the client an audience mapper at the STS", quoted(.0))]
     Audience(Text<128>),
-    /// It was issued to a client that is not in `azp`.
-    #[error("it is issued to '{0}', which is not in azp; see audiences in sts")]
+    /// It was issued to a client that is not in `azp`; without an audience, to another than this node's.
+    #[error("its azp is {}, which is not in azp of sts.audiences; without an audience that is client_id", quoted(.0))]
     Holder(Text<128>),
     /// It has no expiry date.
     #[error("it does not say when it expires; have the STS put exp into it")]

@@ -154,5 +154,5 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-const CHECK_CLIENT: &str = "check client_id in sts, that its secret or key is the one registered at the STS, and that it is enabled there \
+const CHECK_CLIENT: &str = "check client_id, that its secret or key is the one registered at the STS, and that it is enabled there \
      for this grant and audience; then reload";

@@ -8,6 +8,7 @@ mod guide;
 mod led;
 mod life;
 mod many;
+mod named;
 mod other_users;
 mod rig;
 mod rude;

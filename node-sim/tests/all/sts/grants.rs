@@ -3,7 +3,7 @@ use std::process::Command;
 use jarvis_node::commands::keygen;
 use jarvis_node::sts::Algorithm;
 use serde_json::{Value, json};
-use server_stub::Grant;
+use server_stub::{Faults, Grant};
 
 use super::rig::{Rig, brief, exchange, wanted};
 
@@ -71,6 +71,25 @@ fn rsa_key_in_either_openssl_form_gets_a_token() {
     for file in ["8.key", "1.key"] {
         let client = rig.client(&json!({"client_key_file": file, "auth_method": "private_key_jwt"}));
         assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{file}");
+    }
+}
+
+#[test]
+fn token_without_audience_is_bound_by_issuer_and_holder() {
+    let rig = Rig::new();
+    rig.file("secret", "jarvis-node-secret\n");
+    let client = rig.client(&json!({"client_secret_file": "secret", "audiences": {"": {}}}));
+    for (fault, ends) in [
+        ("", "token for 300 s"),
+        ("token-wrong-aud", "token for 300 s"),
+        ("token-no-aud", "token for 300 s"),
+        ("token-wrong-azp", "unusable: Holder"),
+        ("token-wrong-iss", "unusable: Issuer"),
+        ("token-expired", "unusable: Expired"),
+    ] {
+        let faults = if fault.is_empty() { Faults::NONE } else { fault.parse().unwrap() };
+        rig.sts.server().set_faults(faults).unwrap();
+        assert_eq!(brief(&client.fetch(&wanted(""))), ends, "{fault}");
     }
 }
 
