@@ -43,7 +43,13 @@ pub fn load_indicators(path: &Path) -> Indicators {
 /// The conclusion of `client` from one whole response.
 #[must_use]
 pub fn conclude(client: &AuthClient, response: &Answered<'_>, credential: &Credential) -> Reply {
-    client.conclude_of(&response.as_read(), credential)
+    client.conclude_of(response.as_read(), credential)
+}
+
+/// The conclusion of `client` from one whole response to a heartbeat.
+#[must_use]
+pub fn hear(client: &AuthClient, response: &Answered<'_>, credential: &Credential) -> Reply {
+    client.hear_of(&response.as_read(), credential)
 }
 
 /// The conclusion of `client` from everything that a server sends over `socket`.

@@ -27,10 +27,7 @@ pub const APP_KEY: &str = "Wm5xV7cR0pLsD2-APPKEY-fGh4jKa6eUi9oNvBw";
 /// The node's credential. Its name has a space, because control characters are shown as spaces.
 #[must_use]
 pub fn credential() -> Credential {
-    Credential {
-        node_id: NodeId::parse("kitchen pi").expect("an id"),
-        node_key: NodeKey::parse(KEY).expect("a key"),
-    }
+    Credential::new(NodeId::parse("kitchen pi").expect("an id"), NodeKey::parse(KEY).expect("a key"))
 }
 
 /// Panics if `shown` holds twelve bytes of a key or more.

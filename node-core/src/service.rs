@@ -34,6 +34,13 @@ impl Service {
         port: Some(7703),
     };
 
+    /// The command center, shown that the node is alive.
+    pub const HEARTBEAT: Self = Self { address: "heartbeat.command_center", ..Self::COMMAND_CENTER };
+
+    /// The logs, which answer in the auth service's place.
+    pub const LOGS: Self =
+        Self { name: "the logs service", address: "via.logs", port: Some(7702), ..Self::COMMAND_CENTER };
+
     /// The command center, asked to register a node.
     pub const ENROLMENT: Self = Self { address: "--url", ..Self::COMMAND_CENTER };
 
@@ -80,6 +87,8 @@ mod tests {
         let services = [
             Service::AUTH,
             Service::COMMAND_CENTER,
+            Service::HEARTBEAT,
+            Service::LOGS,
             Service::ENROLMENT,
             Service::HOME,
             Service::LOG_IN,

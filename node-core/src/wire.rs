@@ -19,8 +19,18 @@ pub const HEALTH_PATH: &str = "/health";
 pub const HEARTBEAT_PATH: &str = "/api/v0/admin/nodes/heartbeat";
 /// The path of a registration at the command center: `POST` with a provisioning token.
 pub const REGISTER_PATH: &str = "/api/v0/nodes/register";
+/// The path of a node's MQTT credentials at the command center: `GET`, with [`API_KEY_HEADER`]. It changes nothing there.
+pub const MQTT_CREDENTIALS_PATH: &str = "/api/v0/node/mqtt-credentials";
+/// The path below which an update's task is: `POST` to its id and `/status`, with [`API_KEY_HEADER`].
+pub const TASKS_PATH: &str = "/api/v0/nodes/tasks";
+/// The path of a node's log lines: `POST`, with [`NODE_ID_HEADER`] and [`NODE_KEY_HEADER`]. Without a line it changes nothing.
+pub const LOGS_PATH: &str = "/api/v0/node/logs/batch";
 /// Proves a node to a service: node id, `:`, node key.
 pub const API_KEY_HEADER: &str = "X-API-Key";
+/// Names a node to the logs.
+pub const NODE_ID_HEADER: &str = "X-Node-Id";
+/// Proves a node to the logs.
+pub const NODE_KEY_HEADER: &str = "X-Node-Key";
 /// Names the calling app.
 pub const APP_ID_HEADER: &str = "X-Jarvis-App-Id";
 /// Proves the calling app.

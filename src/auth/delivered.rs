@@ -33,7 +33,10 @@ impl Delivered<'_> {
     /// Judges it as the command center's answer to a heartbeat.
     #[must_use]
     pub fn by_the_command_center(&self) -> Answer {
-        judge_heartbeat(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH })
+        judge_heartbeat(
+            &Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH },
+            Service::COMMAND_CENTER,
+        )
     }
 
     /// Judges it as the answer to a probe of the auth service.

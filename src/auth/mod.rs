@@ -1,11 +1,15 @@
-//! Validation of the node: by the auth service with an app's key, or by the command center with the node's
-//! own.
+//! Validation of the node, by the auth service with an app's key or by another service with the node's own; and what shows
+//! its home that it is alive.
 
 mod client;
 mod delivered;
 #[cfg(fuzzing)]
 mod fuzzing;
+mod heartbeat;
 mod judge;
+mod proof;
+mod update;
 
 pub use self::client::{AuthClient, Reply};
 pub use self::delivered::Delivered;
+pub use self::update::Update;

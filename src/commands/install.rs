@@ -134,7 +134,7 @@ pub(crate) fn install(
         }
     };
     // One that is used from beside its place is put there.
-    if old.is_some_and(|found| found.credential == new && found.file == config.credential_file) {
+    if old.is_some_and(|found| found.credential.covers(&new) && found.file == config.credential_file) {
         if card.is_none() {
             accept_board_after_store(&config);
         }
@@ -168,7 +168,7 @@ pub(super) fn store(config: &Config, store: &Locked<'_>, credential: &Credential
 fn put_in_place(config: &Config, store: &Locked<'_>, credential: &Credential) -> Result<(), Failed> {
     store.replace(credential).map_err(|why| match credential_store::load(&config.credential_file) {
         // The readers' own rules decide what a store that got stuck holds.
-        Ok(found) if found.credential == *credential => {
+        Ok(found) if found.credential.covers(credential) => {
             Failed::Unfinished(Unfinished { why, file: found.file })
         }
         Ok(_) | Err(_) => Failed::NotStored(why),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::heartbeat::{Meant, Written};
 use self::indicators::LedForm;
 pub(crate) use self::indicators::read_leniently;
 pub use self::indicators::{Indicators, Led};
@@ -22,6 +23,7 @@ use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
+mod heartbeat;
 mod indicators;
 pub(crate) mod installing;
 mod paths;
@@ -66,6 +68,10 @@ pub struct Config {
     pub sts: Option<Sts>,
     /// How the other programs on the board get those tokens.
     pub broker: Option<Broker>,
+    /// The command center that gets a heartbeat beside each validation.
+    pub heartbeat: Option<ServiceUrl>,
+    /// The program, by its whole path, and the arguments that update this node.
+    pub update_command: Option<Vec<String>>,
     /// LED and status file, which are needed even if the rest cannot be used.
     pub indicators: Indicators,
     /// What is wrong with parts that the node's verdict does not need. Those count as not configured.
@@ -107,6 +113,8 @@ struct File {
     allow_http: bool,
     // Parsed later: what is wrong in these takes nothing else away.
     led: Option<Value>,
+    heartbeat: Option<Value>,
+    update_command: Option<Value>,
     #[serde(default = "five_minutes")]
     revalidate_secs: u64,
     #[serde(default = "a_day")]
@@ -196,13 +204,20 @@ impl Config {
             };
             Warning::new("tokens", why.clone(), format!("{fix} {OLD_RULES}"))
         });
+        let written = Written {
+            heartbeat: file.heartbeat,
+            update_command: file.update_command,
+            allow_http: file.allow_http,
+            revalidate_secs: file.revalidate_secs,
+        };
+        let meant = Meant::of(written, &via, &correct);
         let tokens_malformed = tokens.is_err();
         let (sts, broker, unused) = tokens.unwrap_or_default();
         let of_unused = (!unused.is_empty()).then(|| {
             let why = format!("set in the environment, and not used for tokens: {}", unused.join(", "));
             Warning::new("tokens", why, format!("Unset them, or put sts into {}.", path.display()))
         });
-        let warnings = of_led.into_iter().chain(of_tokens).chain(of_unused).collect();
+        let warnings = of_led.into_iter().chain(of_tokens).chain(of_unused).chain(meant.warnings).collect();
         let tls = TlsSettings {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
@@ -222,6 +237,8 @@ impl Config {
             state_file: file.state_file.map_or_else(|| DEFAULT_STATE_FILE.into(), |file| found(&file)),
             sts,
             broker,
+            heartbeat: meant.heartbeat,
+            update_command: meant.update_command,
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
             offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,
             start_splay: secs(
@@ -307,7 +324,7 @@ impl Config {
     pub(crate) fn other_files(&self) -> impl Iterator<Item = &Path> {
         let app_key = match &self.via {
             Via::App { app_key_file, .. } => Some(app_key_file.as_path()),
-            Via::CommandCenter => None,
+            Via::CommandCenter | Via::Logs => None,
         };
         let own = self.tls.client_certificate.iter().flat_map(|own| [&*own.certificate, &*own.key]);
         let sts = match self.tokens() {

@@ -133,11 +133,14 @@ fn broken_configuration_still_names_its_led() {
 }
 
 #[test]
-fn command_center_replaces_everything_about_the_app() {
+fn other_service_replaces_everything_about_the_app() {
     let parse = parse_whole;
     let config = parse(r#"{"via": {"command_center": "https://cc.home:7703"}, "credential_file": "c.json"}"#);
     let config = config.expect("sound");
     assert_eq!((config.via, config.auth_url.as_str()), (Via::CommandCenter, "https://cc.home:7703"));
+    let config =
+        parse(r#"{"via": {"logs": "https://logs.home:7702"}, "credential_file": "c.json"}"#).expect("sound");
+    assert_eq!((config.via, config.auth_url.as_str()), (Via::Logs, "https://logs.home:7702"));
     for (text, says) in [
         (
             r#"{"via": {"command_center": "https://cc"}, "app_id": "x", "credential_file": "c"}"#,
@@ -148,6 +151,11 @@ fn command_center_replaces_everything_about_the_app() {
             "via.command_center is plain HTTP",
         ),
         (r#"{"via": {"url": "https://cc"}, "credential_file": "c"}"#, r#"there is no key "url""#),
+        (r#"{"via": {}, "credential_file": "c"}"#, "via must name one service"),
+        (
+            r#"{"via": {"command_center": "https://cc", "logs": "https://l"}, "credential_file": "c"}"#,
+            "via must name one service",
+        ),
         (r#"{"auth_url": "https://a", "app_id": "a", "credential_file": "c"}"#, "`app_key_file`"),
     ] {
         let error = parse(text).expect_err(text);
@@ -179,7 +187,7 @@ fn status_is_never_left_in_another_keys_file() {
 fn service_that_a_command_center_grants_is_the_default() {
     let service = |text: &str| match parse_whole(text).expect("sound").via {
         Via::App { service_id, .. } => service_id,
-        Via::CommandCenter => panic!("asked by an app"),
+        Via::CommandCenter | Via::Logs => panic!("asked by an app"),
     };
     assert_eq!(service(&format!("{{{LEAST}}}")), "command-center");
     let without = LEAST.replace(r#" "service_id": "command-center","#, "");

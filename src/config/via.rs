@@ -27,12 +27,15 @@ pub enum Via {
     },
     /// The command center, which asks the auth service in the node's place.
     CommandCenter,
+    /// The logs, which ask the auth service in the node's place and are told nothing.
+    Logs,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ViaForm {
-    command_center: String,
+    command_center: Option<String>,
+    logs: Option<String>,
 }
 
 impl Via {
@@ -42,6 +45,7 @@ impl Via {
         match self {
             Self::App { .. } => Service::AUTH,
             Self::CommandCenter => Service::COMMAND_CENTER,
+            Self::Logs => Service::LOGS,
         }
     }
 
@@ -55,7 +59,7 @@ impl Via {
             Self::CommandCenter if node_id.as_str().contains(':') => Err(ValueError::Forbidden(
                 "a colon, where the service in via.command_center splits id and key",
             )),
-            Self::CommandCenter | Self::App { .. } => Ok(()),
+            Self::CommandCenter | Self::App { .. } | Self::Logs => Ok(()),
         }
     }
 }
@@ -64,8 +68,13 @@ impl Via {
 pub(super) fn service(file: &File, path: &Path) -> Result<(ServiceUrl, Via), String> {
     let File { auth_url, service_id, app_id, app_key_file, via, allow_http, .. } = file;
     match (via, auth_url, service_id, app_id, app_key_file) {
-        (Some(ViaForm { command_center }), None, None, None, None) => {
-            Ok((ServiceUrl::parse("via.command_center", command_center, *allow_http)?, Via::CommandCenter))
+        (Some(form), None, None, None, None) => {
+            let (url, via) = match form {
+                ViaForm { command_center: Some(url), logs: None } => (url, Via::CommandCenter),
+                ViaForm { command_center: None, logs: Some(url) } => (url, Via::Logs),
+                ViaForm { .. } => return Err("via must name one service: command_center or logs".into()),
+            };
+            Ok((ServiceUrl::parse(via.service().address, url, *allow_http)?, via))
         }
         (Some(_), ..) => {
             Err("via takes the place of auth_url, service_id, app_id and app_key_file: leave those out"

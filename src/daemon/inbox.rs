@@ -23,6 +23,8 @@ pub enum Message {
     Answered(Answer),
     /// Whether the state file could be written, if that has changed.
     Remembered(Result<(), Warning>),
+    /// What did not work of what follows a good validation, if that has changed.
+    FollowedUp(Vec<Warning>),
     /// The result of asking the STS.
     TokenFetched(FetchedToken),
     /// Configuration or credential may have changed and are to be read (SIGHUP).

@@ -144,6 +144,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     self.warnings.set(Part::StateFile, remembered.err().into_iter().collect());
                     None
                 }
+                Some(Message::FollowedUp(warnings)) => {
+                    self.warnings.set(Part::Heartbeat, warnings);
+                    None
+                }
                 Some(Message::FileChanged) => {
                     self.tokens.look(now.instant);
                     self.follow_files();

@@ -19,6 +19,8 @@ pub(super) enum Part {
     StatusFile,
     /// The file that remembers across boots.
     StateFile,
+    /// What shows the home that the node is alive.
+    Heartbeat,
     /// The broker and its socket.
     Broker,
     /// Standard error.

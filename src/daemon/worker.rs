@@ -48,9 +48,10 @@ impl Worker {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("network".into()).stack_size(STACK).spawn(move || {
             let mut works = true;
+            let mut unheard = Vec::new();
             for Job { step, client, credential, state_file } in jobs {
-                let Reply { answer, server_time } = match step {
-                    Step::Validate => client.validate(&credential),
+                let Reply { answer, server_time, update } = match step {
+                    Step::Validate => client.validate_alive(&credential),
                     Step::Probe => client.probe(),
                 };
                 let accepted = matches!(answer, Answer::Valid(_));
@@ -63,6 +64,14 @@ impl Worker {
                     inbox.send(Message::Remembered(
                         remembered.map_err(|why| state::unwritable(&state_file, &why)),
                     ));
+                }
+                // After the verdict, which does not depend on it, and in the same job: it needs no wake-up of its own.
+                if accepted {
+                    let now = client.follow_up(&credential, update);
+                    if now != unheard {
+                        unheard.clone_from(&now);
+                        inbox.send(Message::FollowedUp(now));
+                    }
                 }
             }
         })?;

@@ -17,6 +17,28 @@ pub struct Credential {
     pub node_id: NodeId,
     /// The node's secret.
     pub node_key: NodeKey,
+    /// Whether other software on the board has the same identity. Then the home must not be told that this program is
+    /// that node, and no update of that node is this program's.
+    pub shared: bool,
+}
+
+impl Credential {
+    /// A credential that no other software has.
+    #[must_use]
+    pub const fn new(node_id: NodeId, node_key: NodeKey) -> Self {
+        Self { node_id, node_key, shared: false }
+    }
+
+    /// Whether a command center may be shown that this node is alive: the identity is this program's alone, and the id is
+    /// one that it can tell from the key (docs/wire/jarvis-home.md).
+    pub(crate) fn may_be_shown_alive(&self) -> bool {
+        !self.shared && !self.node_id.as_str().contains(':')
+    }
+
+    /// Whether this one proves what `other` proves, and is known to be shared if that one is.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.node_id == other.node_id && self.node_key == other.node_key && (self.shared || !other.shared)
+    }
 }
 
 impl NodeKey {

@@ -158,20 +158,25 @@ impl ServiceUrl {
         }
     }
 
+    /// The URL of `path` at this service.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     pub(crate) fn validate_node(&self) -> String {
-        format!("{}{VALIDATE_NODE_PATH}", self.base)
+        self.at(VALIDATE_NODE_PATH)
     }
 
     pub(crate) fn heartbeat(&self) -> String {
-        format!("{}{HEARTBEAT_PATH}", self.base)
+        self.at(HEARTBEAT_PATH)
     }
 
     pub(crate) fn register(&self) -> String {
-        format!("{}{REGISTER_PATH}", self.base)
+        self.at(REGISTER_PATH)
     }
 
     pub(crate) fn health(&self) -> String {
-        format!("{}{HEALTH_PATH}", self.base)
+        self.at(HEALTH_PATH)
     }
 }
 

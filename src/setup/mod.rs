@@ -1,6 +1,7 @@
 //! Everything that is read before the server can be asked: configuration, credential, app key and TLS files.
 //! They are read together, so that what is used always belongs together.
 
+mod alive;
 mod secrets;
 mod version;
 
@@ -108,6 +109,8 @@ pub struct Reader {
     client: Option<(ClientKey, Arc<AuthClient>)>,
     /// What is wrong with certificates that the client does not need.
     certificates: Vec<Warning>,
+    /// What the home is not shown, or should not be, by the credential that was read last.
+    identity: Vec<Warning>,
     sts: Option<(StsKey, Arc<StsClient>)>,
 }
 
@@ -133,7 +136,8 @@ impl Reader {
     #[must_use]
     pub fn new(config_file: PathBuf) -> Self {
         let others = vec![(config_file.clone(), None)];
-        Self { config_file, credential_file: None, others, client: None, certificates: Vec::new(), sts: None }
+        let (certificates, identity) = (Vec::new(), Vec::new());
+        Self { config_file, credential_file: None, others, client: None, certificates, identity, sts: None }
     }
 
     /// Where the configuration is.
@@ -170,7 +174,7 @@ impl Reader {
         };
         let (broker, mut warnings) = self.read_broker(&config);
         let node = self.read_node(config);
-        warnings.extend(self.certificates.iter().cloned());
+        warnings.extend(self.certificates.iter().chain(&self.identity).cloned());
         SetupRead { node, broker, warnings }
     }
 
@@ -179,7 +183,7 @@ impl Reader {
     pub fn read_broker_again(&mut self) -> Option<(BrokerRead, Vec<Warning>)> {
         let config = Config::load(&self.config_file).ok()?;
         let (broker, mut warnings) = self.read_broker(&config);
-        warnings.extend(self.certificates.iter().cloned());
+        warnings.extend(self.certificates.iter().chain(&self.identity).cloned());
         Some((broker, warnings))
     }
 
@@ -195,13 +199,14 @@ impl Reader {
             key: "node_id",
             why,
         })?;
+        self.identity = alive::warnings(&config, &credential);
         let setup = Setup {
             claim: Claim {
                 node_id: credential.node_id.clone(),
                 service_id: match &config.via {
                     Via::App { service_id, .. } => Text::from(service_id.as_str()),
                     // The service that the node wants to use is the one it asks.
-                    Via::CommandCenter => Text::default(),
+                    Via::CommandCenter | Via::Logs => Text::default(),
                 },
                 asked_url: Text::from(config.auth_url.as_str()),
                 secrets_stamp: secrets_stamp(&stamp, app_key.as_ref()),
@@ -255,7 +260,7 @@ impl Reader {
             Via::App { app_key_file, .. } => {
                 load_app_key(app_key_file).map(|(key, stamp)| (key, Some(stamp)))?
             }
-            Via::CommandCenter => (Zeroizing::new(Vec::new()), None),
+            Via::CommandCenter | Via::Logs => (Zeroizing::new(Vec::new()), None),
         };
         let client = self.client_for(config.clone(), app_key, stamp)?;
         let clock_floor = config.needs_clock().then(|| state.clock_floor());
@@ -318,7 +323,7 @@ impl Reader {
         self.certificates.clear();
         let tls = Tls::new(&key.config.tls)?;
         self.certificates.extend_from_slice(tls.warnings());
-        let client = Arc::new(AuthClient::new(&key.config, tls, app_key));
+        let client = Arc::new(alive::shown(AuthClient::new(&key.config, tls, app_key), &key.config)?);
         self.client = Some((key, Arc::clone(&client)));
         Ok(client)
     }

@@ -1,10 +1,11 @@
-//! The command center's answer to a heartbeat: its 401 can mean a rejection or an outage.
+//! The command center's answer to a heartbeat: its 401 can mean a rejection or an outage, and an update that it hands out
+//! holds nothing but words.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use jarvis_node::auth::AuthClient;
-use jarvis_node::fuzzing::{Answered, conclude};
+use jarvis_node::fuzzing::{Answered, conclude, hear};
 use jarvis_node_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 use node_core::answer::Answer;
@@ -16,7 +17,18 @@ static CLIENT: LazyLock<AuthClient> = LazyLock::new(|| client("https://hub.home:
 fuzz_target!(|input: &[u8]| {
     let us = credential();
     let given = response(input);
-    let reply = conclude(&CLIENT, &given, &us);
+    let reply = hear(&CLIENT, &given, &us);
+    if let Some(update) = &reply.update {
+        let words = [update.version.as_deref().unwrap_or("0"), &update.task_id];
+        for word in words {
+            let fit = word.bytes().all(|b| b.is_ascii_alphanumeric() || b".+-_".contains(&b));
+            assert!(fit && word.as_bytes()[0].is_ascii_alphanumeric() && word.len() <= 64, "{word}");
+        }
+    }
+    // Asked without effects, the same command center answers with two names and nothing else.
+    if let Answer::Valid(_) = conclude(&CLIENT, &given, &us).answer {
+        assert!(object(given.body).is_none_or(|body| body.get("password").is_some()), "a yes from {given:?}");
+    }
     is_answer_fit_to_show(&reply.answer, given.body);
     match &reply.answer {
         Answer::Rejected(_) => {
@@ -44,7 +56,7 @@ fuzz_target!(|input: &[u8]| {
         for (key, begin) in [(KEY.to_owned(), "unavailable: "), (escaped(KEY), "error: ")] {
             let body = format!(r#"{{"detail":"Auth service {begin}{said}{key}"}}"#);
             let answered = Answered { status: 401, headers: Vec::new(), body: body.as_bytes() };
-            let answer = conclude(&CLIENT, &answered, &us).answer;
+            let answer = hear(&CLIENT, &answered, &us).answer;
             assert!(matches!(answer, Answer::Inconclusive { .. }), "{answer:?}");
             is_answer_fit_to_show(&answer, KEY.as_bytes());
         }

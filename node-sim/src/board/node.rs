@@ -118,7 +118,7 @@ fn install(file: &Path, node_id: &str, node_key: &str) -> Result<(), String> {
     let node_key = NodeKey::parse(node_key).map_err(|e| format!("the node key {e}"))?;
     // A new file gets the owner of its folder.
     let store = Locked::lock(file, file.parent().unwrap_or(file)).map_err(|e| e.to_string())?;
-    store.replace(&Credential { node_id, node_key }).map_err(|e| e.to_string())
+    store.replace(&Credential::new(node_id, node_key)).map_err(|e| e.to_string())
 }
 
 fn shown(at_ms: u64, report: &Report<'_>) -> Shown {

@@ -107,7 +107,7 @@ fn credentials(file: &Path, nodes: u32) -> Result<Vec<Arc<Credential>>, String> 
         let text = |key: &str| entry[key].as_str().ok_or_else(|| wrong(key, "is missing or no text"));
         let node_id = NodeId::parse(text("node_id")?).map_err(|e| wrong("node_id", &e.to_string()))?;
         let node_key = NodeKey::parse(text("node_key")?).map_err(|e| wrong("node_key", &e.to_string()))?;
-        Ok(Arc::new(Credential { node_id, node_key }))
+        Ok(Arc::new(Credential::new(node_id, node_key)))
     };
     table.iter().enumerate().take(nodes as usize).map(credential).collect()
 }
@@ -130,7 +130,7 @@ impl Node {
             node_id: credential.node_id.clone(),
             service_id: match &config.via {
                 Via::App { service_id, .. } => Text::from(service_id.as_str()),
-                Via::CommandCenter => Text::default(),
+                Via::CommandCenter | Via::Logs => Text::default(),
             },
             asked_url: Text::from(config.auth_url.as_str()),
             secrets_stamp: 1,

@@ -17,7 +17,7 @@ use crate::auth::state::Now;
 use crate::home::Home;
 use crate::moment::naive;
 use crate::secrets::Sealed;
-use crate::server::answer::json;
+use crate::server::answer::json_text;
 
 /// A node counts as online for so long after a call.
 const ONLINE: Duration = Duration::from_secs(15 * 60);
@@ -128,23 +128,33 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let household_id = command_center.household_of(&node_id);
     command_center.member(&headers, &household_id)?;
-    let (data, now) = (command_center.data(), Now::read());
-    let row = data.rows.get(&node_id).ok_or(Refused::detail(StatusCode::NOT_FOUND, "Node not found"))?;
-    let (last_seen, tick) = row.last_seen;
-    let shown = Shown {
-        node_id: &node_id,
-        room: &row.room,
-        user: "default",
-        voice_mode: "brief",
-        adapter_hash: (command_center.home() == Home::Python).then_some(()),
-        household_id: &row.household_id,
-        online: now.tick.saturating_duration_since(tick) <= ONLINE,
-        last_seen: naive(last_seen),
-        last_seen_version: row.version.as_deref(),
-        install_mode: row.install_mode.as_deref(),
-        git_sha: row.git_sha.as_deref(),
-        is_busy: row.is_busy,
-        needs_k2: row.needs_k2,
-    };
-    Ok(json(StatusCode::OK, &shown))
+    let shown = command_center.shown(&node_id);
+    let shown = shown.ok_or(Refused::detail(StatusCode::NOT_FOUND, "Node not found"))?;
+    Ok(json_text(StatusCode::OK, shown))
+}
+
+impl CommandCenter {
+    /// A node as the app sees it, in JSON. None: it has no row.
+    pub(crate) fn shown(&self, node_id: &str) -> Option<String> {
+        let (data, now) = (self.data(), Now::read());
+        let row = data.rows.get(node_id)?;
+        let (last_seen, tick) = row.last_seen;
+        let shown = Shown {
+            node_id,
+            room: &row.room,
+            user: "default",
+            voice_mode: "brief",
+            adapter_hash: (self.home() == Home::Python).then_some(()),
+            household_id: &row.household_id,
+            online: now.tick.saturating_duration_since(tick) <= ONLINE,
+            last_seen: naive(last_seen),
+            last_seen_version: row.version.as_deref(),
+            install_mode: row.install_mode.as_deref(),
+            git_sha: row.git_sha.as_deref(),
+            is_busy: row.is_busy,
+            needs_k2: row.needs_k2,
+        };
+        // Text can always be serialised.
+        Some(serde_json::to_string(&shown).unwrap_or_default())
+    }
 }

@@ -48,6 +48,13 @@ impl Stub {
         self.center.tasks(Some(node_id))
     }
 
+    /// A node as the app is shown it: `online`, `last_seen`, `last_seen_version`, `install_mode`, `needs_k2` and more. None:
+    /// it has no row at the command center.
+    #[must_use]
+    pub fn shown_to_the_app(&self, node_id: &str) -> Option<serde_json::Value> {
+        serde_json::from_str(&self.center.shown(node_id)?).ok()
+    }
+
     /// A new token with which one node of any id can enrol (`POST /api/v0/nodes/register`). A token of a real
     /// command center is for one id: see [`Stub::provisioning_token_for`].
     #[must_use = "a token is shown only once"]

@@ -13,6 +13,8 @@ use node_core::wire::{
     API_KEY_HEADER, APP_ID_HEADER, APP_KEY_HEADER, HeartbeatResponse, Refusal, ValidateResponse, app_reasons,
     reasons,
 };
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::files::json;
 use crate::net::http::{Between, HttpResponse, Target, is_compressed, repeats, retry_after, says, target};
@@ -55,21 +57,37 @@ pub(super) fn judge(asked: &Asked<'_>, node_id: &NodeId, app_id: &str) -> Answer
     }
 }
 
-/// Judges an answer of the command center (docs/wire/jarvis-home.md, "Command center: the node's key").
-pub(super) fn judge_heartbeat(asked: &Asked<'_>) -> Answer {
-    let judged = Judged { asked, service: Service::COMMAND_CENTER };
-    if judged.between().is_some() {
-        return judged.without_verdict();
-    }
+/// Judges the answer of the command center, by any of its names, to a heartbeat (docs/wire/jarvis-home.md, "Command center:
+/// the node's key").
+pub(super) fn judge_heartbeat(asked: &Asked<'_>, service: Service) -> Answer {
+    let beat = json::object::<HeartbeatResponse>(&asked.response.body);
+    Judged { asked, service }.by_command_center(beat.is_ok_and(|beat| beat.is_ok()))
+}
+
+/// Judges the answer of the command center to a node that asks for its MQTT credentials.
+pub(super) fn judge_mqtt_credentials(asked: &Asked<'_>) -> Answer {
+    let given = json::object::<MqttCredentials>(&asked.response.body).is_ok();
+    Judged { asked, service: Service::COMMAND_CENTER }.by_command_center(given)
+}
+
+/// Judges the answer of the logs to a batch without a line (docs/wire/jarvis-home.md, "Other calls of a node").
+pub(super) fn judge_logs(asked: &Asked<'_>) -> Answer {
+    let judged = Judged { asked, service: Service::LOGS };
     match asked.response.status {
-        200 => match json::object::<HeartbeatResponse>(&asked.response.body) {
-            Ok(beat) if beat.is_ok() => Answer::Valid(Household::default()),
-            Ok(_) | Err(_) => judged.without_verdict(),
-        },
-        400 if says(asked.response, b"x-api-key: Field required") => judged.unread(API_KEY_HEADER),
-        401 => judged.refused(API_KEY_HEADER),
+        _ if judged.between().is_some() => judged.without_verdict(),
+        204 => Answer::Valid(Household::default()),
+        401 | 403 => judged.refused("X-Node-Id and X-Node-Key"),
         _ => judged.without_verdict(),
     }
+}
+
+/// The answer with MQTT credentials, null or not. They are not read.
+#[derive(Deserialize)]
+struct MqttCredentials {
+    #[serde(rename = "username")]
+    _username: IgnoredAny,
+    #[serde(rename = "password")]
+    _password: IgnoredAny,
 }
 
 /// Judges an answer to a probe. It only shows whether the service can be asked: with a 5xx it is still away, and whatever
@@ -103,7 +121,18 @@ const NO_SERVER: [&[u8]; 4] =
 const UNTRUSTED: [u16; 2] = [525, 526];
 
 impl Judged<'_> {
-    /// Explains an answer that is no verdict, from either service.
+    /// The meaning of an answer to the node's own key, of which a 200 is the documented one only if it `is_given`.
+    fn by_command_center(&self, is_given: bool) -> Answer {
+        match self.asked.response.status {
+            _ if self.between().is_some() => self.without_verdict(),
+            200 if is_given => Answer::Valid(Household::default()),
+            400 if says(self.asked.response, b"x-api-key: Field required") => self.unread(API_KEY_HEADER),
+            401 => self.refused(API_KEY_HEADER),
+            _ => self.without_verdict(),
+        }
+    }
+
+    /// Explains an answer that is no verdict, from any service.
     fn without_verdict(&self) -> Answer {
         let Self { asked: Asked { response, .. }, service } = self;
         let Service { name, address, .. } = service;

@@ -11,7 +11,7 @@ use node_core::wire::{Refusal, Refused};
 use super::{Judged, NOT_SHOWN};
 use crate::files::json;
 
-/// So long the Python command center repeats that it could not ask the auth service, without asking again.
+/// So long the Python command center repeats that it could not ask the auth service, without asking again. The logs ask.
 const OUTAGE_KEPT: Duration = Duration::from_secs(60);
 
 impl Judged<'_> {
@@ -28,7 +28,8 @@ impl Judged<'_> {
                 let why = if self.repeats_a_key() { NOT_SHOWN } else { refusal.detail.as_str() };
                 let reason = format_args!("{name} cannot ask the auth service ({why})");
                 let trouble = self.service.trouble(TroubleKind::AuthAway, reason);
-                Answer::Inconclusive { trouble, retry_after: self.retry_after().max(Some(OUTAGE_KEPT)) }
+                let kept = (self.service.name == Service::COMMAND_CENTER.name).then_some(OUTAGE_KEPT);
+                Answer::Inconclusive { trouble, retry_after: self.retry_after().max(kept) }
             }
             Refused::NotEnrolled => self.because(
                 TroubleKind::NotEnrolled,
@@ -51,7 +52,7 @@ impl Judged<'_> {
                 "{name} could not read the node id and key that were sent ({})",
                 self.asked.response.status
             ),
-            format_args!("Let whatever is between the board and {name} pass {headers} on as it is."),
+            format_args!("Let whatever is between the board and {name} pass {headers} on unchanged."),
         )
     }
 }

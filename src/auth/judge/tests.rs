@@ -21,7 +21,7 @@ fn judged(status: u16, body: &str) -> Answer {
 }
 
 fn judged_by_heartbeat(status: u16, body: &str) -> Answer {
-    judge_heartbeat(&asked(&response(status, body)))
+    judge_heartbeat(&asked(&response(status, body)), Service::COMMAND_CENTER)
 }
 
 fn kind(answer: &Answer) -> Option<TroubleKind> {
@@ -63,7 +63,7 @@ fn verdict_is_taken_whatever_its_label() {
     let valid = labelled(200, r#"{"valid":true,"node_id":"kitchen-pi"}"#);
     assert!(matches!(judge(&asked(&valid), &node_id("kitchen-pi"), "a"), Answer::Valid(_)));
     let rejected = labelled(401, r#"{"detail":"Node not found"}"#);
-    assert!(matches!(judge_heartbeat(&asked(&rejected)), Answer::Rejected(_)));
+    assert!(matches!(judge_heartbeat(&asked(&rejected), Service::COMMAND_CENTER), Answer::Rejected(_)));
     let page = judge(&asked(&labelled(200, "Sign in")), &node_id("kitchen-pi"), "a");
     assert_eq!(kind(&page), Some(TroubleKind::InBetween));
 }
@@ -287,7 +287,11 @@ fn outage_told_by_the_command_center_is_asked_about_later() {
         if let Some(secs) = header {
             response.headers.insert("retry-after", HeaderValue::from_static(secs));
         }
-        let Answer::Inconclusive { retry_after, .. } = judge_heartbeat(&asked(&response)) else { panic!() };
+        let Answer::Inconclusive { retry_after, .. } =
+            judge_heartbeat(&asked(&response), Service::COMMAND_CENTER)
+        else {
+            panic!()
+        };
         assert_eq!(retry_after, Some(Duration::from_secs(expected)), "{header:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! The format of the credential file: `{"node_id":…,"node_key":…}`, or an existing Jarvis `config.json`,
-//! which names the key `api_key` and contains other fields.
+//! which names the key `api_key` and contains other fields: then another program has the same identity.
 //!
 //! A file written by this program also has `credential_store`: a checksum, the checksum of the credential it
-//! replaced, and the modification time that the file was given. If the checksum is wrong, an unchanged
+//! replaced, the modification time that the file was given, and whether the identity is shared. If the checksum is wrong, an unchanged
 //! modification time shows that the SD card damaged the file, and another one that a person or a program
 //! edited it.
 
@@ -99,6 +99,7 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
             }
         })
     })?;
+    let has_api_key = raw.api_key.is_some();
     let node_id = checked(path, "node_id", raw.node_id)?;
     let node_key = match raw.node_key {
         Some(key) => checked(path, "node_key", Some(key))?,
@@ -110,7 +111,9 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
     if node_id.as_str() == node_key.expose() || is_token(node_id.as_str()) {
         return Err(misshapen("has a key or a token in the place of the node_id".into()));
     }
-    let credential = Credential { node_id, node_key };
+    let is_others = has_api_key && has_other_fields(bytes);
+    let shared = is_others || raw.credential_store.as_ref().is_some_and(|kept| kept.shared);
+    let credential = Credential { node_id, node_key, shared };
     if let Some(kept) = raw.credential_store {
         let follows = kept.follows.map(Checksum);
         let checksum = Checksum::of(&credential, follows.as_ref());
@@ -124,6 +127,17 @@ pub(crate) fn parse(bytes: &[u8], path: &Path, modified: Option<Modified>) -> Re
     // The file was written by hand or by another program.
     let checksum = Checksum::of(&credential, None);
     Ok(Contents { credential, checksum, follows: None })
+}
+
+/// The fields that this program writes.
+const OWN_FIELDS: [&str; 4] = ["node_id", "node_key", "api_key", "credential_store"];
+
+/// Whether the file is another program's, by what it has besides a credential.
+fn has_other_fields(bytes: &[u8]) -> bool {
+    // Another program's text may be in another encoding.
+    let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
+    let fields = serde_json::from_str(&text).unwrap_or(Fields(Vec::new()));
+    fields.0.iter().any(|(key, _)| !OWN_FIELDS.contains(&key.as_str()))
 }
 
 /// Whether the text is a provisioning token.
@@ -159,6 +173,7 @@ pub(crate) fn render(
         checksum: Checksum::of(credential, follows).0,
         follows: follows.map(|follows| follows.0.clone()),
         written,
+        shared: credential.shared,
     };
     // A buffer that grows leaves unwiped copies of the key behind, so it gets its full size at once.
     let mut out = Object(Zeroizing::new(Vec::with_capacity(before.len() + 2048)));
@@ -170,7 +185,7 @@ pub(crate) fn render(
         out.field("api_key", credential.node_key.expose())?;
     }
     for (key, value) in &fields.0 {
-        if !["node_id", "node_key", "api_key", "credential_store"].contains(&key.as_str()) {
+        if !OWN_FIELDS.contains(&key.as_str()) {
             out.field(key, value)?;
         }
     }
@@ -210,6 +225,9 @@ struct Store {
     #[serde(skip_serializing_if = "Option::is_none")]
     follows: Option<String>,
     written: u64,
+    /// Whether it was installed from another program's file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
 }
 
 /// The fields of an object, with their values as unparsed text.

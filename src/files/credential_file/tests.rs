@@ -5,10 +5,7 @@ fn loaded(text: &str) -> Result<Credential, SetupError> {
 }
 
 fn credential(node_id: &str, node_key: &str) -> Credential {
-    Credential {
-        node_id: NodeId::parse(node_id).expect("an id"),
-        node_key: NodeKey::parse(node_key).expect("a key"),
-    }
+    Credential::new(NodeId::parse(node_id).expect("an id"), NodeKey::parse(node_key).expect("a key"))
 }
 
 #[test]
@@ -49,7 +46,8 @@ fn foreign_fields_are_kept_byte_for_byte() {
         assert!(text.contains(kept), "{text}");
     }
     assert!(text.contains(r#""api_key": "k-1""#) && !text.contains("node_key"), "{text}");
-    assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+    let shared = Credential { shared: true, ..credential("kitchen-pi", "k-1") };
+    assert_eq!(loaded(text).expect("sound"), shared);
 }
 
 #[test]
@@ -59,7 +57,8 @@ fn foreign_fields_are_kept_when_not_utf_8() {
     let text = render(&credential("kitchen-pi", "k-1"), None, 42, before).expect("rendered");
     let text = std::str::from_utf8(&text).expect("text");
     assert!(text.contains("\"room\": \"k\u{fffd}che\"") && text.contains("\"port\": 1883"), "{text}");
-    assert_eq!(loaded(text).expect("sound"), credential("kitchen-pi", "k-1"));
+    let shared = Credential { shared: true, ..credential("kitchen-pi", "k-1") };
+    assert_eq!(loaded(text).expect("sound"), shared);
 }
 
 #[test]
@@ -127,5 +126,24 @@ fn unusable_text_is_refused_without_quoting_it() {
         let told = std::format!("{error} {error:?} {:?}", error.to_trouble());
         assert!(error.to_string().contains(says), "{text}: {error}");
         assert!(!told.contains("s3cret"), "{told}");
+    }
+}
+
+#[test]
+fn identity_in_another_programs_file_is_shared() {
+    for (text, shared) in [
+        (r#"{"node_id":"a","node_key":"k"}"#, false),
+        (r#"{"node_id":"a","node_key":"k","room":"attic"}"#, false),
+        (r#"{"node_id":"a","api_key":"k"}"#, false),
+        (r#"{"node_id":"a","api_key":"k","room":"attic"}"#, true),
+        (r#"{"mqtt_port":1884,"node_id":"a","api_key":"k","node_key":"k"}"#, true),
+    ] {
+        let read = loaded(text).expect(text);
+        assert_eq!(read.shared, shared, "{text}");
+        // Installed in a file of ours, it is still known to be.
+        let stored = render(&read, None, 42, b"").expect("rendered");
+        let again = parse(&stored, Path::new("c"), Some(Modified(42, 0))).expect("sound").credential;
+        assert_eq!(again, read, "{text}");
+        assert_eq!(std::str::from_utf8(&stored).expect("text").contains("shared"), shared, "{text}");
     }
 }

@@ -133,14 +133,20 @@ impl<'a> Locked<'a> {
         finish(path)?;
         let (prev, new) = (beside(path, PREVIOUS), beside(path, NEW));
         let current_file = CurrentFile::of(path)?;
+        let mut credential = credential.clone();
         let (before, follows) = match &current_file {
             CurrentFile::Sound(current) => (current.bytes.as_slice(), Some(&current.contents.checksum)),
             CurrentFile::Placeholder(bytes) => (bytes.as_slice(), None),
             CurrentFile::Damaged | CurrentFile::Absent => (&[][..], None),
         };
+        if let CurrentFile::Sound(current) = &current_file {
+            // A new key makes no new node: whoever else was this one still is.
+            let Credential { node_id, shared, .. } = &current.contents.credential;
+            credential.shared |= *shared && *node_id == credential.node_id;
+        }
         // Even seconds, which every file system can store.
         let written = clock::now().wall.0 & !1;
-        let bytes = credential_file::render(credential, follows, written, before)
+        let bytes = credential_file::render(&credential, follows, written, before)
             .map_err(|e| StoreError::step("write", &new)(e.into()))?;
         durable::remove(&new).map_err(StoreError::step("remove", &new))?;
         let like = if matches!(current_file, CurrentFile::Absent) { default_owner_of } else { path };
@@ -160,7 +166,7 @@ impl<'a> Locked<'a> {
         if read_uncached(path, bytes.len()).map_err(StoreError::step("read", path))? != bytes {
             return Err(StoreError::Different { path: path.into() });
         }
-        forget_other_nodes(&prev, credential)
+        forget_other_nodes(&prev, &credential)
     }
 
     /// Checks that a credential could be stored: the folder is writable, and each file of the store may be

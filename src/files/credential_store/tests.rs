@@ -8,10 +8,7 @@ use super::*;
 use crate::files::credential::NodeKey;
 
 fn credential(node_key: &str) -> Credential {
-    Credential {
-        node_id: NodeId::parse("kitchen-pi").expect("an id"),
-        node_key: NodeKey::parse(node_key).expect("a key"),
-    }
+    Credential::new(NodeId::parse("kitchen-pi").expect("an id"), NodeKey::parse(node_key).expect("a key"))
 }
 
 fn replace(path: &Path, credential: &Credential) -> Result<(), StoreError> {
@@ -304,4 +301,17 @@ fn file_that_would_grow_too_large_is_not_replaced() {
     let error = replace(&store.path, &credential("k-2")).expect_err("too large");
     assert!(format!("{error}").contains("far too large"), "{error}");
     assert_eq!((store.key().as_str(), store.text("")), ("k-1", before));
+}
+
+#[test]
+fn shared_identity_stays_shared_until_the_node_is_another() {
+    let store = Store::empty();
+    let shared = |node_key| Credential { shared: true, ..credential(node_key) };
+    let other = Credential { node_id: NodeId::parse("attic-pi").expect("an id"), ..credential("k-4") };
+    for (new, is_shared) in
+        [(credential("k-1"), false), (shared("k-1"), true), (credential("k-2"), true), (other, false)]
+    {
+        replace(&store.path, &new).expect("replaced");
+        assert_eq!(load(&store.path).expect("stored").credential.shared, is_shared, "{new:?}");
+    }
 }

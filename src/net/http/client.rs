@@ -150,7 +150,11 @@ impl HttpClient {
         self.send_until(&Request { url, headers, content: None }, Instant::now() + self.timeout)
     }
 
-    fn post_until(&self, post: &Post<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
+    /// Sends `post` as [`Self::post`] does, and waits until `end` at most.
+    ///
+    /// # Errors
+    /// The reason why there is no response.
+    pub(crate) fn post_until(&self, post: &Post<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
         self.send_until(&post.into(), end)
     }
 

@@ -1,5 +1,6 @@
 //! The device's binary against the stub and against servers that misbehave.
 
+mod alive;
 mod check;
 mod command_center;
 mod daemon;

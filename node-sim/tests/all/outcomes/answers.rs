@@ -10,6 +10,7 @@ use super::Row;
 
 const APP: &str = "An app asks the auth service";
 const VIA: &str = "Through the command center";
+const LOGS: &str = "Through the logs";
 const CONNECTION: &str = "Connections";
 
 /// Status, header fields and body.
@@ -140,7 +141,7 @@ const BY_THE_AUTH_SERVICE: &[Given] = &[
 ];
 
 const BY_THE_COMMAND_CENTER: &[Given] = &[
-    ("200 OK", &[], r#"{"status":"ok"}"#),
+    ("200 OK", &[], r#"{"username":null,"password":null}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Node not found"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Node is inactive"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Invalid node credentials"}"#),
@@ -151,6 +152,18 @@ const BY_THE_COMMAND_CENTER: &[Given] = &[
     ("401 Unauthorized", &[], r#"{"detail":"Node not configured locally"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Invalid API Key"}"#),
     ("401 Unauthorized", &[], r#"{"detail":"Something new"}"#),
+];
+
+const BY_THE_LOGS: &[Given] = &[
+    ("204 No Content", &[], ""),
+    ("200 OK", &[], "{}"),
+    ("401 Unauthorized", &[], r#"{"detail":"Missing node credentials"}"#),
+    ("403 Forbidden", &[], r#"{"detail":"Node not found"}"#),
+    ("403 Forbidden", &[], r#"{"detail":"Node is not authorized to access service 'jarvis-logs'"}"#),
+    ("403 Forbidden", &[], r#"{"detail":"Auth service unavailable: timed out"}"#),
+    ("403 Forbidden", &[], r#"{"detail":"Something new"}"#),
+    ("403 Forbidden", HTML_TYPE, HTML),
+    ("404 Not Found", &[], JSON_404),
 ];
 
 /// The bytes of an answer.
@@ -170,11 +183,19 @@ pub(crate) fn named(&(status, headers, body): &Given) -> String {
 }
 
 pub(super) fn asks_the_command_center(rig: &Rig, url: &str) {
+    asks_via(rig, "command_center", url);
+}
+
+pub(super) fn asks_the_logs(rig: &Rig, url: &str) {
+    asks_via(rig, "logs", url);
+}
+
+fn asks_via(rig: &Rig, service: &str, url: &str) {
     rig.edit(|config| {
         for of_the_app in ["auth_url", "service_id", "app_id", "app_key_file"] {
             config.remove(of_the_app);
         }
-        config.insert("via".into(), json!({ "command_center": url }));
+        config.insert("via".into(), json!({ service: url }));
     });
 }
 
@@ -192,6 +213,11 @@ pub(super) fn rows() -> Vec<Row> {
         let server = rude_server(move |stream| answer(stream, bytes));
         asks_the_command_center(&rig, &format!("http://{server}"));
         rows.push(Row::of_check(VIA, named(given), &rig.check().1));
+    }
+    for given in BY_THE_LOGS {
+        let bytes = bytes(given);
+        asks_the_logs(&rig, &format!("http://{}", rude_server(move |stream| answer(stream, bytes))));
+        rows.push(Row::of_check(LOGS, named(given), &rig.check().1));
     }
     rows.extend(connections());
     rows

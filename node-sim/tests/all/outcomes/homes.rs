@@ -1,13 +1,17 @@
 //! Each answer of both homes, byte for byte and over TLS, with what the node makes of it: docs/wire/answers.md.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use node_core::outcome::Outcome;
 use node_sim::node::led_in_words;
 use serde::Deserialize;
+use serde_json::Value;
+use test_support::daemon::Daemon;
 use test_support::rig::Rig;
+use test_support::waiting::until;
 
-use super::answers::asks_the_command_center;
+use super::answers::{asks_the_command_center, asks_the_logs};
 use super::{Row, are_whole, is_kept, written};
 use crate::tls::answered;
 
@@ -28,6 +32,8 @@ struct Way {
     section: &'static str,
     /// Makes a configuration that asks an auth service at a URL ask this way.
     asks: fn(&Rig, &str),
+    /// Asks, and returns the exit code and the words.
+    runs: fn(&Rig) -> (Option<i32>, Value),
     answers: Vec<Given>,
 }
 
@@ -136,7 +142,8 @@ impl Given {
             head += &format!("{name}: {value}\r\n");
         }
         let has = |name: &str| headers.keys().any(|key| key.eq_ignore_ascii_case(name));
-        if !has("content-length") && !has("transfer-encoding") && !has("connection") {
+        let has_length = has("content-length") || has("transfer-encoding") || has("connection");
+        if !has_length && *status != 204 {
             head += &format!("content-length: {}\r\n", body.len());
         }
         format!("{head}\r\n{body}")
@@ -162,6 +169,7 @@ const fn reason_phrase(status: u16) -> &'static str {
         400 => "Bad Request",
         401 => "Unauthorized",
         404 => "Not Found",
+        204 => "No Content",
         405 => "Method Not Allowed",
         413 => "Request Entity Too Large",
         422 => "Unprocessable Entity",
@@ -170,7 +178,23 @@ const fn reason_phrase(status: u16) -> &'static str {
     }
 }
 
-fn ways() -> [Way; 2] {
+/// The words of a daemon after its first answer, and what `check` would have exited with.
+fn by_daemon(rig: &Rig) -> (Option<i32>, Value) {
+    // It may hold the verdict on an earlier answer. The first time it is not there.
+    let _ = fs::remove_file(rig.path("status.json"));
+    let daemon = Daemon::start(&mut rig.command("run"));
+    let mut view = Value::Null;
+    until("an outcome", || {
+        let output = rig.command("status").arg("--json").output().unwrap();
+        view = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        view["outcome"].as_str().is_some_and(|outcome| outcome != "starting")
+    });
+    daemon.stop();
+    let outcome = view["outcome"].as_str().and_then(Outcome::from_name).unwrap();
+    (Some(outcome.exit_code().into()), view)
+}
+
+fn ways() -> [Way; 4] {
     let denied = Given {
         case: "jarvisd: a service with `&` in its name".into(),
         status: 200,
@@ -184,14 +208,16 @@ fn ways() -> [Way; 2] {
         Way {
             section: "The auth service, asked by an app (`auth_url`)",
             asks: |_, _| {},
+            runs: Rig::check,
             answers: [recorded("auth", "/internal/validate-node"), direct, vec![denied]]
                 .into_iter()
                 .flatten()
                 .collect(),
         },
         Way {
-            section: "The command center, asked by the node (`via.command_center`)",
+            section: "The command center, asked by the node (`via.command_center`): the daemon's heartbeat",
             asks: asks_the_command_center,
+            runs: by_daemon,
             answers: [
                 recorded("command-center", "/api/v0/admin/nodes/heartbeat"),
                 framed(r#"{"status":"ok"}"#),
@@ -200,7 +226,35 @@ fn ways() -> [Way; 2] {
             .flatten()
             .collect(),
         },
+        Way {
+            section: "The command center, asked for MQTT credentials: `check`, and a node with a shared identity",
+            asks: asks_the_command_center,
+            runs: Rig::check,
+            answers: recorded("command-center", "/api/v0/node/mqtt-credentials"),
+        },
+        Way {
+            section: "The logs, asked by the node (`via.logs`)",
+            asks: asks_the_logs,
+            runs: Rig::check,
+            answers: recorded("logs", "/api/v0/node/logs/batch").into_iter().chain(logs_outages()).collect(),
+        },
     ]
+}
+
+/// What the Python logs say when they cannot ask the auth service (jarvis-logs, app/auth.py, 51b94db).
+fn logs_outages() -> impl Iterator<Item = Given> {
+    let said = [
+        "Auth service unavailable: timed out",
+        "Auth service error: 500",
+        "JARVIS_APP_KEY not configured",
+        "Invalid response from auth service: Expecting value",
+    ];
+    said.into_iter().map(|detail| Given {
+        case: format!("Python: {detail}"),
+        status: 403,
+        headers: BTreeMap::new(),
+        body: format!("{{\"detail\":\"{detail}\"}}"),
+    })
 }
 
 /// A row, with what the program's own words do not say.
@@ -214,7 +268,7 @@ struct Told {
 fn told(way: &Way) -> Vec<Told> {
     let rig = Rig::new();
     let told = way.answers.iter().map(|given| {
-        let (exit, view) = answered(&rig, given.bytes(), way.asks);
+        let (exit, view) = answered(&rig, given.bytes(), way.asks, way.runs);
         let outcome = view["outcome"].as_str().and_then(Outcome::from_name).unwrap();
         Told {
             row: Row::of_check(way.section, given.case.clone(), &view),

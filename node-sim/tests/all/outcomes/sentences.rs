@@ -58,6 +58,16 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("subject token has expired", "src/sts/token.rs"),
     ("how old it is cannot be told", "src/sts/token.rs"),
     ("cannot be written, so {effect}", "a warning: node-sim/tests/all/device/other_users.rs"),
+    ("the app may show this node as offline", "a warning: node-sim/tests/all/device/alive.rs"),
+    ("is updated at its board", "told to the app: node-sim/tests/all/device/alive.rs"),
+    ("is not a version", "as above"),
+    ("the command center rejects the node (", "a warning: node-sim/tests/all/device/alive.rs"),
+    ("leads to the home that the node was registered in.", "as above"),
+    ("the app could not be told", "as above"),
+    ("the log of the command center if this comes", "as above"),
+    ("cannot be handed over", "as above"),
+    ("the daemon leaves its requests there", "as above"),
+    ("On the board, {told}", "as above"),
     ("The node is registered, but", "the card fills up in the middle: node-sim/tests/crash"),
 ];
 

@@ -19,9 +19,14 @@ use test_support::rig::Rig;
 
 use self::site::TlsRig as _;
 
-/// The exit code and the words of a `check` that gets exactly `answer` over TLS. `asks` changes whom the configuration
+/// What a node makes of exactly `answer` over TLS, by `runs`: an exit code and words. `asks` changes whom the configuration
 /// asks at a URL.
-pub(crate) fn answered(rig: &Rig, answer: String, asks: fn(&Rig, &str)) -> (Option<i32>, Value) {
+pub(crate) fn answered(
+    rig: &Rig,
+    answer: String,
+    asks: fn(&Rig, &str),
+    runs: fn(&Rig) -> (Option<i32>, Value),
+) -> (Option<i32>, Value) {
     let root = pki::Ca::root();
     let site = server::Site::new(root.sound());
     site.answers(move |_| answer.clone());
@@ -29,7 +34,7 @@ pub(crate) fn answered(rig: &Rig, answer: String, asks: fn(&Rig, &str)) -> (Opti
     let url = format!("https://localhost:{}", server.addr.port());
     rig.point(&url, &root.pem);
     asks(rig, &url);
-    let checked = rig.checked(server);
-    assert!(!checked.seen.requests.is_empty(), "nothing was asked: {}", checked.view);
-    (checked.exit, checked.view)
+    let (exit, view) = runs(rig);
+    assert!(!server.stop().requests.is_empty(), "nothing was asked: {view}");
+    (exit, view)
 }
