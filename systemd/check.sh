@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks a unit without starting it, by this machine's systemd: systemd accepts it, knows every directive and capability
+# Checks units without starting them, by this machine's systemd: systemd accepts it, knows every directive and capability
 # in it, and the exposure of its sandbox is within the budget. pi-zero/test.sh runs this on the board too, since that
 # has the systemd that counts.
 set -euo pipefail
@@ -11,34 +11,48 @@ name=$(basename "$unit")
 exposure_budget=18
 
 main() {
+    local beside
     tree=$(mktemp -d)
     trap 'rm -rf "$tree"' EXIT
-    check_accepted
-    check_directives
+    # They run outside a sandbox: what an update needs, only the board's owner knows.
+    for beside in "${unit%.service}"-update.{path,service}; do
+        [[ -f $beside ]] || continue
+        check_accepted "$beside"
+        check_directives "$beside"
+    done
+    check_accepted "$unit"
+    check_directives "$unit"
     check_capabilities
     check_users
     check_exposure
 }
 
+# check_accepted UNIT
 check_accepted() {
-    local complaints
-    # The unit names the installed program; for the check a stand-in lies in a temporary directory.
+    local complaints name
+    name=$(basename "$1")
+    # The units name the installed program; for the check a stand-in lies in a temporary directory.
     printf '#!/bin/sh\n' >"$tree/jarvis-node"
     chmod +x "$tree/jarvis-node"
-    sed "s|/usr/local/bin/jarvis-node|$tree/jarvis-node|" "$unit" >"$tree/$name"
+    local beside
+    for beside in "$1" "${1%.path}.service"; do
+        [[ ! -f $beside ]] ||
+            sed "s|/usr/local/bin/jarvis-node|$tree/jarvis-node|" "$beside" >"$tree/$(basename "$beside")"
+    done
     complaints=$(systemd-analyze verify --man=no "$tree/$name" 2>&1) || true
     [[ -z $complaints ]] || fail "systemd-analyze verify rejects $name:" "$complaints"
     echo "ok: systemd-analyze verify accepts $name"
 }
 
-# By systemd's own list. verify takes every name that begins with X- for somebody else's.
+# check_directives UNIT, by systemd's own list. verify takes every name that begins with X- for somebody else's.
 check_directives() {
-    local systemd unknown
+    local systemd unknown name
+    name=$(basename "$1")
     for systemd in /usr/lib/systemd/systemd /lib/systemd/systemd; do
         [[ ! -x $systemd ]] || break
     done
     "$systemd" --dump-configuration-items | directives >"$tree/known"
-    directives <"$unit" >"$tree/used"
+    directives <"$1" >"$tree/used"
     unknown=$(grep -vxFf "$tree/known" "$tree/used") || true
     [[ -z $unknown ]] || fail "systemd does not know these directives of $name:" "$unknown"
     echo "ok: systemd knows the $(wc -l <"$tree/used") directives of $name"

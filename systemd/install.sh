@@ -64,6 +64,8 @@ main() {
     [[ -z $moving ]] || copy_old_files
     place_config_files
     place 0644 "$here/60-$agent.rules" "$rules_file"
+    place 0644 "$here/$agent-update.path" "$update_path_file"
+    place 0644 "$here/$agent-update.service" "$update_unit_file"
     place 0644 "$here/$agent.service" "$unit_file"
     # Their names must be on the card before the program that needs them.
     sync "$root$config_folder" "$root$state_folder"

@@ -126,11 +126,22 @@ impl AuthClient {
     }
 
     /// What is left to do once [`Self::validate_alive`] has found the node valid: the heartbeat, if that was none, and the
-    /// answer to an update that was handed out. Takes 40 s at most. Returns what did not work.
+    /// answer to an update that was handed out. Takes 45 s at most. Returns what did not work.
     #[must_use]
     pub fn follow_up(&self, credential: &Credential, update: Option<Update>) -> Vec<Warning> {
         let heartbeat = self.heartbeat.as_ref().filter(|_| credential.may_be_shown_alive());
         heartbeat.map(|heartbeat| heartbeat.follow_up(&self.http, credential, update)).unwrap_or_default()
+    }
+
+    /// Reports to the home that `update` was not made, for this reason. Returns what did not work.
+    pub(crate) fn report_failed(
+        &self,
+        credential: &Credential,
+        update: &Update,
+        why: &str,
+    ) -> Option<Warning> {
+        let heartbeat = self.heartbeat.as_ref()?;
+        heartbeat.report_failed(&self.http, &[api_key(credential)?], update, why)
     }
 
     /// Asks only whether the service can be asked. The result is inconclusive while it is away or does not answer in

@@ -23,9 +23,12 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit that it was built from, if the build said so.
 const GIT_SHA: Option<&str> = option_env!("JARVIS_NODE_GIT_SHA");
 
-/// How long a call beside the validation may take. Two of them are over before the answer to another validation is
+/// How long a call beside the validation may take. Three of them are over before the answer to another validation is
 /// taken for lost.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Name and value of each.
+type Headers = [(&'static str, HeaderValue)];
 
 /// The heartbeats of a node whose identity is its own.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ impl Heartbeat {
     }
 
     /// The request, with this proof of the node.
-    pub(super) fn post<'a>(&'a self, headers: &'a [(&'static str, HeaderValue)]) -> Post<'a> {
+    pub(super) fn post<'a>(&'a self, headers: &'a Headers) -> Post<'a> {
         Post { url: &self.url, headers, content_type: JSON, body: self.body.as_bytes() }
     }
 
@@ -78,63 +81,67 @@ impl Heartbeat {
                 }
             },
         };
-        let http = self.beside.as_ref().unwrap_or(main);
-        handed_out.and_then(|update| self.answer(http, headers, &update)).into_iter().collect()
+        let mut warnings = Vec::new();
+        // It was left with an earlier heartbeat: whoever should take it has had minutes for that.
+        if self.hands_updates_over
+            && let Ok(Some(left)) = Update::take(&runtime_folder())
+        {
+            let why = "nothing on the board takes up the update that the app has asked for";
+            let fix = "sudo systemctl enable --now jarvis-node-agent-update.path";
+            warnings.push(Warning::new("update", why, fix));
+            warnings.extend(self.report_failed(main, headers, &left, why));
+        }
+        warnings.extend(handed_out.and_then(|update| self.answer(main, headers, &update)));
+        warnings
     }
 
     /// Has the update made, or says why it is not. Returns what did not work.
-    fn answer(
-        &self,
-        http: &HttpClient,
-        headers: &[(&'static str, HeaderValue)],
-        update: &Update,
-    ) -> Option<Warning> {
-        let version = update.version.as_deref();
-        if version == Some(VERSION) {
+    fn answer(&self, main: &HttpClient, headers: &Headers, update: &Update) -> Option<Warning> {
+        let Some(version) = &update.version else {
+            return self.report_failed(main, headers, update, "what is to be installed is not a version");
+        };
+        if version == VERSION {
             // The next heartbeat says so.
             return None;
         }
-        let (why, warning) = match version {
-            None => (String::from("What is to be installed is not a version."), None),
-            Some(_) if self.hands_updates_over => {
-                let Err(why) = update.leave(&runtime_folder()) else { return None };
-                let told =
-                    format!("the update to {} cannot be handed over: {why}", version.unwrap_or_default());
-                let fix = "Look at the folder /run/jarvis-node-agent: the daemon leaves its requests there.";
-                (format!("On the board, {told}."), Some(Warning::new("update", told, fix)))
-            }
-            Some(version) => (
-                format!(
-                    "jarvis-node {VERSION} is updated at its board: with systemd/install.sh and the program of version \
-                     {version}, or from here once update_command is in its configuration."
-                ),
-                None,
-            ),
-        };
-        warning.or(report_failed(http, &self.tasks, headers, update, &why))
+        if !self.hands_updates_over {
+            let why = format!(
+                "jarvis-node {VERSION} is updated at its board: with systemd/install.sh and the program of version {version}, \
+                 or from here once update_command is in its configuration"
+            );
+            return self.report_failed(main, headers, update, &why);
+        }
+        let why = update.leave(&runtime_folder()).err()?;
+        let why = format!("the update to {version} cannot be handed over on the board: {why}");
+        let untold = self.report_failed(main, headers, update, &why);
+        let fix = "Look at the folder /run/jarvis-node-agent: the daemon leaves its requests there.";
+        untold.or(Some(Warning::new("update", why, fix)))
     }
-}
 
-/// Reports that the update was not made. Returns what did not work.
-pub(super) fn report_failed(
-    http: &HttpClient,
-    tasks: &str,
-    headers: &[(&'static str, HeaderValue)],
-    update: &Update,
-    why: &str,
-) -> Option<Warning> {
-    let body = format!(r#"{{"state":"failed","error_message":{}}}"#, serde_json::Value::from(why));
-    let url = format!("{tasks}/{}/status", update.task_id);
-    let post = Post { url: &url, headers, content_type: JSON, body: body.as_bytes() };
-    let reason = match http.post_until(&post, Instant::now() + PATIENCE) {
-        // A task that is not there or has ended needs no report.
-        Ok(HttpResponse { status: 200 | 404 | 409, .. }) => return None,
-        Ok(HttpResponse { status, .. }) => format!("the command center answered {status}"),
-        Err(unanswered) => unanswered.trouble.reason.to_string(),
-    };
-    let message =
-        format!("the app could not be told why an update was not made, and will show a time-out: {reason}");
-    Some(Warning::new("update", message, "Look at the log of the command center if this comes again."))
+    /// Reports that the update was not made, by the client of the heartbeat or `main`. Returns what did not work.
+    pub(super) fn report_failed(
+        &self,
+        main: &HttpClient,
+        headers: &Headers,
+        update: &Update,
+        why: &str,
+    ) -> Option<Warning> {
+        let body =
+            format!(r#"{{"state":"failed","error_message":{}}}"#, serde_json::Value::from(format!("{why}.")));
+        let url = format!("{}/{}/status", self.tasks, update.task_id);
+        let post = Post { url: &url, headers, content_type: JSON, body: body.as_bytes() };
+        let http = self.beside.as_ref().unwrap_or(main);
+        let reason = match http.post_until(&post, Instant::now() + PATIENCE) {
+            // A task that is not there or has ended needs no report.
+            Ok(HttpResponse { status: 200 | 404 | 409, .. }) => return None,
+            Ok(HttpResponse { status, .. }) => format!("the command center answered {status}"),
+            Err(unanswered) => unanswered.trouble.reason.to_string(),
+        };
+        let message = format!(
+            "the app could not be told why an update was not made, and will show a time-out: {reason}"
+        );
+        Some(Warning::new("update", message, "Look at the log of the command center if this comes again."))
+    }
 }
 
 /// Sends a heartbeat, and returns the update that it was answered with.

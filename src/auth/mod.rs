@@ -13,3 +13,4 @@ mod update;
 pub use self::client::{AuthClient, Reply};
 pub use self::delivered::Delivered;
 pub use self::update::Update;
+pub(crate) use self::update::runtime_folder;

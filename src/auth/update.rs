@@ -43,20 +43,17 @@ impl Update {
     /// # Errors
     /// Those of the system.
     pub(super) fn leave(&self, folder: &Path) -> io::Result<()> {
-        match (&self.version, read(&folder.join(TAKEN))) {
-            (_, Some(taken)) if taken.task_id == self.task_id => Ok(()),
-            (version, _) => {
-                let text = format!("{}\n{}\n", version.as_deref().unwrap_or_default(), self.task_id);
-                durable::replace_public(&folder.join(REQUEST), text.as_bytes())
-            }
+        if read(&folder.join(TAKEN)).is_some_and(|taken| taken.task_id == self.task_id) {
+            return Ok(());
         }
+        let text = format!("{}\n{}\n", self.version.as_deref().unwrap_or_default(), self.task_id);
+        durable::replace_public(&folder.join(REQUEST), text.as_bytes())
     }
 
     /// Takes the request in `folder` away; `None` if there is none, or it was taken before.
     ///
     /// # Errors
     /// Those of the system.
-    #[cfg(test)]
     pub(crate) fn take(folder: &Path) -> io::Result<Option<Self>> {
         let (request, taken) = (folder.join(REQUEST), folder.join(TAKEN));
         let (update, before) = (read(&request), read(&taken));

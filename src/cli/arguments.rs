@@ -46,6 +46,8 @@ Usage:
                                               call a service with such a token; the answer's body
                                               on standard output as it comes, its status on
                                               standard error
+  jarvis-node update [--config FILE]          make the update that the app asked for, by
+                                              update_command; its unit runs this
   jarvis-node --help | --version
 
 Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node-agent/config.json.
@@ -57,7 +59,7 @@ of pair: 69 daemon runs or port taken, 75 no phone in time, 77 nobody at the boa
 of token: 64 refused as asked, 69 no daemon, 75 no token now, 76 no broker, 77 not allowed;
 of request: 0 for 2xx, 65 other 4xx, 75 429 and 5xx, 76 3xx (not followed), 77 401 and 403,
 69 no whole answer; besides: those of token, 65 too much data, 66 no data, 74 not written, 78 setup;
-of all: 64 wrong usage, 70 a defect of this program.
+of update: 75 not made, 78 setup; of all: 64 wrong usage, 70 a defect of this program.
 request trusts --ca, else the ca_file of the configuration, else Mozilla's CAs; without a
 configuration it needs --ca. A refused token is replaced, and the request repeated, once.
 $JARVIS_NODE_LOG sets the log level: error, warn, info (default) or debug.
@@ -79,6 +81,7 @@ pub(super) enum Command {
     Enroll(Enrolment),
     Pair(Pairing),
     Token(TokenRequest),
+    Update,
     Request(ServiceRequest),
     Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
 }
@@ -253,6 +256,7 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
             replace: options.flag("--replace"),
         }),
         Some("pair") => Command::Pair(pairing(options)?),
+        Some("update") => Command::Update,
         Some("token") => Command::Token(TokenRequest {
             audience: options.audience.take().unwrap_or_default(),
             scope: options.scope.take(),

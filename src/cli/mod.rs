@@ -11,7 +11,7 @@ use node_core::text::Shown;
 
 use self::arguments::{Command, HELP, Invocation};
 use crate::commands::secret_input::SilentTerminal;
-use crate::commands::{check, enroll, install, installer, keygen, led, pair, request, status, token};
+use crate::commands::{check, enroll, install, installer, keygen, led, pair, request, status, token, update};
 use crate::config::Config;
 use crate::daemon;
 use crate::daemon::{logging, process};
@@ -126,6 +126,10 @@ pub fn main() -> Result<u8, CliError> {
         Command::Installer(question, file) => {
             let told = installer::answer(&question, &file);
             print(&told.map_err(|e| CliError::new(78, format_args!("{e}. {}", e.to_trouble().fix)))?)?;
+        }
+        Command::Update => {
+            let made = update::update(config).map_err(|error| CliError::new(error.exit_code(), error))?;
+            print_done(&made.map_or("there is no request".into(), |version| format!("updated to {version}")));
         }
         Command::Token(request) => {
             let line =

@@ -14,3 +14,4 @@ pub(crate) mod secret_input;
 mod signals;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod update;

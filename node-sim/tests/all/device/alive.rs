@@ -11,14 +11,14 @@ use test_support::rig::Rig;
 use test_support::rude::{answer, read_request, rude_server};
 use test_support::waiting::until;
 
-const NODE: &str = "kitchen-pi";
+pub(super) const NODE: &str = "kitchen-pi";
 
 fn rig(home: Home) -> Rig {
     Rig::with(Options { home, ..Options::default() })
 }
 
 /// A rig whose node asks the service that `via` names.
-fn asking(home: Home, via: &str) -> Rig {
+pub(super) fn asking(home: Home, via: &str) -> Rig {
     let rig = rig(home);
     let url = if via == "logs" { rig.stub.logs().url() } else { rig.stub.command_center_url() };
     let url = url.to_owned();
@@ -57,11 +57,11 @@ fn read_by_the_app(shown: &Value) -> (bool, String, bool, bool) {
     (shown["online"] == true, version, offers_update, shown["needs_k2"] == true)
 }
 
-fn task(rig: &Rig) -> Value {
+pub(super) fn task(rig: &Rig) -> Value {
     rig.stub.tasks(NODE).pop().unwrap()
 }
 
-fn warnings(rig: &Rig) -> Vec<(String, String)> {
+pub(super) fn warnings(rig: &Rig) -> Vec<(String, String)> {
     let status = rig.status();
     let text = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
     let all = status["warnings"].as_array().into_iter().flatten();
@@ -264,7 +264,7 @@ fn version_that_is_none_is_refused_in_words() {
     let mut daemon = Daemon::start(&mut rig.command("run"));
     daemon.comes_to("valid");
     until("the update fails", || task(&rig)["state"] == "failed");
-    assert_eq!(task(&rig)["error_message"], "What is to be installed is not a version.");
+    assert_eq!(task(&rig)["error_message"], "what is to be installed is not a version.");
     daemon.stop();
 }
 
@@ -286,4 +286,36 @@ fn update_that_cannot_be_answered_is_a_warning() {
     daemon.comes_to("valid");
     daemon.logs("the app could not be told why an update was not made, and will show a time-out");
     daemon.stop();
+}
+
+/// How often the daemon's main thread has waited since it runs: a wake-up each.
+fn waits(daemon: &Daemon) -> u64 {
+    let pid = daemon.pid();
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{pid}/status")).unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    count.trim().parse().unwrap()
+}
+
+#[test]
+fn heartbeat_beside_the_validation_wakes_nothing_up() {
+    const CALLS: u64 = 8;
+    let woken = [false, true].map(|beside| {
+        let rig = rig(Home::Python);
+        rig.configure("revalidate_secs", 1);
+        if beside {
+            rig.configure("heartbeat", json!({ "command_center": rig.stub.command_center_url() }));
+        }
+        // A Python command center asks the auth service once a minute.
+        let calls = || rig.stub.validations();
+        let mut daemon = Daemon::start(&mut rig.command("run"));
+        daemon.comes_to("valid");
+        let (first, before) = (calls(), waits(&daemon));
+        until("some more validations", || calls() >= first + CALLS);
+        let woken = waits(&daemon) - before;
+        assert_eq!(rig.stub.heartbeats() > CALLS / 2, beside);
+        daemon.stop();
+        woken
+    });
+    // One more for each heartbeat would be twice as far away.
+    assert!(woken[1] <= woken[0] + CALLS / 2, "{woken:?}");
 }

@@ -14,3 +14,4 @@ mod pair;
 mod remembers;
 mod status;
 mod terminal;
+mod update;

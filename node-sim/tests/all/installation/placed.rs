@@ -1,7 +1,7 @@
 //! What is placed, what is removed, and which programs replace another.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use test_support::binaries::jarvis_node;
@@ -9,7 +9,9 @@ use test_support::card::Card;
 
 use super::{at_hand, told};
 
-const PLACED: [&str; 5] = [
+const PLACED: [&str; 7] = [
+    "etc/systemd/system/jarvis-node-agent-update.path",
+    "etc/systemd/system/jarvis-node-agent-update.service",
     "etc/systemd/system/jarvis-node-agent.service",
     "etc/sysusers.d/jarvis-node-agent.conf",
     "etc/tmpfiles.d/jarvis-node-agent.conf",
@@ -17,6 +19,7 @@ const PLACED: [&str; 5] = [
     "usr/local/bin/jarvis-node",
 ];
 const ENABLED: &str = "etc/systemd/system/multi-user.target.wants/jarvis-node-agent.service";
+const UPDATES_ENABLED: &str = "etc/systemd/system/multi-user.target.wants/jarvis-node-agent-update.path";
 const SECRETS: [&str; 2] = ["etc/jarvis-node-agent/app.key", "var/lib/jarvis-node-agent/credential.json"];
 
 /// A card with an installation; its configuration is the example.
@@ -56,13 +59,21 @@ fn installation_is_removed_but_for_its_secrets() {
         assert_eq!((entries[path].0, entries[path].1.0), (0o600, user), "{path}");
     }
     assert!(entries.contains_key(ENABLED));
+    // Only a person lets the app update the node.
+    assert!(!entries.contains_key(UPDATES_ENABLED));
+    symlink("/etc/systemd/system/jarvis-node-agent-update.path", card.path(UPDATES_ENABLED)).unwrap();
+    let entries = card.entries();
     assert_eq!(told(card.install(jarvis_node(), &[])).0, Some(0), "an upgrade");
     assert_eq!(card.entries(), entries);
 
     for _ in 0..2 {
         assert_eq!(told(card.uninstall(&[])).0, Some(0));
         let left = card.entries();
-        assert!(!PLACED.iter().chain([&ENABLED]).any(|path| left.contains_key(*path)), "{:?}", left.keys());
+        assert!(
+            !PLACED.iter().chain([&ENABLED, &UPDATES_ENABLED]).any(|path| left.contains_key(*path)),
+            "{:?}",
+            left.keys()
+        );
         for path in SECRETS.iter().chain([&"etc/jarvis-node-agent/config.json"]) {
             assert_eq!(left[*path], entries[*path], "{path}");
         }

@@ -36,4 +36,14 @@ fn unit_with_a_mistyped_line_is_refused() {
         let (code, said) = check(unit.replace("[Install]", &format!("{line}\n[Install]")));
         assert_eq!(code, Some(1), "{line}: {said}");
     }
+    // So does that of a unit beside it.
+    for name in ["unit-update.path", "unit-update.service"] {
+        let shipped = fs::read_to_string(systemd.join(name.replace("unit", "jarvis-node-agent"))).unwrap();
+        fs::write(dir.path().join(name), shipped).unwrap();
+    }
+    assert_eq!(check(unit.clone()).0, Some(0));
+    let path = dir.path().join("unit-update.path");
+    let mistyped = fs::read_to_string(&path).unwrap().replace("PathExists=", "PathExist=");
+    fs::write(path, mistyped).unwrap();
+    assert_eq!(check(unit).0, Some(1));
 }

@@ -67,7 +67,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("the log of the command center if this comes", "as above"),
     ("cannot be handed over", "as above"),
     ("the daemon leaves its requests there", "as above"),
-    ("On the board, {told}", "as above"),
+    ("nothing on the board takes up the update", "as above"),
+    ("sudo systemctl enable --now jarvis-node-agent-update.path", "as above"),
     ("The node is registered, but", "the card fills up in the middle: node-sim/tests/crash"),
 ];
 
