@@ -6,7 +6,8 @@
 //!   (`config_service/`) and the logs (`logs/`);
 //! - [`Home`] (`home/`): Python services or jarvisd, and how each reads, refuses and answers;
 //! - [`Sts`] (`keycloak/`): the token service;
-//! - [`Gateway`] and [`Coordinator`] (`run/`), and the layer that checks callers' tokens ([`guarded`]);
+//! - [`Gateway`], [`Coordinator`] and SmartEM's [`Backend`] (`run/`), and the layer that checks callers' tokens
+//!   ([`guarded`]);
 //! - [`Server`] (`server/`): an address with any service behind it, its faults and its identity;
 //! - [`jwt`]: signs and checks JSON Web Tokens.
 //!
@@ -34,9 +35,10 @@ pub use config_service::{PublicUrl, PublicUrlError};
 pub use home::{Home, UnknownHome};
 pub use keycloak::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
 pub use logs::LogLine;
+pub use run::backend::{Backend, BackendOptions};
 pub use run::coordinator::{Coordinator, CoordinatorOptions, Pace};
 pub use run::gateway::{Gateway, GatewayOptions, GatewaySettings};
-pub use run::inbound::{AuthMode, InboundSettings, KeySource, guarded};
+pub use run::inbound::{AuthMode, InboundSettings, KeySource, Profile, guarded};
 pub use run::variables::VariableError;
 pub use server::common::Common;
 pub use server::directory::DirectoryError;

@@ -8,11 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use server_stub::jwt::Algorithm;
 use server_stub::{
-    CertificateAuthority, Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings,
-    InboundSettings, Pace, ServerOptions, Sts, StsOptions,
+    Backend, BackendOptions, CertificateAuthority, Coordinator, CoordinatorOptions, Gateway, GatewayOptions,
+    GatewaySettings, InboundSettings, Pace, ServerOptions, Sts, StsOptions,
 };
 use test_support::daemon::Daemon;
 use test_support::process::feed;
@@ -39,17 +39,35 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new() -> Self {
+        Self::with(ALGORITHM, |node, issuer| {
+            node.write_secret("sts.secret", "jarvis-node-secret\n");
+            json!({
+                "issuer": issuer, "client_id": "jarvis-node", "client_secret_file": "sts.secret",
+                "audiences": {"arp-run-gateway": {"users": [user(node)]}},
+            })
+        })
+    }
+
+    /// A node with the file of SmartEM's agent, which asks for no audience.
+    pub(super) fn smartem() -> Self {
+        Self::with(Algorithm::Rs256, |node, issuer| {
+            let (url, realm) = issuer.split_once("/realms/").unwrap();
+            let lines = format!(
+                "KEYCLOAK_URL={url}\nKEYCLOAK_REALM={realm}\nKEYCLOAK_CLIENT_ID=jarvis-node\n\
+                 KEYCLOAK_CLIENT_SECRET=jarvis-node-secret\n"
+            );
+            node.write_secret("agent.env", &lines);
+            json!({"env_file": "agent.env", "audiences": {"": {"users": [user(node)]}}})
+        })
+    }
+
+    /// A node whose configuration has what `about` says as `sts`.
+    fn with(algorithm: Algorithm, about: impl FnOnce(&Node, &str) -> Value) -> Self {
         let node = Node::new();
         let server = ServerOptions { authority: node.stub.authority(), ..ServerOptions::default() };
-        let options = StsOptions { server, algorithm: ALGORITHM, ..StsOptions::default() };
+        let options = StsOptions { server, algorithm, ..StsOptions::default() };
         let sts = Sts::start(options).unwrap();
-        node.write_secret("sts.secret", "jarvis-node-secret\n");
-        let us = fs::metadata(node.dir.path()).unwrap().uid();
-        let about = json!({
-            "issuer": sts.issuer(), "client_id": "jarvis-node", "client_secret_file": "sts.secret",
-            "audiences": {"arp-run-gateway": {"users": [us]}},
-        });
-        node.configure("sts", about);
+        node.configure("sts", about(&node, sts.issuer()));
         node.configure("broker", json!({"socket": "node.sock"}));
         let mut daemon = Daemon::start(&mut node.command("run"));
         daemon.comes_to("valid");
@@ -99,6 +117,13 @@ impl Rig {
         }
     }
 
+    /// SmartEM's backend, with its settings changed by `change`.
+    pub(super) fn backend(&self, change: impl FnOnce(&mut InboundSettings)) -> Backend {
+        let mut inbound = InboundSettings::smartem(self.sts.issuer());
+        change(&mut inbound);
+        Backend::start(BackendOptions { server: self.server(), inbound, authorities: Vec::new() }).unwrap()
+    }
+
     fn server(&self) -> ServerOptions {
         ServerOptions { authority: self.node.stub.authority(), ..ServerOptions::default() }
     }
@@ -128,6 +153,11 @@ impl Rig {
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
         Running { child, lines }
     }
+}
+
+/// The user of this test.
+fn user(node: &Node) -> u32 {
+    fs::metadata(node.dir.path()).unwrap().uid()
 }
 
 /// A command that runs. Killed when dropped.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use node_core::plain;
 use server_stub::{
-    Common, Coordinator, Gateway, Model, Options, Place, Realm, RealmError, Server, ServerOptions,
+    Backend, Common, Coordinator, Gateway, Model, Options, Place, Realm, RealmError, Server, ServerOptions,
     StartError, Sts, StsOptions, Stub, VariableError,
 };
 
@@ -23,6 +23,7 @@ pub(crate) struct Running {
     sts: Option<Sts>,
     coordinator: Option<Coordinator>,
     gateway: Option<Gateway>,
+    backend: Option<Backend>,
     /// Whether the secrets of the realm's clients are well known.
     dev_realm: bool,
     /// What the realm's file has that is not served.
@@ -57,8 +58,10 @@ impl Running {
         let (with_home, with_sts) = (plan.has(Part::Home), plan.has(Part::Sts));
         let dev_realm = plan.sts.realm.is_none();
         let (with_gateway, with_coordinator) = (plan.has(Part::Gateway), plan.has(Part::Coordinator));
-        let trusted = if with_gateway || with_coordinator { trusted()? } else { Vec::new() };
-        let Plan { stub, sts, gateway, coordinator, pace, .. } = plan;
+        let with_backend = plan.has(Part::Backend);
+        let calls = with_gateway || with_coordinator || with_backend;
+        let trusted = if calls { trusted()? } else { Vec::new() };
+        let Plan { stub, sts, gateway, coordinator, backend, pace, .. } = plan;
         let (names, redirect_to) = (stub.names.clone(), stub.redirect_to.clone());
         let (stub, common) = if with_home {
             let stub = Stub::start(stub)?;
@@ -77,8 +80,9 @@ impl Running {
         let coordinator =
             if with_coordinator { Some(runs::coordinator(coordinator, &server, &near, pace)?) } else { None };
         near.coordinator = coordinator.as_ref();
+        let backend = if with_backend { Some(runs::backend(backend, &server, &near)?) } else { None };
         let gateway = if with_gateway { Some(runs::gateway(gateway, &server, &near)?) } else { None };
-        Ok(Self { dir, stub, sts, coordinator, gateway, dev_realm, realm_notes })
+        Ok(Self { dir, stub, sts, coordinator, gateway, backend, dev_realm, realm_notes })
     }
 
     /// The line of JSON for programs.
@@ -105,7 +109,7 @@ impl Running {
                 line["sts_control"] = control.into();
             }
         }
-        for (name, server) in self.run_services() {
+        for (name, _, server) in self.run_services() {
             line[name] = server.url().into();
             if let Some(control) = server.control_url() {
                 line[format!("{name}_control")] = control.into();
@@ -114,10 +118,13 @@ impl Running {
         line
     }
 
-    fn run_services(&self) -> impl Iterator<Item = (&'static str, &Server)> {
-        let gateway = self.gateway.as_ref().map(|gateway| ("gateway", gateway.server()));
-        let coordinator = self.coordinator.as_ref().map(|one| ("coordinator", one.server()));
-        gateway.into_iter().chain(coordinator)
+    /// The services besides home and token service: what programs call each, and what people do.
+    fn run_services(&self) -> impl Iterator<Item = (&'static str, &'static str, &Server)> {
+        let gateway = self.gateway.as_ref().map(|one| ("gateway", "run gateway", one.server()));
+        let coordinator =
+            self.coordinator.as_ref().map(|one| ("coordinator", "run coordinator", one.server()));
+        let backend = self.backend.as_ref().map(|one| ("backend", "SmartEM's backend", one.server()));
+        gateway.into_iter().chain(coordinator).chain(backend)
     }
 
     /// The text for people: commands to type next.
@@ -156,8 +163,8 @@ impl Running {
             is_open |= !sts.server().addr().ip().is_loopback();
             is_plain |= sts.server().ca_pem().is_none();
         }
-        for (name, server) in self.run_services() {
-            writeln!(err, "run {name} on {}: {}", server.addr(), server.url())?;
+        for (name, called, server) in self.run_services() {
+            writeln!(err, "{called} on {}: {}", server.addr(), server.url())?;
             if let Some(control) = server.control_url() {
                 explain_faults(name, &server.faults().to_string(), &control, &self.dir, err)?;
             }

@@ -1,4 +1,4 @@
-//! Gateway and coordinator: their settings come from the environment, and by default from the other services
+//! Gateway, coordinator and backend: their settings come from the environment, and by default from the other services
 //! of this process.
 
 use core::time::Duration;
@@ -6,8 +6,8 @@ use std::env;
 use std::ffi::OsString;
 
 use server_stub::{
-    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Pace, Place,
-    ServerOptions, Sts,
+    Backend, BackendOptions, Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings,
+    InboundSettings, KeySource, Pace, Place, ServerOptions, Sts,
 };
 
 use crate::running::Failure;
@@ -91,6 +91,25 @@ pub(crate) fn gateway(place: Place, common: &ServerOptions, near: &Peers<'_>) ->
     Ok(Gateway::start(GatewayOptions {
         server: server(place, common),
         settings,
+        authorities: near.trusted.clone(),
+    })?)
+}
+
+pub(crate) fn backend(place: Place, common: &ServerOptions, near: &Peers<'_>) -> Result<Backend, Failure> {
+    let sts = near.sts.filter(|_| set("KEYCLOAK_URL").is_none());
+    let realm = sts.and_then(|sts| sts.issuer().split_once("/realms/"));
+    let mut inbound = InboundSettings::smartem_from_variables(|name| match (name, realm) {
+        ("KEYCLOAK_URL", Some((url, _))) => Some(url.into()),
+        ("KEYCLOAK_REALM", Some((_, name))) => Some(name.into()),
+        _ => env::var_os(name),
+    })?;
+    // Its keys are here, whatever its issuer is called.
+    if let Some(sts) = sts {
+        inbound.keys = Some(KeySource::Jwks(sts.jwks_uri()));
+    }
+    Ok(Backend::start(BackendOptions {
+        server: server(place, common),
+        inbound,
         authorities: near.trusted.clone(),
     })?)
 }

@@ -6,14 +6,12 @@ use std::time::Instant;
 
 use crate::jwt::{KeySet, PublicKey};
 
-/// The lifetime of a set of keys.
-const LIFE: Duration = Duration::from_secs(300);
-/// The shortest time between two fetches for unknown kids.
-const COOL_DOWN: Duration = Duration::from_secs(30);
-
 /// The last fetched keys.
-#[derive(Default)]
 pub(super) struct KeyCache {
+    /// The lifetime of a set of keys.
+    life: Duration,
+    /// The shortest time between two fetches for unknown kids.
+    cool_down: Duration,
     held: Option<(KeySet, Instant)>,
     /// The time of the last fetch for an unknown kid.
     asked_again: Option<Instant>,
@@ -29,11 +27,15 @@ pub(super) enum Look {
 }
 
 impl KeyCache {
+    pub(super) const fn new(life: Duration, cool_down: Duration) -> Self {
+        Self { life, cool_down, held: None, asked_again: None }
+    }
+
     pub(super) fn look(&self, kid: &str, now: Instant) -> Look {
         let Some(keys) = self.fresh(now) else { return Look::Fetch };
         match keys.find(kid) {
             Some(key) => Look::Found(key.clone()),
-            None if self.asked_again.is_some_and(|then| now.duration_since(then) < COOL_DOWN) => {
+            None if self.asked_again.is_some_and(|then| now.duration_since(then) < self.cool_down) => {
                 Look::Unknown
             }
             None => Look::Fetch,
@@ -54,7 +56,7 @@ impl KeyCache {
 
     fn fresh(&self, now: Instant) -> Option<&KeySet> {
         let (keys, since) = self.held.as_ref()?;
-        (now.duration_since(*since) < LIFE).then_some(keys)
+        (now.duration_since(*since) < self.life).then_some(keys)
     }
 }
 
@@ -62,9 +64,14 @@ impl KeyCache {
 mod tests {
     use super::*;
     use crate::jwt::{Algorithm, SigningKey};
+    use crate::run::inbound::Profile;
 
     fn key(kid: &str) -> PublicKey {
         SigningKey::new(Algorithm::EdDsa).expect("a key").named(kid).public().clone()
+    }
+
+    fn arp() -> KeyCache {
+        KeyCache::new(Profile::Arp.key_life(), Profile::Arp.cool_down())
     }
 
     fn set(keys: &[&PublicKey]) -> KeySet {
@@ -77,7 +84,7 @@ mod tests {
 
     #[test]
     fn keys_are_believed_for_three_hundred_seconds() {
-        let (mut cache, start, a) = (KeyCache::default(), Instant::now(), key("a"));
+        let (mut cache, start, a) = (arp(), Instant::now(), key("a"));
         assert_eq!(cache.look("a", start), Look::Fetch);
         cache.fetching(start);
         cache.fetched(set(&[&a]), start);
@@ -87,7 +94,7 @@ mod tests {
 
     #[test]
     fn unknown_kid_fetches_keys_at_most_every_30_seconds() {
-        let (mut cache, start, a, b) = (KeyCache::default(), Instant::now(), key("a"), key("b"));
+        let (mut cache, start, a, b) = (arp(), Instant::now(), key("a"), key("b"));
         cache.fetching(start);
         cache.fetched(set(&[&a]), start);
         // A new key is found at once,
@@ -103,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_cool_down_begins_with_the_fetch_even_if_that_fails() {
-        let (mut cache, start, a) = (KeyCache::default(), Instant::now(), key("a"));
+        let (mut cache, start, a) = (arp(), Instant::now(), key("a"));
         cache.fetching(start);
         cache.fetched(set(&[&a]), start);
         cache.fetching(after(start, 100));
@@ -112,5 +119,19 @@ mod tests {
         // The cool-down does not apply to expired keys.
         cache.fetching(after(start, 290));
         assert_eq!(cache.look("a", after(start, 300)), Look::Fetch);
+    }
+
+    #[test]
+    fn smartem_keeps_keys_twice_as_long_and_fetches_for_each_unknown_kid() {
+        let smartem = Profile::SmartEm;
+        let (mut cache, start) = (KeyCache::new(smartem.key_life(), smartem.cool_down()), Instant::now());
+        let a = key("a");
+        cache.fetched(set(&[&a]), start);
+        for _ in 0..2 {
+            assert_eq!(cache.look("b", after(start, 1)), Look::Fetch);
+            cache.fetching(after(start, 1));
+        }
+        assert_eq!(cache.look("a", after(start, 599)), Look::Found(a));
+        assert_eq!(cache.look("a", after(start, 600)), Look::Fetch);
     }
 }

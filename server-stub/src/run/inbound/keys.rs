@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
 use super::cache::{KeyCache, Look};
+use super::profile::Profile;
 use super::settings::KeySource;
 use crate::jwt::{KeySet, PublicKey};
 use crate::run::outbound::{Outbound, request};
@@ -28,8 +29,9 @@ pub(super) struct IssuerKeys {
 }
 
 impl IssuerKeys {
-    pub(super) fn new(source: Option<KeySource>, outbound: Outbound) -> Self {
-        Self { source, outbound, cache: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+    pub(super) fn new(source: Option<KeySource>, profile: Profile, outbound: Outbound) -> Self {
+        let cache = KeyCache::new(profile.key_life(), profile.cool_down());
+        Self { source, outbound, cache: Mutex::new(cache), fetching: tokio::sync::Mutex::default() }
     }
 
     /// The key of this name. None: it is unknown, or the keys could not be fetched.

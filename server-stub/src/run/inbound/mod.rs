@@ -1,29 +1,29 @@
-//! Inbound validation: a layer for any service that checks callers' tokens like the published services, and
-//! more strictly in some points (docs/wire/arp.md, "Inbound validation").
+//! Inbound validation: a layer for any service that checks callers' tokens like the published services of ARP or
+//! like SmartEM's backend, and more strictly in some points (docs/wire/arp.md, "Inbound validation";
+//! docs/wire/smartem.md).
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
-use crate::jwt::{Expected, Refused, Token};
-use crate::run::arp::ArpError;
+use crate::jwt::{Claims, Expected, Refused, Token};
 use crate::run::outbound::Outbound;
 use crate::server::error::StartError;
 use keys::IssuerKeys;
+use profile::Fault;
 
 mod cache;
 mod keys;
+mod profile;
 mod settings;
 
+pub use profile::Profile;
 pub use settings::{AuthMode, InboundSettings, KeySource};
-
-const INVALID_REQUEST: &str = "invalid_request";
-const INVALID_TOKEN: &str = "invalid_token";
 
 /// The caller of a request. Stored in its extensions by the layer.
 #[derive(Clone)]
@@ -37,8 +37,8 @@ struct Inbound {
     keys: IssuerKeys,
 }
 
-/// `router` behind the layer, which covers all paths, including unknown ones, except the exempt ones. Keys
-/// are fetched over plain HTTP, or over TLS with certificates of these authorities in PEM.
+/// `router` behind the layer, which covers all paths except the exempt ones; in ARP's manner including unknown
+/// ones. Keys are fetched over plain HTTP, or over TLS with certificates of these authorities in PEM.
 ///
 /// # Errors
 /// One of the authorities is unusable.
@@ -51,8 +51,13 @@ pub fn guarded(
 }
 
 pub(crate) fn behind(router: Router, settings: InboundSettings, outbound: Outbound) -> Router {
-    let keys = IssuerKeys::new(settings.keys.clone(), outbound);
-    router.layer(middleware::from_fn_with_state(Arc::new(Inbound { settings, keys }), pass))
+    let profile = settings.profile;
+    let keys = IssuerKeys::new(settings.keys.clone(), profile, outbound);
+    let layer = middleware::from_fn_with_state(Arc::new(Inbound { settings, keys }), pass);
+    match profile {
+        Profile::Arp => router.layer(layer),
+        Profile::SmartEm => router.route_layer(layer),
+    }
 }
 
 async fn pass(State(inbound): State<Arc<Inbound>>, mut request: Request, next: Next) -> Response {
@@ -60,37 +65,32 @@ async fn pass(State(inbound): State<Arc<Inbound>>, mut request: Request, next: N
     if !inbound.settings.exempt_paths.iter().any(|path| path == request.uri().path()) {
         match inbound.caller(request.headers()).await {
             Ok(caller) => drop(request.extensions_mut().insert(caller)),
-            Err(refusal) => return refusal.into_response(),
+            Err(fault) => return inbound.settings.profile.refusal(&fault),
         }
     }
     next.run(request).await
 }
 
 impl Inbound {
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, ArpError> {
-        let mut sent = headers.get_all(header::AUTHORIZATION).iter();
-        let bearer = sent.next().map(|header| header.to_str().ok().and_then(bearer));
-        // Two headers are ambiguous.
-        let bearer = if sent.next().is_some() { Some(None) } else { bearer };
-        let token = match (self.settings.mode, bearer) {
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
+        let token = match (self.settings.mode, self.settings.profile.token(headers)) {
             // The token is not checked, but it can be exchanged.
-            (AuthMode::Disabled, token) => return Ok(Caller { token: token.flatten().map(Arc::from) }),
-            (AuthMode::Optional, None) => return Ok(Caller { token: None }),
-            (AuthMode::Required, None) => {
-                return Err(ArpError::unauthorized(INVALID_REQUEST, "Missing Authorization header"));
-            }
-            (AuthMode::Required | AuthMode::Optional, Some(None)) => {
-                return Err(ArpError::unauthorized(INVALID_REQUEST, "Invalid Authorization header"));
-            }
-            (AuthMode::Required | AuthMode::Optional, Some(Some(token))) => token,
+            (AuthMode::Disabled, token) => return Ok(Caller { token: token.ok().map(Arc::from) }),
+            (AuthMode::Optional, Err(Fault::Missing)) => return Ok(Caller { token: None }),
+            (AuthMode::Required | AuthMode::Optional, token) => token?,
         };
-        match self.check(token).await {
-            Ok(()) => Ok(Caller { token: Some(token.into()) }),
-            Err(refused) => Err(ArpError::unauthorized(INVALID_TOKEN, refused.message())),
+        if self.settings.keys.is_none() {
+            return Err(Fault::NoSource);
         }
+        let claims = self.check(&token).await.map_err(Fault::Token)?;
+        let azp = &self.settings.azp;
+        if !azp.is_empty() && !claims.text("azp").is_some_and(|party| azp.iter().any(|one| one == party)) {
+            return Err(Fault::Party);
+        }
+        Ok(Caller { token: Some(token.into()) })
     }
 
-    async fn check(&self, token: &str) -> Result<(), Refused> {
+    async fn check(&self, token: &str) -> Result<Claims, Refused> {
         let audience = self.settings.audience.as_deref();
         let expected = Expected {
             issuer: self.settings.issuer.as_deref(),
@@ -101,13 +101,6 @@ impl Inbound {
         };
         let token = Token::read(token, &expected)?;
         let key = self.keys.find(token.kid()).await;
-        token.check(key.as_ref(), &expected).map(|_| ())
+        token.check(key.as_ref(), &expected)
     }
-}
-
-/// The token of a bearer header: two words, the first of them `bearer` in upper or lower case.
-fn bearer(header: &str) -> Option<&str> {
-    let mut words = header.split_ascii_whitespace();
-    let (scheme, token) = (words.next()?, words.next()?);
-    (scheme.eq_ignore_ascii_case("bearer") && words.next().is_none()).then_some(token)
 }

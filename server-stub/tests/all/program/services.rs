@@ -135,6 +135,34 @@ fn gateway_and_coordinator_run_alone_by_their_variables() {
 }
 
 #[test]
+fn backend_runs_alone_by_its_variables_and_beside_the_others() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let beat = |url: &str, token: &str| {
+        let ask = Ask::post("/agent/a/session/s/heartbeat", "");
+        asked(dir, url, &ask.header("Authorization", &format!("Bearer {token}")))
+    };
+    let all = Program::start(dir, &["--sts-algorithm", "RS256"], &[]);
+    assert_eq!(beat(all.url("backend"), &token(dir, all.url("sts"))).status, 200);
+    drop(all);
+    let sts = Program::start(dir, &["--only", "sts", "--sts-algorithm", "RS256"], &[]);
+    let (url, realm) = sts.url("sts").split_once("/realms/").expect("a realm");
+    let ca = dir.join("ca.pem");
+    let place =
+        [("KEYCLOAK_URL", url), ("KEYCLOAK_REALM", realm), ("SSL_CERT_FILE", ca.to_str().expect("text"))];
+    let token = token(dir, sts.url("sts"));
+    for (azp, status) in [("", 200), ("SmartEM_Agent, jarvis-node", 200), ("SmartEM_Agent", 401)] {
+        let variables = [&place[..], &[("KEYCLOAK_ALLOWED_AZP", azp)]].concat();
+        let alone = Program::start(dir, &["--only", "backend"], &variables);
+        assert_eq!(beat(alone.url("backend"), &token).status, status, "{azp}");
+        assert!(alone.line().get("sts").is_none() && alone.line().get("backend_control").is_none());
+    }
+    let elsewhere = Program::start(dir, &["--only", "backend"], &[place[0], place[2]]);
+    let answer = beat(elsewhere.url("backend"), &token);
+    assert_eq!((answer.status, answer.text("detail").as_str()), (401, "Cannot resolve signing key"));
+}
+
+#[test]
 fn a_gateway_does_not_start_without_what_it_needs() {
     let dir = tempfile::tempdir().expect("a folder");
     let coordinator = ("JARVIS_RUN_COORDINATOR_URL", "http://127.0.0.1:1");

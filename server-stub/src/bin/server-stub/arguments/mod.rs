@@ -5,12 +5,17 @@ use core::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use clap_complete::Shell;
 use server_stub::jwt::Algorithm;
 use server_stub::{AudienceRule, Fault, Faults, Home, HomeService, Model, Options, Place, PublicUrl};
 
-/// A Jarvis home's services, a token service, and a Run Gateway with its Run Coordinator, for tests
+pub(crate) use parts::Part;
+use parts::Service;
+
+mod parts;
+
+/// A Jarvis home's services, a token service, a Run Gateway with its Run Coordinator, and SmartEM's backend, for tests
 #[derive(Parser)]
 #[command(
     name = "server-stub",
@@ -26,7 +31,7 @@ struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Start these services alone, not all: home, sts, gateway or coordinator
+    /// Start these services alone, not all: home, sts, gateway, coordinator or backend
     #[arg(long, value_name = "SERVICE")]
     only: Option<Part>,
 
@@ -126,6 +131,10 @@ struct CommandLine {
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "The Run Gateway and the Run Coordinator")]
     coordinator_listen: Option<SocketAddr>,
 
+    /// Where the backend listens [default: the auth service's address, its port and 22]
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "SmartEM's backend")]
+    backend_listen: Option<SocketAddr>,
+
     /// The time from one event of a run to the next
     #[arg(
         long,
@@ -164,31 +173,9 @@ pub(crate) struct Plan {
     pub(crate) sts: StsPlan,
     pub(crate) gateway: Place,
     pub(crate) coordinator: Place,
+    pub(crate) backend: Place,
     /// The time from one event of a run to the next.
     pub(crate) pace: Duration,
-}
-
-/// A service, to which faults can be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Service {
-    Auth,
-    CommandCenter,
-    Config,
-    Logs,
-    Sts,
-    Gateway,
-    Coordinator,
-}
-
-/// What can be started alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// All services of the home.
-    #[value(alias = "auth")]
-    Home,
-    Sts,
-    Gateway,
-    Coordinator,
 }
 
 /// The settings of the token service.
@@ -199,37 +186,6 @@ pub(crate) struct StsPlan {
     pub(crate) issuer: Option<String>,
     pub(crate) algorithm: Algorithm,
     pub(crate) audiences: AudienceRule,
-}
-
-impl Service {
-    const fn part(self) -> Part {
-        match self {
-            Self::Auth | Self::CommandCenter | Self::Config | Self::Logs => Part::Home,
-            Self::Sts => Part::Sts,
-            Self::Gateway => Part::Gateway,
-            Self::Coordinator => Part::Coordinator,
-        }
-    }
-
-    fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-}
-
-impl Part {
-    /// The service that unnamed faults are for.
-    const fn first(self) -> Service {
-        match self {
-            Self::Home => Service::Auth,
-            Self::Sts => Service::Sts,
-            Self::Gateway => Service::Gateway,
-            Self::Coordinator => Service::Coordinator,
-        }
-    }
-
-    pub(crate) fn can_have(self, fault: Fault) -> bool {
-        (self == Self::Sts || !fault.is_of_tokens()) && (self == Self::Home || fault.home_service().is_none())
-    }
 }
 
 impl Plan {
@@ -245,6 +201,7 @@ const LOGS: u16 = 1;
 const STS: u16 = 19;
 const GATEWAY: u16 = 20;
 const COORDINATOR: u16 = 21;
+const BACKEND: u16 = 22;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -321,6 +278,7 @@ impl CommandLine {
                 self.coordinator_listen.unwrap_or(next(COORDINATOR)),
                 false,
             )?,
+            backend: place(Service::Backend, self.backend_listen.unwrap_or(next(BACKEND)), false)?,
             pace: Duration::from_millis(self.pace),
             stub: Options {
                 home: self.home,
@@ -376,7 +334,7 @@ fn faults_of(text: &str) -> Result<FaultsOf, String> {
         Some((name, names)) => {
             let unknown = |_| {
                 format!(
-                    "there is no service '{name}'; auth, command-center, config, logs, sts, gateway and coordinator are there"
+                    "there is no service '{name}'; auth, command-center, config, logs, sts, gateway, coordinator and backend are there"
                 )
             };
             (Some(Service::from_str(name, false).map_err(unknown)?), names)

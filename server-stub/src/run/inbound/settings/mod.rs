@@ -4,10 +4,13 @@ use core::time::Duration;
 use std::ffi::OsString;
 
 use crate::jwt::Algorithm;
+use crate::run::inbound::Profile;
 use crate::run::variables::{VariableError, Variables};
 
 /// The default issuer of the development realm.
 const DEV_ISSUER: &str = "http://localhost:8080/realms/arp-dev";
+
+mod smartem;
 
 /// Whether callers need a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,10 @@ pub struct InboundSettings {
     pub clock_skew: Duration,
     /// `ARP_AUTH_EXEMPT_PATHS`: the paths without a check; `/v1/health` and `/v1/version` by default.
     pub exempt_paths: Vec<String>,
+    /// The clients that tokens may be issued to. Empty: any. Services of ARP do not look at it.
+    pub azp: Vec<String>,
+    /// Whose manner it is to refuse, and to keep keys.
+    pub profile: Profile,
 }
 
 impl InboundSettings {
@@ -69,6 +76,8 @@ impl InboundSettings {
             algorithms: vec![Algorithm::Rs256],
             clock_skew: Duration::from_secs(60),
             exempt_paths: vec!["/v1/health".to_owned(), "/v1/version".to_owned()],
+            azp: Vec::new(),
+            profile: Profile::Arp,
         }
     }
 
@@ -78,9 +87,9 @@ impl InboundSettings {
     /// A variable is missing or unusable. A service that checks tokens needs a source of keys.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
         let variables = Variables(variable);
-        let profile = variables.text("ARP_AUTH_PROFILE")?.map(|name| Profile::named(&name)).transpose()?;
+        let profile = variables.text("ARP_AUTH_PROFILE")?.map(|name| Preset::named(&name)).transpose()?;
         let mode = match variables.text("ARP_AUTH_MODE")?.map(|mode| mode.to_ascii_lowercase()).as_deref() {
-            None => profile.map_or(AuthMode::Required, Profile::mode),
+            None => profile.map_or(AuthMode::Required, Preset::mode),
             Some("required") => AuthMode::Required,
             Some("optional") => AuthMode::Optional,
             Some("disabled") => AuthMode::Disabled,
@@ -88,10 +97,10 @@ impl InboundSettings {
                 return Err(VariableError::new("ARP_AUTH_MODE", "required, optional or disabled"));
             }
         };
-        let profiles_issuer = || profile.and_then(Profile::issuer).map(str::to_owned);
+        let profiles_issuer = || profile.and_then(Preset::issuer).map(str::to_owned);
         let issuer = variables.url("ARP_AUTH_ISSUER")?.or_else(profiles_issuer);
         let audience = variables.either("ARP_AUTH_AUDIENCE", "ARP_AUTH_SERVICE_ID")?;
-        if profile == Some(Profile::DevSecure) && mode != AuthMode::Disabled && audience.is_none() {
+        if profile == Some(Preset::DevSecure) && mode != AuthMode::Disabled && audience.is_none() {
             let wanted = "set (or ARP_AUTH_SERVICE_ID), to what tokens for this service have as audience, \
                           with ARP_AUTH_PROFILE=dev-secure-keycloak";
             return Err(VariableError::new("ARP_AUTH_AUDIENCE", wanted));
@@ -114,6 +123,8 @@ impl InboundSettings {
             algorithms: algorithms(&variables)?,
             clock_skew: clock_skew(&variables)?,
             exempt_paths,
+            azp: Vec::new(),
+            profile: Profile::Arp,
         })
     }
 }
@@ -140,13 +151,13 @@ fn clock_skew(variables: &Variables<impl Fn(&str) -> Option<OsString>>) -> Resul
 
 /// A named group of settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Profile {
+enum Preset {
     DevInsecure,
     DevSecure,
     Enterprise,
 }
 
-impl Profile {
+impl Preset {
     fn named(name: &str) -> Result<Self, VariableError> {
         match name.to_ascii_lowercase().replace('_', "-").as_str() {
             "dev-insecure" | "dev" => Ok(Self::DevInsecure),
