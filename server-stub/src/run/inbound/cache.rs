@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn smartem_keeps_keys_twice_as_long_and_fetches_for_each_unknown_kid() {
+    fn smartem_keeps_keys_longer_and_fetches_for_each_unknown_kid() {
         let smartem = Profile::SmartEm;
         let (mut cache, start) = (KeyCache::new(smartem.key_life(), smartem.cool_down()), Instant::now());
         let a = key("a");
