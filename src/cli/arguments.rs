@@ -30,9 +30,12 @@ Usage:
   jarvis-node install-credential [--config FILE] [--root DIR]
                                               prove the credential on standard input, store it
                                               (--root: on the card that is mounted there)
-  jarvis-node enroll --url URL --node-id ID [--room ROOM] [--replace] [--config FILE]
-                                              register with the provisioning token on standard
-                                              input, store the credential that comes back
+  jarvis-node enroll [--url URL] [--node-id ID] [--room ROOM] [--replace] [--allow-http]
+                     [--write-config FILE] [--config FILE]
+                                              find the home (or take the one at URL), register with
+                                              the provisioning token on standard input (at a
+                                              terminal also by log-in), store the credential that
+                                              comes back, write a configuration if there is none
   jarvis-node pair [--listen ADDR] [--minutes N] [--replace] [--if-file FILE] [--config FILE]
                                               let the home's app on a phone enrol this node
   jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
@@ -53,6 +56,7 @@ Usage:
 Configuration: --config, else $JARVIS_NODE_CONFIG, else /etc/jarvis-node-agent/config.json.
 Outcomes: starting valid valid-cached network server node-rejected app-rejected tls clock setup
 --accept-board: the card was moved to this board on purpose.  --replace: the node gets a new id.
+--allow-http: without TLS, which shows all keys to the network.  --write-config: the voice node's.
 Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejected, 78 setup;
 of install-credential and enroll besides: 65 unusable input, 73 not stored, 74 answer lost;
 of pair: 69 daemon runs or port taken, 75 no phone in time, 77 nobody at the board;
@@ -103,6 +107,7 @@ struct Options {
     url: Option<String>,
     node_id: Option<String>,
     room: Option<String>,
+    write_config: Option<PathBuf>,
     audience: Option<String>,
     scope: Option<String>,
     socket: Option<PathBuf>,
@@ -130,16 +135,13 @@ impl Options {
         self.words.iter().any(|word| word == "install-credential" || word == "enroll")
     }
 
-    fn needed(value: Option<String>, name: &str) -> Result<String, CliError> {
-        value.ok_or_else(|| CliError::usage(format!("enroll needs {name}")))
-    }
-
     /// An option that the command has not taken goes with another command.
     fn check_nothing_left(&self) -> Result<(), CliError> {
         let values = [
             ("--url", self.url.is_some()),
             ("--node-id", self.node_id.is_some()),
             ("--room", self.room.is_some()),
+            ("--write-config", self.write_config.is_some()),
             ("--audience", self.audience.is_some()),
             ("--scope", self.scope.is_some()),
             ("--socket", self.socket.is_some()),
@@ -171,6 +173,9 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("url") => once("url", &mut options.url, arguments.value()?.string()?)?,
             Long("node-id") => once("node-id", &mut options.node_id, arguments.value()?.string()?)?,
             Long("room") => once("room", &mut options.room, arguments.value()?.string()?)?,
+            Long("write-config") => {
+                once("write-config", &mut options.write_config, PathBuf::from(arguments.value()?))?
+            }
             Long("root") => once("root", &mut options.root, PathBuf::from(arguments.value()?))?,
             Long("algorithm") => once("algorithm", &mut options.algorithm, arguments.value()?.string()?)?,
             Long("out") => once("out", &mut options.out, PathBuf::from(arguments.value()?))?,
@@ -190,6 +195,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("json") => options.flags.push("--json"),
             Long("accept-board") => options.flags.push("--accept-board"),
             Long("replace") => options.flags.push("--replace"),
+            Long("allow-http") => options.flags.push("--allow-http"),
             Value(word) => options.words.push(word.string()?),
             // A key may begin with a dash, so this may be one: it must not be repeated.
             Long(_) | Short(_) if options.takes_a_secret() => {
@@ -250,10 +256,12 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
             Command::Installer(question, file)
         }
         Some("enroll") => Command::Enroll(Enrolment {
-            url: Options::needed(options.url.take(), "--url URL of the command center")?,
-            node_id: Options::needed(options.node_id.take(), "--node-id ID")?,
+            url: options.url.take(),
+            node_id: options.node_id.take(),
             room: options.room.take(),
             replace: options.flag("--replace"),
+            allow_http: options.flag("--allow-http"),
+            write_config: options.write_config.take(),
         }),
         Some("pair") => Command::Pair(pairing(options)?),
         Some("update") => Command::Update,

@@ -1,7 +1,7 @@
 //! The command line: takes the arguments apart, runs the command, and turns what comes of it into text and an exit
 //! code.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::{fmt, io};
 
@@ -10,8 +10,10 @@ use node_core::agent::Exit;
 use node_core::text::Shown;
 
 use self::arguments::{Command, HELP, Invocation};
-use crate::commands::secret_input::SilentTerminal;
-use crate::commands::{check, enroll, install, installer, keygen, led, pair, request, status, token, update};
+use crate::commands::enroll::Token;
+use crate::commands::{
+    check, enroll, install, installer, keygen, led, pair, request, secret_input, status, token, update,
+};
 use crate::config::Config;
 use crate::daemon;
 use crate::daemon::{logging, process};
@@ -104,11 +106,11 @@ pub fn main() -> Result<u8, CliError> {
             led::show(outcome, &config).map_err(|error| CliError::new(error.exit_code(), error))?;
         }
         Command::Enroll(enrolment) => {
-            let node_id = enroll::enroll(&config, &enrolment, secret("the provisioning token, then Enter"))
+            let stdin = io::stdin();
+            let token = if stdin.is_terminal() { Token::Asked } else { Token::Given(&mut stdin.lock()) };
+            let done = enroll::enroll(&config, &enrolment, token)
                 .map_err(|error| CliError::new(error.exit_code(), error))?;
-            print_done(&format!(
-                "registered and stored: this node is {node_id}; a running daemon takes it up by itself"
-            ));
+            print_done(&done.to_string());
         }
         Command::Pair(pairing) => {
             let node_id =
@@ -118,9 +120,9 @@ pub fn main() -> Result<u8, CliError> {
             ));
         }
         Command::InstallCredential { card } => {
-            let installed =
-                install::install(config, card.as_deref(), secret("the credential's JSON, then Ctrl-D"))
-                    .map_err(|error| CliError::new(error.exit_code(), error))?;
+            let input = secret_input::typed("paste the credential's JSON, then Ctrl-D");
+            let installed = install::install(config, card.as_deref(), input)
+                .map_err(|error| CliError::new(error.exit_code(), error))?;
             print_done(&installed.to_string());
         }
         Command::Installer(question, file) => {
@@ -144,19 +146,6 @@ pub fn main() -> Result<u8, CliError> {
         }
     }
     Ok(0)
-}
-
-/// Standard input. A terminal does not show what is typed, and a line says what is to be entered.
-fn secret(what: &str) -> Box<dyn Read> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Box::new(stdin.lock());
-    }
-    let silent = SilentTerminal::open();
-    let hint = if silent.is_ok() { " (it is not shown)" } else { "" };
-    // With standard error closed nobody can read the line anyway.
-    let _ = writeln!(io::stderr(), "paste {what}{hint}:");
-    silent.map_or_else(|_| Box::new(stdin.lock()) as Box<dyn Read>, |silent| Box::new(silent))
 }
 
 /// Says what was done. That nobody can read it makes it no failure: to do it again would cost another token.

@@ -159,8 +159,7 @@ impl Config {
     /// A sentence that names the file and the key or line.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text = bounded::read_text("configuration", path)?;
-        let mut config = Self::parse(&text, path, &sts::named::of_environment)
-            .map_err(|why| SetupError::Config { path: path.into(), why })?;
+        let mut config = Self::of_text(&text, path)?;
         let status = config.indicators.status_file.iter().map(|file| ("status_file", file));
         let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));
         let replaced = [("state_file", &config.state_file)].into_iter().chain(status).chain(socket);
@@ -170,6 +169,15 @@ impl Config {
         let warnings = [paths::open_folders(&replaced), paths::open_folders(&read), paths::open_files(&read)];
         config.warnings.extend(warnings.into_iter().flatten());
         Ok(config)
+    }
+
+    /// The configuration that `text` would be at `path`.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the key or line.
+    pub(crate) fn of_text(text: &str, path: &Path) -> Result<Self, SetupError> {
+        Self::parse(text, path, &sts::named::of_environment)
+            .map_err(|why| SetupError::Config { path: path.into(), why })
     }
 
     /// Parses `text`, the file at `path`. `variable` reads the environment.

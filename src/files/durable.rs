@@ -91,9 +91,22 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// Those of the system. The old file then is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_as(path, bytes, folder(path), 0o600)
+}
+
+/// Replaces the file at `path` atomically by one with the owner of `like` and this `mode`.
+///
+/// # Errors
+/// Those of the system. The old file then is still there.
+pub fn replace_as(path: &Path, bytes: &[u8], like: &Path, mode: u32) -> io::Result<()> {
     let new = beside(path, ".new");
     remove(&new)?;
-    create(&new, bytes, folder(path), None)?;
+    create(&new, bytes, like, None)?;
+    if mode != 0o600 {
+        // Whatever the umask, and only now that the owner is the right one.
+        fs::set_permissions(&new, Permissions::from_mode(mode))?;
+        File::open(&new)?.sync_all()?;
+    }
     fs::rename(&new, path)?;
     sync_folder(folder(path))
 }

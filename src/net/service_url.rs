@@ -97,6 +97,12 @@ impl ServiceUrl {
         Ok(Self { base: whole.trim_end_matches('/').to_owned(), whole, host, port, https })
     }
 
+    /// A stand-in where an address is not known yet.
+    pub(crate) fn here() -> Self {
+        let whole = String::from("https://localhost");
+        Self { base: whole.clone(), whole, host: "localhost".into(), port: 443, https: true }
+    }
+
     /// The URL without a trailing `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod announcements;
+mod homes;
 mod hostile;
 mod house;
 mod lan;

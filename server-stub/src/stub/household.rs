@@ -27,6 +27,11 @@ impl Stub {
         Some(key)
     }
 
+    /// Adds a household of that name with the members of the first, and returns its id.
+    pub fn add_household(&self, name: &str) -> String {
+        self.service.world().add_household(name, Now::read())
+    }
+
     /// Takes a node's row from the command center; the auth service still knows the node. False: there is
     /// none.
     pub fn lose_row(&self, node_id: &str) -> bool {

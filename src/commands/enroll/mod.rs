@@ -2,6 +2,12 @@
 //! and stores the credential that comes back.
 
 mod answer;
+mod done;
+mod error;
+mod log_in;
+mod place;
+mod settings;
+mod voice_node;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,129 +18,127 @@ use log::{debug, warn};
 use node_core::credential::{NodeId, ValueError};
 use node_core::outcome::Outcome;
 use node_core::service::Service;
-use node_core::trouble::{Trouble, TroubleKind};
+use node_core::trouble::TroubleKind;
 use node_core::wire::RegisterRequest;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 #[cfg(fuzzing)]
 pub(crate) use self::answer::read as read_answer;
-use super::home::Means;
+use self::done::Done;
+pub use self::error::EnrollError;
+use self::place::Place;
+use self::settings::Settings;
+use self::voice_node::VoiceNode;
 use super::install::Failed;
 use super::signals::Held;
-use super::{home, install, secret_input};
+use super::{install, secret_input};
 use crate::config::Config;
-use crate::error::SetupError;
 use crate::files::credential::Credential;
-use crate::files::credential_store::{Locked, StoreError};
-use crate::files::state::NodeState;
+use crate::files::credential_store::Locked;
 use crate::files::{credential_file, credential_store, secret_line};
 use crate::net::http::{HttpClient, HttpError, JSON, Post, Posted};
 use crate::net::service_url::ServiceUrl;
-use crate::system::clock;
 
 /// The node to be registered, and where.
 #[derive(Debug)]
 pub(crate) struct Enrolment {
-    /// The command center, or the config service of its home.
-    pub(crate) url: String,
-    /// The name the node is to have.
-    pub(crate) node_id: String,
+    /// The command center, or the config service of its home; `None` for the one that is configured or found.
+    pub(crate) url: Option<String>,
+    /// The name the node is to have; `None` for one that the home gives it.
+    pub(crate) node_id: Option<String>,
     /// Where the node is.
     pub(crate) room: Option<String>,
     /// Whether it may replace a credential that is in use.
     pub(crate) replace: bool,
+    /// Whether a home may be asked without TLS, whatever the configuration says.
+    pub(crate) allow_http: bool,
+    /// A voice node's configuration that gets the new key too.
+    pub(crate) write_config: Option<PathBuf>,
 }
 
-const NOT_SENT: &str = "Nothing was sent: the token is still good";
-
-/// Why this node is not enrolled, and whether the token is still good.
-#[derive(Debug, Error)]
-pub enum EnrollError {
-    /// An argument or the token cannot be used; nothing was sent.
-    #[error("{0}. {NOT_SENT}")]
-    Input(String),
-    /// The configuration cannot be used; nothing was sent.
-    #[error("{0}. {fix} {NOT_SENT}", fix = .0.to_trouble().fix)]
-    Setup(SetupError),
-    /// A credential is in use already; nothing was sent.
-    #[error(
-        "this node has a credential already, of '{0}' in {path}; add --replace if a new one is to take its place. \
-         {NOT_SENT}",
-        path = .1.display()
-    )]
-    InUse(Box<NodeId>, PathBuf),
-    /// The credential could not be stored here; nothing was sent.
-    #[error("{0}. {NOT_SENT}")]
-    NotWritable(StoreError),
-    /// The command center was not reached; nothing was sent.
-    #[error("{reason}. {fix} {NOT_SENT}", reason = .0.reason, fix = .0.fix)]
-    NotSent(Trouble),
-    /// The command center refuses; the token may still be good.
-    #[error("the command center refuses: {0}")]
-    Refused(String),
-    /// The command center cannot register a node now, or did not see the request.
-    #[error("{1}. The token is still good")]
-    Unavailable(Outcome, String),
-    /// The request was sent, and no usable answer came.
-    #[error(
-        "the answer was lost: {1}. '{0}' may be registered by now, with a key that nobody has. Enroll again with the \
-         same token; if that is refused, get a new token for another --node-id, or have the key of '{0}' rotated and \
-         install that"
-    )]
-    AnswerLost(Box<NodeId>, String),
-    /// The node is registered and its key is here, but cannot be stored.
-    #[error(
-        "{0}. The node is registered, but its key is lost with this. Mend that, and get a new token for another \
-         --node-id, or have the node's key rotated and install that"
-    )]
-    NotStored(StoreError),
-    /// The node is registered and its key in use, but the store is not in order.
-    #[error("'{0}' is registered, but {1}")]
-    Unfinished(Box<NodeId>, install::Unfinished),
+/// Where the provisioning token comes from.
+pub(crate) enum Token<'a> {
+    /// It is read here.
+    Given(&'a mut dyn Read),
+    /// The person at the terminal has one, or logs in to get one.
+    Asked,
 }
 
-/// Registers the node with the provisioning token in `input` and stores its credential where the
-/// configuration at `config_file` says. Everything that can fail without the token is tried first.
+/// Finds the home, registers the node there with a provisioning token, and stores its credential where the
+/// configuration at `config_file` says, which is written if there is none. Everything that can fail without the token
+/// is tried first.
 ///
 /// # Errors
 /// See [`EnrollError`]: each says whether the token is still good.
 pub(crate) fn enroll(
     config_file: &Path,
     enrolment: &Enrolment,
-    input: impl Read,
-) -> Result<NodeId, EnrollError> {
+    token: Token<'_>,
+) -> Result<Done, EnrollError> {
     let unfit = |why| EnrollError::Input(format!("--node-id {why}"));
-    let node_id = NodeId::parse(&enrolment.node_id).map_err(unfit)?;
-    if credential_file::is_token(node_id.as_str()) {
+    let node_id = enrolment.node_id.as_deref().map(NodeId::parse).transpose().map_err(unfit)?;
+    if node_id.as_ref().is_some_and(|node_id| credential_file::is_token(node_id.as_str())) {
         return Err(EnrollError::Input(
             "--node-id is a provisioning token, which belongs on standard input".into(),
         ));
     }
-    let config = Config::load(config_file).map_err(EnrollError::Setup)?;
-    config.via.check(&node_id).map_err(unfit)?;
-    let given = ServiceUrl::parse("--url", &enrolment.url, config.allow_http).map_err(EnrollError::Input)?;
-    let token = read_token(input)?;
-    if !enrolment.replace
-        && let Ok(found) = credential_store::load(&config.credential_file)
-    {
-        return Err(EnrollError::InUse(found.credential.node_id.into(), config.credential_file));
+    let settings = Settings::load(config_file)?;
+    let voice_node = enrolment.write_config.as_deref().map(VoiceNode::find).transpose()?;
+    let given = match token {
+        Token::Asked => None,
+        Token::Given(_) if node_id.is_none() => {
+            return Err(EnrollError::Input("a token is for one node: say which by --node-id".into()));
+        }
+        Token::Given(input) => Some(read_token(input)?),
+    };
+    // Whichever home it will be, this is where the credential goes.
+    let early = settings.for_home(&ServiceUrl::here())?;
+    if let Ok(old) = credential_store::load(&early.credential_file) {
+        let old = old.credential.node_id;
+        if !enrolment.replace {
+            return Err(EnrollError::InUse(old.into(), early.credential_file));
+        }
+        if node_id.as_ref() == Some(&old) {
+            warn!(
+                "a home registers an id once: one that has had '{old}' refuses it, and only its administrator can give it another \
+                 key (rotate-key, then install-credential)"
+            );
+        }
     }
     // Held until the credential is stored: no other process may write one in between.
-    let store = Locked::lock(&config.credential_file, install::default_owner_of(&config))
+    let store = Locked::lock(&early.credential_file, install::default_owner_of(&early))
         .map_err(EnrollError::NotWritable)?;
     store.check_writable().map_err(EnrollError::NotWritable)?;
-    let means = Means::of(&config);
-    if means.needs_clock(&given) && clock::now().wall < NodeState::load(&config.state_file).clock_floor() {
-        return Err(EnrollError::NotSent(Trouble::clock()));
+    let means = settings.means(enrolment.allow_http);
+    let found = Place::find(enrolment, &settings, voice_node.as_ref(), &means)?;
+    let config = settings.for_home(&found.command_center)?;
+    let (node_id, token) = match (node_id, given) {
+        (Some(node_id), Some(token)) => (node_id, token),
+        (node_id, _) => log_in::token(&found, &means, node_id, enrolment.room.as_deref())?,
+    };
+    config.via.check(&node_id).map_err(unfit)?;
+    if let Some(voice_node) = &voice_node {
+        voice_node.check(&node_id)?;
     }
-    let home = home::of(&given, Service::HOME, &means).map_err(EnrollError::NotSent)?;
-    let url = home.map_or(given, |home| home.command_center);
-    let client = means.client(Service::ENROLMENT, &url).map_err(EnrollError::Setup)?;
+    let url = &found.command_center;
+    let client = means.client(Service::ENROLMENT, url).map_err(EnrollError::Setup)?;
+    let place = url.as_str();
+    secret_input::tell(&format!(
+        "registers '{node_id}' at {place}: from here on, that home may count the id as taken"
+    ));
     let registration =
-        Registration { url: &url, node_id: &node_id, token: &token, room: enrolment.room.as_deref() };
-    registration.store(&client, &config, &store)?;
-    Ok(node_id)
+        Registration { url, node_id: &node_id, token: &token, room: enrolment.room.as_deref() };
+    let credential = registration.store(&client, &config, &store)?;
+    drop(store);
+    let written = settings.write(&config).map_err(|why| {
+        let fix = format!("Put this there: {}", settings.text_for(url));
+        EnrollError::NotWritten(node_id.clone().into(), config_file.into(), why.to_string(), fix)
+    });
+    if let Some(voice_node) = &voice_node {
+        voice_node.put(&credential)?;
+    }
+    let is_new = written?;
+    Ok(Done::after(config_file, config, &credential, &found, is_new))
 }
 
 /// What is sent to a command center to register a node, and where that is.
@@ -239,20 +243,4 @@ fn register(client: &HttpClient, registration: &Registration<'_>) -> Result<Post
             EnrollError::NotSent(trouble)
         }
     })
-}
-
-impl EnrollError {
-    /// The program's exit code, by sysexits(3).
-    #[must_use]
-    pub const fn exit_code(&self) -> u8 {
-        match self {
-            Self::Input(_) => 65,
-            Self::Setup(_) | Self::InUse(..) => Outcome::Setup.exit_code(),
-            Self::NotWritable(_) | Self::NotStored(_) | Self::Unfinished(..) => 73,
-            Self::NotSent(trouble) => trouble.kind.outcome().exit_code(),
-            Self::Refused(_) => Outcome::NodeRejected.exit_code(),
-            Self::Unavailable(outcome, _) => outcome.exit_code(),
-            Self::AnswerLost(..) => 74,
-        }
-    }
 }

@@ -25,7 +25,7 @@ use thiserror::Error;
 use self::door::Door;
 use self::session::{Provisioning, Session, Stage};
 use super::enroll;
-use super::enroll::{EnrollError, Enrolment};
+use super::enroll::{EnrollError, Enrolment, Token};
 use crate::config::Config;
 use crate::daemon::inbox;
 use crate::daemon::inbox::Message;
@@ -128,8 +128,15 @@ pub(crate) fn pair(config_file: &Path, pairing: &Pairing) -> Result<NodeId, Pair
     info!("waits {minutes} minutes for a phone, at {} port {}", own_address(address), address.port());
     let enroll = |provisioning: Provisioning| {
         let Provisioning { command_center, node_id, room, token } = provisioning;
-        let enrolment = Enrolment { url: command_center, node_id, room, replace: pairing.replace };
-        enroll::enroll(config_file, &enrolment, token.as_bytes())
+        let enrolment = Enrolment {
+            url: Some(command_center),
+            node_id: Some(node_id),
+            room,
+            replace: pairing.replace,
+            allow_http: false,
+            write_config: None,
+        };
+        enroll::enroll(config_file, &enrolment, Token::Given(&mut token.as_bytes())).map(|done| done.node_id)
     };
     let mut lamp = led_pin::open(&config.indicators.led).unwrap_or_else(|why| {
         warn!("{why}");

@@ -3,14 +3,15 @@
 mod silent;
 
 use std::io;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 
 use node_core::plain;
 use node_core::plain::TextFault;
+use node_core::text::Shown;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-pub(crate) use self::silent::SilentTerminal;
+use self::silent::SilentTerminal;
 
 /// Longer than any secret, and than a Jarvis `config.json` that serves as a credential.
 const MAX_LEN: usize = 256 * 1024;
@@ -27,6 +28,34 @@ pub(crate) enum InputError {
     /// It is of another encoding, or damaged.
     #[error(transparent)]
     Text(TextFault),
+}
+
+/// Standard input. A terminal does not show what is typed, and a line says what is to be entered.
+pub(crate) fn typed(what: &str) -> Box<dyn Read> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Box::new(stdin.lock());
+    }
+    let silent = SilentTerminal::open();
+    let hint = if silent.is_ok() { " (it is not shown)" } else { "" };
+    tell(&format!("{what}{hint}:"));
+    silent.map_or_else(|_| Box::new(stdin.lock()) as Box<dyn Read>, |silent| Box::new(silent))
+}
+
+/// Shows a person a line.
+pub(super) fn tell(line: &str) {
+    // With standard error closed nobody can read it anyway.
+    let _ = writeln!(io::stderr(), "{}", Shown(line));
+}
+
+/// Asks the person at the terminal for something that may be shown.
+///
+/// # Errors
+/// See [`InputError`].
+pub(super) fn ask(question: &str) -> Result<String, InputError> {
+    tell(question);
+    let line = read_line(io::stdin().lock())?;
+    Ok(String::from_utf8_lossy(&line).trim().to_owned())
 }
 
 /// Reads all of `input`. The bytes are wiped when dropped.

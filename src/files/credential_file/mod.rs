@@ -6,6 +6,8 @@
 //! modification time shows that the SD card damaged the file, and another one that a person or a program
 //! edited it.
 
+mod in_place;
+
 use std::fmt;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize, de};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+pub(crate) use self::in_place::with_key;
 use super::json;
 use crate::error::SetupError;
 use crate::files::credential::{Credential, NodeKey};

@@ -44,18 +44,49 @@ pub(super) fn look_up(
 ) -> io::Result<Vec<SocketAddr>> {
     let Some(open) = questions(name)? else { return Ok(Vec::new()) };
     let open = open.map(Question::for_mdns);
+    let mut end = end.min(Instant::now() + PATIENCE);
+    let mut found = Vec::new();
+    let mut buffer = [0; packet::MAX_LEN];
+    ask(groups, interfaces, &open, &mut buffer, end, &mut |answer, from| {
+        if open.iter().any(|question| question.is_answered_by(answer)) {
+            for ip in packet::addresses(answer).unwrap_or_default() {
+                if let Some(address) = usable(ip, scope_of(from))
+                    && !found.contains(&address)
+                    && found.len() < MAX_ADDRESSES
+                {
+                    found.push(address);
+                    end = end.min(Instant::now() + FURTHER);
+                }
+            }
+        }
+        end
+    })?;
+    Ok(found)
+}
+
+/// Sends `questions` to the neighbours on `interfaces`, and hands what a responder sends to `take`, with its address,
+/// until `end`, or until what `take` returns in its place. Of a longer packet only what fits into `buffer` is handed on.
+///
+/// # Errors
+/// When the system fails.
+pub(super) fn ask(
+    groups: &[SocketAddr],
+    interfaces: &[u32],
+    questions: &[Question],
+    buffer: &mut [u8],
+    mut end: Instant,
+    take: &mut dyn FnMut(&[u8], SocketAddr) -> Instant,
+) -> io::Result<()> {
     // A kernel without IPv6 has no such socket.
     let sockets: Vec<_> =
         groups.iter().filter_map(|group| Some((open_socket(*group).ok()?, *group))).collect();
     let start = Instant::now();
-    let mut end = end.min(start + PATIENCE);
     let mut sendings = SENDINGS.iter().map(|after| start + Duration::from_millis(*after)).peekable();
-    let mut found = Vec::new();
     while Instant::now() < end {
         if sendings.next_if(|at| *at <= Instant::now()).is_some() {
             for (socket, group) in &sockets {
                 for interface in interfaces {
-                    for question in &open {
+                    for question in questions {
                         // An interface may be down or lack this address family.
                         let _ = send(socket, question, *group, *interface);
                     }
@@ -69,25 +100,14 @@ pub(super) fn look_up(
             continue;
         }
         for (socket, group) in &sockets {
-            let mut buffer = [0; packet::MAX_LEN];
-            let Some((len, from)) = received(socket.recv_from(&mut buffer))? else { continue };
-            let answer = &buffer[..len];
+            let Some((len, from)) = received(socket.recv_from(buffer))? else { continue };
             // A responder answers from the port on which it listens (section 6).
-            if from.port() != group.port() || !open.iter().any(|question| question.is_answered_by(answer)) {
-                continue;
-            }
-            for ip in packet::addresses(answer).unwrap_or_default() {
-                if let Some(address) = usable(ip, scope_of(from))
-                    && !found.contains(&address)
-                    && found.len() < MAX_ADDRESSES
-                {
-                    found.push(address);
-                    end = end.min(Instant::now() + FURTHER);
-                }
+            if from.port() == group.port() {
+                end = take(&buffer[..len], from);
             }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 fn send(socket: &UdpSocket, question: &Question, mut group: SocketAddr, interface: u32) -> io::Result<usize> {
@@ -102,7 +122,7 @@ fn send(socket: &UdpSocket, question: &Question, mut group: SocketAddr, interfac
 }
 
 /// The interface that a packet came over, if its source address tells.
-const fn scope_of(from: SocketAddr) -> u32 {
+pub(super) const fn scope_of(from: SocketAddr) -> u32 {
     match from {
         SocketAddr::V4(_) => 0,
         SocketAddr::V6(from) => from.scope_id(),

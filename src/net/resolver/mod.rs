@@ -10,6 +10,7 @@ mod interfaces;
 mod mdns;
 mod packet;
 mod query;
+mod services;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Take};
@@ -25,6 +26,7 @@ use thiserror::Error;
 use self::dns::DnsAnswer;
 use self::files::ResolvConf;
 use self::interfaces::Interfaces;
+pub(crate) use self::services::Announced;
 use crate::files::bounded;
 
 /// The greatest number of addresses of one name.
@@ -143,6 +145,14 @@ impl NameResolver {
         Ok(found)
     }
 
+    /// Finds the services of the type `kind`, such as `_http._tcp.local`, that neighbours announce within `patience`.
+    ///
+    /// # Errors
+    /// When the system has no socket or no random numbers.
+    pub(super) fn announced(&self, kind: &str, patience: Duration) -> io::Result<Vec<Announced>> {
+        services::find(&self.mdns_groups, &self.interfaces.multicast(), kind, patience)
+    }
+
     /// Where `host` has its address from, for a person who looks for a wrong one.
     pub(super) fn source(&self, host: &str) -> String {
         let host = host.to_ascii_lowercase();
@@ -257,6 +267,14 @@ impl NameResolver {
         let unusable = conf.unusable.filter(|_| conf.name_servers.is_empty());
         Err(unusable.map_or(why, |line| why.max(NameError::NoServerAddress(line))))
     }
+}
+
+/// Finds the services of the type `kind`, such as `_http._tcp.local`, that neighbours announce within `patience`.
+///
+/// # Errors
+/// When the system has no socket or no random numbers.
+pub(crate) fn announced(kind: &str, patience: Duration) -> io::Result<Vec<Announced>> {
+    NameResolver::default().announced(kind, patience)
 }
 
 fn is_below(host: &str, domain: &str) -> bool {

@@ -1,7 +1,7 @@
 //! DNS packets, as far as a query for addresses needs them (RFC 1035, section 4).
 //!
-//! This parser skips names and never follows compression pointers, so no packet can make it loop, grow or
-//! leave its buffer. (dns-protocol 0.1.2 follows them without a limit: a packet of 18 bytes made it panic or
+//! What looks for addresses skips names and never follows compression pointers; what reads names follows them only
+//! backwards, up to a name's greatest length. So no packet can make either loop, grow or leave its buffer. (dns-protocol 0.1.2 follows them without a limit: a packet of 18 bytes made it panic or
 //! hang.)
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,11 +15,15 @@ const CLASS_IN: u16 = 1;
 const NO_ERROR: u8 = 0;
 const NO_SUCH_NAME: u8 = 3;
 
-/// The record types of addresses.
+/// The record types that are asked for or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     A = 1,
+    /// Instances of a service (RFC 6763, section 4.1).
+    Ptr = 12,
     Aaaa = 28,
+    /// Host and port of an instance (RFC 2782).
+    Srv = 33,
 }
 
 /// An encoded query.
@@ -52,6 +56,15 @@ impl Question {
     pub(super) fn for_mdns(mut self) -> Self {
         self.0[2] = 0;
         self
+    }
+
+    /// Adapts it to a search for services: responders may answer to this port alone (RFC 6762, section 5.4). jarvisd's
+    /// answers to all others otherwise, and never to a port of one's own.
+    pub(super) fn for_services(self) -> Self {
+        let Self(mut bytes) = self.for_mdns();
+        let class = bytes.len() - 2;
+        bytes[class] |= 0x80;
+        Self(bytes)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -114,6 +127,73 @@ pub(super) fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
         }
     }
     Some(found)
+}
+
+/// A record of a response.
+pub(super) struct Record<'a> {
+    /// Whose it is, as [`name`] gives it.
+    pub(super) owner: Vec<u8>,
+    pub(super) kind: u16,
+    /// Whether its owner takes it back (RFC 6762, section 10.1).
+    pub(super) is_withdrawn: bool,
+    pub(super) data: &'a [u8],
+    /// Where the data begins in the packet.
+    pub(super) at: usize,
+}
+
+/// The records of all sections of a response, up to damage; none of a query.
+pub(super) fn records(packet: &[u8]) -> Vec<Record<'_>> {
+    let mut rest = Reader(packet);
+    let mut found = Vec::new();
+    let Some(header) = rest.take(HEADER).filter(|header| header[2] & 0x80 != 0) else { return found };
+    let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+    for _ in 0..count(4) {
+        if rest.skip_name().and_then(|()| rest.take(4)).is_none() {
+            return found;
+        }
+    }
+    // A record has eleven bytes at least, so the packet's length bounds their number.
+    loop {
+        let start = packet.len() - rest.0.len();
+        let Some((kind, class, data)) = rest.record() else { return found };
+        let at = packet.len() - rest.0.len() - data.len();
+        // The top bit says that others are outdated (RFC 6762, section 10.2).
+        if class & 0x7fff == CLASS_IN
+            && let Some(owner) = name(packet, start)
+        {
+            let is_withdrawn = packet[at - 6..at - 2] == [0; 4];
+            found.push(Record { owner, kind, is_withdrawn, data, at });
+        }
+    }
+}
+
+/// The name at `at` in `packet`, without compression: its labels, each behind its length. `None` if it is damaged.
+pub(super) fn name(packet: &[u8], mut at: usize) -> Option<Vec<u8>> {
+    /// In bytes (RFC 1035, section 2.3.4).
+    const LONGEST: usize = 255;
+    let (mut name, mut lowest) = (Vec::new(), at);
+    loop {
+        let len = *packet.get(at)?;
+        match len {
+            0 => return Some(name),
+            1..=63 => {
+                let label = packet.get(at..=at + usize::from(len))?;
+                if name.len() + label.len() >= LONGEST {
+                    return None;
+                }
+                name.extend_from_slice(label);
+                at += label.len();
+            }
+            192.. => {
+                at = usize::from(len & 0x3f) << 8 | usize::from(*packet.get(at + 1)?);
+                if at >= lowest {
+                    return None;
+                }
+                lowest = at;
+            }
+            64..=191 => return None,
+        }
+    }
 }
 
 /// The unread rest of a packet.

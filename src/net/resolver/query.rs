@@ -16,7 +16,7 @@ pub(super) fn questions(name: &str) -> io::Result<Option<[Question; 2]>> {
     Ok(a.zip(aaaa).map(Into::into))
 }
 
-fn random_id() -> io::Result<u16> {
+pub(super) fn random_id() -> io::Result<u16> {
     let mut id = [0; 2];
     SystemRandom::new().fill(&mut id).map_err(|_| io::Error::other("no random numbers"))?;
     Ok(u16::from_be_bytes(id))

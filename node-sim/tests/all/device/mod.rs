@@ -6,6 +6,7 @@ mod command_center;
 mod daemon;
 mod enroll;
 mod install;
+mod join;
 mod led;
 mod log;
 mod memory;

@@ -7,7 +7,7 @@ use test_support::binaries::jarvis_node;
 use test_support::rig::Rig;
 
 /// A terminal, and what it has shown that was not looked at yet.
-struct Terminal {
+pub(super) struct Terminal {
     child: Child,
     keys: ChildStdin,
     screen: BufReader<ChildStdout>,
@@ -15,7 +15,7 @@ struct Terminal {
 
 impl Terminal {
     /// Runs `jarvis-node` with these arguments, and then `stty`.
-    fn running(rig: &Rig, arguments: &str) -> Self {
+    pub(super) fn running(rig: &Rig, arguments: &str) -> Self {
         let (program, config) = (jarvis_node(), rig.config());
         let script = format!(
             "trap : INT; '{}' {arguments} --config '{}'; echo \"exit code $?\"; stty -a; echo done",
@@ -29,7 +29,7 @@ impl Terminal {
         Self { child, keys, screen }
     }
 
-    fn wait_for(&mut self, words: &str) {
+    pub(super) fn wait_for(&mut self, words: &str) {
         let mut line = String::new();
         while !line.contains(words) {
             line.clear();
@@ -37,12 +37,12 @@ impl Terminal {
         }
     }
 
-    fn type_in(&mut self, keys: &str) {
+    pub(super) fn type_in(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
     /// All that was shown until the end.
-    fn rest(mut self) -> String {
+    pub(super) fn rest(mut self) -> String {
         let mut shown = String::new();
         let mut line = String::new();
         while !line.starts_with("done") {
@@ -57,7 +57,7 @@ impl Terminal {
     }
 }
 
-fn is_as_before(shown: &str) -> bool {
+pub(super) fn is_as_before(shown: &str) -> bool {
     let words: Vec<_> = shown.split([' ', ';', '\r', '\n']).collect();
     ["echo", "icanon", "isig", "-echonl"].iter().all(|mode| words.contains(mode))
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use test_support::process::feed;
 use test_support::rig::Rig;
-use test_support::rude::{answer, rude_command_center, rude_server};
+use test_support::rude::{answer, read_request, rude_command_center, rude_server};
 
 use super::Row;
 use super::answers::{bytes, named};
@@ -63,8 +63,8 @@ const ANSWERS: &[Given] = &[
 pub(super) fn rows() -> Vec<Row> {
     let rig = Rig::new();
     fs::remove_file(rig.path("credential.json")).unwrap();
-    // The program's name is not part of the sentence.
-    let said = |err: &str| err.trim().trim_start_matches("jarvis-node: ").to_owned();
+    // Behind what it does, and the program's name, which is not part of the sentence.
+    let said = |err: &str| err.trim().rsplit("jarvis-node: ").next().unwrap_or_default().to_owned();
     let enroll = |cause: String, url: String, token: &str| {
         let mut command = rig.command("enroll");
         let (code, _, err) = feed(command.args(["--url", &url, "--node-id", "attic-pi"]), token);
@@ -105,6 +105,22 @@ pub(super) fn rows() -> Vec<Row> {
     });
     let cause = "500 at once, and `node_id already exists` to the repeat".into();
     rows.push(enroll(cause, format!("http://{forgetful}"), "prov_x"));
+    for (cause, listed) in [
+        ("a config service that lists nothing", "[]"),
+        ("one that lists no command center", r#"{"services":[]}"#),
+        (
+            "one whose command center is not one of HTTP",
+            r#"{"services":[{"name":"jarvis-command-center","url":"mqtt://192.0.2.10:1884"}]}"#,
+        ),
+    ] {
+        let registry = rude_server(move |mut stream| {
+            let is_info = read_request(&mut stream).starts_with("GET /info ");
+            let body = if is_info { r#"{"service":"jarvis-config-service"}"# } else { listed };
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        rows.push(enroll(cause.into(), format!("http://{registry}"), "prov_x"));
+    }
+    rows.extend(written_places(&rig, &said));
     let broken = rig.path("config.json");
     let kept = fs::read(&broken).unwrap();
     fs::write(&broken, "{").unwrap();
@@ -128,4 +144,39 @@ pub(super) fn rows() -> Vec<Row> {
     let outcome = format!("exit code {}", code.unwrap());
     rows.push(Row::new(SECTION, "a credential is in use", outcome, &said(&err), ""));
     rows
+}
+
+/// What is wrong with a place that is to be written, and a node without a name.
+fn written_places(rig: &Rig, said: &dyn Fn(&str) -> String) -> Vec<Row> {
+    fs::write(rig.path("other.json"), r#"{"node_id":"cellar-pi","api_key":"k"}"#).unwrap();
+    fs::write(rig.path("cut.json"), r#"{"node_id":"#).unwrap();
+    fs::write(rig.path("twice.json"), r#"{"api_key":"a","api_key":"b"}"#).unwrap();
+    fs::write(rig.path("latin.json"), b"{\"a\":\"caf\xe9\"}").unwrap();
+    std::os::unix::fs::symlink(rig.path("other.json"), rig.path("link.json")).unwrap();
+    let url = rig.stub.command_center_url();
+    let file = |name: &str| rig.path(name).to_str().unwrap().to_owned();
+    let voice = |name: &str| vec!["--node-id".into(), "attic-pi".into(), "--write-config".into(), file(name)];
+    let causes = [
+        ("the voice node is another", voice("other.json")),
+        ("the voice node's file is cut off", voice("cut.json")),
+        ("it has the key twice", voice("twice.json")),
+        ("it is not in UTF-8", voice("latin.json")),
+        ("it is a link", voice("link.json")),
+        ("it is not there", voice("nowhere.json")),
+        ("a token, and no --node-id", Vec::new()),
+        (
+            "no configuration, and none can be written",
+            ["--node-id", "attic-pi", "--config", "/proc/nowhere/jarvis.json"].map(str::to_owned).to_vec(),
+        ),
+    ];
+    let told = causes.map(|(cause, options)| {
+        let mut command = rig.command("enroll");
+        if options.iter().any(|option| option == "--config") {
+            command = std::process::Command::new(test_support::binaries::jarvis_node());
+            command.arg("enroll");
+        }
+        let (code, _, err) = feed(command.args(["--url", url]).args(options), "prov_x");
+        Row::new(SECTION, cause, format!("exit code {}", code.unwrap()), &said(&err), "")
+    });
+    told.into()
 }

@@ -123,6 +123,15 @@ impl World {
         id
     }
 
+    /// A further household of the first one's members.
+    pub(crate) fn add_household(&mut self, name: &str, now: Now) -> String {
+        let members = self.households.get(HOUSEHOLD).map(|first| first.members.clone()).unwrap_or_default();
+        let id = new_uuid();
+        let household = Household { name: name.to_owned(), created_at: now.wall, members };
+        self.households.insert(id.clone(), household);
+        id
+    }
+
     /// The households of a user, with their ids.
     pub(crate) fn households_of(&self, user: i64) -> impl Iterator<Item = (&String, &Household)> {
         self.households.iter().filter(move |(_, household)| household.members.contains(&user))

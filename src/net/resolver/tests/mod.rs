@@ -1,6 +1,7 @@
 mod name_servers;
 mod neighbours;
 mod packet;
+mod services;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
