@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use jarvis_node::fuzzing::resolver::{addresses, is_answer, is_truncated, question, usable};
+use jarvis_node::fuzzing::resolver::{addresses, announced, is_answer, is_truncated, question, usable};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -19,6 +19,9 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     let _ = is_truncated(packet);
+    let services = announced(packet);
+    assert!(services.len() <= 8 && services.iter().all(|addresses| (1..=8).contains(&addresses.len())));
+    assert!(services.iter().flatten().all(|address| !address.ip().is_loopback()));
     for (ipv6, neighbours) in [(false, false), (true, true)] {
         let Some(asked) = question(0x4a52, name, ipv6, neighbours) else {
             let label = |l: &str| !(1..=63).contains(&l.len());

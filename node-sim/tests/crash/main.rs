@@ -230,3 +230,79 @@ fn credential_beside_its_place_is_used_and_completed() {
     assert_eq!(board.holds().as_deref(), Some("attic-pi"));
     assert!(!board.files().contains_key("credential.json.new"));
 }
+
+/// A board without a configuration, beside a voice node that was never provisioned, as often as it is asked for.
+struct Fresh {
+    rig: Rig,
+}
+
+impl Fresh {
+    fn lay_out(&self) {
+        let file = |name: &str| self.rig.path(name).to_str().unwrap().to_owned();
+        for name in ["credential.json", "credential.json.new", "voice.json.new", "config.json.new"] {
+            let _ = fs::remove_file(self.rig.path(name));
+        }
+        let example = json!({
+            "auth_url": "https://jarvis.home.arpa:7701",
+            "app_id": "jarvis-node-agent",
+            "app_key_file": "/etc/jarvis-node-agent/app.key",
+            "credential_file": file("credential.json"),
+            "state_file": file("state.json"),
+        });
+        fs::write(self.rig.config(), example.to_string()).unwrap();
+        let voice = r#"{ "room": "attic", "api_key": "your_api_key_here", "node_id": "your-node-id" }"#;
+        fs::write(self.rig.path("voice.json"), voice).unwrap();
+        fs::set_permissions(self.rig.path("voice.json"), Permissions::from_mode(0o644)).unwrap();
+    }
+
+    /// Enrols a new node of this name under strace, which does `what`; its record.
+    fn enroll(&self, name: &str, what: &[&str]) -> String {
+        let record = self.rig.path("strace.txt");
+        let mut strace = Command::new("strace");
+        strace.arg("-f").arg("-o").arg(&record).args(what).arg(jarvis_node());
+        strace.args(["enroll", "--url", self.rig.stub.config().url(), "--node-id", name, "--write-config"]);
+        strace.arg(self.rig.path("voice.json")).arg("--config").arg(self.rig.config());
+        feed(&mut strace, &self.rig.stub.provisioning_token());
+        fs::read_to_string(record).unwrap()
+    }
+
+    /// Which of the credential, the configuration and the voice node's file are new. Each is old or new, whole.
+    fn is_new(&self, name: &str) -> [bool; 3] {
+        let credential = credential_store::load(&self.rig.path("credential.json")).ok();
+        let config = jarvis_node::config::Config::load(&self.rig.config()).unwrap();
+        let voice: Value = serde_json::from_slice(&fs::read(self.rig.path("voice.json")).unwrap()).unwrap();
+        assert_eq!(voice["room"], "attic");
+        let mode = fs::metadata(self.rig.path("voice.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o644);
+        let is_voices = voice["api_key"] != "your_api_key_here";
+        if is_voices {
+            let key = credential.as_ref().expect("stored before").credential.node_key.expose();
+            assert_eq!((&voice["node_id"], &voice["api_key"]), (&json!(name), &json!(key)));
+        }
+        [credential.is_some(), config.via == jarvis_node::config::Via::Logs, is_voices]
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn enrolment_killed_at_any_system_call_leaves_files_whole() {
+    let fresh = Fresh { rig: Rig::with(Options { tls: false, ..Options::default() }) };
+    fresh.lay_out();
+    let record = fresh.enroll("n", &[]);
+    assert_eq!(fresh.is_new("n"), [true; 3]);
+    let all = after_the_lock(calls(&record));
+    let (mut states, mut killed) = (BTreeSet::new(), 0);
+    for (nth, (name, count)) in all.iter().enumerate() {
+        fresh.lay_out();
+        let node = format!("n{nth}");
+        let record = fresh.enroll(&node, &["-e", &format!("inject={name}:signal=SIGKILL:when={count}")]);
+        killed += u32::from(record.contains("+++ killed by SIGKILL +++"));
+        let [credential, config, voice] = fresh.is_new(&node);
+        // In this order: a key that is shown once comes first.
+        assert!(credential || !config && !voice, "killed at {name} number {count}");
+        states.insert([credential, config, voice]);
+    }
+    println!("{} system calls of an enrolment, {killed} times killed, {states:?}", all.len());
+    assert!(killed as usize > all.len() * 9 / 10, "{killed} of {}", all.len());
+    assert_eq!(states.len(), 4, "each file for itself: {states:?}");
+}

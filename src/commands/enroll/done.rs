@@ -37,6 +37,7 @@ impl Done {
         let key = match &config.via {
             Via::CommandCenter => Some(("via.command_center", &place.command_center)),
             Via::App { .. } => place.auth.as_ref().map(|auth| ("auth_url", auth)),
+            Via::Logs => place.logs.as_ref().map(|logs| ("via.logs", logs)),
         };
         let other = key.filter(|(_, url)| !url.is_server_of(&config.auth_url));
         let change = other.map(|(key, url)| {

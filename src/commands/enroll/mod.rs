@@ -92,7 +92,7 @@ pub(crate) fn enroll(
         Token::Given(input) => Some(read_token(input)?),
     };
     // Whichever home it will be, this is where the credential goes.
-    let early = settings.for_home(&ServiceUrl::here())?;
+    let early = settings.for_home(("command_center", &ServiceUrl::here()))?;
     if let Ok(old) = credential_store::load(&early.credential_file) {
         let old = old.credential.node_id;
         if !enrolment.replace {
@@ -111,7 +111,9 @@ pub(crate) fn enroll(
     store.check_writable().map_err(EnrollError::NotWritable)?;
     let means = settings.means(enrolment.allow_http);
     let found = Place::find(enrolment, &settings, voice_node.as_ref(), &means)?;
-    let config = settings.for_home(&found.command_center)?;
+    let shared = voice_node.is_some();
+    let via = found.via(shared);
+    let config = settings.for_home(via)?;
     let (node_id, token) = match (node_id, given) {
         (Some(node_id), Some(token)) => (node_id, token),
         (node_id, _) => log_in::token(&found, &means, node_id, enrolment.room.as_deref())?,
@@ -127,11 +129,11 @@ pub(crate) fn enroll(
         "registers '{node_id}' at {place}: from here on, that home may count the id as taken"
     ));
     let registration =
-        Registration { url, node_id: &node_id, token: &token, room: enrolment.room.as_deref() };
+        Registration { url, node_id: &node_id, token: &token, room: enrolment.room.as_deref(), shared };
     let credential = registration.store(&client, &config, &store)?;
     drop(store);
-    let written = settings.write(&config).map_err(|why| {
-        let fix = format!("Put this there: {}", settings.text_for(url));
+    let written = settings.write(via).map_err(|why| {
+        let fix = format!("Put this there: {}", settings.text_for(via));
         EnrollError::NotWritten(node_id.clone().into(), config_file.into(), why.to_string(), fix)
     });
     if let Some(voice_node) = &voice_node {
@@ -147,6 +149,8 @@ pub(super) struct Registration<'a> {
     pub(super) node_id: &'a NodeId,
     pub(super) token: &'a [u8],
     pub(super) room: Option<&'a str>,
+    /// Whether other software on the board gets the same identity.
+    pub(super) shared: bool,
 }
 
 impl Registration<'_> {
@@ -163,7 +167,8 @@ impl Registration<'_> {
         // Until the key is stored: it cannot be got a second time.
         let _held = hold_signals(config.request_timeout);
         let response = register(client, self)?;
-        let credential = answer::read(&response, self.node_id, self.token)?;
+        let mut credential = answer::read(&response, self.node_id, self.token)?;
+        credential.shared |= self.shared;
         match install::store(config, store, &credential) {
             Ok(()) => Ok(credential),
             Err(Failed::NotStored(why)) => Err(EnrollError::NotStored(why)),
@@ -214,7 +219,7 @@ pub(crate) fn read_token(input: impl Read) -> Result<Zeroizing<Vec<u8>>, EnrollE
 }
 
 fn register(client: &HttpClient, registration: &Registration<'_>) -> Result<Posted, EnrollError> {
-    let &Registration { url, node_id, token, room } = registration;
+    let &Registration { url, node_id, token, room, .. } = registration;
     let request = RegisterRequest {
         node_id: node_id.as_str(),
         provisioning_token: std::str::from_utf8(token).unwrap_or_default(),

@@ -31,15 +31,30 @@ pub(super) struct Place {
     pub(super) command_center: ServiceUrl,
     /// The auth service, if it is known.
     pub(super) auth: Option<ServiceUrl>,
+    /// The logs, if they are known.
+    pub(super) logs: Option<ServiceUrl>,
 }
 
 impl From<Home> for Place {
-    fn from(Home { command_center, auth, .. }: Home) -> Self {
-        Self { command_center, auth }
+    fn from(Home { command_center, auth, logs, .. }: Home) -> Self {
+        Self { command_center, auth, logs }
+    }
+}
+
+impl From<ServiceUrl> for Place {
+    fn from(command_center: ServiceUrl) -> Self {
+        Self { command_center, auth: None, logs: None }
     }
 }
 
 impl Place {
+    /// The service that is to be asked about the node, by its key in `via`, and its address. For an identity that is
+    /// `shared` with a voice node it is one that the question tells nothing.
+    pub(super) fn via(&self, shared: bool) -> (&'static str, &ServiceUrl) {
+        let logs = self.logs.as_ref().filter(|_| shared);
+        logs.map_or(("command_center", &self.command_center), |logs| ("logs", logs))
+    }
+
     /// The home that is meant. Nothing secret is sent.
     ///
     /// # Errors
@@ -62,13 +77,13 @@ impl Place {
             }
             let found = home::of(&url, Service { address: key, ..Service::HOME }, means);
             let found = found.map_err(EnrollError::NotSent)?;
-            Ok(found.map_or(Self { command_center: url, auth: None }, Self::from))
+            Ok(found.map_or_else(|| url.into(), Self::from))
         };
         let place = match (&enrolment.url, voice_node.and_then(VoiceNode::home), settings) {
             (Some(url), ..) => at("--url", url)?,
             (None, Some(url), _) => at("jarvis_config_service_url", &url)?,
             (None, None, Settings::Kept(config)) if config.via == Via::CommandCenter => {
-                Self { command_center: config.auth_url.clone(), auth: None }
+                config.auth_url.clone().into()
             }
             (None, None, _) => nearby(&anyhow)?.into(),
         };

@@ -95,29 +95,29 @@ impl Settings {
         }
     }
 
-    /// The text of a new configuration for a node of this command center.
-    pub(super) fn text_for(&self, command_center: &ServiceUrl) -> String {
+    /// The text of a new configuration for a node that asks `service`, a key of `via`, at `url`.
+    pub(super) fn text_for(&self, (service, url): (&str, &ServiceUrl)) -> String {
         let Self::New { keys, ca_file, .. } = self else { return String::new() };
         let mut keys = keys.clone();
-        keys.insert("via".into(), json!({ "command_center": command_center.as_str() }));
-        if !command_center.is_https() && !command_center.is_loopback() {
+        keys.insert("via".into(), json!({ service: url.as_str() }));
+        if !url.is_https() && !url.is_loopback() {
             keys.insert("allow_http".into(), true.into());
         }
-        if let Some(ca_file) = ca_file.as_ref().filter(|_| command_center.is_https()) {
+        if let Some(ca_file) = ca_file.as_ref().filter(|_| url.is_https()) {
             keys.insert("ca_file".into(), ca_file.to_string_lossy().into());
         }
         format!("{:#}\n", Value::Object(keys))
     }
 
-    /// The configuration of a node of this command center.
+    /// The configuration of a node that asks `service`, unless it says another already.
     ///
     /// # Errors
     /// A new one could not be used.
-    pub(super) fn for_home(&self, command_center: &ServiceUrl) -> Result<Config, EnrollError> {
+    pub(super) fn for_home(&self, service: (&str, &ServiceUrl)) -> Result<Config, EnrollError> {
         match self {
             Self::Kept(config) => Ok(Config::clone(config)),
             Self::New { path, .. } => {
-                Config::of_text(&self.text_for(command_center), path).map_err(EnrollError::Setup)
+                Config::of_text(&self.text_for(service), path).map_err(EnrollError::Setup)
             }
         }
     }
@@ -127,9 +127,9 @@ impl Settings {
     ///
     /// # Errors
     /// Those of the system.
-    pub(super) fn write(&self, config: &Config) -> io::Result<bool> {
+    pub(super) fn write(&self, service: (&str, &ServiceUrl)) -> io::Result<bool> {
         let Self::New { path, .. } = self else { return Ok(false) };
-        let text = self.text_for(&config.auth_url);
+        let text = self.text_for(service);
         durable::replace_as(path, text.as_bytes(), durable::folder(path), 0o644)?;
         Ok(true)
     }

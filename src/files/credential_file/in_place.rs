@@ -72,10 +72,8 @@ mod tests {
     use crate::files::credential::NodeKey;
 
     fn changed(before: &str) -> Result<String, String> {
-        let credential = Credential {
-            node_id: NodeId::parse("attic-pi").expect("an id"),
-            node_key: NodeKey::parse("n\"w-k3y").expect("a key"),
-        };
+        let (node_id, node_key) = (NodeId::parse("attic-pi"), NodeKey::parse("n\"w-k3y"));
+        let credential = Credential::new(node_id.expect("an id"), node_key.expect("a key"));
         assert_eq!(with_key(before.as_bytes(), None)?.as_slice(), before.as_bytes(), "only checked");
         Ok(String::from_utf8(with_key(before.as_bytes(), Some(&credential))?.to_vec()).expect("UTF-8"))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::files::ResolvConf;
 use super::interfaces::Interfaces;
 use super::packet::{Kind, Question};
-use super::{files, packet, query};
+use super::{files, packet, query, services};
 
 /// A query for addresses by DNS or multicast DNS; `None` if the name is invalid.
 #[must_use]
@@ -29,6 +29,14 @@ fn asked(id: u16, name: &str, ipv6: bool, neighbours: bool) -> Option<Question> 
 #[must_use]
 pub fn addresses(packet: &[u8]) -> Option<Vec<IpAddr>> {
     packet::addresses(packet)
+}
+
+/// The addresses of each service of the type `_http._tcp.local` that a packet from a neighbour announces.
+#[must_use]
+pub fn announced(packet: &[u8]) -> Vec<Vec<SocketAddr>> {
+    let from = SocketAddr::from(([192, 0, 2, 10], 5353));
+    let found = services::announced(packet, b"\x05_http\x04_tcp\x05local", from);
+    found.into_iter().map(|one| one.addresses).collect()
 }
 
 /// Whether the answer is truncated.

@@ -183,7 +183,10 @@ fn voice_node_gets_the_key_in_place_and_tells_the_home() {
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
     let after = fs::metadata(&path).unwrap();
     assert_eq!((after.uid(), after.gid(), after.mode()), (before.1.uid(), before.1.gid(), before.1.mode()));
-    assert_eq!(rig.check().0, Some(0));
+    // The voice node is to look alive by itself alone, and to take its own updates.
+    assert_eq!(config(&rig)["via"], json!({ "logs": rig.stub.logs().url() }));
+    assert_eq!((key["credential_store"]["shared"].as_bool(), rig.stub.heartbeats()), (Some(true), 0));
+    assert_eq!((rig.check().0, rig.stub.heartbeats()), (Some(0), 0));
 }
 
 #[test]
