@@ -130,7 +130,9 @@ fn log_in(client: &HttpClient, auth: &str) -> Result<HeaderValue, EnrollError> {
     let unreadable = |why| EnrollError::Input(format!("standard input {why}"));
     let email = secret_input::ask("e-mail:").map_err(unreadable)?;
     let password = secret_input::read_line(secret_input::typed("password")).map_err(unreadable)?;
-    let password = std::str::from_utf8(&password).unwrap_or_default();
+    let password = std::str::from_utf8(&password).map_err(|_| {
+        EnrollError::Input("the password is not typed in UTF-8, as the terminal should".into())
+    })?;
     // A buffer that grows leaves unwiped copies behind, so it gets its full size at once.
     let mut body = Zeroizing::new(Vec::with_capacity(6 * (email.len() + password.len()) + 64));
     serde_json::to_writer(&mut *body, &LogIn { email: &email, password })

@@ -68,6 +68,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("to log in, give the address", "as above"),
     ("what was typed cannot be written", "cannot happen: it is text"),
     ("holds no token", "as above"),
+    ("the password is not typed in UTF-8", "of a terminal with another encoding"),
     ("wait a quarter of an hour", "as above"),
     ("check that the auth service runs, and try again", "as above"),
     ("look at the log of the home's services", "as above"),
