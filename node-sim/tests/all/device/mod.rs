@@ -6,7 +6,6 @@ mod command_center;
 mod daemon;
 mod enroll;
 mod install;
-mod join;
 mod led;
 mod log;
 mod memory;

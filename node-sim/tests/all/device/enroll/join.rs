@@ -9,7 +9,7 @@ use server_stub::{Home, Options};
 use test_support::process::feed;
 use test_support::rig::Rig;
 
-use super::terminal::{Terminal, is_as_before};
+use super::super::terminal::{Terminal, is_as_before};
 
 /// A board as the installer leaves it without a configuration: the example, and the CA beside it.
 fn installed(home: Home) -> Rig {

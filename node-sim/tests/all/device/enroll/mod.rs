@@ -1,5 +1,7 @@
 //! `jarvis-node enroll`: a token is good for one try, so every failure says what became of it.
 
+mod join;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
