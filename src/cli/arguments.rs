@@ -61,8 +61,9 @@ Exit codes of check: 0 valid, 69 network, 75 server or clock, 76 tls, 77 rejecte
 of install-credential and enroll besides: 65 unusable input, 73 not stored, 74 answer lost;
 of pair: 69 daemon runs or port taken, 75 no phone in time, 77 nobody at the board;
 of token: 64 refused as asked, 69 no daemon, 75 no token now, 76 no broker, 77 not allowed;
-of request: 0 for 2xx, 65 other 4xx, 75 429 and 5xx, 76 3xx (not followed), 77 401 and 403,
-69 no whole answer; besides: those of token, 65 too much data, 66 no data, 74 not written, 78 setup;
+of request: 0 for 2xx, 65 other 4xx, 75 429, 5xx and a service without the STS's key, 76 3xx (not
+followed), 77 401 and 403, 69 no whole answer; besides: those of token, 65 too much data, 66 no
+data, 74 not written, 78 setup;
 of update: 75 not made, 78 setup; of all: 64 wrong usage, 70 a defect of this program.
 request trusts --ca, else the ca_file of the configuration, else Mozilla's CAs; without a
 configuration it needs --ca. A refused token is replaced, and the request repeated, once.

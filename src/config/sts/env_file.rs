@@ -158,7 +158,7 @@ mod tests {
         for (content, says) in [
             ("", "is empty"),
             ("# nothing\n", "there is no STS in it: KEYCLOAK_URL"),
-            (&SOUND.replace("=dls", "="), "are: KEYCLOAK_REALM"),
+            (&SOUND.replace("=dls", "="), "are set: KEYCLOAK_REALM"),
             (&SOUND.replace("https:", "ftp:"), "must begin with https://"),
             (&format!("{SOUND}AGENT_CLIENT_ID=x\nAGENT_CLIENT_SECRET=y"), "are both set"),
         ] {

@@ -106,7 +106,8 @@ fn missing(is_set: &dyn Fn(&str) -> bool) -> Option<String> {
     }
     let lacks = |family: &&Family| family.names().filter(|name| !is_set(name)).collect::<Vec<_>>().join(", ");
     let lacks: Vec<_> = begun.iter().map(lacks).collect();
-    (!lacks.is_empty()).then(|| format!("not set, though others of its kind are: {}", lacks.join("; or ")))
+    (!lacks.is_empty())
+        .then(|| format!("not set or empty, though others of its kind are set: {}", lacks.join("; or ")))
 }
 
 /// A variable of the environment.
@@ -191,7 +192,7 @@ mod tests {
                         family.iter().copied().filter(|(name, _)| name != missing).collect();
                     rest.extend(blank.map(|blank| (*missing, blank)));
                     let told = read(&rest).expect_err(missing);
-                    assert!(told.ends_with(&format!("are: {missing}")), "{told}");
+                    assert!(told.ends_with(&format!("are set: {missing}")), "{told}");
                 }
             }
         }
@@ -212,7 +213,7 @@ mod tests {
         ] {
             let set: Vec<_> = set.iter().map(|name| (*name, "x")).collect();
             let told = read(&set).expect_err(missing);
-            assert_eq!(told, format!("not set, though others of its kind are: {missing}"));
+            assert_eq!(told, format!("not set or empty, though others of its kind are set: {missing}"));
         }
         assert_eq!(read(&[("ARP_AUTH_ISSUER", " "), ("KEYCLOAK_URL", "")]), Ok(None));
     }

@@ -89,7 +89,7 @@ fn env_file_that_cannot_be_used_costs_tokens_alone() {
             "has quotes around its value",
         ),
         (sound.replace("KEYCLOAK_URL", "export KEYCLOAK_URL"), 0o600, "KEYCLOAK_URL follows export"),
-        (sound.replace("KEYCLOAK_REALM", "REALM"), 0o600, "are: KEYCLOAK_REALM"),
+        (sound.replace("KEYCLOAK_REALM", "REALM"), 0o600, "are set: KEYCLOAK_REALM"),
         (sound.clone(), 0o644, "chmod 600"),
     ] {
         rig.node.write_secret("agent.env", &text);
@@ -149,7 +149,7 @@ fn mixture_of_variables_is_a_warning_and_no_more() {
     for (set, says) in [
         (&[&place[..1]][..], "KEYCLOAK_REALM, AGENT_CLIENT_ID, AGENT_CLIENT_SECRET; or"),
         (&[&smartem], "KEYCLOAK_URL, KEYCLOAK_REALM"),
-        (&[&place, &smartem[1..]], "are: KEYCLOAK_CLIENT_ID"),
+        (&[&place, &smartem[1..]], "are set: KEYCLOAK_CLIENT_ID"),
         (&[&arp, &place, &agent], "ARP_AUTH_CLIENT_ID and AGENT_CLIENT_ID are both set"),
         (&[&place, &agent, &smartem], "AGENT_CLIENT_ID and KEYCLOAK_CLIENT_ID are both set"),
         (&[&arp, &place], "not used for tokens: KEYCLOAK_URL, KEYCLOAK_REALM"),

@@ -23,7 +23,7 @@ fn secrets() -> [String; 7] {
 }
 
 /// The keys of a configuration, as paths into it, and whether any text is a right value.
-const KEYS: [(&str, bool); 27] = [
+const KEYS: [(&str, bool); 28] = [
     ("/auth_url", false),
     ("/service_id", true),
     ("/app_id", true),
@@ -48,6 +48,7 @@ const KEYS: [(&str, bool); 27] = [
     ("/sts/token_endpoint", false),
     ("/sts/client_id", true),
     ("/sts/client_secret_file", false),
+    ("/sts/env_file", false),
     ("/sts/auth_method", false),
     ("/sts/ca_file", false),
     ("/broker/socket", false),

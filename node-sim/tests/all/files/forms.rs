@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Instant;
 
 use jarvis_node::setup::{Reader, SetupRead};
@@ -42,6 +43,15 @@ fn node() -> Rig {
     rig
 }
 
+/// A node whose STS is in a file with variables.
+fn node_with_env_file() -> Rig {
+    let rig = node();
+    let lines = "KEYCLOAK_URL=https://sts.home\nKEYCLOAK_REALM=r\nKEYCLOAK_CLIENT_ID=c\nKEYCLOAK_CLIENT_SECRET=s3cret\n";
+    rig.write_secret("agent.env", lines);
+    rig.configure("sts", json!({"env_file": "agent.env", "audiences": {"": {}}}));
+    rig
+}
+
 const FILES: [&str; 8] = [
     "config.json",
     "credential.json",
@@ -52,6 +62,13 @@ const FILES: [&str; 8] = [
     "sts.secret",
     "sts-ca.pem",
 ];
+
+/// All files, with the nodes that use them.
+fn files() -> impl Iterator<Item = (Rc<Rig>, &'static str)> {
+    let (node, other) = (Rc::new(node()), Rc::new(node_with_env_file()));
+    let all = FILES.map(|name| (Rc::clone(&node), name));
+    all.into_iter().chain([(other, "agent.env")])
+}
 
 /// Reads the setup, which must not take long.
 fn read(rig: &Rig) -> SetupRead {
@@ -98,9 +115,8 @@ type Making<'a> = &'a dyn Fn(&Path);
 
 #[test]
 fn text_as_editors_save_it_is_used() {
-    let rig = node();
-    is_used(&rig, "nothing changed");
-    for name in FILES {
+    for (rig, name) in files() {
+        is_used(&rig, "nothing changed");
         let before = fs::read(rig.path(name)).unwrap();
         let text = String::from_utf8(before.clone()).unwrap();
         let unended = text.trim_end();
@@ -120,8 +136,7 @@ fn text_as_editors_save_it_is_used() {
 
 #[test]
 fn text_of_another_encoding_is_named() {
-    let rig = node();
-    for name in FILES {
+    for (rig, name) in files() {
         let before = fs::read(rig.path(name)).unwrap();
         for big in [false, true] {
             write(&rig, name, &utf_16(&before, big));
@@ -137,14 +152,13 @@ fn text_of_another_encoding_is_named() {
         write(&rig, name, b"");
         is_named(&rig, name, "empty", "empty");
         write(&rig, name, &before);
+        is_used(&rig, "as before");
     }
-    is_used(&rig, "as before");
 }
 
 #[test]
 fn file_that_is_no_regular_file_is_named_without_waiting() {
-    let rig = node();
-    for name in FILES {
+    for (rig, name) in files() {
         let (path, aside) = (rig.path(name), rig.path("aside"));
         fs::rename(&path, &aside).unwrap();
         let forms: [(&str, Making<'_>); 6] = [
@@ -179,8 +193,7 @@ fn file_that_may_not_be_read_is_named() {
     if rustix::process::geteuid().is_root() {
         return;
     }
-    let rig = node();
-    for name in FILES {
+    for (rig, name) in files() {
         let before = fs::metadata(rig.path(name)).unwrap().permissions();
         fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0o000)).unwrap();
         is_named(&rig, name, "unreadable", "cannot be read");
