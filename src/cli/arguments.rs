@@ -10,6 +10,7 @@ use node_core::outcome::Outcome;
 
 use super::CliError;
 use crate::commands::enroll::Enrolment;
+use crate::commands::enroll::moving::Move;
 use crate::commands::installer::Question;
 use crate::commands::keygen;
 use crate::commands::pair::{DEFAULT_ADDRESS, DEFAULT_MINUTES, MOST_MINUTES, Pairing};
@@ -38,6 +39,9 @@ Usage:
                                               comes back, write a configuration if there is none
   jarvis-node pair [--listen ADDR] [--minutes N] [--replace] [--if-file FILE] [--config FILE]
                                               let the home's app on a phone enrol this node
+  jarvis-node move --to URL [--node-id ID] [--room ROOM] [--ca FILE] [--config FILE]
+                                              make this node one of another home, with the
+                                              provisioning token on standard input
   jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
                                               make the key that proves this node to the STS, print
                                               its public half (of the key that is there: --show)
@@ -85,6 +89,7 @@ pub(super) enum Command {
     Installer(Question, PathBuf),
     Enroll(Enrolment),
     Pair(Pairing),
+    Move(Move),
     Token(TokenRequest),
     Update,
     Request(ServiceRequest),
@@ -120,6 +125,7 @@ struct Options {
     out: Option<PathBuf>,
     listen: Option<String>,
     minutes: Option<String>,
+    to: Option<String>,
     if_file: Option<PathBuf>,
     /// Names of the options without a value.
     flags: Vec<&'static str>,
@@ -133,7 +139,7 @@ impl Options {
     }
 
     fn takes_a_secret(&self) -> bool {
-        self.words.iter().any(|word| word == "install-credential" || word == "enroll")
+        self.words.iter().any(|word| ["install-credential", "enroll", "move"].contains(&word.as_str()))
     }
 
     /// An option that the command has not taken goes with another command.
@@ -154,6 +160,7 @@ impl Options {
             ("--out", self.out.is_some()),
             ("--listen", self.listen.is_some()),
             ("--minutes", self.minutes.is_some()),
+            ("--to", self.to.is_some()),
             ("--if-file", self.if_file.is_some()),
         ];
         let value = values.iter().find(|(_, given)| *given).map(|(name, _)| *name);
@@ -182,6 +189,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("out") => once("out", &mut options.out, PathBuf::from(arguments.value()?))?,
             Long("listen") => once("listen", &mut options.listen, arguments.value()?.string()?)?,
             Long("minutes") => once("minutes", &mut options.minutes, arguments.value()?.string()?)?,
+            Long("to") => once("to", &mut options.to, arguments.value()?.string()?)?,
             Long("if-file") => once("if-file", &mut options.if_file, PathBuf::from(arguments.value()?))?,
             Long("audience") => once("audience", &mut options.audience, arguments.value()?.string()?)?,
             Long("scope") => once("scope", &mut options.scope, arguments.value()?.string()?)?,
@@ -266,6 +274,12 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
         }),
         Some("pair") => Command::Pair(pairing(options)?),
         Some("update") => Command::Update,
+        Some("move") => Command::Move(Move {
+            to: options.to.take().ok_or_else(|| CliError::usage("move needs --to URL of the new home"))?,
+            node_id: options.node_id.take(),
+            room: options.room.take(),
+            ca_file: options.ca.take(),
+        }),
         Some("token") => Command::Token(TokenRequest {
             audience: options.audience.take().unwrap_or_default(),
             scope: options.scope.take(),
@@ -301,13 +315,18 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
         Some(word) => return Err(CliError::usage(format!("there is no command '{word}'"))),
         None => {
             return Err(CliError::usage(
-                "say what to do: run, check, status, led, install-credential, enroll, pair, keygen, token or request",
+                "say what to do: run, check, status, led, install-credential, enroll, pair, move, keygen, token or request",
             ));
         }
     };
     match words.next() {
         // Not repeated: it may be a secret that was meant for standard input.
-        Some(_) if matches!(command, Command::InstallCredential { .. } | Command::Enroll(_)) => {
+        Some(_)
+            if matches!(
+                command,
+                Command::InstallCredential { .. } | Command::Enroll(_) | Command::Move(_)
+            ) =>
+        {
             Err(CliError::usage(NO_SECRETS))
         }
         Some(word) => Err(CliError::usage(format!("'{word}' is one word too many"))),
@@ -338,7 +357,7 @@ mod tests {
 
     #[test]
     fn key_typed_as_an_argument_is_never_repeated() {
-        for command in ["install-credential", "enroll"] {
+        for command in ["install-credential", "enroll", "move"] {
             for key in ["s3cret", "-s3cret", "--s3cret"] {
                 for before in [["--url", "u"], ["--node-id", "n"]] {
                     let parser = lexopt::Parser::from_args([command].into_iter().chain(before).chain([key]));

@@ -119,6 +119,12 @@ pub fn main() -> Result<u8, CliError> {
                 "paired and stored: this node is {node_id}; start the daemon: sudo systemctl start jarvis-node-agent"
             ));
         }
+        Command::Move(to) => {
+            let token = || secret_input::typed("paste the provisioning token of the new home, then Enter");
+            let moved = enroll::moving::relocate(&config, &to, token)
+                .map_err(|error| CliError::new(error.exit_code(), error))?;
+            print_done(&moved.to_string());
+        }
         Command::InstallCredential { card } => {
             let input = secret_input::typed("paste the credential's JSON, then Ctrl-D");
             let installed = install::install(config, card.as_deref(), input)

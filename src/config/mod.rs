@@ -27,6 +27,7 @@ mod heartbeat;
 mod indicators;
 pub(crate) mod installing;
 mod paths;
+pub(crate) mod rehome;
 mod sts;
 mod via;
 

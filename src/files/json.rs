@@ -1,7 +1,11 @@
-//! Parses JSON objects.
+//! Parses JSON objects, and writes them so that the fields of others keep their text.
 
-use serde::Deserialize;
-use serde::de::Error as _;
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 /// Parses `bytes` as an object. serde would also take a list for a struct, with its fields in order, so that
 /// a bare `[false]` from any web server would be a rejection.
@@ -56,5 +60,62 @@ pub(crate) fn fault(error: &serde_json::Error) -> String {
         Some((name, _)) if is_key(name) => format!("{place}there is no key \"{name}\""),
         Some(_) => format!("{place}there is no such key"),
         None => message,
+    }
+}
+
+/// The fields of an object, with their values as unparsed text.
+pub(crate) struct Fields<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsWritten;
+        impl<'de> Visitor<'de> for AsWritten {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(AsWritten)
+    }
+}
+
+/// Writes a JSON object with one field on each line.
+pub(crate) struct Object(Zeroizing<Vec<u8>>);
+
+impl Object {
+    /// An empty one. A buffer that grows would leave copies of secrets behind, so it gets its full size at once.
+    pub(crate) fn with_room(len: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(len)))
+    }
+
+    /// Adds a field.
+    ///
+    /// # Errors
+    /// Those of serde.
+    pub(crate) fn field(
+        &mut self,
+        key: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<(), serde_json::Error> {
+        let before: &[u8] = if self.0.is_empty() { b"{\n  " } else { b",\n  " };
+        self.0.extend_from_slice(before);
+        serde_json::to_writer(&mut *self.0, key)?;
+        self.0.extend_from_slice(b": ");
+        serde_json::to_writer(&mut *self.0, value)
+    }
+
+    /// The text of the whole object.
+    pub(crate) fn end(mut self) -> Zeroizing<Vec<u8>> {
+        self.0.extend_from_slice(b"\n}\n");
+        self.0
     }
 }

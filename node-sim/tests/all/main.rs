@@ -12,6 +12,7 @@ mod device;
 mod faults;
 mod files;
 mod fleet;
+mod home;
 mod installation;
 mod outcomes;
 mod real_server;

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "figures for people")]
 
 mod installation;
+mod moving;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};

@@ -5,6 +5,7 @@ mod answer;
 mod done;
 mod error;
 mod log_in;
+pub(crate) mod moving;
 mod place;
 mod settings;
 mod voice_node;

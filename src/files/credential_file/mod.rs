@@ -16,13 +16,13 @@ use node_core::credential::{NodeId, ValueError};
 use node_core::text::Quoted;
 use ring::digest;
 use ring::digest::SHA256;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, de};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 pub(crate) use self::in_place::with_key;
 use super::json;
+use super::json::{Fields, Object};
 use crate::error::SetupError;
 use crate::files::credential::{Credential, NodeKey};
 
@@ -178,8 +178,7 @@ pub(crate) fn render(
         written,
         shared: credential.shared,
     };
-    // A buffer that grows leaves unwiped copies of the key behind, so it gets its full size at once.
-    let mut out = Object(Zeroizing::new(Vec::with_capacity(before.len() + 2048)));
+    let mut out = Object::with_room(before.len() + 2048);
     out.field("node_id", credential.node_id.as_str())?;
     if has("node_key") || !has("api_key") {
         out.field("node_key", credential.node_key.expose())?;
@@ -194,24 +193,6 @@ pub(crate) fn render(
     }
     out.field("credential_store", &store)?;
     Ok(out.end())
-}
-
-/// Writes a JSON object with one field on each line.
-struct Object(Zeroizing<Vec<u8>>);
-
-impl Object {
-    fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
-        let before: &[u8] = if self.0.is_empty() { b"{\n  " } else { b",\n  " };
-        self.0.extend_from_slice(before);
-        serde_json::to_writer(&mut *self.0, key)?;
-        self.0.extend_from_slice(b": ");
-        serde_json::to_writer(&mut *self.0, value)
-    }
-
-    fn end(mut self) -> Zeroizing<Vec<u8>> {
-        self.0.extend_from_slice(b"\n}\n");
-        self.0
-    }
 }
 
 #[derive(Deserialize)]
@@ -231,31 +212,6 @@ struct Store {
     /// Whether it was installed from another program's file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     shared: bool,
-}
-
-/// The fields of an object, with their values as unparsed text.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AsWritten;
-        impl<'de> Visitor<'de> for AsWritten {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(AsWritten)
-    }
 }
 
 /// Parsed in the file's bytes, so that no unwiped copy is made. (serde_json copies a key with JSON escapes;

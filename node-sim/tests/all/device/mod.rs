@@ -10,7 +10,6 @@ mod led;
 mod log;
 mod memory;
 mod other_users;
-mod pair;
 mod remembers;
 mod status;
 mod terminal;

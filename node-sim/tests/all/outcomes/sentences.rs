@@ -110,6 +110,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("the daemon leaves its requests there", "as above"),
     ("nothing on the board takes up the update", "as above"),
     ("sudo systemctl enable --now jarvis-node-agent-update.path", "as above"),
+    ("The node stays with its present home", "of `move`: node-sim/tests/all/home/moving.rs"),
+    ("The same command goes on from here", "as above"),
+    ("cannot be written: {1}; run this as root", "as above"),
+    ("the new home rejects the credential in", "as above"),
+    ("the node is registered at the new home", "as above"),
+    ("proven and moved: this node is", "as above"),
+    ("nothing to do: this node asks that home already", "as above"),
     ("The node is registered, but", "the card fills up in the middle: node-sim/tests/crash"),
 ];
 
