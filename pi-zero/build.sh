@@ -93,6 +93,10 @@ build() {
     # (-machine-outliner-reruns) makes a program that ends with SIGSEGV.
     local for_this_cpu="-C target-cpu=arm1176jzf-s -C relocation-model=static -C force-unwind-tables=no"
     local outlined="-C llvm-args=-enable-machine-outliner=always"
+    # The heartbeat says the commit, if this is a checkout of one.
+    local commit
+    commit=$(git rev-parse --short=12 HEAD 2>/dev/null) || commit=''
+    [[ -z $commit ]] || export JARVIS_NODE_GIT_SHA=$commit
     RUSTFLAGS="$for_this_cpu -Zlocation-detail=none $outlined $2" \
         RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_DIR=$work/cargo \

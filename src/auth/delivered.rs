@@ -9,7 +9,7 @@ use node_core::service::Service;
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::judge::{Asked, judge, judge_heartbeat, judge_probe};
+use super::judge::{Asked, judge, judge_heartbeat, judge_logs, judge_probe};
 use crate::net::http::HttpResponse;
 
 /// The parts of an HTTP response that the verdict depends on.
@@ -37,6 +37,12 @@ impl Delivered<'_> {
             &Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH },
             Service::COMMAND_CENTER,
         )
+    }
+
+    /// Judges it as the logs' answer to a batch without a line.
+    #[must_use]
+    pub fn by_the_logs(&self) -> Answer {
+        judge_logs(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH })
     }
 
     /// Judges it as the answer to a probe of the auth service.

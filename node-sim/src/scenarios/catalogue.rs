@@ -25,6 +25,7 @@ catalogue! {
         "auth-service-error-at-boot",
         "captive-portal",
         "captive-portal-at-boot",
+        "logs-cannot-ask-the-auth-service",
         "proxy-with-502-pages",
         "service-moved",
         "unknown-401-at-the-command-center",

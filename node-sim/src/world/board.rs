@@ -40,6 +40,8 @@ pub enum Via {
     App,
     /// The command center, with the node's credential alone.
     CommandCenter,
+    /// The logs, with the node's credential alone.
+    Logs,
 }
 
 /// The node's files on the card.

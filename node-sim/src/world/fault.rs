@@ -164,6 +164,7 @@ impl Wrong {
                 let delivered = Delivered { status: *status, retry_after: retry_after.as_deref(), body };
                 match (via, NodeId::parse(&files.node_id)) {
                     (Via::App, Ok(node_id)) => delivered.by_the_auth_service(&node_id),
+                    (Via::Logs, _) => delivered.by_the_logs(),
                     // Files without a valid node id are never asked about.
                     (Via::CommandCenter, _) | (Via::App, Err(_)) => delivered.by_the_command_center(),
                 }

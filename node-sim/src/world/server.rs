@@ -161,7 +161,7 @@ impl Server {
         }
         let answer = match (NodeId::parse(&files.node_id), board.via) {
             (Err(_), _) => inconclusive(TroubleKind::RequestRefused),
-            (Ok(_), Via::CommandCenter) => self.command_center(files),
+            (Ok(_), Via::CommandCenter | Via::Logs) => self.by_node(board.via, files),
             (Ok(_), Via::App) if files.app_key != self.app_key => inconclusive(TroubleKind::AppRejected),
             (Ok(ours), Via::App) => self.verdict(files).into_answer(&ours),
         };
@@ -206,15 +206,19 @@ impl Server {
         }
     }
 
-    /// The command center passes the auth service's reason on unchanged.
-    fn command_center(&self, files: &Files) -> Answer {
+    /// A service that the node asks with its own credential passes the auth service's reason on unchanged.
+    fn by_node(&self, via: Via, files: &Files) -> Answer {
         let verdict = self.verdict(files);
-        let (status, body) = if verdict.valid {
-            (200, serde_json::json!({ "status": "ok" }))
-        } else {
-            (401, serde_json::json!({ "detail": verdict.reason }))
-        };
-        Delivered { status, retry_after: None, body: &body.to_string() }.by_the_command_center()
+        let refusal = serde_json::json!({ "detail": verdict.reason }).to_string();
+        let deliver = |status, body| Delivered { status, retry_after: None, body };
+        match (via, verdict.valid) {
+            (Via::Logs, true) => deliver(204, "").by_the_logs(),
+            (Via::Logs, false) => deliver(403, &refusal).by_the_logs(),
+            (Via::App | Via::CommandCenter, true) => {
+                deliver(200, r#"{"status":"ok"}"#).by_the_command_center()
+            }
+            (Via::App | Via::CommandCenter, false) => deliver(401, &refusal).by_the_command_center(),
+        }
     }
 
     /// Checks in the order of the real service (docs/wire/jarvis-auth.md).
