@@ -18,6 +18,7 @@ use super::update::Update;
 use crate::config::{Config, Via};
 use crate::error::Warning;
 use crate::files::credential::Credential;
+use crate::files::json;
 use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::Tls;
@@ -200,7 +201,7 @@ impl AuthClient {
                 // A buffer that grows leaves unwiped copies of the key behind, so it gets its full size at
                 // once.
                 let mut body = Zeroizing::new(Vec::with_capacity(2048));
-                serde_json::to_writer(&mut *body, &request).map_err(|_| unfit())?;
+                json::write(&mut *body, &request).map_err(|_| unfit())?;
                 let id = HeaderValue::from_str(app_id).map_err(|_| unfit())?;
                 post(&[(APP_ID_HEADER, id), secret(APP_KEY_HEADER, app_key).ok_or_else(unfit)?], &body)
             }

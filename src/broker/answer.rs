@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::files::json;
+
 /// Answers are sent in blocks of this many bytes, and filled up to a whole number of them by a header field. What is
 /// written belongs to this program's memory until the caller has read it, and the system tells only whether more than a
 /// quarter of the send buffer is unread (`unix_writable` in net/unix/af_unix.c). With the smallest buffer a block is
@@ -87,7 +89,7 @@ impl Answer {
     fn new(status: u16, retry_after: Option<Duration>, body: &impl Serialize) -> Self {
         let mut length = Length(0);
         // Neither write can fail: no answer has maps with odd keys, and writing to memory never does.
-        let _ = serde_json::to_writer(&mut length, body);
+        let _ = json::write(&mut length, body);
         // Room for all of it at once: a buffer that grows leaves copies behind.
         let mut text = Zeroizing::new(Vec::with_capacity((length.0 + 512).next_multiple_of(BLOCK)));
         let allow = if status == 405 { "Allow: GET, POST\r\n" } else { "" };
@@ -106,7 +108,7 @@ impl Answer {
         );
         fill(&mut text, 2 + length.0);
         text.extend_from_slice(b"\r\n");
-        let _ = serde_json::to_writer(&mut *text, body);
+        let _ = json::write(&mut *text, body);
         Self(text)
     }
 }

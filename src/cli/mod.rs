@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::daemon;
 use crate::daemon::{logging, process};
 use crate::error::Warning;
+use crate::files::json;
 use crate::files::status::View;
 use crate::system::failure;
 
@@ -170,8 +171,7 @@ fn accept_this_board(config: &Path) -> Result<(), CliError> {
 }
 
 fn print_view(view: &View, json: bool) -> Result<(), CliError> {
-    let text =
-        if json { serde_json::to_string(view).map_err(|e| CliError::new(70, e))? } else { view.in_words() };
+    let text = if json { json::text(view).map_err(|e| CliError::new(70, e))? } else { view.in_words() };
     print(&(text + "\n"))
 }
 

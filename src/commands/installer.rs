@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::installing::{named_files, plain};
 use crate::config::{Config, DEFAULT_PATH, Led};
 use crate::error::SetupError;
-use crate::files::{bounded, credential_file, secret_file};
+use crate::files::{bounded, credential_file, json, secret_file};
 use crate::net::tls::Tls;
 use crate::setup::load_app_key;
 
@@ -90,8 +90,7 @@ fn settings(file: &Path) -> Result<String, SetupError> {
     let text = bounded::read_text("configuration", file)?;
     let files = named_files(&text, Path::new(DEFAULT_PATH))
         .map_err(|why| SetupError::Config { path: file.into(), why })?;
-    let names_led = serde_json::from_str::<serde_json::Value>(&text)
-        .is_ok_and(|config| config.get("led").is_some_and(|led| !led.is_null()));
+    let names_led = json::value(&text).get("led").is_some_and(|led| !led.is_null());
     let led = match &config.indicators.led {
         _ if !names_led => String::new(),
         Led::None => "none".into(),
@@ -118,7 +117,7 @@ fn map_values(text: &str, mut new: impl FnMut(&str, &str) -> Option<String>) -> 
     while let Some(start) = rest.find('"') {
         let end = string_end(&rest[start..]).map_or(rest.len(), |len| start + len);
         let token = &rest[start..end];
-        let value: String = serde_json::from_str(token).unwrap_or_default();
+        let value = json::string(token).unwrap_or_default();
         mapped.push_str(&rest[..start]);
         rest = &rest[end..];
         if rest.trim_start().starts_with(':') {
@@ -126,10 +125,8 @@ fn map_values(text: &str, mut new: impl FnMut(&str, &str) -> Option<String>) -> 
             key = value;
             continue;
         }
-        match new(&key, &value).map(|value| serde_json::Value::from(value).to_string()) {
-            Some(value) => mapped.push_str(&value),
-            None => mapped.push_str(token),
-        }
+        let new = new(&key, &value).and_then(|value| json::text(&value).ok());
+        mapped.push_str(new.as_deref().unwrap_or(token));
     }
     mapped + rest
 }
@@ -152,7 +149,7 @@ fn without_led(text: &str) -> String {
     while let Some(start) = text[from..].find('"').map(|at| from + at) {
         let Some(end) = string_end(&text[start..]).map(|len| start + len) else { break };
         from = end;
-        let is_led = serde_json::from_str::<String>(&text[start..end]).is_ok_and(|key| key == "led");
+        let is_led = json::string(&text[start..end]).is_some_and(|key| key == "led");
         let value = text[end..].trim_start().strip_prefix(':').map(str::trim_start);
         if let Some(after) = value.filter(|_| is_led).and_then(|value| value.strip_prefix("null")) {
             return format!("{}\"led\": \"none\"{after}", &text[..start]);

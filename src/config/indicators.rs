@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use node_core::text::Quoted;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{DEFAULT_STATUS_FILE, paths};
-use crate::files::bounded;
+use crate::files::{bounded, json};
 
 /// Where the node shows its outcome. Needed even if the rest of the configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Indicators {
     /// still show on the LED that it names.
     pub(crate) fn load_lenient(path: &Path) -> Self {
         let json = read_leniently(path);
-        let led = json.get("led").and_then(|led| LedForm::deserialize(led).ok()?.check().ok());
+        let led = json.get("led").and_then(|led| Led::read(led).ok());
         let named = json.get("status_file").and_then(|file| paths::plausible(file.as_str()?, path));
         let default = PathBuf::from(DEFAULT_STATUS_FILE);
         // Two keys with one file are an error that is still to be shown, but not in that file.
@@ -57,55 +57,47 @@ impl Indicators {
 }
 
 /// The configuration at `path` as far as it is JSON: one key can be of use even if the rest is wrong.
-pub(crate) fn read_leniently(path: &Path) -> serde_json::Value {
+pub(crate) fn read_leniently(path: &Path) -> Value {
     let text = bounded::read_text("configuration", path).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    json::value(&text)
 }
 
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = r#"led must be {"gpio": 17}, {"gpio": 17, "active_low": true}, {"sysfs": "ACT"} or "none""#
-)]
-pub(super) enum LedForm {
-    Word(String),
-    Gpio(GpioForm),
-    Sysfs(SysfsForm),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GpioForm {
-    gpio: u64,
-    #[serde(default)]
-    active_low: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SysfsForm {
-    sysfs: String,
-}
-
-impl LedForm {
-    pub(super) fn check(self) -> Result<Led, String> {
-        match self {
-            Self::Word(word) if word == "none" => Ok(Led::None),
-            Self::Word(_) => Err("led: as a word it can only be \"none\"".into()),
-            Self::Gpio(GpioForm { gpio, active_low }) => match u8::try_from(gpio) {
-                Ok(pin @ 0..=53) => Ok(Led::Gpio { pin, active_low }),
-                Ok(_) | Err(_) => {
-                    Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
+impl Led {
+    /// Reads the value of `led`. By hand, because serde's forms that have no tag are 7 KB of the program.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong with it.
+    pub(super) fn read(value: &Value) -> Result<Self, String> {
+        if let Some(word) = value.as_str() {
+            return if word == "none" {
+                Ok(Self::None)
+            } else {
+                Err("led: as a word it can only be \"none\"".into())
+            };
+        }
+        let has = |key| usize::from(value.get(key).is_some());
+        let keys = value.as_object().map_or(0, serde_json::Map::len);
+        let gpio = value.get("gpio").and_then(Value::as_u64);
+        let active_low = value.get("active_low").map_or(Some(false), Value::as_bool);
+        match (gpio, active_low, value.get("sysfs").and_then(Value::as_str)) {
+            (Some(gpio), Some(active_low), None) if keys == 1 + has("active_low") => {
+                match u8::try_from(gpio) {
+                    Ok(pin @ 0..=53) => Ok(Self::Gpio { pin, active_low }),
+                    Ok(_) | Err(_) => {
+                        Err(format!("led: there is no GPIO {gpio}; the BCM numbers go from 0 to 53"))
+                    }
                 }
-            },
-            Self::Sysfs(SysfsForm { sysfs: name }) => {
+            }
+            (None, _, Some(name)) if keys == 1 => {
                 // What looks like a key is only a name if there is such an LED: the name gets into sentences.
-                let is_there = || Path::new("/sys/class/leds").join(&name).exists();
-                if name.contains('/') || name.starts_with('.') || !(Quoted(&name).is_name() || is_there()) {
+                let is_there = || Path::new("/sys/class/leds").join(name).exists();
+                if name.contains('/') || name.starts_with('.') || !(Quoted(name).is_name() || is_there()) {
                     return Err("led: sysfs must be the name of a folder in /sys/class/leds".into());
                 }
-                Ok(Led::Sysfs(name))
+                Ok(Self::Sysfs(name.into()))
             }
+            _ => Err(r#"led: led must be {"gpio": 17}, {"gpio": 17, "active_low": true}, {"sysfs": "ACT"} or "none""#
+                .into()),
         }
     }
 }

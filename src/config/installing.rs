@@ -45,7 +45,7 @@ impl Config {
 /// The sentence about text that is no configuration.
 pub(crate) fn named_files(text: &str, path: &Path) -> Result<Vec<(&'static str, PathBuf)>, String> {
     let file: File = json::object(text.as_bytes()).map_err(|e| json::fault(&e))?;
-    let node = node_paths(&serde_json::from_str(text).unwrap_or_default(), path);
+    let node = node_paths(&json::value(text), path);
     Ok(node.into_iter().chain(token_paths(&file, path)).map(ConfiguredPath::into_found).collect())
 }
 

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::heartbeat::{Meant, Written};
-use self::indicators::LedForm;
 pub(crate) use self::indicators::read_leniently;
 pub use self::indicators::{Indicators, Led};
 pub(crate) use self::paths::plausible as plausible_path;
@@ -185,7 +184,7 @@ impl Config {
     fn parse(text: &str, path: &Path, variable: &sts::Variables<'_>) -> Result<Self, String> {
         let file: File = json::object(text.as_bytes()).map_err(|e| fault(text, &e))?;
         // Told after what else is wrong, which may be the reason for it.
-        let paths = node_paths(&serde_json::from_str(text).unwrap_or_default(), path);
+        let paths = node_paths(&json::value(text), path);
         let token_paths = paths::check(&token_paths(&file, path), &paths, path);
         let paths = paths::check(&paths, &[], path);
         let found = |file: &Path| secret_file::locate(file, path);
@@ -193,7 +192,7 @@ impl Config {
         let ca_file = file.ca_file.as_deref().map(found);
         let main =
             sts::MainConfig { auth_url: &auth_url, allow_http: file.allow_http, ca_file: ca_file.as_deref() };
-        let led = file.led.map(|value| form::<LedForm>("led", value)?.check()).transpose();
+        let led = file.led.as_ref().map(Led::read).transpose();
         let tokens = sts::tokens(file.sts, file.broker, variable, &main, &found);
         let tokens = tokens.and_then(|tokens| match token_paths {
             Ok(()) => Ok(tokens),
@@ -277,7 +276,7 @@ const OLD_RULES: &str = "Until then a daemon that runs keeps to the rules that i
 
 /// What is wrong with `text`, which is not in the form of a configuration.
 fn fault(text: &str, error: &serde_json::Error) -> String {
-    let keys: Value = serde_json::from_str(text).unwrap_or_default();
+    let keys = json::value(text);
     let has = |key: &&str| keys.get(key).is_some();
     if has(&"node_id") && !["auth_url", "via", "credential_file"].iter().any(has) {
         return "this is a file with a node's credential, not the configuration, which names it as credential_file".into();

@@ -25,7 +25,7 @@ pub(crate) fn rehomed(
     ca_file: Option<&Path>,
 ) -> serde_json::Result<Vec<u8>> {
     let (Fields(old), Fields(home)): (Fields<'_>, Fields<'_>) =
-        (serde_json::from_str(text)?, serde_json::from_str(home)?);
+        (serde_json::from_slice(text.as_bytes())?, serde_json::from_slice(home.as_bytes())?);
     let is_replaced = |(key, _): &&(String, &RawValue)| {
         let key = key.as_str();
         OF_A_HOME.contains(&key)

@@ -101,6 +101,8 @@ fn malformed_led_is_a_warning() {
         (r#", "led": {"gpio": 54}"#, "no GPIO 54"),
         (r#", "led": {"gpio": 9999}"#, "no GPIO 9999; the BCM numbers go from 0 to 53"),
         (r#", "led": {"gpio": 17, "colour": "red"}"#, "led must be"),
+        (r#", "led": [17]"#, "led must be"),
+        (r#", "led": {"gpio": 17, "sysfs": "ACT"}"#, "led must be"),
         (r#", "led": {"sysfs": "../gpio"}"#, "must be the name of a folder"),
     ] {
         let config = parse(more).expect("the rest is sound");

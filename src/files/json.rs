@@ -1,9 +1,12 @@
-//! Parses JSON objects, and writes them so that the fields of others keep their text.
+//! Reads and writes JSON. serde_json is compiled once for each kind of input and of output, so all reading goes through a
+//! slice and all writing through one kind of writer. The fields of others keep their text.
 
 use std::fmt;
+use std::io::Write;
 
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
@@ -17,6 +20,34 @@ pub(crate) fn object<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::
         return Err(serde_json::Error::custom("a list, where an object belongs"));
     }
     serde_json::from_slice(bytes)
+}
+
+/// The value that `text` is; null if it is none.
+pub(crate) fn value(text: &str) -> Value {
+    serde_json::from_slice(text.as_bytes()).unwrap_or_default()
+}
+
+/// The string that `text` is.
+pub(crate) fn string(text: &str) -> Option<String> {
+    serde_json::from_slice(text.as_bytes()).ok()
+}
+
+/// Writes `value` to `out`.
+///
+/// # Errors
+/// Those of `out`, and of values that JSON cannot have: maps whose keys are no strings.
+pub(crate) fn write(out: &mut dyn Write, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
+    serde_json::to_writer(out, value)
+}
+
+/// `value` as JSON.
+///
+/// # Errors
+/// As for [`write`].
+pub(crate) fn text(value: &(impl Serialize + ?Sized)) -> serde_json::Result<String> {
+    let mut out = Vec::new();
+    write(&mut out, value)?;
+    String::from_utf8(out).map_err(serde_json::Error::custom)
 }
 
 /// The [`fault`] of `text`, into which people put comments.
@@ -108,9 +139,9 @@ impl Object {
     ) -> Result<(), serde_json::Error> {
         let before: &[u8] = if self.0.is_empty() { b"{\n  " } else { b",\n  " };
         self.0.extend_from_slice(before);
-        serde_json::to_writer(&mut *self.0, key)?;
+        write(&mut *self.0, key)?;
         self.0.extend_from_slice(b": ");
-        serde_json::to_writer(&mut *self.0, value)
+        write(&mut *self.0, value)
     }
 
     /// The text of the whole object.

@@ -9,7 +9,7 @@ use std::path::Path;
 use node_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::{bounded, durable};
+use super::{bounded, durable, json};
 use crate::error::Warning;
 use crate::system::clock;
 
@@ -55,7 +55,7 @@ impl NodeState {
     /// When its folder is missing or not writable, or when it is no state file that would be replaced.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         durable::check_own(path, &KEYS)?;
-        durable::replace(path, &serde_json::to_vec(self)?)
+        durable::replace(path, json::text(self)?.as_bytes())
     }
 
     /// The state after `shown` on the board `serial`; `None` if it is not worth a write.

@@ -135,7 +135,7 @@ fn log_in(client: &HttpClient, auth: &str) -> Result<HeaderValue, EnrollError> {
     })?;
     // A buffer that grows leaves unwiped copies behind, so it gets its full size at once.
     let mut body = Zeroizing::new(Vec::with_capacity(6 * (email.len() + password.len()) + 64));
-    serde_json::to_writer(&mut *body, &LogIn { email: &email, password })
+    json::write(&mut *body, &LogIn { email: &email, password })
         .map_err(|_| EnrollError::Input("what was typed cannot be written as JSON".into()))?;
     let url = format!("{auth}/auth/login");
     let post = Post { url: &url, headers: &[], content_type: JSON, body: &body };

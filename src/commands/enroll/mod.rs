@@ -36,7 +36,7 @@ use super::{install, secret_input};
 use crate::config::Config;
 use crate::files::credential::Credential;
 use crate::files::credential_store::Locked;
-use crate::files::{credential_file, credential_store, secret_line};
+use crate::files::{credential_file, credential_store, json, secret_line};
 use crate::net::http::{HttpClient, HttpError, JSON, Post, Posted};
 use crate::net::service_url::ServiceUrl;
 
@@ -227,7 +227,7 @@ fn register(client: &HttpClient, registration: &Registration<'_>) -> Result<Post
         room,
     };
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
-    serde_json::to_writer(&mut *body, &request)
+    json::write(&mut *body, &request)
         .map_err(|_| EnrollError::Input("what was given cannot be written as JSON".into()))?;
     let post = Post { url: &url.register(), headers: &[], content_type: JSON, body: &body };
     // This burns nothing: only a registration uses the token up, and its answer is not a 500.

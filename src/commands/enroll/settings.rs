@@ -47,7 +47,7 @@ impl Settings {
         let (keys, state_file) = match Config::load(path) {
             Ok(config) if config.auth_url.as_str() == EXAMPLE && !is_link => {
                 let text = bounded::read_text("configuration", path).map_err(EnrollError::Setup)?;
-                (serde_json::from_str(&text).unwrap_or_default(), config.state_file)
+                (serde_json::from_slice(text.as_bytes()).unwrap_or_default(), config.state_file)
             }
             Ok(config) => return Ok(Self::Kept(config.into())),
             Err(SetupError::Missing { .. }) if !is_link => {

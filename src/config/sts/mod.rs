@@ -70,12 +70,22 @@ pub struct AudienceRule {
 
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "users and groups are names or numbers, as in [\"pi\", 1000]")]
+#[serde(try_from = "Value")]
 pub enum Principal {
     /// By number.
     Id(u32),
     /// By name.
     Name(String),
+}
+
+impl TryFrom<Value> for Principal {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        let id = value.as_u64().and_then(|id| u32::try_from(id).ok()).map(Self::Id);
+        let name = || value.as_str().map(|name| Self::Name(name.into()));
+        id.or_else(name).ok_or("users and groups are names or numbers, as in [\"pi\", 1000]")
+    }
 }
 
 /// Where other programs on the board ask for tokens.

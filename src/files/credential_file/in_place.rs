@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Fields;
 use crate::files::credential::Credential;
+use crate::files::json;
 
 /// The content of a voice node's configuration in which `credential` replaces the one in `before`: the key, and the id
 /// if that is missing or a placeholder. Without a credential the same text, which is only checked.
@@ -18,7 +19,7 @@ use crate::files::credential::Credential;
 pub(crate) fn with_key(before: &[u8], credential: Option<&Credential>) -> Result<Zeroizing<Vec<u8>>, String> {
     let mark = plain::mark_len(before).map_err(|why| why.to_string())?;
     let text = std::str::from_utf8(before).map_err(|_| "is not in UTF-8")?;
-    let fields: Fields<'_> = serde_json::from_str(&text[mark..])
+    let fields: Fields<'_> = serde_json::from_slice(&before[mark..])
         .map_err(|why| format!("is not an object of JSON (line {}, column {})", why.line(), why.column()))?;
     let start = text.find('{').unwrap_or_default() + 1;
     let mut edits: Vec<(Range<usize>, Zeroizing<String>)> = Vec::new();
@@ -28,7 +29,8 @@ pub(crate) fn with_key(before: &[u8], credential: Option<&Credential>) -> Result
         if values.next().is_some() {
             return Err(format!("has {key} twice"));
         }
-        let given = value.and_then(|value| serde_json::from_str::<&str>(value).ok()).unwrap_or_default();
+        let given =
+            value.and_then(|value| serde_json::from_slice::<&str>(value.as_bytes()).ok()).unwrap_or_default();
         let is_unset = PLACEHOLDERS.iter().any(|known| known.eq_ignore_ascii_case(given));
         let Some(credential) = credential else { continue };
         let new = match key {
@@ -36,7 +38,7 @@ pub(crate) fn with_key(before: &[u8], credential: Option<&Credential>) -> Result
             _ if is_unset => credential.node_id.as_str(),
             _ => continue,
         };
-        let new = serde_json::to_string(new).map(Zeroizing::new).map_err(|why| why.to_string())?;
+        let new = json::text(new).map(Zeroizing::new).map_err(|why| why.to_string())?;
         edits.push(match value {
             Some(value) => {
                 // A part of the same text.

@@ -139,7 +139,7 @@ const OWN_FIELDS: [&str; 4] = ["node_id", "node_key", "api_key", "credential_sto
 fn has_other_fields(bytes: &[u8]) -> bool {
     // Another program's text may be in another encoding.
     let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
-    let fields = serde_json::from_str(&text).unwrap_or(Fields(Vec::new()));
+    let fields = serde_json::from_slice(text.as_bytes()).unwrap_or(Fields(Vec::new()));
     fields.0.iter().any(|(key, _)| !OWN_FIELDS.contains(&key.as_str()))
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn render(
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
     // JSON is written as UTF-8. Another program's text in another encoding must not cost its other fields.
     let before = Zeroizing::new(String::from_utf8_lossy(before).into_owned());
-    let fields = serde_json::from_str(&before).unwrap_or(Fields(Vec::new()));
+    let fields = serde_json::from_slice(before.as_bytes()).unwrap_or(Fields(Vec::new()));
     let has = |name: &str| fields.0.iter().any(|(key, _)| key == name);
     let store = Store {
         checksum: Checksum::of(credential, follows).0,

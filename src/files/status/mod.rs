@@ -13,7 +13,7 @@ use node_core::text::{Shown, Text};
 use node_core::time::{Instant, millis};
 use serde::{Deserialize, Serialize};
 
-use super::durable;
+use super::{durable, json};
 use crate::error::Warning;
 use crate::system::process::ProcessId;
 
@@ -172,7 +172,7 @@ impl Record {
     /// When its folder is missing or not writable, or when it is no status file that would be replaced.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         durable::check_own(path, &[FIRST_KEY])?;
-        durable::replace_public(path, &serde_json::to_vec(self)?)
+        durable::replace_public(path, json::text(self)?.as_bytes())
     }
 
     /// Removes the file at `path`, if it is such a file: one that nobody keeps up any more would be taken for news.

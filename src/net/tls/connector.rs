@@ -14,7 +14,6 @@ use ureq::unversioned::transport::{
 };
 
 /// Wraps connections to `https` URLs in TLS.
-#[derive(Debug)]
 pub(in crate::net) struct TlsConnector {
     config: Arc<ClientConfig>,
     /// The end of the request, and with it of the handshake. Not the connect time-out: a server that accepts
@@ -58,6 +57,13 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsTransport { buffers, stream: StreamOwned { conn: connection, sock: socket } })))
+    }
+}
+
+/// ureq wants to be able to print it, and never does; what is in it would take rustls's whole configuration along.
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsConnector")
     }
 }
 

@@ -137,7 +137,7 @@ impl Answer<'_> {
             Err(_) if status == 401 => match json::object::<Wordless<'_>>(self.body) {
                 Ok(Wordless { detail, message }) => {
                     let text = [detail, message].into_iter().flatten();
-                    let text = text.filter_map(|text| serde_json::from_str::<String>(text.get()).ok()).next();
+                    let text = text.filter_map(|text| json::string(text.get())).next();
                     (Cow::default(), Cow::Owned(text.unwrap_or_default()))
                 }
                 Err(_) => return self.failure(),
