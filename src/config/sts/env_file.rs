@@ -20,14 +20,16 @@ pub(crate) struct EnvFile {
     /// Where it is.
     pub(crate) path: PathBuf,
     values: BTreeMap<&'static str, Zeroizing<String>>,
+    /// What a shell would have taken away, as sentences: the agent takes quotes for a part of the value, and `export` for
+    /// one of the name.
+    flaws: BTreeMap<&'static str, String>,
 }
 
 impl EnvFile {
     /// Reads the file at `path` as files with secrets are read. Of a name that comes twice the last value counts.
     ///
     /// # Errors
-    /// Those of [`secret_file::read_text`]; and when a value that is needed is quoted or exported, as a shell would have
-    /// it: the agent takes quotes for a part of the value, and `export` for one of the name.
+    /// Those of [`secret_file::read_text`], and when it is not UTF-8.
     pub(crate) fn read(path: &Path) -> Result<Self, SetupError> {
         let (bytes, _) = secret_file::read_text(WHAT, path)?;
         let text = plain::text(&bytes);
@@ -43,22 +45,19 @@ impl EnvFile {
             };
             let flaw = match exported {
                 Some(_) if values.contains_key(known) => continue,
-                Some(_) => Some("follows export, which"),
-                None if is_quoted(value) => Some("has quotes around its value, which"),
-                None => None,
+                Some(_) => "has export before it, where that is a part of the name: leave it out",
+                None => {
+                    values.insert(known, Zeroizing::new(value.into()));
+                    flaws.remove(known);
+                    if !is_quoted(value) {
+                        continue;
+                    }
+                    "has quotes around its value, where they are a part of it: leave them out"
+                }
             };
-            if exported.is_none() {
-                values.insert(known, Zeroizing::new(value.into()));
-            }
-            flaws.insert(known, flaw.map(|flaw| (at, flaw)));
+            flaws.insert(known, format!("line {at}: {known} {flaw}"));
         }
-        match flaws.into_iter().find_map(|(name, flaw)| flaw.map(|(at, flaw)| (name, at, flaw))) {
-            Some((name, at, flaw)) => {
-                let why = format!("line {at}: {name} {flaw} this form does not know: leave that out");
-                Err(SetupError::Config { path: path.into(), why })
-            }
-            None => Ok(Self { path: path.into(), values }),
-        }
+        Ok(Self { path: path.into(), values, flaws })
     }
 
     /// The value of this name.
@@ -69,14 +68,24 @@ impl EnvFile {
     /// The STS that it describes.
     ///
     /// # Errors
-    /// A sentence that names what is missing, what is there twice, or what is malformed.
+    /// A sentence that names what is missing, what is there twice, or what is malformed: before all of this what a shell
+    /// would have taken away.
     pub(super) fn client(&self, main: &MainConfig<'_>) -> Result<Client, SetupError> {
-        match named::read(&|name| self.get(name), main) {
-            Ok(Some(named)) => Ok(Client { address: "sts.env_file", ..named.client }),
-            Ok(None) => Err("there is no STS in it: KEYCLOAK_URL, KEYCLOAK_REALM, KEYCLOAK_CLIENT_ID and \
+        let read = named::read(&|name| self.get(name), main);
+        let is_needed = |name: &str| match &read {
+            Ok(Some(named)) => self.values.contains_key(name) && !named.unused.contains(&name),
+            Ok(None) | Err(_) => true,
+        };
+        let flaw = self.flaws.iter().find(|(name, _)| is_needed(name));
+        match (flaw, read) {
+            (Some((_, why)), _) => Err(why.clone()),
+            (None, Ok(Some(named))) => Ok(Client { address: "sts.env_file", ..named.client }),
+            (None, Ok(None)) => {
+                Err("there is no STS in it: KEYCLOAK_URL, KEYCLOAK_REALM, KEYCLOAK_CLIENT_ID and \
                              KEYCLOAK_CLIENT_SECRET belong there"
-                .into()),
-            Err(why) => Err(why),
+                    .into())
+            }
+            (None, Err(why)) => Err(why),
         }
         .map_err(|why| SetupError::Config { path: self.path.clone(), why })
     }
@@ -123,6 +132,7 @@ mod tests {
             SOUND.trim_end().replace('\n', "\r"),
             format!("# KEYCLOAK_REALM=x\n\n  \nno assignment\nSMARTEM_API=\"x\"\n{SOUND}export PATH=/bin\n"),
             SOUND.replace('=', " = ").replace("KEY", "\tKEY"),
+            format!("{SOUND}AGENT_CLIENT_ID='x'\nexport ARP_AUTH_ISSUER=y\n"),
             format!("KEYCLOAK_CLIENT_SECRET=old\nKEYCLOAK_REALM=\"dls\"\nexport KEYCLOAK_URL=x\n{SOUND}"),
         ] {
             let (client, secret) = read(content.as_bytes()).expect("sound");
@@ -145,7 +155,7 @@ mod tests {
             (
                 "KEYCLOAK_CLIENT_SECRET",
                 "export KEYCLOAK_CLIENT_SECRET",
-                "line 4: KEYCLOAK_CLIENT_SECRET follows export",
+                "line 4: KEYCLOAK_CLIENT_SECRET has export before it",
             ),
         ] {
             let told = read(SOUND.replace(from, to).as_bytes()).expect_err(to);

@@ -88,7 +88,7 @@ fn env_file_that_cannot_be_used_costs_tokens_alone() {
             0o600,
             "has quotes around its value",
         ),
-        (sound.replace("KEYCLOAK_URL", "export KEYCLOAK_URL"), 0o600, "KEYCLOAK_URL follows export"),
+        (sound.replace("KEYCLOAK_URL", "export KEYCLOAK_URL"), 0o600, "KEYCLOAK_URL has export before it"),
         (sound.replace("KEYCLOAK_REALM", "REALM"), 0o600, "are set: KEYCLOAK_REALM"),
         (sound.clone(), 0o644, "chmod 600"),
     ] {
