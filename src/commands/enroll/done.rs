@@ -56,6 +56,13 @@ impl Done {
     }
 }
 
+impl Done {
+    /// Whether the home accepts the node.
+    pub(super) const fn is_accepted(&self) -> bool {
+        self.unproven.is_none() && self.change.is_none()
+    }
+}
+
 /// Why it is not known that the service which `config` names accepts the node.
 fn prove(config_file: &Path, config: Config, credential: &Credential) -> Option<String> {
     let context = match Reader::new(config_file.into()).auth_context_by(config) {

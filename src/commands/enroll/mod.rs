@@ -30,6 +30,7 @@ pub use self::error::EnrollError;
 use self::place::Place;
 use self::settings::Settings;
 use self::voice_node::VoiceNode;
+use super::home::Means;
 use super::install::Failed;
 use super::signals::Held;
 use super::{install, secret_input};
@@ -94,11 +95,14 @@ pub(crate) fn enroll(
     };
     // Whichever home it will be, this is where the credential goes.
     let early = settings.for_home(("command_center", &ServiceUrl::here()))?;
+    let means = settings.means(enrolment.allow_http);
     if let Ok(old) = credential_store::load(&early.credential_file) {
-        let old = old.credential.node_id;
+        let old = old.credential;
         if !enrolment.replace {
-            return Err(EnrollError::InUse(old.into(), early.credential_file));
+            let finished = finish(config_file, enrolment, &settings, &means, &old)?;
+            return finished.ok_or_else(|| EnrollError::InUse(old.node_id.into(), early.credential_file));
         }
+        let old = old.node_id;
         if node_id.as_ref() == Some(&old) {
             warn!(
                 "a home registers an id once: one that has had '{old}' refuses it, and only its administrator can give it another \
@@ -110,7 +114,6 @@ pub(crate) fn enroll(
     let store = Locked::lock(&early.credential_file, install::default_owner_of(&early))
         .map_err(EnrollError::NotWritable)?;
     store.check_writable().map_err(EnrollError::NotWritable)?;
-    let means = settings.means(enrolment.allow_http);
     let found = Place::find(enrolment, &settings, voice_node.as_ref(), &means)?;
     let shared = voice_node.is_some();
     let via = found.via(shared);
@@ -133,15 +136,34 @@ pub(crate) fn enroll(
         Registration { url, node_id: &node_id, token: &token, room: enrolment.room.as_deref(), shared };
     let credential = registration.store(&client, &config, &store)?;
     drop(store);
-    let written = settings.write(via).map_err(|why| {
-        let fix = format!("Put this there: {}", settings.text_for(via));
-        EnrollError::NotWritten(node_id.clone().into(), config_file.into(), why.to_string(), fix)
-    });
+    let written = settings.write(via, &node_id);
     if let Some(voice_node) = &voice_node {
         voice_node.put(&credential)?;
     }
     let is_new = written?;
     Ok(Done::after(config_file, config, &credential, &found, is_new))
+}
+
+/// Writes the configuration that is still missing, if the home accepts the node already: an enrolment may have been cut short
+/// after its credential was stored. `None` if it is not missing, or the home does not.
+fn finish(
+    config_file: &Path,
+    enrolment: &Enrolment,
+    settings: &Settings,
+    means: &Means,
+    credential: &Credential,
+) -> Result<Option<Done>, EnrollError> {
+    if matches!(settings, Settings::Kept(_)) {
+        return Ok(None);
+    }
+    let found = Place::find(enrolment, settings, None, means)?;
+    let via = found.via(credential.shared);
+    let done = Done::after(config_file, settings.for_home(via)?, credential, &found, true);
+    if !done.is_accepted() {
+        return Ok(None);
+    }
+    settings.write(via, &credential.node_id)?;
+    Ok(Some(done))
 }
 
 /// What is sent to a command center to register a node, and where that is.

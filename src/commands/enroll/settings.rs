@@ -1,10 +1,10 @@
 //! The configuration that an enrolment goes by: the one that is there, or one that is made for the home and written when
 //! the node is enrolled.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use node_core::credential::NodeId;
 use serde_json::{Map, Value, json};
 
 use super::EnrollError;
@@ -126,12 +126,17 @@ impl Settings {
     /// was one to be written.
     ///
     /// # Errors
-    /// Those of the system.
-    pub(super) fn write(&self, service: (&str, &ServiceUrl)) -> io::Result<bool> {
+    /// It could not be written for the node, which is registered.
+    pub(super) fn write(&self, service: (&str, &ServiceUrl), node_id: &NodeId) -> Result<bool, EnrollError> {
         let Self::New { path, .. } = self else { return Ok(false) };
         let text = self.text_for(service);
-        durable::replace_as(path, text.as_bytes(), durable::folder(path), 0o644)?;
-        Ok(true)
+        match durable::replace_as(path, text.as_bytes(), durable::folder(path), 0o644) {
+            Ok(()) => Ok(true),
+            Err(why) => {
+                let fix = format!("Put this there: {text}");
+                Err(EnrollError::NotWritten(node_id.clone().into(), path.clone(), why.to_string(), fix))
+            }
+        }
     }
 }
 

@@ -82,6 +82,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("then the LED shines steadily", "as above"),
     ("no LED is configured", "as above"),
     ("whether it is accepted could not be learnt", "as above"),
+    ("Put this there: {text}", "the card fills up in the middle: node-sim/tests/crash"),
     ("and its credential stored, but", "the card fills up in the middle: node-sim/tests/crash"),
     ("Put node_id and api_key there by hand", "as above"),
     ("cannot be replaced: {why}", "needs a user who may not write"),

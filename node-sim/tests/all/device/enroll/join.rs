@@ -15,6 +15,12 @@ use super::super::terminal::{Terminal, is_as_before};
 fn installed(home: Home) -> Rig {
     let rig = Rig::with(Options { home, ..Options::default() });
     fs::remove_file(rig.path("credential.json")).unwrap();
+    fs::write(rig.config(), example(&rig)).unwrap();
+    rig
+}
+
+/// The example, but for where it keeps its files.
+fn example(rig: &Rig) -> String {
     let files = |name: &str| rig.path(name).to_str().unwrap().to_owned();
     let example = json!({
         "auth_url": "https://jarvis.home.arpa:7701",
@@ -25,8 +31,7 @@ fn installed(home: Home) -> Rig {
         "status_file": files("status.json"),
         "led": { "gpio": 26 },
     });
-    fs::write(rig.config(), example.to_string()).unwrap();
-    rig
+    example.to_string()
 }
 
 fn config(rig: &Rig) -> Value {
@@ -120,6 +125,22 @@ fn token_makes_a_valid_node_of_an_installed_board() {
         "{err}"
     );
     assert_eq!(rig.check().0, Some(0));
+
+    // As if it had been cut short before the configuration was written.
+    let stored = fs::read(rig.path("credential.json")).unwrap();
+    let (written, example) = (config(&rig), example(&rig));
+    fs::write(rig.config(), &example).unwrap();
+    let mut enroll = rig.command("enroll");
+    let (code, out, err) = feed(enroll.args(["--url", url, "--node-id", "cellar-pi"]), "prov_x");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("this node is attic-pi; its configuration is written to"), "{out}");
+    assert_eq!((config(&rig), fs::read(rig.path("credential.json")).unwrap()), (written, stored));
+    let other = Rig::with(Options { home: Home::Jarvisd, tls: false, ..Options::default() });
+    fs::write(rig.config(), &example).unwrap();
+    let mut enroll = rig.command("enroll");
+    let (code, _, err) = feed(enroll.args(["--url", other.stub.config().url(), "--node-id", "n"]), "prov_x");
+    assert_eq!(code, Some(78), "{err}");
+    assert!(err.contains("add --replace") && config(&rig).get("auth_url").is_some(), "{err}");
 }
 
 #[test]
