@@ -180,7 +180,7 @@ impl Fleet {
             let work = move || {
                 while let Some(Job { step, node, client, credential }) = next(&to_do) {
                     let reply = match step {
-                        Step::Validate => client.validate(&credential),
+                        Step::Validate => client.validate_alive(&credential),
                         Step::Probe => client.probe(),
                     };
                     if answered.send((node, step, reply.answer)).is_err() {
