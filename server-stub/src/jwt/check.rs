@@ -120,14 +120,45 @@ impl Refused {
     }
 }
 
+/// The parts of a token; nothing is verified.
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) header: Map<String, Value>,
+    pub(crate) claims: Claims,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    /// None: it is not three parts of Base64url, or the parts are not JSON objects.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        if text.len() > MAX_LENGTH || claims.contains('.') {
+            return None;
+        }
+        let header = serde_json::from_slice(&from_base64url(header)?).ok()?;
+        let claims = Claims::parse(&from_base64url(claims)?)?;
+        Some(Self { header, claims, signed, signature: from_base64url(signature)? })
+    }
+
+    /// A text of the header.
+    pub(crate) fn said(&self, name: &str) -> Option<&str> {
+        self.header.get(name).and_then(Value::as_str)
+    }
+
+    /// Whether this key has signed it by this algorithm.
+    pub(crate) fn is_signed_by(&self, key: &PublicKey, algorithm: Algorithm) -> bool {
+        key.verifies(algorithm, self.signed.as_bytes(), &self.signature)
+    }
+}
+
 /// A token that has been read and not verified. Only the name of its key may be used.
 #[derive(Debug)]
 pub struct Token<'a> {
     algorithm: Algorithm,
     kid: String,
-    signed: &'a str,
-    signature: Vec<u8>,
-    claims: Claims,
+    parts: Parts<'a>,
 }
 
 impl<'a> Token<'a> {
@@ -136,36 +167,22 @@ impl<'a> Token<'a> {
     /// # Errors
     /// The first error that is found without a key.
     pub fn read(text: &'a str, expected: &Expected<'_>) -> Result<Self, Refused> {
-        let (signed, signature) = text.rsplit_once('.').ok_or(Refused::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(Refused::Malformed)?;
-        if text.len() > MAX_LENGTH || claims.contains('.') {
-            return Err(Refused::Malformed);
-        }
-        let part = |text| from_base64url(text).ok_or(Refused::Malformed);
-        let (header, claims, signature) = (part(header)?, part(claims)?, part(signature)?);
-        let header: Map<String, Value> = serde_json::from_slice(&header).map_err(|_| Refused::Malformed)?;
-        let claims = Claims::parse(&claims).ok_or(Refused::Malformed)?;
+        let parts = Parts::read(text).ok_or(Refused::Malformed)?;
         // The verifier's list decides, never the token.
-        let named = header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok());
+        let named = parts.said("alg").and_then(|name| name.parse().ok());
         let algorithm = named.filter(|algorithm| expected.algorithms.contains(algorithm));
         let algorithm = algorithm.ok_or(Refused::Algorithm)?;
-        if header.contains_key("crit") {
+        if parts.header.contains_key("crit") {
             return Err(Refused::Critical);
         }
-        let kid = header.get("kid").and_then(Value::as_str).ok_or(Refused::NoKid)?.to_owned();
-        Ok(Self { algorithm, kid, signed, signature, claims })
+        let kid = parts.said("kid").ok_or(Refused::NoKid)?.to_owned();
+        Ok(Self { algorithm, kid, parts })
     }
 
     /// The name of its key.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
-    }
-
-    /// The unverified claims, only for finding the client whose keys apply.
-    #[must_use]
-    pub fn unproved(&self) -> &Claims {
-        &self.claims
     }
 
     /// Verifies it with the key of its [`Token::kid`]. None: there is no such key.
@@ -177,11 +194,11 @@ impl<'a> Token<'a> {
         if !key.fits(self.algorithm) {
             return Err(Refused::Mismatch);
         }
-        if !key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature) {
+        if !self.parts.is_signed_by(key, self.algorithm) {
             return Err(Refused::Signature);
         }
-        check_claims(&self.claims, expected)?;
-        Ok(self.claims)
+        check_claims(&self.parts.claims, expected)?;
+        Ok(self.parts.claims)
     }
 }
 

@@ -24,6 +24,7 @@ mod claims;
 mod public;
 mod signing;
 
+pub(crate) use check::Parts;
 pub use check::{Expected, Refused, Token};
 pub use claims::Claims;
 pub use public::{KeySet, PublicKey};

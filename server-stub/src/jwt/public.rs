@@ -191,6 +191,11 @@ impl KeySet {
         self.0.iter().find(|key| key.kid == kid)
     }
 
+    /// The first key that may sign by this algorithm.
+    pub(crate) fn first_for(&self, algorithm: Algorithm) -> Option<&PublicKey> {
+        self.0.iter().find(|key| key.fits(algorithm))
+    }
+
     /// Adds a key before the others. It replaces a key of the same name.
     pub fn put_first(&mut self, key: PublicKey) {
         self.0.retain(|other| other.kid != key.kid);

@@ -1,7 +1,7 @@
 //! Client authentication: by a secret (client_secret_post, client_secret_basic) or by a signed assertion
-//! (private_key_jwt, RFC 7523).
+//! (private_key_jwt, RFC 7523). First a request must name a client, then the client has to prove itself in the way
+//! that its settings say (docs/wire/keycloak.md, "Who a client is").
 
-use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, header};
@@ -10,16 +10,16 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::RealmState;
 use super::answer::TokenRefusal;
-use super::realm::Client;
+use super::realm::{Client, ProvenBy};
 use crate::form::{FormFields, decoded};
-use crate::jwt::{Algorithm, Claims, Expected, Refused, Token};
+use crate::jwt::{Algorithm, Claims, Parts};
 use crate::secrets::equal;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The longest lifetime of an assertion, in seconds (docs/wire/arp.md).
-const MAX_LIFE: f64 = 60.0;
-/// The accepted error of a client's clock (*KC*).
-const SKEW: Duration = Duration::from_secs(15);
+/// How old an assertion may be, and how long one without `iat` may live, in seconds.
+const MAX_AGE: f64 = 60.0;
+/// The accepted error of a client's clock, in seconds. It does not apply to `exp`.
+const SKEW: f64 = 15.0;
 
 /// The authenticated client.
 pub(super) fn client(
@@ -28,125 +28,166 @@ pub(super) fn client(
     form: &FormFields,
     now: SystemTime,
 ) -> Result<Client, TokenRefusal> {
-    match form.get("client_assertion_type") {
-        Some(ASSERTION_TYPE) => by_assertion(state, form, now),
-        Some(_) => Err(bad_client(&format!("Parameter client_assertion_type must be {ASSERTION_TYPE}"))),
-        None => by_secret(state, headers, form),
+    let basic = basic(headers)?;
+    let client = named(state, basic.as_ref(), form).ok_or_else(TokenRefusal::unknown_client)?;
+    if client.bearer_only {
+        return Err(bad_client("Bearer-only not allowed"));
     }
-}
-
-fn by_secret(state: &RealmState, headers: &HeaderMap, form: &FormFields) -> Result<Client, TokenRefusal> {
-    let basic = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.to_str().ok()?));
-    let (id, secret) = basic.map_or((None, None), |(id, secret)| (Some(id), Some(secret)));
-    // The fields of the form take precedence (KC).
-    let id = form.get("client_id").map(str::to_owned).or(id);
-    let secret = form.get("client_secret").map(str::to_owned).or(secret);
-    let client = known(state, &id.ok_or_else(|| bad_client("Missing client_id parameter"))?)?;
     if client.public {
         return Ok(client);
     }
-    match (&client.secret, secret) {
-        (Some(wanted), Some(offered)) if equal(&offered, wanted) => Ok(client),
+    let asserts = form.get("client_assertion_type").is_some();
+    match client.proven_by {
+        ProvenBy::Key => by_assertion(state, &client, form, now)?,
+        ProvenBy::Either if asserts => by_assertion(state, &client, form, now)?,
+        ProvenBy::Either | ProvenBy::Secret => by_secret(&client, basic, form)?,
+    }
+    Ok(client)
+}
+
+/// The enabled client that a request names: in the form, in the header, or by an assertion if it is one for
+/// assertions.
+fn named(state: &RealmState, basic: Option<&Credentials>, form: &FormFields) -> Option<Client> {
+    let client = |id: &str| state.realm().client(id).filter(|client| client.enabled).cloned();
+    if let Some(id) = form.get("client_id") {
+        return client(id);
+    }
+    if let Some(Credentials { id, .. }) = basic {
+        return client(id);
+    }
+    form.get("client_assertion_type").filter(|kind| *kind == ASSERTION_TYPE)?;
+    let Parts { claims, header, .. } = Parts::read(form.get("client_assertion")?)?;
+    let id = claims.text("sub").filter(|subject| claims.text("iss") == Some(subject))?;
+    let is_known = |name: &str| name == "none" || name.starts_with("HS") || is_jws(name);
+    header.get("alg").and_then(|name| name.as_str()).filter(|name| is_known(name))?;
+    client(id).filter(|client| client.proven_by != ProvenBy::Secret)
+}
+
+/// Whether an algorithm for signatures is called so (RFC 7518, RFC 8037, RFC 9864).
+fn is_jws(name: &str) -> bool {
+    name.starts_with("RS") || name.starts_with("PS") || name.starts_with("ES") || name.starts_with("Ed")
+}
+
+fn by_secret(client: &Client, basic: Option<Credentials>, form: &FormFields) -> Result<(), TokenRefusal> {
+    // The fields of the form take precedence.
+    let offered = form.get("client_secret").map(str::to_owned).or(basic.map(|basic| basic.secret));
+    match (&client.secret, offered) {
+        (Some(wanted), Some(offered)) if equal(&offered, wanted) => Ok(()),
         (Some(_) | None, Some(_) | None) => Err(TokenRefusal::wrong_secret()),
     }
 }
 
-/// Id and secret of a header. Both are form-encoded before they are joined (RFC 6749, section 2.3.1), because
-/// they can contain a colon or a plus.
-fn basic(header: &str) -> Option<(String, String)> {
-    let (scheme, credentials) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("Basic") {
-        return None;
-    }
-    let credentials = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
-    let (id, secret) = credentials.split_once(':')?;
-    Some((decoded(id)?, decoded(secret)?))
+/// Id and secret of a header.
+struct Credentials {
+    id: String,
+    secret: String,
 }
 
-fn known(state: &RealmState, id: &str) -> Result<Client, TokenRefusal> {
-    let client = state.realm().client(id).filter(|client| client.enabled).cloned();
-    client.ok_or_else(TokenRefusal::unknown_client)
-}
-
-fn by_assertion(state: &RealmState, form: &FormFields, now: SystemTime) -> Result<Client, TokenRefusal> {
-    let text =
-        form.get("client_assertion").ok_or_else(|| bad_client("client_assertion parameter missing"))?;
-    // The unverified claims only tell the client whose keys apply.
-    let any = Expected { now, ..Expected::now(&Algorithm::ALL) };
-    let unproved = Token::read(text, &any).map_err(refusal)?;
-    let id =
-        unproved.unproved().text("sub").ok_or_else(|| bad_client("Subject missing on JWT token"))?.to_owned();
-    if form.get("client_id").is_some_and(|said| said != id) {
-        return Err(bad_client("client_id parameter not matching with client from JWT token"));
-    }
-    let client = known(state, &id)?;
-
-    let audiences = [state.issuer.clone(), state.token_endpoint()];
-    let audiences = [audiences[0].as_str(), audiences[1].as_str()];
-    let only = client.algorithm.map(|algorithm| [algorithm]);
-    let expected = Expected {
-        issuer: Some(&id),
-        audiences: Some(&audiences),
-        algorithms: only.as_ref().map_or(&Algorithm::ALL[..], |only| &only[..]),
-        skew: SKEW,
-        now,
+/// Reads a header of HTTP's basic authentication. Both parts are form-encoded before they are joined (RFC 6749,
+/// section 2.3.1), because they can contain a colon or a plus. None: there is none, or it is malformed.
+fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, TokenRefusal> {
+    let joined = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+        let credentials = STANDARD.decode(credentials.trim()).ok()?;
+        String::from_utf8(credentials).ok().filter(|_| scheme.eq_ignore_ascii_case("Basic"))
+    });
+    let Some((id, secret)) = joined.as_deref().and_then(|joined| joined.split_once(':')) else {
+        return Ok(None);
     };
-    let token = Token::read(text, &expected).map_err(refusal)?;
-    let key = client.keys.find(token.kid());
-    let claims = token.check(key, &expected).map_err(refusal)?;
-    check_assertion(state, &client, &claims, now)?;
-    Ok(client)
+    match (decoded(id), decoded(secret)) {
+        (Some(id), Some(secret)) => Ok(Some(Credentials { id, secret })),
+        _ => Err(TokenRefusal::bad("unauthorized_client", "Unexpected error when authenticating client")),
+    }
 }
 
-/// Checks the requirements on assertions only: short-lived, for one audience, and new.
-fn check_assertion(
+fn by_assertion(
     state: &RealmState,
     client: &Client,
-    claims: &Claims,
+    form: &FormFields,
     now: SystemTime,
 ) -> Result<(), TokenRefusal> {
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let (Some(expiry), Some(issued)) = (claims.seconds("exp"), claims.seconds("iat")) else {
-        return Err(bad_client("Token iat claim is required"));
+    match form.get("client_assertion_type") {
+        None => return Err(bad_client("Parameter client_assertion_type is missing")),
+        Some(ASSERTION_TYPE) => {}
+        Some(other) => {
+            let why = format!(
+                "Parameter client_assertion_type has value '{other}' but expected is '{ASSERTION_TYPE}'"
+            );
+            return Err(bad_client(&why));
+        }
+    }
+    let text =
+        form.get("client_assertion").ok_or_else(|| bad_client("client_assertion parameter missing"))?;
+    let assertion = Parts::read(text).ok_or_else(|| failed("it is no JSON Web Token"))?;
+    if assertion.claims.text("sub") != Some(&client.id) {
+        return Err(bad_client("client_id parameter does not match authenticated client"));
+    }
+    let algorithm = assertion.said("alg").and_then(|name| name.parse::<Algorithm>().ok());
+    let algorithm = algorithm.filter(|algorithm| client.algorithm.is_none_or(|only| only == *algorithm));
+    let algorithm = algorithm.ok_or_else(|| bad_client("Invalid signature algorithm"))?;
+    let key = match assertion.said("kid") {
+        Some(kid) => client.keys.find(kid),
+        None => client.keys.first_for(algorithm),
     };
-    if expiry - issued > MAX_LIFE {
-        return Err(bad_client("Token expiration is too far in the future"));
+    let key = key.ok_or_else(|| bad_client("Unable to load public key"))?;
+    if !assertion.is_signed_by(key, algorithm) {
+        return Err(failed("Signature on JWT token failed validation"));
     }
-    if now > issued + MAX_LIFE {
-        return Err(bad_client("Token was issued too far in the past to be used now"));
-    }
-    if claims.audiences().count() > 1 {
-        return Err(bad_client("Multiple audiences not allowed"));
-    }
-    let jti = claims.text("jti").ok_or_else(|| bad_client("Token jti claim is required"))?;
-    let forgotten = expiry + SKEW.as_secs_f64();
-    if !state.used().first_use(&client.id, jti, forgotten, now) {
+    check_times(&assertion.claims, now)?;
+    check_audience(state, &assertion.claims)?;
+    let jti = assertion.claims.text("jti").ok_or_else(|| bad_client("Token jti claim is required"))?;
+    let (expiry, now) = (assertion.claims.seconds("exp").unwrap_or_default(), seconds(now));
+    if !state.used().first_use(&client.id, jti, expiry, now) {
         return Err(bad_client("Token reuse detected"));
     }
     Ok(())
+}
+
+fn check_times(claims: &Claims, now: SystemTime) -> Result<(), TokenRefusal> {
+    let now = seconds(now);
+    let expiry = claims.seconds("exp").ok_or_else(|| bad_client("Token exp claim is required"))?;
+    if expiry <= now || claims.seconds("nbf").is_some_and(|start| start > now + SKEW) {
+        return Err(bad_client("Token is not active"));
+    }
+    match claims.seconds("iat") {
+        Some(issued) if issued > now + SKEW => Err(bad_client("Token was issued in the future")),
+        Some(issued) if now > issued + MAX_AGE => {
+            Err(bad_client("Token was issued too far in the past to be used now"))
+        }
+        None if expiry > now + MAX_AGE => {
+            let why = "Token expiration is too far in the future and iat claim not present in token";
+            Err(bad_client(why))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// One audience: the issuer, the token endpoint, or another endpoint to which clients prove themselves.
+fn check_audience(state: &RealmState, claims: &Claims) -> Result<(), TokenRefusal> {
+    let endpoint = state.token_endpoint();
+    let mut audiences = claims.audiences();
+    let first = audiences.next().filter(|audience| {
+        *audience == state.issuer
+            || *audience == endpoint
+            || *audience == format!("{endpoint}/introspect")
+            || *audience == format!("{}/protocol/openid-connect/ext/par/request", state.url)
+    });
+    match (first, audiences.next()) {
+        (_, Some(_)) => Err(bad_client("Multiple audiences not allowed")),
+        (Some(_), None) => Ok(()),
+        (None, None) => Err(bad_client("Invalid token audience")),
+    }
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 fn bad_client(description: &str) -> TokenRefusal {
     TokenRefusal::bad("invalid_client", description)
 }
 
-/// The refusal of an assertion, in Keycloak's words where they are known (*KC*).
-fn refusal(why: Refused) -> TokenRefusal {
-    bad_client(&match why {
-        Refused::NoExpiry => "Token exp claim is required".to_owned(),
-        Refused::Expired | Refused::NotYet => "Token is not active".to_owned(),
-        Refused::FromTheFuture => "Token was issued in the future".to_owned(),
-        Refused::NoAudience | Refused::Audience => "Invalid token audience".to_owned(),
-        Refused::NoIssuer | Refused::Issuer => {
-            "Issuer mismatch. The issuer should match the subject".to_owned()
-        }
-        Refused::Algorithm => "Invalid signature algorithm".to_owned(),
-        Refused::NoKid | Refused::UnknownKid | Refused::Mismatch => "Unable to load public key".to_owned(),
-        Refused::Malformed
-        | Refused::Critical
-        | Refused::Signature
-        | Refused::Time
-        | Refused::Type
-        | Refused::Name => format!("Client authentication with signed JWT failed: {why}"),
-    })
+fn failed(why: &str) -> TokenRefusal {
+    bad_client(&format!("Client authentication with signed JWT failed: {why}"))
 }

@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::answer::TokenRefusal;
-use super::issue::TokenOrder;
-use super::realm::{Client, Realm};
+use super::issue::{Kind, TokenOrder};
+use super::realm::{Client, Granted, Realm};
 use super::{AudienceRule, Grant, RealmState};
 use crate::form::FormFields;
 use crate::jwt::{Claims, Expected, Token};
@@ -13,14 +13,31 @@ use crate::jwt::{Claims, Expected, Token};
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// The audience of the account console, which Keycloak's service accounts always have.
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+/// The scope that brings the roles, and with them the audience of the account console.
+const ROLES: &str = "roles";
 const ACCOUNT: &str = "account";
 
-/// The grant of a request. It is checked before the client (*KC*).
-pub(super) fn grant(form: &FormFields) -> Result<Grant, TokenRefusal> {
+/// A grant that a request names.
+pub(super) enum Named {
+    /// One that the service has.
+    Served(Grant),
+    /// One of a person, which no client of this service may use; the refusal.
+    Refused(TokenRefusal),
+}
+
+/// The grant of a request. It is looked at before the client.
+pub(super) fn grant(form: &FormFields) -> Result<Named, TokenRefusal> {
     match form.get("grant_type") {
-        Some(CLIENT_CREDENTIALS) => Ok(Grant::ClientCredentials),
-        Some(TOKEN_EXCHANGE) => Ok(Grant::TokenExchange),
+        Some(CLIENT_CREDENTIALS) => Ok(Named::Served(Grant::ClientCredentials)),
+        Some(TOKEN_EXCHANGE) => Ok(Named::Served(Grant::TokenExchange)),
+        Some("refresh_token") => {
+            Ok(Named::Refused(TokenRefusal::bad("invalid_grant", "Invalid refresh token")))
+        }
+        Some("password") => {
+            let why = "Client not allowed for direct access grants";
+            Ok(Named::Refused(TokenRefusal::bad("unauthorized_client", why)))
+        }
         Some(_) => Err(TokenRefusal::bad("unsupported_grant_type", "Unsupported grant_type")),
         None => Err(TokenRefusal::bad("invalid_request", "Missing form parameter: grant_type")),
     }
@@ -29,11 +46,15 @@ pub(super) fn grant(form: &FormFields) -> Result<Grant, TokenRefusal> {
 /// The token to issue for this client.
 pub(super) fn order(
     state: &RealmState,
-    grant: Grant,
+    grant: Named,
     client: &Client,
     form: &FormFields,
     now: SystemTime,
 ) -> Result<TokenOrder, TokenRefusal> {
+    let grant = match grant {
+        Named::Served(grant) => grant,
+        Named::Refused(refusal) => return Err(refusal),
+    };
     let many: &[&str] = if grant == Grant::TokenExchange { &["audience", "resource"] } else { &[] };
     if form.repeats(many) {
         return Err(TokenRefusal::bad("invalid_request", "duplicated parameter"));
@@ -53,9 +74,6 @@ pub(super) fn order(
 fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOrder, TokenRefusal> {
     let refused =
         |who: &str| Err(TokenRefusal::unauthorized_client(&format!("{who} to retrieve service account")));
-    if client.bearer_only {
-        return refused("Bearer-only client not allowed");
-    }
     if client.public {
         return refused("Public client not allowed");
     }
@@ -63,23 +81,25 @@ fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOr
         return refused("Client not enabled");
     }
     let realm = state.realm();
-    let scope = scope(&realm, form)?;
+    let granted = granted(&realm, client, form)?;
     // An audience that is not a client is ignored, as in Keycloak.
     let asked = form.get("audience").filter(|_| state.audiences == AudienceRule::Asked);
     let asked = asked.filter(|id| realm.client(id).is_some_and(|client| client.enabled));
     let mut audiences = match asked {
         Some(asked) => vec![asked.to_owned()],
-        None => realm.mapped_audiences(client, form.get("scope")),
+        None => realm.mapped_audiences(client, &granted),
     };
-    audiences.push(ACCOUNT.to_owned());
+    if granted.has(ROLES) {
+        audiences.push(ACCOUNT.to_owned());
+    }
     Ok(TokenOrder {
         subject: client.subject.clone(),
         username: Some(format!("service-account-{}", client.id)),
         client_id: client.id.clone(),
         audiences,
-        scope,
+        granted,
         life: realm.life_for(client),
-        exchanged: false,
+        kind: Kind::Own,
     })
 }
 
@@ -94,19 +114,22 @@ fn exchanged(
         let missing = || bad(format!("Parameter '{name}' required for standard token exchange"));
         form.get(name).ok_or_else(missing)
     };
-    if client.public {
-        return Err(TokenRefusal::bad("invalid_client", "Public client is not allowed to exchange token"));
-    }
-    if !client.may_exchange {
+    if client.public || !client.may_exchange {
         return Err(bad("Standard token exchange is not enabled for the requested client".to_owned()));
+    }
+    if form.get("subject_issuer").is_some() {
+        let why = "Parameter 'subject_issuer' is not supported for standard token exchange";
+        return Err(bad(why.to_owned()));
     }
     let subject = needed("subject_token")?;
     if needed("subject_token_type")? != ACCESS_TOKEN {
         return Err(bad("Parameter 'subject_token' supports access tokens only".to_owned()));
     }
-    if form.get("requested_token_type").is_some_and(|wanted| wanted != ACCESS_TOKEN) {
-        return Err(bad("requested_token_type unsupported".to_owned()));
-    }
+    let kind = match form.get("requested_token_type") {
+        None | Some(ACCESS_TOKEN) => Kind::Exchanged,
+        Some(ID_TOKEN) => Kind::ExchangedForId,
+        Some(_) => return Err(bad("requested_token_type unsupported".to_owned())),
+    };
     let subject = checked_subject(state, subject, now)?;
     let realm = state.realm();
     let audiences: Vec<&str> = form.all("audience").collect();
@@ -123,8 +146,11 @@ fn exchanged(
     if !is_holder && !subject.audiences().any(|audience| audience == client.id) {
         return Err(TokenRefusal::access_denied("Client is not within the token audience"));
     }
-    let scope = scope(&realm, form)?;
-    let mapped = realm.mapped_audiences(client, form.get("scope"));
+    let granted = granted(&realm, client, form)?;
+    let mut mapped = realm.mapped_audiences(client, &granted);
+    if granted.has(ROLES) {
+        mapped.push(ACCOUNT.to_owned());
+    }
     let available = |audience: &&str| mapped.iter().any(|mapped| mapped == audience);
     if state.audiences == AudienceRule::Mapped
         && let Some(missing) = audiences.iter().find(|audience| !available(audience))
@@ -137,9 +163,9 @@ fn exchanged(
         username: subject.text("preferred_username").map(str::to_owned),
         client_id: client.id.clone(),
         audiences: if audiences.is_empty() { mapped } else { asked },
-        scope,
+        granted,
         life: realm.life_for(client),
-        exchanged: true,
+        kind,
     })
 }
 
@@ -152,12 +178,17 @@ fn checked_subject(state: &RealmState, text: &str, now: SystemTime) -> Result<Cl
         let key = keys.published().find(token.kid());
         token.check(key, &expected)
     });
-    checked.map_err(|_| TokenRefusal::bad("invalid_request", "Invalid token"))
+    let invalid = || TokenRefusal::bad("invalid_request", "Invalid token");
+    let subject = checked.map_err(|_| invalid())?;
+    let realm = state.realm();
+    let is_disabled =
+        subject.text("azp").and_then(|id| realm.client(id)).is_some_and(|client| !client.enabled);
+    if is_disabled { Err(invalid()) } else { Ok(subject) }
 }
 
-fn scope(realm: &Realm, form: &FormFields) -> Result<String, TokenRefusal> {
+fn granted(realm: &Realm, client: &Client, form: &FormFields) -> Result<Granted, TokenRefusal> {
     let asked = form.get("scope");
     let unknown =
         || TokenRefusal::bad("invalid_scope", format!("Invalid scopes: {}", asked.unwrap_or_default()));
-    realm.granted_scope(asked).ok_or_else(unknown)
+    realm.granted(client, asked).ok_or_else(unknown)
 }

@@ -10,12 +10,16 @@ use serde_json::{Value, json};
 
 use super::RealmState;
 use super::answer::uncached;
+use super::realm::Granted;
 use crate::jwt::{base64url, signing_input};
 use crate::secrets::{new_key, new_uuid};
 use crate::server::answer::json as answer;
 use crate::server::faults::{ExpiresIn, Faults, Token, TokenType};
 
 const ISSUED_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+const ISSUED_ID_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
+/// Whom the service account of a client calls from, as far as its tokens say.
+const CALLER: &str = "127.0.0.1";
 /// The error of a faulty clock: beyond any accepted skew.
 const OFF: Duration = Duration::from_secs(600);
 /// The distance of the times in tokens that are expired or not valid yet, in seconds.
@@ -28,9 +32,20 @@ pub(super) struct TokenOrder {
     /// The client that gets it.
     pub(super) client_id: String,
     pub(super) audiences: Vec<String>,
-    pub(super) scope: String,
+    pub(super) granted: Granted,
     pub(super) life: Duration,
-    pub(super) exchanged: bool,
+    pub(super) kind: Kind,
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The client itself.
+    Own,
+    /// An access token in exchange for another.
+    Exchanged,
+    /// An ID token in exchange for an access token.
+    ExchangedForId,
 }
 
 /// Seconds since 1970.
@@ -70,10 +85,18 @@ pub(super) fn answered(state: &RealmState, order: &TokenOrder, faults: Faults) -
         "refresh_expires_in": 0,
         "token_type": "Bearer",
         "not-before-policy": 0,
-        "scope": order.scope,
+        "scope": order.granted.said(),
     });
-    if order.exchanged {
-        said["issued_token_type"] = ISSUED_TYPE.into();
+    match order.kind {
+        Kind::Own => {}
+        Kind::Exchanged => said["issued_token_type"] = ISSUED_TYPE.into(),
+        Kind::ExchangedForId => {
+            said["issued_token_type"] = ISSUED_ID_TYPE.into();
+            said["token_type"] = "N_A".into();
+        }
+    }
+    if order.granted.is_openid() {
+        said["id_token"] = state.keys().newest().token(&identity(state, order, faults)).into();
     }
     let instead = faults.expires_in.map(|fault| match fault {
         ExpiresIn::Missing => None,
@@ -145,27 +168,57 @@ fn token(state: &RealmState, order: &TokenOrder, faults: Faults) -> String {
     }
 }
 
-fn claims(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
+/// The claims of an ID token.
+fn identity(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
     let now = since_1970(clock(faults));
-    let mut claims = json!({
+    json!({
         "exp": now + order.life.as_secs(),
         "iat": now,
         "jti": new_uuid(),
         "iss": state.issuer,
-        "aud": order.audiences,
+        "aud": order.client_id,
         "sub": order.subject,
-        "typ": "Bearer",
+        "typ": "ID",
         "azp": order.client_id,
-        "scope": order.scope,
-        "client_id": order.client_id,
-    });
+    })
+}
+
+fn claims(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
+    let mut claims = identity(state, order, faults);
+    if order.kind == Kind::ExchangedForId {
+        return claims;
+    }
+    let now = since_1970(clock(faults));
+    let granted = &order.granted;
+    claims["typ"] = "Bearer".into();
+    claims["scope"] = granted.said().into();
     match order.audiences.as_slice() {
         [] => replace(&mut claims, "aud", Some(None)),
         [one] => claims["aud"] = one.as_str().into(),
-        _ => {}
+        several => claims["aud"] = several.into(),
     }
-    if let Some(username) = &order.username {
+    if granted.has("acr") {
+        claims["acr"] = "1".into();
+    }
+    if granted.has("email") {
+        claims["email_verified"] = false.into();
+    }
+    if granted.has("roles") {
+        let realm = format!("default-roles-{}", state.realm().name());
+        claims["realm_access"] = json!({ "roles": ["offline_access", "uma_authorization", realm] });
+        let account =
+            json!({ "account": { "roles": ["manage-account", "manage-account-links", "view-profile"] } });
+        let has_account = order.audiences.iter().any(|audience| audience == "account");
+        claims["resource_access"] = if has_account { account } else { json!({}) };
+    }
+    if let Some(username) = order.username.as_ref().filter(|_| granted.has("profile")) {
         claims["preferred_username"] = username.as_str().into();
+    }
+    if order.kind == Kind::Own {
+        for name in ["clientHost", "clientAddress"] {
+            claims[name] = CALLER.into();
+        }
+        claims["client_id"] = order.client_id.as_str().into();
     }
     let (member, instead) = match faults.token {
         Some(Token::WrongAudience) => ("aud", Some("somebody-else".into())),

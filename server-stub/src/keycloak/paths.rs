@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use super::{RealmState, answer, authenticate, grants, issue};
 use crate::form::FormFields;
@@ -34,16 +35,22 @@ struct PathState {
 type Realm = axum::extract::State<PathState>;
 
 pub(super) fn router(state: Arc<RealmState>, admin: Admin) -> Router {
-    let below = |path| format!("/realms/{{realm}}{path}");
-    Router::new()
-        .route(&below(TOKEN), post(token))
-        .route(&below(CERTS), get(certs))
-        .route(&below(DISCOVERY), get(discovery))
+    let below = |path: &str| format!("/realms/{{realm}}{path}");
+    let mut paths = Router::new();
+    for slash in ["", "/"] {
+        paths = paths
+            .route(&below(&format!("{TOKEN}{slash}")), post(token))
+            .route(&below(&format!("{CERTS}{slash}")), get(certs))
+            .route(&below(&format!("{DISCOVERY}{slash}")), get(discovery));
+    }
+    let paths = paths
         .route("/__stub/clients/{client_id}/keys", put(register))
         .route("/__stub/signing-key", post(rotate).delete(retire))
+        .route(&below("/protocol/openid-connect/{*other}"), any(no_such_endpoint))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(PathState { state, admin })
+        .with_state(PathState { state, admin });
+    Router::new().fallback(move |request: Request| as_keycloak_routes(paths.clone(), request))
 }
 
 async fn token(
@@ -59,7 +66,8 @@ async fn token(
     let faults = head.extensions.get::<Faults>().copied().unwrap_or(Faults::NONE);
     let response = match axum::body::to_bytes(body, MAX_BODY).await {
         Err(_) => http_error(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(_) if !says_form(&head.headers) => http_error(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        // A body of another media type is not looked at.
+        Ok(_) if !says_form(&head.headers) => granted(&state, &head.headers, b"", faults),
         Ok(body) => granted(&state, &head.headers, &body, faults),
     };
     issue::stamped(response, faults)
@@ -69,9 +77,7 @@ fn granted(state: &RealmState, headers: &HeaderMap, body: &[u8], faults: Faults)
     if let Some(fault) = faults.oauth {
         return answer::instead(fault);
     }
-    let Some(form) = FormFields::parse(body) else {
-        return answer::TokenRefusal::bad("invalid_request", "Malformed form").into_response();
-    };
+    let Some(form) = FormFields::parse(body) else { return unknown_error() };
     let now = issue::clock(faults);
     let order = grants::grant(&form).and_then(|grant| {
         let client = authenticate::client(state, headers, &form, now)?;
@@ -110,7 +116,7 @@ async fn discovery(
     let assertions = Algorithm::ALL.map(Algorithm::name);
     let methods = ["private_key_jwt", "client_secret_basic", "client_secret_post"];
     let grants = ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"];
-    answered(
+    let mut response = answered(
         StatusCode::OK,
         &json!({
             "issuer": state.issuer,
@@ -123,7 +129,10 @@ async fn discovery(
             "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": assertions,
         }),
-    )
+    );
+    let uncached = HeaderValue::from_static("no-cache, must-revalidate, no-transform, no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, uncached);
+    response
 }
 
 /// The answer for an unknown realm. None: the realm is known.
@@ -191,8 +200,38 @@ async fn not_found() -> Response {
     answered(StatusCode::NOT_FOUND, &said)
 }
 
-async fn method_not_allowed() -> Response {
-    http_error(StatusCode::METHOD_NOT_ALLOWED)
+async fn method_not_allowed(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        return StatusCode::OK.into_response();
+    }
+    let is_discovery = request.uri().path().ends_with(DISCOVERY);
+    http_error(if is_discovery { StatusCode::NOT_FOUND } else { StatusCode::METHOD_NOT_ALLOWED })
+}
+
+async fn no_such_endpoint() -> Response {
+    http_error(StatusCode::NOT_FOUND)
+}
+
+/// Keycloak takes a path with a slash at its end, refuses one with two in a row, and says nowhere what it allows.
+async fn as_keycloak_routes(paths: Router, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.contains("//") {
+        let said =
+            json!({ "error": "missingNormalization", "error_description": "Request path not normalized" });
+        let mut response = answered(StatusCode::BAD_REQUEST, &said);
+        let media_type = HeaderValue::from_static("application/json; charset=UTF-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        return response;
+    }
+    let mut response = paths.oneshot(request).await.into_response();
+    response.headers_mut().remove(header::ALLOW);
+    response
+}
+
+/// What Keycloak did not foresee.
+fn unknown_error() -> Response {
+    let said = json!({ "error": "unknown_error", "error_description": "For more on this error consult the server log." });
+    answered(StatusCode::INTERNAL_SERVER_ERROR, &said)
 }
 
 /// Keycloak's answer to errors outside OAuth.

@@ -43,7 +43,7 @@ fn registered_key_from_keygen_gets_tokens() {
         let keys: Value = serde_json::from_str(&keys).unwrap();
         let client = rig.client(&json!({"client_key_file": "sts.key"}));
         let unknown = brief(&client.fetch(&wanted("arp-run-gateway")));
-        assert_eq!(unknown, "refused: 400 invalid_client", "before it is registered");
+        assert_eq!(unknown, "refused: 401 unauthorized_client", "before it is registered");
         let kid = keys["keys"][0]["kid"].as_str().unwrap();
         assert_eq!(rig.sts.register_key("jarvis-node", &keys).unwrap(), kid);
         for _ in 0..3 {

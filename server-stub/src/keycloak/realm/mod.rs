@@ -9,34 +9,33 @@ use crate::jwt::{Algorithm, KeySet, PublicKey};
 use crate::secrets::new_uuid;
 
 mod import;
+mod scopes;
+
+pub(super) use scopes::Granted;
+use scopes::Scopes;
 
 /// Keycloak's default lifetime of an access token.
 const LIFE: Duration = Duration::from_secs(300);
-/// Scopes that every realm has (*KC*).
-const BUILT_IN: [&str; 10] = [
-    "openid",
-    "profile",
-    "email",
-    "offline_access",
-    "roles",
-    "web-origins",
-    "acr",
-    "address",
-    "phone",
-    "microprofile-jwt",
-];
-const ALWAYS_SAID: &str = "profile email";
-
 /// A realm and its clients.
 #[derive(Clone, Debug)]
 pub struct Realm {
     name: String,
     life: Duration,
     clients: BTreeMap<String, Client>,
-    /// Further scopes, and the audiences that they add.
-    scopes: BTreeMap<String, Vec<String>>,
+    scopes: Scopes,
     /// What its file has that is not served.
     notes: Vec<String>,
+}
+
+/// How a client proves itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProvenBy {
+    /// `client-secret`.
+    Secret,
+    /// `client-jwt`.
+    Key,
+    /// Not in Keycloak: a client with a secret for which a key was registered at the stub.
+    Either,
 }
 
 /// A client of the realm.
@@ -50,6 +49,7 @@ pub(super) struct Client {
     pub(super) may_exchange: bool,
     /// None: no secret is accepted.
     pub(super) secret: Option<String>,
+    pub(super) proven_by: ProvenBy,
     pub(super) keys: KeySet,
     /// The algorithm that its assertions must use.
     pub(super) algorithm: Option<Algorithm>,
@@ -57,7 +57,9 @@ pub(super) struct Client {
     pub(super) life: Option<Duration>,
     /// The audiences of its own mappers.
     audiences: Vec<String>,
+    /// The scopes that its tokens have anyway, and those that it may ask for besides.
     default_scopes: Vec<String>,
+    optional_scopes: Vec<String>,
     /// The subject of its tokens: the user of its service account.
     pub(super) subject: String,
 }
@@ -89,19 +91,20 @@ impl Realm {
     /// client for the node, `jarvis-node`, whose tokens have also the Run Gateway as audience.
     #[must_use]
     pub fn dev() -> Self {
+        let scopes = Scopes::built_in();
         let client = |id: &str, audiences: &[&str]| {
             let secret = Some(format!("{id}-secret"));
             let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
             let client =
                 Client { service_account: true, may_exchange: true, secret, audiences, ..Client::named(id) };
-            (id.to_owned(), client)
+            (id.to_owned(), client.with_scopes_of(&scopes))
         };
         let clients = BTreeMap::from([
             client("arp-run-gateway", &["arp-run-gateway"]),
             client("arp-run-coordinator", &["arp-run-coordinator"]),
             client("jarvis-node", &["jarvis-node", "arp-run-gateway"]),
         ]);
-        Self { name: "arp-dev".to_owned(), life: LIFE, clients, scopes: BTreeMap::new(), notes: Vec::new() }
+        Self { name: "arp-dev".to_owned(), life: LIFE, clients, scopes, notes: Vec::new() }
     }
 
     /// The realm with this lifetime of access tokens, in whole seconds, for clients without their own.
@@ -131,13 +134,15 @@ impl Realm {
         client.life.unwrap_or(self.life)
     }
 
-    /// The audiences of this client's mappers, including those of its scopes.
-    pub(super) fn mapped_audiences(&self, client: &Client, scope: Option<&str>) -> Vec<String> {
-        let asked = scope.unwrap_or_default().split_whitespace();
-        let scopes = client.default_scopes.iter().map(String::as_str).chain(asked);
-        let by_scope = scopes.filter_map(|scope| self.scopes.get(scope)).flatten();
+    /// The scopes of a token that this client asks for with the parameter `scope`. None: it may not have one of them.
+    pub(super) fn granted(&self, client: &Client, scope: Option<&str>) -> Option<Granted> {
+        self.scopes.granted(&client.default_scopes, &client.optional_scopes, scope)
+    }
+
+    /// The audiences of this client's mappers and of these scopes.
+    pub(super) fn mapped_audiences(&self, client: &Client, granted: &Granted) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
-        for audience in client.audiences.iter().chain(by_scope) {
+        for audience in client.audiences.iter().chain(granted.audiences()) {
             if !all.contains(audience) {
                 all.push(audience.clone());
             }
@@ -145,22 +150,12 @@ impl Realm {
         all
     }
 
-    /// The scope of a token for this requested scope. None: there is no such scope.
-    pub(super) fn granted_scope(&self, scope: Option<&str>) -> Option<String> {
-        let mut granted = ALWAYS_SAID.to_owned();
-        for scope in scope.unwrap_or_default().split_whitespace() {
-            if !BUILT_IN.contains(&scope) && !self.scopes.contains_key(scope) {
-                return None;
-            }
-            if !granted.split(' ').any(|there| there == scope) {
-                granted = format!("{granted} {scope}");
-            }
-        }
-        Some(granted)
-    }
-
     pub(super) fn register(&mut self, id: &str, key: PublicKey) -> Result<(), RealmError> {
-        self.changed(id)?.keys.put_first(key);
+        let client = self.changed(id)?;
+        client.keys.put_first(key);
+        if client.proven_by == ProvenBy::Secret {
+            client.proven_by = ProvenBy::Either;
+        }
         Ok(())
     }
 
@@ -180,6 +175,12 @@ impl Realm {
 }
 
 impl Client {
+    /// This client with the realm's own scopes for clients that name none.
+    fn with_scopes_of(self, scopes: &Scopes) -> Self {
+        let (default_scopes, optional_scopes) = scopes.of_clients();
+        Self { default_scopes, optional_scopes, ..self }
+    }
+
     /// An enabled client without permissions.
     fn named(id: &str) -> Self {
         Self {
@@ -190,11 +191,13 @@ impl Client {
             service_account: false,
             may_exchange: false,
             secret: None,
+            proven_by: ProvenBy::Secret,
             keys: KeySet::default(),
             algorithm: None,
             life: None,
             audiences: Vec::new(),
             default_scopes: Vec::new(),
+            optional_scopes: Vec::new(),
             subject: new_uuid(),
         }
     }

@@ -16,7 +16,7 @@ fn exchange_keeps_the_subject_and_changes_the_audience() {
     let answer = exchange(&sts, "arp-run-gateway", &subject, &[FOR_COORDINATOR, ("scope", "openid")]);
     let said = json_of(&answer);
     assert_eq!(said["issued_token_type"], ACCESS_TOKEN);
-    assert_eq!((&said["token_type"], &said["scope"]), (&"Bearer".into(), &"profile email openid".into()));
+    assert_eq!((&said["token_type"], &said["scope"]), (&"Bearer".into(), &"openid profile email".into()));
     let claims = checked(&sts, &token_of(&answer), "arp-run-coordinator").expect("good");
     assert_eq!(claims.get("aud"), Some(&json!("arp-run-coordinator")), "one: a string");
     assert_eq!(claims.text("sub"), about.text("sub"));

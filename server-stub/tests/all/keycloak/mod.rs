@@ -6,4 +6,5 @@ mod faults;
 mod grants;
 mod keys;
 mod realms;
+mod replay;
 mod rig;

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Client, LIFE, Realm, RealmError};
+use super::scopes::{Scope, Scopes};
+use super::{Client, LIFE, ProvenBy, Realm, RealmError};
 use crate::jwt::{Algorithm, KeySet};
 
 /// The character that an export without secrets shows in their place.
@@ -22,11 +23,12 @@ struct RealmJson {
     access_token_lifespan: Option<u64>,
     #[serde(default)]
     clients: Vec<ClientJson>,
-    #[serde(default)]
-    client_scopes: Vec<ScopeJson>,
+    client_scopes: Option<Vec<ScopeJson>>,
     /// The scopes of clients that name none.
     #[serde(default)]
     default_default_client_scopes: Vec<String>,
+    #[serde(default)]
+    default_optional_client_scopes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +48,7 @@ struct ClientJson {
     #[serde(default)]
     protocol_mappers: Vec<MapperJson>,
     default_client_scopes: Option<Vec<String>>,
+    optional_client_scopes: Option<Vec<String>>,
     #[serde(default)]
     attributes: Texts,
 }
@@ -54,6 +57,8 @@ struct ClientJson {
 #[serde(rename_all = "camelCase")]
 struct ScopeJson {
     name: String,
+    #[serde(default)]
+    attributes: Texts,
     #[serde(default)]
     protocol_mappers: Vec<MapperJson>,
 }
@@ -104,14 +109,24 @@ impl Realm {
             return Err(RealmError::new("the realm's name stands in URLs: letters, digits and -._~ only"));
         }
         let mut notes = Vec::new();
-        let mut scopes = BTreeMap::new();
-        for ScopeJson { name, protocol_mappers } in read.client_scopes {
-            let audiences = audiences(&protocol_mappers).unwrap_or_else(|why| {
-                notes.push(format!("client scope {name:?} adds no audience: {why}"));
-                Vec::new()
-            });
-            scopes.insert(name, audiences);
-        }
+        // A realm with scopes of its own has none of the built-in ones.
+        let scopes = match read.client_scopes {
+            None => Scopes::built_in(),
+            Some(own) => {
+                let mut all = BTreeMap::new();
+                for ScopeJson { name, attributes, protocol_mappers } in own {
+                    let audiences = audiences(&protocol_mappers).unwrap_or_else(|why| {
+                        notes.push(format!("client scope {name:?} adds no audience: {why}"));
+                        Vec::new()
+                    });
+                    let said = attributes.text("include.in.token.scope").is_none_or(|said| said == "true");
+                    all.insert(name, Scope { said, audiences });
+                }
+                let (default, optional) =
+                    (read.default_default_client_scopes, read.default_optional_client_scopes);
+                Scopes::new(all, default, optional)
+            }
+        };
         let mut clients = BTreeMap::new();
         let mut ids = BTreeSet::new();
         for client in read.clients {
@@ -119,7 +134,7 @@ impl Realm {
             if !ids.insert(id.clone()) {
                 return Err(RealmError::new(format!("client {id:?} is there twice")));
             }
-            match client.checked(&read.default_default_client_scopes) {
+            match client.checked(&scopes) {
                 Ok(client) => drop(clients.insert(id, client)),
                 Err(why) => notes.push(format!("client {id:?} is left out: {why}")),
             }
@@ -177,11 +192,11 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 impl ClientJson {
-    /// The client; `default_scopes` are those of the realm.
+    /// The client of a realm with these scopes.
     ///
     /// # Errors
     /// Why it cannot be served as Keycloak would.
-    fn checked(self, default_scopes: &[String]) -> Result<Client, String> {
+    fn checked(self, scopes: &Scopes) -> Result<Client, String> {
         let attributes = &self.attributes;
         if is_placeholder(&self.client_id) {
             return Err(format!("its name {PLACEHOLDER}"));
@@ -213,6 +228,12 @@ impl ClientJson {
         let algorithm = algorithm.map(|name| name.parse::<Algorithm>()).transpose();
         let life = attributes.text("access.token.lifespan").filter(|text| text != "-1");
         let life = life.map(|text| text.parse().map(Duration::from_secs)).transpose();
+        // A client that names one of the two lists has nothing in the other.
+        let (default_scopes, optional_scopes) =
+            match (self.default_client_scopes, self.optional_client_scopes) {
+                (None, None) => scopes.of_clients(),
+                (default, optional) => (default.unwrap_or_default(), optional.unwrap_or_default()),
+            };
         Ok(Client {
             enabled: self.enabled.unwrap_or(true),
             public: self.public_client,
@@ -220,11 +241,13 @@ impl ClientJson {
             service_account: self.service_accounts_enabled,
             may_exchange: attributes.says_true("standard.token.exchange.enabled"),
             secret: secret.cloned(),
+            proven_by: if by_key { ProvenBy::Key } else { ProvenBy::Secret },
             keys,
             algorithm: algorithm.map_err(|error| error.to_string())?,
             life: life.map_err(|_| "its access.token.lifespan is no number of seconds".to_owned())?,
             audiences: audiences(&self.protocol_mappers)?,
-            default_scopes: self.default_client_scopes.unwrap_or_else(|| default_scopes.to_vec()),
+            default_scopes,
+            optional_scopes,
             ..Client::named(&self.client_id)
         })
     }
@@ -251,130 +274,4 @@ fn audiences(mappers: &[MapperJson]) -> Result<Vec<String>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn with_client(client: &Value) -> Result<Realm, RealmError> {
-        Realm::from_json(&json!({ "realm": "r", "clients": [client] }).to_string())
-    }
-
-    #[test]
-    fn keycloak_export_is_read() {
-        let audience = |key: &str, name: &str, wanted: &str| {
-            json!({ "name": "a", "protocolMapper": "oidc-audience-mapper", "protocol": "openid-connect",
-                    "config": { key: name, "access.token.claim": wanted, "id.token.claim": "false" } })
-        };
-        let realm = json!({
-            "realm": "home", "enabled": true, "accessTokenLifespan": 60, "sslRequired": "external",
-            "clientScopes": [
-                { "name": "runs", "protocolMappers": [audience("included.custom.audience", "runs-api", "true")] },
-                { "name": "more", "protocolMappers": [audience("included.client.audience", "extra", "true")] },
-            ],
-            "clients": [{
-                "clientId": "svc", "secret": "s", "serviceAccountsEnabled": true, "redirectUris": [],
-                "defaultClientScopes": ["runs", "web-origins"],
-                "attributes": { "access.token.lifespan": "20", "standard.token.exchange.enabled": "true",
-                                "token.endpoint.auth.signing.alg": "ES256" },
-                "protocolMappers": [
-                    audience("included.client.audience", "svc", "true"),
-                    audience("included.client.audience", "for-id-tokens", "false"),
-                    { "name": "other", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": {} },
-                ],
-            }, { "clientId": "old", "enabled": false, "clientAuthenticatorType": "client-jwt", "secret": "s" }],
-        });
-        let realm = Realm::from_json(&realm.to_string()).expect("a realm");
-        assert_eq!(realm.name(), "home");
-        let client = realm.client("svc").expect("there");
-        assert!(client.enabled && client.service_account && client.may_exchange && !client.public);
-        assert_eq!(realm.life_for(client), Duration::from_secs(20));
-        assert_eq!(client.algorithm, Some(crate::jwt::Algorithm::Es256));
-        assert_eq!(realm.mapped_audiences(client, None), ["svc", "runs-api"]);
-        assert_eq!(realm.mapped_audiences(client, Some("more")), ["svc", "runs-api", "extra"]);
-        assert_eq!(realm.granted_scope(Some("more openid")).as_deref(), Some("profile email more openid"));
-        assert_eq!(realm.granted_scope(Some("unheard-of")), None);
-        let old = realm.client("old").expect("there");
-        assert!(!old.enabled && !old.service_account && old.secret.is_none(), "client-jwt takes no secret");
-        assert_eq!(realm.life_for(old), Duration::from_secs(60));
-    }
-
-    #[test]
-    fn unusable_clients_are_refused_without_their_secrets() {
-        let told = |client: &Value| with_client(client).expect_err("refused").to_string();
-        assert!(told(&json!({ "clientId": "a", "secret": "**********" })).contains("masked"));
-        let keys = |attributes: Value| json!({ "clientId": "a", "attributes": attributes });
-        assert!(told(&keys(json!({ "use.jwks.url": "true" }))).contains("jwks.string"));
-        assert!(
-            told(&keys(json!({ "use.jwks.string": "true", "jwks.string": "s3cret" }))).contains("JWK set")
-        );
-        assert!(told(&keys(json!({ "access.token.lifespan": "long" }))).contains("lifespan"));
-        assert!(told(&keys(json!({ "token.endpoint.auth.signing.alg": "HS256" }))).contains("RS256"));
-        let mistyped = told(&json!({ "clientId": "a", "secret": ["s3cret"] }));
-        assert!(mistyped.contains("line 1") && !mistyped.contains("s3cret"), "{mistyped}");
-        assert!(Realm::from_json("{\"realm\":\"a/b\"}").is_err());
-        let placeholder = told(&json!({ "clientId": "a", "secret": "${CLIENT_SECRET:s3cret}" }));
-        assert!(placeholder.contains("its secret is a placeholder") && !placeholder.contains("s3cret"));
-        assert!(told(&json!({ "clientId": "${ID}" })).contains("its name is a placeholder"));
-        let certificate = json!({ "clientId": "a", "clientAuthenticatorType": "client-jwt",
-                                  "attributes": { "jwt.credential.certificate": "MIIB" } });
-        assert!(told(&certificate).contains("jwt.credential.certificate, which is not read"));
-        assert!(
-            Realm::from_json("{\"realm\":\"${REALM}\"}")
-                .expect_err("no name")
-                .to_string()
-                .contains("placeholder")
-        );
-        let twice = json!({ "realm": "r", "clients": [{ "clientId": "a" }, { "clientId": "a" }] });
-        assert!(Realm::from_json(&twice.to_string()).is_err());
-        assert!(!format!("{:?}", Realm::dev()).contains("-secret"), "secrets are not shown");
-    }
-
-    #[test]
-    fn client_that_cannot_be_served_is_named_and_left_out() {
-        let mapper = json!({ "protocolMapper": "oidc-audience-mapper",
-                             "config": { "included.custom.audience": "${AUDIENCE}" } });
-        let realm = json!({ "realm": "r", "clientScopes": [{ "name": "runs", "protocolMappers": [mapper] }],
-                            "clients": [
-            { "clientId": "broker", "bearerOnly": true, "secret": "**********" },
-            { "clientId": "a", "secret": "s" },
-            { "clientId": "b", "secret": "${B}" },
-            { "clientId": "account", "publicClient": true, "secret": "**********" },
-        ]});
-        let realm = Realm::from_json(&realm.to_string()).expect("a realm");
-        let served = ["account", "a", "b", "broker"].map(|id| realm.client(id).is_some());
-        assert_eq!(served, [true, true, false, false]);
-        let notes = realm.notes().join("\n");
-        assert_eq!(realm.notes().len(), 3, "{notes}");
-        for named in ["client scope \"runs\" adds no audience", "client \"broker\"", "client \"b\""] {
-            assert!(notes.contains(named), "{notes}");
-        }
-    }
-
-    #[test]
-    fn default_scopes_of_the_realm_are_those_of_its_clients() {
-        let mapper = json!({ "protocolMapper": "oidc-audience-mapper",
-                             "config": { "included.custom.audience": "runs-api" } });
-        let realm = json!({ "realm": "r", "defaultDefaultClientScopes": ["runs"],
-            "clientScopes": [{ "name": "runs", "protocolMappers": [mapper] }],
-            "clients": [{ "clientId": "a" }, { "clientId": "b", "defaultClientScopes": [] }] });
-        let realm = Realm::from_json(&realm.to_string()).expect("a realm");
-        let audiences = |id| realm.mapped_audiences(realm.client(id).expect("there"), None);
-        assert_eq!((audiences("a"), audiences("b")), (vec!["runs-api".to_owned()], Vec::new()));
-    }
-
-    #[test]
-    fn export_of_all_realms_is_read_if_one_is_meant() {
-        let realm = |name: &str| json!({ "realm": name, "clients": [{ "clientId": "a", "secret": "s" }] });
-        let read = |realms: &[Value]| Realm::from_json(&Value::from(realms.to_vec()).to_string());
-        for realms in
-            [&[realm("master"), realm("home")][..], &[realm("home")], &[realm("home"), realm("master")]]
-        {
-            assert_eq!(read(realms).expect("a realm").name(), "home");
-        }
-        assert_eq!(read(&[realm("master")]).expect("a realm").name(), "master");
-        let several = read(&[realm("home"), realm("master"), realm("work")]).expect_err("which?").to_string();
-        assert!(several.contains("the realms home, work"), "{several}");
-        assert!(read(&[]).expect_err("none").to_string().contains("no realm"));
-    }
-}
+mod tests;
