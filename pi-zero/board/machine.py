@@ -10,8 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from .qmp import Qmp
-from .timer import TimerKeeper
+from .qemu.qmp import Qmp
+from .qemu.timer import TimerKeeper
 
 KERNEL_ARGUMENTS = [
     "console=ttyAMA0,115200",

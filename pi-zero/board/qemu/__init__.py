@@ -1,0 +1,1 @@
+"""QEMU: its monitor, and the system timer that it lacks."""
