@@ -17,7 +17,7 @@ demo          | cargo |       | The demo runs to its end.
 privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
 conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway.
 browser       | cargo |       | The board's page works in a browser.
-crash         | cargo |       | A credential survives a kill at every system call of its replacement, and an installation at every change.
+crash         | cargo |       | A credential survives a kill at every system call of its replacement, a node one of its move, and an installation one at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
 fuzz          | cargo |       | Each fuzz target runs for some seconds and finds nothing.
 unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.

@@ -37,7 +37,8 @@ Usage:
                                               the provisioning token on standard input (at a
                                               terminal also by log-in), store the credential that
                                               comes back, write a configuration if there is none
-  jarvis-node pair [--listen ADDR] [--minutes N] [--replace] [--if-file FILE] [--config FILE]
+  jarvis-node pair [--listen ADDR] [--minutes N] [--replace] [--allow-http]
+                   [--if-file FILE] [--config FILE]
                                               let the home's app on a phone enrol this node
   jarvis-node move --to URL [--node-id ID] [--room ROOM] [--ca FILE] [--config FILE]
                                               make this node one of another home, with the
@@ -347,6 +348,7 @@ fn pairing(options: &mut Options) -> Result<Pairing, CliError> {
         })?,
         limit: Duration::from_secs(minutes * 60),
         replace: options.flag("--replace"),
+        allow_http: options.flag("--allow-http"),
         file: options.if_file.take(),
     })
 }

@@ -114,11 +114,9 @@ pub fn main() -> Result<u8, CliError> {
             print_done(&done.to_string());
         }
         Command::Pair(pairing) => {
-            let node_id =
+            let paired =
                 pair::pair(&config, &pairing).map_err(|error| CliError::new(error.exit_code(), error))?;
-            print_done(&format!(
-                "paired and stored: this node is {node_id}; start the daemon: sudo systemctl start jarvis-node-agent"
-            ));
+            print_done(&format!("{paired}. Start the daemon: sudo systemctl start jarvis-node-agent"));
         }
         Command::Move(to) => {
             let token = || secret_input::typed("paste the provisioning token of the new home, then Enter");

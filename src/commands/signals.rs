@@ -15,10 +15,12 @@ const SIGNALS: [c_int; 4] = [SIGHUP, SIGINT, SIGTERM, SIGTSTP];
 /// Whether signals do what they usually do. Once a handler is set, nothing takes it away again, so this stands for it.
 static AS_USUAL: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Holds signals back until it is dropped. There is only one at a time.
+/// Holds signals back until it is dropped. One that is made meanwhile changes nothing about that.
 #[derive(Debug)]
 pub(super) struct Held {
     as_usual: &'static AtomicBool,
+    /// Whether they did what they usually do before.
+    were_as_usual: bool,
     /// The last one that came, 0 for none.
     last: Arc<AtomicUsize>,
     /// Gets a byte for each.
@@ -41,8 +43,8 @@ impl Held {
             }
         };
         let (came, sender) = UnixStream::pair()?;
-        let mut held = Self { as_usual, last: Arc::default(), came, handlers: Vec::new() };
-        as_usual.store(false, Ordering::SeqCst);
+        let were_as_usual = as_usual.swap(false, Ordering::SeqCst);
+        let mut held = Self { as_usual, were_as_usual, last: Arc::default(), came, handlers: Vec::new() };
         for signal in SIGNALS {
             let number = usize::try_from(signal).unwrap_or_default();
             held.handlers.push(flag::register_usize(signal, Arc::clone(&held.last), number)?);
@@ -65,7 +67,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.as_usual.store(true, Ordering::SeqCst);
+        self.as_usual.store(self.were_as_usual, Ordering::SeqCst);
         for handler in self.handlers.drain(..) {
             low_level::unregister(handler);
         }

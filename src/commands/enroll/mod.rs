@@ -7,7 +7,7 @@ mod error;
 mod log_in;
 pub(crate) mod moving;
 mod place;
-mod settings;
+pub(super) mod settings;
 mod voice_node;
 
 use std::io::Read;

@@ -21,7 +21,7 @@ const EXAMPLE: &str = "https://jarvis.home.arpa:7701";
 const CREDENTIAL: &str = "/var/lib/jarvis-node-agent/credential.json";
 
 /// A configuration.
-pub(super) enum Settings {
+pub(crate) enum Settings {
     /// It is there, and is left as it is.
     Kept(Box<Config>),
     /// There is none, or only the example, whose other keys are kept.
@@ -42,7 +42,7 @@ impl Settings {
     ///
     /// # Errors
     /// There is a configuration that cannot be used, or none can be written there.
-    pub(super) fn load(path: &Path) -> Result<Self, EnrollError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, EnrollError> {
         let is_link = path.is_symlink();
         let (keys, state_file) = match Config::load(path) {
             Ok(config) if config.auth_url.as_str() == EXAMPLE && !is_link => {
@@ -67,7 +67,7 @@ impl Settings {
     }
 
     /// How a home is asked.
-    pub(super) fn means(&self, allow_http: bool) -> Means {
+    pub(crate) fn means(&self, allow_http: bool) -> Means {
         match self {
             Self::Kept(config) => {
                 let means = Means::of(config);
@@ -113,7 +113,7 @@ impl Settings {
     ///
     /// # Errors
     /// A new one could not be used.
-    pub(super) fn for_home(&self, service: (&str, &ServiceUrl)) -> Result<Config, EnrollError> {
+    pub(crate) fn for_home(&self, service: (&str, &ServiceUrl)) -> Result<Config, EnrollError> {
         match self {
             Self::Kept(config) => Ok(Config::clone(config)),
             Self::New { path, .. } => {

@@ -25,13 +25,15 @@ use thiserror::Error;
 use self::door::Door;
 use self::session::{Provisioning, Session, Stage};
 use super::enroll;
+use super::enroll::settings::Settings;
 use super::enroll::{EnrollError, Enrolment, Token};
-use crate::config::Config;
+use super::signals::Held;
+
 use crate::daemon::inbox;
-use crate::daemon::inbox::Message;
-use crate::error::SetupError;
+
 use crate::files::{credential_store, status};
 use crate::led_pin;
+use crate::net::service_url::ServiceUrl;
 use crate::system::clock;
 
 /// Where phones look for a node.
@@ -52,6 +54,8 @@ pub(crate) struct Pairing {
     pub(crate) limit: Duration,
     /// Whether a credential that is in use may be replaced.
     pub(crate) replace: bool,
+    /// Whether the home may be asked without TLS, whatever the configuration says.
+    pub(crate) allow_http: bool,
     /// The file that has to be there, in the place of the one on the boot partition.
     pub(crate) file: Option<PathBuf>,
 }
@@ -64,8 +68,8 @@ pub(crate) enum PairError {
          when the node is paired"
     )]
     DaemonRuns,
-    #[error("{0}. {fix}", fix = .0.to_trouble().fix)]
-    Setup(SetupError),
+    #[error(transparent)]
+    Setup(EnrollError),
     #[error(
         "this node has a credential already, of '{0}' in {path}; add --replace if a new one is to take its place",
         path = .1.display()
@@ -98,7 +102,8 @@ impl PairError {
     /// The program's exit code, by sysexits(3).
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Setup(_) | Self::InUse(..) => 78,
+            Self::Setup(error) => error.exit_code(),
+            Self::InUse(..) => 78,
             Self::NobodyThere => 77,
             Self::TimeOver(..) | Self::Stopped => 75,
             Self::FileStays(..) => 73,
@@ -108,15 +113,19 @@ impl PairError {
     }
 }
 
-/// Waits for a phone, and enrols this node with the token that it brings. Shows on the LED that it waits.
+/// Waits for a phone, and enrols this node with the token that it brings; what that came to, in words. Shows on the LED that
+/// it waits.
 ///
 /// # Errors
 /// When no phone has paired the node in time, or none can.
-pub(crate) fn pair(config_file: &Path, pairing: &Pairing) -> Result<NodeId, PairError> {
+pub(crate) fn pair(config_file: &Path, pairing: &Pairing) -> Result<String, PairError> {
     if super::status::find(config_file).is_ok_and(|found| found.is_current(&status::boot_id())) {
         return Err(PairError::DaemonRuns);
     }
-    let config = Config::load(config_file).map_err(PairError::Setup)?;
+    let settings = Settings::load(config_file).map_err(PairError::Setup)?;
+    let allow_http = settings.means(pairing.allow_http).allow_http;
+    // Whichever home it will be: LED and credential do not depend on that.
+    let config = settings.for_home(("command_center", &ServiceUrl::here())).map_err(PairError::Setup)?;
     let before = credential_store::load(&config.credential_file).ok().map(|found| found.credential.node_id);
     if let (Some(node_id), false) = (&before, pairing.replace) {
         return Err(PairError::InUse(node_id.clone().into(), config.credential_file));
@@ -133,16 +142,17 @@ pub(crate) fn pair(config_file: &Path, pairing: &Pairing) -> Result<NodeId, Pair
             node_id: Some(node_id),
             room,
             replace: pairing.replace,
-            allow_http: false,
+            allow_http,
             write_config: None,
         };
-        enroll::enroll(config_file, &enrolment, Token::Given(&mut token.as_bytes())).map(|done| done.node_id)
+        enroll::enroll(config_file, &enrolment, Token::Given(&mut token.as_bytes()))
+            .map(|done| (done.node_id.clone(), done.to_string()))
     };
     let mut lamp = led_pin::open(&config.indicators.led).unwrap_or_else(|why| {
         warn!("{why}");
         None
     });
-    let session = Session::new(before, config.allow_http);
+    let session = Session::new(before, allow_http);
     let mut light = |now| match &mut lamp {
         Some(lamp) => {
             lamp.show_pattern(Pattern::PAIRING, now).and_then(|()| lamp.refresh(now)).ok().flatten()
@@ -157,7 +167,8 @@ pub(crate) fn pair(config_file: &Path, pairing: &Pairing) -> Result<NodeId, Pair
     paired
 }
 
-type Enrolled = Result<NodeId, EnrollError>;
+/// The node, and what was done in words.
+type Enrolled = Result<(NodeId, String), EnrollError>;
 
 /// Answers phones until one of them has paired the node, or for `limit`. `light` sets the LED and returns when it has to
 /// be set again.
@@ -167,21 +178,25 @@ fn serve(
     limit: Duration,
     enroll: &(dyn Fn(Provisioning) -> Enrolled + Sync),
     light: &mut dyn FnMut(Instant) -> Option<Instant>,
-) -> Result<NodeId, PairError> {
-    let (sender, mut inbox) = inbox::channel()?;
-    sender.catch_signals(&inbox)?;
+) -> Result<String, PairError> {
+    let (_sender, inbox) = inbox::channel()?;
+    // The LED has to be dark at the end, and a token may be on its way.
+    let held = Held::hold()?;
     let mut end = clock::instant() + limit;
     let mut is_stopped = false;
     let mut enrolling: Option<(mpsc::Receiver<Enrolled>, UnixStream)> = None;
     thread::scope(|scope| {
         loop {
             let now = clock::instant();
-            is_stopped |= matches!(inbox.try_next(), Some(Message::Stop));
+            is_stopped |= held.take().is_some();
             if let Some(enrolled) = enrolling.as_ref().and_then(|(enrolled, _)| enrolled.try_recv().ok()) {
                 enrolling = None;
-                session.stage = enrolled.map_or_else(|why| Stage::Failed(why.to_string()), Stage::Paired);
+                session.stage = match enrolled {
+                    Ok((node_id, told)) => Stage::Paired(node_id, told),
+                    Err(why) => Stage::Failed(why.to_string()),
+                };
                 match &session.stage {
-                    Stage::Paired(_) => end = now + FAREWELL,
+                    Stage::Paired(..) => end = now + FAREWELL,
                     Stage::Failed(why) => warn!("{why}"),
                     Stage::Waiting | Stage::Registering => {}
                 }
@@ -189,7 +204,7 @@ fn serve(
             // A token that is on its way is not given up.
             if enrolling.is_none() && (is_stopped || now >= end) {
                 return match session.stage {
-                    Stage::Paired(node_id) => Ok(node_id),
+                    Stage::Paired(_, told) => Ok(told),
                     _ if is_stopped => Err(PairError::Stopped),
                     Stage::Failed(why) => Err(PairError::TimeOver(limit, Some(why))),
                     Stage::Waiting | Stage::Registering => Err(PairError::TimeOver(limit, None)),
@@ -216,6 +231,7 @@ fn serve(
             let next = wakes.into_iter().flatten().min().unwrap_or(now + limit);
             let mut sources = door.sources();
             sources.extend(enrolling.iter().map(|(_, done)| PollFd::new(done, PollFlags::IN)));
+            sources.extend((!is_stopped).then(|| PollFd::new(&held.came, PollFlags::IN)));
             inbox.wait(next.since(clock::instant()), sources)?;
         }
     })

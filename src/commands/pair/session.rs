@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::IpAddr;
 
-use log::info;
+use log::{info, warn};
 use node_core::credential::NodeId;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -19,8 +19,8 @@ pub(super) enum Stage {
     Waiting,
     /// The node is being registered.
     Registering,
-    /// This node is registered, and its credential stored.
-    Paired(NodeId),
+    /// This node is registered, and its credential stored: what was done in words.
+    Paired(NodeId, String),
     /// Registering failed for this reason; the phone may try again.
     Failed(String),
 }
@@ -68,7 +68,13 @@ impl Session {
                     accepted = Some(provisioning);
                     json!({ "success": true, "message": "the node registers now" })
                 }
-                Err(why) => json!({ "success": false, "message": why }),
+                Err(why) => {
+                    // The app does not show it.
+                    if self.phone == Some(from) {
+                        warn!("what the phone at {from} sent was refused: {why}");
+                    }
+                    json!({ "success": false, "message": why })
+                }
             },
             Request::K2(form) => match self.bind(from) {
                 // It is not kept: this node has no settings that it would decrypt.
@@ -102,7 +108,7 @@ impl Session {
         match self.stage {
             Stage::Waiting | Stage::Failed(_) => {}
             Stage::Registering => return Err("the node is being registered already".into()),
-            Stage::Paired(_) => return Err("this node is paired already".into()),
+            Stage::Paired(..) => return Err("this node is paired already".into()),
         }
         let text = |field: &Option<Zeroizing<String>>| field.as_deref().cloned().unwrap_or_default();
         let (node_id, command_center) = (text(&form.node_id), text(&form.command_center_url));
@@ -120,7 +126,13 @@ impl Session {
     /// A home's registry may hand out what leads to its own machine only. From a phone that is this machine itself, as a
     /// simulated one is, such an address is right.
     fn check_url(&self, key: &str, text: &str, from: IpAddr) -> Result<(), String> {
-        let url = ServiceUrl::parse(key, text, self.allow_http)?;
+        let url = ServiceUrl::parse(key, text, true)?;
+        if !url.is_https() && !url.is_loopback() && !self.allow_http {
+            return Err(format!(
+                "{key} is plain HTTP, which shows the token, and later the node's key, to everyone on the network; to agree to \
+                 that, start pairing with --allow-http"
+            ));
+        }
         if url.is_this_machine() && !from.to_canonical().is_loopback() {
             return Err(format!(
                 "{key} leads each machine to itself ({}); set the address by which nodes reach the home in the home's \
@@ -135,7 +147,7 @@ impl Session {
         let mac = mac_address();
         let digits: String = mac.chars().filter(|c| *c != ':').collect();
         let node_id = match (&self.before, &self.stage) {
-            (_, Stage::Paired(node_id)) | (Some(node_id), _) => node_id.as_str().into(),
+            (_, Stage::Paired(node_id, _)) | (Some(node_id), _) => node_id.as_str().into(),
             (None, _) => format!("jarvis-{}", digits.get(4..).unwrap_or_default()),
         };
         json!({
@@ -154,7 +166,7 @@ impl Session {
             // There is no access point; it is the app's word for a node that waits.
             Stage::Waiting => "AP_MODE",
             Stage::Registering => "REGISTERING",
-            Stage::Paired(_) => "PROVISIONED",
+            Stage::Paired(..) => "PROVISIONED",
             Stage::Failed(_) => "ERROR",
         }
     }
@@ -163,7 +175,7 @@ impl Session {
         let (message, percent, error) = match &self.stage {
             Stage::Waiting => ("waits for a phone", 0, None),
             Stage::Registering => ("registers at the command center", 50, None),
-            Stage::Paired(_) => ("this node is paired", 100, None),
+            Stage::Paired(..) => ("this node is paired", 100, None),
             Stage::Failed(why) => ("pairing failed; try again", 0, Some(why)),
         };
         json!({ "state": self.state(), "message": message, "progress_percent": percent, "error": error })

@@ -76,7 +76,7 @@ fn session_answers_the_calls_of_the_app_in_turn() {
         said(&mut session, PHONE, &request("POST", "provision", &provision())).1.is_some(),
         "it may try again"
     );
-    session.stage = Stage::Paired(NodeId::parse("kitchen-pi").expect("an id"));
+    session.stage = Stage::Paired(NodeId::parse("kitchen-pi").expect("an id"), String::new());
     assert_eq!(said(&mut session, PHONE, &get("status")).0["progress_percent"], 100);
 }
 
@@ -118,6 +118,12 @@ fn unfit_provisioning_is_refused_with_its_reason() {
         let message = answer["message"].as_str().expect("text");
         assert!(none.is_none() && message.contains(told) && !message.contains("a-password"), "{message}");
     }
+    let plain = request("POST", "provision", &provision());
+    let (answer, none) = said(&mut Session::new(None, false), PHONE, &plain);
+    assert!(
+        none.is_none() && answer["message"].as_str().is_some_and(|why| why.contains("--allow-http")),
+        "{answer}"
+    );
     let mut here = provision();
     here["command_center_url"] = json!("http://127.0.0.1:7703");
     let mut session = Session::new(None, false);
@@ -132,7 +138,7 @@ fn served(
     limit: Duration,
     enroll: &(dyn Fn(Provisioning) -> Enrolled + Sync),
     phone: impl FnOnce(SocketAddr) + Send,
-) -> Result<NodeId, PairError> {
+) -> Result<String, PairError> {
     let door = Door::open((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
     let address = door.address().expect("an address");
     thread::scope(|scope| {
@@ -167,7 +173,7 @@ fn failed_enrolment_may_be_tried_again() {
         seen.lock().expect("sound").push(provisioning.node_id.clone());
         match tries.fetch_add(1, Ordering::SeqCst) {
             0 => Err(EnrollError::Refused("its reason".into())),
-            _ => Ok(NodeId::parse(&provisioning.node_id).expect("an id")),
+            _ => Ok((NodeId::parse(&provisioning.node_id).expect("an id"), "paired".into())),
         }
     };
     let phone = |address| {
@@ -180,13 +186,15 @@ fn failed_enrolment_may_be_tried_again() {
         while !ask(address, &text("GET", "status", "")).contains("PROVISIONED") {}
     };
     let paired = served(Duration::from_secs(120), &enroll, phone).expect("paired");
-    assert_eq!(paired.as_str(), "kitchen-pi");
+    assert_eq!(paired, "paired");
     assert_eq!(seen.lock().expect("sound").len(), 2);
 }
 
 #[test]
 fn hostile_peers_hold_nobody_up() {
-    let enroll = |provisioning: Provisioning| Ok(NodeId::parse(&provisioning.node_id).expect("an id"));
+    let enroll = |provisioning: Provisioning| {
+        Ok((NodeId::parse(&provisioning.node_id).expect("an id"), "paired".into()))
+    };
     let phone = |address| {
         let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(address).expect("connected")).collect();
         let slow: Vec<_> = (0..20)
@@ -224,7 +232,7 @@ fn hostile_peers_hold_nobody_up() {
         let provision = provision().to_string().replace("192.0.2.10", "127.0.0.1");
         assert!(ask(address, &text("POST", "provision", &provision)).contains("\"success\":true"));
     };
-    assert_eq!(served(Duration::from_secs(120), &enroll, phone).expect("paired").as_str(), "kitchen-pi");
+    assert_eq!(served(Duration::from_secs(120), &enroll, phone).expect("paired"), "paired");
 }
 
 #[test]

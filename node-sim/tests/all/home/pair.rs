@@ -132,6 +132,28 @@ fn calls_of_the_app_enrol_the_node_in_both_homes() {
     }
 }
 
+/// As the installer leaves a board without a configuration: with the example, and the home's CA beside it.
+#[test]
+fn phone_gives_an_installed_board_its_configuration() {
+    let rig = unprovisioned(Home::Jarvisd);
+    let file = |name: &str| rig.path(name).to_str().unwrap().to_owned();
+    let example = json!({
+        "auth_url": "https://jarvis.home.arpa:7701", "app_id": "a", "app_key_file": "/etc/jarvis-node-agent/app.key",
+        "credential_file": file("credential.json"), "state_file": file("state.json"), "led": "none",
+        "status_file": file("status.json"),
+    });
+    fs::write(rig.config(), example.to_string()).unwrap();
+    let token = rig.stub.provisioning_token_for("attic-pi");
+    let pairing = Pairing::start(&rig, &[]);
+    assert_eq!(pairing.post("provision", &provision(&rig, &token))["success"], true);
+    let (code, said) = pairing.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("its configuration is written to") && said.contains("it is accepted"), "{said}");
+    let written: Value = serde_json::from_slice(&fs::read(rig.config()).unwrap()).unwrap();
+    assert_eq!(written["via"], json!({ "command_center": rig.stub.command_center_url() }));
+    assert_eq!(rig.check().0, Some(0));
+}
+
 #[test]
 fn refused_token_is_told_and_another_one_taken() {
     let rig = unprovisioned(Home::Jarvisd);
