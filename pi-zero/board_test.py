@@ -15,6 +15,7 @@ from board.beside import moved_board
 from board.card import BOARD, WORK, Card
 from board.clones import cloned_card
 from board.installation import CA_FILE, CREDENTIAL, prepared
+from board.joining import joining_board
 from board.led import Lamp
 from board.machine import BoardDied, Machine
 from board.node import Node
@@ -36,7 +37,7 @@ def main():
         with Stub(Path(directory) / "ours") as stub, Stub(Path(directory) / "theirs") as stranger:
             stub.start()
             stranger.start()
-            for board in (wired_led_board, own_led_board, moved_board, cloned_card):
+            for board in (wired_led_board, own_led_board, moved_board, cloned_card, joining_board):
                 if len(sys.argv) > 1 and board.__name__ not in sys.argv:
                     continue
                 try:

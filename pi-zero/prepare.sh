@@ -11,5 +11,5 @@ source "$root/pi-zero/packages.sh"
 cd "$root"
 "$root/pi-zero/build.sh"
 "$root/pi-zero/image.sh"
-require qemu-system-arm:qemu-system-arm fdtput:device-tree-compiler dumpe2fs:e2fsprogs
+require qemu-system-arm:qemu-system-arm fdtput:device-tree-compiler dumpe2fs:e2fsprogs curl:curl ip:iproute2
 cargo build --quiet --locked --package server-stub

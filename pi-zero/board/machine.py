@@ -35,22 +35,24 @@ class CardRefused(BoardDied):
 
 
 class Machine:
-    """A running board. Commands run in it as root; their network is the host's loopback at 10.0.2.2."""
+    """A running board. Commands run in it as root; their network is the host's loopback at 10.0.2.2, or a segment with
+    one machine of that address."""
 
-    def __init__(self, board, card, kernel_arguments=(), log=None, device_tree=None):
+    def __init__(self, board, card, kernel_arguments=(), log=None, device_tree=None, segment=None):
         self._directory = tempfile.TemporaryDirectory(prefix="pi-zero-")
         place = Path(self._directory.name)
         self._log = open(log, "wb") if log else None
+        network = "tap,id=network,ifname=tap0,script=no,downscript=no" if segment else "user,id=network"
         self._process = subprocess.Popen(
             [
                 # The machine ends with this process in every case.
-                "setpriv", "--pdeathsig", "KILL",
+                *(segment.inside if segment else []), "setpriv", "--pdeathsig", "KILL",
                 "qemu-system-arm", "-M", "raspi0", "-m", "512",
                 "-kernel", board / "vmlinuz", "-dtb", device_tree or board / "board.dtb",
                 "-initrd", board / "initrd.gz",
                 "-append", " ".join([*KERNEL_ARGUMENTS, *kernel_arguments]),
                 "-drive", f"file={card},if=sd,format=raw",
-                "-netdev", "user,id=network", "-device", "usb-net,netdev=network",
+                "-netdev", network, "-device", "usb-net,netdev=network",
                 "-display", "none", "-no-reboot",
                 "-serial", f"unix:{place / 'serial'},server=on,wait=on",
                 "-qmp", f"unix:{place / 'qmp'},server=on,wait=off",

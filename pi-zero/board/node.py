@@ -14,6 +14,7 @@ SERVER = "3 flashes"
 NODE_REJECTED = "4 flashes"
 TLS = "6 flashes"
 CLOCK = "7 flashes"
+SETUP = "8 flashes"
 DARK = "dark"
 
 

@@ -20,12 +20,16 @@ class Stub:
     """Services of the stub, those of a home unless another is named, that can be stopped and started again: same
     ports, same keys. Those of one directory have one certificate authority. The port is the auth service's."""
 
-    def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub", service="home", home="python"):
+    def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub", service="home", home="python", segment=None, options=()):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._program = program
         self._service = service
         self._home = home
+        # On the machine in that network instead of this one.
+        self._inside = segment.inside if segment else []
+        self._host = HOST_SEEN_FROM_BOARD if segment else "127.0.0.1"
+        self._options = options
         self._process = None
         self._control = None
         self.announced = None
@@ -38,10 +42,10 @@ class Stub:
             self._process = subprocess.Popen(
                 [
                     # The stub ends with this process in every case.
-                    "setpriv", "--pdeathsig", "KILL",
-                    self._program, "--only", self._service, "--listen", f"127.0.0.1:{self.port}",
-                    "--home", self._home,
-                    *(f"--{name.replace('_', '-')}-listen=127.0.0.1:{port}" for name, port in self._others.items()),
+                    *self._inside, "setpriv", "--pdeathsig", "KILL",
+                    self._program, "--only", self._service, "--listen", f"{self._host}:{self.port}",
+                    "--home", self._home, *self._options,
+                    *(f"--{name.replace('_', '-')}-listen={self._host}:{port}" for name, port in self._others.items()),
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -69,15 +73,27 @@ class Stub:
 
     def url(self):
         """Its address as the board reaches it."""
-        return f"https://{HOST_SEEN_FROM_BOARD}:{self.port}"
+        return self._seen(self.port)
 
     def command_center_url(self):
         """The command center's address as the board reaches it."""
-        return f"https://{HOST_SEEN_FROM_BOARD}:{self._others['command_center']}"
+        return self._seen(self._others["command_center"])
 
     def config_service_url(self):
         """The config service's address as the board reaches it."""
-        return f"https://{HOST_SEEN_FROM_BOARD}:{self._others['config']}"
+        return self._seen(self._others["config"])
+
+    def _seen(self, port):
+        return f"{'http' if '--plain' in self._options else 'https'}://{HOST_SEEN_FROM_BOARD}:{port}"
+
+    def mint(self, household_id, node_id):
+        """A provisioning token for a node of that household, by the administrator's key. For a stub in a segment."""
+        body = json.dumps({"household_id": household_id, "node_id": node_id})
+        url = f"{self.command_center_url()}/api/v0/provisioning/token"
+        command = ["curl", "-sS", "--fail-with-body", "-H", "@-", "-H", "Content-Type: application/json", "-d", body, url]
+        header = f"X-API-Key: {self.read('admin.token').strip()}"
+        answer = subprocess.run([*self._inside, *command], input=header, stdout=subprocess.PIPE, text=True, check=True)
+        return json.loads(answer.stdout)["token"]
 
     def read(self, name):
         """A file in the stub's directory."""
