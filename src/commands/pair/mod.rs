@@ -192,7 +192,7 @@ fn serve(
             if let Some(enrolled) = enrolling.as_ref().and_then(|(enrolled, _)| enrolled.try_recv().ok()) {
                 enrolling = None;
                 session.stage = match enrolled {
-                    Ok((node_id, told)) => Stage::Paired(node_id, told),
+                    Ok((node_id, told)) => Stage::Paired(node_id.into(), told),
                     Err(why) => Stage::Failed(why.to_string()),
                 };
                 match &session.stage {

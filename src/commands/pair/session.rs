@@ -20,7 +20,7 @@ pub(super) enum Stage {
     /// The node is being registered.
     Registering,
     /// This node is registered, and its credential stored: what was done in words.
-    Paired(NodeId, String),
+    Paired(Box<NodeId>, String),
     /// Registering failed for this reason; the phone may try again.
     Failed(String),
 }
@@ -147,7 +147,8 @@ impl Session {
         let mac = mac_address();
         let digits: String = mac.chars().filter(|c| *c != ':').collect();
         let node_id = match (&self.before, &self.stage) {
-            (_, Stage::Paired(node_id, _)) | (Some(node_id), _) => node_id.as_str().into(),
+            (_, Stage::Paired(node_id, _)) => node_id.as_str().into(),
+            (Some(node_id), _) => node_id.as_str().into(),
             (None, _) => format!("jarvis-{}", digits.get(4..).unwrap_or_default()),
         };
         json!({

@@ -76,7 +76,7 @@ fn session_answers_the_calls_of_the_app_in_turn() {
         said(&mut session, PHONE, &request("POST", "provision", &provision())).1.is_some(),
         "it may try again"
     );
-    session.stage = Stage::Paired(NodeId::parse("kitchen-pi").expect("an id"), String::new());
+    session.stage = Stage::Paired(NodeId::parse("kitchen-pi").expect("an id").into(), String::new());
     assert_eq!(said(&mut session, PHONE, &get("status")).0["progress_percent"], 100);
 }
 
