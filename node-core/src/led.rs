@@ -107,6 +107,14 @@ mod tests {
     }
 
     #[test]
+    fn pairing_looks_like_no_outcome() {
+        assert!(Outcome::ALL.iter().all(|outcome| Pattern::of(*outcome) != Pattern::PAIRING));
+        for (at, lit) in [(0, true), (599, true), (600, false), (1199, false), (1200, true)] {
+            assert_eq!(Pattern::PAIRING.phase(Duration::from_millis(at)).lit, lit, "{at}");
+        }
+    }
+
+    #[test]
     fn starting_blinks_evenly() {
         assert_eq!(runs(Outcome::Starting), [(true, 100), (false, 100), (true, 100), (false, 100)]);
     }

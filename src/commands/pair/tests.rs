@@ -166,6 +166,22 @@ fn time_over_ends_with_the_last_failure() {
 }
 
 #[test]
+fn light_is_set_whenever_it_is_due() {
+    let door = Door::open(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let nobody = |_| -> Enrolled { unreachable!("no phone comes") };
+    let mut changes = 0;
+    // Every edge of the pattern is a wake-up of its own; without them the loop would sleep until the time is over.
+    let mut light = |now: Instant| {
+        changes += 1;
+        (changes < 20).then(|| now + Duration::from_millis(1))
+    };
+    let limit = Duration::from_millis(200);
+    let ended = serve(door, Session::new(None, true), limit, &nobody, &mut light);
+    assert!(matches!(ended, Err(PairError::TimeOver(..))), "{ended:?}");
+    assert!(changes >= 20, "{changes}");
+}
+
+#[test]
 fn failed_enrolment_may_be_tried_again() {
     let tries = AtomicU32::new(0);
     let seen = Mutex::new(Vec::new());
