@@ -43,7 +43,7 @@ pub fn load_indicators(path: &Path) -> Indicators {
 /// The conclusion of `client` from one whole response.
 #[must_use]
 pub fn conclude(client: &AuthClient, response: &Answered<'_>, credential: &Credential) -> Reply {
-    client.conclude_of(response.as_read(), credential)
+    client.conclude_of(&response.as_read(), credential)
 }
 
 /// The conclusion of `client` from one whole response to a heartbeat.
@@ -77,7 +77,7 @@ impl Answered<'_> {
                 headers.append(name, value);
             }
         }
-        HttpResponse { status: self.status, headers, body: self.body.into() }
+        HttpResponse { status: self.status, headers, body: Vec::from(self.body).into() }
     }
 }
 

@@ -9,7 +9,7 @@ use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 use node_core::wire::{APP_ID_HEADER, APP_KEY_HEADER, LOGS_PATH, MQTT_CREDENTIALS_PATH, ValidateRequest};
 use ureq::http::HeaderValue;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::heartbeat::Heartbeat;
 use super::judge::{Asked, judge, judge_heartbeat, judge_logs, judge_mqtt_credentials, judge_probe};
@@ -99,7 +99,7 @@ impl AuthClient {
     /// nothing else: it hands no update out.
     #[must_use]
     pub fn validate(&self, credential: &Credential) -> Reply {
-        self.ask(credential).map_or_else(Reply::from, |response| self.conclude(response, credential))
+        self.ask(credential).map_or_else(Reply::from, |response| self.conclude(&response, credential))
     }
 
     /// Asks the same as the daemon does, which shows the home that the node is alive: by this call if it can be one, or by
@@ -157,21 +157,20 @@ impl AuthClient {
         Reply { answer, server_time: None, update: None }
     }
 
-    /// Judges `response`, which may hold secrets and is wiped.
-    pub(super) fn conclude(&self, mut response: HttpResponse, credential: &Credential) -> Reply {
+    /// Judges `response`, of which nothing is kept.
+    pub(super) fn conclude(&self, response: &HttpResponse, credential: &Credential) -> Reply {
         let app_key = match &self.mode {
             AuthMode::App { app_key, .. } => app_key.as_slice(),
             AuthMode::CommandCenter | AuthMode::Logs => b"",
         };
         let keys = [credential.node_key.expose().as_bytes(), app_key];
-        let asked = self.asked(&response, &keys);
+        let asked = self.asked(response, &keys);
         let answer = match &self.mode {
             AuthMode::App { app_id, .. } => judge(&asked, &credential.node_id, app_id),
             AuthMode::CommandCenter => judge_mqtt_credentials(&asked),
             AuthMode::Logs => judge_logs(&asked),
         };
-        let server_time = self.http.proven_time(&response);
-        response.body.zeroize();
+        let server_time = self.http.proven_time(response);
         Reply { answer, server_time, update: None }
     }
 
@@ -233,7 +232,7 @@ mod tests {
     }
 
     fn response(status: u16, body: &str) -> HttpResponse {
-        HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
+        HttpResponse { status, headers: HeaderMap::new(), body: Vec::from(body).into() }
     }
 
     /// A client with these lines in its configuration.
@@ -260,17 +259,17 @@ mod tests {
                 (403, format!(r#"{{"detail":"Auth service error: {key}"}}"#)),
             ] {
                 for client in &clients {
-                    let shown = format!("{:?}", client.conclude(response(status, &body), &kitchen()));
+                    let shown = format!("{:?}", client.conclude(&response(status, &body), &kitchen()));
                     assert!(!shown.contains("s3cret"), "{shown}");
                 }
             }
         }
         // The documented part of a reason stays, because the fix depends on it.
         let body = r#"{"valid":false,"reason":"Node is not authorized to access service 's3cret'"}"#;
-        let shown = format!("{:?}", clients[0].conclude(response(200, body), &kitchen()));
+        let shown = format!("{:?}", clients[0].conclude(&response(200, body), &kitchen()));
         assert!(shown.contains("Node is not authorized to access service (not shown"), "{shown}");
         let body = r#"{"valid":false,"reason":"app\/k\"y"}"#;
-        let shown = format!("{:?}", clients[0].conclude(response(200, body), &kitchen()));
+        let shown = format!("{:?}", clients[0].conclude(&response(200, body), &kitchen()));
         assert!(shown.contains("not shown"), "{shown}");
     }
 }

@@ -56,6 +56,6 @@ impl Delivered<'_> {
         if let Some(text) = self.retry_after.and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(RETRY_AFTER, text);
         }
-        HttpResponse { status: self.status, headers, body: self.body.as_bytes().to_owned() }
+        HttpResponse { status: self.status, headers, body: self.body.as_bytes().to_owned().into() }
     }
 }

@@ -7,7 +7,7 @@ use crate::files::credential::Credential;
 use crate::net::http::{HttpResponse, JSON, Post};
 
 impl AuthClient {
-    pub(crate) fn conclude_of(&self, response: HttpResponse, credential: &Credential) -> Reply {
+    pub(crate) fn conclude_of(&self, response: &HttpResponse, credential: &Credential) -> Reply {
         self.conclude(response, credential)
     }
 
@@ -20,6 +20,6 @@ impl AuthClient {
         let post = Post { url: &self.endpoint, headers: &[], content_type: JSON, body: b"{}" };
         self.http
             .post_over(&post, stream)
-            .map_or_else(Reply::from, |response| self.conclude(response, credential))
+            .map_or_else(Reply::from, |response| self.conclude(&response, credential))
     }
 }

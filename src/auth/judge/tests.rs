@@ -9,7 +9,7 @@ fn node_id(text: &str) -> NodeId {
 }
 
 fn response(status: u16, body: &str) -> HttpResponse {
-    HttpResponse { status, headers: HeaderMap::new(), body: body.into() }
+    HttpResponse { status, headers: HeaderMap::new(), body: Vec::from(body).into() }
 }
 
 fn asked(response: &HttpResponse) -> Asked<'_> {
@@ -206,7 +206,7 @@ fn app_is_rejected_only_in_the_words_of_the_service() {
     let basic = |body: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("www-authenticate", HeaderValue::from_static("Basic realm=\"home\""));
-        let response = HttpResponse { status: 401, headers, body: body.into() };
+        let response = HttpResponse { status: 401, headers, body: Vec::from(body).into() };
         judge(&asked(&response), &node_id("kitchen-pi"), "a")
     };
     let invalid = r#"{"detail":"Invalid app credentials"}"#;

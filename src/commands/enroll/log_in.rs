@@ -141,8 +141,7 @@ fn log_in(client: &HttpClient, auth: &str) -> Result<HeaderValue, EnrollError> {
     let post = Post { url: &url, headers: &[], content_type: JSON, body: &body };
     let secrets = [password.as_bytes()];
     let answer = accepted(client.post(&post), "the log-in", &secrets)?;
-    let body = Zeroizing::new(answer.body);
-    let token = json::object::<LoggedIn<'_>>(&body).ok().map(|answer| answer.access_token);
+    let token = json::object::<LoggedIn<'_>>(&answer.body).ok().map(|answer| answer.access_token);
     let bearer = token.map(|token| Zeroizing::new(format!("Bearer {token}")));
     let mut bearer = bearer.and_then(|bearer| HeaderValue::from_str(&bearer).ok()).ok_or_else(|| {
         failed(Outcome::Server, "the auth service's answer to the log-in holds no token".into())

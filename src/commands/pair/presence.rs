@@ -1,7 +1,7 @@
 //! Whether somebody is at the board: pairing opens a port to everyone on the network, so nothing from the network, and no
 //! mere start of the system, may begin it.
 
-use std::io::{self, ErrorKind, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use super::PairError;
@@ -33,9 +33,7 @@ pub(super) fn prove(file: Option<&Path>) -> Result<(), PairError> {
 }
 
 fn take_away(file: &Path) -> io::Result<()> {
-    match std::fs::remove_file(file) {
-        // Another start took it.
-        Err(e) if e.kind() == ErrorKind::NotFound => Err(e),
-        done => done.and_then(|()| durable::sync_folder(durable::folder(file))),
-    }
+    // If another start has just taken it, this one has no proof.
+    std::fs::remove_file(file)?;
+    durable::sync_folder(durable::folder(file))
 }

@@ -102,7 +102,7 @@ mod tests {
                 (name.parse().map(Some).expect("a name"), HeaderValue::from_static(value))
             }),
         );
-        Between::of(&HttpResponse { status, headers, body: body.into() })
+        Between::of(&HttpResponse { status, headers, body: Vec::from(body).into() })
     }
 
     #[test]

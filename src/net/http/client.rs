@@ -1,7 +1,6 @@
 //! The HTTP client for requests with short answers.
 
 use std::io::Read;
-use std::mem;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -79,7 +78,8 @@ impl<'a> From<&Post<'a>> for Request<'a> {
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    /// May contain a token or a key.
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 /// The response to a request that may have been repeated.
@@ -340,11 +340,10 @@ pub(super) fn send(
     };
     let (mut head, body) = response.into_parts();
     relative(&mut head.headers, url);
-    // The response may contain a token. A buffer that grows leaves unwiped copies behind, so it gets its full
-    // size at once.
+    // A buffer that grows leaves unwiped copies behind, so it gets its full size at once.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
     body.into_with_config().limit(MAX_ANSWER as u64).reader().read_to_end(&mut bytes)?;
-    Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: mem::take(&mut *bytes) })
+    Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: bytes })
 }
 
 /// The rest of a request's time. At least 1 ms, because a socket takes 0 for no limit.

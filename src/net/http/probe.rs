@@ -22,7 +22,7 @@ impl HttpClient {
             Ok(response) => {
                 let (head, _) = response.into_parts();
                 let (status, headers) = (head.status.as_u16(), head.headers);
-                Ok(Some(HttpResponse { status, headers, body: Vec::new() }))
+                Ok(Some(HttpResponse { status, headers, body: Vec::new().into() }))
             }
             Err(trouble) if trouble.kind.is_away() || trouble.kind.is_no_answer() => Err(trouble),
             Err(_) => Ok(None),

@@ -109,7 +109,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.extend(location.map(|text| (Some(LOCATION), HeaderValue::from_static(text))));
             relative(&mut headers, "https://auth.home/internal/validate-node");
-            let response = HttpResponse { status: 302, headers, body: Vec::new() };
+            let response = HttpResponse { status: 302, headers, body: Vec::new().into() };
             assert_eq!(target(&response, &[b"s3cret-key"]), expected, "{location:?}");
         }
     }

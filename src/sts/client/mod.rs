@@ -24,7 +24,7 @@ use super::wanted::Wanted;
 use crate::config::{Authentication, Config, EnvFile, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::{secret_file, secret_line};
-use crate::net::http::{Between, HttpClient, HttpResponse, Post, retry_after};
+use crate::net::http::{Between, HttpClient, Post, retry_after};
 use crate::net::tls::Tls;
 use crate::system::clock;
 use crate::system::environment::variable;
@@ -158,9 +158,6 @@ impl StsClient {
         };
         let response = self.http.post(&post).map_err(|unsent| unanswered(unsent.trouble))?;
         let between = Between::of(&response);
-        let HttpResponse { status, headers, body } = response;
-        let response = HttpResponse { status, headers, body: Vec::new() };
-        let body = Zeroizing::new(body);
         let server_time = self.http.proven_time(&response);
         let subject = wanted.subject.as_ref();
         let bounds = Bounds {
@@ -186,8 +183,8 @@ impl StsClient {
         .map(str::as_bytes);
         let answer = Answer {
             grant,
-            status,
-            body: &body,
+            status: response.status,
+            body: &response.body,
             retry_after: retry_after(&response.headers, self.http.now()),
             between,
             address: self.http.peer().service.address,

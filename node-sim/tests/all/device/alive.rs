@@ -32,6 +32,17 @@ pub(super) fn asking(home: Home, via: &str) -> Rig {
     rig
 }
 
+/// A node that sends heartbeats: beside a direct validation, or as its validation.
+fn shown_alive(home: Home, beside: bool) -> Rig {
+    if !beside {
+        return asking(home, "command_center");
+    }
+    let rig = rig(home);
+    rig.configure("heartbeat", json!({ "command_center": rig.stub.command_center_url() }));
+    rig.configure("service_id", "jarvis-command-center");
+    rig
+}
+
 /// Gives the rig's credential the form of the voice software's own file.
 fn share(rig: &Rig) {
     let (id, key) = rig.stub.node();
@@ -72,11 +83,7 @@ pub(super) fn warnings(rig: &Rig) -> Vec<(String, String)> {
 fn app_shows_version_and_no_gear_after_one_heartbeat() {
     for home in [Home::Python, Home::Jarvisd] {
         for beside in [false, true] {
-            let rig = if beside { rig(home) } else { asking(home, "command_center") };
-            if beside {
-                rig.configure("heartbeat", json!({ "command_center": rig.stub.command_center_url() }));
-                rig.configure("service_id", "jarvis-command-center");
-            }
+            let rig = shown_alive(home, beside);
             let shown = || rig.stub.shown_to_the_app(NODE).unwrap();
             assert!(shown()["needs_k2"] == true && shown()["install_mode"].is_null(), "{}", shown());
             let mut daemon = Daemon::start(&mut rig.command("run"));
@@ -94,11 +101,7 @@ fn app_shows_version_and_no_gear_after_one_heartbeat() {
 fn update_from_the_app_ends_within_one_heartbeat() {
     for home in [Home::Python, Home::Jarvisd] {
         for beside in [false, true] {
-            let rig = if beside { rig(home) } else { asking(home, "command_center") };
-            if beside {
-                rig.configure("heartbeat", json!({ "command_center": rig.stub.command_center_url() }));
-                rig.configure("service_id", "jarvis-command-center");
-            }
+            let rig = shown_alive(home, beside);
             rig.stub.queue_update(NODE, "v9.9.9").unwrap();
             let mut daemon = Daemon::start(&mut rig.command("run"));
             daemon.comes_to("valid");

@@ -10,7 +10,7 @@ fn attic() -> NodeId {
 }
 
 fn posted(status: u16, body: &str) -> Posted {
-    let response = HttpResponse { status, headers: HeaderMap::new(), body: body.into() };
+    let response = HttpResponse { status, headers: HeaderMap::new(), body: Vec::from(body).into() };
     Posted { response, repeated: false }
 }
 
@@ -91,7 +91,7 @@ fn answer_in_no_words_of_the_command_center_is_told_apart() {
     let header = |name: &'static str, value: &'static str, status| {
         let headers = [(HeaderName::from_static(name), HeaderValue::from_static(value))];
         let headers = headers.into_iter().collect();
-        Posted { response: HttpResponse { status, headers, body: Vec::new() }, repeated: false }
+        Posted { response: HttpResponse { status, headers, body: Vec::new().into() }, repeated: false }
     };
     let (exit, sentence) = told(&header("www-authenticate", "Basic realm=\"x\"", 401));
     assert!(exit == 75 && sentence.contains("wants a log-in of its own (401)"), "{sentence}");
@@ -121,6 +121,6 @@ fn credential_is_taken_whatever_its_label() {
     let mut labelled = posted(201, r#"{"node_id":"attic-pi","node_key":"k"}"#);
     labelled.response.headers.insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
     assert!(read(&labelled, &attic(), TOKEN).is_ok());
-    labelled.response.body = b"Sign in".into();
+    labelled.response.body = b"Sign in".to_vec().into();
     assert!(matches!(read(&labelled, &attic(), TOKEN), Err(EnrollError::Unavailable(..))));
 }
