@@ -4,6 +4,7 @@ use node_core::outcome::Outcome;
 use node_core::time::UnixTime;
 use serde::Serialize;
 
+use super::plan::UNCHECKED;
 use crate::error::Warning;
 
 /// The body of `GET /v1/health`.
@@ -28,7 +29,9 @@ impl Health {
         now: UnixTime,
     ) -> Self {
         let status = match outcome {
-            Outcome::Valid if token_trouble.is_none() && warnings.is_empty() => "ok",
+            Outcome::Valid if token_trouble.is_none() && warnings.iter().all(|one| one.code == UNCHECKED) => {
+                "ok"
+            }
             Outcome::Valid
             | Outcome::ValidCached
             | Outcome::Starting
@@ -77,6 +80,8 @@ mod tests {
         assert_eq!(told(Outcome::Valid, Some("sts_timeout")), "degraded");
         let warnings = vec![Warning::new("led", "there is no LED", "Connect one.")];
         assert_eq!(Health::of(Outcome::Valid, None, warnings, UnixTime(0)).status, "degraded");
+        let wanted = vec![Warning::new(UNCHECKED, "nothing is checked", "")];
+        assert_eq!(Health::of(Outcome::Valid, None, wanted, UnixTime(0)).status, "ok", "it is configured so");
         assert_eq!(told(Outcome::ValidCached, None), "degraded");
         assert_eq!(told(Outcome::NodeRejected, None), "down");
         assert_eq!(told(Outcome::Setup, None), "down");

@@ -9,10 +9,14 @@ use super::callers::{Allowed, OverflowId, Persons};
 use super::rules::{Rule, Rules, in_words};
 use crate::config::{AudienceRule, Broker, Principal, Sts};
 use crate::error::Warning;
+use crate::sts::for_audience;
 use crate::system::accounts::Accounts;
 
 /// The code of warnings about users and groups that do not exist.
 const RULE: &str = "broker_rule";
+/// The code of warnings about tokens that are given out without a check, because the configuration wants it. They take nothing
+/// from the health.
+pub(super) const UNCHECKED: &str = "unchecked_tokens";
 /// The time that an answer may take beyond the request to the STS.
 const MARGIN: Duration = Duration::from_secs(2);
 
@@ -58,7 +62,29 @@ impl Plan {
     }
 }
 
+/// The warning that tokens of any issuer are given out, if none is known. Only the variables of ARP can leave it out.
+pub(crate) fn unchecked_issuer(issuer: &str) -> Option<Warning> {
+    issuer.is_empty().then(|| {
+        Warning::new(
+            UNCHECKED,
+            "the issuer of tokens is not checked: ARP_AUTH_TOKEN_ENDPOINT is set without ARP_AUTH_ISSUER",
+            "Set ARP_AUTH_ISSUER to the issuer that they name.",
+        )
+    })
+}
+
 fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &mut Vec<Warning>) -> Rule {
+    if rule.opaque {
+        warnings.push(Warning::new(
+            UNCHECKED,
+            format!(
+                "tokens {} are opaque: nothing of them is checked, neither whom they are for nor whose they are, and they \
+                 live as long as the STS says",
+                for_audience(audience)
+            ),
+            "Give them to as few users as you can. If the STS can issue JWTs, have it do so and leave opaque out.",
+        ));
+    }
     let mut unknown = |what: &str, name: &str| {
         let is_known = if what == "user" { accounts.knows_users() } else { accounts.knows_groups() };
         if !is_known {

@@ -43,9 +43,10 @@ Usage:
   jarvis-node move --to URL [--node-id ID] [--room ROOM] [--ca FILE] [--config FILE]
                                               make this node one of another home, with the
                                               provisioning token on standard input
-  jarvis-node keygen [--algorithm ES256|EdDSA] [--show] [--out FILE]
+  jarvis-node keygen [--algorithm ES256|EdDSA|Ed25519] [--show] [--jwks] [--out FILE]
                                               make the key that proves this node to the STS, print
-                                              its public half (of the key that is there: --show)
+                                              its public half, a JWK set with or without --jwks (of
+                                              the key that is there: --show)
   jarvis-node token [--audience A] [--scope S] [--header] [--socket PATH] [--config FILE]
                                               a token for a service, from the running daemon; with
                                               --header as a line for `curl -H @-`
@@ -94,7 +95,7 @@ pub(super) enum Command {
     Token(TokenRequest),
     Update,
     Request(ServiceRequest),
-    Keygen { algorithm: Algorithm, show: bool, out: PathBuf },
+    Keygen { algorithm: Option<Algorithm>, show: bool, out: PathBuf },
 }
 
 /// A command and the configuration it works with.
@@ -202,6 +203,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Invocation, CliErro
             Long("ca") => once("ca", &mut options.ca, PathBuf::from(arguments.value()?))?,
             Long("header") => options.flags.push("--header"),
             Long("show") => options.flags.push("--show"),
+            Long("jwks") => options.flags.push("--jwks"),
             Long("json") => options.flags.push("--json"),
             Long("accept-board") => options.flags.push("--accept-board"),
             Long("replace") => options.flags.push("--replace"),
@@ -303,12 +305,15 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
             })
         }
         Some("keygen") => {
-            let name = options.algorithm.take();
-            let algorithm = Algorithm::from_name(name.as_deref().unwrap_or("ES256"));
+            let known = |name: String| {
+                Algorithm::from_name(&name).ok_or_else(|| {
+                    CliError::usage("--algorithm is ES256, EdDSA or Ed25519 (or RS256, for a key of yours)")
+                })
+            };
+            // What it prints is a set anyway.
+            options.flag("--jwks");
             Command::Keygen {
-                algorithm: algorithm.ok_or_else(|| {
-                    CliError::usage("--algorithm is ES256 or EdDSA (or RS256, for a key of yours)")
-                })?,
+                algorithm: options.algorithm.take().map(known).transpose()?,
                 show: options.flag("--show"),
                 out: options.out.take().unwrap_or_else(|| keygen::DEFAULT_FILE.into()),
             }

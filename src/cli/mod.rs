@@ -20,6 +20,7 @@ use crate::daemon::{logging, process};
 use crate::error::Warning;
 use crate::files::json;
 use crate::files::status::View;
+use crate::sts::Algorithm;
 use crate::system::failure;
 
 mod arguments;
@@ -145,7 +146,11 @@ pub fn main() -> Result<u8, CliError> {
         }
         Command::Request(call) => return send(&call, &config),
         Command::Keygen { algorithm, show, out } => {
-            let jwks = if show { keygen::show(&out) } else { keygen::make(algorithm, &out) };
+            let jwks = if show {
+                keygen::show(&out, algorithm)
+            } else {
+                keygen::make(algorithm.unwrap_or(Algorithm::Es256), &out)
+            };
             let jwks = jwks.map_err(|error| CliError::new(error.exit_code(), error))?;
             print(&(jwks + "\n"))?;
         }

@@ -57,15 +57,16 @@ pub fn make(algorithm: Algorithm, path: &Path) -> Result<String, KeygenError> {
         Err(e) => return Err(write_error(e)),
     }
     durable::sync_folder(folder(path)).map_err(write_error)?;
-    show(path)
+    show(path, Some(algorithm))
 }
 
-/// The public half of the key at `path`, as a JWK set.
+/// The public half of the key at `path`, as a JWK set that names this algorithm, or else its usual one.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn show(path: &Path) -> Result<String, KeygenError> {
-    SigningKey::load(path).map(|key| key.public_jwks()).map_err(KeygenError::Read)
+/// When it cannot be read, or is one for another algorithm.
+pub fn show(path: &Path, algorithm: Option<Algorithm>) -> Result<String, KeygenError> {
+    let key = SigningKey::load(path, algorithm.map(Algorithm::name));
+    key.map(|key| key.public_jwks()).map_err(KeygenError::Read)
 }
 
 impl KeygenError {
@@ -100,7 +101,7 @@ mod tests {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
             let jwks = make(algorithm, &path).expect("made");
             assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-            assert_eq!(show(&path).expect("readable"), jwks);
+            assert_eq!(show(&path, None).expect("readable"), jwks);
             let before = fs::read(&path).expect("there");
             let refused = make(algorithm, &path).expect_err("in the way");
             assert!(matches!(refused, KeygenError::FileExists(_)) && refused.exit_code() == 73, "{refused}");
@@ -118,6 +119,6 @@ mod tests {
         assert!(told.contains("openssl genpkey") && !path.exists(), "{told}");
         let nowhere = make(Algorithm::Es256, &path.join("x")).expect_err("no folder");
         assert!(matches!(nowhere, KeygenError::Write(..)), "{nowhere}");
-        assert!(matches!(show(&path), Err(KeygenError::Read(SetupError::Missing { .. }))));
+        assert!(matches!(show(&path, None), Err(KeygenError::Read(SetupError::Missing { .. }))));
     }
 }

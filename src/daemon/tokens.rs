@@ -79,7 +79,9 @@ impl Tokens {
                 StsSource::Configuration(_) => "",
             };
             if !said.is_empty() && !same {
-                info!("tokens come from {}, as {said}", source.client.issuer());
+                let client = &source.client;
+                let place = if client.issuer().is_empty() { client.endpoint() } else { client.issuer() };
+                info!("tokens come from {place}, as {said}");
             }
         }
         self.source = source;

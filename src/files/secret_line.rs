@@ -13,8 +13,17 @@ const QUOTES: [(char, char); 6] = [
     ('\u{201e}', '\u{201c}'),
     ('\u{2018}', '\u{2019}'),
 ];
-/// How templates, sealed files and pages begin.
-const FOREIGN: [&str; 6] = ["{", "${", "$ANSIBLE", "ENC[", "<", "-----BEGIN"];
+/// How templates, objects, sealed files and pages begin and end. A secret may begin with any character.
+const FOREIGN: [(&str, &str); 8] = [
+    ("{\"", "}"),
+    ("{ ", "}"),
+    ("{{", "}}"),
+    ("${", "}"),
+    ("$ANSIBLE_VAULT;", ""),
+    ("ENC[", "]"),
+    ("<", ">"),
+    ("-----BEGIN ", ""),
+];
 /// What the name of a secret has in it.
 const NAMES: [&str; 4] = ["key", "secret", "token", "password"];
 
@@ -42,7 +51,7 @@ fn wrapping(text: &str) -> Option<&'static str> {
     if text.len() > 1 && QUOTES.contains(&(first, last)) {
         return Some("quotes around it, which do not belong to it");
     }
-    if FOREIGN.iter().any(|start| text.starts_with(start)) || text.contains("{{") {
+    if FOREIGN.iter().any(|(start, end)| text.starts_with(start) && text.ends_with(end)) {
         return Some("a template, an object or a page, where only the value belongs");
     }
     let (name, value) = text.split_once(['=', ':'])?;
@@ -63,8 +72,21 @@ mod tests {
         for file in ["s3cret", " s3cret\r\n", "\n\ts3cret \n\n", "\u{a0}s3cret"] {
             assert_eq!(parse(file.as_bytes()), Ok("s3cret"), "{file:?}");
         }
-        for secret in ["it's \"so\"", "a=b", "key==", "YWJjc2VjcmV0=", "p{}w", "x:y", "'", "1+1=2"] {
+        for secret in
+            ["it's \"so\"", "a=b", "key==", "YWJjc2VjcmV0=", "p{}w", "x:y", "'", "1+1=2", "a{{b", "{x}"]
+        {
             assert_eq!(parse(secret.as_bytes()), Ok(secret));
+        }
+    }
+
+    #[test]
+    fn secret_may_have_any_printable_character_anywhere() {
+        let all: String = ('!'..='~').collect();
+        assert_eq!(parse(all.as_bytes()), Ok(all.as_str()));
+        for c in '!'..='~' {
+            for secret in [format!("{c}s3cret"), format!("s3{c}cret"), format!("s3cret{c}"), c.into()] {
+                assert_eq!(parse(secret.as_bytes()), Ok(secret.as_str()));
+            }
         }
     }
 
@@ -79,6 +101,7 @@ mod tests {
             ("export ARP_AUTH_CLIENT_SECRET='s3cret'", "a name and a value"),
             ("app_key: s3cret", "a name and a value"),
             ("{\"app_key\":\"s3cret\"}", "a template"),
+            ("{ \"app_key\": \"s3cret\" }", "a template"),
             ("${APP_KEY}", "a template"),
             ("{{ app_key }}", "a template"),
             ("ENC[AES256_GCM,data:s3cret]", "a template"),

@@ -19,7 +19,7 @@ pub(crate) use self::secrets::load_app_key;
 use self::secrets::secrets_stamp;
 use self::version::Version;
 use crate::auth::AuthClient;
-use crate::broker::Plan;
+use crate::broker::{Plan, unchecked_issuer};
 use crate::config::{Config, Indicators, Sts, Tokens, Via};
 use crate::error::{SetupError, Warning};
 use crate::files::credential::Credential;
@@ -284,6 +284,9 @@ impl Reader {
             warnings.push(Warning::new("sts", trouble.reason.as_str(), trouble.fix.as_str()));
             trouble
         });
+        if let Ok(source) = &source {
+            warnings.extend(unchecked_issuer(source.client.issuer()));
+        }
         let plan = Plan::of(sts, broker, config.request_timeout, &mut warnings);
         (BrokerRead::Configured(BrokerSetup { plan, source }), warnings)
     }

@@ -18,6 +18,8 @@ use crate::files::json;
 pub(super) struct Jwt {
     /// The signature algorithm.
     pub(super) alg: Text<16>,
+    /// Whether it names the key that signed it.
+    pub(super) has_kid: bool,
     pub(super) claims: Claims,
 }
 
@@ -46,6 +48,8 @@ pub(super) struct Audiences(pub(super) Vec<Text<128>>);
 struct Header<'a> {
     #[serde(borrow)]
     alg: Cow<'a, str>,
+    #[serde(borrow)]
+    kid: Option<Cow<'a, str>>,
 }
 
 /// Parses `text`; `None` if it is not a signed JWT in compact form.
@@ -58,7 +62,11 @@ pub(super) fn read(text: &str) -> Option<Jwt> {
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok().map(Zeroizing::new);
     let (header, claims, _) = (decode(header)?, decode(claims)?, decode(signature)?);
     let header: Header<'_> = json::object(&header).ok()?;
-    Some(Jwt { alg: Text::from(&*header.alg), claims: json::object(&claims).ok()? })
+    Some(Jwt {
+        alg: Text::from(&*header.alg),
+        has_kid: header.kid.is_some_and(|kid| !kid.is_empty()),
+        claims: json::object(&claims).ok()?,
+    })
 }
 
 impl<'de> Deserialize<'de> for Seconds {
@@ -190,7 +198,7 @@ pub(super) mod tests {
 
     #[test]
     fn text_that_is_not_a_signed_jwt_is_refused() {
-        let sound = jwt(r#"{"alg":"RS256"}"#, "{}");
+        let sound = jwt(r#"{"alg":"RS256","kid":"k"}"#, "{}");
         assert!(read(&sound).is_some_and(|jwt| jwt.alg.is("RS256")));
         let (header, rest) = sound.split_once('.').expect("parts");
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);

@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn subject_expiry_is_read_from_jwt() {
-        let subject =
-            SubjectToken::parse(&jwt(r#"{"alg":"RS256"}"#, r#"{"exp":1795348800}"#)).expect("a token");
+        let subject = SubjectToken::parse(&jwt(r#"{"alg":"RS256","kid":"k"}"#, r#"{"exp":1795348800}"#))
+            .expect("a token");
         assert_eq!(subject.expires(), Some(UnixTime(1_795_348_800)));
-        for text in ["opaque", "a.b.c", jwt(r#"{"alg":"RS256"}"#, "{}").as_str()] {
+        for text in ["opaque", "a.b.c", jwt(r#"{"alg":"RS256","kid":"k"}"#, "{}").as_str()] {
             assert_eq!(SubjectToken::parse(text).expect("a token").expires(), None, "{text}");
         }
     }

@@ -11,7 +11,7 @@ const TOKEN_PATH: &str = "/protocol/openid-connect/token";
 /// An STS, and this node as its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// The issuer that its tokens must name, to the letter.
+    /// The issuer that its tokens must name, to the letter; any if it is empty.
     pub issuer: String,
     /// Where tokens are requested.
     pub token_endpoint: ServiceUrl,
@@ -19,6 +19,10 @@ pub struct Client {
     pub client_id: String,
     /// How the node proves that it is that client.
     pub authentication: Authentication,
+    /// The audience of its assertions; `None` for the issuer.
+    pub assertion_audience: Option<String>,
+    /// The name of the algorithm that signs them; `None` for the usual one of the key.
+    pub assertion_algorithm: Option<String>,
     /// The setting or the variable that leads to the token endpoint.
     pub address: &'static str,
 }
@@ -78,10 +82,12 @@ impl Client {
         authentication: Authentication,
         main: &MainConfig<'_>,
     ) -> Result<Self, String> {
-        name(names.client_id, &client_id)?;
+        printable(names.client_id, &client_id, 128)?;
         // With a token endpoint of its own the issuer is only a name, which may begin with http://.
         let allow_http = main.allow_http || token_endpoint.is_some();
-        ServiceUrl::parse(names.issuer, &issuer, allow_http)?;
+        if !issuer.is_empty() || token_endpoint.is_none() {
+            ServiceUrl::parse(names.issuer, &issuer, allow_http)?;
+        }
         let address = names.address[usize::from(token_endpoint.is_none())];
         let endpoint =
             token_endpoint.unwrap_or_else(|| format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')));
@@ -94,14 +100,27 @@ impl Client {
                 main.auth_url.as_str()
             ));
         }
-        Ok(Self { issuer, token_endpoint, client_id, authentication, address })
+        let (assertion_audience, assertion_algorithm) = (None, None);
+        Ok(Self {
+            issuer,
+            token_endpoint,
+            client_id,
+            authentication,
+            assertion_audience,
+            assertion_algorithm,
+            address,
+        })
     }
 }
 
-/// Checks a name. The limit is the length up to which the names in a token are compared.
-pub(super) fn name(key: &str, text: &str) -> Result<(), String> {
-    if text.is_empty() || text.len() > 128 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(format!("{key} must be 1 to 128 visible ASCII characters"));
+/// Checks a name of up to `longest` characters. Ids of clients may have spaces in them (RFC 6749, appendix A.1), and
+/// Keycloak's audiences are ids of clients. Names in a token are compared up to 128.
+pub(super) fn printable(key: &str, text: &str, longest: usize) -> Result<(), String> {
+    if text.trim().is_empty()
+        || text.len() > longest
+        || !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
+    {
+        return Err(format!("{key} must be 1 to {longest} printable ASCII characters, and not blank"));
     }
     Ok(())
 }

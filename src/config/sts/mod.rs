@@ -16,7 +16,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 pub use self::client::{Authentication, Client, Secret};
-use self::client::{Names, name};
+use self::client::{Names, printable};
 pub(crate) use self::env_file::EnvFile;
 use super::{Config, form};
 use crate::error::SetupError;
@@ -66,6 +66,10 @@ pub struct AudienceRule {
     pub exchange: bool,
     /// The clients that its tokens may be issued to; empty for any.
     pub azp: Vec<Box<str>>,
+    /// What the STS calls the service in its own way (RFC 8707); `None` if that is not asked for.
+    pub resource: Option<Box<str>>,
+    /// Whether its tokens are taken as they come, unread: they live as long as the STS says.
+    pub opaque: bool,
 }
 
 /// A user or a group.
@@ -105,6 +109,8 @@ pub(super) struct StsForm {
     client_secret_file: Option<PathBuf>,
     client_key_file: Option<PathBuf>,
     auth_method: Option<String>,
+    assertion_audience: Option<String>,
+    assertion_algorithm: Option<String>,
     ca_file: Option<PathBuf>,
     audiences: Option<BTreeMap<Box<str>, RuleForm>>,
 }
@@ -121,6 +127,9 @@ struct RuleForm {
     exchange: bool,
     #[serde(default)]
     azp: Vec<Box<str>>,
+    resource: Option<String>,
+    #[serde(default)]
+    opaque: bool,
 }
 
 #[derive(Deserialize)]
@@ -151,7 +160,7 @@ impl StsForm {
             self.audiences.ok_or("sts lacks audiences, which says who may have tokens for what")?;
         let audiences = audiences.into_iter().map(|(audience, rule)| {
             if !audience.is_empty() {
-                name("a name in sts.audiences", &audience)?;
+                printable("a name in sts.audiences", &audience, 128)?;
             }
             Ok((audience, rule.check()?))
         });
@@ -172,6 +181,8 @@ impl StsForm {
             ("client_secret_file", self.client_secret_file.is_some()),
             ("client_key_file", self.client_key_file.is_some()),
             ("auth_method", self.auth_method.is_some()),
+            ("assertion_audience", self.assertion_audience.is_some()),
+            ("assertion_algorithm", self.assertion_algorithm.is_some()),
         ];
         match others.iter().find(|(_, is_there)| *is_there) {
             Some((key, _)) => Err(format!("sts has both env_file and {key}: leave one out")),
@@ -212,7 +223,22 @@ impl StsForm {
                 );
             }
         };
-        Client::new(&IN_FILE, issuer, self.token_endpoint.clone(), client_id, authentication, main)
+        let has_key = matches!(authentication, Authentication::PrivateKey(_));
+        let mut client =
+            Client::new(&IN_FILE, issuer, self.token_endpoint.clone(), client_id, authentication, main)?;
+        client.assertion_algorithm.clone_from(&self.assertion_algorithm);
+        client.assertion_audience = match self.assertion_audience.as_deref() {
+            None | Some("issuer") => None,
+            Some("token_endpoint") => Some(client.token_endpoint.whole().into()),
+            Some(other) => {
+                printable("sts.assertion_audience", other, 200)?;
+                Some(other.into())
+            }
+        };
+        if !has_key && (self.assertion_audience.is_some() || self.assertion_algorithm.is_some()) {
+            return Err("sts has assertion_audience or assertion_algorithm, which are about client_key_file: leave them out".into());
+        }
+        Ok(client)
     }
 }
 
@@ -226,7 +252,7 @@ const IN_FILE: Names = Names {
 
 impl RuleForm {
     fn check(self) -> Result<AudienceRule, String> {
-        let Self { users, groups, scope, exchange, azp } = self;
+        let Self { users, groups, scope, exchange, azp, resource, opaque } = self;
         if let Some(scope) = &scope
             && (scope.trim().is_empty()
                 || scope.len() > 500
@@ -236,8 +262,24 @@ impl RuleForm {
                 "scope in sts.audiences must be words of visible ASCII with spaces between them".into()
             );
         }
-        azp.iter().try_for_each(|azp| name("azp in sts.audiences", azp))?;
-        Ok(AudienceRule { users, groups, scope: scope.map(String::into_boxed_str), exchange, azp })
+        azp.iter().try_for_each(|azp| printable("azp in sts.audiences", azp, 128))?;
+        if opaque && !azp.is_empty() {
+            return Err(
+                "a rule in sts.audiences has both azp and opaque: an opaque token does not say whose it is"
+                    .into(),
+            );
+        }
+        if let Some(resource) = &resource
+            && !(resource.len() <= 200
+                && resource.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+                && resource.contains(':'))
+        {
+            return Err(
+                "resource in sts.audiences must be a URI of at most 200 characters without '#'".into()
+            );
+        }
+        let [scope, resource] = [scope, resource].map(|text| text.map(String::into_boxed_str));
+        Ok(AudienceRule { users, groups, scope, exchange, azp, resource, opaque })
     }
 }
 
@@ -292,7 +334,7 @@ impl Sts {
     /// then only for this audience, or without one if it is empty, and only for root.
     fn of_environment(client: Client, audience: String, main: &MainConfig<'_>) -> Result<Self, String> {
         if !audience.is_empty() {
-            name("ARP_AUTH_AUDIENCE", &audience)?;
+            printable("ARP_AUTH_AUDIENCE", &audience, 128)?;
         }
         let audience = audience.into_boxed_str();
         Ok(Self {

@@ -13,8 +13,9 @@ struct Family {
 }
 
 const KEYCLOAK: &[&str] = &["KEYCLOAK_URL", "KEYCLOAK_REALM"];
+const ISSUER: &[&str] = &["ARP_AUTH_ISSUER"];
 const FAMILIES: [Family; 3] = [
-    Family { place: &["ARP_AUTH_ISSUER"], client: ["ARP_AUTH_CLIENT_ID", "ARP_AUTH_CLIENT_SECRET"] },
+    Family { place: ISSUER, client: ["ARP_AUTH_CLIENT_ID", "ARP_AUTH_CLIENT_SECRET"] },
     Family { place: KEYCLOAK, client: ["AGENT_CLIENT_ID", "AGENT_CLIENT_SECRET"] },
     Family { place: KEYCLOAK, client: ["KEYCLOAK_CLIENT_ID", "KEYCLOAK_CLIENT_SECRET"] },
 ];
@@ -36,6 +37,13 @@ impl Family {
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.place.iter().chain(&self.client).copied()
     }
+
+    /// What has to be set. To arp-auth the token endpoint is enough, and no issuer is checked then.
+    fn needed<'a>(&self, is_set: &'a dyn Fn(&str) -> bool) -> impl Iterator<Item = &'static str> + 'a {
+        let by_endpoint = self.place == ISSUER && is_set(ENDPOINT);
+        let place = if by_endpoint { &[] } else { self.place };
+        place.iter().copied().chain(self.client)
+    }
 }
 
 /// All names whose values are read.
@@ -49,7 +57,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// A sentence that names what is missing, what is there twice, or what is malformed.
 pub(super) fn read(variable: &Variables<'_>, main: &MainConfig<'_>) -> Result<Option<Named>, String> {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.trim().is_empty());
-    let mut whole = FAMILIES.iter().filter(|family| family.names().all(is_set));
+    let mut whole = FAMILIES.iter().filter(|family| family.needed(&is_set).all(is_set));
     let family = match (whole.next(), whole.next()) {
         (Some(family), None) => family,
         (Some(one), Some(other)) => {
@@ -104,7 +112,8 @@ fn missing(is_set: &dyn Fn(&str) -> bool) -> Option<String> {
     if begun.is_empty() && (is_set(ENDPOINT) || has(&AUDIENCES)) {
         begun.push(&FAMILIES[0]);
     }
-    let lacks = |family: &&Family| family.names().filter(|name| !is_set(name)).collect::<Vec<_>>().join(", ");
+    let lacks =
+        |family: &&Family| family.needed(is_set).filter(|name| !is_set(name)).collect::<Vec<_>>().join(", ");
     let lacks: Vec<_> = begun.iter().map(lacks).collect();
     (!lacks.is_empty())
         .then(|| format!("not set or empty, though others of its kind are set: {}", lacks.join("; or ")))
@@ -173,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn token_endpoint_without_issuer_leaves_that_unchecked() {
+        let endpoint = ("ARP_AUTH_TOKEN_ENDPOINT", "https://sts.home/token");
+        let Named { client, unused, .. } = one(&[endpoint, ARP[1], ARP[2]]);
+        assert_eq!((client.issuer.as_str(), client.token_endpoint.as_str()), ("", "https://sts.home/token"));
+        assert_eq!((client.address, unused), ("ARP_AUTH_TOKEN_ENDPOINT", Vec::new()));
+        let told = read(&[(endpoint.0, "sts.home/token"), ARP[1], ARP[2]]).expect_err("no URL");
+        assert!(told.starts_with("ARP_AUTH_TOKEN_ENDPOINT"), "{told}");
+    }
+
+    #[test]
     fn keycloak_variables_are_read_with_either_client() {
         for (variables, secret) in [(AGENT, "AGENT_CLIENT_SECRET"), (SMARTEM, "KEYCLOAK_CLIENT_SECRET")] {
             let Named { client, audience, unused } = one(&variables);
@@ -199,7 +218,8 @@ mod tests {
         for (set, missing) in [
             (&["ARP_AUTH_AUDIENCE"][..], "ARP_AUTH_ISSUER, ARP_AUTH_CLIENT_ID, ARP_AUTH_CLIENT_SECRET"),
             (&["ARP_AUTH_SERVICE_ID"], "ARP_AUTH_ISSUER, ARP_AUTH_CLIENT_ID, ARP_AUTH_CLIENT_SECRET"),
-            (&["ARP_AUTH_TOKEN_ENDPOINT"], "ARP_AUTH_ISSUER, ARP_AUTH_CLIENT_ID, ARP_AUTH_CLIENT_SECRET"),
+            (&["ARP_AUTH_TOKEN_ENDPOINT"], "ARP_AUTH_CLIENT_ID, ARP_AUTH_CLIENT_SECRET"),
+            (&["ARP_AUTH_TOKEN_ENDPOINT", "ARP_AUTH_CLIENT_ID"], "ARP_AUTH_CLIENT_SECRET"),
             (
                 &["KEYCLOAK_URL", "KEYCLOAK_REALM"],
                 "AGENT_CLIENT_ID, AGENT_CLIENT_SECRET; or KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET",
@@ -236,7 +256,7 @@ mod tests {
             ("KEYCLOAK_URL", "ftp://sts.home", "the issuer of KEYCLOAK_URL and KEYCLOAK_REALM must begin"),
             ("KEYCLOAK_URL", "https://auth.home:7701", "KEYCLOAK_URL is on the same host and port"),
             ("KEYCLOAK_REALM", "a b", "the issuer of KEYCLOAK_URL and KEYCLOAK_REALM has ' '"),
-            ("KEYCLOAK_CLIENT_ID", "a b", "KEYCLOAK_CLIENT_ID must be 1 to 128"),
+            ("KEYCLOAK_CLIENT_ID", "a\u{fc}", "KEYCLOAK_CLIENT_ID must be 1 to 128"),
         ] {
             let mut variables = SMARTEM.to_vec();
             variables.iter_mut().filter(|(known, _)| *known == name).for_each(|one| one.1 = value);

@@ -70,8 +70,8 @@ fn sts_left_out_keys_have_their_defaults() {
 fn sts_every_key_is_read() {
     let sts = sts(r#""issuer": "https://sts.home/r/", "token_endpoint": "https://sts.home:8443/token",
         "client_id": "c", "client_secret_file": "/s.secret", "auth_method": "client_secret_basic", "ca_file": "sts.pem",
-        "audiences": {"b": {}, "a": {"users": ["pi", 1000], "groups": ["jarvis"], "scope": "x y", "exchange": true,
-        "azp": ["c"]}}"#)
+        "audiences": {"b": {"opaque": true}, "a": {"users": ["pi", 1000], "groups": ["jarvis"], "scope": "x y",
+        "exchange": true, "azp": ["c d"], "resource": "https://gateway.home"}}"#)
     .expect("sound");
     let client = client(&sts);
     assert_eq!(
@@ -85,8 +85,11 @@ fn sts_every_key_is_read() {
         groups: vec![Principal::Name("jarvis".into())],
         scope: Some("x y".into()),
         exchange: true,
-        azp: vec!["c".into()],
+        azp: vec!["c d".into()],
+        resource: Some("https://gateway.home".into()),
+        opaque: false,
     };
+    assert!(sts.audiences["b"].opaque);
     assert_eq!((&sts.audiences["a"], sts.default_audience.as_deref()), (&rule, None));
 }
 
@@ -106,6 +109,7 @@ fn half_an_sts_names_what_is_missing() {
         (r#", "auth_method": "client_secret_post""#, "lacks client_secret_file"),
         (r#", "auth_method": "tls_client_auth""#, "must be client_secret_post"),
         (r#", "client_secret_file": "s""#, "leave one out"),
+        (r#", "assertion_audience": " ""#, "sts.assertion_audience must be 1 to 200"),
         (r#", "audience": "x""#, r#"there is no key "audience""#),
         (r#", "token_endpoint": "http://sts.home/t""#, "token_endpoint is plain HTTP"),
         (r#", "token_endpoint": "https://AUTH.home:7701/t""#, "never go to each other's servers"),
@@ -118,10 +122,43 @@ fn half_an_sts_names_what_is_missing() {
         (r#"{"users": [-1]}"#, "names or numbers"),
         (r#"{"scope": " "}"#, "scope in sts.audiences"),
         (r#"{"azp": [""]}"#, "azp in sts.audiences"),
+        (r#"{"azp": ["c"], "opaque": true}"#, "both azp and opaque"),
+        (r#"{"resource": "gateway"}"#, "must be a URI"),
+        (r#"{"resource": "https://gateway.home/#x"}"#, "must be a URI"),
+        (r#"{"resource": ""}"#, "must be a URI"),
         (r#"{"user": []}"#, r#"there is no key "user""#),
     ] {
         let told = sts(&SOUND.replace("{}", rule)).expect_err(rule);
         assert!(told.contains(says), "{rule}: {told}");
+    }
+}
+
+#[test]
+fn assertion_audience_is_issuer_endpoint_or_value() {
+    let with = |more: &str| sts(&format!("{SOUND}{more}")).map(|sts| client(&sts).assertion_audience.clone());
+    assert_eq!(with(""), Ok(None));
+    assert_eq!(with(r#", "assertion_audience": "issuer""#), Ok(None));
+    let endpoint = "https://sts.home/realms/arp-dev/protocol/openid-connect/token";
+    assert_eq!(with(r#", "assertion_audience": "token_endpoint""#), Ok(Some(endpoint.into())));
+    let own = r#", "assertion_audience": "token_endpoint", "token_endpoint": "https://sts.home/token/""#;
+    assert_eq!(with(own), Ok(Some("https://sts.home/token/".into())), "as it is written");
+    assert_eq!(with(r#", "assertion_audience": "urn:sts""#), Ok(Some("urn:sts".into())));
+    for key in ["assertion_audience", "assertion_algorithm"] {
+        let secret = SOUND.replace("client_key_file", "client_secret_file");
+        let told = sts(&format!(r#"{secret}, "{key}": "issuer""#)).expect_err("of a secret");
+        assert!(told.contains("are about client_key_file"), "{told}");
+    }
+}
+
+#[test]
+fn client_id_is_any_printable_ascii_but_blank() {
+    let with = |id: &str| sts(&SOUND.replace("kitchen-pi", id)).map(|sts| client(&sts).client_id.clone());
+    let printable: String = (' '..='~').filter(|c| !['"', '\\'].contains(c)).collect();
+    for id in ["kitchen pi", " k", &printable, &"x".repeat(128)] {
+        assert_eq!(with(id).as_deref(), Ok(id));
+    }
+    for id in ["", "  ", "\u{fc}", "a\\tb", &"x".repeat(129)] {
+        assert!(with(id).is_err_and(|told| told.contains("sts.client_id must be")), "{id}");
     }
 }
 
@@ -149,9 +186,16 @@ fn env_file_stands_alone_beside_its_audiences() {
     assert_eq!(found.source, StsSource::EnvFile("/etc/jarvis-node-agent/agent.env".into()));
     assert_eq!(found.ca_file.as_deref(), Some(Path::new("/etc/jarvis-node-agent/sts.pem")));
     assert_eq!(found.proof_file(), Some(("env_file", Path::new("/etc/jarvis-node-agent/agent.env"))));
-    for key in
-        ["issuer", "token_endpoint", "client_id", "client_secret_file", "client_key_file", "auth_method"]
-    {
+    for key in [
+        "issuer",
+        "token_endpoint",
+        "client_id",
+        "client_secret_file",
+        "client_key_file",
+        "auth_method",
+        "assertion_audience",
+        "assertion_algorithm",
+    ] {
         let told = sts(&format!(r#""env_file": "agent.env", "{key}": "x.y", "audiences": {{}}"#));
         let told = told.expect_err(key);
         assert!(told.contains(&format!("both env_file and {key}")), "{told}");
@@ -170,7 +214,7 @@ fn environment_stands_in_for_sts_where_a_broker_is() {
     let named = by_variables(&[&KEYCLOAK[..], &[("ARP_AUTH_AUDIENCE", "a")]].concat()).expect("sound");
     assert_eq!(named.default_audience.as_deref(), Some("a"));
     assert!(named.audiences.len() == 1 && named.audiences.contains_key("a"));
-    let told = by_variables(&[&KEYCLOAK[..], &[("ARP_AUTH_AUDIENCE", "a b")]].concat()).expect_err("a b");
+    let told = by_variables(&[&KEYCLOAK[..], &[("ARP_AUTH_AUDIENCE", "a\tb")]].concat()).expect_err("a tab");
     assert!(told.contains("ARP_AUTH_AUDIENCE must be"), "{told}");
 }
 

@@ -92,7 +92,8 @@ impl Answer<'_> {
     /// The reason why there is no token.
     pub(super) fn read(&self, expected: &Expected<'_>, bounds: Bounds) -> Result<AccessToken, TokenError> {
         let grant = self.grant;
-        if self.status != 200 {
+        // 201 is what frameworks answer to a POST that made something, with the same body.
+        if ![200, 201].contains(&self.status) {
             return Err(self.refusal());
         }
         let Granted { access_token, token_type, expires_in, issued_token_type } =

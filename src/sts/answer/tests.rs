@@ -23,7 +23,7 @@ fn read_as(grant: Grant, status: u16, body: &str) -> Result<AccessToken, TokenEr
         address: "sts.issuer",
         secrets: &secrets,
     };
-    answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS)
+    answer.read(&Expected { issuer: "i", audience: "a", azp: &[], opaque: false }, BOUNDS)
 }
 
 fn read(status: u16, body: &str) -> Result<AccessToken, TokenError> {
@@ -31,7 +31,7 @@ fn read(status: u16, body: &str) -> Result<AccessToken, TokenError> {
 }
 
 fn token() -> String {
-    jwt(r#"{"alg":"RS256"}"#, r#"{"exp":10300,"iat":10000,"iss":"i","aud":"a"}"#)
+    jwt(r#"{"alg":"RS256","kid":"k"}"#, r#"{"exp":10300,"iat":10000,"iss":"i","aud":"a"}"#)
 }
 
 fn life(more: &str) -> Result<u64, TokenError> {
@@ -49,6 +49,15 @@ fn keycloak_answer_is_read_as_token() {
         token()
     );
     assert!(read_as(Grant::Exchange, 200, &exchanged).is_ok_and(|token| token.life().as_secs() == 60));
+}
+
+#[test]
+fn created_is_an_answer_like_ok() {
+    let body = format!(r#"{{"access_token":"{}","expires_in":60}}"#, token());
+    assert!(read(201, &body).is_ok_and(|token| token.life().as_secs() == 60));
+    for status in [202, 203, 206] {
+        assert!(matches!(read(status, &body), Err(TokenError::Failed { .. })), "{status}");
+    }
 }
 
 #[test]
@@ -281,7 +290,7 @@ fn echoed_encoded_secret_is_not_shown() {
             address: "sts.issuer",
             secrets: &secrets,
         };
-        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[] }, BOUNDS);
+        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &[], opaque: false }, BOUNDS);
         let Err(TokenError::Refused { description, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(description.as_str(), "", "{echo}");
     }
@@ -293,10 +302,10 @@ fn secret_in_the_claims_of_a_token_is_not_shown() {
     let half = &SECRET[..20];
     let capitals = half.to_uppercase();
     for (header, claims) in [
-        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"https://{capitals}"}}"#)),
-        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"https://{half}"}}"#)),
-        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"i","aud":"{half}"}}"#)),
-        (r#"{"alg":"RS256"}"#, format!(r#"{{"iss":"i","aud":"a","azp":"{half}"}}"#)),
+        (r#"{"alg":"RS256","kid":"k"}"#, format!(r#"{{"iss":"https://{capitals}"}}"#)),
+        (r#"{"alg":"RS256","kid":"k"}"#, format!(r#"{{"iss":"https://{half}"}}"#)),
+        (r#"{"alg":"RS256","kid":"k"}"#, format!(r#"{{"iss":"i","aud":"{half}"}}"#)),
+        (r#"{"alg":"RS256","kid":"k"}"#, format!(r#"{{"iss":"i","aud":"a","azp":"{half}"}}"#)),
         (r#"{"alg":"q3n8Yk1bTtWm5"}"#, "{}".into()),
     ] {
         let body = format!(r#"{{"access_token":"{}"}}"#, jwt(header, &claims));
@@ -310,7 +319,7 @@ fn secret_in_the_claims_of_a_token_is_not_shown() {
             secrets: &[SECRET.as_bytes()],
         };
         let azp = ["node".into()];
-        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &azp }, BOUNDS);
+        let refused = answer.read(&Expected { issuer: "i", audience: "a", azp: &azp, opaque: false }, BOUNDS);
         let told = refused.map(|_| ()).expect_err("no such token").to_string();
         assert!(!told.to_lowercase().contains("q3n8") && told.contains('…'), "{told}");
     }

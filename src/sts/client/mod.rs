@@ -21,7 +21,7 @@ use super::form::FormBody;
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
-use crate::config::{Authentication, Config, EnvFile, Secret, Sts};
+use crate::config::{AudienceRule, Authentication, Client, Config, EnvFile, Secret, Sts};
 use crate::error::SetupError;
 use crate::files::{secret_file, secret_line};
 use crate::net::http::{Between, HttpClient, Post, retry_after};
@@ -48,8 +48,8 @@ pub struct StsClient {
     issuer: String,
     client_id: Box<str>,
     proof: Proof,
-    /// The clients that a token may be issued to, by audience.
-    azp: BTreeMap<Box<str>, Vec<Box<str>>>,
+    assertion_audience: String,
+    audiences: BTreeMap<Box<str>, AudienceRule>,
     /// No request is made before this time, because the clock is not set yet; `None` if no date has to be
     /// checked.
     clock_floor: Option<UnixTime>,
@@ -85,7 +85,7 @@ impl StsClient {
     /// When it cannot use one of the files that the configuration names.
     pub fn load(sts: &Sts, config: &Config, clock_floor: UnixTime) -> Result<Self, SetupError> {
         let (client, env_file) = sts.client(config)?;
-        let proof = Proof::load(&client.authentication, env_file.as_ref())?;
+        let proof = Proof::load(&client, env_file.as_ref())?;
         let tls = Tls::trusting(sts.ca_file.as_deref())?;
         let needs_clock = client.token_endpoint.is_https() || matches!(proof, Proof::Key(_));
         Ok(Self {
@@ -97,7 +97,8 @@ impl StsClient {
                 tls,
             ),
             endpoint: client.token_endpoint.whole().to_string(),
-            azp: sts.audiences.iter().map(|(name, rule)| (name.clone(), rule.azp.clone())).collect(),
+            audiences: sts.audiences.clone(),
+            assertion_audience: client.assertion_audience.unwrap_or_else(|| client.issuer.clone()),
             issuer: client.issuer,
             client_id: client.client_id.into(),
             proof,
@@ -106,10 +107,15 @@ impl StsClient {
         })
     }
 
-    /// The issuer of its tokens.
+    /// The issuer of its tokens; empty if that is not checked.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Where tokens are requested.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Requests `wanted`. Returns within twice the configured time-out.
@@ -167,12 +173,14 @@ impl StsClient {
             date: HttpClient::claimed_time(&response),
             subject_expires: subject.and_then(|subject| subject.expires()),
         };
-        let azp = match self.azp.get(&wanted.audience).map(Vec::as_slice).unwrap_or_default() {
+        let rule = self.audiences.get(&wanted.audience);
+        let azp = match rule.map(|rule| rule.azp.as_slice()).unwrap_or_default() {
             // Without an audience nothing else would bind it to this node.
             [] if wanted.audience.is_empty() => std::slice::from_ref(&self.client_id),
             azp => azp,
         };
-        let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp };
+        let opaque = rule.is_some_and(|rule| rule.opaque);
+        let expected = Expected { issuer: &self.issuer, audience: &wanted.audience, azp, opaque };
         // The header of basic authentication contains the secret in an encoding of its own.
         let header = authorization.as_ref().and_then(|(_, value)| value.to_str().ok());
         let secrets = [
@@ -196,8 +204,16 @@ impl StsClient {
     fn request(&self, wanted: &Wanted) -> Result<TokenRequest, KeyError> {
         let subject = wanted.subject.as_ref().map(|subject| subject.expose());
         let scope = wanted.scope.as_deref().unwrap_or_default();
-        let texts =
-            [self.proof.secret(), subject.unwrap_or_default(), scope, &self.client_id, &wanted.audience];
+        let rule = self.audiences.get(&wanted.audience);
+        let resource = rule.and_then(|rule| rule.resource.as_deref()).unwrap_or_default();
+        let texts = [
+            self.proof.secret(),
+            subject.unwrap_or_default(),
+            scope,
+            &self.client_id,
+            &wanted.audience,
+            resource,
+        ];
         let len: usize = texts.iter().map(|text| form::longest(text.len())).sum();
         // The rest is for the constant fields and an assertion.
         let mut form = FormBody::with_capacity(len + 4096);
@@ -214,7 +230,7 @@ impl StsClient {
                 form.add("client_assertion_type", ASSERTION);
                 let now = self.offset().saturating_add_unsigned(clock::now().wall.0);
                 let now = UnixTime(u64::try_from(now).unwrap_or_default().saturating_sub(BACK));
-                form.add("client_assertion", &key.assertion(&self.client_id, &self.issuer, now)?);
+                form.add("client_assertion", &key.assertion(&self.client_id, &self.assertion_audience, now)?);
             }
         }
         if let Some(subject) = subject {
@@ -227,6 +243,9 @@ impl StsClient {
         }
         if !wanted.audience.is_empty() {
             form.add("audience", &wanted.audience);
+        }
+        if !resource.is_empty() {
+            form.add("resource", resource);
         }
         Ok(TokenRequest { form, authorization })
     }
@@ -254,11 +273,13 @@ impl StsClient {
 }
 
 impl Proof {
-    fn load(authentication: &Authentication, env_file: Option<&EnvFile>) -> Result<Self, SetupError> {
-        match authentication {
+    fn load(client: &Client, env_file: Option<&EnvFile>) -> Result<Self, SetupError> {
+        match &client.authentication {
             Authentication::SecretPost(secret) => load_secret(secret, env_file).map(Self::Post),
             Authentication::SecretBasic(secret) => load_secret(secret, env_file).map(Self::Basic),
-            Authentication::PrivateKey(path) => SigningKey::load(path).map(Self::Key),
+            Authentication::PrivateKey(path) => {
+                SigningKey::load(path, client.assertion_algorithm.as_deref()).map(Self::Key)
+            }
         }
     }
 

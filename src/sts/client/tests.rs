@@ -31,7 +31,8 @@ fn client(url: &str, proof: Proof) -> StsClient {
         issuer: "https://sts.home/realms/arp-dev".into(),
         client_id: "node 1".into(),
         proof,
-        azp: [("a".into(), AudienceRule::default().azp)].into(),
+        assertion_audience: "https://sts.home/realms/arp-dev".into(),
+        audiences: [("a".into(), AudienceRule::default())].into(),
         clock_floor: None,
         offset: Mutex::new(0),
     }
@@ -48,7 +49,7 @@ fn secret(text: &str) -> Zeroizing<String> {
 /// The decoded fields of a form. The values in these tests contain no other encoded characters.
 fn fields(form: &FormBody) -> Fields<String, String> {
     let text = std::str::from_utf8(form.as_bytes()).expect("ASCII");
-    let decode = |text: &str| text.replace('+', " ").replace("%3A", ":");
+    let decode = |text: &str| text.replace("%20", " ").replace("%3A", ":").replace("%2F", "/");
     text.split('&')
         .map(|field| field.split_once('=').expect("a field"))
         .map(|(name, value)| (name.into(), decode(value)))
@@ -80,6 +81,21 @@ fn client_secret_post_sends_secret_in_the_body() {
 }
 
 #[test]
+fn resource_of_the_audience_is_sent_with_either_grant() {
+    let mut client = client("http://127.0.0.1:1", Proof::Post(secret("s")));
+    let resource = Some("https://gateway.home/".into());
+    client.audiences.insert("a".into(), AudienceRule { resource, ..AudienceRule::default() });
+    let subject = Some(SubjectToken::parse("x.y.z").expect("a subject"));
+    for wanted in [wanted(), Wanted { subject, ..wanted() }] {
+        let fields = fields(&client.request(&wanted).expect("made").form);
+        let sent = (fields["audience"].as_str(), fields["resource"].as_str());
+        assert_eq!(sent, ("a", "https://gateway.home/"));
+    }
+    let other = Wanted { audience: "b".into(), ..wanted() };
+    assert!(!fields(&client.request(&other).expect("made").form).contains_key("resource"));
+}
+
+#[test]
 fn subject_token_is_sent_as_token_exchange() {
     let client = client("http://127.0.0.1:1", Proof::Post(secret("s")));
     let wanted = Wanted { subject: Some(SubjectToken::parse("x.y.z").expect("a subject")), ..wanted() };
@@ -105,7 +121,7 @@ fn basic_authentication_form_encodes_both_parts() {
     let (name, value) = authorization.expect("a header");
     assert_eq!(name, "authorization");
     let encoded = value.to_str().expect("ASCII").strip_prefix("Basic ").expect("basic");
-    assert_eq!(STANDARD.decode(encoded).expect("base64"), b"node+1:p%3Aq%2Br%25%C3%BC");
+    assert_eq!(STANDARD.decode(encoded).expect("base64"), b"node%201:p%3Aq%2Br%25%C3%BC");
     assert!(value.is_sensitive());
 }
 
@@ -167,7 +183,7 @@ fn answer(status: &str, body: &str) -> String {
 #[test]
 fn token_age_counts_from_its_request() {
     let claims = r#"{"exp":10300,"iat":10000,"iss":"https://sts.home/realms/arp-dev","aud":"a"}"#;
-    let jwt = crate::sts::jwt::tests::jwt(r#"{"alg":"RS256"}"#, claims);
+    let jwt = crate::sts::jwt::tests::jwt(r#"{"alg":"RS256","kid":"k"}"#, claims);
     let (url, server) =
         once(answer("200 OK", &format!(r#"{{"access_token":"{jwt}","token_type":"Bearer"}}"#)));
     let before = clock::instant();
@@ -195,7 +211,7 @@ fn refusal_and_overload_carry_retry_after() {
 
 #[test]
 fn echoed_authorization_header_is_not_shown() {
-    let value = STANDARD.encode("node+1:s3cret");
+    let value = STANDARD.encode("node%201:s3cret");
     let body = format!(r#"{{"error":"invalid_client","error_description":"bad: Basic {value}"}}"#);
     let (url, server) = once(answer("401 Unauthorized", &body));
     let refused = client(&url, Proof::Basic(secret("s3cret"))).fetch(&wanted()).expect_err("refused");

@@ -135,6 +135,47 @@ fn each_family_of_variables_gives_tokens() {
 }
 
 #[test]
+fn token_endpoint_without_issuer_works_and_is_warned_of() {
+    let rig = Rig::new();
+    let endpoint = rig.sts.token_endpoint();
+    let variables = format!(
+        "ARP_AUTH_TOKEN_ENDPOINT={endpoint}\nARP_AUTH_CLIENT_ID=jarvis-node\nARP_AUTH_CLIENT_SECRET=jarvis-node-secret\n"
+    );
+    rig.node.write_secret("agent.env", &variables);
+    rig.node.configure("sts", json!({"env_file": "agent.env", "audiences": {"": {"users": [uid()]}}}));
+    rig.fault("token-wrong-iss");
+    let mut daemon = rig.daemon();
+    let said = daemon.logs("as sts.env_file says");
+    assert!(said.contains(&endpoint), "{said}");
+    daemon.comes_to("valid");
+    assert_eq!(rig.get(TOKEN).status, 200);
+    let told = warning(&rig, "unchecked_tokens").expect("a warning");
+    assert!(
+        told.contains("issuer of tokens is not checked") && told.contains("Set ARP_AUTH_ISSUER"),
+        "{told}"
+    );
+    assert_eq!(rig.get("/v1/health").body["status"], "ok", "it is what is configured");
+    let check = rig.command("check").output().unwrap();
+    let told = String::from_utf8(check.stdout).unwrap();
+    assert!(check.status.success() && told.contains("issuer of tokens is not checked"), "{told}");
+}
+
+#[test]
+fn opaque_tokens_are_given_out_and_told_as_unchecked() {
+    let rig = Rig::new();
+    rig.rules(&json!({"arp-run-gateway": {"users": [uid()], "opaque": true}}));
+    rig.fault("token-not-jwt");
+    let mut daemon = rig.daemon();
+    daemon.comes_to("valid");
+    let answer = rig.get(TOKEN);
+    assert_eq!((answer.status, answer.token().contains('.')), (200, false), "{answer:?}");
+    assert_eq!(rig.get(TOKEN).token(), answer.token(), "it is kept");
+    let told = warning(&rig, "unchecked_tokens").expect("a warning");
+    assert!(told.contains("tokens for arp-run-gateway are opaque: nothing of them is checked"), "{told}");
+    assert_eq!(rig.get("/v1/health").body["status"], "ok", "it is what is configured");
+}
+
+#[test]
 fn mixture_of_variables_is_a_warning_and_no_more() {
     let rig = Rig::new();
     rig.node.configure("sts", Value::Null);

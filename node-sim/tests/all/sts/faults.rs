@@ -8,7 +8,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("token-missing", "failed: 200 Unknown"),
     ("token-not-jwt", "unusable: NotAJwt"),
     ("token-unknown-kid", "token for 300 s"),
-    ("token-no-kid", "token for 300 s"),
+    ("token-no-kid", "unusable: NoKid"),
     ("token-bad-signature", "token for 300 s"),
     ("token-alg-none", "unusable: Algorithm"),
     ("token-hs256", "unusable: Algorithm"),

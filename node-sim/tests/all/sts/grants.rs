@@ -8,21 +8,6 @@ use server_stub::{Faults, Grant};
 use super::rig::{Rig, brief, exchange, wanted};
 
 #[test]
-fn the_token_endpoint_is_asked_as_it_is_given() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}/token/", listener.local_addr().unwrap());
-    let rig = Rig::new();
-    rig.file("secret", "s");
-    let client = rig.client(&json!({"client_secret_file": "secret", "token_endpoint": endpoint}));
-    let asked = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        std::io::BufRead::lines(std::io::BufReader::new(stream)).next().unwrap().unwrap()
-    });
-    client.fetch(&wanted("arp-run-gateway")).unwrap_err();
-    assert_eq!(asked.join().unwrap(), "POST /token/ HTTP/1.1");
-}
-
-#[test]
 fn secret_in_body_or_header_gets_a_token() {
     let rig = Rig::new();
     // A secret with every character that basic authentication must encode.
@@ -65,8 +50,8 @@ fn rsa_key_in_either_openssl_form_gets_a_token() {
     let (eight, one) = (path("8.key"), path("1.key"));
     openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &eight]);
     openssl(&["rsa", "-in", &eight, "-traditional", "-out", &one]);
-    let keys = keygen::show(eight.as_ref()).unwrap();
-    assert_eq!(keygen::show(one.as_ref()).unwrap(), keys);
+    let keys = keygen::show(eight.as_ref(), None).unwrap();
+    assert_eq!(keygen::show(one.as_ref(), None).unwrap(), keys);
     rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
     for file in ["8.key", "1.key"] {
         let client = rig.client(&json!({"client_key_file": file, "auth_method": "private_key_jwt"}));

@@ -6,3 +6,4 @@ mod faults;
 mod grants;
 pub(crate) mod outcomes;
 mod rig;
+mod servers;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use jarvis_node::config::Config;
 use jarvis_node::sts::{StsClient, Wanted};
 use node_core::time::UnixTime;
-use serde_json::json;
+use serde_json::{Value, json};
 use server_stub::Fault;
 use test_support::rude::{answer, rude_server};
 
@@ -51,6 +51,12 @@ const FOR_ITSELF: &[Given] = &[
     ("200 OK", &[], "{}"),
 ];
 
+/// Where the rule of the audience says that its tokens are opaque.
+const OPAQUE: &[Given] = &[
+    ("200 OK", &[], r#"{"access_token":"opaque"}"#),
+    ("200 OK", &[], r#"{"access_token":"two words","expires_in":60}"#),
+];
+
 const FOR_A_CALLER: &[Given] = &[
     ("400 Bad Request", &[], r#"{"error":"invalid_client","error_description":"Audience not found"}"#),
     ("400 Bad Request", &[], r#"{"error":"invalid_request","error_description":"Invalid token"}"#),
@@ -62,15 +68,15 @@ const FOR_A_CALLER: &[Given] = &[
     ),
 ];
 
-/// A client of the STS at this address, with this key for the issuer or the endpoint.
-fn client(rig: &Rig, server: SocketAddr) -> StsClient {
+/// A client of the STS at this address, with this rule for its audience.
+fn client(rig: &Rig, server: SocketAddr, rule: &Value) -> StsClient {
     rig.file("secret", "s3cret");
     let config = json!({
         "auth_url": "https://auth.invalid", "service_id": "s", "app_id": "a", "app_key_file": "a.key",
         "credential_file": "c.json",
         "sts": {
             "issuer": format!("http://{server}/realms/home"), "client_id": "jarvis-node",
-            "client_secret_file": "secret", "audiences": { "arp-run-gateway": {} },
+            "client_secret_file": "secret", "audiences": { "arp-run-gateway": rule },
         },
     });
     rig.file("config.json", &config.to_string());
@@ -81,17 +87,19 @@ fn client(rig: &Rig, server: SocketAddr) -> StsClient {
 pub(crate) fn rows() -> Vec<Row> {
     let rig = Rig::new();
     let told = |grant: &str, given: &Given, wanted: &Wanted| {
+        let rule = json!({ "opaque": grant == "opaque: " });
         let bytes = answer_bytes(given);
         let server = rude_server(move |stream| answer(stream, bytes));
-        let error = client(&rig, server).fetch(wanted).unwrap_err();
+        let error = client(&rig, server, &rule).fetch(wanted).unwrap_err();
         let cause = format!("{grant}{}", answer_name(given));
         Row::new(SECTION, cause, error.outcome().as_str(), &error.to_string(), "")
     };
     let own = wanted("arp-run-gateway");
     let mut rows: Vec<_> = FOR_ITSELF.iter().map(|given| told("", given, &own)).collect();
+    rows.extend(OPAQUE.iter().map(|given| told("opaque: ", given, &own)));
     let callers = exchange("arp-run-gateway", "a-token");
     rows.extend(FOR_A_CALLER.iter().map(|given| told("exchange: ", given, &callers)));
-    let nobody = client(&rig, "127.0.0.1:1".parse().unwrap()).fetch(&own).unwrap_err();
+    let nobody = client(&rig, "127.0.0.1:1".parse().unwrap(), &json!({})).fetch(&own).unwrap_err();
     rows.push(Row::new(SECTION, "nothing listens", nobody.outcome().as_str(), &nobody.to_string(), ""));
     // Each flaw of a token that a client can see, made by the stub.
     let rig = Rig::new();

@@ -29,7 +29,7 @@ impl Rig {
         })
     }
 
-    fn with(options: StsOptions) -> Self {
+    pub(super) fn with(options: StsOptions) -> Self {
         Self { sts: Sts::start(options).unwrap(), dir: tempfile::tempdir().unwrap() }
     }
 

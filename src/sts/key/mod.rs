@@ -24,13 +24,20 @@ use crate::files::{form, pem, secret_file};
 /// The life of an assertion, in seconds: servers accept at most 60. It is dated back by a third of this.
 const ASSERTION_LIFE: u64 = 45;
 
+/// How an Ed25519 key in PKCS #8 begins, before its 32 bytes (RFC 8410, section 7). ring would write version 2 of PKCS #8
+/// (RFC 5958), which OpenSSL 3.0, Node.js 20 and Python's cryptography do not read.
+const ED25519: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
 /// A signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
-    /// Ed25519.
+    /// Ed25519, by its older name (RFC 8037).
     EdDsa,
+    /// Ed25519, by its newer name (RFC 9864).
+    Ed25519,
     /// RSA, PKCS #1 v1.5, with SHA-256.
     Rs256,
 }
@@ -38,6 +45,7 @@ pub enum Algorithm {
 /// A key pair that signs assertions.
 pub(crate) struct SigningKey {
     pair: Pair,
+    algorithm: Algorithm,
     kid: String,
 }
 
@@ -76,22 +84,32 @@ pub enum KeyError {
 }
 
 impl Algorithm {
-    /// The algorithm with this name (RFC 7518, section 3.1).
+    /// The algorithm with this name (RFC 7518, section 3.1; RFC 8037; RFC 9864).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "ES256" => Some(Self::Es256),
             "EdDSA" => Some(Self::EdDsa),
+            "Ed25519" => Some(Self::Ed25519),
             "RS256" => Some(Self::Rs256),
             _ => None,
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
             Self::Rs256 => "RS256",
+        }
+    }
+
+    /// It by the name that is used unless another is asked for.
+    const fn usual(self) -> Self {
+        match self {
+            Self::Ed25519 => Self::EdDsa,
+            Self::Es256 | Self::EdDsa | Self::Rs256 => self,
         }
     }
 }
@@ -102,13 +120,21 @@ impl Algorithm {
 /// For RSA, and when the system has no random numbers.
 pub(crate) fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyError> {
     let random = SystemRandom::new();
-    let made = match algorithm {
-        Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
-        Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
+    let base64 = match algorithm {
+        Algorithm::Es256 => {
+            let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+            STANDARD.encode(made.map_err(|_| KeyError::Random)?)
+        }
+        Algorithm::EdDsa | Algorithm::Ed25519 => {
+            let mut made = Zeroizing::new([0; ED25519.len() + 32]);
+            let (start, seed) = made.split_at_mut(ED25519.len());
+            start.copy_from_slice(&ED25519);
+            random.fill(seed).map_err(|_| KeyError::Random)?;
+            STANDARD.encode(*made)
+        }
         Algorithm::Rs256 => return Err(KeyError::Unmakable),
     };
-    let made = made.map_err(|_| KeyError::Random)?;
-    let base64 = Zeroizing::new(STANDARD.encode(made.as_ref()));
+    let base64 = Zeroizing::new(base64);
     let mut pem = Zeroizing::new(String::with_capacity(400));
     pem.push_str("-----BEGIN PRIVATE KEY-----\n");
     let mut rest = base64.as_str();
@@ -123,20 +149,33 @@ pub(crate) fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyErr
 }
 
 impl SigningKey {
-    /// Reads the key from the file at `path`.
+    /// Reads the key from the file at `path`, to sign by the algorithm of this name, or else by its usual one.
     ///
     /// # Errors
-    /// When the file cannot be read, is accessible to others, or holds no usable key.
-    pub(crate) fn load(path: &Path) -> Result<Self, SetupError> {
+    /// When the file cannot be read, is accessible to others, or holds no usable key or one for another algorithm.
+    pub(crate) fn load(path: &Path, algorithm: Option<&str>) -> Result<Self, SetupError> {
         let (pem, _) = secret_file::read_pem(STS_KEY_FILE, path)?;
-        Self::from_pem(&pem).map_err(|why| match why {
+        let mut key = Self::from_pem(&pem).map_err(|why| match why {
             KeyError::Form(form) => form::ec_error(form, STS_KEY_FILE, path),
             KeyError::NotAKey(_)
             | KeyError::Kind
             | KeyError::Sec1
             | KeyError::Unmakable
             | KeyError::Random => SetupError::StsKey { path: path.into(), why: why.to_string() },
-        })
+        })?;
+        if let Some(name) = algorithm {
+            let named = Algorithm::from_name(name).filter(|named| named.usual() == key.algorithm);
+            key.algorithm = named.ok_or_else(|| SetupError::Form {
+                what: STS_KEY_FILE,
+                path: path.into(),
+                why: "holds a key for another algorithm than the one that is named for it",
+                fix: format!(
+                    "Name its own in assertion_algorithm of sts, or by --algorithm: {}. Or name none.",
+                    if key.algorithm == Algorithm::EdDsa { "EdDSA or Ed25519" } else { key.algorithm.name() }
+                ),
+            })?;
+        }
+        Ok(key)
     }
 
     /// Parses the bytes of a PEM file.
@@ -157,17 +196,12 @@ impl SigningKey {
             None => KeyError::Kind,
         })?;
         let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.thumbprint_form().as_bytes()));
-        Ok(Self { pair, kid })
-    }
-
-    /// The algorithm it signs with.
-    #[must_use]
-    pub(crate) const fn algorithm(&self) -> Algorithm {
-        match self.pair {
+        let algorithm = match pair {
             Pair::Es256(_) => Algorithm::Es256,
             Pair::EdDsa(_) => Algorithm::EdDsa,
             Pair::Rs256(_) => Algorithm::Rs256,
-        }
+        };
+        Ok(Self { pair, algorithm, kid })
     }
 
     /// The public key as a set of one JWK (RFC 7517), to be registered at the STS: Keycloak's `jwks.string` takes only a
@@ -176,7 +210,7 @@ impl SigningKey {
     pub(crate) fn public_jwks(&self) -> String {
         let members = self.pair.thumbprint_form();
         let members = members.trim_end_matches('}');
-        let (alg, kid) = (self.algorithm().name(), &self.kid);
+        let (alg, kid) = (self.algorithm.name(), &self.kid);
         format!(r#"{{"keys":[{members},"use":"sig","alg":"{alg}","kid":"{kid}"}}]}}"#)
     }
 
@@ -193,7 +227,7 @@ impl SigningKey {
         let random = SystemRandom::new();
         let mut id = [0; 16];
         random.fill(&mut id).map_err(|_| KeyError::Random)?;
-        let (alg, kid) = (self.algorithm().name(), &self.kid);
+        let (alg, kid) = (self.algorithm.name(), &self.kid);
         let header = format!(r#"{{"alg":"{alg}","typ":"JWT","kid":"{kid}"}}"#);
         let claims = format!(
             r#"{{"iss":{client},"sub":{client},"aud":{audience},"jti":"{}","iat":{},"exp":{}}}"#,
@@ -266,95 +300,9 @@ impl Pair {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({} {})", self.algorithm().name(), self.kid)
+        write!(f, "SigningKey({} {})", self.algorithm.name(), self.kid)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
-    use serde_json::Value;
-
-    use super::*;
-
-    fn part(token: &str, n: usize) -> Vec<u8> {
-        URL_SAFE_NO_PAD.decode(token.split('.').nth(n).expect("a part")).expect("base64")
-    }
-
-    fn json(token: &str, n: usize) -> Value {
-        serde_json::from_slice(&part(token, n)).expect("JSON")
-    }
-
-    #[test]
-    fn assertion_names_client_audience_and_short_life() {
-        let key = SigningKey::from_pem(generate(Algorithm::Es256).expect("made").as_bytes()).expect("a key");
-        let make = || key.assertion("node \"1\"", "https://sts.home/r", UnixTime(1000)).expect("signed");
-        let (one, two) = (make(), make());
-        let header = json(&one, 0);
-        assert_eq!((header["alg"].as_str(), header["kid"].as_str()), (Some("ES256"), Some(key.kid.as_str())));
-        let claims = json(&one, 1);
-        assert_eq!(
-            (claims["iss"].as_str(), claims["sub"].as_str()),
-            (Some("node \"1\""), Some("node \"1\""))
-        );
-        assert_eq!(claims["aud"], "https://sts.home/r");
-        assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(1000), Some(1045)));
-        assert_ne!(claims["jti"], json(&two, 1)["jti"]);
-    }
-
-    #[test]
-    fn generated_key_signs_and_its_jwk_verifies() {
-        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
-            let key = SigningKey::from_pem(generate(algorithm).expect("made").as_bytes()).expect("a key");
-            assert_eq!(key.algorithm(), algorithm);
-            let set: Value = serde_json::from_str(&key.public_jwks()).expect("JSON");
-            let jwk = &set["keys"][0];
-            let member =
-                |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().expect(name)).expect("base64");
-            let token = key.assertion("c", "a", UnixTime(0)).expect("signed");
-            let signed = token.rsplit_once('.').expect("parts").0.as_bytes();
-            let verified = if algorithm == Algorithm::Es256 {
-                let point = [&[4][..], &member("x"), &member("y")].concat();
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, &part(&token, 2))
-            } else {
-                UnparsedPublicKey::new(&ED25519, member("x")).verify(signed, &part(&token, 2))
-            };
-            assert!(verified.is_ok(), "{algorithm:?}");
-            assert_eq!((jwk["use"].as_str(), jwk["alg"].as_str()), (Some("sig"), Some(algorithm.name())));
-            assert!(jwk.get("d").is_none());
-        }
-    }
-
-    #[test]
-    fn kid_is_the_thumbprint_of_rfc_8037() {
-        // The key of RFC 8037, appendix A.1; its thumbprint is in appendix A.3.
-        let pem = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
-        let key = SigningKey::from_pem(pem).expect("a key");
-        assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert!(key.public_jwks().contains(r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#));
-    }
-
-    #[test]
-    fn java_key_without_public_half_is_told_apart() {
-        // As Java 17 writes the private half of a P-256 key.
-        let java = "-----BEGIN PRIVATE KEY-----\nMEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCA/sDy8TuUWwyKIMoIY\n\
-            Wvq/GQKYroKpMYB02koSeiYLdw==\n-----END PRIVATE KEY-----\n";
-        assert_eq!(SigningKey::from_pem(java.as_bytes()).err(), Some(KeyError::Form(EcForm::Half)));
-        let whole = generate(Algorithm::Es256).expect("made");
-        let der = pem::private_key(whole.as_bytes()).expect("a key");
-        assert_eq!(EcForm::of(&der), None);
-    }
-
-    #[test]
-    fn rsa_is_not_generated_and_other_bytes_are_no_key() {
-        assert_eq!(generate(Algorithm::Rs256).err(), Some(KeyError::Unmakable));
-        for (text, why) in [
-            ("", KeyError::NotAKey(PrivateKeyError::None)),
-            ("s3cret", KeyError::NotAKey(PrivateKeyError::None)),
-            ("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", KeyError::Kind),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", KeyError::Kind),
-        ] {
-            assert_eq!(SigningKey::from_pem(text.as_bytes()).err(), Some(why), "{text}");
-        }
-    }
-}
+mod tests;
