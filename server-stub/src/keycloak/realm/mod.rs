@@ -16,6 +16,9 @@ use scopes::Scopes;
 
 /// Keycloak's default lifetime of an access token.
 const LIFE: Duration = Duration::from_secs(300);
+/// The dev realm, which Keycloak imports, too.
+const DEV: &str = include_str!("../../../keycloak/arp-dev.json");
+
 /// A realm and its clients.
 #[derive(Clone, Debug)]
 pub struct Realm {
@@ -87,24 +90,11 @@ impl RealmError {
 }
 
 impl Realm {
-    /// The dev realm `arp-dev` (docs/wire/arp.md): the services' clients with well-known secrets, and a
-    /// client for the node, `jarvis-node`, whose tokens have also the Run Gateway as audience.
+    /// The dev realm `arp-dev` (docs/wire/arp.md): the clients of the published stack with well-known secrets, and one
+    /// for the node, `jarvis-node`. Tokens of each have its own id and the services that it calls as audiences.
     #[must_use]
     pub fn dev() -> Self {
-        let scopes = Scopes::built_in();
-        let client = |id: &str, audiences: &[&str]| {
-            let secret = Some(format!("{id}-secret"));
-            let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
-            let client =
-                Client { service_account: true, may_exchange: true, secret, audiences, ..Client::named(id) };
-            (id.to_owned(), client.with_scopes_of(&scopes))
-        };
-        let clients = BTreeMap::from([
-            client("arp-run-gateway", &["arp-run-gateway"]),
-            client("arp-run-coordinator", &["arp-run-coordinator"]),
-            client("jarvis-node", &["jarvis-node", "arp-run-gateway"]),
-        ]);
-        Self { name: "arp-dev".to_owned(), life: LIFE, clients, scopes, notes: Vec::new() }
+        Self::from_json(DEV).expect("the dev realm's file is a realm")
     }
 
     /// The realm with this lifetime of access tokens, in whole seconds, for clients without their own.
@@ -175,12 +165,6 @@ impl Realm {
 }
 
 impl Client {
-    /// This client with the realm's own scopes for clients that name none.
-    fn with_scopes_of(self, scopes: &Scopes) -> Self {
-        let (default_scopes, optional_scopes) = scopes.of_clients();
-        Self { default_scopes, optional_scopes, ..self }
-    }
-
     /// An enabled client without permissions.
     fn named(id: &str) -> Self {
         Self {

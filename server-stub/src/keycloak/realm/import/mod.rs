@@ -13,6 +13,8 @@ use crate::jwt::{Algorithm, KeySet};
 
 /// The character that an export without secrets shows in their place.
 const MASK: char = '*';
+/// The attribute of clients that may exchange tokens.
+const EXCHANGE: &str = "standard.token.exchange.enabled";
 /// Keycloak's own realm, which an export of all realms has, too.
 const MASTER: &str = "master";
 
@@ -142,6 +144,14 @@ impl Realm {
         if clients.is_empty() && !ids.is_empty() {
             return Err(RealmError::new(format!("no client can be served: {}", notes.join("; "))));
         }
+        // As in files that were written for Keycloak before 26.2, which had no such attribute.
+        if clients.values().any(|client| client.service_account)
+            && !clients.values().any(|client| client.may_exchange)
+        {
+            notes.push(format!(
+                "no client may exchange tokens: give those that do the attribute {EXCHANGE:?} with the value \"true\""
+            ));
+        }
         Ok(Self {
             name: read.realm,
             life: read.access_token_lifespan.map_or(LIFE, Duration::from_secs),
@@ -239,7 +249,7 @@ impl ClientJson {
             public: self.public_client,
             bearer_only: self.bearer_only,
             service_account: self.service_accounts_enabled,
-            may_exchange: attributes.says_true("standard.token.exchange.enabled"),
+            may_exchange: attributes.says_true(EXCHANGE),
             secret: secret.cloned(),
             proven_by: if by_key { ProvenBy::Key } else { ProvenBy::Secret },
             keys,

@@ -127,3 +127,40 @@ fn export_of_all_realms_is_read_if_one_is_meant() {
     assert!(several.contains("the realms home, work"), "{several}");
     assert!(read(&[]).expect_err("none").to_string().contains("no realm"));
 }
+
+#[test]
+fn dev_realm_has_a_client_for_each_service_of_the_stack() {
+    let realm = Realm::dev();
+    let services = [
+        "run-gateway",
+        "run-coordinator",
+        "atomic-executor",
+        "composite-executor",
+        "node-registry",
+        "selection",
+        "pdp",
+        "jarvis-runstore",
+        "jarvis-eventstream",
+        "jarvis-artifactstore",
+    ];
+    let services = services.map(|service| format!("arp-{service}"));
+    for id in services.iter().map(String::as_str).chain(["jarvis-node"]) {
+        let client = realm.client(id).expect(id);
+        assert_eq!(client.secret.as_deref(), Some(format!("{id}-secret").as_str()));
+        assert!(client.service_account && client.may_exchange, "{id}");
+        let audiences = realm.mapped_audiences(client, &realm.granted(client, None).expect("granted"));
+        assert_eq!(audiences.first().map(String::as_str), Some(id));
+        assert!(audiences.iter().all(|audience| realm.client(audience).is_some()), "{audiences:?}");
+    }
+    assert_eq!((realm.clients.len(), realm.notes()), (11, &[][..]));
+}
+
+#[test]
+fn realm_in_which_no_client_may_exchange_names_the_setting() {
+    let client = |attributes: Value| json!({ "clientId": "a", "secret": "s", "serviceAccountsEnabled": true, "attributes": attributes });
+    let realm = with_client(&client(json!({}))).expect("a realm");
+    let setting = "the attribute \"standard.token.exchange.enabled\" with the value \"true\"";
+    assert!(realm.notes()[0].ends_with(setting), "{:?}", realm.notes());
+    let realm = with_client(&client(json!({ "standard.token.exchange.enabled": "true" }))).expect("a realm");
+    assert!(realm.notes().is_empty());
+}
