@@ -15,7 +15,8 @@ dependencies  | cargo |       | cargo-deny accepts the dependencies: licences, a
 tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
 privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
-conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway.
+conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator.
+published     | cargo |       | A node's run at the published ARP services comes to its end, with the stub's tokens.
 browser       | cargo |       | The board's page works in a browser.
 crash         | cargo |       | A credential survives a kill at every system call of its replacement, a node one of its move, and an installation one at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
@@ -93,7 +94,12 @@ step_privileged() {
 
 step_conformance() {
     python3 -c 'import ensurepip' || require no-such-command:python3-venv
-    server-stub/conformance.sh
+    server-stub/published/conformance.sh
+}
+
+step_published() {
+    python3 -c 'import ensurepip' || require no-such-command:python3-venv
+    server-stub/published/stack.sh
 }
 
 step_browser() {

@@ -40,6 +40,8 @@ const NO_KEYS: [&str; 2] = ["Unable to fetch JWKS", "Cannot resolve signing key"
 /// In seconds: how long to wait before the request is repeated to such a service. In all it is longer than the 30 s for
 /// which services of ARP do not fetch keys again.
 const WAITS: [u64; 3] = [1, 5, 25];
+/// How long a string of events may be to be read as one.
+const MAX_QUOTED: usize = 16 * 1024 * 1024;
 
 /// The request to be sent.
 #[derive(Debug)]
@@ -136,18 +138,42 @@ pub fn request(
         advice = advice.or_else(|| refusal.advice().map(ToOwned::to_owned));
         write(out, &refusal.body)?;
     }
-    hand_on(&mut answer, out)?;
+    hand_on(&mut answer, call.url.path().ends_with("/events"), out)?;
     Ok(Done { status: answer.status, advice, lacks_keys })
 }
 
-fn hand_on(answer: &mut StreamingResponse<'_>, out: &mut dyn Write) -> Result<(), RequestError> {
+/// Passes the body on. The published coordinator quotes its events, which are lines, as a JSON string, and the published
+/// gateway quotes that once more: of such a body the lines are passed on.
+fn hand_on(
+    answer: &mut StreamingResponse<'_>,
+    mut may_be_quoted: bool,
+    out: &mut dyn Write,
+) -> Result<(), RequestError> {
     let mut buffer = [0; 8 * 1024];
+    let mut held = Vec::new();
     loop {
         let amount = answer.read(&mut buffer).map_err(RequestError::Broken)?;
-        if amount == 0 || !write(out, &buffer[..amount])? {
+        held.extend_from_slice(&buffer[..amount]);
+        if may_be_quoted && amount > 0 && held.len() < MAX_QUOTED && held[0] == b'"' {
+            continue;
+        }
+        if may_be_quoted {
+            held = unquoted(held);
+            may_be_quoted = false;
+        }
+        if !write(out, &held)? || amount == 0 {
             return Ok(());
         }
+        held.clear();
     }
+}
+
+/// The text in a JSON string, or in a string within a string, and so on. What is no string stays as it is.
+fn unquoted(mut text: Vec<u8>) -> Vec<u8> {
+    while let Ok(Value::String(inner)) = serde_json::from_slice(&text) {
+        text = inner.into_bytes();
+    }
+    text
 }
 
 /// The token to try again with, or a sentence that says why there is none.

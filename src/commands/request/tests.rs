@@ -121,6 +121,19 @@ fn trace_and_connect_are_refused_and_get_takes_no_data() {
 }
 
 #[test]
+fn events_are_unquoted_until_they_are_no_string() {
+    let lines = "{\"seq\":1}\n{\"seq\":2}\n";
+    let once = serde_json::to_string(lines).expect("JSON");
+    let twice = serde_json::to_string(&once).expect("JSON");
+    for quoted in [lines, &once, &twice] {
+        assert_eq!(unquoted(quoted.into()), lines.as_bytes(), "{quoted}");
+    }
+    for (body, text) in [(r#""""#, ""), (r#""cut"#, r#""cut"#), ("{}", "{}"), ("", "")] {
+        assert_eq!(unquoted(body.into()), text.as_bytes(), "{body}");
+    }
+}
+
+#[test]
 fn every_status_has_its_exit_code() {
     for (statuses, code) in [
         (&[200, 204, 299][..], 0),

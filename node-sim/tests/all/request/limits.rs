@@ -98,3 +98,20 @@ fn user_without_right_is_told_why_and_nothing_is_sent() {
     let done = rig.request("OPTIONS", &url, &["--socket", socket.to_str().unwrap()]);
     assert_eq!((done.code, service.heard().len()), (Some(0), 1), "{done:?}");
 }
+
+#[test]
+fn quoted_events_are_printed_as_lines() {
+    let rig = Rig::new();
+    let lines: String =
+        (1..=300).map(|seq| format!("{{\"seq\":{seq},\"type\":\"node_evaluated\"}}\n")).collect();
+    // As the published coordinator quotes them, and its gateway the coordinator's string.
+    let once = serde_json::Value::from(lines.as_str()).to_string();
+    let twice = serde_json::Value::from(once).to_string();
+    let served = twice.clone();
+    let service = Service::new(move |_| answer(200, "Content-Type: application/json\r\n", &served));
+    let done = rig.request("GET", &service.url("/v1/runs/r/events"), &[]);
+    assert_eq!((done.code, done.body), (Some(0), lines));
+    // No other answer is changed.
+    let done = rig.request("GET", &service.url("/v1/runs/r"), &[]);
+    assert_eq!((done.code, done.body), (Some(0), twice));
+}
