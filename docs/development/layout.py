@@ -21,7 +21,7 @@ LONGEST_README = 1500  # words
 
 # Only what a person reads and edits is counted in lines. The rest is recorded or made by a program.
 READ_BY_PEOPLE = {"", ".css", ".dict", ".html", ".js", ".json", ".md", ".py", ".rs", ".service", ".sh", ".toml"}
-MADE_BY_PROGRAMS = {"Cargo.lock"}
+MADE_BY_PROGRAMS = {"Cargo.lock", "package-lock.json"}
 RECORDED_FOLDERS = {"fixtures", "seeds", "transcripts"}
 
 RUST_TEST = re.compile(r"#\[(?:\w+::)*test\b[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?(?:async\s+)?fn\s+(\w+)")
