@@ -16,7 +16,8 @@ tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
 privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
 conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator.
-published     | cargo |       | A node's run at the published ARP services comes to its end, with the stub's tokens.
+published     | cargo |       | A node's run at the published ARP services comes to its end with the stub's tokens, and the stub takes the published realms.
+published-keycloak | cargo |  | The same with a real Keycloak in the stub's place.
 browser       | cargo |       | The board's page works in a browser.
 crash         | cargo |       | A credential survives a kill at every system call of its replacement, a node one of its move, and an installation one at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
@@ -100,6 +101,13 @@ step_conformance() {
 step_published() {
     python3 -c 'import ensurepip' || require no-such-command:python3-venv
     server-stub/published/stack.sh
+    server-stub/published/realms.sh
+}
+
+step_published_keycloak() {
+    python3 -c 'import ensurepip' || require no-such-command:python3-venv
+    server-stub/published/stack.sh --keycloak
+    server-stub/published/realms.sh --keycloak
 }
 
 step_browser() {
