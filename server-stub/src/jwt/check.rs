@@ -38,13 +38,13 @@ impl<'a> Expected<'a> {
 /// The reason why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It is not three parts of Base64url, or the parts are not JSON objects.
+    /// It is not three parts of Base64url, the parts are not JSON objects, or the name of its key is no string.
     #[error("it is no JSON Web Token")]
     Malformed,
     /// It is not signed, or its algorithm is not accepted. This is checked before a key is looked up.
     #[error("it is not signed by an algorithm that may sign")]
     Algorithm,
-    /// Its header requires an unknown extension (`crit`, RFC 7515, section 4.1.11).
+    /// Its header requires an unknown extension (`crit`, RFC 7515, section 4.1.11; `b64`, RFC 7797, section 3).
     #[error("its header demands what is not understood")]
     Critical,
     /// It does not name a key.
@@ -172,10 +172,16 @@ impl<'a> Token<'a> {
         let named = parts.said("alg").and_then(|name| name.parse().ok());
         let algorithm = named.filter(|algorithm| expected.algorithms.contains(algorithm));
         let algorithm = algorithm.ok_or(Refused::Algorithm)?;
-        if parts.header.contains_key("crit") {
+        // What is signed is the payload without its Base64url (RFC 7797), which is not understood here.
+        let is_unencoded = parts.header.get("b64") == Some(&Value::Bool(false));
+        if is_unencoded || parts.header.contains_key("crit") {
             return Err(Refused::Critical);
         }
-        let kid = parts.said("kid").ok_or(Refused::NoKid)?.to_owned();
+        let kid = match parts.header.get("kid") {
+            None => return Err(Refused::NoKid),
+            Some(Value::String(kid)) => kid.clone(),
+            Some(_) => return Err(Refused::Malformed),
+        };
         Ok(Self { algorithm, kid, parts })
     }
 

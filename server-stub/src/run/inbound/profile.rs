@@ -24,7 +24,7 @@ pub enum Profile {
 /// Why a call is refused.
 #[derive(Debug, PartialEq)]
 pub(super) enum Fault {
-    /// There is no header.
+    /// There is no header; at services of ARP it may also be empty.
     Missing,
     /// The header is of another form.
     Malformed,
@@ -45,6 +45,7 @@ impl Profile {
         match self {
             // Two headers are ambiguous.
             Self::Arp if sent.next().is_some() => Err(Fault::Malformed),
+            Self::Arp if first.is_empty() => Err(Fault::Missing),
             Self::Arp => first.to_str().ok().and_then(two_words).map(str::to_owned).ok_or(Fault::Malformed),
             Self::SmartEm => after_bearer(first),
         }

@@ -58,27 +58,33 @@ fn token(sts: &Sts, changed: &Value) -> String {
 }
 
 #[test]
-fn row_no_header() {
+fn row_no_header_and_an_empty_one() {
     let sts = sts();
     let service = service(inbound(&sts, "us"));
     refused(&asked(&service, &Ask::get("/")), "invalid_request", "Missing Authorization header");
+    for empty in ["", " ", "\t"] {
+        refused(&with_header(&service, empty), "invalid_request", "Missing Authorization header");
+    }
     // The layer does not reveal which paths exist.
     refused(&asked(&service, &Ask::get("/nowhere")), "invalid_request", "Missing Authorization header");
     refused(&asked(&service, &Ask::post("/", "{}")), "invalid_request", "Missing Authorization header");
 }
 
 #[test]
-fn row_basic_empty_two_tokens() {
+fn row_basic_no_token_two_tokens() {
     let sts = sts();
     let (service, good) = (service(inbound(&sts, "us")), token(&sts, &json!({})));
     for header in
-        ["Basic dTpw", "", "Bearer", "Bearer ", &format!("Bearer {good} {good}"), &good, "Bearer\u{e9} x"]
+        ["Basic dTpw", "Bearer", "Bearer ", &format!("Bearer {good} {good}"), &good, "Bearer\u{e9} x"]
     {
         refused(&with_header(&service, header), "invalid_request", "Invalid Authorization header");
     }
     let bearer = format!("Bearer {good}");
-    let twice = Ask::get("/").header("Authorization", &bearer).header("Authorization", &bearer);
-    refused(&asked(&service, &twice), "invalid_request", "Invalid Authorization header");
+    // The published services take the first of two headers.
+    for first in [bearer.as_str(), ""] {
+        let twice = Ask::get("/").header("Authorization", first).header("Authorization", &bearer);
+        refused(&asked(&service, &twice), "invalid_request", "Invalid Authorization header");
+    }
     served(&with_header(&service, &format!("bearer  {good}")));
 }
 
@@ -108,6 +114,35 @@ fn row_invalid_token_signature() {
     let other = other.token(&json!({ "iss": sts.issuer(), "aud": "us", "exp": now() + 60 }));
     for bad in ["garbage", "a.b.c", &none, &confused, &forged, cut, &other] {
         refused(&with_token(&service, bad), "invalid_token", "Invalid token");
+    }
+}
+
+#[test]
+fn row_invalid_token_header() {
+    let sts = sts();
+    let service = service(inbound(&sts, "us"));
+    let claims = json!({ "iss": sts.issuer(), "aud": "us", "exp": now() + 60 });
+    let under = |changed: Value| {
+        sts.with_signing_key(|key| {
+            let mut header = json!({ "alg": "ES256", "kid": key.kid() });
+            header.as_object_mut().expect("an object").extend(changed.as_object().expect("one").clone());
+            key.token_under(&header, &claims)
+        })
+    };
+    for bad in [
+        json!({ "b64": false }),
+        json!({ "b64": false, "crit": ["b64"] }),
+        json!({ "crit": ["exp"] }),
+        json!({ "crit": [] }),
+        json!({ "kid": 1 }),
+        json!({ "kid": null }),
+        // The published services understand this one, and nothing changes by it.
+        json!({ "b64": true, "crit": ["b64"] }),
+    ] {
+        refused(&with_token(&service, &under(bad)), "invalid_token", "Invalid token");
+    }
+    for good in [json!({ "b64": true }), json!({ "b64": "false" }), json!({ "typ": "dpop+jwt" })] {
+        served(&with_token(&service, &under(good)));
     }
 }
 
@@ -178,6 +213,9 @@ fn row_no_keys_to_be_had() {
     let sts = sts();
     let service = service(inbound(&sts, "us"));
     let good = token(&sts, &json!({}));
+    sts.server().set_faults("status-302".parse().expect("a fault")).expect("set");
+    refused(&with_token(&service, &good), "invalid_token", "Unable to fetch JWKS");
+    sts.server().set_faults("".parse().expect("none")).expect("set");
     sts.server().go_down();
     refused(&with_token(&service, &good), "invalid_token", "Unable to fetch JWKS");
     sts.server().come_back().expect("back");

@@ -35,9 +35,17 @@ fn a_token_service_in_trouble_is_told_apart_by_its_status() {
     let rig = Rig::in_mode(AuthMode::Optional);
     // Its keys are fetched before it fails.
     assert_eq!(rig.start("first").status, 200);
-    for (fault, status) in
-        [("status-503", 503), ("status-500", 500), ("status-429", 429), ("html", 502), ("empty-body", 502)]
-    {
+    for (fault, status) in [
+        ("status-503", 503),
+        ("status-500", 500),
+        ("status-429", 429),
+        ("html", 502),
+        ("empty-body", 502),
+        // The form has secrets, and goes nowhere else. The published gateway follows the first with a GET, and answers
+        // its caller with the second.
+        ("status-302", 502),
+        ("status-307", 502),
+    ] {
         rig.sts.server().set_faults(faults(fault)).expect("set");
         for (answer, code) in
             [(rig.start("r"), "token_exchange_failed"), (anonymous(&rig), "token_request_failed")]
