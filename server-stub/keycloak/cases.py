@@ -40,8 +40,9 @@ class Case:
     path: str = TOKEN
     headers: dict = field(default_factory=dict)
     body: str | None = None
-    # What an administrator does before: "rotate", "disable CLIENT", "enable CLIENT".
-    before: str | None = None
+    # What happens before: ("rotate",), a new signing key; ("keys", "passive" or "disable"), the older ones;
+    # ("client", ID, CHANGES) and ("realm", CHANGES), as an administrator makes them; ("wait", SECONDS).
+    before: list = field(default_factory=list)
 
 
 def own(client, *fields, secret=None):
@@ -245,12 +246,13 @@ CASES = [
     Case("exchange_of_exchanged", OK, form=exchange("svc", "{token exchange}")),
     Case("exchange_by_assertion", OK, form=[("grant_type", EXCHANGE), ("client_assertion_type", BEARER), ("client_assertion", Assertion("jwt-exchange", key="jwt-es", algorithm="ES256")), ("subject_token", "{token subject_for_svc}"), ("subject_token_type", ACCESS)]),
     Case("short_subject", OK, form=own("brief")),
-    Case("exchange_of_expired_subject", "400 invalid_request", form=exchange("svc", "{token short_subject}")),
+    Case("exchange_of_expired_subject", "400 invalid_request", form=exchange("svc", "{token short_subject}"), before=[("wait", 2)]),
     # Administrators.
-    Case("certs_after_rotation", OK, method="GET", path=CERTS, before="rotate"),
+    Case("subject_of_first_key", OK, form=own("long")),
+    Case("certs_after_rotation", OK, method="GET", path=CERTS, before=[("rotate",)]),
     Case("token_after_rotation", OK, form=own("svc")),
     Case("exchange_of_older_key", OK, form=exchange("svc", "{token subject}")),
-    Case("client_just_disabled", "401 invalid_client", form=own("holder"), before="disable holder"),
+    Case("client_just_disabled", "401 invalid_client", form=own("holder"), before=[("client", "holder", {"enabled": False})]),
     Case("exchange_of_disabled_clients_token", "400 invalid_request", form=exchange("svc", "{token subject_for_svc}")),
-    Case("client_enabled_again", OK, form=own("holder"), before="enable holder"),
+    Case("client_enabled_again", OK, form=own("holder"), before=[("client", "holder", {"enabled": True})]),
 ]
