@@ -1,6 +1,6 @@
 """More of what Keycloak is asked: what its settings change, where its limits lie, and who it thinks it is."""
 
-from cases import CERTS, DISCOVERY, OK, TOKEN, Case, exchange, own, signed
+from cases import CERTS, DISCOVERY, OK, TOKEN, Case, exchange, own, signed, without
 
 ISSUER = "/realms/wire"
 PAR = "{issuer}/protocol/openid-connect/ext/par/request"
@@ -68,12 +68,16 @@ SETTINGS = [
     # Ways to prove a client that neither the node nor the stub has.
     Case("secret_jwt_client_by_secret", "400 invalid_client Parameter client_assertion_type is missing", form=own("secret-jwt")),
     Case("secret_jwt_client_by_key", "400 invalid_client Invalid signature algorithm", form=signed("secret-jwt", key="jwt-es", algorithm="ES256")),
+    Case("secret_jwt_client", OK, form=signed("secret-jwt", algorithm="HS256")),
     Case("x509_client_by_secret", "401 invalid_client", form=own("x509")),
     Case("x509_client_by_key", "401 invalid_client", form=signed("x509", key="jwt-es", algorithm="ES256")),
+    Case("x509_client_by_key_with_client_id", "401 invalid_client", form=signed("x509", ("client_id", "x509"), key="jwt-es", algorithm="ES256")),
     # Lives of access tokens.
     Case("life_of_a_day", "200 36000 s", form=own("long")),
     Case("life_of_minus_one", "200 300 s", form=own("forever")),
     Case("life_of_nought", "200 0 s", form=own("nought")),
+    Case("life_of_the_clients_session", "200 30 s", form=own("session")),
+    Case("life_of_the_realm_minus_one", "200 36000 s", form=own("plain"), before=[("realm", {"accessTokenLifespan": -1})]),
     Case("life_of_the_realm", "200 20 s", form=own("plain"), before=[("realm", {"accessTokenLifespan": 20})]),
     Case("life_of_the_client_beside_the_realms", "200 10 s", form=own("short")),
     Case("lasting_subject", "200 20 s", form=own("svc")),
@@ -85,6 +89,8 @@ SETTINGS = [
     # What else a client's settings change.
     Case("lightweight", OK, form=own("lightweight")),
     Case("exchange_of_lightweight", "200", form=exchange("lightweight", "{token lightweight}")),
+    Case("exchange_of_lightweight_for_an_audience", OK, form=exchange("lightweight", "{token lightweight}", ("audience", "target"))),
+    Case("lightweight_with_audience", OK, form=own("light")),
     Case("narrow", OK, form=own("narrow")),
     Case("exchange_by_narrow", OK, form=exchange("narrow", "{token narrow}")),
     Case("consent", OK, form=own("consent")),
@@ -99,6 +105,8 @@ SETTINGS = [
     Case("jwt_bearer_grant", "400 unsupported_grant_type", form=grant("svc", "urn:ietf:params:oauth:grant-type:jwt-bearer", ("assertion", "x"))),
     Case("saml_bearer_grant", "400 unsupported_grant_type", form=grant("svc", "urn:ietf:params:oauth:grant-type:saml2-bearer", ("assertion", "x"))),
     Case("ticket_grant", "400", form=grant("svc", "urn:ietf:params:oauth:grant-type:uma-ticket")),
+    Case("ticket_grant_wrong_secret", "401 unauthorized_client", form=[("client_secret", "wrong"), *without(grant("svc", "urn:ietf:params:oauth:grant-type:uma-ticket"), "client_secret")]),
+    Case("code_grant_wrong_secret", "401 unauthorized_client", form=[("client_secret", "wrong"), *without(grant("svc", "authorization_code", ("code", "x")), "client_secret")]),
     Case("refresh_grant_without_token", "400 invalid_request No refresh token", form=grant("svc", "refresh_token")),
     # Whom it thinks it is: no hostname is configured.
     Case("discovery_at_another_host", OK, method="GET", path=DISCOVERY, headers=OTHER),
@@ -120,6 +128,7 @@ SETTINGS = [
     Case("realm_percent_encoded", OK, path=TOKEN.replace("wire", "%77ire"), form=own("svc")),
     Case("realm_empty", "404", path=TOKEN.replace("wire", ""), form=own("svc")),
     Case("realm_alone_posted", "405", path=ISSUER, form=own("svc")),
+    Case("realm_alone", OK, method="GET", path=ISSUER),
     # Not before: what was issued earlier is revoked.
     Case("subject_before_revocation", OK, form=own("svc")),
     Case("exchange_after_realms_revocation", "400 invalid_request Invalid token", form=exchange("svc", "{token subject_before_revocation}"), before=[("wait", 2), ("realm", {"notBefore": "now"})]),
