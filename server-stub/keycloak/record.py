@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Asks a running Keycloak what cases.py lists and writes the answers for the stub's tests:
+"""Asks a running Keycloak what cases.py and settings.py list and writes the answers for the stub's tests:
 
-    server-stub/keycloak/record.py URL VERSION    # URL of a Keycloak whose administrator is admin, password admin
+    server-stub/keycloak/record.py URL VERSION [named]
 
-It imports realm.json with new keys, writes tests/fixtures/keycloak.json, and prints where Keycloak did not answer as
-expected. Needs Python's `cryptography`.
+URL is that of a Keycloak whose administrator is admin, password admin. `named`: it was started with the hostname in
+settings.py, and is asked what is listed there for it. The script imports realm.json with new keys, writes its part of
+tests/fixtures/keycloak.json, and prints where Keycloak did not answer as expected. Needs Python's `cryptography`.
 """
 
 import base64
@@ -23,57 +24,81 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from cases import CASES, Assertion
+from settings import NAMED, SETTINGS
 
 HERE = Path(__file__).parent
 FIXTURE = HERE.parent / "tests/fixtures/keycloak.json"
 HEADERS = ("allow", "cache-control", "content-type", "location", "pragma", "www-authenticate")
-KEYS = ("jwt-es", "jwt-ed", "jwt-rs", "jwt-ps", "stranger")
+KEYS = ("jwt-es", "jwt-ed", "jwt-rs", "jwt-ps", "next", "stranger")
+KEY_PROVIDER = "org.keycloak.keys.KeyProvider"
 ALGORITHMS = {"jwt-es": "ES256", "jwt-ed": "EdDSA", "jwt-rs": "RS256", "jwt-ps": "PS256"}
 
 
 def main():
-    url, version = sys.argv[1:]
+    url, version, *group = sys.argv[1:]
+    group, cases = ("named", NAMED) if group == ["named"] else ("exchanges", CASES + SETTINGS)
     service = Service(url)
     keys = {name: Key(name) for name in KEYS}
-    Administrator(service).imports(realm(keys))
-    administrator = Administrator(service)
+    administrator = Administrator(service, keys)
+    administrator.imports(json.loads(filled((HERE / "realm.json").read_text(), keys, inside=True)))
     recorder = Recorder(service, keys)
     exchanges, missed = [], []
-    for case in CASES:
-        if case.name == "exchange_of_expired_subject":
-            time.sleep(2)
-        if case.before:
-            administrator.does(*case.before.split(" ", 1))
+    for case in cases:
+        for act in case.before:
+            administrator.does(*act)
         recorded = recorder.record(case)
         exchanges.append(recorded)
         got = summary(recorded["response"])
         if not got.startswith(case.expected):
             missed.append((case.name, case.expected, got))
     source = f"answers recorded from Keycloak {version}; what differs each time is replaced by a name in angle brackets"
-    FIXTURE.write_text(json.dumps({"source": source, "exchanges": exchanges}, indent=1, ensure_ascii=False) + "\n")
+    fixture = {**json.loads(FIXTURE.read_text()), "source": source, group: exchanges}
+    FIXTURE.write_text(json.dumps(fixture, indent=1, ensure_ascii=False) + "\n")
     for name, expected, got in missed:
         print(f"{name:<44} expected {expected:<32} got {got}")
-    print(f"{len(missed)} of {len(CASES)} expectations missed")
+    print(f"{len(missed)} of {len(cases)} expectations missed")
 
 
 def summary(response):
-    """Status, error and description."""
+    """Status, error and description, or the life of the token."""
     body = response["body"]
     told = [str(response["status"])]
     if isinstance(body, dict):
+        told += [f"{body['expires_in']} s"] if "expires_in" in body else []
         told += [body[name] for name in ("error", "error_description") if isinstance(body.get(name), str)]
     return " ".join(told)
 
 
-def realm(keys):
-    """The realm file with the public keys filled in."""
-    text = (HERE / "realm.json").read_text()
+def filled(text, keys, inside=False):
+    """The text with sets of public keys filled in, quoted if they stand inside of JSON. `a=b` is key b as kid a."""
 
-    def filled(found):
-        jwks = {"keys": [keys[name].jwk() for name in found[1].split()]}
-        return json.dumps(json.dumps(jwks))[1:-1]
+    def jwks(found):
+        named = [name.partition("=") for name in found[1].split()]
+        text = json.dumps({"keys": [{**keys[key or kid].jwk(), "kid": kid} for kid, _, key in named]})
+        return json.dumps(text)[1:-1] if inside else text
 
-    return json.loads(re.sub(r"<jwks ([^>]*)>", filled, text))
+    return re.sub(r"<jwks ([^>]*)>", jwks, text)
+
+
+def at(text):
+    """The seconds since 1970 of `now+60` or `now`; None for another text."""
+    found = isinstance(text, str) and re.fullmatch(r"now([+-][\d.]+)?", text)
+    if not found:
+        return None
+    later = found[1] or "+0"
+    return time.time() + float(later) if "." in later else int(time.time()) + int(later)
+
+
+def changed(old, changes, keys):
+    """The object with these changes, also in objects inside of it."""
+    new = dict(old)
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            value = changed(old.get(name) or {}, value, keys)
+        elif isinstance(value, str):
+            value = at(value) or filled(value, keys)
+        new[name] = value
+    return new
 
 
 class Service:
@@ -86,7 +111,7 @@ class Service:
     def ask(self, method, path, headers, body):
         """Status, headers and body."""
         connection = http.client.HTTPConnection(self._at, timeout=60)
-        connection.putrequest(method, path, skip_accept_encoding=True)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
         if body is not None:
@@ -99,26 +124,36 @@ class Service:
 class Administrator:
     """What an administrator does."""
 
-    def __init__(self, service):
+    def __init__(self, service, keys):
         self._service = service
+        self._keys = keys
 
     def imports(self, realm):
         """Replaces the realm."""
-        self._call("DELETE", f"/admin/realms/{realm['realm']}", None, missing_is_fine=True)
+        self._call("DELETE", "/admin/realms/wire", None, missing_is_fine=True)
         self._call("POST", "/admin/realms", realm)
-        self._realm = realm["realm"]
 
-    def does(self, what, client=None):
+    def does(self, what, *told):
         """Does what a case names."""
-        if what == "rotate":
-            realm_id = self._call("GET", "/admin/realms/wire", None)["id"]
-            self._call("POST", "/admin/realms/wire/components", {
-                "name": "newer", "providerId": "rsa-generated", "providerType": "org.keycloak.keys.KeyProvider",
-                "parentId": realm_id, "config": {"priority": ["1000"], "enabled": ["true"], "active": ["true"], "algorithm": ["RS256"]},
-            })
-            return
-        found, = self._call("GET", f"/admin/realms/wire/clients?clientId={urllib.parse.quote(client)}", None)
-        self._call("PUT", f"/admin/realms/wire/clients/{found['id']}", {**found, "enabled": what == "enable"})
+        match what, *told:
+            case "wait", seconds:
+                time.sleep(seconds)
+            case "rotate",:
+                realm_id = self._call("GET", "/admin/realms/wire", None)["id"]
+                self._call("POST", "/admin/realms/wire/components", {
+                    "name": "newer", "providerId": "rsa-generated", "providerType": KEY_PROVIDER, "parentId": realm_id,
+                    "config": {"priority": ["1000"], "enabled": ["true"], "active": ["true"], "algorithm": ["RS256"]},
+                })
+            case "keys", state:
+                for found in self._call("GET", f"/admin/realms/wire/components?type={KEY_PROVIDER}", None):
+                    if found["providerId"] == "rsa-generated" and found["name"] != "newer":
+                        found["config"].update({"active": ["false"], "enabled": ["true" if state == "passive" else "false"]})
+                        self._call("PUT", f"/admin/realms/wire/components/{found['id']}", found)
+            case "realm", changes:
+                self._call("PUT", "/admin/realms/wire", changed({"realm": "wire"}, changes, self._keys))
+            case "client", client, changes:
+                found, = self._call("GET", f"/admin/realms/wire/clients?clientId={urllib.parse.quote(client)}", None)
+                self._call("PUT", f"/admin/realms/wire/clients/{found['id']}", changed(found, changes, self._keys))
 
     def _call(self, method, path, value, missing_is_fine=False):
         form = urllib.parse.urlencode({"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": "admin"})
@@ -186,7 +221,7 @@ class Recorder:
         if case.form is not None:
             body = urllib.parse.urlencode([(name, self._filled(value, case.name)) for name, value in case.form])
         status, answered, text = self._service.ask(case.method, case.path, headers, None if body is None else body.encode())
-        request = {"method": case.method, "path": case.path, "headers": {k: v for k, v in headers.items() if k != "Host"}}
+        request = {"method": case.method, "path": case.path, "headers": {k: v for k, v in headers.items() if k != "Host" or k in case.headers}}
         if case.form is not None:
             request["form"] = [[name, plain(value)] for name, value in case.form]
         elif body is not None:
@@ -227,9 +262,8 @@ class Recorder:
     def _claims(self, members):
         filled = {}
         for name, value in members.items():
-            if isinstance(value, str) and (found := re.fullmatch(r"now([+-][\d.]+)", value)):
-                later = float(found[1])
-                value = time.time() + later if "." in found[1] else int(time.time()) + int(later)
+            if (seconds := at(value)) is not None:
+                value = seconds
             elif value is not None and name == "aud":
                 value = self._placed(value)
             if value is not None:
@@ -247,11 +281,21 @@ class Recorder:
         if isinstance(body, dict) and isinstance(body.get("access_token"), str):
             self._tokens[name] = body["access_token"]
             body["access_token"] = self._token(body["access_token"])
+            # Keycloak counts `expires_in` from the answer: at the turn of a second it is one less than the token's life.
+            if body["access_token"]["claims"]["exp"] == f"<iat+{body['expires_in'] + 1}>":
+                body["expires_in"] += 1
         if isinstance(body, dict) and isinstance(body.get("keys"), list):
             body["keys"] = [{member: value if member in ("kty", "alg", "use", "e", "crv") else f"<{member}>" for member, value in key.items()} for key in body["keys"]]
+        if isinstance(body, dict) and "public_key" in body:
+            body["public_key"] = "<public_key>"
+        if isinstance(body, dict) and body.get("not-before-policy"):
+            body["not-before-policy"] = "<not before>"
+        if isinstance(body, dict) and "issuer" in body:
+            # One discovery document is kept whole; the others tell addresses.
+            body = {member: value for member, value in body.items() if name == "discovery" or isinstance(value, str)}
         if isinstance(body, dict) and isinstance(body.get("id_token"), str):
             body["id_token"] = "<id_token>"
-        return json.loads(self._named(json.dumps(body)))
+        return ordered(json.loads(self._named(json.dumps(body))))
 
     @staticmethod
     def _token(token):
@@ -263,6 +307,17 @@ class Recorder:
             if name in claims:
                 claims[name] = f"<{name}>"
         return {"header": header, "claims": claims}
+
+
+def ordered(body, name=None):
+    """The body with its members, and what Keycloak lists in any order, sorted."""
+    if isinstance(body, dict):
+        return {member: ordered(value, member) for member, value in sorted(body.items())}
+    if name == "scope" and isinstance(body, str):
+        return " ".join(sorted(body.split(" ")))
+    if name in ("aud", "scopes_supported") and isinstance(body, list):
+        return sorted(body)
+    return [ordered(value) for value in body] if isinstance(body, list) else body
 
 
 def plain(value):

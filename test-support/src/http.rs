@@ -57,7 +57,7 @@ impl Answer {
 }
 
 /// A request under construction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     method: String,
     path: String,
@@ -88,6 +88,16 @@ impl Ask {
         self
     }
 
+    /// For this `Host`, unless it names another.
+    #[must_use]
+    pub fn for_host(self, host: &str) -> Self {
+        if self.names_host() { self } else { self.header("Host", host) }
+    }
+
+    fn names_host(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == "Host")
+    }
+
     /// With this body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -110,7 +120,7 @@ impl Ask {
     /// The request as it is sent.
     pub fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
-        if !self.headers.iter().any(|(name, _)| name == "Host") {
+        if !self.names_host() {
             head.push_str("Host: auth.test:7701\r\n");
         }
         for (name, value) in &self.headers {

@@ -40,16 +40,32 @@ impl TokenRefusal {
         Self::unauthorized_client("Invalid client or Invalid client credentials")
     }
 
+    /// 401: a person's password without the name.
+    pub(super) fn no_username() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_request", "Missing parameter: username")
+    }
+
+    /// 403: the realm is for TLS only, and this is not.
+    pub(super) fn tls_only() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_request", "HTTPS required")
+    }
+
     /// 403: the client is not permitted.
     pub(super) fn access_denied(description: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 }
 
+impl TokenRefusal {
+    /// The answer of a path that issues nothing.
+    pub(super) fn cacheable(self) -> Response {
+        answer(self.status, &json!({ "error": self.error, "error_description": self.description }))
+    }
+}
+
 impl IntoResponse for TokenRefusal {
     fn into_response(self) -> Response {
-        let said = json!({ "error": self.error, "error_description": self.description });
-        uncached(answer(self.status, &said))
+        uncached(self.cacheable())
     }
 }
 
@@ -72,7 +88,7 @@ pub(super) fn instead(fault: Oauth) -> Response {
         Oauth::NoCode => {
             return answer(StatusCode::UNAUTHORIZED, &json!({ "detail": "Could not validate the client" }));
         }
-        Oauth::TlsOnly => TokenRefusal::new(StatusCode::FORBIDDEN, "invalid_request", "HTTPS required"),
+        Oauth::TlsOnly => TokenRefusal::tls_only(),
         Oauth::Wordless => return answer(StatusCode::BAD_REQUEST, &json!({ "error": { "code": 7 } })),
     };
     refusal.into_response()

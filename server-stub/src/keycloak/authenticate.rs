@@ -6,30 +6,36 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::hmac;
 
-use super::RealmState;
 use super::answer::TokenRefusal;
+use super::paths::TOKEN;
 use super::realm::{Client, ProvenBy};
+use super::{RealmState, TokenRequest};
 use crate::form::{FormFields, decoded};
 use crate::jwt::{Algorithm, Claims, Parts};
 use crate::secrets::equal;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The audiences of assertions, below the issuer.
+const AUDIENCES: [&str; 5] = [
+    "",
+    TOKEN,
+    "/protocol/openid-connect/token/introspect",
+    "/protocol/openid-connect/ext/par/request",
+    "/protocol/openid-connect/ext/ciba/auth",
+];
 /// How old an assertion may be, and how long one without `iat` may live, in seconds.
 const MAX_AGE: f64 = 60.0;
 /// The accepted error of a client's clock, in seconds. It does not apply to `exp`.
 const SKEW: f64 = 15.0;
 
 /// The authenticated client.
-pub(super) fn client(
-    state: &RealmState,
-    headers: &HeaderMap,
-    form: &FormFields,
-    now: SystemTime,
-) -> Result<Client, TokenRefusal> {
+pub(super) fn client(request: &TokenRequest<'_>, headers: &HeaderMap) -> Result<Client, TokenRefusal> {
+    let form = &request.form;
     let basic = basic(headers)?;
-    let client = named(state, basic.as_ref(), form).ok_or_else(TokenRefusal::unknown_client)?;
+    let client = named(request.state, basic.as_ref(), form).ok_or_else(TokenRefusal::unknown_client)?;
     if client.bearer_only {
         return Err(bad_client("Bearer-only not allowed"));
     }
@@ -38,8 +44,12 @@ pub(super) fn client(
     }
     let asserts = form.get("client_assertion_type").is_some();
     match client.proven_by {
-        ProvenBy::Key => by_assertion(state, &client, form, now)?,
-        ProvenBy::Either if asserts => by_assertion(state, &client, form, now)?,
+        ProvenBy::Key | ProvenBy::SharedKey => by_assertion(request, &client)?,
+        ProvenBy::Either if asserts => by_assertion(request, &client)?,
+        ProvenBy::Certificate if form.get("client_id").is_none() => {
+            return Err(bad_client("Missing client_id parameter"));
+        }
+        ProvenBy::Certificate => return Err(TokenRefusal::unknown_client()),
         ProvenBy::Either | ProvenBy::Secret => by_secret(&client, basic, form)?,
     }
     Ok(client)
@@ -58,6 +68,10 @@ fn named(state: &RealmState, basic: Option<&Credentials>, form: &FormFields) -> 
     form.get("client_assertion_type").filter(|kind| *kind == ASSERTION_TYPE)?;
     let Parts { claims, header, .. } = Parts::read(form.get("client_assertion")?)?;
     let id = claims.text("sub").filter(|subject| claims.text("iss") == Some(subject))?;
+    let is_mistyped = |name| claims.get(name).is_some_and(|value| !value.is_number() && !value.is_null());
+    if ["exp", "iat", "nbf"].into_iter().any(is_mistyped) {
+        return None;
+    }
     let is_known = |name: &str| name == "none" || name.starts_with("HS") || is_jws(name);
     header.get("alg").and_then(|name| name.as_str()).filter(|name| is_known(name))?;
     client(id).filter(|client| client.proven_by != ProvenBy::Secret)
@@ -100,12 +114,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, TokenRefusal> {
     }
 }
 
-fn by_assertion(
-    state: &RealmState,
-    client: &Client,
-    form: &FormFields,
-    now: SystemTime,
-) -> Result<(), TokenRefusal> {
+fn by_assertion(request: &TokenRequest<'_>, client: &Client) -> Result<(), TokenRefusal> {
+    let TokenRequest { form, now, .. } = request;
     match form.get("client_assertion_type") {
         None => return Err(bad_client("Parameter client_assertion_type is missing")),
         Some(ASSERTION_TYPE) => {}
@@ -122,6 +132,23 @@ fn by_assertion(
     if assertion.claims.text("sub") != Some(&client.id) {
         return Err(bad_client("client_id parameter does not match authenticated client"));
     }
+    match client.proven_by {
+        ProvenBy::SharedKey => check_mac(client, text)?,
+        ProvenBy::Secret | ProvenBy::Key | ProvenBy::Either | ProvenBy::Certificate => {
+            check_signature(client, &assertion)?;
+        }
+    }
+    check_times(&assertion.claims, *now)?;
+    check_audience(request, &assertion.claims)?;
+    let jti = assertion.claims.text("jti").ok_or_else(|| bad_client("Token jti claim is required"))?;
+    let (expiry, now) = (assertion.claims.seconds("exp").unwrap_or_default(), seconds(*now));
+    if !request.state.used().first_use(&client.id, jti, expiry, now) {
+        return Err(bad_client("Token reuse detected"));
+    }
+    Ok(())
+}
+
+fn check_signature(client: &Client, assertion: &Parts) -> Result<(), TokenRefusal> {
     let algorithm = assertion.said("alg").and_then(|name| name.parse::<Algorithm>().ok());
     let algorithm = algorithm.filter(|algorithm| client.algorithm.is_none_or(|only| only == *algorithm));
     let algorithm = algorithm.ok_or_else(|| bad_client("Invalid signature algorithm"))?;
@@ -130,17 +157,25 @@ fn by_assertion(
         None => client.keys.first_for(algorithm),
     };
     let key = key.ok_or_else(|| bad_client("Unable to load public key"))?;
-    if !assertion.is_signed_by(key, algorithm) {
-        return Err(failed("Signature on JWT token failed validation"));
+    if assertion.is_signed_by(key, algorithm) {
+        Ok(())
+    } else {
+        Err(failed("Signature on JWT token failed validation"))
     }
-    check_times(&assertion.claims, now)?;
-    check_audience(state, &assertion.claims)?;
-    let jti = assertion.claims.text("jti").ok_or_else(|| bad_client("Token jti claim is required"))?;
-    let (expiry, now) = (assertion.claims.seconds("exp").unwrap_or_default(), seconds(now));
-    if !state.used().first_use(&client.id, jti, expiry, now) {
-        return Err(bad_client("Token reuse detected"));
-    }
-    Ok(())
+}
+
+/// HS256 by the client's secret (RFC 7518, section 3.2).
+fn check_mac(client: &Client, text: &str) -> Result<(), TokenRefusal> {
+    let is_ours = || {
+        let (signed, mac) = text.rsplit_once('.')?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, client.secret.as_ref()?.as_bytes());
+        hmac::verify(&key, signed.as_bytes(), &URL_SAFE_NO_PAD.decode(mac).ok()?).ok()
+    };
+    is_ours().ok_or_else(|| {
+        let why = "Client authentication with client secret signed JWT failed: \
+                   Signature on JWT token by client secret failed validation";
+        TokenRefusal::bad("unauthorized_client", why)
+    })
 }
 
 fn check_times(claims: &Claims, now: SystemTime) -> Result<(), TokenRefusal> {
@@ -162,16 +197,15 @@ fn check_times(claims: &Claims, now: SystemTime) -> Result<(), TokenRefusal> {
     }
 }
 
-/// One audience: the issuer, the token endpoint, or another endpoint to which clients prove themselves.
-fn check_audience(state: &RealmState, claims: &Claims) -> Result<(), TokenRefusal> {
-    let endpoint = state.token_endpoint();
+/// One audience: the issuer, or an endpoint below it to which clients prove themselves. With an issuer that was set,
+/// that is not the endpoint in discovery.
+fn check_audience(request: &TokenRequest<'_>, claims: &Claims) -> Result<(), TokenRefusal> {
+    let issuer = &request.at.issuer;
+    let is_ours = |audience: &&str| {
+        audience.strip_prefix(issuer.as_str()).is_some_and(|path| AUDIENCES.contains(&path))
+    };
     let mut audiences = claims.audiences();
-    let first = audiences.next().filter(|audience| {
-        *audience == state.issuer
-            || *audience == endpoint
-            || *audience == format!("{endpoint}/introspect")
-            || *audience == format!("{}/protocol/openid-connect/ext/par/request", state.url)
-    });
+    let first = audiences.next().filter(is_ours);
     match (first, audiences.next()) {
         (_, Some(_)) => Err(bad_client("Multiple audiences not allowed")),
         (Some(_), None) => Ok(()),

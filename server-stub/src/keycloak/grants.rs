@@ -1,14 +1,13 @@
 //! The grants: a client's own token, or a token in exchange for another.
 
-use core::sync::atomic::Ordering;
-use std::time::SystemTime;
-
 use super::answer::TokenRefusal;
 use super::issue::{Kind, TokenOrder};
 use super::realm::{Client, Granted, Realm};
-use super::{AudienceRule, Grant, RealmState};
+use super::{AudienceRule, Grant, TokenRequest};
 use crate::form::FormFields;
 use crate::jwt::{Claims, Expected, Token};
+use core::sync::atomic::Ordering;
+use core::time::Duration;
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -17,13 +16,21 @@ const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// The scope that brings the roles, and with them the audience of the account console.
 const ROLES: &str = "roles";
 const ACCOUNT: &str = "account";
+const REFRESH: &str = "refresh_token";
+const PASSWORD: &str = "password";
+const CODE: &str = "authorization_code";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const BACKCHANNEL: &str = "urn:openid:params:grant-type:ciba";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const TICKET: &str = "urn:ietf:params:oauth:grant-type:uma-ticket";
+const OF_PERSONS: [&str; 7] = [REFRESH, PASSWORD, CODE, DEVICE, BACKCHANNEL, JWT_BEARER, TICKET];
 
 /// A grant that a request names.
 pub(super) enum Named {
     /// One that the service has.
     Served(Grant),
-    /// One of a person, which no client of this service may use; the refusal.
-    Refused(TokenRefusal),
+    /// One of a person, of whom this service has none.
+    OfPerson(String),
 }
 
 /// The grant of a request. It is looked at before the client.
@@ -31,13 +38,7 @@ pub(super) fn grant(form: &FormFields) -> Result<Named, TokenRefusal> {
     match form.get("grant_type") {
         Some(CLIENT_CREDENTIALS) => Ok(Named::Served(Grant::ClientCredentials)),
         Some(TOKEN_EXCHANGE) => Ok(Named::Served(Grant::TokenExchange)),
-        Some("refresh_token") => {
-            Ok(Named::Refused(TokenRefusal::bad("invalid_grant", "Invalid refresh token")))
-        }
-        Some("password") => {
-            let why = "Client not allowed for direct access grants";
-            Ok(Named::Refused(TokenRefusal::bad("unauthorized_client", why)))
-        }
+        Some(other) if OF_PERSONS.contains(&other) => Ok(Named::OfPerson(other.to_owned())),
         Some(_) => Err(TokenRefusal::bad("unsupported_grant_type", "Unsupported grant_type")),
         None => Err(TokenRefusal::bad("invalid_request", "Missing form parameter: grant_type")),
     }
@@ -45,23 +46,22 @@ pub(super) fn grant(form: &FormFields) -> Result<Named, TokenRefusal> {
 
 /// The token to issue for this client.
 pub(super) fn order(
-    state: &RealmState,
+    request: &TokenRequest<'_>,
     grant: Named,
     client: &Client,
-    form: &FormFields,
-    now: SystemTime,
 ) -> Result<TokenOrder, TokenRefusal> {
+    let TokenRequest { state, form, .. } = request;
     let grant = match grant {
         Named::Served(grant) => grant,
-        Named::Refused(refusal) => return Err(refusal),
+        Named::OfPerson(grant) => return Err(nobodys(&grant, client, form)),
     };
     let many: &[&str] = if grant == Grant::TokenExchange { &["audience", "resource"] } else { &[] };
     if form.repeats(many) {
         return Err(TokenRefusal::bad("invalid_request", "duplicated parameter"));
     }
     let order = match grant {
-        Grant::ClientCredentials => own(state, client, form)?,
-        Grant::TokenExchange => exchanged(state, client, form, now)?,
+        Grant::ClientCredentials => own(request, client)?,
+        Grant::TokenExchange => exchanged(request, client)?,
     };
     let count = match grant {
         Grant::ClientCredentials => &state.counts.client_credentials,
@@ -71,7 +71,29 @@ pub(super) fn order(
     Ok(order)
 }
 
-fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOrder, TokenRefusal> {
+/// The refusal of a grant of a person.
+fn nobodys(grant: &str, client: &Client, form: &FormFields) -> TokenRefusal {
+    let has = |name: &str| form.get(name).is_some();
+    let (error, why) = match grant {
+        REFRESH if !has("refresh_token") => ("invalid_request", "No refresh token"),
+        REFRESH => ("invalid_grant", "Invalid refresh token"),
+        PASSWORD if !client.takes_passwords => {
+            ("unauthorized_client", "Client not allowed for direct access grants")
+        }
+        PASSWORD if !has("username") => return TokenRefusal::no_username(),
+        PASSWORD => ("invalid_grant", "Invalid user credentials"),
+        CODE if !has("code") => ("invalid_request", "Missing parameter: code"),
+        CODE => ("invalid_grant", "Code not valid"),
+        DEVICE => ("invalid_grant", "Client not allowed OAuth 2.0 Device Authorization Grant"),
+        BACKCHANNEL => ("invalid_grant", "Client not allowed OIDC CIBA Grant"),
+        JWT_BEARER => ("invalid_grant", "The provided assertion is not a valid JWT"),
+        _ => ("invalid_request", "You must provide the issuedFor"),
+    };
+    TokenRefusal::bad(error, why)
+}
+
+fn own(request: &TokenRequest<'_>, client: &Client) -> Result<TokenOrder, TokenRefusal> {
+    let TokenRequest { state, form, .. } = request;
     let refused =
         |who: &str| Err(TokenRefusal::unauthorized_client(&format!("{who} to retrieve service account")));
     if client.public {
@@ -89,7 +111,8 @@ fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOr
         Some(asked) => vec![asked.to_owned()],
         None => realm.mapped_audiences(client, &granted),
     };
-    if granted.has(ROLES) {
+    let roles = client.full_scope && granted.has(ROLES);
+    if roles && !client.lightweight {
         audiences.push(ACCOUNT.to_owned());
     }
     Ok(TokenOrder {
@@ -98,17 +121,16 @@ fn own(state: &RealmState, client: &Client, form: &FormFields) -> Result<TokenOr
         client_id: client.id.clone(),
         audiences,
         granted,
+        roles,
+        lightweight: client.lightweight,
         life: realm.life_for(client),
+        not_before: realm.not_before(client),
         kind: Kind::Own,
     })
 }
 
-fn exchanged(
-    state: &RealmState,
-    client: &Client,
-    form: &FormFields,
-    now: SystemTime,
-) -> Result<TokenOrder, TokenRefusal> {
+fn exchanged(request: &TokenRequest<'_>, client: &Client) -> Result<TokenOrder, TokenRefusal> {
+    let TokenRequest { state, form, .. } = request;
     let bad = |description: String| TokenRefusal::bad("invalid_request", description);
     let needed = |name: &str| {
         let missing = || bad(format!("Parameter '{name}' required for standard token exchange"));
@@ -130,7 +152,7 @@ fn exchanged(
         Some(ID_TOKEN) => Kind::ExchangedForId,
         Some(_) => return Err(bad("requested_token_type unsupported".to_owned())),
     };
-    let subject = checked_subject(state, subject, now)?;
+    let subject = checked_subject(request, subject)?;
     let realm = state.realm();
     let audiences: Vec<&str> = form.all("audience").collect();
     for audience in &audiences {
@@ -147,8 +169,13 @@ fn exchanged(
         return Err(TokenRefusal::access_denied("Client is not within the token audience"));
     }
     let granted = granted(&realm, client, form)?;
+    if client.needs_consent {
+        let why = format!("Missing consents for Token Exchange in client {}", client.id);
+        return Err(TokenRefusal::bad("invalid_scope", why));
+    }
+    let roles = client.full_scope && granted.has(ROLES);
     let mut mapped = realm.mapped_audiences(client, &granted);
-    if granted.has(ROLES) {
+    if roles && !client.lightweight {
         mapped.push(ACCOUNT.to_owned());
     }
     let available = |audience: &&str| mapped.iter().any(|mapped| mapped == audience);
@@ -164,16 +191,20 @@ fn exchanged(
         client_id: client.id.clone(),
         audiences: if audiences.is_empty() { mapped } else { asked },
         granted,
+        roles,
+        lightweight: client.lightweight,
         life: realm.life_for(client),
+        not_before: realm.not_before(client),
         kind,
     })
 }
 
 /// Verifies the subject token, which must be of this realm. The caller checks its audience.
-fn checked_subject(state: &RealmState, text: &str, now: SystemTime) -> Result<Claims, TokenRefusal> {
+fn checked_subject(request: &TokenRequest<'_>, text: &str) -> Result<Claims, TokenRefusal> {
+    let TokenRequest { state, at, now, .. } = request;
     let keys = state.keys();
     let algorithms = [keys.newest().algorithm()];
-    let expected = Expected { issuer: Some(&state.issuer), now, ..Expected::now(&algorithms) };
+    let expected = Expected { issuer: Some(&at.issuer), now: *now, ..Expected::now(&algorithms) };
     let checked = Token::read(text, &expected).and_then(|token| {
         let key = keys.published().find(token.kid());
         token.check(key, &expected)
@@ -181,9 +212,12 @@ fn checked_subject(state: &RealmState, text: &str, now: SystemTime) -> Result<Cl
     let invalid = || TokenRefusal::bad("invalid_request", "Invalid token");
     let subject = checked.map_err(|_| invalid())?;
     let realm = state.realm();
-    let is_disabled =
-        subject.text("azp").and_then(|id| realm.client(id)).is_some_and(|client| !client.enabled);
-    if is_disabled { Err(invalid()) } else { Ok(subject) }
+    let issued = subject.seconds("iat").unwrap_or_default();
+    let is_revoked = |client: &Client| {
+        !client.enabled || issued < Duration::from_secs(realm.not_before(client)).as_secs_f64()
+    };
+    let holder = subject.text("azp").and_then(|id| realm.client(id));
+    if holder.is_some_and(is_revoked) { Err(invalid()) } else { Ok(subject) }
 }
 
 fn granted(realm: &Realm, client: &Client, form: &FormFields) -> Result<Granted, TokenRefusal> {

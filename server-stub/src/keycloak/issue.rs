@@ -8,7 +8,7 @@ use axum::response::Response;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::RealmState;
+use super::TokenRequest;
 use super::answer::uncached;
 use super::realm::Granted;
 use crate::jwt::{base64url, signing_input};
@@ -33,7 +33,13 @@ pub(super) struct TokenOrder {
     pub(super) client_id: String,
     pub(super) audiences: Vec<String>,
     pub(super) granted: Granted,
+    /// Whether it has the roles of its subject.
+    pub(super) roles: bool,
+    /// Whether it has only what a client needs to ask for the rest.
+    pub(super) lightweight: bool,
     pub(super) life: Duration,
+    /// Tokens that were issued earlier, in seconds since 1970, are revoked.
+    pub(super) not_before: u64,
     pub(super) kind: Kind,
 }
 
@@ -78,13 +84,14 @@ pub(super) fn stamped(mut response: Response, faults: Faults) -> Response {
 }
 
 /// The answer with the token.
-pub(super) fn answered(state: &RealmState, order: &TokenOrder, faults: Faults) -> Response {
+pub(super) fn answered(request: &TokenRequest<'_>, order: &TokenOrder) -> Response {
+    let TokenRequest { state, faults, .. } = request;
     let mut said = json!({
-        "access_token": token(state, order, faults),
+        "access_token": token(request, order),
         "expires_in": order.life.as_secs(),
         "refresh_expires_in": 0,
         "token_type": "Bearer",
-        "not-before-policy": 0,
+        "not-before-policy": order.not_before,
         "scope": order.granted.said(),
     });
     match order.kind {
@@ -96,7 +103,7 @@ pub(super) fn answered(state: &RealmState, order: &TokenOrder, faults: Faults) -
         }
     }
     if order.granted.is_openid() {
-        said["id_token"] = state.keys().newest().token(&identity(state, order, faults)).into();
+        said["id_token"] = state.keys().newest().token(&identity(request, order)).into();
     }
     let instead = faults.expires_in.map(|fault| match fault {
         ExpiresIn::Missing => None,
@@ -129,8 +136,9 @@ fn replace(object: &mut Value, name: &str, instead: Option<Option<Value>>) {
     }
 }
 
-fn token(state: &RealmState, order: &TokenOrder, faults: Faults) -> String {
-    let claims = claims(state, order, faults);
+fn token(request: &TokenRequest<'_>, order: &TokenOrder) -> String {
+    let TokenRequest { state, faults, .. } = request;
+    let claims = claims(request, order);
     let keys = state.keys();
     let key = keys.newest();
     let header = |algorithm: &str| json!({ "alg": algorithm, "typ": "JWT", "kid": key.kid() });
@@ -169,13 +177,13 @@ fn token(state: &RealmState, order: &TokenOrder, faults: Faults) -> String {
 }
 
 /// The claims of an ID token.
-fn identity(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
-    let now = since_1970(clock(faults));
+fn identity(request: &TokenRequest<'_>, order: &TokenOrder) -> Value {
+    let now = since_1970(request.now);
     json!({
         "exp": now + order.life.as_secs(),
         "iat": now,
         "jti": new_uuid(),
-        "iss": state.issuer,
+        "iss": request.at.issuer,
         "aud": order.client_id,
         "sub": order.subject,
         "typ": "ID",
@@ -183,47 +191,26 @@ fn identity(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
     })
 }
 
-fn claims(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
-    let mut claims = identity(state, order, faults);
+fn claims(request: &TokenRequest<'_>, order: &TokenOrder) -> Value {
+    let mut claims = identity(request, order);
     if order.kind == Kind::ExchangedForId {
         return claims;
     }
-    let now = since_1970(clock(faults));
-    let granted = &order.granted;
     claims["typ"] = "Bearer".into();
-    claims["scope"] = granted.said().into();
+    claims["scope"] = order.granted.said().into();
     match order.audiences.as_slice() {
         [] => replace(&mut claims, "aud", Some(None)),
         [one] => claims["aud"] = one.as_str().into(),
         several => claims["aud"] = several.into(),
     }
-    if granted.has("acr") {
-        claims["acr"] = "1".into();
+    if !order.lightweight {
+        describe(request, order, &mut claims);
     }
-    if granted.has("email") {
-        claims["email_verified"] = false.into();
-    }
-    if granted.has("roles") {
-        let realm = format!("default-roles-{}", state.realm().name());
-        claims["realm_access"] = json!({ "roles": ["offline_access", "uma_authorization", realm] });
-        let account =
-            json!({ "account": { "roles": ["manage-account", "manage-account-links", "view-profile"] } });
-        let has_account = order.audiences.iter().any(|audience| audience == "account");
-        claims["resource_access"] = if has_account { account } else { json!({}) };
-    }
-    if let Some(username) = order.username.as_ref().filter(|_| granted.has("profile")) {
-        claims["preferred_username"] = username.as_str().into();
-    }
-    if order.kind == Kind::Own {
-        for name in ["clientHost", "clientAddress"] {
-            claims[name] = CALLER.into();
-        }
-        claims["client_id"] = order.client_id.as_str().into();
-    }
-    let (member, instead) = match faults.token {
+    let now = since_1970(request.now);
+    let (member, instead) = match request.faults.token {
         Some(Token::WrongAudience) => ("aud", Some("somebody-else".into())),
         Some(Token::NoAudience) => ("aud", None),
-        Some(Token::WrongIssuer) => ("iss", Some(format!("{}/", state.issuer).into())),
+        Some(Token::WrongIssuer) => ("iss", Some(format!("{}/", request.at.issuer).into())),
         Some(Token::WrongParty) => ("azp", Some("somebody-else".into())),
         Some(Token::NoExpiry) => ("exp", None),
         Some(Token::Expired) => {
@@ -247,4 +234,32 @@ fn claims(state: &RealmState, order: &TokenOrder, faults: Faults) -> Value {
     };
     replace(&mut claims, member, Some(instead));
     claims
+}
+
+/// Adds what a token says of its subject.
+fn describe(request: &TokenRequest<'_>, order: &TokenOrder, claims: &mut Value) {
+    let granted = &order.granted;
+    if granted.has("acr") {
+        claims["acr"] = "1".into();
+    }
+    if granted.has("email") {
+        claims["email_verified"] = false.into();
+    }
+    if order.roles {
+        let realm = format!("default-roles-{}", request.state.realm().name());
+        claims["realm_access"] = json!({ "roles": ["offline_access", "uma_authorization", realm] });
+        let account =
+            json!({ "account": { "roles": ["manage-account", "manage-account-links", "view-profile"] } });
+        let has_account = order.audiences.iter().any(|audience| audience == "account");
+        claims["resource_access"] = if has_account { account } else { json!({}) };
+    }
+    if let Some(username) = order.username.as_ref().filter(|_| granted.has("profile")) {
+        claims["preferred_username"] = username.as_str().into();
+    }
+    if order.kind == Kind::Own {
+        for name in ["clientHost", "clientAddress"] {
+            claims[name] = CALLER.into();
+        }
+        claims["client_id"] = order.client_id.as_str().into();
+    }
 }

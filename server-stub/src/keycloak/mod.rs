@@ -5,11 +5,14 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeyError, PublicKey, SigningKey};
 use crate::server::error::StartError;
+use crate::server::faults::Faults;
 use crate::server::{About, Bound, Server, ServerOptions};
 use assertions::UsedAssertions;
 use keys::SigningKeys;
@@ -31,7 +34,7 @@ pub struct StsOptions {
     pub server: ServerOptions,
     /// Its clients.
     pub realm: Realm,
-    /// The issuer of its tokens, without a slash at the end. None: the realm's URL.
+    /// The issuer of its tokens, without a slash at the end. None: the realm's URL at the `Host` of the request.
     pub issuer: Option<String>,
     /// The algorithm of its tokens.
     pub algorithm: Algorithm,
@@ -83,12 +86,14 @@ pub enum Grant {
 pub struct Sts {
     server: Server,
     state: Arc<RealmState>,
+    addresses: Addresses,
 }
 
 /// The state that all requests share.
 struct RealmState {
-    issuer: String,
-    /// The realm's URL.
+    /// The issuer that was set, as with Keycloak's `hostname`.
+    issuer: Option<String>,
+    /// The URL of the server.
     url: String,
     realm: Mutex<Realm>,
     keys: Mutex<SigningKeys>,
@@ -118,6 +123,38 @@ impl RealmState {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_tls(&self) -> bool {
+        self.url.starts_with("https:")
+    }
+
+    /// Its names for itself in answers to a request to this `Host`. Without one it takes the address that it listens on.
+    fn addresses(&self, host: Option<&str>) -> Addresses {
+        let (scheme, own) = self.url.split_once("://").unwrap_or(("http", &self.url));
+        let host = host.unwrap_or(own);
+        let host = host.strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(host);
+        let url = format!("{scheme}://{host}/realms/{}", self.realm().name());
+        Addresses { issuer: self.issuer.clone().unwrap_or_else(|| url.clone()), url }
+    }
+}
+
+/// A request for a token.
+struct TokenRequest<'a> {
+    state: &'a RealmState,
+    at: Addresses,
+    form: FormFields,
+    /// The time of the service's clock.
+    now: SystemTime,
+    faults: Faults,
+}
+
+/// What the service calls itself: Keycloak takes it from the `Host` of each request, unless its `hostname` is set.
+struct Addresses {
+    issuer: String,
+    /// The realm's URL.
+    url: String,
+}
+
+impl Addresses {
     fn token_endpoint(&self) -> String {
         format!("{}{}", self.url, paths::TOKEN)
     }
@@ -137,18 +174,18 @@ impl Sts {
         let keys = SigningKeys::new(algorithm).map_err(|error| StartError::Certificate(error.to_string()))?;
         let about = About { issues: Some(|path| path.ends_with(paths::TOKEN)), ..About::default() };
         let bound = Bound::new(server, about)?;
-        let url = format!("{}/realms/{}", bound.url(), realm.name());
         let state = Arc::new(RealmState {
-            issuer: issuer.unwrap_or_else(|| url.clone()),
-            url,
+            issuer,
+            url: bound.url().to_owned(),
             realm: Mutex::new(realm),
             keys: Mutex::new(keys),
             used: Mutex::default(),
             audiences,
             counts: Counts::default(),
         });
+        let addresses = state.addresses(None);
         let service = paths::router(Arc::clone(&state), bound.admin().clone());
-        Ok(Self { server: bound.serve(service), state })
+        Ok(Self { server: bound.serve(service), state, addresses })
     }
 
     /// Its server, for the address and the faults.
@@ -157,22 +194,22 @@ impl Sts {
         &self.server
     }
 
-    /// The issuer of its tokens, without a slash at the end.
+    /// The issuer of its tokens, without a slash at the end, for those who ask at the address it listens on.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.state.issuer
+        &self.addresses.issuer
     }
 
     /// The URL of the token endpoint.
     #[must_use]
     pub fn token_endpoint(&self) -> String {
-        self.state.token_endpoint()
+        self.addresses.token_endpoint()
     }
 
     /// The URL of its public keys.
     #[must_use]
     pub fn jwks_uri(&self) -> String {
-        self.state.jwks_uri()
+        self.addresses.jwks_uri()
     }
 
     /// Replaces the signing key and returns the new key's name. The JWKS keeps the old keys until
@@ -200,6 +237,12 @@ impl Sts {
         let kid = key.kid().to_owned();
         self.state.realm().register(client_id, key)?;
         Ok(kid)
+    }
+
+    /// Replaces the realm by another of the same name, as an import does. Keys that were registered are forgotten, the
+    /// signing keys stay.
+    pub fn set_realm(&self, realm: Realm) {
+        *self.state.realm() = realm;
     }
 
     /// Enables or disables a client.

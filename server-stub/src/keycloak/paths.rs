@@ -11,7 +11,8 @@ use axum::routing::{any, get, post, put};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{RealmState, answer, authenticate, grants, issue};
+use super::answer::TokenRefusal;
+use super::{Addresses, RealmState, TokenRequest, answer, authenticate, grants, issue};
 use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeySet, PublicKey};
 use crate::server::answer::{Detail, internal, json as answered};
@@ -44,6 +45,7 @@ pub(super) fn router(state: Arc<RealmState>, admin: Admin) -> Router {
             .route(&below(&format!("{DISCOVERY}{slash}")), get(discovery));
     }
     let paths = paths
+        .route(&below(""), get(public))
         .route("/__stub/clients/{client_id}/keys", put(register))
         .route("/__stub/signing-key", post(rotate).delete(retire))
         .route(&below("/protocol/openid-connect/{*other}"), any(no_such_endpoint))
@@ -59,8 +61,8 @@ async fn token(
     request: Request,
 ) -> Response {
     state.counts.token_requests.fetch_add(1, Ordering::Relaxed);
-    if let Some(refusal) = elsewhere(&state, &realm) {
-        return refusal;
+    if let Err(refusal) = served(&state, &realm, TokenRefusal::into_response) {
+        return *refusal;
     }
     let (head, body) = request.into_parts();
     let faults = head.extensions.get::<Faults>().copied().unwrap_or(Faults::NONE);
@@ -77,14 +79,18 @@ fn granted(state: &RealmState, headers: &HeaderMap, body: &[u8], faults: Faults)
     if let Some(fault) = faults.oauth {
         return answer::instead(fault);
     }
+    if !state.realm().is_enabled() {
+        return TokenRefusal::access_denied("Realm not enabled").into_response();
+    }
     let Some(form) = FormFields::parse(body) else { return unknown_error() };
-    let now = issue::clock(faults);
-    let order = grants::grant(&form).and_then(|grant| {
-        let client = authenticate::client(state, headers, &form, now)?;
-        grants::order(state, grant, &client, &form, now)
+    let request =
+        TokenRequest { state, at: addresses(state, headers), form, now: issue::clock(faults), faults };
+    let order = grants::grant(&request.form).and_then(|grant| {
+        let client = authenticate::client(&request, headers)?;
+        grants::order(&request, grant, &client)
     });
     match order {
-        Ok(order) => issue::answered(state, &order, faults),
+        Ok(order) => issue::answered(&request, &order),
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -97,21 +103,51 @@ fn says_form(headers: &HeaderMap) -> bool {
 
 async fn certs(axum::extract::State(PathState { state, .. }): Realm, Path(realm): Path<String>) -> Response {
     state.counts.jwks.fetch_add(1, Ordering::Relaxed);
-    if let Some(refusal) = elsewhere(&state, &realm) {
-        return refusal;
+    if let Err(refusal) = served(&state, &realm, TokenRefusal::cacheable) {
+        return *refusal;
     }
     let mut response = answered(StatusCode::OK, &state.keys().published().to_json());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
+/// What anyone may know of the realm.
+async fn public(
+    axum::extract::State(PathState { state, .. }): Realm,
+    Path(realm): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = served(&state, &realm, TokenRefusal::cacheable) {
+        return *refusal;
+    }
+    let url = addresses(&state, &headers).url;
+    let pem = state.keys().newest().public_pem();
+    let key: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let mut response = answered(
+        StatusCode::OK,
+        &json!({
+            "realm": realm,
+            "public_key": key,
+            "token-service": format!("{url}/protocol/openid-connect"),
+            "account-service": format!("{url}/account"),
+            "tokens-not-before": state.realm().tokens_not_before(),
+        }),
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
+    response
+}
+
 async fn discovery(
     axum::extract::State(PathState { state, .. }): Realm,
     Path(realm): Path<String>,
+    headers: HeaderMap,
 ) -> Response {
-    if let Some(refusal) = elsewhere(&state, &realm) {
-        return refusal;
+    if let Err(refusal) = served(&state, &realm, TokenRefusal::cacheable) {
+        return *refusal;
     }
+    let at = addresses(&state, &headers);
     let signing = [state.keys().newest().algorithm().name()];
     let assertions = Algorithm::ALL.map(Algorithm::name);
     let methods = ["private_key_jwt", "client_secret_basic", "client_secret_post"];
@@ -119,9 +155,9 @@ async fn discovery(
     let mut response = answered(
         StatusCode::OK,
         &json!({
-            "issuer": state.issuer,
-            "token_endpoint": state.token_endpoint(),
-            "jwks_uri": state.jwks_uri(),
+            "issuer": at.issuer,
+            "token_endpoint": at.token_endpoint(),
+            "jwks_uri": at.jwks_uri(),
             "grant_types_supported": grants,
             "response_types_supported": ["none"],
             "subject_types_supported": ["public"],
@@ -135,10 +171,28 @@ async fn discovery(
     response
 }
 
-/// The answer for an unknown realm. None: the realm is known.
-fn elsewhere(state: &RealmState, realm: &str) -> Option<Response> {
-    let known = state.realm().name() == realm;
-    (!known).then(|| answered(StatusCode::NOT_FOUND, &json!({ "error": "Realm does not exist" })))
+fn addresses(state: &RealmState, headers: &HeaderMap) -> Addresses {
+    state.addresses(headers.get(header::HOST).and_then(|host| host.to_str().ok()))
+}
+
+/// Whether this realm is served in this way.
+///
+/// # Errors
+/// The answer for an unknown realm, and for one that is for TLS only; `refused` makes the latter.
+fn served(
+    state: &RealmState,
+    realm: &str,
+    refused: impl Fn(TokenRefusal) -> Response,
+) -> Result<(), Box<Response>> {
+    let ours = state.realm();
+    if ours.name() != realm {
+        let said = json!({ "error": "Realm does not exist" });
+        return Err(Box::new(answered(StatusCode::NOT_FOUND, &said)));
+    }
+    if ours.is_tls_only() && !state.is_tls() {
+        return Err(Box::new(refused(TokenRefusal::tls_only())));
+    }
+    Ok(())
 }
 
 /// Registers further keys of a client: a JWK or a set of them.
@@ -215,7 +269,7 @@ async fn no_such_endpoint() -> Response {
 /// Keycloak takes a path with a slash at its end, refuses one with two in a row, and says nowhere what it allows.
 async fn as_keycloak_routes(paths: Router, request: Request) -> Response {
     let path = request.uri().path();
-    if path.contains("//") {
+    if path.contains("//") || has_needless_escape(path) {
         let said =
             json!({ "error": "missingNormalization", "error_description": "Request path not normalized" });
         let mut response = answered(StatusCode::BAD_REQUEST, &said);
@@ -226,6 +280,12 @@ async fn as_keycloak_routes(paths: Router, request: Request) -> Response {
     let mut response = paths.oneshot(request).await.into_response();
     response.headers_mut().remove(header::ALLOW);
     response
+}
+
+/// Whether a path escapes a character that need not be escaped (RFC 3986, section 6.2.2.2).
+fn has_needless_escape(path: &str) -> bool {
+    let escaped = path.split('%').skip(1).filter_map(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok());
+    escaped.into_iter().any(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 /// What Keycloak did not foresee.

@@ -18,16 +18,40 @@ use scopes::Scopes;
 const LIFE: Duration = Duration::from_secs(300);
 /// The dev realm, which Keycloak imports, too.
 const DEV: &str = include_str!("../../../keycloak/arp-dev.json");
+/// Keycloak's default lifetime of a session, which limits that of a token.
+const SESSION: Duration = Duration::from_secs(36_000);
 
 /// A realm and its clients.
 #[derive(Clone, Debug)]
 pub struct Realm {
     name: String,
-    life: Duration,
+    enabled: bool,
+    /// Whether it is served over TLS only.
+    tls_only: bool,
+    /// The lifetime of access tokens. None: that of the session.
+    life: Option<Duration>,
+    /// The lifetime of a session.
+    session: Duration,
+    /// Tokens issued earlier, in seconds since 1970, are revoked.
+    not_before: u64,
     clients: BTreeMap<String, Client>,
     scopes: Scopes,
     /// What its file has that is not served.
     notes: Vec<String>,
+}
+
+/// An audience that a mapper adds.
+#[derive(Clone, Debug)]
+struct Audience {
+    name: String,
+    /// Whether lightweight tokens have it, too.
+    lightweight: bool,
+}
+
+impl Audience {
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), lightweight: false }
+    }
 }
 
 /// How a client proves itself.
@@ -37,6 +61,10 @@ pub(super) enum ProvenBy {
     Secret,
     /// `client-jwt`.
     Key,
+    /// `client-secret-jwt`: an assertion authenticated by the secret.
+    SharedKey,
+    /// `client-x509`, which no request to this server has.
+    Certificate,
     /// Not in Keycloak: a client with a secret for which a key was registered at the stub.
     Either,
 }
@@ -56,10 +84,22 @@ pub(super) struct Client {
     pub(super) keys: KeySet,
     /// The algorithm that its assertions must use.
     pub(super) algorithm: Option<Algorithm>,
-    /// The lifetime of its access tokens, in place of the realm's.
-    pub(super) life: Option<Duration>,
+    /// The lifetime of its access tokens, in place of the realm's. `Some(None)`: that of the session.
+    life: Option<Option<Duration>>,
+    /// The lifetime of its sessions, in place of the realm's.
+    session: Option<Duration>,
+    /// Its tokens issued earlier, in seconds since 1970, are revoked.
+    not_before: u64,
+    /// Whether its tokens have the roles of their subject.
+    pub(super) full_scope: bool,
+    /// Whether its tokens have only what a client needs to ask for the rest.
+    pub(super) lightweight: bool,
+    /// Whether a person has to agree to what it gets.
+    pub(super) needs_consent: bool,
+    /// Whether it may ask for a person's token by the password.
+    pub(super) takes_passwords: bool,
     /// The audiences of its own mappers.
-    audiences: Vec<String>,
+    audiences: Vec<Audience>,
     /// The scopes that its tokens have anyway, and those that it may ask for besides.
     default_scopes: Vec<String>,
     optional_scopes: Vec<String>,
@@ -100,7 +140,7 @@ impl Realm {
     /// The realm with this lifetime of access tokens, in whole seconds, for clients without their own.
     #[must_use]
     pub fn with_life(self, life: Duration) -> Self {
-        Self { life, ..self }
+        Self { life: Some(life), ..self }
     }
 
     /// Its name, as in URLs.
@@ -119,9 +159,28 @@ impl Realm {
         self.clients.get(id)
     }
 
-    /// The lifetime of this client's access tokens.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    pub(super) fn is_tls_only(&self) -> bool {
+        self.tls_only
+    }
+
+    /// The time since which tokens have to be issued, in seconds since 1970.
+    pub(super) fn tokens_not_before(&self) -> u64 {
+        self.not_before
+    }
+
+    /// The lifetime of this client's access tokens: no longer than a session.
     pub(super) fn life_for(&self, client: &Client) -> Duration {
-        client.life.unwrap_or(self.life)
+        let session = client.session.unwrap_or(self.session);
+        client.life.unwrap_or(self.life).map_or(session, |life| life.min(session))
+    }
+
+    /// The time since which tokens of this client have to be issued, in seconds since 1970.
+    pub(super) fn not_before(&self, client: &Client) -> u64 {
+        self.not_before.max(client.not_before)
     }
 
     /// The scopes of a token that this client asks for with the parameter `scope`. None: it may not have one of them.
@@ -132,9 +191,10 @@ impl Realm {
     /// The audiences of this client's mappers and of these scopes.
     pub(super) fn mapped_audiences(&self, client: &Client, granted: &Granted) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
-        for audience in client.audiences.iter().chain(granted.audiences()) {
-            if !all.contains(audience) {
-                all.push(audience.clone());
+        let named = client.audiences.iter().chain(granted.audiences());
+        for Audience { name, .. } in named.filter(|audience| audience.lightweight || !client.lightweight) {
+            if !all.contains(name) {
+                all.push(name.clone());
             }
         }
         all
@@ -179,6 +239,12 @@ impl Client {
             keys: KeySet::default(),
             algorithm: None,
             life: None,
+            session: None,
+            not_before: 0,
+            full_scope: true,
+            lightweight: false,
+            needs_consent: false,
+            takes_passwords: false,
             audiences: Vec::new(),
             default_scopes: Vec::new(),
             optional_scopes: Vec::new(),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Audience;
+
 /// The scopes of a realm.
 #[derive(Clone, Debug)]
 pub(super) struct Scopes {
@@ -17,7 +19,7 @@ pub(super) struct Scope {
     /// Whether a token's `scope` names it.
     pub(super) said: bool,
     /// The audiences that it adds.
-    pub(super) audiences: Vec<String>,
+    pub(super) audiences: Vec<Audience>,
 }
 
 /// The scopes of one token.
@@ -25,7 +27,7 @@ pub(super) struct Scope {
 pub(in crate::keycloak) struct Granted {
     names: Vec<String>,
     said: Vec<String>,
-    audiences: Vec<String>,
+    audiences: Vec<Audience>,
 }
 
 /// OpenID Connect's own, which a client asks for and nobody grants.
@@ -104,7 +106,7 @@ impl Granted {
         self.said.first().is_some_and(|name| name == OPENID)
     }
 
-    pub(super) fn audiences(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn audiences(&self) -> impl Iterator<Item = &Audience> {
         self.audiences.iter()
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::scopes::{Scope, Scopes};
-use super::{Client, LIFE, ProvenBy, Realm, RealmError};
+use super::{Audience, Client, LIFE, ProvenBy, Realm, RealmError, SESSION};
 use crate::jwt::{Algorithm, KeySet};
 
 /// The character that an export without secrets shows in their place.
@@ -22,7 +22,14 @@ const MASTER: &str = "master";
 #[serde(rename_all = "camelCase")]
 struct RealmJson {
     realm: String,
-    access_token_lifespan: Option<u64>,
+    enabled: Option<bool>,
+    /// `all`, `external` or `none`.
+    ssl_required: Option<String>,
+    /// Seconds. -1: as long as the session.
+    access_token_lifespan: Option<i64>,
+    sso_session_max_lifespan: Option<u64>,
+    #[serde(default)]
+    not_before: u64,
     #[serde(default)]
     clients: Vec<ClientJson>,
     client_scopes: Option<Vec<ScopeJson>>,
@@ -45,8 +52,14 @@ struct ClientJson {
     bearer_only: bool,
     #[serde(default)]
     service_accounts_enabled: bool,
-    /// `client-secret` or `client-jwt`.
     client_authenticator_type: Option<String>,
+    #[serde(default)]
+    not_before: u64,
+    full_scope_allowed: Option<bool>,
+    #[serde(default)]
+    consent_required: bool,
+    #[serde(default)]
+    direct_access_grants_enabled: bool,
     #[serde(default)]
     protocol_mappers: Vec<MapperJson>,
     default_client_scopes: Option<Vec<String>>,
@@ -154,7 +167,11 @@ impl Realm {
         }
         Ok(Self {
             name: read.realm,
-            life: read.access_token_lifespan.map_or(LIFE, Duration::from_secs),
+            enabled: read.enabled.unwrap_or(true),
+            tls_only: read.ssl_required.is_some_and(|wanted| wanted.eq_ignore_ascii_case("all")),
+            life: read.access_token_lifespan.map_or(Some(LIFE), life),
+            session: read.sso_session_max_lifespan.map_or(SESSION, Duration::from_secs),
+            not_before: read.not_before,
             clients,
             scopes,
             notes,
@@ -211,8 +228,16 @@ impl ClientJson {
         if is_placeholder(&self.client_id) {
             return Err(format!("its name {PLACEHOLDER}"));
         }
-        let by_key = self.client_authenticator_type.as_deref() == Some("client-jwt");
-        let secret = self.secret.as_ref().filter(|_| !by_key && !self.public_client);
+        let proven_by = match self.client_authenticator_type.as_deref() {
+            None | Some("client-secret") => ProvenBy::Secret,
+            Some("client-jwt") => ProvenBy::Key,
+            Some("client-secret-jwt") => ProvenBy::SharedKey,
+            Some("client-x509") => ProvenBy::Certificate,
+            Some(_) => return Err("its clientAuthenticatorType is not known here".to_owned()),
+        };
+        let by_key = proven_by == ProvenBy::Key;
+        let by_secret = matches!(proven_by, ProvenBy::Secret | ProvenBy::SharedKey);
+        let secret = self.secret.as_ref().filter(|_| by_secret && !self.public_client);
         if secret.is_some_and(|secret| secret.chars().all(|char| char == MASK)) {
             return Err("its secret is masked or empty; export the realm with its secrets".to_owned());
         }
@@ -234,10 +259,14 @@ impl ClientJson {
             }
             None => KeySet::default(),
         };
-        let algorithm = attributes.text("token.endpoint.auth.signing.alg").filter(|name| name != "any");
+        let shares_key = proven_by == ProvenBy::SharedKey;
+        let algorithm = attributes.text("token.endpoint.auth.signing.alg");
+        let algorithm = algorithm.filter(|name| !shares_key && name != "any");
         let algorithm = algorithm.map(|name| name.parse::<Algorithm>()).transpose();
-        let life = attributes.text("access.token.lifespan").filter(|text| text != "-1");
-        let life = life.map(|text| text.parse().map(Duration::from_secs)).transpose();
+        let seconds = |name: &str| {
+            let seconds = attributes.text(name).map(|text| text.parse::<i64>()).transpose();
+            seconds.map_err(|_| format!("its {name} is no number of seconds"))
+        };
         // A client that names one of the two lists has nothing in the other.
         let (default_scopes, optional_scopes) =
             match (self.default_client_scopes, self.optional_client_scopes) {
@@ -251,10 +280,17 @@ impl ClientJson {
             service_account: self.service_accounts_enabled,
             may_exchange: attributes.says_true(EXCHANGE),
             secret: secret.cloned(),
-            proven_by: if by_key { ProvenBy::Key } else { ProvenBy::Secret },
+            proven_by,
             keys,
             algorithm: algorithm.map_err(|error| error.to_string())?,
-            life: life.map_err(|_| "its access.token.lifespan is no number of seconds".to_owned())?,
+            life: seconds("access.token.lifespan")?.map(life),
+            session: seconds("client.session.max.lifespan")?.and_then(life),
+            not_before: self.not_before,
+            // A client for which persons have to agree gets their roles only if that is said.
+            full_scope: self.full_scope_allowed.unwrap_or(!self.consent_required),
+            lightweight: attributes.says_true("client.use.lightweight.access.token.enabled"),
+            needs_consent: self.consent_required,
+            takes_passwords: self.direct_access_grants_enabled,
             audiences: audiences(&self.protocol_mappers)?,
             default_scopes,
             optional_scopes,
@@ -263,21 +299,27 @@ impl ClientJson {
     }
 }
 
+/// A lifetime in seconds. None: it is negative, and the session's counts.
+fn life(seconds: i64) -> Option<Duration> {
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
 /// The audiences of access tokens from these mappers.
 ///
 /// # Errors
 /// One of them is not known.
-fn audiences(mappers: &[MapperJson]) -> Result<Vec<String>, String> {
+fn audiences(mappers: &[MapperJson]) -> Result<Vec<Audience>, String> {
     let mappers = mappers.iter().filter(|mapper| mapper.protocol_mapper == "oidc-audience-mapper");
     let named = |mapper: &MapperJson| {
         // A mapper applies to access tokens by default, and a client takes precedence over a custom name
         // (KC).
         let unwanted = mapper.config.text("access.token.claim").is_some_and(|text| text == "false");
         let client = mapper.config.text("included.client.audience");
-        client.or_else(|| mapper.config.text("included.custom.audience")).filter(|_| !unwanted)
+        let name = client.or_else(|| mapper.config.text("included.custom.audience")).filter(|_| !unwanted)?;
+        Some(Audience { name, lightweight: mapper.config.says_true("lightweight.claim") })
     };
     let named: Vec<_> = mappers.filter_map(named).collect();
-    if named.iter().any(|audience| is_placeholder(audience)) {
+    if named.iter().any(|audience| is_placeholder(&audience.name)) {
         return Err(format!("the audience of a mapper {PLACEHOLDER}"));
     }
     Ok(named)

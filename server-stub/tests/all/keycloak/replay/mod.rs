@@ -15,20 +15,27 @@ use server_stub::{AudienceRule, Realm, Sts, StsOptions};
 use super::rig::{ask, encoded, now};
 use crate::client::{Answer, Ask};
 
-const RECORDED: &str = include_str!("../../fixtures/keycloak.json");
-const REALM: &str = include_str!("../../../keycloak/realm.json");
+mod realm;
+
+use realm::{change, keys, realm, time};
+
+const RECORDED: &str = include_str!("../../../fixtures/keycloak.json");
 const HEADERS: [&str; 6] =
     ["allow", "cache-control", "content-type", "location", "pragma", "www-authenticate"];
 
 #[derive(Deserialize)]
 struct Recording {
     exchanges: Vec<Exchange>,
+    /// Answers of a Keycloak whose hostname is set.
+    named: Vec<Exchange>,
 }
 
 #[derive(Deserialize)]
 struct Exchange {
     name: String,
-    before: Option<String>,
+    /// What happens before: see `Case` in `keycloak/cases.py`.
+    #[serde(default)]
+    before: Vec<Value>,
     request: Request,
     response: Response,
 }
@@ -69,64 +76,59 @@ struct Response {
     body: Value,
 }
 
-/// The clients' keys by their names in the realm.
-fn keys() -> HashMap<String, SigningKey> {
-    let key =
-        |name: &str, algorithm| (name.to_owned(), SigningKey::new(algorithm).expect("a key").named(name));
-    HashMap::from([
-        key("jwt-es", Algorithm::Es256),
-        key("jwt-ed", Algorithm::EdDsa),
-        key("jwt-rs", Algorithm::Rs256),
-        key("jwt-ps", Algorithm::Ps256),
-        key("stranger", Algorithm::Es256),
-    ])
-}
-
-/// The realm with the public halves of these keys.
-fn realm(keys: &HashMap<String, SigningKey>) -> Realm {
-    let mut realm: Value = serde_json::from_str(REALM).expect("JSON");
-    for client in realm["clients"].as_array_mut().expect("clients") {
-        let Some(wanted) = client.pointer_mut("/attributes/jwks.string") else { continue };
-        let names = wanted.as_str().and_then(|text| text.strip_prefix("<jwks ")?.strip_suffix('>'));
-        let jwks: Vec<Value> =
-            names.expect("names of keys").split(' ').map(|name| keys[name].public().to_jwk()).collect();
-        *wanted = json!({ "keys": jwks }).to_string().into();
-    }
-    Realm::from_json(&realm.to_string()).expect("a realm")
-}
-
 struct Replay {
     sts: Sts,
+    realm: Value,
     keys: HashMap<String, SigningKey>,
     tokens: HashMap<String, String>,
     ids: HashMap<String, String>,
 }
 
 impl Replay {
-    fn new() -> Self {
+    fn new(issuer: Option<&str>) -> Self {
         let keys = keys();
+        let realm = realm(&keys);
         let options = StsOptions {
-            realm: realm(&keys),
+            realm: Realm::from_json(&realm.to_string()).expect("a realm"),
+            issuer: issuer.map(str::to_owned),
             audiences: AudienceRule::Mapped,
             algorithm: Algorithm::Rs256,
             ..StsOptions::default()
         };
         Self {
             sts: Sts::start(options).expect("a token service"),
+            realm,
             keys,
             tokens: HashMap::new(),
             ids: HashMap::new(),
         }
     }
 
-    fn answer(&mut self, exchange: &Exchange) -> Answer {
-        match exchange.before.as_deref().map(|what| what.split_once(' ').unwrap_or((what, ""))) {
-            Some(("rotate", _)) => drop(self.sts.rotate_signing_key().expect("another key")),
-            Some((what, client)) => self.sts.enable_client(client, what == "enable").expect("a client"),
-            None => {}
+    /// Does what happens before a request.
+    fn act(&mut self, act: &Value) {
+        let text = |at: usize| act[at].as_str().expect("a text");
+        match text(0) {
+            "wait" => std::thread::sleep(Duration::from_secs(act[1].as_u64().expect("seconds"))),
+            "rotate" => drop(self.sts.rotate_signing_key().expect("another key")),
+            // An older key signs nothing here anyway.
+            "keys" if text(1) == "passive" => {}
+            "keys" => self.sts.retire_old_keys(),
+            what => {
+                let (changed, changes) = if what == "realm" {
+                    (&mut self.realm, &act[1])
+                } else {
+                    let mut clients = self.realm["clients"].as_array_mut().expect("clients").iter_mut();
+                    (clients.find(|client| client["clientId"] == act[1]).expect("a client"), &act[2])
+                };
+                change(changed, changes, &self.keys);
+                self.sts.set_realm(Realm::from_json(&self.realm.to_string()).expect("a realm"));
+            }
         }
-        if exchange.name == "exchange_of_expired_subject" {
-            std::thread::sleep(Duration::from_secs(2));
+    }
+
+    fn answer(&mut self, exchange: &Exchange) -> Answer {
+        for act in &exchange.before {
+            self.act(act);
         }
         let Request { method, path, headers, form, body } = &exchange.request;
         let mut request = Ask::new(method, path);
@@ -163,7 +165,8 @@ impl Replay {
     }
 
     fn placed(&self, text: &str) -> String {
-        text.replace("{issuer}", self.sts.issuer()).replace("{token_endpoint}", &self.sts.token_endpoint())
+        let url = format!("{}/realms/wire", self.sts.server().url());
+        text.replace("{issuer}", &url).replace("{token_endpoint}", &self.sts.token_endpoint())
     }
 
     fn signed(&mut self, assertion: &Assertion, case: &str) -> String {
@@ -175,7 +178,7 @@ impl Replay {
         };
         let id = again.as_ref().map_or_else(|| format!("jti-{case}"), |again| self.ids[again].clone());
         self.ids.insert(case.to_owned(), id.clone());
-        let claims = json!({ "iss": client, "sub": client, "aud": self.sts.issuer(), "jti": id,
+        let claims = json!({ "iss": client, "sub": client, "aud": self.placed("{issuer}"), "jti": id,
                              "iat": now(), "exp": now() + 30 });
         let claims = self.changed(claims, &assertion.claims);
         let header = self.changed(json!({ "alg": algorithm, "typ": "JWT", "kid": key }), &assertion.header);
@@ -205,15 +208,7 @@ impl Replay {
                     members.insert(name.clone(), placed);
                 }
                 Value::String(text) => {
-                    let later = text.strip_prefix("now");
-                    let whole = later.and_then(|later| later.parse::<i64>().ok());
-                    let fraction = later.and_then(|later| later.parse::<f64>().ok());
-                    let value = match (whole, fraction) {
-                        (Some(whole), _) => json!(now().cast_signed() + whole),
-                        (None, Some(fraction)) => json!(now() as f64 + fraction),
-                        (None, None) => self.placed(text).into(),
-                    };
-                    members.insert(name.clone(), value);
+                    members.insert(name.clone(), time(text).unwrap_or_else(|| self.placed(text).into()));
                 }
                 Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
                     members.insert(name.clone(), change.clone());
@@ -250,6 +245,10 @@ impl Replay {
         };
         let mut known = recorded.body.clone();
         if exchange.request.path.contains("openid-configuration") {
+            // One document was kept whole, of the others the addresses.
+            if let Some(members) = body.as_object_mut().filter(|_| exchange.name != "discovery") {
+                members.retain(|name, _| known.get(name).is_some());
+            }
             leave_out_what_is_not_served(&mut known, &body);
         }
         compare("body", &named(&mut known), &named(&mut body));
@@ -299,6 +298,12 @@ fn named(body: &mut Value) {
         *token = "<id_token>".into();
     }
     body.get_mut("scope").map(sort_words);
+    if let Some(time) = body.get_mut("not-before-policy").filter(|time| time.as_u64() > Some(0)) {
+        *time = "<not before>".into();
+    }
+    if let Some(key) = body.get_mut("public_key") {
+        *key = "<public_key>".into();
+    }
     if let Some(keys) = body.get_mut("keys").and_then(Value::as_array_mut) {
         // A key for encryption signs nothing, and nobody asks for the certificates.
         keys.retain(|key| key["use"] == "sig");
@@ -321,11 +326,25 @@ fn sort_words(text: &mut Value) {
     }
 }
 
-#[test]
-fn recorded_keycloak_answers_are_the_stubs() {
-    let Recording { exchanges } = serde_json::from_str(RECORDED).expect("a recording");
-    assert_eq!(exchanges.len(), 169, "the file is whole");
-    let mut replay = Replay::new();
+/// Replays what was recorded, all of it.
+#[track_caller]
+fn check(exchanges: &[Exchange], count: usize, issuer: Option<&str>) {
+    assert_eq!(exchanges.len(), count, "the file is whole");
+    let mut replay = Replay::new(issuer);
     let differences: Vec<_> = exchanges.iter().flat_map(|exchange| replay.differences(exchange)).collect();
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+fn recorded() -> Recording {
+    serde_json::from_str(RECORDED).expect("a recording")
+}
+
+#[test]
+fn recorded_keycloak_answers_are_the_stubs() {
+    check(&recorded().exchanges, 300, None);
+}
+
+#[test]
+fn recorded_answers_with_a_hostname_are_the_stubs() {
+    check(&recorded().named, 12, Some("https://sts.example/realms/wire"));
 }
