@@ -57,7 +57,7 @@ impl Answer {
 }
 
 /// A request under construction.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ask {
     method: String,
     path: String,
@@ -88,16 +88,6 @@ impl Ask {
         self
     }
 
-    /// For this `Host`, unless it names another.
-    #[must_use]
-    pub fn for_host(self, host: &str) -> Self {
-        if self.names_host() { self } else { self.header("Host", host) }
-    }
-
-    fn names_host(&self) -> bool {
-        self.headers.iter().any(|(name, _)| name == "Host")
-    }
-
     /// With this body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -117,11 +107,16 @@ impl Ask {
         self.header("X-Jarvis-Admin-Token", stub.admin_token())
     }
 
-    /// The request as it is sent.
+    /// The request as it is sent where the host does not matter.
     pub fn bytes(&self) -> Vec<u8> {
+        self.bytes_for("auth.test:7701")
+    }
+
+    /// The request as it is sent, with this `Host` unless it names another.
+    fn bytes_for(&self, host: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
-        if !self.names_host() {
-            head.push_str("Host: auth.test:7701\r\n");
+        if !self.headers.iter().any(|(name, _)| name == "Host") {
+            head.push_str(&format!("Host: {host}\r\n"));
         }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -150,6 +145,8 @@ impl Ask {
 pub struct Connection<S> {
     /// What is written to and read from.
     pub stream: S,
+    /// The `Host` of requests that name none.
+    addr: SocketAddr,
 }
 
 impl Connection<TcpStream> {
@@ -160,7 +157,7 @@ impl Connection<TcpStream> {
     pub fn plain(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream }
+        Self { stream, addr }
     }
 }
 
@@ -186,7 +183,7 @@ impl Connection<StreamOwned<ClientConnection, TcpStream>> {
         socket.set_read_timeout(Some(PATIENCE))?;
         let mut stream = StreamOwned::new(tls, socket);
         stream.conn.complete_io(&mut stream.sock)?;
-        Ok(Self { stream })
+        Ok(Self { stream, addr })
     }
 }
 
@@ -196,7 +193,7 @@ impl<S: Read + Write> Connection<S> {
     /// # Panics
     /// If the connection ends before the answer does.
     pub fn ask(&mut self, ask: &Ask) -> Answer {
-        self.send(&ask.bytes());
+        self.send(&ask.bytes_for(&self.addr.to_string()));
         self.answer(ask.method == "HEAD").unwrap()
     }
 

@@ -70,8 +70,7 @@ fn it_speaks_tls_and_may_have_another_name() {
     let sts = Sts::start(options).expect("a token service");
     assert!(sts.token_endpoint().starts_with("https://127.0.0.1:"));
     let mut way = Connection::tls(sts.server().addr(), authority.pem(), "localhost").expect("trusted");
-    let ask = Ask::get(DISCOVERY_PATH).for_host(&sts.server().addr().to_string());
-    let said = json_of(&way.ask(&ask));
+    let said = json_of(&way.ask(&Ask::get(DISCOVERY_PATH)));
     assert_eq!(said["issuer"], "http://localhost:8080/realms/arp-dev");
     assert_eq!(said["token_endpoint"], sts.token_endpoint());
 }

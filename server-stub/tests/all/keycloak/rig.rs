@@ -31,10 +31,8 @@ pub(crate) fn faults(names: &str) -> Faults {
     names.parse().expect("faults")
 }
 
-/// Asks at the address that the service listens on, unless `ask` names another host.
 pub(crate) fn ask(sts: &Sts, ask: &Ask) -> Answer {
-    let addr = sts.server().addr();
-    Connection::plain(addr).ask(&ask.clone().for_host(&addr.to_string()))
+    Connection::plain(sts.server().addr()).ask(ask)
 }
 
 /// Form-encodes all but unreserved characters.
