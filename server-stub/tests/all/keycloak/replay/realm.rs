@@ -54,7 +54,9 @@ pub(super) fn change(value: &mut Value, changes: &Value, keys: &HashMap<String, 
         match changed {
             Value::Object(_) => change(&mut value[name], changed, keys),
             Value::String(text) => value[name] = time(text).unwrap_or_else(|| filled(text, keys)),
-            other => value[name] = other.clone(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                value[name] = changed.clone();
+            }
         }
     }
 }
