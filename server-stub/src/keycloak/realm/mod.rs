@@ -48,12 +48,6 @@ struct Audience {
     lightweight: bool,
 }
 
-impl Audience {
-    fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), lightweight: false }
-    }
-}
-
 /// How a client proves itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProvenBy {
