@@ -18,6 +18,7 @@ privileged    | cargo |       | The tests that need root, openssl, python3 or ot
 conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator.
 published     | cargo |       | A node's run at the published ARP services comes to its end with the stub's tokens, and the stub takes the published realms.
 published-keycloak | cargo |  | The same with a real Keycloak in the stub's place.
+keycloak      | cargo |       | A node works with a real Keycloak, which changes, stops and starts again.
 browser       | cargo |       | The board's page works in a browser.
 crash         | cargo |       | A credential survives a kill at every system call of its replacement, a node one of its move, and an installation one at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
@@ -34,7 +35,7 @@ steps_where() { awk -F ' *[|] *' -v lane="^$1\$" -v quick="^$2\$" 'NF > 1 && $2 
 description_of() { awk -F ' *[|] *' -v step="$1" '$1 == step { print $4 }' <<<"$STEPS"; }
 
 # All of them at once, so that one build serves the steps that run them.
-special_tests=(--features "browser namespaces strace")
+special_tests=(--features "browser keycloak namespaces strace")
 
 step_format() {
     cargo fmt --all --check
@@ -108,6 +109,11 @@ step_published_keycloak() {
     python3 -c 'import ensurepip' || require no-such-command:python3-venv
     server-stub/published/stack.sh --keycloak
     server-stub/published/realms.sh --keycloak
+}
+
+step_keycloak() {
+    require java:openjdk-17-jre-headless mvn:maven openssl:openssl
+    cargo test -p node-sim --locked "${special_tests[@]}" --test keycloak -- --ignored
 }
 
 step_browser() {

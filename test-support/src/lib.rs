@@ -4,6 +4,7 @@
 //! - [`process`]: commands that are run to their end, and signals;
 //! - [`rig`] and [`daemon`]: the device's own binary as a child, with a stub for it to ask;
 //! - [`run_loop`] and [`pin`]: the device's run loop on a thread, with an LED that is recorded;
+//! - [`caller`]: a program that asks for tokens at the broker's socket;
 //! - [`card`]: a card on which `systemd/install.sh` works;
 //! - [`board`]: `node-sim board` as a child;
 //! - [`rude`]: servers that misbehave; [`http`]: a client that shows each byte of an answer;
@@ -12,6 +13,8 @@
 
 pub mod binaries;
 pub mod board;
+#[cfg(target_os = "linux")]
+pub mod caller;
 pub mod card;
 pub mod daemon;
 pub mod http;

@@ -94,7 +94,7 @@ impl Done {
 /// Sends `request` as the configuration at `config` says. `input` is read if the request takes its body from there. The
 /// answer's status is passed to `head` and its body written to `out` as they arrive. If the service refuses the token the
 /// request is repeated once with a new one. If it cannot check it, for want of the key, the request is repeated for half a
-/// minute.
+/// minute, at last with a new token: the key may be gone for good, as after the import of a realm.
 ///
 /// # Errors
 /// Why there is no answer, or no whole one.
@@ -123,12 +123,14 @@ pub fn request(
             refusal = Refusal::read(&mut answer)?;
         }
     }
-    if refusal.as_ref().is_some_and(Refusal::is_about_the_token) {
+    let lacks_keys = refusal.as_ref().is_some_and(Refusal::lacks_keys);
+    if lacks_keys || refusal.as_ref().is_some_and(Refusal::is_about_the_token) {
         match replacement(&first, token(Some(first.fingerprint()))) {
             Ok(second) => {
                 answer = call.ask(&second)?;
                 refusal = Refusal::read(&mut answer)?;
             }
+            Err(_) if lacks_keys => {}
             Err(why) => advice = Some(why),
         }
     }

@@ -128,16 +128,19 @@ fn refusal_is_classified_by_status_and_error_code() {
         (Exchange, 401, "", "", Wanted, false),
         (Exchange, 401, "unauthorized_client", "Client not allowed to exchange", Concern::Grant, true),
         (Exchange, 403, "access_denied", "Client not allowed to exchange", Wanted, false),
+        // A realm that is off serves nobody.
+        (ClientCredentials, 403, "access_denied", "Realm not enabled", Sts, false),
+        (Exchange, 403, "access_denied", "Realm not enabled", Sts, false),
     ] {
         let body = format!(r#"{{"error":"{error}","error_description":"{description}"}}"#);
         let refused = read_as(grant, status, &body).expect_err(error);
         assert_eq!((refused.concern(), refused.is_permanent()), (concern, permanent), "{body}");
+        assert!(concern != Sts || !refused.is_by_a_willing_sts(), "{body}");
         assert_eq!(refused.status(), Some(status));
         let told = refused.to_string();
         assert!(told.contains(error) && told.contains(description), "{told}");
         let code = if grant == Exchange { "token_exchange_failed" } else { "token_request_failed" };
         assert_eq!(refused.code(), code);
-        assert!(concern != Sts);
     }
 }
 

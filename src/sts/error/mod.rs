@@ -9,6 +9,8 @@ use node_core::text::Text;
 use node_core::trouble::{Trouble, TroubleKind};
 use thiserror::Error;
 
+use self::sentence::REALM_OFF;
+
 /// How a token is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
@@ -250,6 +252,7 @@ impl TokenError {
     #[must_use]
     pub fn concern(&self) -> Concern {
         match self {
+            Self::Refused { description, .. } if description.is(REALM_OFF) => Concern::Sts,
             // A client may be allowed to exchange tokens though it gets none of its own (Keycloak: service
             // accounts off), and the other way round (RFC 6749, section 5.2: "this authorization grant
             // type").
@@ -284,7 +287,7 @@ impl TokenError {
     #[must_use]
     pub(super) fn is_by_a_willing_sts(&self) -> bool {
         match self {
-            Self::Refused { .. } => !self.is_about_client(),
+            Self::Refused { description, .. } => !self.is_about_client() && !description.is(REALM_OFF),
             Self::Unusable { .. } => true,
             Self::Unanswered { .. } | Self::Failed { .. } => false,
         }

@@ -60,7 +60,7 @@ impl TokenError {
 }
 
 /// Keycloak's reason for every request to a realm that is switched off.
-const REALM_OFF: &str = "Realm not enabled";
+pub(super) const REALM_OFF: &str = "Realm not enabled";
 
 impl TokenError {
     /// What can be done about it as sentences of their own, which may be a command; nothing if the reason says it.

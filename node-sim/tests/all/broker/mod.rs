@@ -2,7 +2,6 @@
 //! kind at its socket.
 
 mod answers;
-mod caller;
 mod changes;
 mod guide;
 mod led;
@@ -14,3 +13,5 @@ mod rig;
 mod rude;
 mod secrets;
 mod speed;
+
+use test_support::caller;

@@ -7,20 +7,25 @@ use std::path::Path;
 
 use rustix::net::RecvFlags;
 use serde_json::Value;
-use test_support::waiting::PATIENCE;
+
+use crate::waiting::PATIENCE;
 
 /// A whole answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
     head: String,
-    pub(super) body: Value,
+    /// The body, which is JSON.
+    pub body: Value,
 }
 
 impl Answer {
+    /// Reads the bytes of a connection that has ended.
+    ///
     /// # Panics
     /// If `bytes` are anything but one whole answer.
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    pub fn read(bytes: &[u8]) -> Self {
         let text = str::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let status = head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
@@ -35,38 +40,50 @@ impl Answer {
     }
 
     /// A header field.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// `error.code` of an answer that is an error and nothing else.
-    pub(super) fn code(&self) -> &str {
+    ///
+    /// # Panics
+    /// If it is another.
+    pub fn code(&self) -> &str {
         assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(1), "{self:?}");
         assert!(!self.message().is_empty(), "{self:?}");
         self.body["error"]["code"].as_str().unwrap_or_else(|| panic!("no error: {self:?}"))
     }
 
-    pub(super) fn message(&self) -> &str {
+    /// `error.message`, or nothing.
+    pub fn message(&self) -> &str {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 
     /// `access_token` of an answer with a token.
-    pub(super) fn token(&self) -> &str {
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn token(&self) -> &str {
         assert_eq!(self.status, 200, "{self:?}");
         self.body["access_token"].as_str().unwrap()
     }
 
     /// Status and error code, for comparisons.
-    pub(super) fn brief(&self) -> (u16, &str) {
+    pub fn brief(&self) -> (u16, &str) {
         (self.status, if self.status == 200 { "" } else { self.code() })
     }
 }
 
 /// A connection.
-pub(super) struct Caller(UnixStream);
+#[derive(Debug)]
+pub struct Caller(UnixStream);
 
 impl Caller {
-    pub(super) fn at(socket: &Path) -> Self {
+    /// A connection to this socket.
+    ///
+    /// # Panics
+    /// If there is none to be had.
+    pub fn at(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -74,24 +91,33 @@ impl Caller {
     }
 
     /// Sends these bytes; whether the other end took them.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
     }
 
     /// Closes the sending half.
-    pub(super) fn close_sending_half(&self) {
+    ///
+    /// # Panics
+    /// If it cannot be closed.
+    pub fn close_sending_half(&self) {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Reads until the other end closes.
-    pub(super) fn read_all(mut self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn read_all(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).unwrap();
         bytes
     }
 
     /// Reads until the other end closes, which may happen before it has read all that was sent.
-    pub(super) fn read_all_or_reset(mut self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// If it does not close.
+    pub fn read_all_or_reset(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Err(e) = self.0.read_to_end(&mut bytes) {
             assert_eq!(e.kind(), ErrorKind::ConnectionReset, "{e}");
@@ -99,18 +125,19 @@ impl Caller {
         bytes
     }
 
-    pub(super) fn answer(self) -> Answer {
+    /// The whole answer.
+    pub fn answer(self) -> Answer {
         Answer::read(&self.read_all())
     }
 
     /// Whether an answer has come, or the other end has closed.
-    pub(super) fn is_answered(&self) -> bool {
+    pub fn is_answered(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         rustix::net::recv(&self.0, &mut [0_u8], flags).is_ok()
     }
 }
 
 /// A request of this method and target, without a body.
-pub(super) fn request(method: &str, target: &str) -> Vec<u8> {
+pub fn request(method: &str, target: &str) -> Vec<u8> {
     format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
 }
