@@ -115,3 +115,13 @@ fn quoted_events_are_printed_as_lines() {
     let done = rig.request("GET", &service.url("/v1/runs/r"), &[]);
     assert_eq!((done.code, done.body), (Some(0), twice));
 }
+
+#[test]
+fn events_too_long_to_be_unquoted_are_passed_on() {
+    let rig = Rig::new();
+    let quoted = format!("\"{}\"", "x".repeat(17 * 1024 * 1024));
+    let served = quoted.clone();
+    let service = Service::new(move |_| answer(200, "", &served));
+    let done = rig.request("GET", &service.url("/v1/runs/r/events"), &[]);
+    assert_eq!((done.code, done.body == quoted), (Some(0), true), "{}", done.told);
+}
