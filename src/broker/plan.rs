@@ -78,11 +78,10 @@ fn resolve(audience: &str, rule: &AudienceRule, accounts: &Accounts, warnings: &
         warnings.push(Warning::new(
             UNCHECKED,
             format!(
-                "tokens {} are opaque: nothing of them is checked, neither whom they are for nor whose they are, and they \
-                 live as long as the STS says",
+                "tokens {} are opaque: nothing of them is checked, and they live as long as the STS says",
                 for_audience(audience)
             ),
-            "Give them to as few users as you can. If the STS can issue JWTs, have it do so and leave opaque out.",
+            "If the STS can issue JWTs for that, leave opaque out.",
         ));
     }
     let mut unknown = |what: &str, name: &str| {

@@ -45,8 +45,8 @@ Usage:
                                               provisioning token on standard input
   jarvis-node keygen [--algorithm ES256|EdDSA|Ed25519] [--show] [--jwks] [--out FILE]
                                               make the key that proves this node to the STS, print
-                                              its public half, a JWK set with or without --jwks (of
-                                              the key that is there: --show)
+                                              its public half, a JWK set (of the key that is there:
+                                              --show)
   jarvis-node token [--audience A] [--scope S] [--header] [--socket PATH] [--config FILE]
                                               a token for a service, from the running daemon; with
                                               --header as a line for `curl -H @-`

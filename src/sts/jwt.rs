@@ -1,7 +1,6 @@
 //! Parses a JSON Web Token (RFC 7519). Its signature is not checked: that is for the service that receives
 //! the token.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use node_core::text::Text;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::files::json;
@@ -44,14 +44,6 @@ pub(super) struct Seconds(pub(super) u64);
 #[derive(Default)]
 pub(super) struct Audiences(pub(super) Vec<Text<128>>);
 
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    alg: Cow<'a, str>,
-    #[serde(borrow)]
-    kid: Option<Cow<'a, str>>,
-}
-
 /// Parses `text`; `None` if it is not a signed JWT in compact form.
 pub(super) fn read(text: &str) -> Option<Jwt> {
     let mut parts = text.split('.');
@@ -61,10 +53,11 @@ pub(super) fn read(text: &str) -> Option<Jwt> {
     }
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok().map(Zeroizing::new);
     let (header, claims, _) = (decode(header)?, decode(claims)?, decode(signature)?);
-    let header: Header<'_> = json::object(&header).ok()?;
+    let header: Value = json::object(&header).ok()?;
+    let text = |key: &str| header.get(key).and_then(Value::as_str);
     Some(Jwt {
-        alg: Text::from(&*header.alg),
-        has_kid: header.kid.is_some_and(|kid| !kid.is_empty()),
+        alg: Text::from(text("alg")?),
+        has_kid: text("kid").is_some_and(|kid| !kid.is_empty()),
         claims: json::object(&claims).ok()?,
     })
 }

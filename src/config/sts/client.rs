@@ -120,7 +120,7 @@ pub(super) fn printable(key: &str, text: &str, longest: usize) -> Result<(), Str
         || text.len() > longest
         || !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
     {
-        return Err(format!("{key} must be 1 to {longest} printable ASCII characters, and not blank"));
+        return Err(format!("{key} must be 1 to {longest} printable ASCII characters"));
     }
     Ok(())
 }

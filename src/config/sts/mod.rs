@@ -67,7 +67,7 @@ pub struct AudienceRule {
     /// The clients that its tokens may be issued to; empty for any.
     pub azp: Vec<Box<str>>,
     /// What the STS calls the service in its own way (RFC 8707); `None` if that is not asked for.
-    pub resource: Option<Box<str>>,
+    pub resource: Option<String>,
     /// Whether its tokens are taken as they come, unread: they live as long as the STS says.
     pub opaque: bool,
 }
@@ -236,7 +236,7 @@ impl StsForm {
             }
         };
         if !has_key && (self.assertion_audience.is_some() || self.assertion_algorithm.is_some()) {
-            return Err("sts has assertion_audience or assertion_algorithm, which are about client_key_file: leave them out".into());
+            return Err("sts has assertion_audience or assertion_algorithm without client_key_file".into());
         }
         Ok(client)
     }
@@ -264,10 +264,7 @@ impl RuleForm {
         }
         azp.iter().try_for_each(|azp| printable("azp in sts.audiences", azp, 128))?;
         if opaque && !azp.is_empty() {
-            return Err(
-                "a rule in sts.audiences has both azp and opaque: an opaque token does not say whose it is"
-                    .into(),
-            );
+            return Err("sts.audiences has azp and opaque in one rule: leave one out".into());
         }
         if let Some(resource) = &resource
             && !(resource.len() <= 200
@@ -278,7 +275,7 @@ impl RuleForm {
                 "resource in sts.audiences must be a URI of at most 200 characters without '#'".into()
             );
         }
-        let [scope, resource] = [scope, resource].map(|text| text.map(String::into_boxed_str));
+        let scope = scope.map(String::into_boxed_str);
         Ok(AudienceRule { users, groups, scope, exchange, azp, resource, opaque })
     }
 }

@@ -13,9 +13,9 @@ struct Family {
 }
 
 const KEYCLOAK: &[&str] = &["KEYCLOAK_URL", "KEYCLOAK_REALM"];
-const ISSUER: &[&str] = &["ARP_AUTH_ISSUER"];
+const ISSUER: &str = "ARP_AUTH_ISSUER";
 const FAMILIES: [Family; 3] = [
-    Family { place: ISSUER, client: ["ARP_AUTH_CLIENT_ID", "ARP_AUTH_CLIENT_SECRET"] },
+    Family { place: &[ISSUER], client: ["ARP_AUTH_CLIENT_ID", "ARP_AUTH_CLIENT_SECRET"] },
     Family { place: KEYCLOAK, client: ["AGENT_CLIENT_ID", "AGENT_CLIENT_SECRET"] },
     Family { place: KEYCLOAK, client: ["KEYCLOAK_CLIENT_ID", "KEYCLOAK_CLIENT_SECRET"] },
 ];
@@ -37,13 +37,6 @@ impl Family {
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.place.iter().chain(&self.client).copied()
     }
-
-    /// What has to be set. To arp-auth the token endpoint is enough, and no issuer is checked then.
-    fn needed<'a>(&self, is_set: &'a dyn Fn(&str) -> bool) -> impl Iterator<Item = &'static str> + 'a {
-        let by_endpoint = self.place == ISSUER && is_set(ENDPOINT);
-        let place = if by_endpoint { &[] } else { self.place };
-        place.iter().copied().chain(self.client)
-    }
 }
 
 /// All names whose values are read.
@@ -57,7 +50,9 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// A sentence that names what is missing, what is there twice, or what is malformed.
 pub(super) fn read(variable: &Variables<'_>, main: &MainConfig<'_>) -> Result<Option<Named>, String> {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.trim().is_empty());
-    let mut whole = FAMILIES.iter().filter(|family| family.needed(&is_set).all(is_set));
+    // To arp-auth the token endpoint is enough. No issuer is checked then.
+    let is_known = |name: &str| is_set(name) || (name == ISSUER && is_set(ENDPOINT));
+    let mut whole = FAMILIES.iter().filter(|family| family.names().all(is_known));
     let family = match (whole.next(), whole.next()) {
         (Some(family), None) => family,
         (Some(one), Some(other)) => {
@@ -66,7 +61,7 @@ pub(super) fn read(variable: &Variables<'_>, main: &MainConfig<'_>) -> Result<Op
                 one.client[0], other.client[0]
             ));
         }
-        (None, _) => return missing(&is_set).map_or(Ok(None), Err),
+        (None, _) => return missing(&is_known).map_or(Ok(None), Err),
     };
     let value = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|v| !v.is_empty());
     let text = |name: &str| value(name).unwrap_or_default();
@@ -109,11 +104,10 @@ fn missing(is_set: &dyn Fn(&str) -> bool) -> Option<String> {
         has(&family.client) || (has(family.place) && !rivals().any(|rival| has(&rival.client)))
     };
     let mut begun: Vec<_> = FAMILIES.iter().filter(is_begun).collect();
-    if begun.is_empty() && (is_set(ENDPOINT) || has(&AUDIENCES)) {
+    if begun.is_empty() && has(&AUDIENCES) {
         begun.push(&FAMILIES[0]);
     }
-    let lacks =
-        |family: &&Family| family.needed(is_set).filter(|name| !is_set(name)).collect::<Vec<_>>().join(", ");
+    let lacks = |family: &&Family| family.names().filter(|name| !is_set(name)).collect::<Vec<_>>().join(", ");
     let lacks: Vec<_> = begun.iter().map(lacks).collect();
     (!lacks.is_empty())
         .then(|| format!("not set or empty, though others of its kind are set: {}", lacks.join("; or ")))

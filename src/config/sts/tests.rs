@@ -122,7 +122,7 @@ fn half_an_sts_names_what_is_missing() {
         (r#"{"users": [-1]}"#, "names or numbers"),
         (r#"{"scope": " "}"#, "scope in sts.audiences"),
         (r#"{"azp": [""]}"#, "azp in sts.audiences"),
-        (r#"{"azp": ["c"], "opaque": true}"#, "both azp and opaque"),
+        (r#"{"azp": ["c"], "opaque": true}"#, "azp and opaque in one rule"),
         (r#"{"resource": "gateway"}"#, "must be a URI"),
         (r#"{"resource": "https://gateway.home/#x"}"#, "must be a URI"),
         (r#"{"resource": ""}"#, "must be a URI"),
@@ -146,7 +146,7 @@ fn assertion_audience_is_issuer_endpoint_or_value() {
     for key in ["assertion_audience", "assertion_algorithm"] {
         let secret = SOUND.replace("client_key_file", "client_secret_file");
         let told = sts(&format!(r#"{secret}, "{key}": "issuer""#)).expect_err("of a secret");
-        assert!(told.contains("are about client_key_file"), "{told}");
+        assert!(told.contains("without client_key_file"), "{told}");
     }
 }
 

@@ -83,7 +83,7 @@ fn client_secret_post_sends_secret_in_the_body() {
 #[test]
 fn resource_of_the_audience_is_sent_with_either_grant() {
     let mut client = client("http://127.0.0.1:1", Proof::Post(secret("s")));
-    let resource = Some("https://gateway.home/".into());
+    let resource = Some("https://gateway.home/".to_owned());
     client.audiences.insert("a".into(), AudienceRule { resource, ..AudienceRule::default() });
     let subject = Some(SubjectToken::parse("x.y.z").expect("a subject"));
     for wanted in [wanted(), Wanted { subject, ..wanted() }] {

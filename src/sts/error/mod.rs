@@ -90,20 +90,18 @@ pub enum Answerer {
 pub enum InvalidTokenError {
     /// It is not a signed JWT: opaque, encrypted or damaged.
     #[error(
-        "it is no signed JWT; have the STS issue those (some do when they are asked for a resource, which the audience's \
-         rule in sts.audiences can name), or set \"opaque\": true in that rule if the service takes what it is"
+        "it is no signed JWT; have the STS issue those (some do for a resource: set that in the audience's rule), or set \
+         \"opaque\": true in that rule if the service takes others"
     )]
     NotAJwt,
     /// It does not name its key.
-    #[error(
-        "it does not name the key that signed it (kid), by which services look that up; have the STS put it in"
-    )]
+    #[error("it names no key (kid), by which services look up the STS's; have the STS put it in")]
     NoKid,
     /// It is opaque, and its answer does not say how long it lives.
-    #[error("it is opaque and came without expires_in, by which such a token lives; have the STS send that")]
+    #[error("it is opaque and came without expires_in; have the STS send that")]
     NoLife,
     /// It is opaque, and no header could carry it.
-    #[error("it is empty or has characters that a header cannot carry; look at what the STS issues")]
+    #[error("it is empty or no header can carry it; look at what the STS issues")]
     Unsendable,
     /// Its signature algorithm is one that no service should accept, or there is none.
     #[error("it is signed by '{0}'; have the STS sign with RS256, ES256 or EdDSA")]
@@ -119,7 +117,7 @@ pub enum InvalidTokenError {
     Issuer(Text<200>),
     /// It is for other audiences; this is the first of them.
     #[error("it is not for this audience but for {}; give the client an audience mapper at the STS, or set \
-         resource in the audience's rule in sts.audiences if the STS goes by that (RFC 8707)", quoted(.0))]
+         resource in the audience's rule (RFC 8707)", quoted(.0))]
     Audience(Text<128>),
     /// It was issued to a client that is not in `azp`; without an audience, to another than this node's.
     #[error("its azp is {}, which is not in azp of sts.audiences; without an audience that is client_id", quoted(.0))]

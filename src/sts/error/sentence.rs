@@ -155,5 +155,5 @@ impl fmt::Display for Reason<'_> {
 }
 
 const CHECK_CLIENT: &str = "check client_id, that its secret or key is the one registered at the STS, and that it is enabled there \
-     for this grant and audience; with a key also sts.assertion_audience, with client_secret_basic whether client_secret_post \
-     works; then reload";
+     for this grant and audience; with a key also sts.assertion_audience, with client_secret_basic try \
+     client_secret_post; then reload";

@@ -168,11 +168,9 @@ impl SigningKey {
             key.algorithm = named.ok_or_else(|| SetupError::Form {
                 what: STS_KEY_FILE,
                 path: path.into(),
-                why: "holds a key for another algorithm than the one that is named for it",
-                fix: format!(
-                    "Name its own in assertion_algorithm of sts, or by --algorithm: {}. Or name none.",
-                    if key.algorithm == Algorithm::EdDsa { "EdDSA or Ed25519" } else { key.algorithm.name() }
-                ),
+                why: "holds a key for another algorithm",
+                fix: "Leave assertion_algorithm of sts (or --algorithm) out. Only an Ed25519 key has two: EdDSA and Ed25519."
+                    .into(),
             })?;
         }
         Ok(key)

@@ -81,7 +81,7 @@ fn algorithm_that_is_named_has_to_be_the_keys() {
     for name in ["ES256", "RS256", "eddsa", ""] {
         let told = load(Some(name)).expect_err(name).to_trouble();
         assert!(told.reason.as_str().contains("another algorithm"), "{}", told.reason);
-        assert!(told.fix.as_str().contains("EdDSA or Ed25519"), "{}", told.fix);
+        assert!(told.fix.as_str().contains("EdDSA and Ed25519"), "{}", told.fix);
     }
     written(Algorithm::Es256);
     assert!(load(Some("ES256")).is_ok() && load(Some("Ed25519")).is_err());

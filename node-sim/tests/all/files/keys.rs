@@ -17,6 +17,26 @@ const JAVA: &str = "-----BEGIN PRIVATE KEY-----\n\
 const PUBLIC_X: &str = "upxnKnaduW1vUgZYh28tvmwDMpVzHhrVY9Se8d1o18M";
 
 #[test]
+fn made_key_is_shown_under_either_name_of_its_algorithm() {
+    let rig = Rig::new();
+    let keygen = |arguments: &[&str]| {
+        run_to_end(rig.command("keygen").args(arguments).arg("--out").arg(rig.path("sts.key")))
+    };
+    let (code, made, told) = keygen(&["--algorithm", "Ed25519", "--jwks"]);
+    assert_eq!(code, Some(0), "{told}");
+    let keys: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(
+        (&keys["keys"][0]["alg"], keys["keys"][1].is_null()),
+        (&Value::from("Ed25519"), true),
+        "{made}"
+    );
+    assert_eq!(keygen(&["--show"]).1, made.replace(r#""alg":"Ed25519""#, r#""alg":"EdDSA""#));
+    assert_eq!(keygen(&["--show", "--algorithm", "Ed25519"]).1, made);
+    let (code, _, told) = keygen(&["--show", "--algorithm", "ES256"]);
+    assert!(code == Some(78) && told.contains("holds a key for another algorithm. Leave"), "{told}");
+}
+
+#[test]
 #[ignore = "needs openssl"]
 fn named_conversion_makes_a_java_key_usable() {
     let rig = Rig::new();
