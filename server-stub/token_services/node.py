@@ -10,8 +10,8 @@ import time
 import urllib.parse
 from pathlib import Path
 
-# The key pairs, by the algorithms that the node signs with. It makes no RSA keys.
-ALGORITHMS = ("ES256", "EdDSA", "RS256")
+# The key pairs, by the names of the algorithms that the node signs with: two are for one. It makes no RSA keys.
+ALGORITHMS = ("ES256", "EdDSA", "Ed25519", "RS256")
 PATIENCE = 60  # seconds
 
 

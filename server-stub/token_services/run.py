@@ -32,7 +32,8 @@ SECRET = "jarvis-node-secret"
 ODD_ID, ODD_SECRET = "kitchen node", 'a b+c%20d:e"f/~&='
 RESOURCE = "https://gateway.home"
 # The keys of `sts` that the cases set.
-OF_THE_CLIENT = ("client_id", "client_secret_file", "client_key_file", "auth_method", "assertion_audience")
+OF_THE_CLIENT = ("client_id", "client_secret_file", "client_key_file", "auth_method", "assertion_audience",
+                 "assertion_algorithm")
 
 
 class Cases:
@@ -53,7 +54,8 @@ class Cases:
         """The keys of `sts` for a client with a key pair."""
         client = {"id": f"node-{case}", "key": self.node.keys[algorithm], "algorithm": algorithm}
         self.clients.append(client)
-        return {"client_id": client["id"], "client_key_file": f"{algorithm}.key", "assertion_audience": audience}
+        return {"client_id": client["id"], "client_key_file": f"{algorithm}.key", "assertion_audience": audience,
+                "assertion_algorithm": algorithm}
 
     def all(self):
         """Each case's keys of `sts`, by its name."""

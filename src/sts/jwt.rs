@@ -33,6 +33,8 @@ pub(super) struct Claims {
     #[serde(default)]
     pub(super) aud: Audiences,
     pub(super) azp: Option<Text<128>>,
+    /// RFC 9068, section 2.2: what servers have that know no `azp`.
+    pub(super) client_id: Option<Text<128>>,
     pub(super) typ: Option<Text<16>>,
 }
 

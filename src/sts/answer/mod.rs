@@ -159,6 +159,8 @@ impl Answer<'_> {
         self.failed(match (self.status, self.between) {
             (511, Some(between)) => Answerer::Between(between.words()),
             (408 | 429 | 500..=599, _) => Answerer::Troubled,
+            // Proxies say something. Glewlwyd refuses so.
+            (_, Some(Between::OtherForm)) if self.body.is_empty() => Answerer::Unknown,
             (_, Some(between)) => Answerer::Between(between.words()),
             (404 | 405 | 406 | 415, None) => Answerer::Pathless,
             (301..=303 | 307 | 308, None) => Answerer::Redirecting,

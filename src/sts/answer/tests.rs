@@ -238,6 +238,7 @@ fn sentence_names_the_cause() {
         ),
         (ClientCredentials, 302, "", "points elsewhere"),
         (ClientCredentials, 204, "", "does not answer as a token endpoint does; check sts.issuer"),
+        (ClientCredentials, 403, "", "if that is right client_id, its secret or key"),
         (ClientCredentials, 503, "", "wait, and if it lasts"),
     ] {
         let told = read_as(grant, status, body).expect_err(body).to_string();

@@ -120,7 +120,8 @@ pub enum InvalidTokenError {
          resource in the audience's rule (RFC 8707)", quoted(.0))]
     Audience(Text<128>),
     /// It was issued to a client that is not in `azp`; without an audience, to another than this node's.
-    #[error("its azp is {}, which is not in azp of sts.audiences; without an audience that is client_id", quoted(.0))]
+    #[error("its azp, or client_id in its place, is {}, which is not in azp of sts.audiences; without an audience that \
+         is client_id", quoted(.0))]
     Holder(Text<128>),
     /// It has no expiry date.
     #[error("it does not say when it expires; have the STS put exp into it")]

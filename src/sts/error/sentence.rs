@@ -142,10 +142,15 @@ impl fmt::Display for Reason<'_> {
                      it points to into {address}, if that is the STS's"
                 ),
                 Answerer::Unknown => {
+                    let then = if (400..=499).contains(status) {
+                        "client_id, its secret or key, assertion_audience and scope, since some services refuse without a reason"
+                    } else {
+                        "the STS"
+                    };
                     write!(
                         f,
                         "what answered ({status}) does not answer as a token endpoint does; check {address}, and if \
-                         that is right the STS"
+                         that is right {then}"
                     )
                 }
             },

@@ -129,7 +129,7 @@ impl AccessToken {
         if !expected.audience.is_empty() && !claims.aud.0.iter().any(|aud| aud.is(expected.audience)) {
             return Err(InvalidTokenError::Audience(claims.aud.0.into_iter().next().unwrap_or_default()));
         }
-        let azp = claims.azp.unwrap_or_default();
+        let azp = claims.azp.or(claims.client_id).unwrap_or_default();
         if !expected.azp.is_empty() && !expected.azp.iter().any(|one| azp.is(one)) {
             return Err(InvalidTokenError::Holder(azp));
         }

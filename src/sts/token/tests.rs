@@ -239,4 +239,7 @@ fn holder_is_checked_against_azp_list() {
     assert!(check(&[], &list).is_ok());
     assert_eq!(check(&[], &list[..1]), Err(InvalidTokenError::Holder(Text::from("node"))));
     assert_eq!(check(&[("azp", "")], &list), Err(InvalidTokenError::Holder(Text::default())));
+    let client_id = ("client_id", r#""node""#);
+    assert!(check(&[("azp", ""), client_id], &list).is_ok());
+    assert!(check(&[("azp", r#""else""#), client_id], &list).is_err(), "azp counts where there is one");
 }

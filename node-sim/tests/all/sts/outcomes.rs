@@ -43,6 +43,8 @@ const FOR_ITSELF: &[Given] = &[
     ),
     ("400 Bad Request", &["Content-Type: text/plain"], "Invalid host header"),
     ("400 Bad Request", &["Content-Type: text/plain"], "400: Bad Request"),
+    ("400 Bad Request", &[], ""),
+    ("403 Forbidden", &[], ""),
     ("407 Proxy Authentication Required", &[], ""),
     ("429 Too Many Requests", &[], ""),
     ("503 Service Unavailable", &["Content-Type: text/html"], "<html>503</html>"),
