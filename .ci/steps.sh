@@ -18,7 +18,7 @@ privileged    | cargo |       | The tests that need root, openssl, python3 or ot
 conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator.
 published     | cargo |       | A node's run at the published ARP services comes to its end with the stub's tokens, and the stub takes the published realms.
 published-keycloak | cargo |  | The same with a real Keycloak in the stub's place.
-keycloak      | cargo |       | A node works with a real Keycloak, which changes, stops and starts again.
+keycloak      | cargo |       | A real Keycloak answers as recorded; a node works with it while it changes, stops and starts again.
 browser       | cargo |       | The board's page works in a browser.
 crash         | cargo |       | A credential survives a kill at every system call of its replacement, a node one of its move, and an installation one at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
@@ -112,7 +112,9 @@ step_published_keycloak() {
 }
 
 step_keycloak() {
-    require java:openjdk-17-jre-headless mvn:maven openssl:openssl
+    require java:openjdk-17-jre-headless mvn:maven openssl:openssl python3:python3
+    python3 -c 'import cryptography' || require no-such-command:python3-cryptography
+    server-stub/keycloak/record.sh --check
     cargo test -p node-sim --locked "${special_tests[@]}" --test keycloak -- --ignored
 }
 

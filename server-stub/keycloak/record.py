@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Asks a running Keycloak what cases.py and settings.py list and writes the answers for the stub's tests:
+"""Asks a running Keycloak what cases.py and settings.py list, and writes the answers for the stub's tests. record.sh
+starts one for it.
 
-    server-stub/keycloak/record.py URL VERSION [named]
-
-URL is that of a Keycloak whose administrator is admin, password admin. `named`: it was started with the hostname in
-settings.py, and is asked what is listed there for it. The script imports realm.json with new keys, writes its part of
-tests/fixtures/keycloak.json, and prints where Keycloak did not answer as expected. Needs Python's `cryptography`.
+It imports realm.json with new keys, writes its part of tests/fixtures/keycloak.json, and prints where Keycloak did not
+answer as expected. Needs Python's `cryptography`.
 """
 
+import argparse
 import base64
 import dataclasses
 import hashlib
@@ -35,9 +34,14 @@ ALGORITHMS = {"jwt-es": "ES256", "jwt-ed": "EdDSA", "jwt-rs": "RS256", "jwt-ps":
 
 
 def main():
-    url, version, *group = sys.argv[1:]
-    group, cases = ("named", NAMED) if group == ["named"] else ("exchanges", CASES + SETTINGS)
-    service = Service(url)
+    parser = argparse.ArgumentParser(description="Records Keycloak's answers.")
+    parser.add_argument("url", help="where Keycloak is; its administrator is admin, with the password admin")
+    parser.add_argument("version", help="of this Keycloak")
+    parser.add_argument("--named", action="store_true", help="it was started with the hostname in settings.py")
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail if an answer is not the recorded one")
+    options = parser.parse_args()
+    group, cases = ("named", NAMED) if options.named else ("exchanges", CASES + SETTINGS)
+    service = Service(options.url)
     keys = {name: Key(name) for name in KEYS}
     administrator = Administrator(service, keys)
     administrator.imports(json.loads(filled((HERE / "realm.json").read_text(), keys, inside=True)))
@@ -51,8 +55,13 @@ def main():
         got = summary(recorded["response"])
         if not got.startswith(case.expected):
             missed.append((case.name, case.expected, got))
-    source = f"answers recorded from Keycloak {version}; what differs each time is replaced by a name in angle brackets"
-    fixture = {**json.loads(FIXTURE.read_text()), "source": source, group: exchanges}
+    fixture = json.loads(FIXTURE.read_text())
+    if options.check:
+        exchanges = json.loads(json.dumps(exchanges))
+        changed_answers = [new["name"] for old, new in zip(fixture[group], exchanges, strict=True) if old != new]
+        sys.exit(f"other answers than recorded: {' '.join(changed_answers)}" if changed_answers else 0)
+    source = f"answers recorded from Keycloak {options.version}; what differs each time is replaced by a name in angle brackets"
+    fixture = {**fixture, "source": source, group: exchanges}
     FIXTURE.write_text(json.dumps(fixture, indent=1, ensure_ascii=False) + "\n")
     for name, expected, got in missed:
         print(f"{name:<44} expected {expected:<32} got {got}")
@@ -285,7 +294,9 @@ class Recorder:
             if body["access_token"]["claims"]["exp"] == f"<iat+{body['expires_in'] + 1}>":
                 body["expires_in"] += 1
         if isinstance(body, dict) and isinstance(body.get("keys"), list):
-            body["keys"] = [{member: value if member in ("kty", "alg", "use", "e", "crv") else f"<{member}>" for member, value in key.items()} for key in body["keys"]]
+            keys = [{member: value if member in ("kty", "alg", "use", "e", "crv") else f"<{member}>" for member, value in key.items()} for key in body["keys"]]
+            # The key for encryption stands anywhere among them.
+            body["keys"] = sorted(keys, key=lambda key: key["use"] == "enc")
         if isinstance(body, dict) and "public_key" in body:
             body["public_key"] = "<public_key>"
         if isinstance(body, dict) and body.get("not-before-policy"):
