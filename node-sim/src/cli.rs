@@ -35,7 +35,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show less than a minute of a node's life, with a stub server
-    Demo,
+    Demo {
+        /// A real Keycloak as the token service: started from this source tree, it needs a JDK, Maven and openssl
+        #[arg(long)]
+        keycloak: bool,
+    },
     /// Show a node on a web page of this machine, with switches to break what it needs, until Ctrl-C
     Board(board::BoardArguments),
     /// The node of the board, which the board starts

@@ -29,9 +29,10 @@ fn main() -> ExitCode {
             Err(sentence) => complain(&format!("{sentence}; see node-sim fleet --help"), USAGE),
         },
         (Some(Command::Completions { shell }), _) => print(&cli::completions(shell)),
-        (Some(Command::Demo), _) | (None, None) => {
-            with_screen(|screen| demo::run(screen).map_err(|e| e.to_string()))
+        (Some(Command::Demo { keycloak }), _) => {
+            with_screen(|screen| demo::run(screen, keycloak).map_err(|e| e.to_string()))
         }
+        (None, None) => with_screen(|screen| demo::run(screen, false).map_err(|e| e.to_string())),
         (None, Some(config)) => {
             with_screen(|screen| node::run(server.as_deref(), &config, screen).map_err(|e| e.to_string()))
         }

@@ -13,6 +13,7 @@ use node_core::outcome::Outcome;
 use server_stub::{Options, Stub};
 
 mod screen;
+mod token_service;
 mod tokens;
 
 pub use self::screen::Screen;
@@ -32,11 +33,11 @@ fn context<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> DemoError {
     move |e| DemoError(format!("{what}: {e}"))
 }
 
-/// Runs the demo on `screen`, with a stub server and files of its own.
+/// Runs the demo on `screen`, with a stub server and files of its own. With `keycloak` the token service is a real Keycloak.
 ///
 /// # Errors
 /// When the machine lacks something, or the node does not do what the demo says.
-pub fn run(screen: &Screen) -> Result<(), DemoError> {
+pub fn run(screen: &Screen, keycloak: bool) -> Result<(), DemoError> {
     let dir = tempfile::tempdir().map_err(context("no temporary folder"))?;
     screen.add("A Jarvis node, its auth service and its LED, all on this machine.");
     let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() })
@@ -81,7 +82,7 @@ pub fn run(screen: &Screen) -> Result<(), DemoError> {
     presenter.expect(Outcome::Valid, "It read the file and asked at once.")?;
     presenter.pause()?;
 
-    tokens::run(screen, &node, &stub, dir.path())?;
+    tokens::run(screen, &node, &stub, dir.path(), keycloak)?;
 
     drop(node);
     screen.say(&format!(

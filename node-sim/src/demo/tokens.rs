@@ -14,16 +14,16 @@ use jarvis_node::commands::keygen;
 use jarvis_node::commands::request;
 use jarvis_node::commands::request::{Data, ServiceRequest};
 use jarvis_node::sts::Algorithm;
-use server_stub::jwt::Algorithm as Signing;
 use server_stub::{
-    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings, Realm,
-    ServerOptions, StartError, Sts, StsOptions, Stub,
+    Coordinator, CoordinatorOptions, Gateway, GatewayOptions, GatewaySettings, InboundSettings,
+    ServerOptions, StartError, Stub,
 };
 
+use super::token_service::TokenService;
 use super::{DemoError, PATIENCE, Screen, context};
 use crate::node::{Display as _, LiveNode};
 
-const CLIENT: &str = "jarvis-node";
+pub(super) const CLIENT: &str = "jarvis-node";
 const AUDIENCE: &str = "arp-run-gateway";
 const ANOTHER: &str = "arp-run-coordinator";
 const RUN: &str = "good-evening";
@@ -34,52 +34,61 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The services that accept tokens, and the STS.
 struct Services {
-    sts: Sts,
+    sts: TokenService,
     _coordinator: Coordinator,
     gateway: Gateway,
 }
 
 impl Services {
-    /// Starts them with the certificate authority of `stub`.
-    fn start(stub: &Stub) -> Result<Self, StartError> {
+    /// Starts the services in front of `sts` with the certificate authority of `stub`.
+    fn start(stub: &Stub, sts: TokenService) -> Result<Self, StartError> {
         let server = ServerOptions { authority: stub.authority(), ..ServerOptions::default() };
-        let sts = Sts::start(StsOptions {
-            server: server.clone(),
-            realm: Realm::dev().with_life(LIFE),
-            algorithm: Signing::Es256,
-            ..StsOptions::default()
-        })?;
+        // One that cannot be read leaves the gateway without keys, and the demo says so.
+        let authorities: Vec<_> =
+            sts.ca_file().and_then(|file| fs::read_to_string(file).ok()).into_iter().collect();
+        let issuer = sts.issuer();
         let inbound = |audience: &str| InboundSettings {
-            algorithms: vec![Signing::Es256],
-            ..InboundSettings::required(sts.issuer(), audience)
+            algorithms: vec![sts.algorithm()],
+            ..InboundSettings::required(&issuer, audience)
         };
         let coordinator = Coordinator::start(CoordinatorOptions {
             server: server.clone(),
             inbound: inbound(ANOTHER),
-            ..CoordinatorOptions::of_realm(sts.issuer())
+            authorities: authorities.clone(),
+            ..CoordinatorOptions::of_realm(&issuer)
         })?;
         let settings = GatewaySettings {
             inbound: inbound(AUDIENCE),
-            ..GatewaySettings::of_realm(sts.issuer(), coordinator.url())
+            ..GatewaySettings::of_realm(&issuer, coordinator.url())
         };
-        let gateway = Gateway::start(GatewayOptions { server, settings, authorities: Vec::new() })?;
+        let gateway = Gateway::start(GatewayOptions { server, settings, authorities })?;
         Ok(Self { sts, _coordinator: coordinator, gateway })
     }
 }
 
-/// Runs this half on `screen`; `dir` holds the node's files.
-pub(super) fn run(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> Result<(), DemoError> {
-    let services =
-        Services::start(stub).map_err(context("the token service or the gateway did not start"))?;
+/// Runs this half on `screen`; `dir` holds the node's files. The token service is a real Keycloak if `keycloak` says so.
+pub(super) fn run(
+    screen: &Screen,
+    node: &LiveNode,
+    stub: &Stub,
+    dir: &Path,
+    keycloak: bool,
+) -> Result<(), DemoError> {
     screen.say("Other programs on the board need tokens for the home's services.");
     let key = dir.join("sts.key");
     let keys = keygen::make(Algorithm::Es256, &key).map_err(context("the key was not made"))?;
-    let keys = serde_json::from_str(&keys).map_err(context("the key's public half is not JSON"))?;
-    services.sts.register_key(CLIENT, &keys).map_err(context("the token service does not accept the key"))?;
     screen.add(
         "The node makes a key that never leaves it. Its public half is registered with the token service.",
     );
-    configure(dir, &key, services.sts.issuer()).map_err(context("the configuration cannot be written"))?;
+    let sts = if keycloak {
+        screen.say("Keycloak starts, which takes half a minute. The first time it is downloaded: 176 MB.");
+        TokenService::keycloak(dir, &keys, LIFE)?
+    } else {
+        TokenService::stub(stub, &keys, LIFE)?
+    };
+    let services = Services::start(stub, sts).map_err(context("the gateway did not start"))?;
+    screen.add(&format!("The token service is {}.", services.sts.issuer()));
+    configure(dir, &key, &services.sts).map_err(context("the configuration cannot be written"))?;
     node.reload();
 
     let socket = dir.join("node.sock");
@@ -93,9 +102,10 @@ pub(super) fn run(screen: &Screen, node: &LiveNode, stub: &Stub, dir: &Path) -> 
     screen.say(&format!("token {} for {AUDIENCE}, over the node's socket", first.fingerprint()));
     screen.add("The node signed the request with its key. The program itself has no secret.");
     let again = fetch(&socket).map_err(context("there is no token for a second caller"))?;
-    let requests = services.sts.token_requests();
-    if again.fingerprint() != first.fingerprint() || requests != 1 {
-        return Err(DemoError(format!("a second caller did not get the same token: {requests} requests")));
+    if again.fingerprint() != first.fingerprint() || services.sts.requests().is_some_and(|count| count != 1) {
+        return Err(DemoError(
+            "a second caller did not get the same token, or the service was asked again".into(),
+        ));
     }
     screen.add("Another program gets the same token at once: the token service was asked only once.");
 
@@ -155,7 +165,8 @@ fn call(
         data: data.map(Data::Text),
         content_type: None,
         socket: None,
-        ca_file: None,
+        // The home's; that of the token service may be another.
+        ca_file: Some(dir.join("ca.pem")),
     };
     let mut body = Vec::new();
     let done = request::request(&request, &dir.join("config.json"), io::empty(), &mut |_| (), &mut body)
@@ -188,16 +199,19 @@ fn poll<T>(
 }
 
 /// Adds the STS and the broker to the node's configuration, with this user as an allowed caller.
-fn configure(dir: &Path, key: &Path, issuer: &str) -> std::io::Result<()> {
+fn configure(dir: &Path, key: &Path, sts: &TokenService) -> std::io::Result<()> {
     let config_file = dir.join("config.json");
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&config_file)?)?;
     let user = fs::metadata(dir)?.uid();
     config["sts"] = serde_json::json!({
-        "issuer": issuer,
+        "issuer": sts.issuer(),
         "client_id": CLIENT,
         "client_key_file": key,
         "audiences": { AUDIENCE: { "users": [user] } },
     });
+    if let Some(ca_file) = sts.ca_file() {
+        config["sts"]["ca_file"] = ca_file.to_string_lossy().into();
+    }
     config["broker"] = serde_json::json!({ "socket": dir.join("node.sock") });
     fs::write(config_file, serde_json::to_vec_pretty(&config)?)
 }

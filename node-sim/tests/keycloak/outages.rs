@@ -5,11 +5,11 @@ use test_support::daemon::Daemon;
 
 use crate::realm::{CLIENT, COORDINATOR, GATEWAY, Realm, node, with_keys};
 use crate::rig::Rig;
-use crate::server::Keycloak;
+use crate::server::{self, Place};
 
 /// A node that proves itself by a secret and one that does by a key, with their daemons.
-fn nodes(keycloak: &Keycloak) -> [(Rig, Daemon); 2] {
-    let realm = || Realm::new(&keycloak.place, 3600, json!([node()]));
+fn nodes(place: &Place) -> [(Rig, Daemon); 2] {
+    let realm = || Realm::new(place, 3600, json!([node()]));
     let (secret, key) = (Rig::new(realm()), Rig::without_client(realm()));
     let keys = key.keygen("sts.key", "ES256");
     key.realm.change_client(CLIENT, |client| *client = with_keys(client.take(), &keys, "ES256"));
@@ -25,14 +25,14 @@ fn nodes(keycloak: &Keycloak) -> [(Rig, Daemon); 2] {
 fn daemon_gives_out_kept_tokens_and_recovers_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let start = |port: &str| {
-        Keycloak::start(|run| {
+        server::start(|run| {
             run.arg("--directory").arg(dir.path()).args(["--https-port", port]);
         })
     };
     let keycloak = start("0");
-    let nodes = nodes(&keycloak);
+    let nodes = nodes(&Place::of(&keycloak));
     let kept = nodes.each_ref().map(|(rig, _)| rig.get(GATEWAY).token().to_owned());
-    let url = keycloak.place.url.clone();
+    let url = keycloak.url.clone();
     drop(keycloak);
     for ((rig, _), kept) in nodes.iter().zip(&kept) {
         let away = rig.get(COORDINATOR);
