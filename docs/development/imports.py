@@ -35,7 +35,7 @@ ORDERS = {
     "server-stub": [
         "stub", "command_center config_service keycloak logs run", "auth", "home jwt", "server", "form moment secrets",
     ],
-    "node-sim": ["cli", "board demo fleet scenarios", "node progress world", "span"],
+    "node-sim": ["cli", "board demo fleet scenarios", "keycloak node progress world", "span"],
 }
 
 NOT_CODE = re.compile(
