@@ -97,8 +97,8 @@ class Daemon:
             broker.close()
 
     def token(self, audience):
-        """`jarvis-node token`: the token, or what the program says in its place."""
-        command = [self.node.binary, "token", "--audience", audience, "--socket", self.socket]
+        """`jarvis-node token`: the token, or what the program says in its place. No audience is empty."""
+        command = [self.node.binary, "token", "--socket", self.socket, *(["--audience", audience] if audience else [])]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         return (done.stdout.strip(), None) if done.returncode == 0 else (None, done.stderr.strip())
 

@@ -24,7 +24,7 @@ from servers import SERVERS, Installed, stop
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENT = PROJECT / "docs/wire/token-services.md"
 HEAD = ("server", "secret (post, basic)", "with any characters", "key, `aud` the issuer", "key, `aud` the token endpoint",
-        "token", "by `audience` alone", "exchange")
+        "token", "by `audience` alone", "without an audience", "exchange")
 # What the program says of a token that came and that it does not hand out.
 UNUSABLE = "the STS sent a token that cannot be used"
 SECRET = "jarvis-node-secret"
@@ -57,25 +57,29 @@ class Cases:
         return {"client_id": client["id"], "client_key_file": f"{algorithm}.key", "assertion_audience": audience,
                 "assertion_algorithm": algorithm}
 
-    def all(self):
-        """Each case's keys of `sts`, by its name."""
-        cases = {"post": self.secret("post", "post"), "basic": self.secret("basic", "basic"),
-                 "odd post": self.secret("odd-post", "post", ODD_ID + " p", ODD_SECRET),
-                 "odd basic": self.secret("odd-basic", "basic", ODD_ID + " b", ODD_SECRET),
-                 "audience": self.secret("audience", "post"), "exchange": self.secret("exchange", "post")}
+    def proofs(self):
+        """The ways to prove oneself, by name."""
+        proofs = {"post": self.secret("post", "post"), "basic": self.secret("basic", "basic"),
+                  "odd post": self.secret("odd-post", "post", ODD_ID + " p", ODD_SECRET),
+                  "odd basic": self.secret("odd-basic", "basic", ODD_ID + " b", ODD_SECRET)}
         for audience in ("issuer", "token_endpoint"):
             for algorithm in ALGORITHMS:
-                cases[f"{algorithm} {audience}"] = self.key(f"{algorithm}-{audience}", algorithm, audience)
-        return cases
+                proofs[f"{algorithm} {audience}"] = self.key(f"{algorithm}-{audience}", algorithm, audience)
+        return proofs
 
 
-def documented(heading):
-    """The configuration in the section with this heading."""
+def documented(heading, url):
+    """The configuration in the section with this heading for a server at `url`, without a client: the keys of `sts`, the
+    audience, and its rule."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    found = re.search(rf"^### {re.escape(heading)}\n.*?^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^### {re.escape(heading)}\n.*?^```json\n\"sts\": (.*?)^```", text, re.MULTILINE | re.DOTALL)
     if not found:
         sys.exit(f"{DOCUMENT.name} has no configuration for {heading}.")
-    return found.group(1).strip().removeprefix('"sts":')
+    sts = json.loads(found.group(1).replace("https://sts.home", url))
+    for name in OF_THE_CLIENT:
+        sts.pop(name, None)
+    ((service, rule),) = sts.pop("audiences").items()
+    return sts, service, rule
 
 
 def attempt(node, name, service, sts):
@@ -95,25 +99,23 @@ def attempt(node, name, service, sts):
 def row(server, node, installed, folder):
     """The server's row of the table."""
     cases = Cases(node)
-    keys = cases.all()
-    configuration = documented(server.heading)
-    (service,) = json.loads(configuration)["audiences"]
+    proofs = cases.proofs()
+    others = {name: cases.secret(name, "post") for name in ("audience", "none", "exchange")}
+    _, service, _ = documented(server.heading, "")
     setup = {"clients": cases.clients, "audience": service, "resource": RESOURCE, **signing_key(folder)}
     clients_file = folder / "clients.json"
     clients_file.write_text(json.dumps(setup), encoding="utf-8")
     process, port = server.start(folder, clients_file, installed)
     try:
-        def sts(keys, **rule):
-            other = json.loads(configuration.replace("https://sts.home", f"http://127.0.0.1:{port}"))
-            for name in OF_THE_CLIENT:
-                other.pop(name, None)
-            other["audiences"][service].update(rule)
-            return {**other, **keys}
+        sts, service, rule = documented(server.heading, f"http://127.0.0.1:{port}")
 
-        result = {name: attempt(node, name, service, sts(keys)) for name, keys in keys.items() if name not in ("audience", "exchange")}
-        bare = {**sts(keys["audience"]), "audiences": {service: {}}}
-        result["audience"] = attempt(node, "audience", service, bare)
-        result["exchange"] = attempt(node, "exchange", service, sts(keys["exchange"], exchange=True))
+        def result_of(name, proof, audience=service, rule=rule):
+            return attempt(node, name, audience, {**sts, **proof, "audiences": {audience: rule}})
+
+        result = {name: result_of(name, proof) for name, proof in proofs.items()}
+        result["audience"] = result_of("audience", others["audience"], rule={})
+        result["none"] = result_of("none", others["none"], audience="")
+        result["exchange"] = result_of("exchange", others["exchange"], rule={**rule, "exchange": True})
     finally:
         stop(process)
 
@@ -128,7 +130,7 @@ def row(server, node, installed, folder):
         return "yes" if result[name] in ("JWT", "opaque") else "no"
 
     return (server.heading, accepted("post", "basic"), accepted("odd post", "odd basic"), algorithms("issuer"),
-            algorithms("token_endpoint"), result["post"], usable("audience"), usable("exchange"))
+            algorithms("token_endpoint"), result["post"], usable("audience"), usable("none"), usable("exchange"))
 
 
 def signing_key(folder):
