@@ -1,6 +1,6 @@
 //! Request bodies of type `application/x-www-form-urlencoded` (URL Standard, section 5.2).
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 /// The media type of the body.
@@ -21,9 +21,9 @@ impl FormBody {
         if !self.0.is_empty() {
             self.0.push('&');
         }
-        encode(name, &mut self.0);
+        encode(name, IN_BODY, &mut self.0);
         self.0.push('=');
-        encode(value, &mut self.0);
+        encode(value, IN_BODY, &mut self.0);
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -36,15 +36,17 @@ pub(super) const fn longest(len: usize) -> usize {
     len * 3
 }
 
-/// What stays as it is: the unreserved characters of RFC 3986, and what a form leaves (URL Standard, section 5.2). Some servers
-/// decode nothing of the header of basic authentication.
-const UNCHANGED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What is encoded in a body: all but the unreserved characters of RFC 3986 and what a form leaves (URL Standard, section 5.2).
+const IN_BODY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Appends the encoded `text`. A space becomes `%20`, which all servers decode in a form; in the header of basic authentication
-/// some take a plus sign for itself.
-pub(super) fn encode(text: &str, to: &mut String) {
-    to.extend(utf8_percent_encode(text, UNCHANGED));
+/// What is encoded in the header of basic authentication: only what would be read as something else, because some servers
+/// decode nothing there. A secret in base64 with `/` and `=` is right at all of them so.
+pub(super) const IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'+').add(b':');
+
+/// Appends `text` with these characters encoded, and all that are not ASCII. A space becomes `%20`, which all servers decode in a
+/// form; in the header of basic authentication some take a plus sign for itself.
+pub(super) fn encode(text: &str, set: &'static AsciiSet, to: &mut String) {
+    to.extend(utf8_percent_encode(text, set));
 }
 
 #[cfg(test)]
@@ -64,9 +66,16 @@ mod tests {
     }
 
     #[test]
+    fn header_keeps_what_nobody_reads_as_something_else() {
+        let mut encoded = String::new();
+        encode("a b:c+d%e/f=&!\"#~ü", IN_HEADER, &mut encoded);
+        assert_eq!(encoded, "a%20b%3Ac%2Bd%25e/f=&!\"#~%C3%BC");
+    }
+
+    #[test]
     fn encoded_text_fits_longest() {
         let mut encoded = String::new();
-        encode("\u{1}ü ", &mut encoded);
+        encode("\u{1}ü ", IN_BODY, &mut encoded);
         assert_eq!(encoded.len(), longest("\u{1}ü ".len()));
     }
 }

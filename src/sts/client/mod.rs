@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::error::TokenError;
 use super::form;
-use super::form::FormBody;
+use super::form::{FormBody, IN_HEADER};
 use super::key::{KeyError, SigningKey};
 use super::token::{AccessToken, Bounds, Expected};
 use super::wanted::Wanted;
@@ -321,13 +321,13 @@ fn bytes(text: Option<Zeroizing<String>>) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(std::mem::take(&mut *text).into_bytes())
 }
 
-/// The header of client_secret_basic. Both halves are form-encoded, so that they may contain colons (RFC
+/// The header of client_secret_basic. Both halves are encoded, so that they may contain colons (RFC
 /// 6749, section 2.3.1).
 fn basic(client_id: &str, secret: &str) -> Option<(&'static str, HeaderValue)> {
     let mut both = Zeroizing::new(String::with_capacity(form::longest(client_id.len() + secret.len()) + 1));
-    form::encode(client_id, &mut both);
+    form::encode(client_id, IN_HEADER, &mut both);
     both.push(':');
-    form::encode(secret, &mut both);
+    form::encode(secret, IN_HEADER, &mut both);
     let mut header = Zeroizing::new(String::with_capacity(both.len() * 2 + 8));
     header.push_str(BASIC);
     STANDARD.encode_string(both.as_bytes(), &mut header);
