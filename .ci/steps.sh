@@ -112,8 +112,8 @@ step_published_keycloak() {
 }
 
 step_keycloak() {
-    require java:openjdk-17-jre-headless mvn:maven openssl:openssl python3:python3
-    python3 -c 'import cryptography' || require no-such-command:python3-cryptography
+    require java:openjdk-17-jre-headless mvn:maven openssl:openssl
+    python3 -c 'import ensurepip' || require no-such-command:python3-venv
     server-stub/keycloak/record.sh --check
     cargo test -p node-sim --locked "${special_tests[@]}" --test keycloak -- --ignored
 }

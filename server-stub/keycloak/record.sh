@@ -7,8 +7,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 version=$(sed -n 's/^version=//p' prepare.sh)
-export version
+# It signs with the package cryptography, which the published services need, too.
+python=$(../published/python.sh)
+export version python
 # shellcheck disable=SC2016 # The variables are those of the inner shell.
-record='exec ./record.py "$KEYCLOAK_HTTP" "$version" "$@"'
+record='exec "$python" record.py "$KEYCLOAK_HTTP" "$version" "$@"'
 ./run.sh bash -c "$record" record "$@"
 KC_HOSTNAME=https://sts.example KC_HOSTNAME_BACKCHANNEL_DYNAMIC=true ./run.sh bash -c "$record" record --named "$@"
