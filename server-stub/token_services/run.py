@@ -6,7 +6,7 @@ docs/wire/token-services.md:
 
 The configuration of each server is the one in that document. Packages are fetched in their pinned versions and unpacked
 under target/; everything listens on loopback, on free ports, and is stopped at the end. Needs node with npm, python3 with
-venv, openssl, and for Glewlwyd and LemonLDAP::NG Debian 12 with apt-get. Exits with 1 if anything differs.
+venv, openssl, and for Glewlwyd and LemonLDAP::NG a Debian with apt-get. Exits with 1 if anything differs.
 """
 
 import json
@@ -68,13 +68,14 @@ class Cases:
         return proofs
 
 
-def documented(heading, url):
-    """The configuration in the section with this heading for a server at `url`, without a client: the keys of `sts`, the
+def documented(title, url):
+    """The configuration in the section on the server with this title, for one at `url`, without a client: the keys of `sts`, the
     audience, and its rule."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    found = re.search(rf"^### {re.escape(heading)}\n.*?^```json\n\"sts\": (.*?)^```", text, re.MULTILINE | re.DOTALL)
+    name = re.escape(title.rsplit(" ", 1)[0])
+    found = re.search(rf"^### {name}\n.*?^```json\n\"sts\": (.*?)^```", text, re.MULTILINE | re.DOTALL)
     if not found:
-        sys.exit(f"{DOCUMENT.name} has no configuration for {heading}.")
+        sys.exit(f"{DOCUMENT.name} has no configuration for {title}.")
     sts = json.loads(found.group(1).replace("https://sts.home", url))
     for name in OF_THE_CLIENT:
         sts.pop(name, None)
@@ -101,13 +102,13 @@ def row(server, node, installed, folder):
     cases = Cases(node)
     proofs = cases.proofs()
     others = {name: cases.secret(name, "post") for name in ("audience", "none", "exchange")}
-    _, service, _ = documented(server.heading, "")
+    _, service, _ = documented(server.title, "")
     setup = {"clients": cases.clients, "audience": service, "resource": RESOURCE, **signing_key(folder)}
     clients_file = folder / "clients.json"
     clients_file.write_text(json.dumps(setup), encoding="utf-8")
     process, port = server.start(folder, clients_file, installed)
     try:
-        sts, service, rule = documented(server.heading, f"http://127.0.0.1:{port}")
+        sts, service, rule = documented(server.title, f"http://127.0.0.1:{port}")
 
         def result_of(name, proof, audience=service, rule=rule):
             return attempt(node, name, audience, {**sts, **proof, "audiences": {audience: rule}})
@@ -129,7 +130,7 @@ def row(server, node, installed, folder):
     def usable(name):
         return "yes" if result[name] in ("JWT", "opaque") else "no"
 
-    return (server.heading, accepted("post", "basic"), accepted("odd post", "odd basic"), algorithms("issuer"),
+    return (server.title, accepted("post", "basic"), accepted("odd post", "odd basic"), algorithms("issuer"),
             algorithms("token_endpoint"), result["post"], usable("audience"), usable("none"), usable("exchange"))
 
 
@@ -156,7 +157,7 @@ def main(names):
     document = DOCUMENT.read_text(encoding="utf-8").splitlines()
     differing = 0
     for server in chosen:
-        print(server.heading, file=sys.stderr)
+        print(server.title, file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             node = Node(target / "debug/jarvis-node", folder)
             line = "| " + " | ".join(row(server, node, installed, Path(folder))) + " |"

@@ -13,24 +13,26 @@ from node import wait_for
 HERE = Path(__file__).resolve().parent
 PACKAGES = HERE / "packages"
 # They are not needed for what is asked here, and large.
-LEFT_OUT = ("dbconfig-", "default-mysql-client", "fonts-", "libjs-", "lemonldap-ng-fastcgi-server", "mariadb-client", "mysql-client")
+LEFT_OUT = ("apache2", "dbconfig-", "default-mysql-client", "fonts-", "lemonldap-ng-fastcgi-server", "libjs-", "mariadb-client",
+            "mysql-client", "node-", "systemd", "udev")
+# Debian's suites from which servers come.
+SUITES = ("bookworm", "trixie")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A token service. `heading` names it in docs/wire/token-services.md."""
+    """A token service. `title` is its name and version in the table of docs/wire/token-services.md."""
 
-    heading: str
+    title: str
     script: str
-    token_path: str
     kind: str
 
     def start(self, folder, clients_file, installed):
         """Starts it on a free port. Returns the process and the port."""
         port = free_port()
         command = [*installed.command(self.kind, self.script), str(port), str(clients_file)]
-        if self.kind == "debian":
-            command += [str(folder), str(installed.root)]
+        if self.kind in SUITES:
+            command += [str(folder), str(installed.root(self.kind))]
         log = folder / "server.log"
         with open(log, "wb") as output:
             process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
@@ -43,12 +45,14 @@ class Server:
 
 
 SERVERS = {
-    "oidc-provider": Server("oidc-provider 9.13.3", "oidc_provider.mjs", "/token", "npm"),
-    "django-oauth-toolkit": Server("django-oauth-toolkit 3.4.1", "django_toolkit.py", "/o/token/", "pip"),
-    "authlib": Server("Authlib 1.9.10", "authlib_flask.py", "/token", "pip"),
-    "idpyoidc": Server("idpyoidc 5.0.0", "idpyoidc_wsgi.py", "/token", "pip"),
-    "glewlwyd": Server("Glewlwyd 2.7.5", "glewlwyd.py", "/api/oidc/token", "debian"),
-    "lemonldap": Server("LemonLDAP::NG 2.16.1", "lemonldap.py", "/oauth2/token", "debian"),
+    "oidc-provider": Server("oidc-provider 9.13.3", "oidc_provider.mjs", "npm"),
+    "django-oauth-toolkit": Server("django-oauth-toolkit 3.4.1", "django_toolkit.py", "pip"),
+    "authlib": Server("Authlib 1.9.10", "authlib_flask.py", "pip"),
+    "idpyoidc": Server("idpyoidc 5.0.0", "idpyoidc_wsgi.py", "pip"),
+    "glewlwyd-2.7.5": Server("Glewlwyd 2.7.5", "glewlwyd.py", "bookworm"),
+    "glewlwyd-2.7.6": Server("Glewlwyd 2.7.6", "glewlwyd.py", "trixie"),
+    "lemonldap-2.16": Server("LemonLDAP::NG 2.16.1", "lemonldap.py", "bookworm"),
+    "lemonldap-2.21": Server("LemonLDAP::NG 2.21.2", "lemonldap.py", "trixie"),
 }
 
 
@@ -57,12 +61,17 @@ class Installed:
 
     def __init__(self, folder):
         self.folder = folder
-        self.root, self.venv, self.modules = folder / "debian", folder / "venv", folder / "npm"
+        self.venv, self.modules = folder / "venv", folder / "npm"
+
+    def root(self, suite):
+        """Where the packages of a suite of Debian are."""
+        return self.folder / suite
 
     def install(self, kinds):
         """Fetches the packages of these kinds, unless the same ones are there."""
-        for kind, install, lists in (("npm", self._npm, ("package.json", "package-lock.json")),
-                                     ("pip", self._pip, ("requirements.txt",)), ("debian", self._debian, ("debian.txt",))):
+        ways = [("npm", self._npm, ("package.json", "package-lock.json")), ("pip", self._pip, ("requirements.txt",)),
+                *((suite, lambda suite=suite: self._debian(suite), (f"{suite}.txt",)) for suite in SUITES)]
+        for kind, install, lists in ways:
             mark = self.folder / f"{kind}.done"
             wanted = "".join((PACKAGES / name).read_text(encoding="utf-8") for name in lists)
             if kind in kinds and not (mark.exists() and mark.read_text(encoding="utf-8") == wanted):
@@ -82,24 +91,32 @@ class Installed:
         subprocess.run([self.venv / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
                         "-r", PACKAGES / "requirements.txt"], check=True)
 
-    def _debian(self):
-        shutil.rmtree(self.root, ignore_errors=True)
-        archives = self.root / "archives"
-        archives.mkdir(parents=True)
-        lines = (PACKAGES / "debian.txt").read_text(encoding="utf-8").splitlines()
+    def _debian(self, suite):
+        root = self.root(suite)
+        shutil.rmtree(root, ignore_errors=True)
+        for folder in ("lists/partial", "archives/partial"):
+            (root / "apt" / folder).mkdir(parents=True)
+        # The archive that this machine's apt uses.
+        targets = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+                                 check=True, capture_output=True, text=True).stdout
+        uri = next(line for line in targets.splitlines() if "security" not in line)
+        keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        (root / "apt/sources.list").write_text(f"deb [signed-by={keys}] {uri} {suite} main\n", encoding="utf-8")
+        # As if nothing were installed, so that this machine's libraries and perl do not matter.
+        apt = ["apt-get", "-qq", f"-oDir::Etc::SourceList={root}/apt/sources.list", "-oDir::Etc::SourceParts=/dev/null",
+               f"-oDir::State::Lists={root}/apt/lists", "-oDir::State::Status=/dev/null", f"-oDir::Cache={root}/apt",
+               "-oAPT::Install-Recommends=false", "-oAPT::Sandbox::User=root"]
+        subprocess.run([*apt, "update"], check=True)
+        lines = (PACKAGES / f"{suite}.txt").read_text(encoding="utf-8").splitlines()
         wanted = [line for line in lines if line and not line.startswith("#")]
-        # What apt would install here: the rest is there.
-        plan = subprocess.run(["apt-get", "install", "--simulate", "--no-install-recommends", *wanted],
-                              check=True, capture_output=True, text=True).stdout
-        names = []
-        for line in plan.splitlines():
-            words = line.split()
-            # "Inst NAME [INSTALLED] (NEW …)": with the second word it is an update.
-            if words[:1] == ["Inst"] and not words[2].startswith("[") and not words[1].startswith(LEFT_OUT):
-                names.append(f"{words[1]}={words[2].lstrip('(')}")
-        subprocess.run(["apt-get", "download", "-qq", *names], cwd=archives, check=True, stderr=subprocess.DEVNULL)
-        for archive in archives.iterdir():
-            subprocess.run(["dpkg-deb", "--extract", archive, self.root], check=True)
+        plan = subprocess.run([*apt, "install", "--simulate", *wanted], check=True, capture_output=True, text=True).stdout
+        # "Inst NAME (VERSION …)"
+        words = [line.split() for line in plan.splitlines() if line.startswith("Inst ")]
+        names = [f"{word[1]}={word[2].lstrip('(')}" for word in words if not word[1].startswith(LEFT_OUT)]
+        subprocess.run([*apt, "download", *names], cwd=root / "apt/archives", check=True)
+        for archive in (root / "apt/archives").glob("*.deb"):
+            subprocess.run(["dpkg-deb", "--extract", archive, root], check=True)
+        shutil.rmtree(root / "apt")
 
     def command(self, kind, script):
         """How a script of that kind is run."""

@@ -10,6 +10,8 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from debian import command
+
 PORT, SETUP = int(sys.argv[1]), json.load(open(sys.argv[2], encoding="utf-8"))
 FOLDER, ROOT = Path(sys.argv[3]), Path(sys.argv[4])
 ISSUER = f"http://127.0.0.1:{PORT}"
@@ -75,6 +77,5 @@ database.close()
 # Glewlwyd wants a folder there, and Debian's package has none.
 (ROOT / "usr/lib/glewlwyd/user_middleware").mkdir(exist_ok=True)
 (FOLDER / "glewlwyd.conf").write_text("".join(configuration(FOLDER / "glewlwyd.db")), encoding="utf-8")
-libraries = ":".join(map(str, ROOT.glob("usr/lib/*-linux-gnu*")))
-environment = {**os.environ, "LD_LIBRARY_PATH": libraries}
-os.execve(ROOT / "usr/bin/glewlwyd", ["glewlwyd", f"--config-file={FOLDER}/glewlwyd.conf"], environment)
+glewlwyd = command(ROOT, "usr/bin/glewlwyd", f"--config-file={FOLDER}/glewlwyd.conf")
+os.execv(glewlwyd[0], glewlwyd)

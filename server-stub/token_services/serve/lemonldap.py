@@ -8,15 +8,19 @@ import os
 import sys
 from pathlib import Path
 
+from debian import command, perl_modules
+
 PORT, SETUP = int(sys.argv[1]), json.load(open(sys.argv[2], encoding="utf-8"))
 FOLDER, ROOT = Path(sys.argv[3]), Path(sys.argv[4])
 
 
 def relying_party(client):
-    """A client. Only such with a secret exist in this version."""
+    """A client. Version 2.16 does not know the option Jwks."""
     option = "oidcRPMetaDataOptions"
+    proof = {option + "Jwks": json.dumps({"keys": [client["key"]]})} if "key" in client else {
+        option + "ClientSecret": client["secret"]}
     return {
-        option + "ClientID": client["id"], option + "ClientSecret": client["secret"],
+        option + "ClientID": client["id"], **proof,
         option + "AllowClientCredentialsGrant": 1, option + "AccessTokenJWT": 1, option + "AccessTokenSignAlg": "RS256",
         option + "AdditionalAudiences": SETUP["audience"],
     }
@@ -24,7 +28,7 @@ def relying_party(client):
 
 def configuration():
     sessions = {"Directory": str(FOLDER), "LockDirectory": str(FOLDER)}
-    parties = {client["id"]: relying_party(client) for client in SETUP["clients"] if "secret" in client}
+    parties = {client["id"]: relying_party(client) for client in SETUP["clients"]}
     return {
         "cfgNum": 1, "cfgDate": 1, "cfgVersion": "2.16.1", "portal": f"http://127.0.0.1:{PORT}/", "domain": "127.0.0.1",
         "securedCookie": 0, "key": "of this test", "authentication": "Null", "userDB": "Null", "passwordDB": "Null",
@@ -52,11 +56,10 @@ localStorageOptions = {{ 'namespace' => 'configuration', 'cache_root' => '{FOLDE
 templateDir = {ROOT}/usr/share/lemonldap-ng/portal/templates
 """, encoding="utf-8")
 # The portal loads what draws a captcha, which needs ImageMagick, whatever is configured. No page is shown here.
-(FOLDER / "portal.psgi").write_text("""BEGIN { $INC{'GD/SecurityImage.pm'} = __FILE__ }
+(FOLDER / "portal.psgi").write_text("""BEGIN { $INC{'GD/SecurityImage.pm'} = __FILE__; sub GD::SecurityImage::import { } }
 use Lemonldap::NG::Portal;
 Lemonldap::NG::Portal->run({});
 """, encoding="utf-8")
-modules = [ROOT / "usr/share/perl5", *ROOT.glob("usr/lib/*/perl5/*")]
-environment = {**os.environ, "LLNG_DEFAULTCONFFILE": f"{FOLDER}/lemonldap.ini", "PERL5LIB": ":".join(map(str, modules))}
-plackup = ["perl", f"{ROOT}/usr/bin/plackup", "-o", "127.0.0.1", "-p", str(PORT), f"{FOLDER}/portal.psgi"]
-os.execvpe("perl", plackup, environment)
+environment = {**os.environ, "LLNG_DEFAULTCONFFILE": f"{FOLDER}/lemonldap.ini", "PERL5LIB": perl_modules(ROOT)}
+plackup = command(ROOT, "usr/bin/perl", f"{ROOT}/usr/bin/plackup", "-o", "127.0.0.1", "-p", str(PORT), f"{FOLDER}/portal.psgi")
+os.execve(plackup[0], plackup, environment)
