@@ -112,7 +112,7 @@ step_published_keycloak() {
 }
 
 step_keycloak() {
-    require java:openjdk-17-jre-headless mvn:maven openssl:openssl
+    require javac:openjdk-17-jdk-headless mvn:maven openssl:openssl
     python3 -c 'import ensurepip' || require no-such-command:python3-venv
     server-stub/keycloak/record.sh --check
     cargo test -p node-sim --locked "${special_tests[@]}" --test keycloak -- --ignored

@@ -307,7 +307,9 @@ fn command(options: &mut Options) -> Result<Command, CliError> {
         Some("keygen") => {
             let known = |name: String| {
                 Algorithm::from_name(&name).ok_or_else(|| {
-                    CliError::usage("--algorithm is ES256, EdDSA or Ed25519 (or RS256, for a key of yours)")
+                    CliError::usage(
+                        "--algorithm is ES256, EdDSA or Ed25519 (or RS256 or PS256, for a key of yours)",
+                    )
                 })
             };
             // What it prints is a set anyway.

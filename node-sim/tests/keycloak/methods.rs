@@ -41,14 +41,19 @@ fn secret_of_every_character_works_in_body_and_header() {
 #[test]
 #[ignore = "needs Keycloak"]
 fn key_of_each_algorithm_gets_tokens() {
-    let algorithms = ["ES256", "EdDSA", "RS256"];
+    let algorithms = ["ES256", "EdDSA", "RS256", "PS256"];
     let clients = algorithms.map(|algorithm| client(algorithm, "", &[GATEWAY, COORDINATOR]));
     let rig = Rig::without_client(Realm::new(shared(), 300, json!(clients)));
     for (nth, algorithm) in (1..).zip(algorithms) {
         let file = format!("{algorithm}.key");
-        let keys = if algorithm == "RS256" { rsa_key(&rig, &file) } else { rig.keygen(&file, algorithm) };
+        let keys = match algorithm {
+            "RS256" | "PS256" => rsa_key(&rig, &file, algorithm),
+            _ => rig.keygen(&file, algorithm),
+        };
         rig.realm.change_client(algorithm, |client| *client = with_keys(client.take(), &keys, algorithm));
-        rig.configure(&json!({"client_id": algorithm, "client_key_file": file}));
+        rig.configure(&json!({
+            "client_id": algorithm, "client_key_file": file, "assertion_algorithm": algorithm,
+        }));
         let _daemon = rig.daemon();
         // An assertion each.
         for audience in [GATEWAY, COORDINATOR] {
@@ -60,14 +65,15 @@ fn key_of_each_algorithm_gets_tokens() {
 }
 
 /// Makes an RSA key with openssl; returns the set with its public half.
-fn rsa_key(rig: &Rig, file: &str) -> String {
+fn rsa_key(rig: &Rig, file: &str, algorithm: &str) -> String {
     let path = rig.node.path(file);
     rig.node.write_secret(file, "");
     let mut openssl = Command::new("openssl");
     openssl.args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"]).arg(&path);
     assert_eq!(run_to_end(&mut openssl).0, Some(0));
     let mut show = Command::new(test_support::binaries::jarvis_node());
-    let (code, keys, err) = run_to_end(show.args(["keygen", "--show", "--out"]).arg(&path));
+    let (code, keys, err) =
+        run_to_end(show.args(["keygen", "--show", "--algorithm", algorithm, "--out"]).arg(&path));
     assert_eq!(code, Some(0), "{err}");
     keys
 }

@@ -10,7 +10,8 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding, RsaKeyPair,
 };
 use rustls::pki_types::PrivateKeyDer;
 use thiserror::Error;
@@ -40,6 +41,8 @@ pub enum Algorithm {
     Ed25519,
     /// RSA, PKCS #1 v1.5, with SHA-256.
     Rs256,
+    /// RSA, PSS, with SHA-256.
+    Ps256,
 }
 
 /// A key pair that signs assertions.
@@ -52,7 +55,7 @@ pub(crate) struct SigningKey {
 enum Pair {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
-    Rs256(RsaKeyPair),
+    Rsa(RsaKeyPair),
 }
 
 /// The reason why there is no key or no signature.
@@ -92,6 +95,7 @@ impl Algorithm {
             "EdDSA" => Some(Self::EdDsa),
             "Ed25519" => Some(Self::Ed25519),
             "RS256" => Some(Self::Rs256),
+            "PS256" => Some(Self::Ps256),
             _ => None,
         }
     }
@@ -102,13 +106,15 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::Ed25519 => "Ed25519",
             Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
         }
     }
 
-    /// It by the name that is used unless another is asked for.
+    /// What a key of its kind signs with unless another is asked for.
     const fn usual(self) -> Self {
         match self {
             Self::Ed25519 => Self::EdDsa,
+            Self::Ps256 => Self::Rs256,
             Self::Es256 | Self::EdDsa | Self::Rs256 => self,
         }
     }
@@ -132,7 +138,7 @@ pub(crate) fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyErr
             random.fill(seed).map_err(|_| KeyError::Random)?;
             STANDARD.encode(*made)
         }
-        Algorithm::Rs256 => return Err(KeyError::Unmakable),
+        Algorithm::Rs256 | Algorithm::Ps256 => return Err(KeyError::Unmakable),
     };
     let base64 = Zeroizing::new(base64);
     let mut pem = Zeroizing::new(String::with_capacity(400));
@@ -169,7 +175,7 @@ impl SigningKey {
                 what: STS_KEY_FILE,
                 path: path.into(),
                 why: "holds a key for another algorithm",
-                fix: "Leave assertion_algorithm of sts (or --algorithm) out. Only an Ed25519 key has two: EdDSA and Ed25519."
+                fix: "Leave assertion_algorithm of sts (or --algorithm) out. An Ed25519 key has EdDSA and Ed25519, one of RSA RS256 and PS256."
                     .into(),
             })?;
         }
@@ -185,7 +191,7 @@ impl SigningKey {
         #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]
         let pair = match &*der {
             PrivateKeyDer::Pkcs8(der) => Pair::from_pkcs8(der.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rs256),
+            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Pair::Rsa),
             _ => None,
         };
         let pair = pair.ok_or_else(|| match EcForm::of(&der) {
@@ -197,7 +203,7 @@ impl SigningKey {
         let algorithm = match pair {
             Pair::Es256(_) => Algorithm::Es256,
             Pair::EdDsa(_) => Algorithm::EdDsa,
-            Pair::Rs256(_) => Algorithm::Rs256,
+            Pair::Rsa(_) => Algorithm::Rs256,
         };
         Ok(Self { pair, algorithm, kid })
     }
@@ -239,10 +245,27 @@ impl SigningKey {
         URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.pair.sign(token.as_bytes(), &random)?;
+        let signature = self.sign(token.as_bytes(), &random)?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(token)
+    }
+
+    fn sign(&self, message: &[u8], random: &SystemRandom) -> Result<Vec<u8>, KeyError> {
+        match &self.pair {
+            Pair::Es256(pair) => {
+                pair.sign(random, message).map(|s| s.as_ref().to_vec()).map_err(|_| KeyError::Random)
+            }
+            Pair::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::Rsa(pair) => {
+                let encoding: &dyn RsaEncoding =
+                    if self.algorithm == Algorithm::Ps256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
+                let mut signature = std::vec![0; pair.public().modulus_len()];
+                pair.sign(encoding, random, message, &mut signature)
+                    .map(|()| signature)
+                    .map_err(|_| KeyError::Random)
+            }
+        }
     }
 }
 
@@ -256,7 +279,7 @@ impl Pair {
         if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
             return Some(Self::EdDsa(pair));
         }
-        RsaKeyPair::from_pkcs8(der).ok().map(Self::Rs256)
+        RsaKeyPair::from_pkcs8(der).ok().map(Self::Rsa)
     }
 
     /// The members that identify a key, in the order and format from which its thumbprint is computed (RFC
@@ -273,24 +296,9 @@ impl Pair {
             Self::EdDsa(pair) => {
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(pair.public_key().as_ref()))
             }
-            Self::Rs256(pair) => {
+            Self::Rsa(pair) => {
                 let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(pair.public());
                 format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(&e), encode(&n))
-            }
-        }
-    }
-
-    fn sign(&self, message: &[u8], random: &SystemRandom) -> Result<Vec<u8>, KeyError> {
-        match self {
-            Self::Es256(pair) => {
-                pair.sign(random, message).map(|s| s.as_ref().to_vec()).map_err(|_| KeyError::Random)
-            }
-            Self::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
-            Self::Rs256(pair) => {
-                let mut signature = std::vec![0; pair.public().modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, random, message, &mut signature)
-                    .map(|()| signature)
-                    .map_err(|_| KeyError::Random)
             }
         }
     }

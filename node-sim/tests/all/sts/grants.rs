@@ -39,7 +39,7 @@ fn registered_key_from_keygen_gets_tokens() {
 
 #[test]
 #[ignore = "needs openssl"]
-fn rsa_key_in_either_openssl_form_gets_a_token() {
+fn rsa_key_in_either_openssl_form_gets_tokens() {
     let rig = Rig::new();
     let path = |name: &str| rig.dir.path().join(name).to_str().unwrap().to_owned();
     let openssl = |arguments: &[&str]| {
@@ -50,12 +50,17 @@ fn rsa_key_in_either_openssl_form_gets_a_token() {
     let (eight, one) = (path("8.key"), path("1.key"));
     openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &eight]);
     openssl(&["rsa", "-in", &eight, "-traditional", "-out", &one]);
-    let keys = keygen::show(eight.as_ref(), None).unwrap();
-    assert_eq!(keygen::show(one.as_ref(), None).unwrap(), keys);
-    rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
-    for file in ["8.key", "1.key"] {
-        let client = rig.client(&json!({"client_key_file": file, "auth_method": "private_key_jwt"}));
-        assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{file}");
+    for algorithm in ["RS256", "PS256"] {
+        let named = Algorithm::from_name(algorithm);
+        let keys = keygen::show(eight.as_ref(), named).unwrap();
+        assert_eq!(keygen::show(one.as_ref(), named).unwrap(), keys);
+        assert!(keys.contains(algorithm), "{keys}");
+        rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
+        for file in ["8.key", "1.key"] {
+            let keys = json!({"client_key_file": file, "assertion_algorithm": algorithm});
+            let token = rig.client(&keys).fetch(&wanted("arp-run-gateway"));
+            assert_eq!(brief(&token), "token for 300 s", "{algorithm} {file}");
+        }
     }
 }
 
