@@ -20,6 +20,15 @@ const NOW: UnixTime = UnixTime(1_795_348_800);
 
 fuzz_target!(|input: &[u8]| {
     let given = response(input);
+    // Where the audience's rule says opaque, no token is read, and each can still be sent and ends.
+    let unread = Expected { opaque: true, ..EXPECTED };
+    if let Ok(token) =
+        read_answer((Grant::ClientCredentials, given.status, given.body), KEY, &unread, (SENT, NOW, None))
+    {
+        let body = object(given.body).expect("an accepted answer is valid JSON");
+        assert!(!token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic()));
+        assert!(token.life() > Duration::ZERO && !body["expires_in"].is_null());
+    }
     for (grant, subject) in [(Grant::ClientCredentials, None), (Grant::Exchange, Some(UnixTime(NOW.0 + 60)))]
     {
         match read_answer((grant, given.status, given.body), KEY, &EXPECTED, (SENT, NOW, subject)) {

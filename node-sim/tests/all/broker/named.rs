@@ -119,16 +119,29 @@ fn each_family_of_variables_gives_tokens() {
             ("KEYCLOAK_CLIENT_ID", 2),
             ("KEYCLOAK_CLIENT_SECRET", 3),
         ],
+        [
+            ("ARP_AUTH_TOKEN_ENDPOINT", 5),
+            ("ARP_AUTH_CLIENT_ID", 2),
+            ("ARP_AUTH_CLIENT_SECRET", 3),
+            ("UNUSED", 0),
+        ],
     ] {
         let rig = Rig::new();
         rig.node.configure("sts", Value::Null);
         let (url, realm) = rig.sts.issuer().split_once("/realms/").unwrap();
-        let values = [rig.sts.issuer(), realm, "jarvis-node", "jarvis-node-secret", url];
+        let endpoint = rig.sts.token_endpoint();
+        let values = [rig.sts.issuer(), realm, "jarvis-node", "jarvis-node-secret", url, &endpoint];
         let mut command = rig.command("run");
         command.envs(family.map(|(name, value)| (name, values[value])));
         let mut daemon = rig.daemon_by(&mut command);
         daemon.comes_to("valid");
-        assert_eq!(rig.node.status()["warnings"], json!([]), "{family:?}");
+        let unchecked = warning(&rig, "unchecked_tokens").is_some();
+        assert_eq!(unchecked, family[0].0 == "ARP_AUTH_TOKEN_ENDPOINT", "{family:?}");
+        assert_eq!(
+            rig.node.status()["warnings"].as_array().unwrap().len(),
+            usize::from(unchecked),
+            "{family:?}"
+        );
         let answer = rig.get(TOKEN);
         assert_eq!(answer.status, if uid() == 0 { 200 } else { 403 }, "{family:?}: {answer:?}");
     }
