@@ -5,6 +5,8 @@ set -euo pipefail
 
 keycloak_version=26.7.3
 keycloak_sha256=77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47
+# Further options of the server, which a script may set before it starts.
+options=()
 work=$(mktemp -d)
 trap 'end_keycloak' EXIT
 
@@ -19,7 +21,7 @@ start_keycloak() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     url=http://127.0.0.1:$port
     setsid "$work/keycloak-$keycloak_version/bin/kc.sh" start-dev --import-realm --http-host=127.0.0.1 \
-        --http-port="$port" >"$work/log" 2>&1 &
+        --http-port="$port" "${options[@]}" >"$work/log" 2>&1 &
     keycloak=$!
     for _ in $(seq 600); do
         if curl -sf -o "$work/found" "$url/realms/finding"; then return; fi
