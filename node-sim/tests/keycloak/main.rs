@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod administrator;
+mod budgets;
 mod clock;
 mod demo;
 mod exchange;

@@ -74,7 +74,12 @@ impl Rig {
 
     /// Starts a daemon and waits until it listens and is valid.
     pub(crate) fn daemon(&self) -> Daemon {
-        let mut daemon = Daemon::start(&mut self.command("run"));
+        self.daemon_by(&mut self.command("run"))
+    }
+
+    /// The same, by this command.
+    pub(crate) fn daemon_by(&self, run: &mut Command) -> Daemon {
+        let mut daemon = Daemon::start(run);
         daemon.comes_to("valid");
         until("it listens", || std::os::unix::net::UnixStream::connect(self.socket()).is_ok());
         daemon
@@ -84,15 +89,20 @@ impl Rig {
         self.node.path("node.sock")
     }
 
-    fn send(&self, request: &[u8]) -> Answer {
+    fn sending(&self, request: &[u8]) -> Caller {
         let mut caller = Caller::at(&self.socket());
         assert!(caller.send(request));
-        caller.answer()
+        caller
+    }
+
+    /// A caller that has asked for a token for this audience and waits for the answer.
+    pub(crate) fn asking(&self, audience: &str) -> Caller {
+        self.sending(&request("GET", &format!("/v1/token?audience={audience}")))
     }
 
     /// The daemon's answer to a request for a token for this audience.
     pub(crate) fn get(&self, audience: &str) -> Answer {
-        self.send(&request("GET", &format!("/v1/token?audience={audience}")))
+        self.asking(audience).answer()
     }
 
     /// The daemon's answer to a request to exchange this token.
@@ -100,7 +110,7 @@ impl Rig {
         let body = format!("subject_token={subject}&audience={audience}");
         let head =
             "POST /v1/token/exchange HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded";
-        self.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+        self.sending(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).answer()
     }
 
     /// The daemon's answer once it is one with a token.
