@@ -52,8 +52,9 @@ def full_folders(files):
     for path in files:
         for folder, child in zip(path.parents, [path, *path.parents]):
             entries[folder].add(child.name)
-    # Tools decide what lies in the root.
-    entries.pop(PurePosixPath("."), None)
+    # Tools decide what lies in the root. Findings are a list.
+    for unbounded in (".", "findings"):
+        entries.pop(PurePosixPath(unbounded), None)
     for folder, names in sorted(entries.items()):
         if len(names) > FULLEST_FOLDER:
             yield f"{folder}/ has {len(names)} entries; at most {FULLEST_FOLDER} are allowed"

@@ -5,8 +5,11 @@
 # A client should take a 3xx of a gateway for trouble behind it, and ARP_AUTH_TOKEN_ENDPOINT has to name the last address.
 set -euo pipefail
 
-python=$("$(dirname "${BASH_SOURCE[0]}")/../../server-stub/published/python.sh")
-seen=$("$python" - <<'END'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet arp-jarvis-rungateway==0.3.8 arp-auth==0.2.1 fastapi==0.165.0 httpx==0.28.1
+seen=$("$work/venv/bin/python" - <<'END'
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
