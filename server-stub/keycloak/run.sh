@@ -100,6 +100,8 @@ start() {
     local options=(start --optimized -Dkc.home.dir="$home" --import-realm --cache=local --hostname-strict=false
         --http-enabled=true --http-host=127.0.0.1 --http-port="$http_port" --https-port="$https_port"
         --https-certificate-file="$home/server.pem" --https-certificate-key-file="$home/server.key")
+    # What an earlier run said in it would read as ready.
+    : >"$home/log"
     # The quick compiler alone: most of what runs here runs once.
     JAVA_OPTS_APPEND="-XX:TieredStopAtLevel=1" ending_with_this "$prepared/bin/kc.sh" "${options[@]}" >"$home/log" 2>&1 &
     keycloak=$!
