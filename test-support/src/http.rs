@@ -34,9 +34,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The header field of this name, in the same case.
+    /// The header field of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body, which is JSON.

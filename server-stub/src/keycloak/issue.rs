@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -14,14 +14,12 @@ use super::realm::Granted;
 use crate::jwt::{base64url, signing_input};
 use crate::secrets::{new_key, new_uuid};
 use crate::server::answer::json as answer;
-use crate::server::faults::{ExpiresIn, Faults, Token, TokenType};
+use crate::server::faults::{ExpiresIn, Token, TokenType};
 
 const ISSUED_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ISSUED_ID_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// Whom the service account of a client calls from, as far as its tokens say.
 const CALLER: &str = "127.0.0.1";
-/// The error of a faulty clock: beyond any accepted skew.
-const OFF: Duration = Duration::from_secs(600);
 /// The distance of the times in tokens that are expired or not valid yet, in seconds.
 const LATER: u64 = 3600;
 
@@ -61,26 +59,6 @@ pub(super) fn now() -> u64 {
 
 fn since_1970(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// The time of the service's own clock, which faults can change.
-pub(super) fn clock(faults: Faults) -> SystemTime {
-    let now = SystemTime::now();
-    match faults.token {
-        Some(Token::ClockAhead) => now + OFF,
-        Some(Token::ClockBehind) => now - OFF,
-        Some(_) | None => now,
-    }
-}
-
-/// The answer with the `Date` of a faulty clock.
-pub(super) fn stamped(mut response: Response, faults: Faults) -> Response {
-    if matches!(faults.token, Some(Token::ClockAhead | Token::ClockBehind))
-        && let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(clock(faults)))
-    {
-        response.headers_mut().insert(header::DATE, date);
-    }
-    response
 }
 
 /// The answer with the token.

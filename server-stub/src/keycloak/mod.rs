@@ -13,7 +13,7 @@ use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeyError, PublicKey, SigningKey};
 use crate::server::error::StartError;
 use crate::server::faults::Faults;
-use crate::server::{About, Bound, Server, ServerOptions};
+use crate::server::{About, Bound, Manners, Server, ServerOptions};
 use assertions::UsedAssertions;
 use keys::SigningKeys;
 
@@ -172,7 +172,11 @@ impl Sts {
     pub fn start(options: StsOptions) -> Result<Self, StartError> {
         let StsOptions { server, realm, issuer, algorithm, audiences } = options;
         let keys = SigningKeys::new(algorithm).map_err(|error| StartError::Certificate(error.to_string()))?;
-        let about = About { issues: Some(|path| path.ends_with(paths::TOKEN)), ..About::default() };
+        let about = About {
+            issues: Some(|path| path.ends_with(paths::TOKEN)),
+            manners: Manners::KEYCLOAK,
+            ..About::default()
+        };
         let bound = Bound::new(server, about)?;
         let state = Arc::new(RealmState {
             issuer,

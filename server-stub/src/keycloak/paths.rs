@@ -66,13 +66,12 @@ async fn token(
     }
     let (head, body) = request.into_parts();
     let faults = head.extensions.get::<Faults>().copied().unwrap_or(Faults::NONE);
-    let response = match axum::body::to_bytes(body, MAX_BODY).await {
+    match axum::body::to_bytes(body, MAX_BODY).await {
         Err(_) => http_error(StatusCode::PAYLOAD_TOO_LARGE),
         // A body of another media type is not looked at.
         Ok(_) if !says_form(&head.headers) => granted(&state, &head.headers, b"", faults),
         Ok(body) => granted(&state, &head.headers, &body, faults),
-    };
-    issue::stamped(response, faults)
+    }
 }
 
 fn granted(state: &RealmState, headers: &HeaderMap, body: &[u8], faults: Faults) -> Response {
@@ -83,8 +82,7 @@ fn granted(state: &RealmState, headers: &HeaderMap, body: &[u8], faults: Faults)
         return TokenRefusal::access_denied("Realm not enabled").into_response();
     }
     let Some(form) = FormFields::parse(body) else { return unknown_error() };
-    let request =
-        TokenRequest { state, at: addresses(state, headers), form, now: issue::clock(faults), faults };
+    let request = TokenRequest { state, at: addresses(state, headers), form, now: faults.clock(), faults };
     let order = grants::grant(&request.form).and_then(|grant| {
         let client = authenticate::client(&request, headers)?;
         grants::order(&request, grant, &client)

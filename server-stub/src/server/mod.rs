@@ -80,13 +80,19 @@ pub(crate) struct Manners {
     pub(crate) head: Option<Duration>,
     /// Whether header names are written as `Content-Type`, not as `content-type`.
     pub(crate) capitals: bool,
+    /// Whether answers have a `Date`.
+    pub(crate) dates: bool,
 }
 
 impl Manners {
     /// uvicorn's, as measured (docs/wire/jarvis-auth.md, "Every response").
-    pub(crate) const PYTHON: Self = Self { idle: Some(Duration::from_secs(5)), head: None, capitals: false };
+    pub(crate) const PYTHON: Self =
+        Self { idle: Some(Duration::from_secs(5)), head: None, capitals: false, dates: true };
     /// Those of Go's `net/http` with jarvisd's settings (docs/wire/jarvis-home.md, "Ports and framing").
-    pub(crate) const GO: Self = Self { idle: None, head: Some(Duration::from_secs(10)), capitals: true };
+    pub(crate) const GO: Self =
+        Self { idle: None, head: Some(Duration::from_secs(10)), capitals: true, dates: true };
+    /// Keycloak's (docs/wire/keycloak.md).
+    pub(crate) const KEYCLOAK: Self = Self { idle: None, head: None, capitals: true, dates: false };
 }
 
 /// Gives an answer the form of a home.

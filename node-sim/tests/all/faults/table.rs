@@ -174,6 +174,7 @@ pub(super) static TABLE: &[Row] = &[
     row("date-1970", "valid"),
     row("date-2099", "valid"),
     row("date-garbage", "valid"),
+    row("date-now", "valid"),
     // Contents.
     row("valid-string", "server"),
     row("valid-number", "server"),

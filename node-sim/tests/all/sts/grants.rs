@@ -75,7 +75,7 @@ fn token_without_audience_is_bound_by_issuer_and_holder() {
         ("token-no-aud", "token for 300 s"),
         ("token-wrong-azp", "unusable: Holder"),
         ("token-wrong-iss", "unusable: Issuer"),
-        ("token-expired", "unusable: Expired"),
+        ("token-expired,date-now", "unusable: Expired"),
     ] {
         let faults = if fault.is_empty() { Faults::NONE } else { fault.parse().unwrap() };
         rig.sts.server().set_faults(faults).unwrap();

@@ -103,11 +103,11 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(FOR_A_CALLER.iter().map(|given| told("exchange: ", given, &callers)));
     let nobody = client(&rig, "127.0.0.1:1".parse().unwrap(), &json!({})).fetch(&own).unwrap_err();
     rows.push(Row::new(SECTION, "nothing listens", nobody.outcome().as_str(), &nobody.to_string(), ""));
-    // Each flaw of a token that a client can see, made by the stub.
+    // Each flaw of a token that a client can see, made by the stub; a proxy before it tells the time.
     let rig = Rig::new();
     let client = rig.usual();
     for fault in Fault::all().filter(|fault| fault.is_of_tokens() && !fault.name().starts_with("oauth-")) {
-        rig.fault(fault.name());
+        rig.fault(&format!("{},date-now", fault.name()));
         if let Err(error) = client.fetch(&wanted("arp-run-gateway")) {
             let cause = format!("`{}`: {}", fault.name(), fault.description());
             rows.push(Row::new(SECTION, cause, error.outcome().as_str(), &error.to_string(), ""));

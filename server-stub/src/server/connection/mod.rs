@@ -131,6 +131,7 @@ async fn exchange<S>(
         .timer(TokioTimer::new())
         .header_read_timeout(manners.head)
         .title_case_headers(manners.capitals)
+        .auto_date_header(manners.dates)
         .serve_connection(stream, service);
     let takeover = tokio::select! {
         _ = &mut connection => return,

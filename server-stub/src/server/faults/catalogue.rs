@@ -168,6 +168,7 @@ catalogue! {
     date: Date {
         Epoch "date-1970" "says it is 1970";
         Future "date-2099" "says it is 2099";
+        Now "date-now" "says what time it is, as a proxy before the token service adds it";
         Garbage "date-garbage" "says no date where the date should be";
     }
 
@@ -204,8 +205,8 @@ catalogue! {
         Expired "token-expired" "its token has expired when it is issued";
         NotYet "token-nbf-future" "its token is valid in an hour";
         Id "token-typ-id" "its token is an ID token";
-        ClockAhead "token-clock-ahead" "its clock is ten minutes ahead, in its token and everywhere";
-        ClockBehind "token-clock-behind" "its clock is ten minutes behind, in its token and everywhere";
+        ClockAhead "token-clock-ahead" "its clock is ten minutes ahead, in its tokens and in all it expects";
+        ClockBehind "token-clock-behind" "its clock is ten minutes behind, in its tokens and in all it expects";
     }
 
     /// Faults of `expires_in`, the stated lifetime of a token.

@@ -5,7 +5,9 @@
 
 use core::fmt;
 use core::str::FromStr;
+use core::time::Duration;
 use std::io;
+use std::time::SystemTime;
 
 use axum::http::Extensions;
 use serde::{Serialize, Serializer};
@@ -23,6 +25,9 @@ pub(crate) use catalogue::{
     Accepted, Content, Date, Delivery, ExpiresIn, Flaw, Handshake, HomeFault, ListenFault, Moment, Oauth,
     RetryAfter, Status, Token, TokenType,
 };
+
+/// The error of a clock that is off: beyond any accepted skew.
+const CLOCK_OFF: Duration = Duration::from_secs(600);
 
 /// One fault. It has a stable name and a description; `server-stub --list-faults` prints both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +160,16 @@ fn near(name: &str) -> Vec<&'static str> {
 }
 
 impl Faults {
+    /// The time by the clock of a service that has these.
+    pub(crate) fn clock(self) -> SystemTime {
+        let now = SystemTime::now();
+        match self.token {
+            Some(Token::ClockAhead) => now + CLOCK_OFF,
+            Some(Token::ClockBehind) => now - CLOCK_OFF,
+            Some(_) | None => now,
+        }
+    }
+
     /// The set of these faults.
     ///
     /// # Errors

@@ -86,15 +86,12 @@ pub(crate) fn stamped(mut response: Response, faults: Faults) -> Response {
     if let Some(asked) = faults.retry_after {
         put(header::RETRY_AFTER, &retry_after(asked, SystemTime::now()));
     }
-    if let Some(date) = faults.date {
-        put(
-            header::DATE,
-            match date {
-                Date::Epoch => "Thu, 01 Jan 1970 00:00:00 GMT",
-                Date::Future => "Thu, 01 Jan 2099 00:00:00 GMT",
-                Date::Garbage => "half past seven",
-            },
-        );
+    match faults.date {
+        Some(Date::Epoch) => put(header::DATE, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        Some(Date::Future) => put(header::DATE, "Thu, 01 Jan 2099 00:00:00 GMT"),
+        Some(Date::Garbage) => put(header::DATE, "half past seven"),
+        Some(Date::Now) => put(header::DATE, &httpdate::fmt_http_date(faults.clock())),
+        None => {}
     }
     response
 }

@@ -108,13 +108,15 @@ fn each_oauth_error_can_be_had() {
     assert!(wordless.status == 400 && json_of(&wordless)["error"].is_object());
 }
 
-/// Tokens, `Date` and expectations follow the same clock, so that a client can tell which clock is wrong.
+/// Tokens and expectations follow the same clock, and `Date` if a proxy adds it.
 #[test]
 fn a_clock_that_is_off_is_off_in_all_it_does() {
     let sts = start();
     let token = token_of(&own(&sts, &[]));
     for (fault, off) in [("token-clock-ahead", 600.0), ("token-clock-behind", -600.0)] {
         sts.server().set_faults(faults(fault)).expect("set");
+        assert_eq!(own(&sts, &[]).header("date"), None, "Keycloak tells no time");
+        sts.server().set_faults(faults(&format!("{fault},date-now"))).expect("set");
         let answer = own(&sts, &[]);
         let date = httpdate::parse_http_date(answer.header("date").expect("a date")).expect("one of HTTP");
         let date = date.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
