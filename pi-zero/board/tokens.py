@@ -46,12 +46,10 @@ def service_tokens(report, node, stub):
 
 
 def with_broker(sts):
-    """The configuration's part about tokens. The issuer is a name only: the board reaches it by another address."""
-    found = sts.announced.replace("127.0.0.1", HOST_SEEN_FROM_BOARD)
+    """The configuration's part about tokens. As Keycloak's, the issuer is called by the address that it is reached by."""
     return {
         "sts": {
-            "issuer": sts.announced,
-            "token_endpoint": f"{found}/protocol/openid-connect/token",
+            "issuer": sts.announced.replace("127.0.0.1", HOST_SEEN_FROM_BOARD),
             "client_id": CLIENT,
             "client_key_file": KEY,
             "audiences": {AUDIENCE: {"users": [MAY_ASK]}},

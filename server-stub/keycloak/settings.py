@@ -65,7 +65,7 @@ SETTINGS = [
     Case("key_for_another_algorithm_only", "400 invalid_client Unable to load public key", form=signed("rolling", key="jwt-es", algorithm="ES256", header={"kid": None}), before=[keys("jwt-ed")]),
     Case("key_none_left", "400 invalid_client Unable to load public key", form=signed("rolling", key="jwt-es", algorithm="ES256"), before=[keys("")]),
     Case("kid_empty", "400 invalid_client Unable to load public key", form=signed("jwt-es", header={"kid": ""})),
-    # Ways to prove a client that neither the node nor the stub has.
+    # Ways to prove a client that the node does not have.
     Case("secret_jwt_client_by_secret", "400 invalid_client Parameter client_assertion_type is missing", form=own("secret-jwt")),
     Case("secret_jwt_client_by_key", "400 invalid_client Invalid signature algorithm", form=signed("secret-jwt", key="jwt-es", algorithm="ES256")),
     Case("secret_jwt_client", OK, form=signed("secret-jwt", algorithm="HS256")),

@@ -10,7 +10,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 
-from services import clean_environment
+from services import clean_environment, unwind_on_termination
 
 # arp-conformance names its schemas arp://…, and urljoin joins names of known schemes only: without this it
 # cannot find its own schemas ("Unresolvable: status.schema.json").
@@ -67,4 +67,5 @@ def main(stub):
 
 
 if __name__ == "__main__":
+    unwind_on_termination()
     sys.exit(main(sys.argv[1]))

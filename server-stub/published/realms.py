@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from services import clean_environment
+from services import clean_environment, unwind_on_termination
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -142,4 +142,5 @@ def main():
 
 
 if __name__ == "__main__":
+    unwind_on_termination()
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-# How long a service may take to start, in seconds: six of them share a machine with others.
+# How long a service may take to start, in seconds: seven of them share a machine with others.
 PATIENCE = 120
 
 # name: its module, its client of the realm, and the services that it calls, by the variables' prefix. What is called
@@ -114,3 +115,8 @@ def clean_environment():
     """This environment without what would configure a service."""
     return {name: value for name, value in os.environ.items()
             if not name.startswith(("ARP_", "JARVIS_", "KEYCLOAK_", "AGENT_"))}
+
+
+def unwind_on_termination():
+    """What was started is stopped by `finally` and `with`, which a signal has to reach."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

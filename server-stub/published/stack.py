@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from services import PATIENCE, Stack, clean_environment
+from services import PATIENCE, Stack, clean_environment, unwind_on_termination
 
 RUN = {"root_node_type_ref": {"node_type_id": "jarvis.core.echo", "version": "0.3.8"}, "input": {"echo": "good evening"}}
 
@@ -122,4 +122,5 @@ def main():
 
 
 if __name__ == "__main__":
+    unwind_on_termination()
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Authlib's token endpoint in Flask with the clients of a file, on loopback: serve_authlib.py PORT CLIENTS
+"""Authlib's token endpoint in Flask with the clients of a file, on loopback: authlib_flask.py PORT CLIENTS
 
 As its documentation has it: what a server must implement is implemented here in the shortest way. Its tokens are JWTs
 (RFC 9068); the library leaves it to the server which audience they name.

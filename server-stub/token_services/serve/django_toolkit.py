@@ -1,4 +1,4 @@
-"""django-oauth-toolkit with the clients of a file, on loopback: serve_django.py PORT CLIENTS
+"""django-oauth-toolkit with the clients of a file, on loopback: django_toolkit.py PORT CLIENTS
 
 The toolkit has its tokens in a database (here SQLite, in memory) and knows no client that proves itself by a key.
 """

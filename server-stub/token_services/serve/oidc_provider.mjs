@@ -1,4 +1,4 @@
-// oidc-provider with the clients of clients.json, on loopback: serve.mjs PORT CLIENTS
+// oidc-provider with the clients of a file, on loopback: oidc_provider.mjs PORT CLIENTS
 // It issues JWTs for the resource that is asked for (RFC 8707), and opaque tokens without one, as is its default.
 import { readFileSync } from 'node:fs';
 import { Provider } from 'oidc-provider';

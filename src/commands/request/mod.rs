@@ -154,7 +154,13 @@ fn hand_on(
     let mut buffer = [0; 8 * 1024];
     let mut held = Vec::new();
     loop {
-        let amount = answer.read(&mut buffer).map_err(RequestError::Broken)?;
+        let amount = match answer.read(&mut buffer) {
+            Ok(amount) => amount,
+            Err(broken) => {
+                write(out, &held)?;
+                return Err(RequestError::Broken(broken));
+            }
+        };
         held.extend_from_slice(&buffer[..amount]);
         if may_be_quoted && amount > 0 && held.len() < MAX_QUOTED && held[0] == b'"' {
             continue;

@@ -191,7 +191,7 @@ impl StsForm {
     }
 
     fn client(&self, main: &MainConfig<'_>, found: &dyn Fn(&Path) -> PathBuf) -> Result<Client, String> {
-        let issuer = needed("issuer", self.issuer.as_ref())?;
+        let issuer = needed("issuer", self.issuer.as_ref().filter(|issuer| !issuer.is_empty()))?;
         let client_id = needed("client_id", self.client_id.as_ref())?;
         let secret = self.client_secret_file.as_deref().map(|file| Secret::File(found(file)));
         let authentication = match (self.auth_method.as_deref(), secret, self.client_key_file.as_deref()) {

@@ -118,6 +118,9 @@ fn half_an_sts_names_what_is_missing() {
         let told = sts(&format!("{SOUND}{more}")).expect_err(more);
         assert!(told.contains(says), "{more}: {told}");
     }
+    let nameless = SOUND.replace("https://sts.home/realms/arp-dev", "");
+    let told = sts(&format!(r#"{nameless}, "token_endpoint": "https://sts.home/t""#)).expect_err("no issuer");
+    assert!(told.contains("sts lacks issuer"), "{told}");
     for (rule, says) in [
         (r#"{"users": [-1]}"#, "names or numbers"),
         (r#"{"scope": " "}"#, "scope in sts.audiences"),

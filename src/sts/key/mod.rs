@@ -136,7 +136,7 @@ pub(crate) fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, KeyErr
             let (start, seed) = made.split_at_mut(ED25519.len());
             start.copy_from_slice(&ED25519);
             random.fill(seed).map_err(|_| KeyError::Random)?;
-            STANDARD.encode(*made)
+            STANDARD.encode(made.as_slice())
         }
         Algorithm::Rs256 | Algorithm::Ps256 => return Err(KeyError::Unmakable),
     };

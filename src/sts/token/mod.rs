@@ -105,8 +105,11 @@ impl AccessToken {
             return Err(InvalidTokenError::Unsendable);
         }
         bounds.expires_in.ok_or(InvalidTokenError::NoLife)?;
-        let UnixTime(issued) = bounds.now.max(bounds.date).unwrap_or(UnixTime(0));
-        Ok((u64::MAX, issued))
+        let issued = bounds.now.max(bounds.date);
+        if issued.is_none() && bounds.subject_expires.is_some() {
+            return Err(InvalidTokenError::Undated);
+        }
+        Ok((u64::MAX, issued.map_or(0, |UnixTime(issued)| issued)))
     }
 
     /// Checks what a JWT says: when it ends, and the time of its issue or later.

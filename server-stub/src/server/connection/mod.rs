@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -18,10 +19,12 @@ use super::faults::switch::Switch;
 use super::faults::{Delivery, Moment};
 use super::journal::{Ended, Journal};
 use super::pki::Identity;
+use drained::Drained;
 use idle::{IdleClose, InRequest};
 use socket::{Reset, Socket};
 
 mod delivery;
+mod drained;
 mod handshake;
 mod idle;
 mod socket;
@@ -109,11 +112,12 @@ async fn exchange<S>(
     let (take_over, mut takeovers) = mpsc::channel(1);
     let in_request = InRequest::default();
     let stream = TokioIo::new(IdleClose::new(stream, in_request.clone(), manners.idle));
-    let service = service_fn(move |request: hyper::Request<_>| {
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
         in_request.begin();
         let (dispatch, in_request, take_over) = (dispatch.clone(), in_request.clone(), take_over.clone());
         async move {
-            let takeover = match dispatch.step(request.map(Body::new), ends).await {
+            let takeover = match dispatch.step(request.map(|body| Body::new(Drained::new(body))), ends).await
+            {
                 Step::Answer(response) => {
                     return Ok::<_, Infallible>(response.map(|body| in_request.until_sent(body)));
                 }

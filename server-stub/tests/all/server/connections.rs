@@ -72,6 +72,19 @@ fn a_connection_serves_again_within_five_seconds_and_ends_then() {
     assert!(idle < Duration::from_millis(8000), "{idle:?}");
 }
 
+/// As with uvicorn and Go. A client may send head and body apart.
+#[test]
+fn a_body_that_nobody_reads_does_not_end_the_connection() {
+    let stub = plain();
+    let mut connection = Connection::plain(stub.addr());
+    for _ in 0..2 {
+        connection.send(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n");
+        assert_eq!(connection.answer(false).expect("answered before its body").status, 404);
+        connection.send(b"{}");
+        assert_eq!(connection.ask(&Ask::get("/health")).status, 200);
+    }
+}
+
 #[test]
 fn the_end_of_an_idle_connection_is_the_same_over_tls() {
     let stub = tls();
