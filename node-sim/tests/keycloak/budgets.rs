@@ -23,7 +23,9 @@ fn keycloak_in(dir: &Path) -> u32 {
     let of_java = |pid: u32| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).into_owned();
-        command.starts_with("java") && command.contains(dir.to_str().unwrap())
+        // As it was found in PATH, or in JAVA_HOME.
+        let is_java = command.split('\0').next().is_some_and(|program| program.ends_with("java"));
+        is_java && command.contains(dir.to_str().unwrap())
     };
     let processes =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
