@@ -1,16 +1,22 @@
 use jarvis_node::commands::keygen;
-use jarvis_node::sts::Algorithm;
+use jarvis_node::sts::{Algorithm, StsClient};
 use serde_json::json;
 
 use super::rig::{Rig, brief, wanted};
 
+/// A token service over TLS, and a client whose key it knows.
+fn registered() -> (Rig, StsClient) {
+    let rig = Rig::tls();
+    let keys = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
+    rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
+    let client = rig.client(&json!({"client_key_file": "sts.key"}));
+    (rig, client)
+}
+
 #[test]
 fn assertion_refused_for_its_date_is_redated_and_remembered() {
     for fault in ["token-clock-ahead,date-now", "token-clock-behind,date-now"] {
-        let rig = Rig::tls();
-        let keys = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
-        rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
-        let client = rig.client(&json!({"client_key_file": "sts.key"}));
+        let (rig, client) = registered();
         rig.fault(fault);
         assert_eq!(brief(&client.fetch(&wanted("arp-run-gateway"))), "token for 300 s", "{fault}");
         assert_eq!(rig.sts.token_requests(), 2, "{fault}: refused, and once more");
@@ -26,10 +32,7 @@ fn assertion_refused_for_its_date_is_redated_and_remembered() {
 #[test]
 fn refused_assertion_without_a_date_blames_the_clock() {
     for fault in ["token-clock-ahead", "token-clock-behind"] {
-        let rig = Rig::tls();
-        let keys = keygen::make(Algorithm::Es256, &rig.dir.path().join("sts.key")).unwrap();
-        rig.sts.register_key("jarvis-node", &serde_json::from_str(&keys).unwrap()).unwrap();
-        let client = rig.client(&json!({"client_key_file": "sts.key"}));
+        let (rig, client) = registered();
         rig.fault(fault);
         let refused = client.fetch(&wanted("arp-run-gateway")).unwrap_err();
         assert!(!refused.is_permanent(), "{fault}: clocks get set");
