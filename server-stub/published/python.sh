@@ -7,6 +7,9 @@ cd "$(dirname "$0")/../.."
 list=$(sha256sum server-stub/published/requirements.txt | head -c 8)
 venv=$(realpath -m "${CARGO_TARGET_DIR:-target}")/published-venv/$list
 
+mkdir -p "$venv"
+exec 9>"$venv.lock"
+flock 9
 if [ ! -e "$venv/complete" ]; then
     python3 -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r server-stub/published/requirements.txt >&2

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs `jarvis-node token` against token services that are not Keycloak, and compares what works with
-docs/wire/token-services.md:
+docs/token-services.md:
 
     server-stub/token_services/run.py [SERVER…]
 
@@ -22,7 +22,7 @@ from node import ALGORITHMS, Node, claims
 from servers import SERVERS, Installed, stop
 
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENT = PROJECT / "docs/wire/token-services.md"
+DOCUMENT = PROJECT / "docs/token-services.md"
 HEAD = ("server", "secret (post, basic)", "with any characters", "key, `aud` the issuer", "key, `aud` the token endpoint",
         "token", "by `audience` alone", "without an audience", "exchange")
 # What the program says of a token that came and that it does not hand out.

@@ -21,7 +21,7 @@ SUITES = ("bookworm", "trixie")
 
 @dataclass(frozen=True)
 class Server:
-    """A token service. `title` is its name and version in the table of docs/wire/token-services.md."""
+    """A token service. `title` is its name and version in the table of docs/token-services.md."""
 
     title: str
     script: str

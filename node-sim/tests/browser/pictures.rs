@@ -1,4 +1,4 @@
-//! The pictures in `docs/`. `UPDATE_PICTURES=1 cargo test -p node-sim --features browser --test browser
+//! The pictures in `docs/pictures`. `UPDATE_PICTURES=1 cargo test -p node-sim --features browser --test browser
 //! pictures -- --ignored` replaces them; without the variable they are taken and checked, but not kept.
 
 use std::collections::HashMap;
@@ -25,7 +25,8 @@ async fn take(browser: &Browser, view: View, name: &str) {
     let picture = packed(&browser.client.screenshot().await.unwrap(), view);
     assert!(picture.len() < MOST, "{name}: {} bytes", picture.len());
     if env::var_os("UPDATE_PICTURES").is_some() {
-        fs::write(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")).join(name), picture).unwrap();
+        fs::write(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pictures")).join(name), picture)
+            .unwrap();
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use test_support::process::run_to_end;
 use test_support::waiting::until;
 
-use crate::realm::{CLIENT, GATEWAY, Realm, client, node, with_keys};
+use crate::realm::{GATEWAY, Realm, client, node};
 use crate::rig::{Rig, parts};
 use crate::server::{self, Place};
 
@@ -66,10 +66,7 @@ fn wrong_clock_stops_keys_until_it_is_right_and_no_secrets() {
     let clocked = Clocked::start();
     let place = Place::of(&clocked.keycloak);
     let secret = Rig::new(Realm::new(&place, 3600, json!([node(), client("clock", "clock-secret", &[])])));
-    let key = Rig::without_client(Realm::new(&place, 3600, json!([node()])));
-    let keys = key.keygen("sts.key", "ES256");
-    key.realm.change_client(CLIENT, |client| *client = with_keys(client.take(), &keys, "ES256"));
-    key.configure(&json!({"client_id": CLIENT, "client_key_file": "sts.key"}));
+    let (key, _) = Rig::with_key(Realm::new(&place, 3600, json!([node()])), "ES256");
     for (ahead, says) in [(600, "Token is not active"), (-600, "Token was issued in the future")] {
         clocked.set_ahead(ahead, &secret.realm);
         let _daemons = [secret.daemon(), key.daemon()];

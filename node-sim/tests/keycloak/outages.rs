@@ -3,17 +3,14 @@
 use serde_json::json;
 use test_support::daemon::Daemon;
 
-use crate::realm::{CLIENT, COORDINATOR, GATEWAY, Realm, node, with_keys};
+use crate::realm::{COORDINATOR, GATEWAY, Realm, node};
 use crate::rig::Rig;
 use crate::server::{self, Place};
 
 /// A node that proves itself by a secret and one that does by a key, with their daemons.
 fn nodes(place: &Place) -> [(Rig, Daemon); 2] {
     let realm = || Realm::new(place, 3600, json!([node()]));
-    let (secret, key) = (Rig::new(realm()), Rig::without_client(realm()));
-    let keys = key.keygen("sts.key", "ES256");
-    key.realm.change_client(CLIENT, |client| *client = with_keys(client.take(), &keys, "ES256"));
-    key.configure(&json!({"client_id": CLIENT, "client_key_file": "sts.key"}));
+    let (secret, (key, _)) = (Rig::new(realm()), Rig::with_key(realm(), "ES256"));
     [secret, key].map(|rig| {
         let daemon = rig.daemon();
         (rig, daemon)

@@ -67,6 +67,11 @@ impl Realm {
         self.call("PUT", &format!("/clients/{}", found["id"].as_str().unwrap()), Some(&changed));
     }
 
+    /// Replaces the keys of the node's client.
+    pub(crate) fn set_keys(&self, keys: &str) {
+        self.change_client(CLIENT, |client| client["attributes"]["jwks.string"] = keys.into());
+    }
+
     pub(crate) fn enable_client(&self, client: &str, enabled: bool) {
         self.change_client(client, |client| client["enabled"] = enabled.into());
     }

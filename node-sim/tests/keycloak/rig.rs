@@ -12,7 +12,7 @@ use test_support::process::run_to_end;
 use test_support::rig::Rig as Node;
 use test_support::waiting::until;
 
-use crate::realm::{CLIENT, COORDINATOR, GATEWAY, Realm, SECRET};
+use crate::realm::{CLIENT, COORDINATOR, GATEWAY, Realm, SECRET, with_keys};
 
 pub(crate) struct Rig {
     pub(crate) node: Node,
@@ -26,6 +26,15 @@ impl Rig {
         rig.node.write_secret("sts.secret", SECRET);
         rig.configure(&json!({"client_id": CLIENT, "client_secret_file": "sts.secret"}));
         rig
+    }
+
+    /// A node that proves itself by a key that `keygen` made in the file sts.key; also its public half.
+    pub(crate) fn with_key(realm: Realm, algorithm: &str) -> (Self, String) {
+        let rig = Self::without_client(realm);
+        let keys = rig.keygen("sts.key", algorithm);
+        rig.realm.change_client(CLIENT, |client| *client = with_keys(client.take(), &keys, algorithm));
+        rig.configure(&json!({"client_id": CLIENT, "client_key_file": "sts.key"}));
+        (rig, keys)
     }
 
     /// A node whose client is still to be configured.

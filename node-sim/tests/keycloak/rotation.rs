@@ -5,7 +5,7 @@ use server_stub::{Coordinator, CoordinatorOptions, Gateway, GatewayOptions, Gate
 use test_support::process::run_to_end;
 use test_support::waiting::until;
 
-use crate::realm::{CLIENT, COORDINATOR, GATEWAY, Realm, SECRET, client, node, with_keys};
+use crate::realm::{CLIENT, COORDINATOR, GATEWAY, Realm, SECRET, client, node};
 use crate::rig::{Rig, parts};
 use crate::server::shared;
 
@@ -74,10 +74,7 @@ fn request_replaces_a_token_of_a_realm_that_is_new() {
 #[test]
 #[ignore = "needs Keycloak"]
 fn clients_new_key_is_used_from_the_reload_on() {
-    let rig = Rig::without_client(Realm::new(shared(), 300, json!([node()])));
-    let old = rig.keygen("sts.key", "ES256");
-    rig.realm.change_client(CLIENT, |client| *client = with_keys(client.take(), &old, "ES256"));
-    rig.configure(&json!({"client_id": CLIENT, "client_key_file": "sts.key"}));
+    let (rig, old) = Rig::with_key(Realm::new(shared(), 300, json!([node()])), "ES256");
     let daemon = rig.daemon();
     let first = rig.get(GATEWAY).token().to_owned();
     // In the order of the docs: the new public half goes to the STS first.
@@ -85,12 +82,12 @@ fn clients_new_key_is_used_from_the_reload_on() {
     let mut both: serde_json::Value = serde_json::from_str(&old).unwrap();
     let mut more: serde_json::Value = serde_json::from_str(&new).unwrap();
     both["keys"].as_array_mut().unwrap().push(more["keys"][0].take());
-    rig.realm.change_client(CLIENT, |client| client["attributes"]["jwks.string"] = both.to_string().into());
+    rig.realm.set_keys(&both.to_string());
     assert_eq!(rig.get(COORDINATOR).status, 200, "the old key still counts");
     std::fs::rename(rig.node.path("new.key"), rig.node.path("sts.key")).unwrap();
     daemon.signal("HUP");
     until("another token", || rig.get(GATEWAY).token() != first);
-    rig.realm.change_client(CLIENT, |client| client["attributes"]["jwks.string"] = new.as_str().into());
+    rig.realm.set_keys(&new);
     assert_eq!(rig.get(COORDINATOR).status, 200, "by the new key");
     assert_eq!(rig.warnings(), json!([]));
 }
@@ -98,14 +95,11 @@ fn clients_new_key_is_used_from_the_reload_on() {
 #[test]
 #[ignore = "needs Keycloak"]
 fn key_removed_too_early_is_told_and_mended_by_reload() {
-    let rig = Rig::without_client(Realm::new(shared(), 300, json!([node()])));
-    let old = rig.keygen("sts.key", "EdDSA");
-    rig.realm.change_client(CLIENT, |client| *client = with_keys(client.take(), &old, "EdDSA"));
-    rig.configure(&json!({"client_id": CLIENT, "client_key_file": "sts.key"}));
+    let (rig, _) = Rig::with_key(Realm::new(shared(), 300, json!([node()])), "EdDSA");
     let daemon = rig.daemon();
     assert_eq!(rig.get(GATEWAY).status, 200);
     let new = rig.keygen("new.key", "EdDSA");
-    rig.realm.change_client(CLIENT, |client| client["attributes"]["jwks.string"] = new.as_str().into());
+    rig.realm.set_keys(&new);
     let refused = rig.get(COORDINATOR);
     assert_eq!(refused.brief(), (502, "token_request_failed"));
     assert!(refused.message().contains("key is the one registered at the STS"), "{refused:?}");

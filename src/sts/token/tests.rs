@@ -223,6 +223,8 @@ fn opaque_token_lives_by_expires_in_alone() {
     let subject = |end| Bounds { subject_expires: Some(UnixTime(end)), ..hour };
     assert_eq!(take("x", &subject(10_100)), Ok((100, true)), "not longer than the subject token");
     assert_eq!(take("x", &subject(9_999)), Err(InvalidTokenError::SubjectExpired));
+    let at_no_time = Bounds { now: None, ..subject(10_100) };
+    assert_eq!(take("x", &at_no_time), Err(InvalidTokenError::Undated), "nobody knows what is left of it");
     assert_eq!(take("x", &BOUNDS), Err(InvalidTokenError::NoLife));
     let none = Bounds { expires_in: Some(Duration::ZERO), ..BOUNDS };
     assert_eq!(take("x", &none), Err(InvalidTokenError::Expired));

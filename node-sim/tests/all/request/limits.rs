@@ -56,6 +56,9 @@ fn broken_off_answer_is_reported() {
     let chunk = Service::new(|_| "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n".into());
     let done = rig.request("GET", &chunk.url("/"), &[]);
     assert_eq!((done.code, done.body.as_str()), (Some(69), "half"), "{done:?}");
+    let quoted = Service::new(|_| "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n\"half".into());
+    let done = rig.request("GET", &quoted.url("/v1/runs/r/events"), &[]);
+    assert_eq!((done.code, done.body.as_str()), (Some(69), "\"half"), "{done:?}");
     let none = Service::new(|_| String::new());
     let done = rig.request("GET", &none.url("/"), &[]);
     assert_eq!((done.code, done.body.as_str()), (Some(69), ""), "{done:?}");
