@@ -53,7 +53,13 @@ fn check(dir: &TempDir) -> (Option<i32>, serde_json::Value) {
 fn help_and_version_go_to_standard_output() {
     let (code, out, err) = run(&["--help"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert!(out.contains("jarvis-node check"), "{out}");
+    assert!(out.contains("\n  check "), "{out}");
+    for help in [&["led", "--help"][..], &["--help", "led"], &["help", "led"], &["led", "-h"]] {
+        let (code, out, err) = run(help);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{help:?}");
+        assert!(out.starts_with("Usage: jarvis-node led OUTCOME [--config FILE]\n"), "{out}");
+        assert!(out.contains("valid-cached") && out.contains("\n  69  "), "{out}");
+    }
     let (code, out, _) = run(&["--version"]);
     assert_eq!((code, out), (Some(0), format!("jarvis-node {}\n", env!("CARGO_PKG_VERSION"))));
 }
@@ -69,6 +75,9 @@ fn wrong_usage_exits_64_with_a_sentence() {
         &["run", "--json"],
         &["led"],
         &["led", "purple"],
+        &["move"],
+        &["request", "GET"],
+        &["check", "--json=yes"],
     ] {
         let (code, out, err) = run(arguments);
         assert_eq!((code, out.as_str()), (Some(64), ""), "{arguments:?}");

@@ -9,7 +9,7 @@ use log::warn;
 use node_core::agent::Exit;
 use node_core::text::Shown;
 
-use self::arguments::{Command, HELP, Invocation};
+use self::arguments::{Command, Invocation};
 use crate::commands::enroll::Token;
 use crate::commands::{
     check, enroll, install, installer, keygen, led, pair, request, secret_input, status, token, update,
@@ -26,6 +26,9 @@ use crate::system::failure;
 mod arguments;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod given;
+mod help;
+pub mod table;
 
 /// Ends the program early: a sentence for standard error, and an exit code by sysexits(3).
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +75,7 @@ impl From<io::Error> for CliError {
 /// When it cannot be done at all; an outcome is not an error.
 pub fn main() -> Result<u8, CliError> {
     let Invocation { command, config, is_config_named } = arguments::parse(lexopt::Parser::from_env())?;
-    if !matches!(command, Command::Help | Command::Version) {
+    if !matches!(command, Command::Help(_) | Command::Version) {
         logging::init();
         if !matches!(command, Command::Run) {
             // The daemon shows them in its status.
@@ -83,7 +86,7 @@ pub fn main() -> Result<u8, CliError> {
         process::lock_memory();
     }
     match command {
-        Command::Help => print(HELP)?,
+        Command::Help(about) => print(&help::text(about))?,
         Command::Version => print(concat!("jarvis-node ", env!("CARGO_PKG_VERSION"), "\n"))?,
         Command::Run => match daemon::run(config)? {
             Exit::Asked => {}
