@@ -11,6 +11,8 @@ lints         | cargo | quick | clippy finds nothing, with and without GPIO thro
 core          | cargo |       | The deciding half compiles without std and without an allocator.
 documentation | cargo |       | rustdoc finds nothing.
 minimum-rust  | cargo |       | No locked dependency needs a newer Rust than the one declared in Cargo.toml.
+crates        | cargo |       | The crates package themselves without a warning, and what is packaged compiles.
+release       | cargo |       | A release that is not in order is refused; signatures and the apt repository are whole.
 dependencies  | cargo |       | cargo-deny accepts the dependencies: licences, advisories, duplicates, sources.
 tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
@@ -74,6 +76,19 @@ step_documentation() {
 step_minimum_rust() {
     require python3:python3
     .ci/minimum_rust.py
+}
+
+step_crates() {
+    local said
+    said=$(cargo package --locked -p node-core -p jarvis-node -p server-stub -p node-sim 2>&1) ||
+        die "$said"
+    # Tests that need test-support, which is not published, stay out, and cargo says so of each.
+    ! grep '^warning' <<<"$said" | grep -v '^warning: ignoring test ' || die "cargo package has warnings, see above."
+}
+
+step_release() {
+    require python3:python3 minisign:minisign gpg:gnupg apt-ftparchive:apt-utils git:git
+    packaging/tests/release_test.py
 }
 
 step_dependencies() {
