@@ -56,7 +56,7 @@ step_imports() {
 
 step_scripts() {
     require shellcheck:shellcheck
-    git ls-files -z '*.sh' .ci pi-zero/guest |
+    git ls-files -z '*.sh' .ci packaging pi-zero/guest |
         xargs -0 grep -lZE '^#!.*\bsh\b|^#!.*bash|^# shellcheck shell' | xargs -0 shellcheck -x
 }
 

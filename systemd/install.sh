@@ -7,18 +7,18 @@ set -euo pipefail
 
 unset CDPATH
 here=$(dirname "$(realpath -- "${BASH_SOURCE[0]}")")
-# shellcheck source-path=SCRIPTDIR source=installation.sh
-source "$here/installation.sh"
-# shellcheck source-path=SCRIPTDIR source=program.sh
-source "$here/program.sh"
-# shellcheck source-path=SCRIPTDIR source=old.sh
-source "$here/old.sh"
-# shellcheck source-path=SCRIPTDIR source=move.sh
-source "$here/move.sh"
-# shellcheck source-path=SCRIPTDIR source=voice_node.sh
-source "$here/voice_node.sh"
-# shellcheck source-path=SCRIPTDIR source=credential.sh
-source "$here/credential.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/installation.sh
+source "$here/parts/installation.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/program.sh
+source "$here/parts/program.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/old.sh
+source "$here/parts/old.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/move.sh
+source "$here/parts/move.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/voice_node.sh
+source "$here/parts/voice_node.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/credential.sh
+source "$here/parts/credential.sh"
 
 usage="Usage: systemd/install.sh [OPTION…] PROGRAM
   PROGRAM             what pi-zero/build.sh made: target/pi-zero/jarvis-node
@@ -39,6 +39,7 @@ main() {
     read_arguments "$@"
     need_tools cp mkdir od realpath tail touch tr systemd-sysusers systemd-tmpfiles timeout
     check_root
+    refuse_package
     check_places
     lock_installation
     remove_staged
@@ -198,11 +199,7 @@ place_config_file() {
 
 start_anew() {
     systemctl daemon-reload || true
-    # Without udev the devices keep their groups, and all else works.
-    if ! { udevadm control --reload && timeout 60 udevadm trigger --settle --subsystem-match=gpio \
-        --subsystem-match=leds; } 2>/dev/null; then
-        say "There is no udev here. To use an LED, the group gpio must be allowed to write to its device."
-    fi
+    give_leds
     systemctl "${disabled:+try-}restart" "$agent.service" ||
         trouble+="${trouble:+ }$agent.service does not start: see 'systemctl status $agent'."
 }

@@ -6,10 +6,10 @@ set -euo pipefail
 
 unset CDPATH
 here=$(dirname "$(realpath -- "${BASH_SOURCE[0]}")")
-# shellcheck source-path=SCRIPTDIR source=installation.sh
-source "$here/installation.sh"
-# shellcheck source-path=SCRIPTDIR source=old.sh
-source "$here/old.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/installation.sh
+source "$here/parts/installation.sh"
+# shellcheck source-path=SCRIPTDIR source=parts/old.sh
+source "$here/parts/old.sh"
 
 usage="Usage: systemd/uninstall.sh [OPTION…]
   --purge             remove configuration, credential, keys, state and user, too
@@ -21,6 +21,7 @@ main() {
     read_arguments "$@"
     need_tools ${purge:+usermod userdel groupdel}
     check_root
+    refuse_package
     lock_installation
     end_unit
     if is_old_installed; then
@@ -86,28 +87,6 @@ remove_secrets() {
         remove_folder "$root$folder"
     done
     remove_user "$agent"
-}
-
-# What a folder holds, wherever it is: it may be a link or a mount point, which stays.
-remove_folder() {
-    [[ -d $1 ]] || return 0
-    find "$1/" -xdev -mindepth 1 -delete || say "Not all of $1 could be removed."
-    if [[ -L $1 ]]; then
-        rm -f "$1"
-    else
-        rmdir "$1" 2>/dev/null || true
-    fi
-}
-
-# First out of the group gpio: userdel, cut short, would leave the name there for good.
-remove_user() {
-    if [[ -n $(number_of passwd "$1") ]]; then
-        usermod ${root:+--prefix "$root"} -G '' "$1" || true
-        userdel ${root:+--prefix "$root"} "$1" || say "The user $1 could not be removed."
-    fi
-    if [[ -n $(number_of group "$1") ]]; then
-        groupdel ${root:+--prefix "$root"} "$1" || say "The group $1 could not be removed."
-    fi
 }
 
 remove_old_secrets() {

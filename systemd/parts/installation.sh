@@ -2,7 +2,11 @@
 # Whoever sources this sets the rest.
 # shellcheck disable=SC2154,SC2034
 # What install.sh and uninstall.sh share: the names of what is installed, and how a file gets to its place.
-# Both set `root`: where another board's card is mounted, or nothing for this system.
+# Both set `root`: where another board's card is mounted, or nothing for this system. The package has this file in
+# /usr/lib/jarvis-node, for take_over.sh.
+
+# shellcheck source-path=SCRIPTDIR source=removal.sh
+source "${BASH_SOURCE[0]%/*}/removal.sh"
 
 # Folders on the way to a file are for everybody; what is secret says so itself.
 umask 022
@@ -75,16 +79,6 @@ remove_staged() {
 # have a program of the same name.
 is_our_program() { grep -qaF 'Proves this node to its Jarvis auth service' "$1" 2>/dev/null; }
 
-# number_of FILE NAME prints the number of a user (from etc/passwd, or on this system from wherever it has users) or of a
-# group (from etc/group).
-number_of() {
-    if [[ -z $root ]]; then
-        { getent "$1" "$2" || true; } | cut -d: -f3
-    elif [[ -e $root/etc/$1 ]]; then
-        awk -F: -v name="$2" '$1 == name { print $3 }' "$root/etc/$1"
-    fi
-}
-
 # One installation at a time. The lock ends with the process.
 lock_installation() {
     exec {installation_lock}<"$root/etc/systemd"
@@ -113,6 +107,21 @@ check_root() {
     done
     refuse_links /etc/passwd
     refuse_links /etc/group
+}
+
+# The files of the package would be hidden by those of install.sh, and left behind by its removal.
+refuse_package() {
+    [[ ! -e $root/usr/lib/systemd/system/$agent.service ]] || die "The package jarvis-node is installed ${root:+on }$root${root:+, }" \
+        "which apt upgrades and removes. To have this instead: sudo apt remove jarvis-node, which keeps the configuration" \
+        "and the credential. Nothing was changed."
+}
+
+# Lets udev give the LEDs to the group gpio. Without udev the devices keep their groups, and all else works.
+give_leds() {
+    if ! { udevadm control --reload && timeout 60 udevadm trigger --settle --subsystem-match=gpio \
+        --subsystem-match=leds; } 2>/dev/null; then
+        say "There is no udev here. To use an LED, the group gpio must be allowed to write to its device."
+    fi
 }
 
 # refuse_links PATH: on a card a link may lead to a file of this system, which is not meant.

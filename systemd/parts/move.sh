@@ -55,11 +55,12 @@ plan_move() {
 
 # The unit may name another configuration, which only a person can bring to where the new one looks.
 check_old_unit() {
+    # How a person gives it, which the sourcing script may know better.
     local other
     is_old_unit "$root$old_unit_file" && [[ -z $config ]] || return 0
     other=$(grep -hsE '^[^#;].*(JARVIS_NODE_CONFIG|--config)' "$root$old_unit_file" "$root$old_unit_file.d"/*.conf |
         grep -vE -- "(JARVIS_NODE_CONFIG=|--config[= ])${old_config_file}[\"']?\$") || true
-    [[ -z $other ]] || die "The unit of version 0.1.0 has a configuration of its own ($other): give it with --config," \
+    [[ -z $other ]] || die "The unit of version 0.1.0 has a configuration of its own ($other): ${give_config:-give it with --config}," \
         "since the new unit reads $config_folder/config.json. Nothing was changed."
 }
 
