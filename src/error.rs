@@ -174,6 +174,9 @@ pub enum SetupError {
         /// The trouble with the other one.
         other: Box<SetupError>,
     },
+    /// The board was to be set up by a file on its boot partition, and was not, for this reason.
+    #[error("{}", .0.reason)]
+    FirstBoot(Box<Trouble>),
     /// The card was in another board when the node was last accepted.
     #[error("this card was in another board when its node was last accepted (says {})", Brief(.state_file))]
     OtherBoard {
@@ -301,6 +304,7 @@ impl SetupError {
                 format_args!("{self}"),
                 format_args!("To go on with the other one: {}", other.to_trouble().fix),
             ),
+            Self::FirstBoot(why) => Trouble::clone(why),
             Self::OtherBoard { .. } => Trouble::setup(
                 format_args!("{self}"),
                 format_args!(

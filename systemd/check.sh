@@ -14,15 +14,17 @@ main() {
     local beside
     tree=$(mktemp -d)
     trap 'rm -rf "$tree"' EXIT
-    # They run outside a sandbox: what an update needs, only the board's owner knows.
-    for beside in "${unit%.service}"-update.{path,service}; do
+    # They have no budget for their exposure: what an update needs, only the board's owner knows, and the first boot is
+    # root's.
+    for beside in "${unit%.service}"-{update.path,update.service,first-boot.service}; do
         [[ -f $beside ]] || continue
         check_accepted "$beside"
         check_directives "$beside"
+        check_capabilities "$beside"
     done
     check_accepted "$unit"
     check_directives "$unit"
-    check_capabilities
+    check_capabilities "$unit"
     check_users
     check_exposure
 }
@@ -63,14 +65,15 @@ directives() {
     awk '/^\[/ { section = $1 } /^[A-Za-z0-9-]+=/ { sub(/=.*/, ""); print section $0 }'
 }
 
-# systemd passes over a capability that it does not know, and the exposure gets better by it.
+# check_capabilities UNIT: systemd passes over a capability that it does not know, and the exposure gets better by it.
 check_capabilities() {
-    local capability known
+    local capability known name
+    name=$(basename "$1")
     known=$(systemd-analyze capability | awk '{ print $1 }')
     while read -r capability; do
         [[ -z $capability ]] || grep -qixF "$capability" <<<"$known" ||
             fail "systemd knows no capability $capability, which $name has."
-    done < <(sed -nE 's/^(CapabilityBoundingSet|AmbientCapabilities)=~?//p' "$unit" | tr ' ' '\n')
+    done < <(sed -nE 's/^(CapabilityBoundingSet|AmbientCapabilities)=~?//p' "$1" | tr ' ' '\n')
     echo "ok: systemd knows the capabilities of $name"
 }
 

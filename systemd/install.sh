@@ -67,10 +67,11 @@ main() {
     place 0644 "$here/60-$agent.rules" "$rules_file"
     place 0644 "$here/$agent-update.path" "$update_path_file"
     place 0644 "$here/$agent-update.service" "$update_unit_file"
+    place 0644 "$here/$agent-first-boot.service" "$first_boot_unit_file"
     place 0644 "$here/$agent.service" "$unit_file"
     # Their names must be on the card before the program that needs them.
     sync "$root$config_folder" "$root$state_folder"
-    [[ -n $disabled ]] || unit_files enable "$agent.service"
+    [[ -n $disabled ]] || unit_files enable "$agent.service" "$agent-first-boot.service"
     mv -fT "$root$program_file.new" "$root$program_file"
     [[ -z $runner ]] || runner=$root$program_file
 

@@ -74,11 +74,12 @@ read_arguments() {
 # The unit may have been deleted by hand: then its daemon runs on, and it is enabled still.
 end_unit() {
     if is_live; then
-        systemctl --quiet stop "$agent-update.path" "$agent.service" 2>/dev/null || true
+        systemctl --quiet stop "$agent-update.path" "$agent-first-boot.service" "$agent.service" 2>/dev/null || true
     fi
     [[ ! -f $root$update_path_file || -L $root$update_path_file ]] || unit_files disable "$agent-update.path"
+    [[ ! -f $root$first_boot_unit_file || -L $root$first_boot_unit_file ]] || unit_files disable "$agent-first-boot.service"
     [[ ! -f $root$unit_file || -L $root$unit_file ]] || unit_files disable "$agent.service"
-    rm -f "$root/etc/systemd/system/multi-user.target.wants/$agent"{.service,-update.path}
+    rm -f "$root/etc/systemd/system/multi-user.target.wants/$agent"{.service,-first-boot.service,-update.path}
 }
 
 remove_secrets() {

@@ -41,6 +41,9 @@ pub(super) enum Command {
     Installer(Question, PathBuf),
     Enroll(Enrolment),
     Pair(Pairing),
+    FirstBoot {
+        file: Option<PathBuf>,
+    },
     Move(Move),
     Token(TokenRequest),
     Update,
@@ -109,6 +112,7 @@ fn command(given: &Given) -> Result<Command, CliError> {
             write_config: given.path("write-config"),
         }),
         "pair" => Command::Pair(pairing(given)?),
+        "first-boot" => Command::FirstBoot { file: given.path("file") },
         "update" => Command::Update,
         "move" => Command::Move(Move {
             to: given.text("to")?.unwrap_or_default(),

@@ -122,6 +122,11 @@ pub fn main() -> Result<u8, CliError> {
                 pair::pair(&config, &pairing).map_err(|error| CliError::new(error.exit_code(), error))?;
             print_done(&format!("{paired}. Start the daemon: sudo systemctl start jarvis-node-agent"));
         }
+        Command::FirstBoot { file } => {
+            let done = enroll::first_boot::first_boot(&config, file.as_deref())
+                .map_err(|error| CliError::new(error.exit_code(), error))?;
+            print_done(&done);
+        }
         Command::Move(to) => {
             let token = || secret_input::typed("paste the provisioning token of the new home, then Enter");
             let moved = enroll::moving::relocate(&config, &to, token)

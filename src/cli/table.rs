@@ -190,6 +190,13 @@ pub const COMMANDS: &[Command] = &[
         ..PLAIN
     },
     Command {
+        name: "first-boot",
+        about: "join the home by jarvis-node.json on the boot partition; its unit runs this",
+        options: &[value("file", "FILE", "another file than the one on the boot partition"), CONFIG],
+        exits: &[INPUT, NETWORK, NOT_STORED, ANSWER_LOST, SERVER, TLS, REJECTED, SETUP],
+        ..PLAIN
+    },
+    Command {
         name: "move",
         about: "make this node one of another home",
         options: &[

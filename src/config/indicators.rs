@@ -54,6 +54,11 @@ impl Indicators {
             named.into_iter().chain([default]).filter(|file| !paths::is_used(file, "status_file", &others));
         Self { led: led.unwrap_or_default(), status_file: free.next() }
     }
+
+    /// Where `first-boot` leaves for the daemon of the configuration at `path` why it has no node: beside the status.
+    pub(crate) fn note_file(path: &Path) -> Option<PathBuf> {
+        Some(Self::load_lenient(path).status_file?.with_file_name("first-boot.txt"))
+    }
 }
 
 /// The configuration at `path` as far as it is JSON: one key can be of use even if the rest is wrong.

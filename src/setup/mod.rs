@@ -2,6 +2,7 @@
 //! They are read together, so that what is used always belongs together.
 
 mod alive;
+mod first_boot;
 mod secrets;
 mod version;
 
@@ -169,11 +170,12 @@ impl Reader {
         let config = match self.read_config() {
             Ok(config) => config,
             Err(error) => {
-                return SetupRead { node: Err(error), broker: BrokerRead::Unreadable, warnings: Vec::new() };
+                let node = Err(first_boot::told_by(error, &self.config_file));
+                return SetupRead { node, broker: BrokerRead::Unreadable, warnings: Vec::new() };
             }
         };
         let (broker, mut warnings) = self.read_broker(&config);
-        let node = self.read_node(config);
+        let node = self.read_node(config).map_err(|error| first_boot::told_by(error, &self.config_file));
         warnings.extend(self.certificates.iter().chain(&self.identity).cloned());
         SetupRead { node, broker, warnings }
     }

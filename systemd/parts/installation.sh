@@ -20,6 +20,8 @@ readonly unit_file=/etc/systemd/system/$agent.service
 # They start update_command, on request; a person enables the path.
 readonly update_path_file=/etc/systemd/system/$agent-update.path
 readonly update_unit_file=/etc/systemd/system/$agent-update.service
+# It sets the board up by a file on the boot partition, if there is one.
+readonly first_boot_unit_file=/etc/systemd/system/$agent-first-boot.service
 readonly sysusers_file=/etc/sysusers.d/$agent.conf
 readonly tmpfiles_file=/etc/tmpfiles.d/$agent.conf
 readonly rules_file=/etc/udev/rules.d/60-$agent.rules
@@ -32,8 +34,8 @@ readonly staged_config=/etc/.$agent.new
 readonly staged_state=/var/lib/.$agent.new
 
 # The files that belong to root, each made beside its place first.
-readonly placed_files=("$program_file" "$unit_file" "$update_path_file" "$update_unit_file" "$sysusers_file" "$tmpfiles_file"
-    "$rules_file")
+readonly placed_files=("$program_file" "$unit_file" "$update_path_file" "$update_unit_file"
+    "$first_boot_unit_file" "$sysusers_file" "$tmpfiles_file" "$rules_file")
 
 say() { printf '%s\n' "$*" 2>/dev/null || true; }
 

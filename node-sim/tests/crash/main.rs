@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 #![expect(clippy::print_stdout, reason = "figures for people")]
 
+mod first_boot;
 mod installation;
 mod moving;
 

@@ -92,7 +92,7 @@ impl Board {
 
 /// Kills the command that `run` runs with options for strace at each of `calls`; checks the node after each with `check`.
 /// Returns how often it was killed.
-fn kill_at_each(calls: &[(String, u32)], mut run: impl FnMut(&[&str], &str) -> bool) -> usize {
+pub(super) fn kill_at_each(calls: &[(String, u32)], mut run: impl FnMut(&[&str], &str) -> bool) -> usize {
     calls
         .iter()
         .filter(|(name, count)| {
@@ -121,7 +121,7 @@ const INNER: [&str; 14] = [
 ];
 
 /// What comes before the first connection only reads.
-fn from_the_first_connection(record: &str) -> Vec<(String, u32)> {
+pub(super) fn from_the_first_connection(record: &str) -> Vec<(String, u32)> {
     let calls = calls(record).into_iter().skip_while(|(name, _)| name != "connect");
     calls.filter(|(name, _)| !INNER.contains(&name.as_str())).collect()
 }

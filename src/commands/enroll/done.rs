@@ -64,7 +64,7 @@ impl Done {
 }
 
 /// Why it is not known that the service which `config` names accepts the node.
-fn prove(config_file: &Path, config: Config, credential: &Credential) -> Option<String> {
+pub(super) fn prove(config_file: &Path, config: Config, credential: &Credential) -> Option<String> {
     let context = match Reader::new(config_file.into()).auth_context_by(config) {
         Ok(context) => context,
         Err(why) => return Some(format!("{why}. {}", why.to_trouble().fix)),

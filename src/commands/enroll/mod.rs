@@ -4,6 +4,7 @@
 mod answer;
 mod done;
 mod error;
+pub(crate) mod first_boot;
 mod log_in;
 pub(crate) mod moving;
 mod place;
@@ -77,6 +78,16 @@ pub(crate) fn enroll(
     enrolment: &Enrolment,
     token: Token<'_>,
 ) -> Result<Done, EnrollError> {
+    enroll_by(Settings::load(config_file)?, config_file, enrolment, token)
+}
+
+/// [`enroll`] by these settings, which are those of `config_file`.
+fn enroll_by(
+    settings: Settings,
+    config_file: &Path,
+    enrolment: &Enrolment,
+    token: Token<'_>,
+) -> Result<Done, EnrollError> {
     let unfit = |why| EnrollError::Input(format!("--node-id {why}"));
     let node_id = enrolment.node_id.as_deref().map(NodeId::parse).transpose().map_err(unfit)?;
     if node_id.as_ref().is_some_and(|node_id| credential_file::is_token(node_id.as_str())) {
@@ -84,7 +95,6 @@ pub(crate) fn enroll(
             "--node-id is a provisioning token, which belongs on standard input".into(),
         ));
     }
-    let settings = Settings::load(config_file)?;
     let voice_node = enrolment.write_config.as_deref().map(VoiceNode::find).transpose()?;
     let given = match token {
         Token::Asked => None,

@@ -66,6 +66,17 @@ impl Settings {
         Ok(Self::New { path: path.into(), keys, ca_file, state_file })
     }
 
+    /// These settings with more keys and another CA for a new configuration.
+    pub(super) fn with(self, more: Map<String, Value>, ca: Option<PathBuf>) -> Self {
+        match self {
+            Self::New { path, mut keys, ca_file, state_file } => {
+                keys.extend(more);
+                Self::New { path, keys, ca_file: ca.or(ca_file), state_file }
+            }
+            kept @ Self::Kept(_) => kept,
+        }
+    }
+
     /// How a home is asked.
     pub(crate) fn means(&self, allow_http: bool) -> Means {
         match self {

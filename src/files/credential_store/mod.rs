@@ -272,6 +272,7 @@ fn may_be_damage(error: &SetupError) -> bool {
         | SetupError::OtherBoard { .. }
         | SetupError::CaFile { .. }
         | SetupError::StsKey { .. }
+        | SetupError::FirstBoot(_)
         | SetupError::ClientCertificate { .. } => false,
     }
 }

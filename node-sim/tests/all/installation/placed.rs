@@ -9,7 +9,8 @@ use test_support::card::Card;
 
 use super::{at_hand, told};
 
-const PLACED: [&str; 7] = [
+const PLACED: [&str; 8] = [
+    "etc/systemd/system/jarvis-node-agent-first-boot.service",
     "etc/systemd/system/jarvis-node-agent-update.path",
     "etc/systemd/system/jarvis-node-agent-update.service",
     "etc/systemd/system/jarvis-node-agent.service",
@@ -20,6 +21,8 @@ const PLACED: [&str; 7] = [
 ];
 const ENABLED: &str = "etc/systemd/system/multi-user.target.wants/jarvis-node-agent.service";
 const UPDATES_ENABLED: &str = "etc/systemd/system/multi-user.target.wants/jarvis-node-agent-update.path";
+const FIRST_BOOT_ENABLED: &str =
+    "etc/systemd/system/multi-user.target.wants/jarvis-node-agent-first-boot.service";
 const SECRETS: [&str; 2] = ["etc/jarvis-node-agent/app.key", "var/lib/jarvis-node-agent/credential.json"];
 
 /// A card with an installation; its configuration is the example.
@@ -58,7 +61,7 @@ fn installation_is_removed_but_for_its_secrets() {
     for path in SECRETS {
         assert_eq!((entries[path].0, entries[path].1.0), (0o600, user), "{path}");
     }
-    assert!(entries.contains_key(ENABLED));
+    assert!(entries.contains_key(ENABLED) && entries.contains_key(FIRST_BOOT_ENABLED));
     // Only a person lets the app update the node.
     assert!(!entries.contains_key(UPDATES_ENABLED));
     symlink("/etc/systemd/system/jarvis-node-agent-update.path", card.path(UPDATES_ENABLED)).unwrap();
@@ -70,7 +73,10 @@ fn installation_is_removed_but_for_its_secrets() {
         assert_eq!(told(card.uninstall(&[])).0, Some(0));
         let left = card.entries();
         assert!(
-            !PLACED.iter().chain([&ENABLED, &UPDATES_ENABLED]).any(|path| left.contains_key(*path)),
+            !PLACED
+                .iter()
+                .chain([&ENABLED, &UPDATES_ENABLED, &FIRST_BOOT_ENABLED])
+                .any(|path| left.contains_key(*path)),
             "{:?}",
             left.keys()
         );
@@ -89,6 +95,7 @@ fn installation_is_removed_but_for_its_secrets() {
 fn disabled_node_stays_disabled_over_an_upgrade() {
     let card = installed();
     fs::remove_file(card.path(ENABLED)).unwrap();
+    fs::remove_file(card.path(FIRST_BOOT_ENABLED)).unwrap();
     let before = card.entries();
     let (code, told) = told(card.install(jarvis_node(), &[]));
     assert_eq!(code, Some(0), "{told}");

@@ -37,13 +37,18 @@ fn unit_with_a_mistyped_line_is_refused() {
         assert_eq!(code, Some(1), "{line}: {said}");
     }
     // So does that of a unit beside it.
-    for name in ["unit-update.path", "unit-update.service"] {
+    for name in ["unit-update.path", "unit-update.service", "unit-first-boot.service"] {
         let shipped = fs::read_to_string(systemd.join(name.replace("unit", "jarvis-node-agent"))).unwrap();
         fs::write(dir.path().join(name), shipped).unwrap();
     }
     assert_eq!(check(unit.clone()).0, Some(0));
     let path = dir.path().join("unit-update.path");
     let mistyped = fs::read_to_string(&path).unwrap().replace("PathExists=", "PathExist=");
+    fs::write(&path, mistyped).unwrap();
+    assert_eq!(check(unit.clone()).0, Some(1));
+    fs::remove_file(path).unwrap();
+    let path = dir.path().join("unit-first-boot.service");
+    let mistyped = fs::read_to_string(&path).unwrap().replace("CAP_FOWNER", "CAP_FOWNR");
     fs::write(path, mistyped).unwrap();
     assert_eq!(check(unit).0, Some(1));
 }

@@ -118,6 +118,26 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("the node is registered at the new home", "as above"),
     ("proven and moved: this node is", "as above"),
     ("nothing to do: this node asks that home already", "as above"),
+    (
+        "this board has a credential already",
+        "of `first-boot`: node-sim/tests/all/device/enroll/first_boot.rs",
+    ),
+    ("file for the first boot", "what a sentence of a row calls it: as above"),
+    ("this is no object of JSON", "as above"),
+    ("a token is for one node", "as above"),
+    ("must be true or false", "as above"),
+    ("does not belong here: home says it", "as above"),
+    ("token is missing: the provisioning token", "as above"),
+    ("must be text in quotes", "as above"),
+    ("there is no file to set this board up by", "as above"),
+    ("this board is set up already", "as above"),
+    ("this board has a configuration already", "as above"),
+    ("its home does not accept it, or not yet", "as above"),
+    (
+        "and cannot be removed: {why}",
+        "needs a partition that is read-only: node-sim/tests/crash/first_boot.rs",
+    ),
+    ("nothing can be left beside {}: {why}", "as above"),
     ("The node is registered, but", "the card fills up in the middle: node-sim/tests/crash"),
 ];
 

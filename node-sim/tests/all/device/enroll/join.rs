@@ -12,7 +12,7 @@ use test_support::rig::Rig;
 use super::super::terminal::{Terminal, is_as_before};
 
 /// A board as the installer leaves it without a configuration: the example, and the CA beside it.
-fn installed(home: Home) -> Rig {
+pub(super) fn installed(home: Home) -> Rig {
     let rig = Rig::with(Options { home, ..Options::default() });
     fs::remove_file(rig.path("credential.json")).unwrap();
     fs::write(rig.config(), example(&rig)).unwrap();
@@ -34,7 +34,7 @@ fn example(rig: &Rig) -> String {
     example.to_string()
 }
 
-fn config(rig: &Rig) -> Value {
+pub(super) fn config(rig: &Rig) -> Value {
     serde_json::from_slice(&fs::read(rig.config()).unwrap()).unwrap()
 }
 

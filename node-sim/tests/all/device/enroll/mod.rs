@@ -1,5 +1,6 @@
 //! `jarvis-node enroll`: a token is good for one try, so every failure says what became of it.
 
+mod first_boot;
 mod join;
 
 use std::fs::{self, File};
