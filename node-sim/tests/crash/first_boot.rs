@@ -135,11 +135,12 @@ fn first_boot_killed_anywhere_is_finished_by_the_next() {
 fn file_on_a_read_only_partition_is_warned_of() {
     let board = Board::new();
     let token = board.lay_out("attic-pi");
-    let read_only = ["-P", board.file().to_str().unwrap(), "-e", "inject=unlink,unlinkat:error=EROFS"];
+    let file = board.file();
+    let read_only = ["-P", file.to_str().unwrap(), "-e", "inject=unlink,unlinkat:error=EROFS"];
     for said_first in ["this node is attic-pi", "this board is set up already"] {
         let (_, code, said) = board.boot(&read_only);
         assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains(said_first) && said.contains("holds a token, which is used up"), "{said}");
+        assert!(said.contains(said_first) && said.contains("with a used token, cannot be removed"), "{said}");
         assert!(said.contains("Read-only file system") && said.contains("by hand"), "{said}");
         assert!(!said.contains(&token) && board.is_valid(), "{said}");
     }

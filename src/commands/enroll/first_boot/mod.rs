@@ -47,10 +47,7 @@ pub(crate) fn first_boot(config_file: &Path, named: Option<&Path>) -> Result<Str
     if set_up.as_ref().map_or_else(FirstBootError::is_token_spent, |_| true)
         && let Err(why) = file::wipe(&file)
     {
-        warn!(
-            "{} holds a token, which is used up, and cannot be removed: {why}; remove it by hand",
-            file.display()
-        );
+        warn!("{}, with a used token, cannot be removed: {why}; remove it by hand", file.display());
     }
     tell(config_file, &file, failed.as_deref());
     set_up.map(|done| done.map_or_else(|| "this board is set up already".into(), |done| done.to_string()))
