@@ -10,6 +10,8 @@ use crate::time::millis;
 pub enum Pattern {
     /// On for good.
     On,
+    /// Dark for good.
+    Off,
     /// Groups of `count` flashes, lit for `lit_ms` with `gap_ms` of dark between them, and
     /// `pause_ms` of dark between groups.
     Flashes {
@@ -37,6 +39,19 @@ impl Pattern {
     /// Waits for a phone to pair this node: as long lit as dark, and far slower than [`Outcome::Starting`].
     pub const PAIRING: Self = Self::Flashes { count: 1, lit_ms: 600, gap_ms: 0, pause_ms: 600 };
 
+    /// Shows a person which board it is: a second of fast flicker, and a second of dark.
+    pub const FIND: Self = Self::Flashes { count: 10, lit_ms: 50, gap_ms: 50, pause_ms: 1000 };
+
+    /// The pattern that shows `outcome` where a light would disturb: dark while all is well, else that of
+    /// [`Self::of`]. The offline grace period is not well, so that dark always means a fresh verdict.
+    #[must_use]
+    pub const fn quiet(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Valid => Self::Off,
+            _ => Self::of(outcome),
+        }
+    }
+
     /// The pattern that shows `outcome` (README, "What the LED says").
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {
@@ -62,7 +77,7 @@ impl Pattern {
     #[must_use]
     pub fn phase(self, elapsed: Duration) -> Phase {
         match self {
-            Self::On => Phase { lit: true, lasts: None },
+            Self::On | Self::Off => Phase { lit: self == Self::On, lasts: None },
             Self::Flashes { count, lit_ms, gap_ms, pause_ms } => {
                 let (count, lit, gap) = (u64::from(count), u64::from(lit_ms), u64::from(gap_ms));
                 let flash = lit + gap;
@@ -107,8 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn pairing_looks_like_no_outcome() {
-        assert!(Outcome::ALL.iter().all(|outcome| Pattern::of(*outcome) != Pattern::PAIRING));
+    fn quiet_pattern_is_dark_for_valid_alone() {
+        let dark = Phase { lit: false, lasts: None };
+        assert_eq!(Pattern::quiet(Outcome::Valid).phase(Duration::from_secs(9999)), dark);
+        let others = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::Valid);
+        others.for_each(|outcome| assert_eq!(Pattern::quiet(*outcome), Pattern::of(*outcome), "{outcome}"));
+    }
+
+    #[test]
+    fn pairing_and_finding_look_like_no_outcome() {
+        for pattern in [Pattern::PAIRING, Pattern::FIND] {
+            assert!(Outcome::ALL.iter().all(|outcome| Pattern::of(*outcome) != pattern));
+        }
         for (at, lit) in [(0, true), (599, true), (600, false), (1199, false), (1200, true)] {
             assert_eq!(Pattern::PAIRING.phase(Duration::from_millis(at)).lit, lit, "{at}");
         }

@@ -41,6 +41,9 @@ impl Service {
     pub const LOGS: Self =
         Self { name: "the logs service", address: "via.logs", port: Some(7702), ..Self::COMMAND_CENTER };
 
+    /// The logs, which get the node's own lines.
+    pub const LOG_INTAKE: Self = Self { address: "logs.url", ..Self::LOGS };
+
     /// The command center, asked to register a node.
     pub const ENROLMENT: Self = Self { address: "--url", ..Self::COMMAND_CENTER };
 
@@ -89,6 +92,7 @@ mod tests {
             Service::COMMAND_CENTER,
             Service::HEARTBEAT,
             Service::LOGS,
+            Service::LOG_INTAKE,
             Service::ENROLMENT,
             Service::HOME,
             Service::LOG_IN,

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::heartbeat::Heartbeat;
 use super::judge::{Asked, judge, judge_heartbeat, judge_logs, judge_mqtt_credentials, judge_probe};
+use super::logs::{Logs, NotTaken};
 use super::proof::{api_key, id_and_key, secret};
 use super::update::Update;
 use crate::config::{Config, Via};
@@ -30,6 +31,8 @@ pub struct AuthClient {
     mode: AuthMode,
     /// `None`: the home is not shown that the node is alive.
     heartbeat: Option<Heartbeat>,
+    /// `None`: the home does not get the node's log.
+    logs: Option<Logs>,
 }
 
 /// The service that is asked, and the credential that is shown to it.
@@ -85,7 +88,7 @@ impl AuthClient {
             Via::Logs => (url.at(LOGS_PATH), AuthMode::Logs, None),
         };
         let http = http(config, config.via.service(), url, tls);
-        Self { http, endpoint, mode, heartbeat }
+        Self { http, endpoint, mode, heartbeat, logs: None }
     }
 
     /// This client, which also shows the command center at `url` that the node is alive.
@@ -93,6 +96,26 @@ impl AuthClient {
     pub fn with_heartbeat(self, config: &Config, url: &ServiceUrl, tls: Tls) -> Self {
         let beside = http(config, Service::HEARTBEAT, url, tls);
         Self { heartbeat: Some(Heartbeat::new(config, url, Some(beside))), ..self }
+    }
+
+    /// This client, which also sends lines of the log to the logs at `url`.
+    #[must_use]
+    pub fn with_logs(self, config: &Config, url: &ServiceUrl, tls: Tls) -> Self {
+        Self { logs: Some(Logs::new(url, http(config, Service::LOG_INTAKE, url, tls))), ..self }
+    }
+
+    /// Whether the home gets the node's log.
+    #[must_use]
+    pub const fn sends_log(&self) -> bool {
+        self.logs.is_some()
+    }
+
+    /// Sends the home a batch of lines, if it gets any. Takes 15 s at most.
+    ///
+    /// # Errors
+    /// Why it did not take them.
+    pub fn send_log(&self, credential: &Credential, body: &str) -> Result<(), NotTaken> {
+        self.logs.as_ref().map_or(Ok(()), |logs| logs.send(credential, body))
     }
 
     /// Asks whether the node with this credential is valid. Returns within the configured time-outs. The home takes it for
@@ -168,7 +191,7 @@ impl AuthClient {
         let answer = match &self.mode {
             AuthMode::App { app_id, .. } => judge(&asked, &credential.node_id, app_id),
             AuthMode::CommandCenter => judge_mqtt_credentials(&asked),
-            AuthMode::Logs => judge_logs(&asked),
+            AuthMode::Logs => judge_logs(&asked, Service::LOGS),
         };
         let server_time = self.http.proven_time(response);
         Reply { answer, server_time, update: None }

@@ -42,7 +42,7 @@ impl Delivered<'_> {
     /// Judges it as the logs' answer to a batch without a line.
     #[must_use]
     pub fn by_the_logs(&self) -> Answer {
-        judge_logs(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH })
+        judge_logs(&Asked { response: &self.response(), keys: &[], now: UNIX_EPOCH }, Service::LOGS)
     }
 
     /// Judges it as the answer to a probe of the auth service.

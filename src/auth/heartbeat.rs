@@ -21,7 +21,7 @@ use crate::net::service_url::ServiceUrl;
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit that it was built from, if the build said so.
-const GIT_SHA: Option<&str> = option_env!("JARVIS_NODE_GIT_SHA");
+pub(crate) const GIT_SHA: Option<&str> = option_env!("JARVIS_NODE_GIT_SHA");
 
 /// How long a call beside the validation may take. Three of them are over before the answer to another validation is
 /// taken for lost.

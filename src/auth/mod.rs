@@ -7,10 +7,13 @@ mod delivered;
 mod fuzzing;
 mod heartbeat;
 mod judge;
+mod logs;
 mod proof;
 mod update;
 
 pub use self::client::{AuthClient, Reply};
 pub use self::delivered::Delivered;
+pub(crate) use self::heartbeat::GIT_SHA;
+pub use self::logs::NotTaken;
 pub use self::update::Update;
 pub(crate) use self::update::runtime_folder;

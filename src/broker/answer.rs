@@ -12,6 +12,8 @@ use crate::files::json;
 /// quarter of the send buffer is unread (`unix_writable` in net/unix/af_unix.c). With the smallest buffer a block is
 /// more than that, so a socket that takes more has been read to its end. Two blocks fill it.
 pub(super) const BLOCK: usize = 1536;
+/// The code of a refusal because of too many requests.
+pub(super) const BUSY: &str = "busy";
 
 /// `100 Continue`, as one block.
 pub(super) fn go_ahead() -> Vec<u8> {
@@ -68,7 +70,7 @@ impl Refusal {
 
     /// There are too many requests, of one caller or of all.
     pub(super) fn busy(message: impl Into<String>) -> Self {
-        Self::new(503, "busy", message).after(Some(Duration::from_secs(1)))
+        Self::new(503, BUSY, message).after(Some(Duration::from_secs(1)))
     }
 
     pub(super) fn after(self, retry_after: Option<Duration>) -> Self {
@@ -86,12 +88,30 @@ impl Answer {
         &self.0
     }
 
+    /// 200 with metrics.
+    pub(crate) fn metrics(text: &str) -> Self {
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        Self::whole(200, None, (kind, text.len()), &mut |out| out.extend_from_slice(text.as_bytes()))
+    }
+
     fn new(status: u16, retry_after: Option<Duration>, body: &impl Serialize) -> Self {
         let mut length = Length(0);
         // Neither write can fail: no answer has maps with odd keys, and writing to memory never does.
         let _ = json::write(&mut length, body);
+        Self::whole(status, retry_after, ("application/json", length.0), &mut |out| {
+            let _ = json::write(out, body);
+        })
+    }
+
+    /// An answer with a body of this media type and length, which `write` adds.
+    fn whole(
+        status: u16,
+        retry_after: Option<Duration>,
+        (kind, length): (&str, usize),
+        write: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Self {
         // Room for all of it at once: a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity((length.0 + 512).next_multiple_of(BLOCK)));
+        let mut text = Zeroizing::new(Vec::with_capacity((length + 512).next_multiple_of(BLOCK)));
         let allow = if status == 405 { "Allow: GET, POST\r\n" } else { "" };
         let retry_after = retry_after.map_or_else(String::new, |delay| {
             // Rounded up: a second too early would be in vain.
@@ -99,16 +119,15 @@ impl Answer {
         });
         text.extend_from_slice(
             format!(
-                "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+                "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
                  Cache-Control: no-store\r\n{allow}{retry_after}Connection: close\r\n",
-                reason(status),
-                length.0
+                reason(status)
             )
             .as_bytes(),
         );
-        fill(&mut text, 2 + length.0);
+        fill(&mut text, 2 + length);
         text.extend_from_slice(b"\r\n");
-        let _ = json::write(&mut *text, body);
+        write(&mut text);
         Self(text)
     }
 }

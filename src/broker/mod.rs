@@ -180,7 +180,7 @@ impl Broker {
 
     /// The next token to fetch, if any.
     pub(crate) fn next_request(&mut self, now: Instant) -> Option<Wanted> {
-        self.handler.cache.next_request(now)
+        self.handler.next_request(now)
     }
 
     /// Takes the result of fetching `wanted`. The callers that wait for it are answered in their turn.
@@ -224,6 +224,7 @@ impl Broker {
         if self.connections.is_empty() {
             // Frees the memory that a thousand callers took.
             self.connections = Vec::new();
+            self.handler.forget_metrics();
         }
         if self.listen_due.is_some_and(|due| due <= now.instant) {
             self.listen_due = None;
@@ -237,6 +238,11 @@ impl Broker {
         if !new_callers.is_empty() {
             self.accept(about, now);
         }
+    }
+
+    /// Adds its metrics.
+    pub(crate) fn write_metrics(&self, out: &mut String) {
+        self.handler.counts.write(out);
     }
 
     /// Where its socket is.
@@ -300,10 +306,12 @@ impl Broker {
             // Closed without an answer: unread answers are what there must not be more of.
             if !limits::has_room(&self.connections, owner, self.max_connections) {
                 refused += 1;
+                self.handler.counts.turned_away();
                 self.tell_refusal(caller, now.instant);
                 continue;
             }
             accepted += 1;
+            self.handler.counts.accepted();
             if connection::prepare(&stream).is_err() {
                 continue;
             }
@@ -339,15 +347,15 @@ impl Broker {
         };
         let owner = connection.owner;
         match self.handler.reply(connection.id, connection.caller, owner.person, &request, about, now) {
-            Reply::Now(answer) => connection.answer(Arc::new(answer), now.instant),
+            Reply::Now(answer) => connection.answer(answer, now.instant),
             Reply::Later => {
                 let exchange = request.exchange();
                 connection.wait(exchange, now.instant + self.plan.token_timeout);
                 if exchange.is_some() && limits::has_too_many_exchanges(&self.connections, owner) {
                     let connection = &mut self.connections[place];
                     self.handler.cache.forget(&connection.id);
-                    let why = "one user waits for too many different exchanges";
-                    connection.refuse(Refusal::busy(why), now.instant);
+                    let refusal = self.handler.busy("one user waits for too many different exchanges");
+                    connection.refuse(refusal, now.instant);
                 }
             }
         }
@@ -360,6 +368,7 @@ impl Broker {
         for connection in overdue.take(TURN) {
             if connection.is_waiting() {
                 self.handler.cache.forget(&connection.id);
+                self.handler.counts.answers.add("sts_timeout");
             }
             connection.time_out(now);
         }
@@ -368,6 +377,7 @@ impl Broker {
     fn reject_waiting(&mut self, why: &str, now: Instant) {
         let answer = Arc::new(Refusal::busy(why).into());
         for connection in self.connections.iter_mut().filter(|connection| connection.is_waiting()) {
+            self.handler.counts.answers.add(answer::BUSY);
             self.handler.cache.forget(&connection.id);
             connection.queue_response(Arc::clone(&answer), now);
         }

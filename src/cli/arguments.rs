@@ -18,6 +18,7 @@ use crate::commands::pair::{DEFAULT_ADDRESS, DEFAULT_MINUTES, MOST_MINUTES, Pair
 use crate::commands::request::{Data, ServiceRequest};
 use crate::commands::token::TokenRequest;
 use crate::config::DEFAULT_PATH;
+use crate::daemon::logging::Format;
 use crate::sts::Algorithm;
 
 /// The command and its own options.
@@ -26,7 +27,9 @@ pub(super) enum Command {
     /// About one command, or all.
     Help(Option<&'static table::Command>),
     Version,
-    Run,
+    Run {
+        log_format: Format,
+    },
     Check {
         json: bool,
         accept_board: bool,
@@ -35,6 +38,9 @@ pub(super) enum Command {
         json: bool,
     },
     Led(Outcome),
+    LedFind {
+        stop: bool,
+    },
     InstallCredential {
         card: Option<PathBuf>,
     },
@@ -87,9 +93,10 @@ fn named_config(option: Option<PathBuf>, variable: Option<OsString>) -> Result<O
 
 fn command(given: &Given) -> Result<Command, CliError> {
     Ok(match given.command.name {
-        "run" => Command::Run,
+        "run" => Command::Run { log_format: log_format(given.text("log-format")?.as_deref())? },
         "check" => Command::Check { json: given.flag("json"), accept_board: given.flag("accept-board") },
         "status" => Command::Status { json: given.flag("json") },
+        "led find" => Command::LedFind { stop: given.flag("stop") },
         "led" => {
             let name = given.operand(0);
             Command::Led(
@@ -143,6 +150,14 @@ fn command(given: &Given) -> Result<Command, CliError> {
         },
         name => return Err(CliError::new(70, format_args!("{name} is in the table of commands only"))),
     })
+}
+
+fn log_format(name: Option<&str>) -> Result<Format, CliError> {
+    match name {
+        None | Some("text") => Ok(Format::Text),
+        Some("json") => Ok(Format::Json),
+        Some(_) => Err(CliError::usage("--log-format is text or json")),
+    }
 }
 
 fn algorithm(name: String) -> Result<Algorithm, CliError> {

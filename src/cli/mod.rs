@@ -76,8 +76,9 @@ impl From<io::Error> for CliError {
 pub fn main() -> Result<u8, CliError> {
     let Invocation { command, config, is_config_named } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help(_) | Command::Version) {
-        logging::init();
-        if !matches!(command, Command::Run) {
+        let format = if let Command::Run { log_format } = command { Some(log_format) } else { None };
+        logging::init(format.unwrap_or(logging::Format::Text));
+        if format.is_none() {
             // The daemon shows them in its status.
             logging::warnings().iter().for_each(|Warning { message, fix, .. }| warn!("{message}. {fix}"));
         }
@@ -88,7 +89,7 @@ pub fn main() -> Result<u8, CliError> {
     match command {
         Command::Help(about) => print(&help::text(about))?,
         Command::Version => print(concat!("jarvis-node ", env!("CARGO_PKG_VERSION"), "\n"))?,
-        Command::Run => match daemon::run(config)? {
+        Command::Run { .. } => match daemon::run(config)? {
             Exit::Asked => {}
             Exit::AnswerLost => {
                 return Err(CliError::new(70, "the network thread is stuck; only a new start mends that"));
@@ -109,6 +110,10 @@ pub fn main() -> Result<u8, CliError> {
         }
         Command::Led(outcome) => {
             led::show(outcome, &config).map_err(|error| CliError::new(error.exit_code(), error))?;
+        }
+        Command::LedFind { stop } => {
+            let done = if stop { led::stop_find(&config) } else { led::find(&config) };
+            done.map_err(|error| CliError::new(error.exit_code(), error))?;
         }
         Command::Enroll(enrolment) => {
             let stdin = io::stdin();

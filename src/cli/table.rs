@@ -120,7 +120,16 @@ pub const EVERYWHERE: &[Opt] =
 
 /// All commands, in the order of `--help`.
 pub const COMMANDS: &[Command] = &[
-    Command { name: "run", about: "run as the daemon", exits: &[SETUP], ..PLAIN },
+    Command {
+        name: "run",
+        about: "run as the daemon",
+        options: &[
+            value("log-format", "text|json", "the form of the log on standard error; otherwise text"),
+            CONFIG,
+        ],
+        exits: &[SETUP],
+        ..PLAIN
+    },
     Command {
         name: "check",
         about: "validate once; the exit code tells the outcome",
@@ -133,6 +142,13 @@ pub const COMMANDS: &[Command] = &[
         about: "what the running daemon last knew",
         options: &[JSON, CONFIG],
         exits: &[(69, "no status is to be had")],
+        ..PLAIN
+    },
+    Command {
+        name: "led find",
+        about: "show for ten minutes on the LED which board this is",
+        options: &[flag("stop", "end it, if the daemon shows it"), CONFIG],
+        exits: &[(69, "no LED is to be had"), (77, "the daemon may not be told"), SETUP],
         ..PLAIN
     },
     Command {

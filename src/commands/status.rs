@@ -60,6 +60,11 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Where its daemon keeps it.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Whether a daemon of this boot keeps it up.
     pub(crate) fn is_current(&self, boot_id: &str) -> bool {
         self.record.staleness(boot_id, clock::instant()).is_none()

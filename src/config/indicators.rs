@@ -13,8 +13,12 @@ use crate::files::{bounded, json};
 pub struct Indicators {
     /// The status LED.
     pub led: Led,
+    /// Whether it is dark while the node is valid.
+    pub quiet: bool,
     /// The file in which the daemon leaves its status; `None` if there is none that would be nothing else's.
     pub status_file: Option<PathBuf>,
+    /// The file in which the daemon leaves its metrics; `None` if it leaves none.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// The status LED.
@@ -46,13 +50,17 @@ impl Indicators {
     pub(crate) fn load_lenient(path: &Path) -> Self {
         let json = read_leniently(path);
         let led = json.get("led").and_then(|led| Led::read(led).ok());
-        let named = json.get("status_file").and_then(|file| paths::plausible(file.as_str()?, path));
+        let file = |key| json.get(key).and_then(|file: &Value| paths::plausible(file.as_str()?, path));
         let default = PathBuf::from(DEFAULT_STATUS_FILE);
         // Two keys with one file are an error that is still to be shown, but not in that file.
         let others = super::node_paths(&json, path);
-        let mut free =
-            named.into_iter().chain([default]).filter(|file| !paths::is_used(file, "status_file", &others));
-        Self { led: led.unwrap_or_default(), status_file: free.next() }
+        let mut free = file("status_file")
+            .into_iter()
+            .chain([default])
+            .filter(|file| !paths::is_used(file, "status_file", &others));
+        let metrics_file = file("metrics_file").filter(|file| !paths::is_used(file, "metrics_file", &others));
+        let (led, quiet) = led.unwrap_or_default();
+        Self { led, quiet, status_file: free.next(), metrics_file }
     }
 
     /// Where `first-boot` leaves for the daemon of the configuration at `path` why it has no node: beside the status.
@@ -68,14 +76,15 @@ pub(crate) fn read_leniently(path: &Path) -> Value {
 }
 
 impl Led {
-    /// Reads the value of `led`. By hand, because serde's forms that have no tag are 7 KB of the program.
+    /// Reads the value of `led`: the LED, and whether it is quiet. By hand, because serde's forms that have no tag are
+    /// 7 KB of the program.
     ///
     /// # Errors
     /// A sentence about what is wrong with it.
-    pub(super) fn read(value: &Value) -> Result<Self, String> {
+    pub(super) fn read(value: &Value) -> Result<(Self, bool), String> {
         if let Some(word) = value.as_str() {
             return if word == "none" {
-                Ok(Self::None)
+                Ok((Self::None, false))
             } else {
                 Err("led: as a word it can only be \"none\"".into())
             };
@@ -83,8 +92,11 @@ impl Led {
         let has = |key| usize::from(value.get(key).is_some());
         let keys = value.as_object().map_or(0, serde_json::Map::len);
         let gpio = value.get("gpio").and_then(Value::as_u64);
-        let active_low = value.get("active_low").map_or(Some(false), Value::as_bool);
-        match (gpio, active_low, value.get("sysfs").and_then(Value::as_str)) {
+        let flag = |key| value.get(key).map_or(Some(false), Value::as_bool);
+        let (quiet, keys) = (flag("quiet"), keys - has("quiet"));
+        let led = match (gpio, flag("active_low"), value.get("sysfs").and_then(Value::as_str)) {
+            // The board's own.
+            (None, _, None) if keys == 0 && has("quiet") == 1 => Ok(Self::default()),
             (Some(gpio), Some(active_low), None) if keys == 1 + has("active_low") => {
                 match u8::try_from(gpio) {
                     Ok(pin @ 0..=53) => Ok(Self::Gpio { pin, active_low }),
@@ -103,6 +115,8 @@ impl Led {
             }
             _ => Err(r#"led: led must be {"gpio": 17}, {"gpio": 17, "active_low": true}, {"sysfs": "ACT"} or "none""#
                 .into()),
-        }
+        };
+        let quiet = quiet.ok_or("led: quiet must be true or false");
+        led.and_then(|led| Ok((led, quiet?)))
     }
 }

@@ -27,6 +27,7 @@ impl Config {
     fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         let mut files = vec![&mut self.credential_file, &mut self.state_file];
         files.extend(&mut self.indicators.status_file);
+        files.extend(&mut self.indicators.metrics_file);
         if let Via::App { app_key_file, .. } = &mut self.via {
             files.push(app_key_file);
         }

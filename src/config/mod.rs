@@ -25,6 +25,7 @@ use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 mod heartbeat;
 mod indicators;
 pub(crate) mod installing;
+mod logs;
 mod paths;
 pub(crate) mod rehome;
 mod sts;
@@ -70,6 +71,8 @@ pub struct Config {
     pub broker: Option<Broker>,
     /// The command center that gets a heartbeat beside each validation.
     pub heartbeat: Option<ServiceUrl>,
+    /// The logs of the home, which get the node's own lines.
+    pub logs: Option<ServiceUrl>,
     /// The program, by its whole path, and the arguments that update this node.
     pub update_command: Option<Vec<String>>,
     /// LED and status file, which are needed even if the rest cannot be used.
@@ -115,6 +118,7 @@ struct File {
     led: Option<Value>,
     heartbeat: Option<Value>,
     update_command: Option<Value>,
+    logs: Option<Value>,
     #[serde(default = "five_minutes")]
     revalidate_secs: u64,
     #[serde(default = "a_day")]
@@ -127,6 +131,7 @@ struct File {
     #[serde(default = "forty_five")]
     request_timeout_secs: u64,
     status_file: Option<PathBuf>,
+    metrics_file: Option<PathBuf>,
     sts: Option<Value>,
     broker: Option<Value>,
 }
@@ -160,9 +165,12 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text = bounded::read_text("configuration", path)?;
         let mut config = Self::of_text(&text, path)?;
-        let status = config.indicators.status_file.iter().map(|file| ("status_file", file));
+        let Indicators { status_file, metrics_file, .. } = &config.indicators;
+        let status = status_file.iter().map(|file| ("status_file", file));
+        let metrics = metrics_file.iter().map(|file| ("metrics_file", file));
         let socket = config.broker.iter().map(|broker| ("broker.socket", &broker.socket));
-        let replaced = [("state_file", &config.state_file)].into_iter().chain(status).chain(socket);
+        let replaced =
+            [("state_file", &config.state_file)].into_iter().chain(status).chain(metrics).chain(socket);
         let replaced: Vec<_> = replaced.map(|(key, file)| (key, &**file)).collect();
         let roots = config.tls.ca_file.iter().map(|file| ("ca_file", &**file));
         let read: Vec<_> = roots.chain([("configuration", path)]).collect();
@@ -203,6 +211,8 @@ impl Config {
             let fix = format!("{} Until then the board's own LED is used.", correct("led"));
             Warning::new("led", why.clone(), fix)
         });
+        let logs = file.logs.as_ref().map(|value| logs::read(value, file.allow_http)).transpose();
+        let of_logs = logs.as_ref().err().map(|why| Warning::new("logs", why.clone(), correct("logs")));
         let of_tokens = tokens.as_ref().err().map(|(place, why)| {
             let fix = match place {
                 TokenPlace::Key(key) => correct(key),
@@ -225,7 +235,13 @@ impl Config {
             let why = format!("set in the environment, and not used for tokens: {}", unused.join(", "));
             Warning::new("tokens", why, format!("Unset them, or put sts into {}.", path.display()))
         });
-        let warnings = of_led.into_iter().chain(of_tokens).chain(of_unused).chain(meant.warnings).collect();
+        let warnings = of_led
+            .into_iter()
+            .chain(of_logs)
+            .chain(of_tokens)
+            .chain(of_unused)
+            .chain(meant.warnings)
+            .collect();
         let tls = TlsSettings {
             spki_pins: Pin::parse_all(file.spki_pins.as_deref(), auth_url.is_https())?,
             client_certificate: ClientCertificate::parse(
@@ -236,6 +252,7 @@ impl Config {
             ca_file,
         };
         paths?;
+        let (led, quiet) = led.ok().flatten().unwrap_or_default();
         Ok(Self {
             tls,
             auth_url,
@@ -247,6 +264,7 @@ impl Config {
             broker,
             heartbeat: meant.heartbeat,
             update_command: meant.update_command,
+            logs: logs.ok().flatten(),
             revalidate: secs("revalidate_secs", file.revalidate_secs, 1, 604_800)?,
             offline_grace: secs("offline_grace_secs", file.offline_grace_secs, 0, 31_536_000)?,
             start_splay: secs(
@@ -259,7 +277,9 @@ impl Config {
             spread: secs("spread_secs", file.spread_secs, 1, 7200)?,
             request_timeout: secs("request_timeout_secs", file.request_timeout_secs, 1, 600)?,
             indicators: Indicators {
-                led: led.ok().flatten().unwrap_or_default(),
+                led,
+                quiet,
+                metrics_file: file.metrics_file.map(|file| found(&file)),
                 status_file: Some(
                     file.status_file.map_or_else(|| DEFAULT_STATUS_FILE.into(), |file| found(&file)),
                 ),
@@ -297,6 +317,7 @@ fn node_paths(json: &Value, path: &Path) -> Vec<ConfiguredPath> {
         ("credential_file", Use::Replaced(&[".new", ".prev", ".probe"]), None),
         ("state_file", own, Some(DEFAULT_STATE_FILE)),
         ("status_file", own, Some(DEFAULT_STATUS_FILE)),
+        ("metrics_file", own, None),
         ("app_key_file", Use::Sent, None),
         ("ca_file", Use::Kept, None),
         ("client_cert_file", Use::Kept, None),

@@ -8,8 +8,17 @@ use crate::files::json::{Fields, Object};
 
 const CA_FILE: &str = "ca_file";
 /// What belongs to one home, with what proves the node there.
-const OF_A_HOME: [&str; 8] =
-    ["via", "auth_url", "service_id", "app_id", "app_key_file", "heartbeat", "spki_pins", "credential_file"];
+const OF_A_HOME: [&str; 9] = [
+    "via",
+    "auth_url",
+    "service_id",
+    "app_id",
+    "app_key_file",
+    "heartbeat",
+    "logs",
+    "spki_pins",
+    "credential_file",
+];
 /// What several homes can share, and the one that a node comes back to may need as it was.
 const OF_THE_WAY: [&str; 4] = ["allow_http", CA_FILE, "client_cert_file", "client_key_file"];
 

@@ -25,6 +25,8 @@ pub enum Message {
     Remembered(Result<(), Warning>),
     /// What did not work of what follows a good validation, if that has changed.
     FollowedUp(Vec<Warning>),
+    /// What came of sending lines of the log to the home: why they were not taken, if they were not.
+    LogSent(Option<Warning>),
     /// The result of asking the STS.
     TokenFetched(FetchedToken),
     /// Configuration or credential may have changed and are to be read (SIGHUP).

@@ -6,7 +6,7 @@
 //! | 2 | set up the log | `logging::init` |
 //! | 3 | forbid core dumps and debuggers, keep memory out of swap | `process` |
 //! | 4 | catch signals | [`run`] |
-//! | 5 | open the LED, which even an unusable configuration can name | [`run_loop::Node::new`] |
+//! | 5 | open the LED, which even an unusable configuration can name | `light` |
 //! | 6 | start the network thread | [`run_loop::Node::new`] |
 //! | 7 | tell the service manager that the program runs | [`run`] |
 //! | 8 | load the last verdict of this boot and start the agent | [`run_loop::Node::run`] |
@@ -18,7 +18,10 @@
 //! Step 9 is repeated at every reload, and while the setup cannot be used.
 
 pub mod inbox;
+pub(crate) mod light;
+mod log_sender;
 pub(crate) mod logging;
+mod metrics;
 pub(crate) mod process;
 pub mod run_loop;
 mod systemd;
@@ -32,12 +35,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::PathBuf;
 
-use log::{debug, info, warn};
+use log::{Level, debug};
 use node_core::agent::{Exit, Report, Step};
 use node_core::answer::Answer;
 use node_core::outcome::Outcome;
 use node_core::text::Text;
 
+use self::logging::Change;
 use self::run_loop::{Node, Notice};
 use crate::config::Led;
 use crate::led_pin;
@@ -48,6 +52,8 @@ use crate::setup::Reader;
 /// # Errors
 /// When the system lacks threads, sockets or signal handlers.
 pub fn run(config_file: PathBuf) -> io::Result<Exit> {
+    // Until the configuration says whether the home gets them.
+    logging::unsent().keep(true);
     // Before all else: a signal that comes during the start is then acted on as soon as the loop runs.
     let (sender, inbox) = inbox::channel()?;
     sender.catch_signals(&inbox)?;
@@ -87,9 +93,9 @@ fn log(report: &Report<'_>) {
     let node = report.claim.map_or("this node", |claim| claim.node_id.as_str());
     let reason = report.reason.unwrap_or_default();
     let fix = report.fix.as_ref().map_or("", Text::as_str);
-    match outcome {
-        Outcome::Starting => info!("{outcome}: {}", outcome.words()),
-        Outcome::Valid => info!("{outcome}: {node} is accepted"),
+    let (level, message) = match outcome {
+        Outcome::Starting => (Level::Info, format!("{outcome}: {}", outcome.words())),
+        Outcome::Valid => (Level::Info, format!("{outcome}: {node} is accepted")),
         Outcome::ValidCached
         | Outcome::Network
         | Outcome::Server
@@ -97,6 +103,7 @@ fn log(report: &Report<'_>) {
         | Outcome::AppRejected
         | Outcome::Tls
         | Outcome::Clock
-        | Outcome::Setup => warn!("{outcome}: {reason}. {fix}"),
-    }
+        | Outcome::Setup => (Level::Warn, format!("{outcome}: {reason}. {fix}")),
+    };
+    logging::log_change(level, &message, Change { outcome, reason: report.reason });
 }

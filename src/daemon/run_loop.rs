@@ -9,19 +9,23 @@ use embedded_hal::digital::OutputPin;
 use log::debug;
 use node_core::agent::{Action, Agent, Event, Exit, Report, Setup, Step};
 use node_core::answer::Answer;
-use node_core::lamp::Lamp;
-use node_core::outcome::Outcome;
 use node_core::time::Now;
 use node_core::trouble::Trouble;
 
 use super::inbox::{Inbox, Message, Sender};
+pub use super::light::OpenLamp;
+use super::light::{Light, find_file};
+use super::log_sender;
+use super::log_sender::LogSender;
 use super::logging;
+use super::metrics;
+use super::metrics::{Metrics, Told};
 use super::systemd::Heartbeat;
 use super::tokens::Tokens;
 use super::warnings::{Part, Warnings};
 use super::worker::{Job, Worker};
 use crate::broker::About;
-use crate::config::{DEFAULT_STATUS_FILE, Indicators, Led};
+use crate::config::{DEFAULT_STATUS_FILE, Indicators};
 use crate::error::Warning;
 use crate::files::status::Record;
 use crate::files::{credential_store, status};
@@ -49,8 +53,7 @@ pub struct Node<'a, P> {
     reader: Reader,
     loaded: Option<Loaded>,
     indicators: Indicators,
-    lamp: Option<Lamp<P>>,
-    open_lamp: &'a mut dyn OpenLamp<P>,
+    light: Light<'a, P>,
     notify: &'a mut dyn FnMut(Notice<'_>),
     clock: &'a dyn Fn() -> Now,
     worker: Worker,
@@ -59,12 +62,11 @@ pub struct Node<'a, P> {
     heartbeat: Heartbeat,
     boot_id: String,
     warnings: Warnings,
+    metrics: Metrics,
+    log_sender: LogSender,
+    /// Whether the home may take lines of the log now.
+    log_due: bool,
 }
-
-/// Opens the LED that the configuration names; `None` if it names none.
-pub trait OpenLamp<P>: FnMut(&Led) -> Result<Option<Lamp<P>>, Warning> {}
-
-impl<P, F: FnMut(&Led) -> Result<Option<Lamp<P>>, Warning>> OpenLamp<P> for F {}
 
 impl<'a, P: OutputPin> Node<'a, P> {
     /// A node that has not started yet. `seed` decides its random delays; `open_lamp` opens the LED that the
@@ -80,23 +82,24 @@ impl<'a, P: OutputPin> Node<'a, P> {
         notify: &'a mut dyn FnMut(Notice<'_>),
     ) -> io::Result<Self> {
         let indicators = Indicators::load_lenient(reader.config_file());
-        let mut node = Self {
+        let node = Self {
             agent: Agent::new(seed),
-            lamp: None,
+            light: Light::new(open_lamp, &indicators),
             reader,
             loaded: None,
             indicators,
-            open_lamp,
             notify,
             clock: &clock::now,
             worker: Worker::start(sender.clone())?,
+            log_sender: LogSender::new(sender.clone()),
+            log_due: false,
             tokens: Tokens::new(seed, sender),
             inbox,
             heartbeat: Heartbeat::from_environment(clock::instant()),
             boot_id: status::boot_id(),
             warnings: Warnings::default(),
+            metrics: Metrics::new(clock::instant()),
         };
-        node.open_lamp();
         node.point_to_status();
         Ok(node)
     }
@@ -129,6 +132,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
             }
             event = match self.inbox.try_next() {
                 Some(Message::Answered(answer)) => {
+                    self.metrics.answered(&answer, now.instant);
+                    self.log_due = log_sender::may_be_taken(&answer);
                     (self.notify)(Notice::Answered(&answer));
                     Some(Event::Answered(answer))
                 }
@@ -144,13 +149,17 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     self.warnings.set(Part::StateFile, remembered.err().into_iter().collect());
                     None
                 }
+                Some(Message::LogSent(failed)) => {
+                    self.warnings.set(Part::SentLog, failed.into_iter().collect());
+                    None
+                }
                 Some(Message::FollowedUp(warnings)) => {
                     self.warnings.set(Part::Heartbeat, warnings);
                     None
                 }
                 Some(Message::FileChanged) => {
                     self.tokens.look(now.instant);
-                    self.follow_files();
+                    self.look_for_find(now);
                     self.has_new_files().then_some(Event::ReloadRequested)
                 }
                 Some(Message::Stop) => Some(Event::StopRequested),
@@ -165,23 +174,23 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Brings LED and watchdog up to date and waits for whatever comes first.
     fn rest(&mut self, now: Now) -> io::Result<()> {
+        let edge = self.light.refresh(now.instant);
         self.warnings.set(Part::Broker, self.tokens.warnings());
         self.warnings.set(Part::Log, logging::warnings());
+        self.warnings.set(Part::Led, self.light.warning().cloned().into_iter().collect());
         if self.warnings.take_changed() {
             self.publish(now, false);
             // The socket may be in a folder that was not there before.
             self.follow_files();
         }
-        let edge = match self.lamp.as_mut().map(|lamp| lamp.refresh(now.instant)) {
-            Some(Ok(edge)) => edge,
-            Some(Err(e)) => {
-                self.give_up_lamp(&e);
-                None
-            }
-            None => None,
-        };
         let beat = self.heartbeat.beat(now.instant);
         self.tokens.fetch_next(now.instant);
+        // After the verdict was shown and logged.
+        if std::mem::take(&mut self.log_due)
+            && let Some(Loaded { client, credential, .. }) = &self.loaded
+        {
+            self.log_sender.send(Arc::clone(client), Arc::clone(credential));
+        }
         let deadlines = [edge, beat, self.tokens.deadline()].into_iter().flatten();
         let until = deadlines.fold(self.agent.deadline(), std::cmp::Ord::min);
         let ready = self.inbox.wait(until.since(clock::instant()), self.tokens.sources())?;
@@ -189,7 +198,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let report = self.agent.report(now.instant);
         let record = || Record::of(&report, &self.boot_id, false).with(self.warnings.all());
         let view = || record().view(&self.boot_id, now.instant);
-        self.tokens.turn(&ready, &About { outcome: report.outcome, view: &view }, now);
+        let (of_node, told) = (&self.metrics, || told(&report, &self.warnings, &self.light));
+        let metrics = |text: &mut String| of_node.write(text, &told(), now.instant);
+        let about = About { outcome: report.outcome, view: &view, metrics: &metrics };
+        self.tokens.turn(&ready, &about, now);
         Ok(())
     }
 
@@ -197,15 +209,15 @@ impl<'a, P: OutputPin> Node<'a, P> {
         match action {
             Action::ReadSetup => Done::Happened(Event::SetupRead(self.read_setup(now))),
             Action::Validate => {
-                self.submit(Step::Validate);
+                self.submit(Step::Validate, now);
                 Done::Nothing
             }
             Action::Probe => {
-                self.submit(Step::Probe);
+                self.submit(Step::Probe, now);
                 Done::Nothing
             }
             Action::Show(outcome) => {
-                self.light(outcome, now);
+                self.light.show(outcome, now.instant);
                 (self.notify)(Notice::Shown(self.agent.report(now.instant)));
                 Done::Nothing
             }
@@ -213,7 +225,6 @@ impl<'a, P: OutputPin> Node<'a, P> {
                 self.publish(now, false);
                 (self.notify)(Notice::Known(self.agent.report(now.instant)));
                 self.repair(now);
-                self.reassert_light(now);
                 Done::Nothing
             }
             Action::KeepOldSetup(trouble) => {
@@ -229,11 +240,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
     }
 
-    fn submit(&mut self, step: Step) {
+    fn submit(&mut self, step: Step, now: Now) {
         // The agent asks only after a setup was read.
         if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
             let (client, credential) = (Arc::clone(client), Arc::clone(credential));
             self.worker.submit(Job { step, client, credential, state_file: Arc::clone(state_file) });
+            self.metrics.asked(step, now.instant);
             (self.notify)(Notice::Asked(step));
         }
     }
@@ -245,6 +257,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
         self.follow_files();
         let loaded = node.map_err(|error| error.to_trouble())?;
         self.warnings.set(Part::NewSetup, Vec::new());
+        if !loaded.client.sends_log() {
+            self.warnings.set(Part::SentLog, Vec::new());
+        }
+        logging::unsent().keep(loaded.client.sends_log());
         self.switch_to(loaded.indicators.clone(), now);
         let setup = loaded.setup.clone();
         self.loaded = Some(loaded);
@@ -255,7 +271,14 @@ impl<'a, P: OutputPin> Node<'a, P> {
     fn follow_files(&mut self) {
         let mut files = self.reader.files();
         files.extend(self.tokens.socket().map(Into::into));
+        files.extend(self.indicators.status_file.as_deref().map(find_file));
         self.inbox.follow(&files);
+    }
+
+    /// Whether a person wants to find the board may have changed.
+    fn look_for_find(&mut self, now: Now) {
+        self.light.look_for_find(self.indicators.status_file.as_deref(), now.instant);
+        self.follow_files();
     }
 
     /// Whether there is something new to be read.
@@ -272,7 +295,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Uses other indicators if they are configured, and tries an LED again that could not be opened before.
     fn switch_to(&mut self, indicators: Indicators, now: Now) {
-        let other_led = indicators.led != self.indicators.led;
+        self.light.switch_to(&indicators, now.instant);
         let before = std::mem::replace(&mut self.indicators, indicators);
         if before.status_file != self.indicators.status_file {
             // Where it was nobody keeps it up.
@@ -282,13 +305,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
             self.point_to_status();
             self.publish(now, false);
         }
-        if other_led {
-            self.leave_dark();
+        if let Some(file) =
+            before.metrics_file.filter(|file| Some(file) != self.indicators.metrics_file.as_ref())
+        {
+            metrics::remove(&file);
         }
-        if self.lamp.is_none() {
-            self.open_lamp();
-            self.light(self.agent.report(now.instant).outcome, now);
-        }
+        self.look_for_find(now);
     }
 
     /// Makes the status found where everybody looks for it, also while the configuration cannot be read: only under a
@@ -304,21 +326,12 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
     }
 
-    fn open_lamp(&mut self) {
-        let opened = (self.open_lamp)(&self.indicators.led);
-        self.warnings.set(Part::Led, opened.as_ref().err().cloned().into_iter().collect());
-        self.lamp = opened.unwrap_or_default();
-    }
-
     /// Tries again what did not work, though nothing says that it does by now.
     fn repair(&mut self, now: Now) {
         logging::say_lost();
         self.tokens.look(now.instant);
         self.follow_files();
-        if self.warnings.has_any_of(Part::Led) {
-            self.open_lamp();
-            self.light(self.agent.report(now.instant).outcome, now);
-        }
+        self.light.reassert(now.instant);
         if self.warnings.has_any_of(Part::Setup)
             && let Some((broker, warnings)) = self.reader.read_broker_again()
         {
@@ -327,56 +340,34 @@ impl<'a, P: OutputPin> Node<'a, P> {
         }
     }
 
-    fn light(&mut self, outcome: Outcome, now: Now) {
-        if let Some(lamp) = &mut self.lamp
-            && let Err(e) = lamp.show(outcome, now.instant)
-        {
-            self.give_up_lamp(&e);
-        }
-    }
-
-    /// Sets the LED even if it should be set already: through /dev/gpiomem or sysfs other programs can change it, for
-    /// example `jarvis-node led`.
-    fn reassert_light(&mut self, now: Now) {
-        if let Some(lamp) = &mut self.lamp
-            && let Err(e) = lamp.reassert(now.instant)
-        {
-            self.give_up_lamp(&e);
-        }
-    }
-
-    fn give_up_lamp(&mut self, error: &P::Error) {
-        let message = format!("the LED cannot be set any more, and stays as it is: {error:?}");
-        let fix = "It is opened again with the next validation, which then says what is wrong.";
-        self.warnings.set(Part::Led, vec![Warning::new("led", message, fix)]);
-        self.lamp = None;
-    }
-
     fn publish(&mut self, now: Now, stopped: bool) {
-        let record = Record::of(&self.agent.report(now.instant), &self.boot_id, stopped);
+        let report = self.agent.report(now.instant);
+        let record = Record::of(&report, &self.boot_id, stopped);
         let record = record.started_with(self.reader.config_file()).with(self.warnings.all());
-        let failed = self
-            .indicators
-            .status_file
+        let Indicators { status_file, metrics_file, .. } = &self.indicators;
+        let failed = status_file
             .as_deref()
             .and_then(|file| record.save(file).err().map(|why| Record::unwritable(file, &why)));
-        self.warnings.set(Part::StatusFile, failed.into_iter().collect());
-    }
-
-    fn leave_dark(&mut self) {
-        if let Some(mut lamp) = self.lamp.take()
-            && let Err(e) = lamp.dark()
-        {
-            debug!("the LED cannot be set dark: {e:?}");
-        }
+        let metrics_failed = metrics_file.as_deref().filter(|_| !stopped).and_then(|file| {
+            let mut text = String::new();
+            self.metrics.write(&mut text, &told(&report, &self.warnings, &self.light), now.instant);
+            self.tokens.write_metrics(&mut text);
+            metrics::save(file, &text).err().map(|why| metrics::unwritable(file, &why))
+        });
+        self.warnings.set(Part::StatusFile, failed.into_iter().chain(metrics_failed).collect());
     }
 
     fn end(mut self, exit: Exit, now: Now) -> Exit {
-        self.leave_dark();
+        self.light.leave_dark();
         self.tokens.close();
         self.publish(now, true);
+        self.indicators.metrics_file.as_deref().into_iter().for_each(metrics::remove);
         exit
     }
+}
+
+fn told<'a, P: OutputPin>(report: &'a Report<'_>, warnings: &Warnings, light: &Light<'_, P>) -> Told<'a> {
+    Told { report, warnings: warnings.all(), led: light.is_usable(), finding: light.is_finding() }
 }
 
 /// The immediate result of an action.

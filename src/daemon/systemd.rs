@@ -30,8 +30,12 @@ fn tell(state: &str) {
     }
 }
 
-/// Sends `state` if the socket takes it at once: a service manager that does not read must not stop the run loop.
-fn send(socket: &[u8], state: &str) -> io::Result<()> {
+/// Sends `state` if the socket takes it at once: a service manager or journal that does not read must not stop the run
+/// loop.
+///
+/// # Errors
+/// When it does not.
+pub(super) fn send(socket: &[u8], state: &str) -> io::Result<()> {
     let address = match socket.strip_prefix(b"@") {
         #[cfg(target_os = "linux")]
         Some(name) => <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)?,

@@ -168,6 +168,11 @@ impl Tokens {
         }
     }
 
+    /// Adds the broker's metrics.
+    pub(super) fn write_metrics(&self, out: &mut String) {
+        self.broker.iter().for_each(|broker| broker.write_metrics(out));
+    }
+
     /// Hangs up on all callers and removes the socket.
     pub(super) fn close(&mut self) {
         self.broker = None;

@@ -21,6 +21,8 @@ pub(super) enum Part {
     StateFile,
     /// What shows the home that the node is alive.
     Heartbeat,
+    /// The log that the home gets.
+    SentLog,
     /// The broker and its socket.
     Broker,
     /// Standard error.

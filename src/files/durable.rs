@@ -149,10 +149,12 @@ pub fn check_own(path: &Path, keys: &[&str]) -> io::Result<()> {
     if start == b"{}" || keys.iter().any(is_of) {
         return Ok(());
     }
-    Err(io::Error::new(
-        ErrorKind::AlreadyExists,
-        "a file that is not this program's is there, and is left alone",
-    ))
+    Err(not_own())
+}
+
+/// The error about a file that this program may not replace.
+pub(crate) fn not_own() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "a file that is not this program's is there, and is left alone")
 }
 
 /// Checks, as far as it shows without writing, that this program can put a file of its own at `path`.

@@ -5,6 +5,7 @@ pub mod credential;
 pub(crate) mod credential_file;
 pub mod credential_store;
 pub mod durable;
+pub(crate) mod exposition;
 pub(crate) mod form;
 pub(crate) mod json;
 pub mod pem;

@@ -1,23 +1,34 @@
-//! What shows the home that the node is alive: not every identity may.
+//! What the home gets beside the validation: what shows it that the node is alive, which not every identity may, and the
+//! node's log.
 
 use crate::auth::AuthClient;
 use crate::config::{Config, Via};
 use crate::error::{SetupError, Warning};
 use crate::files::credential::Credential;
+use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{Tls, TlsSettings};
 
-/// `client` with the heartbeat that `config` wants beside the validation.
+/// `client` with the heartbeat and the log that `config` wants beside the validation.
 ///
 /// # Errors
 /// When a file for TLS cannot be read or has the wrong content.
 pub(super) fn shown(client: AuthClient, config: &Config) -> Result<AuthClient, SetupError> {
-    let Some(url) = &config.heartbeat else { return Ok(client) };
-    let mut settings: TlsSettings = config.tls.clone();
-    if !url.is_server_of(&config.auth_url) {
-        // They are for the key of the server that decides.
-        settings.spki_pins.clear();
-    }
-    Ok(client.with_heartbeat(config, url, Tls::new(&settings)?))
+    let tls = |url: &ServiceUrl| {
+        let mut settings: TlsSettings = config.tls.clone();
+        if !url.is_server_of(&config.auth_url) {
+            // They are for the key of the server that decides.
+            settings.spki_pins.clear();
+        }
+        Tls::new(&settings)
+    };
+    let client = match &config.heartbeat {
+        Some(url) => client.with_heartbeat(config, url, tls(url)?),
+        None => client,
+    };
+    Ok(match &config.logs {
+        Some(url) => client.with_logs(config, url, tls(url)?),
+        None => client,
+    })
 }
 
 /// What the home is not shown of a node with this credential, or is shown and should not be.

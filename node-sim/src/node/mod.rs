@@ -17,6 +17,7 @@ pub use self::real_server::run;
 pub fn led_in_words(outcome: Outcome) -> String {
     match Pattern::of(outcome) {
         Pattern::On => "steadily on".into(),
+        Pattern::Off => "dark".into(),
         Pattern::Flashes { count: 1, lit_ms, pause_ms, .. } if lit_ms > pause_ms => {
             format!("on, dark {pause_ms} ms every {} s", (lit_ms + pause_ms) / 1000)
         }

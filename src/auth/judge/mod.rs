@@ -70,9 +70,9 @@ pub(super) fn judge_mqtt_credentials(asked: &Asked<'_>) -> Answer {
     Judged { asked, service: Service::COMMAND_CENTER }.by_command_center(given)
 }
 
-/// Judges the answer of the logs to a batch without a line (docs/wire/jarvis-home.md, "Other calls of a node").
-pub(super) fn judge_logs(asked: &Asked<'_>) -> Answer {
-    let judged = Judged { asked, service: Service::LOGS };
+/// Judges the answer of the logs, by any of their names, to a batch of lines or of none (docs/wire/jarvis-home.md, "Other calls of a node").
+pub(super) fn judge_logs(asked: &Asked<'_>, service: Service) -> Answer {
+    let judged = Judged { asked, service };
     match asked.response.status {
         _ if judged.between().is_some() => judged.without_verdict(),
         204 => Answer::Valid(Household::default()),

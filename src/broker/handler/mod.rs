@@ -1,5 +1,6 @@
 //! Answers requests. It uses no socket, clock or file: requests are passed in, and answers come back at once or later.
 
+mod counts;
 mod rate;
 
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use node_core::outcome::Outcome;
 use node_core::time::{Instant, Now};
 use serde::{Serialize, Serializer};
 
+use self::counts::Counts;
 use self::rate::Rates;
-use super::answer::{Answer, Refusal};
+use super::answer::{Answer, BUSY, Refusal};
 use super::callers::Caller;
 use super::connection::ConnectionId;
 use super::health::Health;
@@ -32,25 +34,31 @@ pub(crate) struct About<'a> {
     pub(crate) outcome: Outcome,
     /// The whole report, as `status --json` prints it.
     pub(crate) view: &'a dyn Fn() -> View,
+    /// Adds the node's own metrics.
+    pub(crate) metrics: &'a dyn Fn(&mut String),
 }
 
 /// Answers requests.
 pub(super) struct Handler {
     pub(super) rules: Rules,
     pub(super) cache: TokenCache<ConnectionId>,
+    pub(super) counts: Counts,
     rates: Rates,
+    /// The last answer with metrics, and when it was made.
+    metrics: Option<(Instant, Arc<Answer>)>,
 }
 
 /// The reply to a request.
 pub(super) enum Reply {
-    Now(Answer),
+    Now(Arc<Answer>),
     /// A token has to be fetched first.
     Later,
 }
 
 impl Handler {
     pub(super) fn new(rules: Rules, seed: u64) -> Self {
-        Self { rules, cache: TokenCache::new(seed), rates: Rates::default() }
+        let (counts, rates) = (Counts::default(), Rates::default());
+        Self { rules, cache: TokenCache::new(seed), counts, rates, metrics: None }
     }
 
     /// Replies to `request` by `caller`, behind whom `person` is, on the connection `id`.
@@ -63,13 +71,14 @@ impl Handler {
         about: &About<'_>,
         now: Now,
     ) -> Reply {
-        Reply::Now(match request {
+        Reply::Now(Arc::new(match request {
             BrokerRequest::Health => {
                 let trouble = self.troubles().next().map(|(_, error)| error.code());
                 Answer::ok(&Health::of(about.outcome, trouble, (about.view)().warnings, now.wall))
             }
             BrokerRequest::Version => Answer::ok(&Version::default()),
             BrokerRequest::Status => Answer::ok(&(about.view)()),
+            BrokerRequest::Metrics => return Reply::Now(self.metrics(about, now.instant)),
             BrokerRequest::Token { audience, scope, refused } => {
                 let (audience, scope) =
                     (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
@@ -78,7 +87,7 @@ impl Handler {
                         let refused = refused.as_ref().map(|r| r.as_str());
                         return self.token(id, person, &wanted, refused, now.instant);
                     }
-                    Err(refusal) => refusal.into(),
+                    Err(refusal) => self.refuse(refusal),
                 }
             }
             BrokerRequest::Exchange { audience, scope, subject } => {
@@ -86,10 +95,48 @@ impl Handler {
                     (audience.as_ref().map(|a| a.as_str()), scope.as_ref().map(|s| s.as_str()));
                 match self.rules.wanted(caller, audience, scope, Some(subject)) {
                     Ok(wanted) => return self.token(id, person, &wanted, None, now.instant),
-                    Err(refusal) => refusal.into(),
+                    Err(refusal) => self.refuse(refusal),
                 }
             }
-        })
+        }))
+    }
+
+    /// Refuses a request for a token.
+    fn refuse(&mut self, refusal: Refusal) -> Answer {
+        self.counts.answers.add(refusal.code);
+        refusal.into()
+    }
+
+    /// The answer with all metrics. It is long, so all who ask within a second share one.
+    fn metrics(&mut self, about: &About<'_>, now: Instant) -> Arc<Answer> {
+        let last = self.metrics.as_ref().filter(|(made, _)| now.since(*made) < METRICS_LAST);
+        if let Some((_, answer)) = last {
+            return Arc::clone(answer);
+        }
+        let mut text = String::new();
+        (about.metrics)(&mut text);
+        self.counts.write(&mut text);
+        let answer = Arc::new(Answer::metrics(&text));
+        self.metrics = Some((now, Arc::clone(&answer)));
+        answer
+    }
+
+    /// Frees what no caller needs any more.
+    pub(super) fn forget_metrics(&mut self) {
+        self.metrics = None;
+    }
+
+    /// Refuses a request for a token because there are too many.
+    pub(super) fn busy(&mut self, why: &str) -> Refusal {
+        self.counts.answers.add(BUSY);
+        Refusal::busy(why)
+    }
+
+    /// The next token to fetch, if any.
+    pub(super) fn next_request(&mut self, now: Instant) -> Option<Wanted> {
+        let wanted = self.cache.next_request(now)?;
+        self.counts.fetching(now);
+        Some(wanted)
     }
 
     /// Takes the result of fetching `wanted`; returns the answers for the connections that wait for it.
@@ -104,6 +151,7 @@ impl Handler {
         {
             debug!("no token {}: {error}", for_audience(&wanted.audience));
         }
+        self.counts.fetched(result.as_ref().err().map_or(GIVEN, TokenError::code), now);
         let was_in_trouble = self.troubles().next().is_some();
         let asked = self.cache.fetched(wanted, result, now);
         if was_in_trouble && self.troubles().next().is_none() {
@@ -116,6 +164,7 @@ impl Handler {
                 Some((before, answer)) if *before == asked => Arc::clone(answer),
                 Some(_) | None => Arc::new(answer(wanted, &asked, now)),
             };
+            self.counts.answers.add(result_of(&asked));
             last = Some((asked, Arc::clone(&answer)));
             (id, answer)
         });
@@ -173,7 +222,8 @@ impl Handler {
                 rate::BURST,
                 Duration::from_secs(1).as_millis() / rate::EVERY.as_millis()
             );
-            return Reply::Now(Refusal::new(429, "too_many_requests", why).after(Some(wait)).into());
+            let refusal = Refusal::new(429, "too_many_requests", why).after(Some(wait));
+            return Reply::Now(Arc::new(self.refuse(refusal)));
         }
         let asked = match refused {
             Some(fingerprint) => self.cache.ask_again(wanted, fingerprint, id, now),
@@ -182,9 +232,24 @@ impl Handler {
         match asked {
             Asked::Waiting => Reply::Later,
             asked @ (Asked::Held(_) | Asked::Failed { .. } | Asked::Full) => {
-                Reply::Now(answer(wanted, &asked, now))
+                self.counts.answers.add(result_of(&asked));
+                Reply::Now(Arc::new(answer(wanted, &asked, now)))
             }
         }
+    }
+}
+
+/// What is counted when a token is given or fetched.
+const GIVEN: &str = "ok";
+/// How long an answer with metrics is given again.
+const METRICS_LAST: Duration = Duration::from_secs(1);
+
+/// What is counted of an answer.
+fn result_of(asked: &Asked) -> &'static str {
+    match asked {
+        Asked::Held(_) => GIVEN,
+        Asked::Failed { error, .. } => error.code(),
+        Asked::Waiting | Asked::Full => BUSY,
     }
 }
 

@@ -36,7 +36,14 @@ fn handler() -> Handler {
 }
 
 fn ask(handler: &mut Handler, id: u64, request: &BrokerRequest, now: Now) -> Reply {
-    handler.reply(ConnectionId(id), PI, PI.uid, request, &About { outcome: Outcome::Valid, view: &view }, now)
+    handler.reply(
+        ConnectionId(id),
+        PI,
+        PI.uid,
+        request,
+        &About { outcome: Outcome::Valid, view: &view, metrics: &|_| () },
+        now,
+    )
 }
 
 fn gateway() -> BrokerRequest {
@@ -239,6 +246,6 @@ fn flood_of_exchanges_reaches_the_sts_at_a_bounded_rate() {
     let kept = kept
         .filter(|one| matches!(ask(&mut handler, 1, one, now), Reply::Now(answer) if told(&answer).0 == 200));
     assert!(kept.count() > 40);
-    let about = About { outcome: Outcome::Valid, view: &view };
+    let about = About { outcome: Outcome::Valid, view: &view, metrics: &|_| () };
     assert!(matches!(handler.reply(ConnectionId(id + 1), PI, 7, &last, &about, now), Reply::Later));
 }

@@ -31,7 +31,8 @@ const fn at(nth: u64) -> Instant {
 }
 
 fn ask(handler: &mut Handler, nth: u64, request: &BrokerRequest) -> Reply {
-    let about = About { outcome: Outcome::Valid, view: &|| unreachable!("nobody asks for it") };
+    let about =
+        About { outcome: Outcome::Valid, view: &|| unreachable!("nobody asks for it"), metrics: &|_| () };
     let now = Now { instant: at(nth), wall: UnixTime(0) };
     handler.reply(ConnectionId(nth), Caller { uid: 1000, gid: 1000 }, 1000, request, &about, now)
 }

@@ -24,6 +24,8 @@ pub(super) enum BrokerRequest {
     Version,
     /// `GET /v1/status`.
     Status,
+    /// `GET /v1/metrics`.
+    Metrics,
     /// `GET /v1/token`.
     Token {
         audience: Option<Zeroizing<String>>,
@@ -86,13 +88,13 @@ impl Head<'_, '_> {
     fn route(&self) -> Result<Route, Refusal> {
         let (path, query) = self.path_and_query();
         let method = match path {
-            "/v1/health" | "/v1/version" | "/v1/status" | "/v1/token" => "GET",
+            "/v1/health" | "/v1/version" | "/v1/status" | "/v1/metrics" | "/v1/token" => "GET",
             "/v1/token/exchange" => "POST",
             _ => {
                 return Err(Refusal::new(
                     404,
                     "not_found",
-                    "there are /v1/health, /v1/version, /v1/status, /v1/token and /v1/token/exchange",
+                    "there are /v1/health, /v1/version, /v1/status, /v1/metrics, /v1/token and /v1/token/exchange",
                 ));
             }
         };
@@ -104,6 +106,7 @@ impl Head<'_, '_> {
             "/v1/health" => Route::Ready(BrokerRequest::Health),
             "/v1/version" => Route::Ready(BrokerRequest::Version),
             "/v1/status" => Route::Ready(BrokerRequest::Status),
+            "/v1/metrics" => Route::Ready(BrokerRequest::Metrics),
             "/v1/token" => {
                 let [audience, scope, refused] =
                     form::read(query.as_bytes(), ["audience", "scope", "refused"])

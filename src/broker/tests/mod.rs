@@ -70,7 +70,7 @@ fn turn(broker: &mut Broker, now: Now) {
     poll(&mut sources, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).expect("polled");
     let ready = sources.iter().enumerate().filter(|(_, source)| !source.revents().is_empty());
     let ready: Vec<_> = ready.map(|(place, _)| place).collect();
-    broker.turn(&ready, &About { outcome: Outcome::Valid, view: &view }, now);
+    broker.turn(&ready, &About { outcome: Outcome::Valid, view: &view, metrics: &|_| () }, now);
 }
 
 /// The whole answer. The connection ends at the broker's next turn.
