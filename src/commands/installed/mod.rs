@@ -1,8 +1,8 @@
 //! The daemon as it is installed on this board: the user it runs as, and what its unit keeps from it. A check by root
 //! is made as that user: root may read and write what the daemon may not.
 
+mod programs;
 mod sandbox;
-mod systemctl;
 mod unit;
 
 use std::io;
@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use self::sandbox::{Kept, Sandbox};
+pub(super) use self::programs::{printed_by, systemctl};
 pub(super) use self::unit::{UNIT, Unit, is_same, passed_on};
 use crate::broker;
 use crate::config::{Config, Led};
@@ -124,7 +125,12 @@ impl Installed {
         CheckUser::Daemon(Self { uid, gid, groups, is_powerless: unit.makes_root_powerless(), sandbox })
     }
 
-    /// Makes the rest of this program run as the daemon's user.
+    /// The daemon's user.
+    pub(super) const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Makes the rest of this thread run as the daemon's user.
     ///
     /// # Errors
     /// When the system does not allow it.

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use node_core::time::UnixTime;
 use node_core::trouble::Trouble;
 
-use super::{HttpClient, HttpResponse};
+use super::{HttpClient, HttpError, HttpResponse};
 
 impl HttpClient {
     /// Sends `GET /health` without a secret and waits at most `patience`. The response has no body. It is `None` if
@@ -18,15 +19,33 @@ impl HttpClient {
             return Ok(None);
         }
         let end = Instant::now() + self.timeout.min(patience);
-        match self.get_health(self.tls.for_calls(), end).map_err(|unanswered| unanswered.trouble) {
-            Ok(response) => {
-                let (head, _) = response.into_parts();
-                let (status, headers) = (head.status.as_u16(), head.headers);
-                Ok(Some(HttpResponse { status, headers, body: Vec::new().into() }))
-            }
+        match self.get_head(end).map_err(|unanswered| unanswered.trouble) {
+            Ok(response) => Ok(Some(response)),
             Err(trouble) if trouble.kind.is_away() || trouble.kind.is_no_answer() => Err(trouble),
             Err(_) => Ok(None),
         }
+    }
+
+    /// Sends `GET /health` without a secret, to see how far a request gets. The response has no body.
+    ///
+    /// # Errors
+    /// The reason why there is no response, which is not [`sent`](HttpError::sent) if the server did not prove itself.
+    pub(crate) fn look(&self) -> Result<HttpResponse, HttpError> {
+        let end = Instant::now() + self.timeout;
+        if !self.tls.knows_time() {
+            self.learn_time(end).map_err(|trouble| HttpError { trouble, sent: true })?;
+        }
+        self.get_head(end)
+    }
+
+    /// Until when the certificates are valid that the server has last shown, if this client notes that.
+    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
+        self.tls.valid_until()
+    }
+
+    fn get_head(&self, end: Instant) -> Result<HttpResponse, HttpError> {
+        let (head, _) = self.get_health(self.tls.for_calls(), end)?.into_parts();
+        Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: Vec::new().into() })
     }
 }
 

@@ -227,10 +227,36 @@ impl NameResolver {
         }
     }
 
-    fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NameError> {
+    fn conf(&self) -> ResolvConf {
         let system = rustix::system::uname();
         let host_name = system.nodename().to_string_lossy();
-        let conf = ResolvConf::parse(&self.read_resolv_conf(), self.dns_port, &host_name, &self.interfaces);
+        ResolvConf::parse(&self.read_resolv_conf(), self.dns_port, &host_name, &self.interfaces)
+    }
+
+    fn ways(&self, host: &str, patience: Duration) -> Ways {
+        if let Ok(address) = host.parse() {
+            return vec![("the address itself", vec![SocketAddr::new(address, 0)])];
+        }
+        let host = host.to_ascii_lowercase();
+        let bare = host.strip_suffix('.').unwrap_or(&host);
+        let (conf, end) = (self.conf(), Instant::now() + patience);
+        let mut ways = vec![("/etc/hosts", self.in_hosts_file(bare))];
+        if is_below(bare, "local") {
+            let interfaces = self.interfaces.multicast();
+            ways.push(("mDNS", mdns::look_up(&self.mdns_groups, &interfaces, bare, end).unwrap_or_default()));
+        }
+        let by_dns = conf.candidates(&host).into_iter().find_map(|name| {
+            match dns::look_up(&conf.name_servers, &name, end) {
+                DnsAnswer::Addresses(found) => Some(found),
+                DnsAnswer::NoSuchName | DnsAnswer::Blocked(_) | DnsAnswer::Nothing | DnsAnswer::Refused(..) => None,
+            }
+        });
+        ways.push(("DNS", by_dns.unwrap_or_default()));
+        ways
+    }
+
+    fn ask(&self, host: &str, end: Instant) -> Result<Vec<SocketAddr>, NameError> {
+        let conf = self.conf();
         if let Some(line) = conf.unusable.filter(|_| !self.complained.swap(true, Ordering::Relaxed)) {
             let path = self.resolv_conf.display();
             warn!(
@@ -275,6 +301,20 @@ impl NameResolver {
 /// When the system has no socket or no random numbers.
 pub(crate) fn announced(kind: &str, patience: Duration) -> io::Result<Vec<Announced>> {
     NameResolver::default().announced(kind, patience)
+}
+
+/// The ways by which the addresses of a host are found, and those that each of them finds.
+pub(crate) type Ways = Vec<(&'static str, Vec<SocketAddr>)>;
+
+/// The addresses of `host` by each way on its own, in the order in which they count.
+pub(crate) fn ways(host: &str, patience: Duration) -> Ways {
+    NameResolver::default().ways(host, patience)
+}
+
+/// The name servers that are asked, and the first line of resolv.conf with one that is none.
+pub(crate) fn name_servers() -> (Vec<SocketAddr>, Option<usize>) {
+    let ResolvConf { name_servers, unusable, .. } = NameResolver::default().conf();
+    (name_servers, unusable)
 }
 
 fn is_below(host: &str, domain: &str) -> bool {

@@ -24,6 +24,7 @@ mod verifier;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::warn;
@@ -53,6 +54,8 @@ pub struct Tls {
     strict: Sessions,
     pinned: Option<Pinned>,
     own: Arc<OwnCertificate>,
+    /// Until when the chain is valid that was last shown, in seconds since 1970, if that is noted.
+    valid_until: Option<Arc<AtomicU64>>,
     /// A warning for each certificate in the files that cannot be used.
     warnings: Vec<Warning>,
 }
@@ -71,9 +74,27 @@ impl Tls {
     /// # Errors
     /// When a file cannot be read or has the wrong content.
     pub fn new(settings: &TlsSettings) -> Result<Self, SetupError> {
+        Self::with(settings, None)
+    }
+
+    /// Makes one that also notes until when the server's certificates are valid.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub(crate) fn examining(settings: &TlsSettings) -> Result<Self, SetupError> {
+        Self::with(settings, Some(Arc::default()))
+    }
+
+    /// Until when the certificates are valid that the server has last shown, if that was noted.
+    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
+        let end = self.valid_until.as_ref()?.load(Ordering::Relaxed);
+        (end > 0).then_some(UnixTime(end))
+    }
+
+    fn with(settings: &TlsSettings, note: Option<Arc<AtomicU64>>) -> Result<Self, SetupError> {
         let own = settings.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
         let (own, warnings) = own.map(|(own, warnings)| (Some(own), warnings)).unwrap_or_default();
-        let mut tls = Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own)?;
+        let mut tls = Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own, note)?;
         tls.warnings.extend(warnings);
         Ok(tls)
     }
@@ -84,7 +105,7 @@ impl Tls {
     /// # Errors
     /// When `ca_file` cannot be read or has the wrong content.
     pub fn trusting(ca_file: Option<&Path>) -> Result<Self, SetupError> {
-        let tls = Self::build(ca_file, &[], None)?;
+        let tls = Self::build(ca_file, &[], None, None)?;
         tls.warnings.iter().for_each(|warning| warn!("{}. {}", warning.message, warning.fix));
         Ok(tls)
     }
@@ -95,14 +116,19 @@ impl Tls {
         &self.warnings
     }
 
-    fn build(ca_file: Option<&Path>, pins: &[Pin], own: Option<CertifiedKey>) -> Result<Self, SetupError> {
+    fn build(
+        ca_file: Option<&Path>,
+        pins: &[Pin],
+        own: Option<CertifiedKey>,
+        valid_until: Option<Arc<AtomicU64>>,
+    ) -> Result<Self, SetupError> {
         let provider = Arc::new(ring::default_provider());
         let own = Arc::new(OwnCertificate::new(own));
         let (roots, warnings) = files::roots(ca_file)?;
         let roots = Arc::new(roots);
         let pins: Arc<[Pin]> = pins.into();
         let build = |dates, time: Arc<dyn TimeProvider>| {
-            let verifier = Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, &provider);
+            let verifier = Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, valid_until.clone(), &provider);
             client_config(&provider, time, verifier, Arc::clone(&own))
                 .map_err(|why| files::ca_error(ca_file.unwrap_or(Path::new("")), why))
         };
@@ -114,7 +140,7 @@ impl Tls {
             (Arc::clone(&time) as _, Some(Pinned { timing, time }))
         };
         let strict = Sessions::new(build(Dates::Checked, time)?, clock::instant);
-        Ok(Self { strict, pinned, own, warnings })
+        Ok(Self { strict, pinned, own, valid_until, warnings })
     }
 
     /// The configuration for a connection that transmits keys.

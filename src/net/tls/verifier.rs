@@ -1,6 +1,8 @@
 //! Verifies a server's certificate.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -30,6 +32,8 @@ pub(super) struct Verifier {
     roots: Arc<RootCertStore>,
     pins: Arc<[Pin]>,
     dates: Dates,
+    /// Where to note until when the chain that was shown is valid, in seconds since 1970, if that is asked for.
+    valid_until: Option<Arc<AtomicU64>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -53,6 +57,9 @@ pub(super) enum VerifierError {
     KeyNotProved,
 }
 
+/// The last second of the year 9999, which stands for "no end" (RFC 5280, section 4.1.2.5).
+const FAR_FUTURE: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(253_402_300_799));
+
 /// How often another moment is tried: once for each certificate of any sensible chain.
 const MOMENTS: usize = 6;
 
@@ -61,24 +68,40 @@ impl Verifier {
         roots: Arc<RootCertStore>,
         pins: Arc<[Pin]>,
         dates: Dates,
+        valid_until: Option<Arc<AtomicU64>>,
         provider: &CryptoProvider,
     ) -> Self {
-        Self { roots, pins, dates, algorithms: provider.signature_verification_algorithms }
+        let algorithms = provider.signature_verification_algorithms;
+        Self { roots, pins, dates, valid_until, algorithms }
     }
 
     fn verify_chain(
         &self,
         leaf: &ParsedCertificate<'_>,
         intermediates: &[CertificateDer<'_>],
-        mut moment: UnixTime,
+        moment: UnixTime,
     ) -> Result<(), rustls::Error> {
+        match self.dates {
+            Dates::Checked => {
+                let algorithms = self.algorithms.all;
+                verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
+            }
+            Dates::Ignored => self.valid_moment(leaf, intermediates, moment).map(drop),
+        }
+    }
+
+    /// A moment at which the whole chain is valid: the first one that is tried, else the end or the start of one of its
+    /// certificates.
+    fn valid_moment(
+        &self,
+        leaf: &ParsedCertificate<'_>,
+        intermediates: &[CertificateDer<'_>],
+        mut moment: UnixTime,
+    ) -> Result<UnixTime, rustls::Error> {
         let at = |moment| {
             let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
         };
-        if self.dates == Dates::Checked {
-            return at(moment);
-        }
         // webpki checks dates before signatures, so this costs almost nothing.
         for _ in 0..MOMENTS {
             moment = match at(moment) {
@@ -90,7 +113,7 @@ impl Verifier {
                     not_before,
                     ..
                 })) => not_before,
-                result => return result,
+                result => return result.map(|()| moment),
             };
         }
         Err(VerifierError::NeverValid.into())
@@ -136,6 +159,11 @@ impl ServerCertVerifier for Verifier {
                 error
             }
         })?;
+        if let Some(note) = &self.valid_until {
+            // From the far future back, the first end of a certificate at which all others are valid.
+            let end = self.valid_moment(&leaf, intermediates, FAR_FUTURE).map_or(0, |end| end.as_secs());
+            note.store(end, Ordering::Relaxed);
+        }
         verify_server_name(&leaf, server_name)?;
         let public_key = leaf.subject_public_key_info();
         if is_short_rsa(&public_key) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::systemctl::systemctl;
+use super::programs::systemctl;
 use crate::config::DEFAULT_PATH;
 use crate::error::Warning;
 use crate::system::bounded;
@@ -20,7 +20,7 @@ const PROPERTIES: &str = "LoadState,NeedDaemonReload,ExecStart,WorkingDirectory,
     ProtectSystem,ProtectKernelTunables,PrivateDevices,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,\
     TemporaryFileSystem,BindPaths,BindReadOnlyPaths,PrivateNetwork,PrivateUsers,IPAddressDeny,\
     RestrictAddressFamilies,StateDirectory,RuntimeDirectory,CacheDirectory,LogsDirectory,CapabilityBoundingSet,\
-    ActiveState,SubState,Result,ExecMainStatus";
+    ActiveState,SubState,Result,ExecMainStatus,UnitFileState,MainPID";
 
 /// What `systemctl show` prints of the unit. Its variables may be secrets.
 pub(in crate::commands) struct Unit {
@@ -53,7 +53,7 @@ impl Unit {
     }
 
     /// The value of a property; empty if it has none.
-    pub(super) fn value(&self, key: &str) -> &str {
+    pub(in crate::commands) fn value(&self, key: &str) -> &str {
         self.values(key).next().unwrap_or_default()
     }
 
@@ -68,36 +68,45 @@ impl Unit {
 
     /// What keeps systemd from starting the daemon, or from starting it as its files say.
     pub(in crate::commands) fn warnings(&self) -> Vec<Warning> {
+        let fallen = self.downfall().map(|(message, fix)| Warning::new("unit", message, fix));
+        let mut warnings: Vec<_> =
+            self.unstartable().into_iter().chain(self.changed()).chain(fallen).collect();
+        warnings.extend(self.unusable_files());
+        warnings.extend(self.cut_off());
+        warnings
+    }
+
+    /// Why systemd cannot start the unit as it has loaded it.
+    pub(in crate::commands) fn unstartable(&self) -> Option<Warning> {
         let state = self.value("LoadState");
-        let unstartable = (state != "loaded").then(|| {
+        (state != "loaded").then(|| {
             let fix = match state {
                 "masked" => format!("sudo systemctl unmask {UNIT}"),
                 _ => format!("`systemctl status {UNIT}` says why; then sudo systemctl daemon-reload"),
             };
             Warning::new("unit", format!("systemd cannot start {UNIT}, which is \"{state}\""), fix)
-        });
-        let changed = (self.value("NeedDaemonReload") == "yes").then(|| {
+        })
+    }
+
+    /// That systemd does not know the unit's files as they are by now.
+    pub(in crate::commands) fn changed(&self) -> Option<Warning> {
+        (self.value("NeedDaemonReload") == "yes").then(|| {
             let message = format!("the files of {UNIT} have changed since systemd read them");
-            Warning::new(
-                "unit",
-                message,
-                format!("sudo systemctl daemon-reload && sudo systemctl restart {UNIT}"),
-            )
-        });
-        let fallen = self.downfall().map(|(message, fix)| Warning::new("unit", message, fix));
-        let unusable_files = self.needed_files().into_iter().filter_map(|(setting, path)| {
+            let fix = format!("sudo systemctl daemon-reload && sudo systemctl restart {UNIT}");
+            Warning::new("unit", message, fix)
+        })
+    }
+
+    /// The files without which systemd does not start the daemon, and that are not there.
+    pub(in crate::commands) fn unusable_files(&self) -> Vec<Warning> {
+        let unusable = |(setting, path): (&str, PathBuf)| {
             let why = unusable(setting, &path)?;
             let path = path.display();
             let message = format!("systemd cannot start {UNIT} with {setting}{path}: {why}");
             let fix = format!("Make {path}, or correct {setting}: sudo systemctl edit {UNIT}");
             Some(Warning::new("unit", message, fix))
-        });
-        let cut_off = self.cut_off().map(|(setting, effect)| {
-            let fix =
-                format!("Take {setting} out of the unit, if that is not meant: sudo systemctl edit {UNIT}");
-            Warning::new("unit", format!("{effect} ({setting})"), fix)
-        });
-        unstartable.into_iter().chain(changed).chain(fallen).chain(unusable_files).chain(cut_off).collect()
+        };
+        self.needed_files().into_iter().filter_map(unusable).collect()
     }
 
     /// A sentence without its full stop about a daemon that does not stay up, and what helps; `None` if it does, or was
@@ -130,11 +139,15 @@ impl Unit {
         is_root && bounds.next().is_some_and(|bounds| !bounds.contains("cap_dac_override"))
     }
 
+    /// The program that it starts.
+    pub(in crate::commands) fn program(&self) -> Option<PathBuf> {
+        let (_, rest) = self.value("ExecStart").split_once("path=")?;
+        rest.split_once(" ; ").map(|(path, _)| path.into())
+    }
+
     /// The files without which systemd does not start the daemon, each with its setting.
     fn needed_files(&self) -> Vec<(&'static str, PathBuf)> {
-        let program =
-            self.value("ExecStart").split_once("path=").and_then(|(_, rest)| rest.split_once(" ; "));
-        let mut files: Vec<_> = program.map(|(path, _)| ("ExecStart=", path.into())).into_iter().collect();
+        let mut files: Vec<_> = self.program().map(|path| ("ExecStart=", path)).into_iter().collect();
         // Paths with a mark before them may be missing, or are looked for elsewhere.
         let folder = self.value("WorkingDirectory");
         if folder.starts_with('/') {
@@ -158,8 +171,8 @@ impl Unit {
         files
     }
 
-    /// What the unit keeps from the daemon besides files: the setting, and the effect as a sentence.
-    fn cut_off(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    /// What the unit keeps from the daemon besides files.
+    pub(in crate::commands) fn cut_off(&self) -> Vec<Warning> {
         let is_on = |key: &str| !matches!(self.value(key), "" | "no");
         let families = self.value("RestrictAddressFamilies");
         let no_internet = !families.is_empty() && !families.starts_with('~') && !families.contains("AF_INET");
@@ -183,7 +196,12 @@ impl Unit {
                 "the unit runs the daemon as root, but without root's right to read the files of others",
             ),
         ];
-        found.into_iter().filter(|(holds, ..)| *holds).map(|(_, setting, effect)| (setting, effect))
+        let forbidden = found.into_iter().filter(|(holds, ..)| *holds).map(|(_, setting, effect)| {
+            let fix =
+                format!("Take {setting} out of the unit, if that is not meant: sudo systemctl edit {UNIT}");
+            Warning::new("unit", format!("{effect} ({setting})"), fix)
+        });
+        forbidden.collect()
     }
 
     /// The configuration that the daemon is started with; `None` if what is started is not to be recognised.

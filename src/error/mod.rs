@@ -1,21 +1,22 @@
 //! Errors in the node's own files, and warnings about parts that its verdict does not depend on: a sentence each for the
 //! trouble and for its fix. Neither holds a secret.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use node_core::credential::ValueError;
 use node_core::plain::TextFault;
 use node_core::trouble::Trouble;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use self::warning::Warning;
 
 use crate::system::accounts;
 use crate::system::failure;
 use crate::system::failure::{closed_folder, is_shut_by_unit, own_user, shell_word, shut_by_unit};
-use crate::system::own;
 use crate::system::own::{fix_by_copy, is_nodes};
+
+mod warning;
 
 /// A path as a sentence shows it: the middle of a long one is left out, so that the sentence is told to its end.
 struct Brief<'a>(&'a Path);
@@ -222,6 +223,30 @@ impl SetupError {
         }
     }
 
+    /// The file that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path, .. }
+            | Self::Unreadable { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Text { path, .. }
+            | Self::Form { path, .. }
+            | Self::OpenFolder { path, .. }
+            | Self::OpenToOthers { path, .. }
+            | Self::WrongOwner { path, .. }
+            | Self::Config { path, .. }
+            | Self::CredentialForm { path, .. }
+            | Self::NotProvisioned { path, .. }
+            | Self::Value { path, .. }
+            | Self::CaFile { path, .. }
+            | Self::StsKey { path, .. }
+            | Self::ClientCertificate { path, .. }
+            | Self::OtherBoard { state_file: path } => path,
+            Self::NorOther { error, .. } => error.path(),
+        }
+    }
+
     /// Whether this program's user may not read a file.
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
@@ -367,32 +392,4 @@ fn fix_denied(what: &str, path: &Path) -> String {
         _ => format!("sudo chown {user} {0} && sudo chmod 600 {0}", shell_word(path)),
     };
     own_fix(path, command, path, mode)
-}
-
-/// One part of the program that does not work, or not as configured. Holds no secret. The codes are listed in
-/// docs/commands.md.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// The part, for programs.
-    pub code: Cow<'static, str>,
-    /// What is wrong, as a sentence without its full stop.
-    pub message: String,
-    /// What a person can do about it, as sentences.
-    pub fix: String,
-}
-
-impl Warning {
-    /// A warning about the part `code`.
-    #[must_use]
-    pub fn new(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), fix: fix.into() }
-    }
-
-    /// The warning that a file of this program's own, the value of `key`, cannot be written: for this reason, with this
-    /// effect.
-    #[must_use]
-    pub fn unwritable(code: &'static str, key: &str, path: &Path, effect: &str, why: &io::Error) -> Self {
-        let message = format!("{} cannot be written, so {effect}: {why}", path.display());
-        Self::new(code, message, own::fix_writing(why, path, key))
-    }
 }

@@ -1,14 +1,15 @@
-//! Asks systemctl, for a limited time.
+//! What other programs print, above all systemctl: for a limited time, and up to a length.
 
 use std::io;
 use std::io::Read;
+use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zeroize::Zeroizing;
 
-/// How long systemctl may take on a busy board.
+/// How long such a program may take on a busy board.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// In bytes. More than systemctl prints of any unit.
 const MOST: usize = 1024 * 1024;
@@ -17,22 +18,29 @@ const MOST: usize = 1024 * 1024;
 ///
 /// # Errors
 /// When it does not end in time, or does not stop printing.
-pub(super) fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
-    let started = Command::new("systemctl")
+pub(in crate::commands) fn systemctl(arguments: &[&str]) -> io::Result<Zeroizing<String>> {
+    match printed_by(Path::new("systemctl"), arguments) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
+        printed => printed,
+    }
+}
+
+/// What `program` prints on standard output, however it ends.
+///
+/// # Errors
+/// When it cannot be started, does not end in time, or does not stop printing.
+pub(in crate::commands) fn printed_by(program: &Path, arguments: &[&str]) -> io::Result<Zeroizing<String>> {
+    let mut started = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn();
-    let mut systemctl = match started {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Zeroizing::default()),
-        started => started?,
-    };
+        .spawn()?;
     let printed =
-        systemctl.stdout.take().map_or_else(|| Ok(Zeroizing::default()), |mut out| read_in_time(&mut out));
+        started.stdout.take().map_or_else(|| Ok(Zeroizing::default()), |mut out| read_in_time(&mut out));
     // It has ended, or is not needed any more.
-    let _ = systemctl.kill();
-    systemctl.wait()?;
+    let _ = started.kill();
+    started.wait()?;
     printed
 }
 
