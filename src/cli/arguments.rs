@@ -37,6 +37,10 @@ pub(super) enum Command {
     Status {
         json: bool,
     },
+    Doctor {
+        json: bool,
+        fix: bool,
+    },
     Led(Outcome),
     LedFind {
         stop: bool,
@@ -97,6 +101,7 @@ fn command(given: &Given) -> Result<Command, CliError> {
         "check" => Command::Check { json: given.flag("json"), accept_board: given.flag("accept-board") },
         "status" => Command::Status { json: given.flag("json") },
         "led find" => Command::LedFind { stop: given.flag("stop") },
+        "doctor" => Command::Doctor { json: given.flag("json"), fix: given.flag("fix") },
         "led" => {
             let name = given.operand(0);
             Command::Led(

@@ -10,6 +10,7 @@ use node_core::agent::Exit;
 use node_core::text::Shown;
 
 use self::arguments::{Command, Invocation};
+use crate::commands::check::doctor;
 use crate::commands::enroll::Token;
 use crate::commands::{
     check, enroll, install, installer, keygen, led, pair, request, secret_input, status, token, update,
@@ -107,6 +108,13 @@ pub fn main() -> Result<u8, CliError> {
         Command::Status { json } => {
             let view = status::status(&config, is_config_named).map_err(|error| CliError::new(69, error))?;
             print_view(&view, json)?;
+        }
+        Command::Doctor { json, fix } => {
+            let found = doctor::examine(|| check::Target::find(config.clone(), is_config_named), fix)?;
+            let text =
+                if json { json::text(&found).map_err(|e| CliError::new(70, e))? } else { found.in_words() };
+            print(&(text + "\n"))?;
+            return Ok(found.exit_code());
         }
         Command::Led(outcome) => {
             led::show(outcome, &config).map_err(|error| CliError::new(error.exit_code(), error))?;

@@ -145,6 +145,13 @@ pub const COMMANDS: &[Command] = &[
         ..PLAIN
     },
     Command {
+        name: "doctor",
+        about: "find what is wrong: a line for each check, with its fix",
+        options: &[JSON, flag("fix", "make the fixes that do no harm, and check again"), CONFIG],
+        exits: &[(1, "a check fails")],
+        ..PLAIN
+    },
+    Command {
         name: "led find",
         about: "show for ten minutes on the LED which board this is",
         options: &[flag("stop", "end it, if the daemon shows it"), CONFIG],

@@ -154,6 +154,7 @@ impl Setups {
 /// The warning that root sees more than the daemon, whose place could not be taken for this reason.
 fn as_root(why: &str) -> Warning {
     let message = format!("this check was made as root, which may read more than the daemon: {why}");
-    let fix = "What the daemon itself meets is in `jarvis-node status` and `systemctl status jarvis-node-agent`.";
+    let fix =
+        "What the daemon itself meets is in `jarvis-node status` and `systemctl status jarvis-node-agent`.";
     Warning::new("check_user", message, fix)
 }

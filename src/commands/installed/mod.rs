@@ -9,8 +9,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use self::sandbox::{Kept, Sandbox};
 pub(super) use self::programs::{printed_by, systemctl};
+use self::sandbox::{Kept, Sandbox};
 pub(super) use self::unit::{UNIT, Unit, is_same, passed_on};
 use crate::broker;
 use crate::config::{Config, Led};

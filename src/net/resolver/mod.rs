@@ -248,7 +248,10 @@ impl NameResolver {
         let by_dns = conf.candidates(&host).into_iter().find_map(|name| {
             match dns::look_up(&conf.name_servers, &name, end) {
                 DnsAnswer::Addresses(found) => Some(found),
-                DnsAnswer::NoSuchName | DnsAnswer::Blocked(_) | DnsAnswer::Nothing | DnsAnswer::Refused(..) => None,
+                DnsAnswer::NoSuchName
+                | DnsAnswer::Blocked(_)
+                | DnsAnswer::Nothing
+                | DnsAnswer::Refused(..) => None,
             }
         });
         ways.push(("DNS", by_dns.unwrap_or_default()));

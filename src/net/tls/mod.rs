@@ -128,7 +128,8 @@ impl Tls {
         let roots = Arc::new(roots);
         let pins: Arc<[Pin]> = pins.into();
         let build = |dates, time: Arc<dyn TimeProvider>| {
-            let verifier = Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, valid_until.clone(), &provider);
+            let verifier =
+                Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, valid_until.clone(), &provider);
             client_config(&provider, time, verifier, Arc::clone(&own))
                 .map_err(|why| files::ca_error(ca_file.unwrap_or(Path::new("")), why))
         };

@@ -84,7 +84,13 @@ impl Verifier {
         match self.dates {
             Dates::Checked => {
                 let algorithms = self.algorithms.all;
-                verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
+                verify_server_cert_signed_by_trust_anchor(
+                    leaf,
+                    &self.roots,
+                    intermediates,
+                    moment,
+                    algorithms,
+                )
             }
             Dates::Ignored => self.valid_moment(leaf, intermediates, moment).map(drop),
         }

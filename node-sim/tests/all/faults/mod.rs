@@ -13,6 +13,7 @@ use table::{Row, TABLE};
 mod bystander;
 mod check;
 mod daemon;
+mod doctor;
 mod leaks;
 mod light;
 mod over_time;

@@ -13,7 +13,7 @@ const SOURCES: [&str; 12] = [
     "src/auth",
     "src/commands/enroll",
     "src/commands/home",
-    "src/error.rs",
+    "src/error",
     "src/net/http",
     "src/net/reach",
     "src/net/tls/trouble.rs",

@@ -59,7 +59,9 @@ pub(super) fn space(context: &mut Context) -> Finding {
         let what = if is_out_of_files { "files (inodes)" } else { "space" };
         return Finding::fail(
             format!("the file system of {place} has no {what} left"),
-            format!("Make room: sudo journalctl --vacuum-size=8M; sudo apt-get clean; `df {place}` and `df -i {place}` show what is left."),
+            format!(
+                "Make room: sudo journalctl --vacuum-size=8M; sudo apt-get clean; `df {place}` and `df -i {place}` show what is left."
+            ),
         );
     }
     Finding::pass(format!("{} MB are free on the file system of {place}", bytes / 1_000_000))
@@ -71,7 +73,9 @@ pub(super) fn card(context: &mut Context) -> Finding {
     let device = folder.metadata().map(|found| found.dev()).unwrap_or_default();
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let device = fs::canonicalize(format!("/sys/dev/block/{major}:{minor}")).unwrap_or_default();
-    let Some(name) = device.file_name() else { return Finding::pass("the system does not tell of errors on it") };
+    let Some(name) = device.file_name() else {
+        return Finding::pass("the system does not tell of errors on it");
+    };
     let number = |file: &str| -> Option<u64> {
         fs::read_to_string(Path::new("/sys/fs/ext4").join(name).join(file)).ok()?.trim().parse().ok()
     };
@@ -80,7 +84,9 @@ pub(super) fn card(context: &mut Context) -> Finding {
         None => Finding::pass(format!("{name} has no ext4 file system, which would count its errors")),
         Some(0) => Finding::pass(format!("ext4 has met no error on {name}")),
         Some(errors) => Finding::fail(
-            format!("ext4 has met {errors} errors on {name}: the card fails, or power was lost at a bad moment"),
+            format!(
+                "ext4 has met {errors} errors on {name}: the card fails, or power was lost at a bad moment"
+            ),
             "Copy the card while it can be read, then have it checked at the next start: sudo touch /forcefsck && sudo reboot",
         ),
     }

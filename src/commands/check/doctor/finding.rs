@@ -85,7 +85,7 @@ impl Finding {
     }
 
     /// Worse than a warning.
-    pub(super) fn as_failure(self) -> Self {
+    pub(super) fn into_failure(self) -> Self {
         Self { verdict: Verdict::Fail, ..self }
     }
 

@@ -35,12 +35,16 @@ struct Check {
     judge: fn(&mut Context) -> Finding,
 }
 
-const fn check(name: &'static str, needs: &'static [&'static str], judge: fn(&mut Context) -> Finding) -> Check {
+const fn check(
+    name: &'static str,
+    needs: &'static [&'static str],
+    judge: fn(&mut Context) -> Finding,
+) -> Check {
     Check { name, needs, as_daemon: false, judge }
 }
 
 impl Check {
-    const fn as_daemon(self) -> Self {
+    const fn by_the_daemon(self) -> Self {
         Self { as_daemon: true, ..self }
     }
 }
@@ -61,7 +65,7 @@ const CHECKS: &[Check] = &[
     check("memory", &[], board::memory),
     check("supply", &[], board::supply),
     check("folders", &["user", "disk"], setup::folders),
-    check("configuration", &["user"], setup::configuration).as_daemon(),
+    check("configuration", &["user"], setup::configuration).by_the_daemon(),
     check("settings", &["configuration"], setup::settings),
     check("led", &["configuration"], setup::led),
     check("app-key-file", &["configuration", "folders"], setup::app_key_file),
@@ -72,9 +76,9 @@ const CHECKS: &[Check] = &[
     check("status-file", &["configuration"], setup::status_file),
     check("clock", &["configuration"], board::clock),
     check("clock-source", &[], board::clock_source),
-    check("resolver", &["tls-files"], network::resolver).as_daemon(),
-    check("name", &["resolver"], network::name).as_daemon(),
-    check("route", &["name"], network::route).as_daemon(),
+    check("resolver", &["tls-files"], network::resolver).by_the_daemon(),
+    check("name", &["resolver"], network::name).by_the_daemon(),
+    check("route", &["name"], network::route).by_the_daemon(),
     check("port", &["route"], network::port),
     check("tls", &["port", "clock"], network::tls),
     check("certificate", &["tls"], network::certificate),
@@ -89,7 +93,7 @@ const CHECKS: &[Check] = &[
     check("socket", &["configuration", "running"], tokens::socket),
     check("callers", &["configuration"], tokens::callers),
     check("sts-files", &["configuration"], tokens::files),
-    check("sts", &["sts-files", "clock"], tokens::sts).as_daemon(),
+    check("sts", &["sts-files", "clock"], tokens::sts).by_the_daemon(),
     check("audiences", &["socket", "sts"], tokens::audiences),
 ];
 
@@ -120,9 +124,10 @@ fn judge(target: Target) -> io::Result<Vec<Finding>> {
     let mut context = Context::new(target);
     let mut findings: Vec<Finding> = Vec::with_capacity(CHECKS.len());
     for check in CHECKS {
-        let obstacle = check.needs.iter().find_map(|need| {
-            findings.iter().find(|found| found.check == *need).and_then(Finding::obstacle)
-        });
+        let obstacle = check
+            .needs
+            .iter()
+            .find_map(|need| findings.iter().find(|found| found.check == *need).and_then(Finding::obstacle));
         let found = match obstacle {
             Some(obstacle) => Finding::skipped(obstacle),
             None if check.as_daemon => in_its_place(check, &mut context)?,

@@ -65,39 +65,44 @@ impl Seen {
 
 /// The check that fails if a request without a secret gets no answer; `None` if it got as far as a validation needs.
 fn failed_before(HttpError { trouble, sent }: HttpError, has_route: bool) -> Option<(&'static str, Trouble)> {
-    let check = match trouble.kind.outcome() {
-        Outcome::Tls => "tls",
-        Outcome::Network if trouble.kind == TroubleKind::NameUnknown => match resolver::name_servers().0.is_empty() {
-            true => "resolver",
-            false => "name",
-        },
-        Outcome::Network if has_route => "port",
-        Outcome::Network => "route",
-        _ if sent => return None,
-        _ => "tls",
+    let (kind, outcome) = (trouble.kind, trouble.kind.outcome());
+    let check = if kind == TroubleKind::NameUnknown {
+        if resolver::name_servers().0.is_empty() { "resolver" } else { "name" }
+    } else if outcome == Outcome::Network {
+        if has_route { "port" } else { "route" }
+    } else if sent && outcome != Outcome::Tls {
+        return None;
+    } else {
+        "tls"
     };
     Some((check, trouble))
 }
 
 /// The check that fails if the service gives this answer to a validation.
 fn failed_at(loaded: &Loaded, answer: Answer) -> Option<(&'static str, Trouble)> {
-    use TroubleKind as Kind;
-    let check = match &answer {
+    use TroubleKind::{AppRejected, InBetween, NotEnrolled, OtherNode, Redirected, Unserved};
+    let trouble = match answer {
         Answer::Valid(_) | Answer::Reachable => return None,
+        Answer::Inconclusive { trouble, .. } => trouble,
         Answer::Rejected(_) => {
             let View { reason, fix, .. } = concluded(loaded, answer);
             let (reason, fix) = (reason.unwrap_or_default(), fix.unwrap_or_default());
-            return Some(("node", Trouble::setup(format_args!("the node is rejected: {reason}"), format_args!("{fix}"))));
+            let reason = format_args!("the node is rejected: {reason}");
+            return Some(("node", Trouble::setup(reason, format_args!("{fix}"))));
         }
-        Answer::Inconclusive { trouble, .. } => match trouble.kind {
-            Kind::InBetween | Kind::Redirected | Kind::Unserved => "between",
-            Kind::AppRejected => "app-key",
-            Kind::NotEnrolled | Kind::OtherNode => "node",
-            kind if kind.outcome() == Outcome::Tls => "tls",
-            _ => "service",
-        },
     };
-    let Answer::Inconclusive { trouble, .. } = answer else { return None };
+    let kind = trouble.kind;
+    let check = if matches!(kind, InBetween | Redirected | Unserved) {
+        "between"
+    } else if kind == AppRejected {
+        "app-key"
+    } else if matches!(kind, NotEnrolled | OtherNode) {
+        "node"
+    } else if kind.outcome() == Outcome::Tls {
+        "tls"
+    } else {
+        "service"
+    };
     Some((check, trouble))
 }
 
@@ -167,7 +172,8 @@ pub(super) fn name(context: &mut Context) -> Finding {
         let mut with_any = seen.ways.iter().map(|(_, found)| found).filter(|found| !found.is_empty());
         let first = with_any.next();
         let is_contradicted = first.is_some_and(|first| {
-            with_any.any(|other| !other.iter().any(|address| first.iter().any(|one| one.ip() == address.ip())))
+            with_any
+                .any(|other| !other.iter().any(|address| first.iter().any(|one| one.ip() == address.ip())))
         });
         if is_contradicted {
             return Finding::warn(ways, "The first one counts: correct the one that is wrong.");
@@ -224,10 +230,12 @@ pub(super) fn home(context: &mut Context) -> Finding {
     let kind = context.config.as_ref().map_or("the service", |config| config.via.service().name);
     match context.seen.as_ref().and_then(|seen| seen.head.as_ref()) {
         None => Finding::pass(format!("what answers for {kind} says nothing of itself")),
-        Some((status, server)) if server.is_empty() => {
-            Finding::pass(format!("{kind} is asked; GET /health there: {status}, without a name of the server"))
+        Some((status, server)) if server.is_empty() => Finding::pass(format!(
+            "{kind} is asked; GET /health there: {status}, without a name of the server"
+        )),
+        Some((status, server)) => {
+            Finding::pass(format!("{kind} is asked; GET /health there: {status}, server {server}"))
         }
-        Some((status, server)) => Finding::pass(format!("{kind} is asked; GET /health there: {status}, server {server}")),
     }
 }
 
@@ -264,7 +272,10 @@ pub(super) fn daemon(context: &mut Context) -> Finding {
     match differing(daemon, Outcome::Valid) {
         None => Finding::pass(format!("the daemon says {}", daemon.outcome)),
         Some(DaemonSays { outcome, reason, .. }) => Finding::fail(
-            format!("the daemon says {outcome}, by what it read when it started: {}", reason.unwrap_or_default()),
+            format!(
+                "the daemon says {outcome}, by what it read when it started: {}",
+                reason.unwrap_or_default()
+            ),
             reload(),
         ),
     }
@@ -273,9 +284,10 @@ pub(super) fn daemon(context: &mut Context) -> Finding {
 /// Whether the home is shown that the node is alive.
 pub(super) fn heartbeat(context: &mut Context) -> Finding {
     if let Some(found) = context.warned(&["heartbeat"]) {
-        return found.as_failure();
+        return found.into_failure();
     }
     let config = context.config.as_ref();
-    let is_shown = config.is_some_and(|config| config.heartbeat.is_some() || config.via == Via::CommandCenter);
+    let is_shown =
+        config.is_some_and(|config| config.heartbeat.is_some() || config.via == Via::CommandCenter);
     Finding::pass(if is_shown { "the home sees the node" } else { "no heartbeat is configured" })
 }

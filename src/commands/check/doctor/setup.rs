@@ -53,17 +53,26 @@ pub(super) fn configuration(context: &mut Context) -> Finding {
 
 /// What is wrong in the configuration with parts that the node does without.
 pub(super) fn settings(context: &mut Context) -> Finding {
-    let codes = ["tokens", "folder", "check_config", "log", "log_level", "ca_file", "client_cert_file", "shared_identity"];
+    let codes = [
+        "tokens",
+        "folder",
+        "check_config",
+        "log",
+        "log_level",
+        "ca_file",
+        "client_cert_file",
+        "shared_identity",
+    ];
     context.warned(&codes).map_or_else(
         || Finding::pass("all of it is understood"),
-        |found| if context.warned(&["tokens"]).is_some() { found.as_failure() } else { found },
+        |found| if context.warned(&["tokens"]).is_some() { found.into_failure() } else { found },
     )
 }
 
 /// Whether the LED can be driven.
 pub(super) fn led(context: &mut Context) -> Finding {
     if let Some(found) = context.warned(&["led"]) {
-        return found.as_failure();
+        return found.into_failure();
     }
     let Some(led) = context.config.as_ref().map(|config| &config.indicators.led) else {
         return Finding::skipped("configuration");
@@ -94,7 +103,10 @@ pub(super) fn tls_files(context: &mut Context) -> Finding {
     let Some(tls) = context.config.as_ref().map(|config| config.tls.clone()) else {
         return Finding::skipped("configuration");
     };
-    let own = tls.client_certificate.iter().flat_map(|own| [(own.certificate.as_path(), 0o644), (own.key.as_path(), 0o600)]);
+    let own = tls
+        .client_certificate
+        .iter()
+        .flat_map(|own| [(own.certificate.as_path(), 0o644), (own.key.as_path(), 0o600)]);
     let files = tls.ca_file.iter().map(|file| (file.as_path(), 0o644)).chain(own);
     for (file, mode) in files {
         if let Some(found) = context.troubled([file].into_iter()) {
@@ -128,7 +140,10 @@ pub(super) fn credential(context: &mut Context) -> Finding {
     let damaged = beside(&file, ".damaged");
     if damaged.exists() {
         let fix = format!("Once the node is valid it is of no use: sudo rm {}", shell_word(&damaged));
-        return Finding::warn(format!("a credential that could not be read was kept as {}", damaged.display()), fix);
+        return Finding::warn(
+            format!("a credential that could not be read was kept as {}", damaged.display()),
+            fix,
+        );
     }
     Finding::pass(format!("{} can be used", file.display()))
 }
@@ -147,7 +162,7 @@ pub(super) fn status_file(context: &mut Context) -> Finding {
 
 fn written(context: &Context, code: &str, file: fn(&Config) -> String) -> Finding {
     match context.warned(&[code]) {
-        Some(found) => found.as_failure(),
+        Some(found) => found.into_failure(),
         None => Finding::pass(context.config.as_ref().map(file).unwrap_or_default()),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn socket(context: &mut Context) -> Finding {
     let found = broker.socket.metadata().ok().filter(|found| found.file_type().is_socket());
     match (found, context.warned(&["broker_socket", "broker_folder"])) {
         (Some(_), Some(warned)) => warned,
-        (None, Some(warned)) => warned.as_failure(),
+        (None, Some(warned)) => warned.into_failure(),
         (None, None) => Finding::fail(format!("there is no socket at {path}"), reload()),
         (Some(about), None) => Finding::pass(format!(
             "{path}, of user {}, with mode {:o}",
@@ -45,15 +45,15 @@ pub(super) fn socket(context: &mut Context) -> Finding {
 pub(super) fn callers(context: &mut Context) -> Finding {
     let Some((sts, _)) = configured(context.config.as_ref()) else { return Finding::pass(NOT_CONFIGURED) };
     if let Some(warned) = context.warned(&["broker_rule"]) {
-        return warned.as_failure();
+        return warned.into_failure();
     }
     if let Some(warned) = context.warned(&["broker_callers", "broker_limit", "unchecked_tokens"]) {
         return warned;
     }
-    let of = |(audience, rule): (&Box<str>, &crate::config::AudienceRule)| {
-        format!("{audience}: {} users and {} groups", rule.users.len(), rule.groups.len())
-    };
-    let rules: Vec<_> = sts.audiences.iter().map(of).collect();
+    let rules = sts.audiences.iter().map(|(audience, rule)| {
+        format!("'{audience}': {} users and {} groups", rule.users.len(), rule.groups.len())
+    });
+    let rules: Vec<_> = rules.collect();
     Finding::pass(format!("besides root may ask for {}", rules.join("; ")))
 }
 
@@ -63,7 +63,7 @@ pub(super) fn files(context: &mut Context) -> Finding {
         return Finding::pass(NOT_CONFIGURED);
     }
     let found = context.warned(&["sts"]);
-    found.map_or_else(|| Finding::pass("the secret or key for the STS can be used"), Finding::as_failure)
+    found.map_or_else(|| Finding::pass("the secret or key for the STS can be used"), Finding::into_failure)
 }
 
 /// Whether the STS can be reached, and proves itself.
@@ -75,10 +75,12 @@ pub(super) fn sts(context: &mut Context) -> Finding {
 
 fn look(sts: &Sts, config: &Config) -> Result<Finding, Trouble> {
     let (client, _) = sts.client(config).map_err(|error| error.to_trouble())?;
-    let settings = TlsSettings { ca_file: sts.ca_file.clone(), spki_pins: Vec::new(), client_certificate: None };
+    let settings =
+        TlsSettings { ca_file: sts.ca_file.clone(), spki_pins: Vec::new(), client_certificate: None };
     let tls = Tls::examining(&settings).map_err(|error| error.to_trouble())?;
     let url = &client.token_endpoint;
-    let http = HttpClient::new(sts.service(&client), url, config.connect_timeout, config.request_timeout, tls);
+    let http =
+        HttpClient::new(sts.service(&client), url, config.connect_timeout, config.request_timeout, tls);
     match http.look() {
         // What is wrong with its answers shows in those to a program.
         Err(error) if !error.sent || error.trouble.kind.outcome() == Outcome::Tls => Err(error.trouble),
@@ -88,7 +90,9 @@ fn look(sts: &Sts, config: &Config) -> Result<Finding, Trouble> {
 
 /// Whether the running daemon has a token for each audience, as a program gets it.
 pub(super) fn audiences(context: &mut Context) -> Finding {
-    let Some((sts, broker)) = configured(context.config.as_ref()) else { return Finding::pass(NOT_CONFIGURED) };
+    let Some((sts, broker)) = configured(context.config.as_ref()) else {
+        return Finding::pass(NOT_CONFIGURED);
+    };
     for audience in sts.audiences.keys() {
         if let Err(why) = client::token(&broker.socket, audience, None, None) {
             let again = format!("Then try again: sudo jarvis-node token --audience '{audience}'");

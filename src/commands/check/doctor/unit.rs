@@ -17,13 +17,14 @@ pub(super) fn program(context: &mut Context) -> Finding {
     let program = context.unit().and_then(|unit| unit.program()).unwrap_or_else(own);
     let system = rustix::system::uname();
     let (machine, shown) = (system.machine().to_string_lossy(), program.display());
-    let fix = format!("Install the package for this CPU ({machine}): sudo apt-get install --reinstall jarvis-node");
+    let fix =
+        format!("Install the package for this CPU ({machine}): sudo apt-get install --reinstall jarvis-node");
     match printed_by(&program, &["--version"]) {
         Err(why) => Finding::fail(format!("{shown} cannot be started: {why}"), fix),
         Ok(told) => match told.trim().strip_prefix("jarvis-node ") {
             None => Finding::fail(format!("{shown} does not run on this CPU ({machine})"), fix),
             Some(env!("CARGO_PKG_VERSION")) => {
-                Finding::pass(format!("{shown} is version {} and runs on this CPU ({machine})", told.trim()))
+                Finding::pass(format!("{shown} is {} and runs on this CPU ({machine})", told.trim()))
             }
             Some(other) => Finding::warn(
                 format!("{shown} is version {other}, and this program {}", env!("CARGO_PKG_VERSION")),
@@ -37,7 +38,10 @@ pub(super) fn program(context: &mut Context) -> Finding {
 pub(super) fn unit(context: &mut Context) -> Finding {
     let found = match &context.unit {
         Err(why) => {
-            return Finding::fail(format!("systemctl does not answer: {why}"), "sudo systemctl daemon-reexec");
+            return Finding::fail(
+                format!("systemctl does not answer: {why}"),
+                "sudo systemctl daemon-reexec",
+            );
         }
         Ok(None) if Path::new("/run/systemd/system").is_dir() => {
             return Finding::fail(
@@ -56,15 +60,16 @@ pub(super) fn unit(context: &mut Context) -> Finding {
     let wrong = found.unstartable().or_else(|| found.unusable_files().into_iter().next());
     wrong.map_or_else(
         || Finding::pass(format!("{UNIT} is installed")),
-        |warning| Finding::warned(&warning).as_failure(),
+        |warning| Finding::warned(&warning).into_failure(),
     )
 }
 
 /// Whether systemd has read the unit's files as they are.
 pub(super) fn changed(context: &mut Context) -> Finding {
-    match context.unit().and_then(|unit| unit.changed()) {
+    let Some(unit) = context.unit() else { return Finding::skipped("unit") };
+    match unit.changed() {
         Some(warning) => {
-            Finding::warned(&warning).as_failure().safely(Safe::Run(&["systemctl", "daemon-reload"]))
+            Finding::warned(&warning).into_failure().safely(Safe::Run(&["systemctl", "daemon-reload"]))
         }
         None => Finding::pass("systemd has read its files as they are"),
     }
@@ -81,7 +86,8 @@ pub(super) fn user(context: &mut Context) -> Finding {
     let unknown = context.setups.warnings.iter().find(|warning| warning.code == "check_user");
     if let Some(unknown) = unknown {
         let is_elsewhere = context.unit().is_none_or(|unit| {
-            unit.value("DynamicUser") == "yes" || ["RootDirectory", "RootImage"].iter().any(|key| !unit.value(key).is_empty())
+            unit.value("DynamicUser") == "yes"
+                || ["RootDirectory", "RootImage"].iter().any(|key| !unit.value(key).is_empty())
         });
         if is_elsewhere {
             return Finding::warned(unknown);
@@ -95,18 +101,21 @@ pub(super) fn user(context: &mut Context) -> Finding {
 
 /// What else the unit keeps from the daemon.
 pub(super) fn sandbox(context: &mut Context) -> Finding {
-    let forbidden = context.unit().map(|unit| unit.cut_off()).unwrap_or_default();
-    forbidden.first().map_or_else(
+    let Some(unit) = context.unit() else { return Finding::skipped("unit") };
+    unit.cut_off().first().map_or_else(
         || Finding::pass("nothing keeps the daemon from the network"),
-        |warning| Finding::warned(warning).as_failure(),
+        |warning| Finding::warned(warning).into_failure(),
     )
 }
 
 /// Whether the daemon starts with the board.
 pub(super) fn enabled(context: &mut Context) -> Finding {
-    match context.unit().map_or("", |unit| unit.value("UnitFileState")) {
-        "disabled" => Finding::fail("the daemon does not start with the board", format!("sudo systemctl enable {UNIT}"))
-            .safely(Safe::Run(&["systemctl", "enable", UNIT])),
+    let Some(unit) = context.unit() else { return Finding::skipped("unit") };
+    match unit.value("UnitFileState") {
+        "disabled" => {
+            Finding::fail("the daemon does not start with the board", format!("sudo systemctl enable {UNIT}"))
+                .safely(Safe::Run(&["systemctl", "enable", UNIT]))
+        }
         "" => Finding::pass("nobody says whether the daemon starts with the board"),
         state => Finding::pass(format!("the daemon starts with the board ({state})")),
     }
@@ -179,6 +188,9 @@ pub(super) fn update(context: &mut Context) -> Finding {
     if shown.trim() == "ActiveState=active" {
         return Finding::pass("updates that the app asks for are made");
     }
-    Finding::fail("nobody takes up the updates that the app asks for", format!("sudo systemctl enable --now {PATH}"))
-        .safely(Safe::Run(&["systemctl", "enable", "--now", PATH]))
+    Finding::fail(
+        "nobody takes up the updates that the app asks for",
+        format!("sudo systemctl enable --now {PATH}"),
+    )
+    .safely(Safe::Run(&["systemctl", "enable", "--now", PATH]))
 }
