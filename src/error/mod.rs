@@ -223,7 +223,7 @@ impl SetupError {
         }
     }
 
-    /// The file that it is about.
+    /// The file that it is about; empty if it is none of the configured ones.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -244,6 +244,8 @@ impl SetupError {
             | Self::ClientCertificate { path, .. }
             | Self::OtherBoard { state_file: path } => path,
             Self::NorOther { error, .. } => error.path(),
+            // It is gone by then.
+            Self::FirstBoot(_) => Path::new(""),
         }
     }
 
