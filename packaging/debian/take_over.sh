@@ -50,6 +50,7 @@ main() {
     fi
     keep_disabled
     replace "$unit_file" "$packaged_units/$agent.service"
+    replace "$first_boot_unit_file" "$packaged_units/$agent-first-boot.service"
     replace "$update_path_file" "$packaged_units/$agent-update.path"
     replace "$update_unit_file" "$packaged_units/$agent-update.service"
     replace "$sysusers_file" "/usr/lib/sysusers.d/$agent.conf"

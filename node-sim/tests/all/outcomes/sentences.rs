@@ -134,7 +134,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("this board has a configuration already", "as above"),
     ("its home does not accept it, or not yet", "as above"),
     (
-        "and cannot be removed: {why}",
+        "with a used token, cannot be removed",
         "needs a partition that is read-only: node-sim/tests/crash/first_boot.rs",
     ),
     ("nothing can be left beside {}: {why}", "as above"),
