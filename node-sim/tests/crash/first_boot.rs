@@ -86,6 +86,10 @@ impl Board {
     }
 }
 
+/// Calls that only look: what is outside is as after the call before.
+const LOOKS: [&str; 8] =
+    ["access", "close", "faccessat2", "fcntl", "fstat", "getsockopt", "setsockopt", "statx"];
+
 #[test]
 #[ignore = "needs strace"]
 fn first_boot_killed_anywhere_is_finished_by_the_next() {
@@ -93,7 +97,8 @@ fn first_boot_killed_anywhere_is_finished_by_the_next() {
     board.lay_out("attic-0");
     let (record, code, said) = board.boot(&[]);
     assert_eq!(code, Some(0), "{said}");
-    let all = from_the_first_connection(&record);
+    let mut all = from_the_first_connection(&record);
+    all.retain(|(name, _)| !LOOKS.contains(&name.as_str()));
     let mut number = 0;
     let mut ends = BTreeMap::new();
     let killed = kill_at_each(&all, |what, place| {
