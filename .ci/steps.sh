@@ -14,6 +14,7 @@ minimum-rust  | cargo |       | No locked dependency needs a newer Rust than the
 crates        | cargo |       | The crates package themselves without a warning, and what is packaged compiles.
 release       | cargo |       | A release that is not in order is refused; signatures and the apt repository are whole.
 dependencies  | cargo |       | cargo-deny accepts the dependencies: licences, advisories, duplicates, sources.
+manual        | cargo |       | Manual pages and completion scripts are read without a warning by the programs that they are for.
 tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
 privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
@@ -98,6 +99,11 @@ step_dependencies() {
 
 step_tests() {
     cargo test --workspace --locked
+}
+
+step_manual() {
+    require mandoc:mandoc man:man-db zsh:zsh fish:fish
+    cargo test -p manual --locked -- --ignored
 }
 
 step_demo() {

@@ -72,6 +72,12 @@ impl Cli {
     }
 }
 
+/// The command line as clap has it, for the manual page and the completions.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// The completion script for a shell.
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {

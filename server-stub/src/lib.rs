@@ -9,12 +9,14 @@
 //! - [`Gateway`], [`Coordinator`] and SmartEM's [`Backend`] (`run/`), and the layer that checks callers' tokens
 //!   ([`guarded`]);
 //! - [`Server`] (`server/`): an address with any service behind it, its faults and its identity;
+//! - [`cli`]: the command line of the program;
 //! - [`jwt`]: signs and checks JSON Web Tokens.
 //!
 //! In comments, *documented* marks behaviour that a service or its libraries publish and that was not
 //! recorded, *assumption* behaviour without a source, and *KC* behaviour taken from Keycloak's source.
 
 mod auth;
+pub mod cli;
 mod command_center;
 mod config_service;
 mod form;

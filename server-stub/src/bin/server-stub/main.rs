@@ -8,10 +8,9 @@ use std::process::ExitCode;
 use server_stub::{Fault, Settings, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use arguments::{Arguments, Plan};
 use running::{Failure, Running};
+use server_stub::cli::{self, Arguments, Plan};
 
-mod arguments;
 mod running;
 mod runs;
 
@@ -22,7 +21,7 @@ const SOFTWARE: u8 = 70;
 const CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
-    match arguments::parse(env::args_os().skip(1)) {
+    match cli::parse(env::args_os().skip(1)) {
         Err(error) => fail(USAGE, format_args!("{error}; see server-stub --help")),
         Ok(Arguments::Print(text)) => say(&text),
         Ok(Arguments::ListFaults(only)) => say(&Fault::all()

@@ -10,8 +10,8 @@ use server_stub::{
     StartError, Sts, StsOptions, Stub, VariableError,
 };
 
-use crate::arguments::{Part, Plan, StsPlan};
 use crate::runs::{self, Peers};
+use server_stub::cli::{Part, Plan, StsPlan};
 
 /// In bytes. An export of a realm with ten thousand users is shorter.
 const MAX_FILE: u64 = 64 * 1024 * 1024;

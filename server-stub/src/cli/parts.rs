@@ -1,11 +1,11 @@
 //! The services of this program, and what of it can be started alone.
 
+use crate::Fault;
 use clap::ValueEnum;
-use server_stub::Fault;
 
 /// A service, to which faults can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Service {
+pub(super) enum Service {
     Auth,
     CommandCenter,
     Config,
@@ -18,13 +18,17 @@ pub(crate) enum Service {
 
 /// What can be started alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
+pub enum Part {
     /// All services of the home.
     #[value(alias = "auth")]
     Home,
+    /// The token service.
     Sts,
+    /// The Run Gateway.
     Gateway,
+    /// The Run Coordinator.
     Coordinator,
+    /// SmartEM's backend.
     Backend,
 }
 
@@ -56,7 +60,9 @@ impl Part {
         }
     }
 
-    pub(crate) fn can_have(self, fault: Fault) -> bool {
+    /// Whether one of its services can have this fault.
+    #[must_use]
+    pub fn can_have(self, fault: Fault) -> bool {
         (self == Self::Sts || !fault.is_of_tokens()) && (self == Self::Home || fault.home_service().is_none())
     }
 }

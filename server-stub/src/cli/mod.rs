@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `server-stub`.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use clap_complete::Shell;
-use server_stub::jwt::Algorithm;
-use server_stub::{AudienceRule, Fault, Faults, Home, HomeService, Model, Options, Place, PublicUrl};
 
-pub(crate) use parts::Part;
+use crate::jwt::Algorithm;
+use crate::{AudienceRule, Fault, Faults, Home, HomeService, Model, Options, Place, PublicUrl};
+
+pub use parts::Part;
 use parts::Service;
 
 mod parts;
@@ -156,40 +157,51 @@ enum Command {
 struct FaultsOf(Option<Service>, Faults);
 
 /// A parsed command line.
-pub(crate) enum Arguments {
+pub enum Arguments {
     /// Print this text.
     Print(String),
     /// Print the faults that this part can have; None: all there are.
     ListFaults(Option<Part>),
+    /// Start these services.
     Serve(Box<Plan>),
 }
 
 /// The services to start. The settings are still the defaults; they come from the environment.
-pub(crate) struct Plan {
+pub struct Plan {
     /// None: all services.
-    pub(crate) only: Option<Part>,
+    pub only: Option<Part>,
     /// The home's services. Their folder, names and TLS apply to all.
-    pub(crate) stub: Options,
-    pub(crate) sts: StsPlan,
-    pub(crate) gateway: Place,
-    pub(crate) coordinator: Place,
-    pub(crate) backend: Place,
+    pub stub: Options,
+    /// The token service.
+    pub sts: StsPlan,
+    /// Where the Run Gateway listens.
+    pub gateway: Place,
+    /// Where the Run Coordinator listens.
+    pub coordinator: Place,
+    /// Where SmartEM's backend listens.
+    pub backend: Place,
     /// The time from one event of a run to the next.
-    pub(crate) pace: Duration,
+    pub pace: Duration,
 }
 
 /// The settings of the token service.
-pub(crate) struct StsPlan {
-    pub(crate) place: Place,
+pub struct StsPlan {
+    /// Where it listens.
+    pub place: Place,
     /// None: the built-in one.
-    pub(crate) realm: Option<PathBuf>,
-    pub(crate) issuer: Option<String>,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) audiences: AudienceRule,
+    pub realm: Option<PathBuf>,
+    /// None: where the realm is found.
+    pub issuer: Option<String>,
+    /// How tokens are signed.
+    pub algorithm: Algorithm,
+    /// The audiences that it issues tokens for.
+    pub audiences: AudienceRule,
 }
 
 impl Plan {
-    pub(crate) fn has(&self, part: Part) -> bool {
+    /// Whether this part is to be started.
+    #[must_use]
+    pub fn has(&self, part: Part) -> bool {
         self.only.is_none_or(|only| only == part)
     }
 }
@@ -205,8 +217,17 @@ const BACKEND: u16 = 22;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Reads the arguments behind the program's name. An error is one line.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, String> {
+/// The command line as clap has it, for the manual page and the completions.
+#[must_use]
+pub fn definition() -> clap::Command {
+    CommandLine::command()
+}
+
+/// Reads the arguments behind the program's name.
+///
+/// # Errors
+/// One line that says what is wrong with them.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, String> {
     let arguments = [OsString::from("server-stub")].into_iter().chain(arguments);
     match CommandLine::try_parse_from(arguments) {
         Ok(line) => line.read(),
@@ -341,7 +362,7 @@ fn faults_of(text: &str) -> Result<FaultsOf, String> {
         }
         None => (None, text),
     };
-    let faults = names.parse().map_err(|error: server_stub::FaultError| error.to_string())?;
+    let faults = names.parse().map_err(|error: crate::FaultError| error.to_string())?;
     Ok(FaultsOf(service, faults))
 }
 
