@@ -117,12 +117,13 @@ fn bash_completes_options_and_outcomes() {
     let folder = written();
     let script = folder.path().join("completions/jarvis-node.bash");
     let completed = |words: &str, last: usize| {
+        // As bash calls it: the program, the word and the one before it.
         let line = format!(
-            "source '{}'; COMP_WORDS=({words}); COMP_CWORD={last}; _jarvis__node jarvis-node \"${{COMP_WORDS[last]}}\" ''; \
+            "source '{}'; COMP_WORDS=({words}); COMP_CWORD={last}; f=$(complete -p jarvis-node); f=${{f#*-F }}; \
+             ${{f%% *}} jarvis-node \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; \
              echo \"${{COMPREPLY[@]}}\"",
             script.display()
-        )
-        .replace("[last]", &format!("[{last}]"));
+        );
         String::from_utf8(succeeds("bash", &["-c", &line]).stdout).unwrap()
     };
     assert_eq!(completed("jarvis-node check --acc", 2).trim(), "--accept-board");
