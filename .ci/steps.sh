@@ -29,6 +29,7 @@ fuzz          | cargo |       | Each fuzz target runs for some seconds and finds
 unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.
 armv6         | board |       | The program for a Pi Zero builds, keeps to its size and validates under QEMU.
 board         | board |       | The emulated board passes its tests.
+packages      | board |       | Two builds of the armhf package are the same, and the amd64 package passes lintian and its tests.
 power-cuts    | board |       | A credential survives power cuts of the emulated board, in short.
 soak          | board |       | The emulated board stays within its budgets under continual trouble, in short.
 "
@@ -166,5 +167,9 @@ step_unit() {
 
 step_armv6() { pi-zero/build.sh; }
 step_board() { pi-zero/test.sh; }
+step_packages() {
+    packaging/reproducible.sh --only armhf
+    packaging/test.sh
+}
 step_power_cuts() { pi-zero/power_cuts.sh --cuts 4; }
 step_soak() { pi-zero/soak.sh --minutes 2; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Whoever sources this sets the rest.
 # shellcheck disable=SC2154
-# Lays out the files of packages and tarballs. Sourced by build.sh.
+# Lays out the files of packages and tarballs, and lists what is in the programs. Sourced by build.sh.
 
 # What take_over.sh sources.
 readonly moved_over=(installation.sh move.sh old.sh program.sh removal.sh voice_node.sh)
@@ -24,12 +24,12 @@ stage_node() {
     install -D -m 0644 -t "$package/rules" systemd/*.rules
     stage_scripts "$package/scripts"
     stage_copyright "$package"
+    take_inventory jarvis-node "$1"
     stage_documents "$package/doc"
     stage_overrides "$package/share/lintian/overrides"
 
     install -D -m 0755 -t "$tarball" "$package/bin/jarvis-node"
-    cp -r systemd README.md LICENSE-* "$tarball"
-    install -m 0644 CHANGELOG.md "$tarball"
+    cp -r systemd README.md LICENSE-* CHANGELOG.md "$stage/licences.txt" "$tarball"
 }
 
 stage_scripts() {
@@ -46,6 +46,7 @@ stage_documents() {
             "$(LC_ALL=C date -uR -d "@$SOURCE_DATE_EPOCH")"
     } | gzip -9n >"$1/changelog.gz"
     gzip -9nc CHANGELOG.md >"$1/CHANGELOG.md.gz"
+    gzip -9nc "$stage/licences.txt" >"$1/licences.txt.gz"
 }
 
 stage_copyright() {
@@ -63,5 +64,11 @@ stage_overrides() {
 stage_program() {
     local tarball=$stage/tarball/$1-$version-linux-$2
     install -D -m 0755 -t "$tarball" "$work/cargo/${targets[$2]}/dist/$1"
-    cp LICENSE-* CHANGELOG.md "$tarball"
+    take_inventory "$1" "$2"
+    cp LICENSE-* CHANGELOG.md "$stage/licences.txt" "$tarball"
+}
+
+# take_inventory PROGRAM ARCH: its bill of materials goes to the artefacts, its licences to $stage/licences.txt.
+take_inventory() {
+    python3 -B packaging/inventory.py "$1" "${targets[$2]}" "$out.new/$1-$version-linux-$2.cdx.json" "$stage/licences.txt"
 }

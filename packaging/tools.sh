@@ -17,4 +17,5 @@ cargo_tool() {
 
 install_tools() {
     cargo_tool cargo-deb 3.8.0
+    cargo_tool cargo-cyclonedx 0.5.9
 }

@@ -44,11 +44,12 @@ main() {
         plan_move
         copy_old_files
         # At every moment a unit is enabled.
-        unit_files enable "$agent.service"
+        unit_files enable "$agent.service" "$agent-first-boot.service"
         end_old_unit
         remove_old_files
     fi
-    keep_disabled
+    keep_disabled "$unit_file"
+    keep_disabled "$first_boot_unit_file"
     replace "$unit_file" "$packaged_units/$agent.service"
     replace "$first_boot_unit_file" "$packaged_units/$agent-first-boot.service"
     replace "$update_path_file" "$packaged_units/$agent-update.path"
@@ -69,12 +70,12 @@ end() {
     exit "$status"
 }
 
-# A unit of install.sh that a person has disabled stays so: deb-systemd-helper takes a unit that it knows without its
+# keep_disabled UNIT: a unit of install.sh that a person has disabled stays so: deb-systemd-helper takes a unit that it knows without its
 # links for disabled.
 keep_disabled() {
-    [[ -f $unit_file && ! -L $unit_file ]] || return 0
-    [[ $(systemctl is-enabled "$agent.service" 2>/dev/null) != disabled ]] ||
-        deb-systemd-helper update-state "$agent.service" >/dev/null
+    [[ -f $1 && ! -L $1 ]] || return 0
+    [[ $(systemctl is-enabled "${1##*/}" 2>/dev/null) != disabled ]] ||
+        deb-systemd-helper update-state "${1##*/}" >/dev/null
 }
 
 # replace FILE PACKAGED: removes a file of install.sh. One that is not like the package's may have been changed by a
