@@ -210,3 +210,26 @@ fn check_writes_nothing() {
     assert_eq!(check(&dir).0, Some(69));
     assert_eq!(names(), before);
 }
+
+#[test]
+fn config_check_needs_none_of_the_named_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.json");
+    let check = || run(&["config", "check", config.to_str().unwrap()]);
+    write(dir.path(), "config.json", 0o644, CONFIG);
+    let (code, out, err) = check();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("ok", 3), "{out}");
+    assert!(lines[1].contains("not here: ") && lines[1].ends_with("/credential.json"), "{out}");
+    write(dir.path(), "app.key", 0o600, "s3cret");
+    assert_eq!(check().1.lines().count(), 2);
+    write(dir.path(), "config.json", 0o644, &CONFIG.replace("service_id", "service"));
+    let (code, out, err) = check();
+    assert_eq!((code, out.as_str()), (Some(78), ""));
+    assert!(err.contains("there is no key \"service\"") && err.contains("docs/configuration.md"), "{err}");
+    write(dir.path(), "config.json", 0o644, &CONFIG.replace(r#""none""#, r#""off""#));
+    let (code, out, err) = check();
+    assert_eq!((code, err.as_str()), (Some(78), ""));
+    assert!(out.contains(r#"it can only be "none""#) && !out.contains("ok\n"), "{out}");
+}

@@ -57,6 +57,7 @@ pub(super) enum Command {
     Move(Move),
     Token(TokenRequest),
     Update,
+    ConfigCheck(PathBuf),
     Request(ServiceRequest),
     Keygen {
         algorithm: Option<Algorithm>,
@@ -126,6 +127,7 @@ fn command(given: &Given) -> Result<Command, CliError> {
         "pair" => Command::Pair(pairing(given)?),
         "first-boot" => Command::FirstBoot { file: given.path("file") },
         "update" => Command::Update,
+        "config check" => Command::ConfigCheck(given.operand(0).into()),
         "move" => Command::Move(Move {
             to: given.text("to")?.unwrap_or_default(),
             node_id: given.text("node-id")?,

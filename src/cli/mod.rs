@@ -15,7 +15,7 @@ use crate::commands::enroll::Token;
 use crate::commands::{
     check, enroll, install, installer, keygen, led, pair, request, secret_input, status, token, update,
 };
-use crate::config::Config;
+use crate::config::{Config, checked};
 use crate::daemon;
 use crate::daemon::{logging, process};
 use crate::error::Warning;
@@ -155,6 +155,13 @@ pub fn main() -> Result<u8, CliError> {
         Command::Installer(question, file) => {
             let told = installer::answer(&question, &file);
             print(&told.map_err(|e| CliError::new(78, format_args!("{e}. {}", e.to_trouble().fix)))?)?;
+        }
+        Command::ConfigCheck(file) => {
+            let told = checked::check(&file);
+            let (is_sound, told) =
+                told.map_err(|e| CliError::new(78, format_args!("{e}. {}", e.to_trouble().fix)))?;
+            print(&told)?;
+            return Ok(if is_sound { 0 } else { 78 });
         }
         Command::Update => {
             let made = update::update(config).map_err(|error| CliError::new(error.exit_code(), error))?;

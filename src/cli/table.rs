@@ -299,6 +299,14 @@ pub const COMMANDS: &[Command] = &[
         ..PLAIN
     },
     Command {
+        name: "config check",
+        about: "whether a configuration is sound; its files need not be on this machine",
+        options: &[],
+        operands: &[operand("FILE", "the configuration")],
+        exits: &[(78, "it is not")],
+        ..PLAIN
+    },
+    Command {
         name: "installer",
         about: "what systemd/install.sh asks about files",
         options: &[],

@@ -22,6 +22,7 @@ use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
+pub(crate) mod checked;
 mod heartbeat;
 mod indicators;
 pub(crate) mod installing;
