@@ -107,11 +107,12 @@ fn with_wishes(
 ) -> Result<Settings, String> {
     let settings = settings.with(keys, None);
     match settings.for_home(("command_center", &ServiceUrl::here())) {
-        Ok(Config { warnings, .. }) => match warnings.into_iter().next() {
-            // Nobody is there to see a warning.
-            Some(warning) => return Err(warning.message),
-            None => {}
-        },
+        // Nobody is there to see a warning.
+        Ok(Config { warnings, .. }) => {
+            if let Some(warning) = warnings.into_iter().next() {
+                return Err(warning.message);
+            }
+        }
         Err(EnrollError::Setup(SetupError::Config { why, .. })) => {
             // The line is one of the text that was made of it.
             let place = why.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
@@ -143,10 +144,8 @@ fn place_ca(ca: &str, file: &Path, config_file: &Path) -> Result<PathBuf, String
     let put = durable::replace_as(&given, &bytes, folder, 0o644);
     let put = put.map_err(|why| format!("{} cannot be written: {why}", given.display()));
     let judged = put.and_then(|()| {
-        installer::answer(&Question::Ca, &given).map_err(|why| match why {
-            SetupError::CaFile { why, .. } => why,
-            other => other.to_string(),
-        })
+        installer::answer(&Question::Ca, &given)
+            .map_err(|why| if let SetupError::CaFile { why, .. } = why { why } else { why.to_string() })
     });
     let placed = judged.and_then(|_| fs::rename(&given, &place).map_err(|why| why.to_string()));
     if let Err(why) = placed {
