@@ -97,6 +97,9 @@ def process_killed(report, node):
     node.signal("KILL")
     report.check("SIGKILL: systemd starts it again", wait_for(lambda: node.pid() not in (0, before)))
     node.shows("and the verdict is back", lamp_shows.VALID)
+    valid = "MESSAGE_ID=94db6f455b7b419aa6986e862947e79c"
+    fields = node.machine.read(f"journalctl -u {lamp_shows.SERVICE} {valid} -o json -n 1")
+    report.check("the journal has the outcome as a field", '"JARVIS_OUTCOME":"valid"' in fields, fields[-600:])
 
 
 def key_rotated(node, stub):

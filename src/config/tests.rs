@@ -69,6 +69,18 @@ fn every_form_of_led_is_read() {
     ] {
         assert_eq!(parse(&format!(r#", "led": {form}"#)).expect(form).indicators.led, led);
     }
+    for (form, quiet) in [
+        (r#"{"quiet":true}"#, Some(true)),
+        (r#"{"sysfs":"ACT","quiet":true}"#, Some(true)),
+        (r#"{"gpio":17,"active_low":true,"quiet":false}"#, Some(false)),
+        (r#"{"gpio":17,"quiet":"yes"}"#, None),
+        (r#"{"gpio":17,"sysfs":"ACT","quiet":true}"#, None),
+        ("{}", None),
+    ] {
+        let config = parse(&format!(r#", "led": {form}"#)).expect(form);
+        let told = config.warnings.is_empty().then_some(config.indicators.quiet);
+        assert_eq!(told, quiet, "{form}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod guide;
 mod led;
 mod life;
 mod many;
+mod metrics;
 mod named;
 mod other_users;
 mod rig;

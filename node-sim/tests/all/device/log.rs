@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use test_support::daemon::Daemon;
 use test_support::process::signal;
 use test_support::rig::Rig;
 use test_support::waiting::until;
@@ -91,4 +92,30 @@ fn hidden_characters_are_written_out_in_errors() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("/no\\u{202e}where\\u{200b}/a b.json"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn log_in_json_is_an_object_a_line_with_each_change() {
+    let rig = Rig::new();
+    rig.configure("led", "none");
+    let mut daemon = Daemon::start(rig.command("run").args(["--log-format", "json"]));
+    daemon.logs("kitchen-pi is accepted");
+    rig.stub.deactivate("kitchen-pi");
+    daemon.signal("HUP");
+    let rejected = daemon.logs("node-rejected");
+    for line in &daemon.lines {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let time = line["time"].as_str().unwrap();
+        assert!(time.len() == 20 && time.ends_with('Z'), "{line}");
+        assert!(
+            line["level"].is_string() && line["target"].is_string() && line["message"].is_string(),
+            "{line}"
+        );
+    }
+    let rejected: Value = serde_json::from_str(&rejected).unwrap();
+    assert_eq!((&rejected["level"], &rejected["outcome"]), (&"warn".into(), &"node-rejected".into()));
+    assert_eq!(rejected["reason"], "Node is inactive");
+    assert!(daemon.stop().0.success());
+    let output = rig.command("run").args(["--log-format", "xml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
 }

@@ -11,6 +11,7 @@ mod log;
 mod memory;
 mod other_users;
 mod remembers;
+mod sent_log;
 mod status;
 mod terminal;
 mod update;

@@ -78,6 +78,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("registered and stored", "a success: as above"),
     ("its configuration is written to", "as above"),
     ("asks another home", "as above"),
+    ("the home does not get this node's log", "a warning: node-sim/tests/all/device/sent_log.rs"),
+    ("its logs reject the node", "of a grant that was taken back since the verdict: as above"),
     ("it is accepted, and a running daemon", "as above"),
     ("then the LED shines steadily", "as above"),
     ("no LED is configured", "as above"),
