@@ -26,10 +26,12 @@ stage_node() {
     stage_copyright "$package"
     take_inventory jarvis-node "$1"
     stage_documents "$package/doc"
-    stage_overrides "$package/share/lintian/overrides"
+    stage_manual jarvis-node "$package/share"
+    install -D -m 0644 packaging/debian/lintian-overrides "$package/share/lintian/overrides/jarvis-node"
 
     install -D -m 0755 -t "$tarball" "$package/bin/jarvis-node"
     cp -r systemd README.md LICENSE-* CHANGELOG.md "$stage/licences.txt" "$tarball"
+    stage_manual jarvis-node "$tarball/share"
 }
 
 stage_scripts() {
@@ -56,8 +58,22 @@ stage_copyright() {
     rm "$1/licence"
 }
 
-stage_overrides() {
-    install -D -m 0644 packaging/debian/lintian-overrides "$1/jarvis-node"
+# stage_manual PROGRAM SHARE: its manual page and completions, as Debian's programs have them. They are written from the
+# definitions of the command lines, by a program for this machine.
+stage_manual() {
+    local page
+    if [[ ! -d $stage/manual ]]; then
+        # Without the variables of the static builds, which would have half of the workspace built anew.
+        env -u JARVIS_NODE_GIT_SHA -u SOURCE_DATE_EPOCH cargo build --quiet --locked --package manual
+        target/debug/manual "$stage/manual"
+    fi
+    for page in "$stage/manual/man/$1".[0-9]*; do
+        install -d "$2/man/man${page##*.}"
+        gzip -9nc "$page" >"$2/man/man${page##*.}/${page##*/}.gz"
+    done
+    install -D -m 0644 "$stage/manual/completions/$1.bash" "$2/bash-completion/completions/$1"
+    install -D -m 0644 "$stage/manual/completions/_$1" "$2/zsh/vendor-completions/_$1"
+    install -D -m 0644 "$stage/manual/completions/$1.fish" "$2/fish/vendor_completions.d/$1.fish"
 }
 
 # stage_program PROGRAM ARCH: the files of its tarball.
@@ -65,6 +81,7 @@ stage_program() {
     local tarball=$stage/tarball/$1-$version-linux-$2
     install -D -m 0755 -t "$tarball" "$work/cargo/${targets[$2]}/dist/$1"
     take_inventory "$1" "$2"
+    stage_manual "$1" "$tarball/share"
     cp LICENSE-* CHANGELOG.md "$stage/licences.txt" "$tarball"
 }
 
