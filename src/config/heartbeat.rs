@@ -13,8 +13,10 @@ use crate::net::service_url::ServiceUrl;
 const LONGEST_INTERVAL: u64 = 800;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct HeartbeatForm {
+pub(super) struct HeartbeatForm {
+    /// The address of the command center.
     command_center: String,
 }
 

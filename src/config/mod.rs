@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::file::File;
 use self::heartbeat::{Meant, Written};
 pub(crate) use self::indicators::read_leniently;
 pub use self::indicators::{Indicators, Led};
@@ -16,19 +16,21 @@ pub(crate) use self::sts::EnvFile;
 use self::sts::TokenPlace;
 pub use self::sts::{AudienceRule, Authentication, Broker, Client, Principal, Secret, Sts, StsSource};
 pub use self::via::Via;
-use self::via::ViaForm;
 use crate::error::{SetupError, Warning};
 use crate::files::{bounded, json, secret_file};
 use crate::net::service_url::ServiceUrl;
 use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
 pub(crate) mod checked;
+mod file;
 mod heartbeat;
 mod indicators;
 pub(crate) mod installing;
 mod logs;
 mod paths;
 pub(crate) mod rehome;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod sts;
 mod via;
 
@@ -97,65 +99,6 @@ pub enum Tokens<'a> {
         /// Where other programs ask for them.
         broker: &'a Broker,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    auth_url: Option<String>,
-    service_id: Option<String>,
-    app_id: Option<String>,
-    app_key_file: Option<PathBuf>,
-    via: Option<ViaForm>,
-    credential_file: PathBuf,
-    state_file: Option<PathBuf>,
-    ca_file: Option<PathBuf>,
-    spki_pins: Option<Vec<String>>,
-    client_cert_file: Option<PathBuf>,
-    client_key_file: Option<PathBuf>,
-    #[serde(default)]
-    allow_http: bool,
-    // Parsed later: what is wrong in these takes nothing else away.
-    led: Option<Value>,
-    heartbeat: Option<Value>,
-    update_command: Option<Value>,
-    logs: Option<Value>,
-    #[serde(default = "five_minutes")]
-    revalidate_secs: u64,
-    #[serde(default = "a_day")]
-    offline_grace_secs: u64,
-    start_splay_secs: Option<u64>,
-    #[serde(default = "four")]
-    spread_secs: u64,
-    #[serde(default = "five")]
-    connect_timeout_secs: u64,
-    #[serde(default = "forty_five")]
-    request_timeout_secs: u64,
-    status_file: Option<PathBuf>,
-    metrics_file: Option<PathBuf>,
-    sts: Option<Value>,
-    broker: Option<Value>,
-}
-
-const fn five_minutes() -> u64 {
-    300
-}
-
-const fn a_day() -> u64 {
-    86_400
-}
-
-const fn five() -> u64 {
-    5
-}
-
-const fn four() -> u64 {
-    4
-}
-
-/// Longer than the service stalls, and than the answers behind it take (docs/wire/jarvis-auth.md, "Load").
-const fn forty_five() -> u64 {
-    45
 }
 
 impl Config {

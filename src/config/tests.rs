@@ -106,6 +106,26 @@ fn error_names_what_is_wrong() {
     }
 }
 
+/// The schema of the configuration is tried with the same table: packaging/manual/tests/schema.rs.
+#[test]
+fn every_wrong_configuration_is_named() {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("wrong.json")).expect("JSON");
+    for row in rows {
+        let mut config: Value = serde_json::from_str(&format!("{{{LEAST}}}")).expect("JSON");
+        let keys = config.as_object_mut().expect("an object");
+        for key in row["without"].as_array().into_iter().flatten() {
+            keys.remove(key.as_str().expect("a key"));
+        }
+        keys.extend(row["with"].as_object().cloned().unwrap_or_default());
+        let told = match parse_whole(&config.to_string()) {
+            Ok(config) => config.warnings.iter().map(|warning| warning.message.clone() + "\n").collect(),
+            Err(why) => why,
+        };
+        let says = row["says"].as_str().expect("a sentence");
+        assert!(told.contains(says), "{row}: {told}");
+    }
+}
+
 #[test]
 fn malformed_led_is_a_warning() {
     for (more, says) in [

@@ -32,9 +32,12 @@ pub enum Via {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ViaForm {
+    /// The address of the command center.
     command_center: Option<String>,
+    /// The address of the logs.
     logs: Option<String>,
 }
 

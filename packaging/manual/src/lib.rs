@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
+pub mod configuration;
 mod device;
 mod page;
 
@@ -20,13 +21,13 @@ pub fn programs() -> Vec<(clap::Command, Vec<page::Section>)> {
     ]
 }
 
-/// Writes everything below `folder`: `man/`, `completions/`. `date` is that of the pages, as in 2026-11-28.
+/// Writes everything below `folder`: `man/`, `completions/`, `schema/`. `date` is that of the pages, as in 2026-11-28.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write(folder: &Path, date: &str) -> io::Result<()> {
-    let [man, completions] = ["man", "completions"].map(|name| folder.join(name));
-    for folder in [&man, &completions] {
+    let [man, completions, schema] = ["man", "completions", "schema"].map(|name| folder.join(name));
+    for folder in [&man, &completions, &schema] {
         fs::create_dir_all(folder)?;
     }
     for (command, sections) in programs() {
@@ -36,7 +37,8 @@ pub fn write(folder: &Path, date: &str) -> io::Result<()> {
             clap_complete::generate_to(shell, &mut command.clone(), &name, &completions)?;
         }
     }
-    Ok(())
+    fs::write(man.join("jarvis-node.json.5"), configuration::page(date))?;
+    fs::write(schema.join("jarvis-node.json"), format!("{:#}\n", configuration::schema()))
 }
 
 /// The day of a moment, in seconds since 1970, in UTC.

@@ -4,6 +4,7 @@
 //! | module | task |
 //! |---|---|
 //! | `client` | the STS and this node there, wherever that is said |
+//! | `form` | the keys of both objects |
 //! | `named` | the same by the names of variables |
 //! | `env_file` | a file with such variables |
 
@@ -18,12 +19,15 @@ use zeroize::Zeroizing;
 pub use self::client::{Authentication, Client, Secret};
 use self::client::{Names, printable};
 pub(crate) use self::env_file::EnvFile;
+use self::form::RuleForm;
+pub(super) use self::form::{BrokerForm, StsForm};
 use super::{Config, form};
 use crate::error::SetupError;
 use crate::net::service_url::ServiceUrl;
 
 mod client;
 mod env_file;
+mod form;
 pub(super) mod named;
 
 /// Reads a variable.
@@ -74,6 +78,7 @@ pub struct AudienceRule {
 
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged, !try_from))]
 #[serde(try_from = "Value")]
 pub enum Principal {
     /// By number.
@@ -97,45 +102,6 @@ impl TryFrom<Value> for Principal {
 pub struct Broker {
     /// The Unix socket.
     pub socket: PathBuf,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StsForm {
-    env_file: Option<PathBuf>,
-    issuer: Option<String>,
-    token_endpoint: Option<String>,
-    client_id: Option<String>,
-    client_secret_file: Option<PathBuf>,
-    client_key_file: Option<PathBuf>,
-    auth_method: Option<String>,
-    assertion_audience: Option<String>,
-    assertion_algorithm: Option<String>,
-    ca_file: Option<PathBuf>,
-    audiences: Option<BTreeMap<Box<str>, RuleForm>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleForm {
-    #[serde(default)]
-    users: Vec<Principal>,
-    #[serde(default)]
-    groups: Vec<Principal>,
-    scope: Option<String>,
-    #[serde(default)]
-    exchange: bool,
-    #[serde(default)]
-    azp: Vec<Box<str>>,
-    resource: Option<String>,
-    #[serde(default)]
-    opaque: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BrokerForm {
-    socket: PathBuf,
 }
 
 /// The parts of the rest of the configuration that matter here.
