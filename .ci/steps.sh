@@ -28,7 +28,8 @@ names         | cargo |       | Names resolve on networks of namespaces.
 fuzz          | cargo |       | Each fuzz target runs for some seconds and finds nothing.
 unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.
 armv6         | board |       | The program for a Pi Zero builds, keeps to its size and validates under QEMU.
-board         | board |       | The emulated board passes its tests.
+board         | board |       | The emulated Pi Zero passes its tests.
+board64       | board |       | The emulated Pi Zero 2 W takes the 64-bit package.
 packages      | board |       | Two builds of the armhf package are the same, and the amd64 package passes lintian and its tests.
 power-cuts    | board |       | A credential survives power cuts of the emulated board, in short.
 soak          | board |       | The emulated board stays within its budgets under continual trouble, in short.
@@ -167,6 +168,7 @@ step_unit() {
 
 step_armv6() { pi-zero/build.sh; }
 step_board() { pi-zero/test.sh; }
+step_board64() { pi-zero/test.sh zero2w_board; }
 step_packages() {
     packaging/reproducible.sh --only armhf
     packaging/test.sh

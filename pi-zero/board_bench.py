@@ -9,11 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from board.card import BOARD, REPOSITORY, WORK, Card
+from board.card import REPOSITORY, WORK, Card
 from board.footprint import CPU_MICROSECONDS, megabytes
 from board.installation import CA_FILE, prepared
 from board.machine import BoardDied, Machine
 from board.node import AS_NODE, SERVICE
+from board.qemu.boards import ZERO
 from board.report import Report
 from board.stub import Stub
 
@@ -39,7 +40,7 @@ def main():
         card = prepared(Card("bench"), stub, led="none", revalidate_secs=1, start_splay_secs=0)
         put_peers(card, stub)
         try:
-            with Machine(BOARD, card.write(), [f"board.clock={int(time.time())}"], log=WORK / "card-bench.log") as machine:
+            with Machine(ZERO, card.write(), [f"board.clock={int(time.time())}"], log=WORK / "card-bench.log") as machine:
                 machine.wait_until_booted()
                 side_by_side(report, machine)
                 calls_in_one_process(machine)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests jarvis-node on emulated Pi Zeros, watching the LED from outside.
 
-test.sh beside this builds what it needs and calls it; with names of boards only those are booted.
+test.sh beside this builds what it needs and calls it; with names of boards only those are booted, otherwise all Zeros.
 """
 
 import json
@@ -11,17 +11,19 @@ import time
 from pathlib import Path
 
 from board import footprint, node as lamp_shows
-from board.beside import moved_board
-from board.card import BOARD, WORK, Card
-from board.clones import cloned_card
+from board.card import WORK, Card
 from board.installation import CA_FILE, CREDENTIAL, prepared
-from board.joining import joining_board
 from board.led import Lamp
 from board.machine import BoardDied, Machine
 from board.node import Node
+from board.qemu.boards import ZERO
 from board.report import Report
 from board.stub import SilentServer, Stub
-from board.tokens import service_tokens
+from board.trials.beside import moved_board
+from board.trials.clones import cloned_card
+from board.trials.joining import joining_board, zero2w_board
+from board.trials.tokens import service_tokens
+from board.trials.watchdog import main_loop_blocked, wait_for
 
 ACT_GPIO = 47
 WIRED_GPIO = 26
@@ -37,8 +39,8 @@ def main():
         with Stub(Path(directory) / "ours") as stub, Stub(Path(directory) / "theirs") as stranger:
             stub.start()
             stranger.start()
-            for board in (wired_led_board, own_led_board, moved_board, cloned_card, joining_board):
-                if len(sys.argv) > 1 and board.__name__ not in sys.argv:
+            for board in BOARDS:
+                if board.__name__ not in (sys.argv[1:] or OF_A_ZERO):
                     continue
                 try:
                     board(report, stub, stranger)
@@ -53,7 +55,7 @@ def wired_led_board(report, stub, stranger):
     card = prepared(Card("wired"), stub, led={"gpio": WIRED_GPIO}, request_timeout_secs=REQUEST_TIMEOUT_SECONDS).write()
     stub.stop()
     silent = SilentServer(stub.port)
-    with booted(card, f"board.clock={int(time.time())}") as machine, Lamp(machine.qmp, WIRED_GPIO) as lamp:
+    with booted(card, f"board.clock={int(time.time())}") as machine, Lamp(machine, WIRED_GPIO) as lamp:
         node = Node(machine, lamp, report)
         node.shows("at boot, while the server is silent", lamp_shows.STARTING, seconds=240)
         machine.wait_until_booted()
@@ -130,18 +132,6 @@ def clock_at_1970(node):
     node.shows("clock set, nobody touches the node", lamp_shows.VALID)
 
 
-def main_loop_blocked(report, node):
-    before = node.pid()
-    node.signal("STOP")
-    report.check(
-        "main loop blocked: the watchdog restarts it",
-        wait_for(lambda: node.pid() not in (0, before), seconds=180),
-    )
-    journal = node.machine.read(f"journalctl -u {lamp_shows.SERVICE} -o cat")
-    report.check("by the watchdog and nothing else", "Watchdog timeout" in journal, journal[-600:])
-    node.shows("and the verdict is back", lamp_shows.VALID)
-
-
 def stopped(report, node):
     node.stop()
     node.shows("service stopped", lamp_shows.DARK)
@@ -156,7 +146,7 @@ def own_led_board(report, stub, stranger):
     stub.stop()
     # iomem=relaxed: Debian's kernel has no /dev/gpiomem, so rppal must map the GPIO block through /dev/mem.
     with booted(card, f"board.clock={NEW_YEAR_1970}", "iomem=relaxed") as machine:
-        with Lamp(machine.qmp, ACT_GPIO) as lamp:
+        with Lamp(machine, ACT_GPIO) as lamp:
             node = Node(machine, lamp, report)
             node.shows("booted at 1970", lamp_shows.CLOCK, seconds=240)
             machine.wait_until_booted()
@@ -181,7 +171,7 @@ def through_rppal(report, machine):
     machine.run("mknod /dev/gpiomem c 1 3")
     config = json.loads(machine.read("cat /etc/jarvis-node-agent/config.json"))
     machine.write_file("/tmp/led.json", json.dumps({**config, "led": {"gpio": WIRED_GPIO}}))
-    with Lamp(machine.qmp, WIRED_GPIO) as lamp:
+    with Lamp(machine, WIRED_GPIO) as lamp:
         pid = machine.read("jarvis-node led --config /tmp/led.json network >/tmp/led.log 2>&1 & echo $!")
         mapped = wait_for(lambda: "/dev/mem" in machine.read(f"cat /proc/{pid}/maps", check=False), seconds=8)
         report.check("as root the GPIO registers are mapped: rppal drives", mapped, machine.read("cat /tmp/led.log"))
@@ -193,7 +183,7 @@ def through_rppal(report, machine):
 
 
 def booted(card, *kernel_arguments):
-    return Machine(BOARD, card, kernel_arguments, log=WORK / f"{card.stem}.log")
+    return Machine(ZERO, card, kernel_arguments, log=WORK / f"{card.stem}.log")
 
 
 def trigger(machine):
@@ -201,13 +191,8 @@ def trigger(machine):
     return machine.read(r"sed 's/.*\[\(.*\)\].*/\1/' /sys/class/leds/ACT/trigger")
 
 
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.5)
-    return True
+BOARDS = (wired_led_board, own_led_board, moved_board, cloned_card, joining_board, zero2w_board)
+OF_A_ZERO = [board.__name__ for board in BOARDS if board is not zero2w_board]
 
 
 if __name__ == "__main__":

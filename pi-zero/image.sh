@@ -1,22 +1,42 @@
 #!/usr/bin/env bash
-# Builds what the emulated Pi Zero boots, under target/pi-zero/board: Debian's armel kernel for the board, its device
-# tree, an initrd and a small userland with systemd. Does nothing if this script and guest/ are unchanged.
+# Builds what an emulated board boots, under target/pi-zero: Debian's kernel for the board, its device tree, an initrd
+# and a small userland with systemd and apt. Does nothing if this script and guest/ are unchanged.
+#
+#   pi-zero/image.sh zero      a Pi Zero, 32-bit ARMv6, under target/pi-zero/board
+#   pi-zero/image.sh zero2w    a Pi Zero 2 W, 64-bit, under target/pi-zero/board64
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$root/target/pi-zero
-board=$work/board
 guest=$root/pi-zero/guest
 # The last Debian release with a kernel for ARMv6 boards.
 suite=bookworm
 
-# bench.sh compares with curl and python3-httpx; time reads a process's peak memory.
+# usr-is-merged and apt: packages are installed as on a board that a user has. bench.sh compares with curl and
+# python3-httpx; time reads a process's peak memory.
 packages=systemd-sysv,udev,kmod,login,passwd,libpam-modules,base-passwd,base-files,mount,util-linux,coreutils
-packages+=,dash,bash,sed,grep,mawk,findutils,diffutils,libc-bin,procps,iproute2,busybox-static,time,curl,python3,python3-httpx
+packages+=,dash,bash,sed,grep,mawk,findutils,diffutils,libc-bin,procps,iproute2,busybox-static,time,curl,python3
+packages+=,apt,usr-is-merged,init-system-helpers,perl-base,tar,gzip,hostname
 
 # The kernel modules that the board loads; the others stay out of the image.
 initrd_modules=(crc32c_generic ext4)
 card_modules=(cdc_ether leds-gpio ledtrig-default-on ledtrig-timer)
+
+name=${1-}
+case $name in
+zero)
+    board=$work/board arch=armel kernel=linux-image-rpi tree_of_board=bcm2835-rpi-zero.dtb
+    # The package for a Zero is armhf. Raspberry Pi OS is, too; Debian calls the same instruction set armel.
+    also_installs=armhf
+    packages+=,python3-httpx
+    ;;
+zero2w)
+    board=$work/board64 arch=arm64 kernel=linux-image-arm64 tree_of_board=broadcom/bcm2837-rpi-zero-2-w.dtb also_installs=
+    initrd_modules+=(bcm2835)
+    card_modules+=(dwc2 phy-generic bcm2835_wdt)
+    ;;
+*) echo "Usage: pi-zero/image.sh zero | zero2w" >&2 && exit 64 ;;
+esac
 
 # shellcheck source-path=SCRIPTDIR source=packages.sh
 source "$root/pi-zero/packages.sh"
@@ -26,9 +46,9 @@ main() {
     recipe=$(cat "${BASH_SOURCE[0]}" "$guest"/* | sha256sum)
     [[ $(cat "$board/recipe" 2>/dev/null) != "$recipe" ]] || return 0
     ((EUID == 0)) || die "Building the board's image needs root, for the owners of its files: run it with sudo."
-    require mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cpio:cpio depmod:kmod
+    require mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cpio:cpio depmod:kmod fdtput:device-tree-compiler
 
-    say "building the emulated board's image (once)"
+    say "building the image of the emulated $name (once)"
     rm -rf "$board"
     mkdir -p "$board"
     unpack_kernel
@@ -40,12 +60,14 @@ main() {
 
 unpack_kernel() {
     local package
-    package=$(foreign_apt "$suite" armel apt-cache depends linux-image-rpi | awk '/Depends: linux-image-/ { print $2; exit }')
-    [[ -n $package ]] || die "Debian's $suite has no linux-image-rpi for armel."
-    fetch_package "$suite" armel "$package" "$board/kernel"
+    package=$(foreign_apt "$suite" "$arch" apt-cache depends "$kernel" | awk '/Depends: linux-image-/ { print $2; exit }')
+    [[ -n $package ]] || die "Debian's $suite has no $kernel for $arch."
+    fetch_package "$suite" "$arch" "$package" "$board/kernel"
     release=${package#linux-image-}
     cp "$board/kernel/boot/vmlinuz-$release" "$board/vmlinuz"
-    cp "$board/kernel/usr/lib/$package/bcm2835-rpi-zero.dtb" "$board/board.dtb"
+    cp "$board/kernel/usr/lib/$package/$tree_of_board" "$board/board.dtb"
+    # A chip for Bluetooth would take the serial line. On a real board: dtoverlay=disable-bt.
+    fdtput -r "$board/board.dtb" /soc/serial@7e201000/bluetooth 2>/dev/null || true
     depmod -b "$board/kernel" "$release"
 }
 
@@ -53,16 +75,17 @@ build_userland() {
     local tree=$board/userland timer
     # Variant extract runs no maintainer script, so no ARM code runs here. The lines below do the part of their work
     # that the board needs.
-    mmdebstrap --quiet --architectures=armel --variant=extract --include="$packages" "$suite" "$tree" \
-        "$(debian_source "$suite" armel)" >&2 ||
+    mmdebstrap --quiet --architectures="$arch" --variant=extract --include="$packages" --skip=cleanup/apt \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$suite" "$tree" "$(debian_source "$suite" "$arch")" >&2 ||
         die "mmdebstrap could not build the userland; see its message above."
+    record_packages "$tree"
     cp "$tree/usr/share/base-passwd/passwd.master" "$tree/etc/passwd"
     cp "$tree/usr/share/base-passwd/group.master" "$tree/etc/group"
     [[ -e $tree/bin/sh ]] || ln -s dash "$tree/bin/sh"
     [[ -e $tree/usr/bin/awk ]] || ln -s mawk "$tree/usr/bin/awk"
     systemd-sysusers --root="$tree"
     echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"
-    echo pi-zero >"$tree/etc/hostname"
+    echo "pi-$name" >"$tree/etc/hostname"
     echo '/dev/mmcblk0 / ext4 noatime 0 1' >"$tree/etc/fstab"
     # The log is kept in memory, to spare the card.
     mkdir -p "$tree/etc/systemd/journald.conf.d"
@@ -86,6 +109,22 @@ build_userland() {
 
     rm -rf "$tree"/usr/share/{doc,man,locale,info,i18n} "$tree"/var/cache/apt "$tree"/var/lib/apt/lists
     install_modules "$tree" "${card_modules[@]}"
+}
+
+# Tells dpkg of the packages that were unpacked without it.
+record_packages() {
+    local tree=$1 package name data=$1/var/lib/dpkg
+    : >"$data/status"
+    for package in "$tree"/var/cache/apt/archives/*.deb; do
+        dpkg-deb -f "$package" | sed '/^Package: /a Status: install ok installed' >>"$data/status"
+        echo >>"$data/status"
+        name=$(dpkg-deb -f "$package" Package)
+        [[ $(dpkg-deb -f "$package" Multi-Arch) != same ]] || name+=:$arch
+        dpkg-deb --fsys-tarfile "$package" | tar -t | sed 's|^\.||; s|/$||; s|^$|/.|' >"$data/info/$name.list"
+    done
+    echo 1 >"$data/info/format"
+    [[ -z $also_installs ]] || printf '%s\n' "$arch" "$also_installs" >"$data/arch"
+    rm -f "$tree/etc/apt/sources.list"
 }
 
 mask() {
@@ -118,4 +157,4 @@ install_modules() {
     depmod -b "$tree" "$release"
 }
 
-main "$@"
+main

@@ -15,10 +15,11 @@ import threading
 import time
 from pathlib import Path
 
-from board.card import BOARD, WORK, BareCard
+from board.card import WORK, BareCard
 from board.filesystem import after_a_cut, repair
 from board.installation import CREDENTIAL, prepared
 from board.machine import BoardDied, CardRefused, Machine
+from board.qemu.boards import ZERO
 from board.report import Report
 from board.stub import Stub
 
@@ -116,7 +117,7 @@ class Trial:
         print()
 
     def _boot(self):
-        machine = Machine(BOARD, self._card, [f"board.clock={int(time.time())}"], log=self._log)
+        machine = Machine(ZERO, self._card, [f"board.clock={int(time.time())}"], log=self._log)
         self._seen["boots"] += 1
         started = time.monotonic()
         try:
@@ -198,7 +199,7 @@ class Trial:
         self._seen["cuts after a write"] += self._in_flight is not None and last_write(self._card) != self._written_before
 
     def _cut_while_booting(self):
-        machine = Machine(BOARD, self._card, [f"board.clock={int(time.time())}"], log=self._log)
+        machine = Machine(ZERO, self._card, [f"board.clock={int(time.time())}"], log=self._log)
         self._report.say("      and again during the boot")
         time.sleep(self._chance.uniform(0, self._boot_takes))
         machine.cut_power()

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Builds what the scripts for the emulated board share: the program, the board's image and the server stub. QEMU has to
-# be installed.
+# Builds what the scripts for an emulated board share: its program or its packages, its image and the server stub, and
+# installs QEMU where that is allowed.
+#
+#   pi-zero/prepare.sh zero      a Pi Zero
+#   pi-zero/prepare.sh zero2w    a Pi Zero 2 W
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,7 +12,14 @@ work=$root/target/pi-zero
 source "$root/pi-zero/packages.sh"
 
 cd "$root"
-"$root/pi-zero/build.sh"
-"$root/pi-zero/image.sh"
 require qemu-system-arm:qemu-system-arm fdtput:device-tree-compiler dumpe2fs:e2fsprogs curl:curl ip:iproute2
+case ${1-} in
+zero)
+    "$root/pi-zero/build.sh"
+    "$root/packaging/build.sh" --only armhf "$work/packages/armhf"
+    ;;
+zero2w) "$root/packaging/build.sh" --only arm64 "$work/packages/arm64" ;;
+*) die "Usage: pi-zero/prepare.sh zero | zero2w" ;;
+esac
+"$root/pi-zero/image.sh" "$1"
 cargo build --quiet --locked --package server-stub

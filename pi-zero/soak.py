@@ -14,11 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from board.card import BOARD, WORK, Card
+from board.card import WORK, Card
 from board.footprint import read_sample
 from board.installation import prepared
 from board.machine import BoardDied, Machine
 from board.node import Node
+from board.qemu.boards import ZERO
 from board.report import Report
 from board.stub import Stub
 
@@ -61,7 +62,7 @@ def main():
         stub.start()
         card = prepared(Card("soak"), stub, led={"gpio": 26}, **TIMES).write()
         try:
-            with Machine(BOARD, card, [f"board.clock={int(time.time())}"], log=WORK / "card-soak.log") as machine:
+            with Machine(ZERO, card, [f"board.clock={int(time.time())}"], log=WORK / "card-soak.log") as machine:
                 machine.wait_until_booted()
                 Soak(report, machine, stub, random.Random(options.seed)).run(options.minutes * 60)
         except (BoardDied, RuntimeError) as trouble:

@@ -5,5 +5,5 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-"$here/prepare.sh"
+"$here/prepare.sh" zero
 exec python3 -B "$here/soak.py" "$@"

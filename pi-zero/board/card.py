@@ -2,11 +2,9 @@
 
 import shutil
 import subprocess
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-WORK = REPOSITORY / "target" / "pi-zero"
-BOARD = WORK / "board"
+from .qemu.boards import REPOSITORY, WORK, ZERO
+
 GUEST = REPOSITORY / "pi-zero" / "guest"
 
 
@@ -17,8 +15,9 @@ class Card:
     # QEMU wants a power of two.
     BYTES = 512 * 1024 * 1024
 
-    def __init__(self, name):
+    def __init__(self, name, board=ZERO):
         self.name = name
+        self.board = board
         self.tree = WORK / f"card-{name}"
         self._image = WORK / f"card-{name}.img"
         shutil.rmtree(self.tree, ignore_errors=True)
@@ -58,7 +57,7 @@ class Card:
         return self._image
 
     def _fill(self):
-        copy(BOARD / "userland", self.tree)
+        copy(self.board.directory / "userland", self.tree)
 
 
 class BareCard(Card):
@@ -74,10 +73,10 @@ class BareCard(Card):
         tree = self.tree
         for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "etc/systemd", "tmp", "root", "usr/local/lib/board"):
             (tree / folder).mkdir(parents=True)
-        shutil.copy(BOARD / "userland/bin/busybox", tree / "bin/busybox")
+        shutil.copy(self.board.directory / "userland/bin/busybox", tree / "bin/busybox")
         for applet in self.APPLETS:
             (tree / "bin" / applet).symlink_to("busybox")
-        copy(BOARD / "userland/lib/modules", tree / "lib/modules")
+        copy(self.board.directory / "userland/lib/modules", tree / "lib/modules")
         shutil.copy(GUEST / "bare-init", tree / "sbin/init")
         for script in ("network-up", "command-agent"):
             shutil.copy(GUEST / script, tree / "usr/local/lib/board" / script)

@@ -4,8 +4,9 @@ import statistics
 import threading
 import time
 
-GPLEV0 = 0x20200034
-GPLEV1 = 0x20200038
+# Places of the pin-level registers among the chip's peripherals.
+GPLEV0 = 0x200034
+GPLEV1 = 0x200038
 
 SAMPLE_SECONDS = 0.02
 # Between a flash's 0.2 s of darkness and the 1.2 s between groups.
@@ -17,9 +18,11 @@ STEADY_SECONDS = 3.5
 class Lamp:
     """Samples one GPIO line until it is closed."""
 
-    def __init__(self, qmp, gpio):
-        self._qmp = qmp
-        self._register, self._bit = (GPLEV0, gpio) if gpio < 32 else (GPLEV1, gpio - 32)
+    def __init__(self, machine, gpio):
+        self._qmp = machine.qmp
+        board = machine.board
+        self._active_low = gpio == board.own_led and board.own_led_is_active_low
+        self._register, self._bit = board.register(GPLEV1 if gpio >= 32 else GPLEV0), gpio % 32
         self._samples = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -60,7 +63,7 @@ class Lamp:
                 word = self._qmp.read_word(self._register)
             except (OSError, ValueError, RuntimeError):
                 return  # the machine is gone
-            self._samples.append((time.monotonic(), bool(word >> self._bit & 1)))
+            self._samples.append((time.monotonic(), bool(word >> self._bit & 1) != self._active_low))
             self._stopped.wait(SAMPLE_SECONDS)
 
 

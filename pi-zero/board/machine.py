@@ -1,4 +1,4 @@
-"""One boot of the emulated Pi Zero: QEMU's process, its serial line as a command channel, its monitor."""
+"""One boot of an emulated board: QEMU's process, its serial line as a command channel, its monitor."""
 
 import base64
 import collections
@@ -18,8 +18,6 @@ KERNEL_ARGUMENTS = [
     "rdinit=/init",
     "loglevel=3",
     "systemd.show_status=0",
-    # QEMU 7.2 has no power management block where the driver looks for one; the kernel would panic.
-    "initcall_blacklist=bcm2835_power_driver_init",
     "panic=-1",
 ]
 
@@ -39,6 +37,7 @@ class Machine:
     one machine of that address."""
 
     def __init__(self, board, card, kernel_arguments=(), log=None, device_tree=None, segment=None):
+        self.board = board
         self._directory = tempfile.TemporaryDirectory(prefix="pi-zero-")
         place = Path(self._directory.name)
         self._log = open(log, "wb") if log else None
@@ -47,10 +46,10 @@ class Machine:
             [
                 # The machine ends with this process in every case.
                 *(segment.inside if segment else []), "setpriv", "--pdeathsig", "KILL",
-                "qemu-system-arm", "-M", "raspi0", "-m", "512",
-                "-kernel", board / "vmlinuz", "-dtb", device_tree or board / "board.dtb",
-                "-initrd", board / "initrd.gz",
-                "-append", " ".join([*KERNEL_ARGUMENTS, *kernel_arguments]),
+                board.emulator, "-M", board.machine,
+                "-kernel", board.directory / "vmlinuz", "-dtb", device_tree or board.directory / "board.dtb",
+                "-initrd", board.directory / "initrd.gz",
+                "-append", " ".join([*KERNEL_ARGUMENTS, *board.kernel_arguments, *kernel_arguments]),
                 "-drive", f"file={card},if=sd,format=raw",
                 "-netdev", network, "-device", "usb-net,netdev=network",
                 "-display", "none", "-no-reboot",
@@ -71,7 +70,7 @@ class Machine:
         self._serial = self._connect(place / "serial")
         threading.Thread(target=self._listen, daemon=True).start()
         self.qmp = Qmp(self._connect(place / "qmp"))
-        self._timer = TimerKeeper(self.qmp, place / "debugger")
+        self._timer = TimerKeeper(self.qmp, board, place / "debugger") if board.needs_timer else None
 
     def wait_until_booted(self, seconds=240):
         """Returns when the board takes commands."""
@@ -118,7 +117,8 @@ class Machine:
 
     def close(self):
         """Switches the board off."""
-        self._timer.close()
+        if self._timer:
+            self._timer.close()
         if self._process.poll() is None:
             self.qmp.quit()
             try:

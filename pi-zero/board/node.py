@@ -24,15 +24,15 @@ class Node:
     def __init__(self, machine, lamp, report):
         self.machine = machine
         self.lamp = lamp
-        self._report = report
+        self.report = report
 
     def shows(self, what, pattern, seconds=90):
         """Asserts that the lamp shows the pattern within the time."""
-        if not self._report.equal(f"{what}: {pattern}", self.lamp.wait_for(pattern, seconds), pattern):
+        if not self.report.equal(f"{what}: {pattern}", self.lamp.wait_for(pattern, seconds), pattern):
             runs = [("on" if lit else "off", round(length, 2)) for lit, length in self.lamp.runs(self.lamp.now() - 10)]
-            self._report.say(f"      the lamp's last 10 s: {runs}")
+            self.report.say(f"      the lamp's last 10 s: {runs}")
             for line in self.machine.read(f"journalctl -u {SERVICE} -n 15 -o cat", check=False).splitlines():
-                self._report.say(f"      {line}")
+                self.report.say(f"      {line}")
 
     def start(self):
         """Starts the service and waits for it, as systemctl does."""

@@ -1,1 +1,1 @@
-"""QEMU: its monitor, and the system timer that it lacks."""
+"""QEMU: the boards it stands in for, its monitor, and the system timer that it lacks."""

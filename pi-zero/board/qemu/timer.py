@@ -10,8 +10,9 @@ registers, and where the timer was missed sets it anew, through QEMU's debugger 
 import socket
 import threading
 
-COUNTER = 0x20003004
-COMPARE = 0x20003018
+# Places of its registers among the chip's peripherals.
+COUNTER = 0x3004
+COMPARE = 0x3018
 LOOK_SECONDS = 0.1
 # Microseconds from now.
 SET_ANEW = 2000
@@ -21,8 +22,9 @@ PAST = 1 << 31
 class TimerKeeper:
     """Watches the timer of one machine in the background."""
 
-    def __init__(self, qmp, debugger):
+    def __init__(self, qmp, board, debugger):
         self._qmp = qmp
+        self._counter, self._compare = board.register(COUNTER), board.register(COMPARE)
         self._debugger = debugger
         self.repairs = 0
         self._stopped = threading.Event()
@@ -48,17 +50,17 @@ class TimerKeeper:
 
     def _missed(self):
         """The compare value, if the counter is past it."""
-        compare = self._qmp.read_word(COMPARE)
-        ahead = (compare - self._qmp.read_word(COUNTER)) % (1 << 32)
+        compare = self._qmp.read_word(self._compare)
+        ahead = (compare - self._qmp.read_word(self._counter)) % (1 << 32)
         return compare if ahead >= PAST else None
 
     def _repair(self):
-        due = (self._qmp.read_word(COUNTER) + SET_ANEW) % (1 << 32)
+        due = (self._qmp.read_word(self._counter) + SET_ANEW) % (1 << 32)
         with socket.socket(socket.AF_UNIX) as debugger:
             # Attaching stops the machine, detaching lets it go on.
             debugger.connect(str(self._debugger))
             answers = debugger.makefile("rb")
-            for command in ("?", "Qqemu.PhyMemMode:1", f"M{COMPARE:x},4:{due.to_bytes(4, 'little').hex()}", "D"):
+            for command in ("?", "Qqemu.PhyMemMode:1", f"M{self._compare:x},4:{due.to_bytes(4, 'little').hex()}", "D"):
                 debugger.sendall(packet(command))
                 read_packet(answers)
                 debugger.sendall(b"+")

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import time
 
-from .card import BOARD, WORK, BareCard
-from .installation import prepared
-from .machine import Machine
+from ..card import WORK, BareCard
+from ..installation import prepared
+from ..machine import Machine
+from ..qemu.boards import ZERO
 
 SERIAL_A, SERIAL_B = "10000000a1b2c3d4", "10000000d4c3b2a1"
 STATE = "/var/lib/jarvis-node-agent/state.json"
@@ -52,10 +53,10 @@ def board(card, serial):
     """A bare board with that serial number, or with none for `None`."""
     device_tree = None
     if serial is not None:
-        device_tree = shutil.copy(BOARD / "board.dtb", WORK / f"board-{serial}.dtb")
+        device_tree = shutil.copy(ZERO.directory / "board.dtb", WORK / f"board-{serial}.dtb")
         subprocess.run(["fdtput", "-t", "s", device_tree, "/", "serial-number", serial], check=True)
     machine = Machine(
-        BOARD, card, [f"board.clock={int(time.time())}"], log=WORK / f"{card.stem}.log", device_tree=device_tree
+        ZERO, card, [f"board.clock={int(time.time())}"], log=WORK / f"{card.stem}.log", device_tree=device_tree
     )
     machine.wait_until_booted()
     return machine

@@ -3,9 +3,9 @@
 import base64
 import json
 
-from . import footprint
-from .node import AS_NODE
-from .stub import HOST_SEEN_FROM_BOARD, Stub
+from .. import footprint
+from ..node import AS_NODE
+from ..stub import HOST_SEEN_FROM_BOARD, Stub
 
 CLIENT = "jarvis-node"
 AUDIENCE = "arp-run-gateway"

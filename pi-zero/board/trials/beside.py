@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import time
 
-from .card import BOARD, REPOSITORY, WORK, Card
-from .led import Lamp
-from .machine import Machine
-from .node import SERVICE, VALID, Node
+from ..card import REPOSITORY, WORK, Card
+from ..led import Lamp
+from ..machine import Machine
+from ..node import SERVICE, VALID, Node
+from ..qemu.boards import ZERO
 
 GPIO = 26
 OLD_UNIT = "/etc/systemd/system/jarvis-node.service"
@@ -45,8 +46,8 @@ def moved_board(report, stub, _stranger):
     """The same command as an upgrade moves version 0.1.0 over; the voice node stands beside it."""
     report.say("a board with version 0.1.0, which is moved over, and then with the voice node")
     card = old_card(stub)
-    machine = Machine(BOARD, card, [f"board.clock={int(time.time())}"], log=WORK / f"{card.stem}.log")
-    with machine, Lamp(machine.qmp, GPIO) as lamp:
+    machine = Machine(ZERO, card, [f"board.clock={int(time.time())}"], log=WORK / f"{card.stem}.log")
+    with machine, Lamp(machine, GPIO) as lamp:
         node = Node(machine, lamp, report)
         machine.wait_until_booted()
         node.shows("version 0.1.0 runs", VALID, seconds=240)
