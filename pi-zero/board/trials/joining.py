@@ -121,5 +121,5 @@ def joins(report, node, stub, address):
     node.machine.write_file("/run/token", token, mode="0600")
     node.machine.run("until ip route | grep -q default; do sleep 0.2; done", seconds=240)
     command = " ".join(["jarvis-node enroll --allow-http --node-id", NODE, *address])
-    said = node.machine.run(f"{command} </run/token 2>&1", check=False)
+    said = node.machine.run(f"{command} </run/token 2>&1; status=$?; rm /run/token; exit $status", check=False)
     report.check(f"{command}", said.status == 0 and "it is accepted" in said.output, said.output)
