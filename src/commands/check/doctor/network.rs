@@ -1,7 +1,7 @@
 //! Checks of the way to the service, and of what it says. One request without a secret shows how far a request gets; if it
 //! gets through, one validation by the daemon's own client follows. Where that ends decides which check fails.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use node_core::agent::{Agent, Event};
@@ -118,8 +118,9 @@ fn concluded(loaded: &Loaded, answer: Answer) -> View {
 
 /// The board's own address for packets to `address`; `None` if there is no way there. Nothing is sent.
 fn way_to(address: SocketAddr) -> Option<SocketAddr> {
-    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).ok()?;
+    let any = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    // No text: that would bring libc's getaddrinfo into the program, see net::resolver.
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
     socket.connect(address).ok()?;
     socket.local_addr().ok()
 }
