@@ -46,10 +46,7 @@ impl Pattern {
     /// [`Self::of`]. The offline grace period is not well, so that dark always means a fresh verdict.
     #[must_use]
     pub const fn quiet(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Valid => Self::Off,
-            _ => Self::of(outcome),
-        }
+        if matches!(outcome, Outcome::Valid) { Self::Off } else { Self::of(outcome) }
     }
 
     /// The pattern that shows `outcome` (README, "What the LED says").
