@@ -37,13 +37,31 @@ install_zig() {
     PATH=$venv/bin:$PATH
 }
 
-# Rust's library as source: rustup's component rust-src if it is installed, otherwise Debian's package of exactly this
-# rustc's version, unpacked under target/. Cargo takes the folder from a variable made for its own tests.
+# Rust's library as source, at one place for every checkout: Cargo makes the folder a part of every symbol's name, whatever
+# the prefixes are that rustc maps, and their order is in the program. Cargo takes it from a variable made for its own tests.
 find_rust_sources() {
-    local version sources package
+    local version place staged
+    version=$(rustc --version | awk '{ print $2 }')
+    place=/var/tmp/jarvis-node-rust-$version
+    if [[ ! -e $place ]]; then
+        fetch_rust_sources "$version"
+        staged=$(mktemp -d "$place.XXXXXX")
+        cp -rL "$rust_sources" "$staged/library"
+        # Another build may have been faster.
+        mv -T "$staged" "$place" 2>/dev/null || rm -rf "$staged"
+    fi
+    [[ -O $place && ! -L $place && -e $place/library/Cargo.lock ]] ||
+        die "$place is not a copy of Rust's sources that this user has made: remove it, and it is made anew."
+    rust_sources=$place/library
+    export __CARGO_TESTS_ONLY_SRC_ROOT=$rust_sources
+}
+
+# Names the sources in `rust_sources`: rustup's component rust-src if it is installed, otherwise Debian's package of
+# exactly this rustc's version, unpacked under target/.
+fetch_rust_sources() {
+    local version=$1 sources package
     rust_sources=$(rustc --print sysroot)/lib/rustlib/src/rust/library
     [[ ! -e $rust_sources/Cargo.lock ]] || return 0
-    version=$(rustc --version | awk '{ print $2 }')
     sources=$work/rust-src-$version
     if [[ ! -e $sources ]]; then
         command -v apt-get >/dev/null || die "Rust's library sources are missing: rustup component add rust-src"
@@ -55,7 +73,6 @@ find_rust_sources() {
         fetch_package trixie-backports "$(dpkg --print-architecture)" "rust-src=$package" "$sources"
     fi
     rust_sources=$sources/usr/src/rustc-$version/library
-    export __CARGO_TESTS_ONLY_SRC_ROOT=$rust_sources
 }
 
 # The commit, if this is a checkout of one: the heartbeat says it, and its time is the time of the build, so that two
