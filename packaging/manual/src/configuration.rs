@@ -69,9 +69,9 @@ fn keys(roff: &mut Roff, object: &Value, schema: &Value) {
 
 /// What a key takes, in a word.
 fn kind(form: &Value, schema: &Value) -> String {
-    let types = match &form["type"] {
-        Value::Array(types) => types.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
-        kind => kind.as_str(),
+    let types = match form["type"].as_array() {
+        Some(types) => types.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
+        None => form["type"].as_str(),
     };
     let referred = || {
         let of = |form: &Value| form["$ref"].as_str()?.rsplit('/').next().map(|name| &schema["$defs"][name]);
