@@ -1,6 +1,7 @@
 //! Commands that are run to their end, and signals.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// How a command ended: its exit code, standard output and standard error.
@@ -26,6 +27,17 @@ pub fn feed(command: &mut Command, input: &str) -> Ended {
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Writes a script that can be run at once. A child writes it: a file that this process has open for writing is inherited by
+/// what other threads start meanwhile, and as long as they have it the system runs it for nobody (`ETXTBSY`).
+///
+/// # Panics
+/// If it cannot be written.
+pub fn write_script(path: &Path, text: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path);
+    assert_eq!(feed(&mut command, text).0, Some(0), "{}", path.display());
 }
 
 /// Sends a process a signal, such as `TERM`.

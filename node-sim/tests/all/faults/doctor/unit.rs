@@ -1,11 +1,11 @@
 //! A stand-in for systemctl, which shows a unit that runs.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use test_support::binaries::jarvis_node;
+use test_support::process::write_script;
 
 /// Writes `systemctl` into `folder`. It shows what is in the file `unit` there.
 pub(super) fn stand_in(folder: &Path, config: &Path) {
@@ -18,9 +18,7 @@ pub(super) fn stand_in(folder: &Path, config: &Path) {
         config = config.display(),
     );
     fs::write(folder.join("unit"), unit).unwrap();
-    let script = folder.join("systemctl");
-    fs::write(&script, "#!/bin/sh\n[ \"$1\" != show ] || cat \"${0%/*}/unit\"\n").unwrap();
-    fs::set_permissions(script, Permissions::from_mode(0o755)).unwrap();
+    write_script(&folder.join("systemctl"), "#!/bin/sh\n[ \"$1\" != show ] || cat \"${0%/*}/unit\"\n");
 }
 
 /// Lets `command` find the stand-in in `folder` before all else.
