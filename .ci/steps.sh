@@ -107,8 +107,8 @@ step_demo() {
 }
 
 step_privileged() {
-    require openssl:openssl python3:python3 curl:curl setpriv:util-linux systemd-analyze:systemd userdel:passwd promtool:prometheus
-    cargo test -p node-sim --locked --test all -- --ignored metrics:: sts:: files:: other_users installation::
+    require openssl:openssl python3:python3 curl:curl setpriv:util-linux unshare:util-linux systemd-analyze:systemd userdel:passwd promtool:prometheus
+    cargo test -p node-sim --locked --test all -- --ignored metrics:: sts:: files:: other_users installation:: doctor::
 }
 
 step_conformance() {

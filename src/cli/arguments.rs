@@ -37,6 +37,9 @@ pub(super) enum Command {
     Status {
         json: bool,
     },
+    Diag {
+        out: Option<PathBuf>,
+    },
     Doctor {
         json: bool,
         fix: bool,
@@ -103,6 +106,7 @@ fn command(given: &Given) -> Result<Command, CliError> {
         "status" => Command::Status { json: given.flag("json") },
         "led find" => Command::LedFind { stop: given.flag("stop") },
         "doctor" => Command::Doctor { json: given.flag("json"), fix: given.flag("fix") },
+        "diag" => Command::Diag { out: given.path("out") },
         "led" => {
             let name = given.operand(0);
             Command::Led(

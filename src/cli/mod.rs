@@ -10,7 +10,7 @@ use node_core::agent::Exit;
 use node_core::text::Shown;
 
 use self::arguments::{Command, Invocation};
-use crate::commands::check::doctor;
+use crate::commands::check::{diag, doctor};
 use crate::commands::enroll::Token;
 use crate::commands::{
     check, enroll, install, installer, keygen, led, pair, request, secret_input, status, token, update,
@@ -108,6 +108,14 @@ pub fn main() -> Result<u8, CliError> {
         Command::Status { json } => {
             let view = status::status(&config, is_config_named).map_err(|error| CliError::new(69, error))?;
             print_view(&view, json)?;
+        }
+        Command::Diag { out } => {
+            let made = diag::diag(|| check::Target::find(config.clone(), is_config_named), out)
+                .map_err(|error| CliError::new(error.exit_code(), error))?;
+            print_done(&format!(
+                "{} has no secret that this program knows of; look at it before you pass it on",
+                made.display()
+            ));
         }
         Command::Doctor { json, fix } => {
             let found = doctor::examine(|| check::Target::find(config.clone(), is_config_named), fix)?;

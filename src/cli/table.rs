@@ -152,6 +152,16 @@ pub const COMMANDS: &[Command] = &[
         ..PLAIN
     },
     Command {
+        name: "diag",
+        about: "one archive for whoever helps: what doctor and the system say, without secrets",
+        options: &[
+            value("out", "FILE", "the archive; jarvis-node-diag.tar.gz where it is not named"),
+            CONFIG,
+        ],
+        exits: &[NOT_STORED],
+        ..PLAIN
+    },
+    Command {
         name: "led find",
         about: "show for ten minutes on the LED which board this is",
         options: &[flag("stop", "end it, if the daemon shows it"), CONFIG],

@@ -15,6 +15,7 @@ use crate::setup::Loaded;
 use crate::system::failure::shell_word;
 use crate::system::{clock, environment};
 
+pub(crate) mod diag;
 pub(crate) mod doctor;
 mod setups;
 

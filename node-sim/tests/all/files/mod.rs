@@ -1,5 +1,6 @@
 //! The node's files as people have them, and what is told of those that cannot be used.
 
+mod bundle;
 mod canary;
 mod forms;
 mod keys;

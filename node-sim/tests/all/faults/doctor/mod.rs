@@ -1,6 +1,10 @@
 //! Every fault of a service, and faults of a board, before `jarvis-node doctor`: exactly the check of the table fails. Then
 //! the fault is ended, as the fix says, and no check fails any more.
 
+#[cfg(target_os = "linux")]
+mod board;
+#[cfg(target_os = "linux")]
+mod place;
 mod servers;
 mod unit;
 
