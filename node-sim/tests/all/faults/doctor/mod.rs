@@ -3,9 +3,12 @@
 
 #[cfg(target_os = "linux")]
 mod board;
+mod homes;
 #[cfg(target_os = "linux")]
 mod place;
 mod servers;
+#[cfg(target_os = "linux")]
+mod tokens;
 mod unit;
 
 use std::process::{Command, Output};
