@@ -63,10 +63,11 @@ const KNOWN: &[&str] = &[
 
 /// The configuration at `path` without what may be a secret.
 pub(super) fn shown(path: &Path) -> String {
-    match read_leniently(path) {
-        Value::Null => "it cannot be read as JSON, and is not shown\n".into(),
-        read => json::text(&without_secrets("", read, path)).unwrap_or_default() + "\n",
+    let read = read_leniently(path);
+    if read.is_null() {
+        return "it cannot be read as JSON, and is not shown\n".into();
     }
+    json::text(&without_secrets("", read, path)).unwrap_or_default() + "\n"
 }
 
 fn without_secrets(key: &str, value: Value, path: &Path) -> Value {
