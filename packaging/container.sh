@@ -4,7 +4,7 @@
 #
 #   packaging/container.sh OUT
 #
-# OUT is the folder of the artefacts. It gets PROGRAM_VERSION_ARCH.oci.tar, an archive in OCI's form, for each tarball.
+# OUT is the folder of the artefacts. It gets PROGRAM-VERSION-linux-ARCH.oci.tar, an archive in OCI's form, for each tarball.
 # `podman load --input FILE` takes one, and so does Docker from version 25 on.
 set -euo pipefail
 
@@ -18,17 +18,18 @@ main() {
     require buildah:buildah
     storage=$(mktemp -d)
     trap 'umount "$storage"/graph/*/*/merged 2>/dev/null || true; rm -rf "$storage"' EXIT
-    for tarball in "$out"/{server-stub,node-sim}_*_{amd64,arm64}.tar.gz; do
+    for tarball in "$out"/{server-stub,node-sim}-*-linux-{amd64,arm64}.tar.gz; do
         [[ -f $tarball ]] || die "$tarball is missing: make the artefacts with packaging/build.sh."
         make_image "$tarball"
     done
 }
 
-# make_image OUT/PROGRAM_VERSION_ARCH.tar.gz
+# make_image OUT/PROGRAM-VERSION-linux-ARCH.tar.gz
 make_image() {
     local name program version arch image
     name=$(basename "$1" .tar.gz)
-    IFS=_ read -r program version arch <<<"$name"
+    [[ $name =~ ^(server-stub|node-sim)-(.*)-linux-(.*)$ ]]
+    program=${BASH_REMATCH[1]} version=${BASH_REMATCH[2]} arch=${BASH_REMATCH[3]}
     image=$program:$version-$arch
     # Of the layer's time too nothing may depend on when it is built.
     buildah_here bud --quiet --platform "linux/$arch" --timestamp "$(git -C "$root" log -1 --format=%ct)" \
@@ -44,7 +45,7 @@ make_image() {
 check_runs() {
     local container said
     container=$(buildah_here from --pull-never "$1")
-    said=$(buildah_here run "$container" -- "/usr/bin/$2" --version)
+    said=$(buildah_here run "$container" -- "$2" --version)
     [[ $said == "$2 $3" ]] || die "$2 in its image says '$said' in the place of '$2 $3'."
 }
 
