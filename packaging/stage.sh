@@ -58,8 +58,8 @@ stage_copyright() {
     rm "$1/licence"
 }
 
-# stage_manual PROGRAM SHARE: its manual page and completions, as Debian's programs have them. They are written from the
-# definitions of the command lines, by a program for this machine.
+# stage_manual PROGRAM SHARE: its manual pages, completions and configuration's schema, where Debian's programs have them.
+# They are written from the program's own definitions, by a program for this machine.
 stage_manual() {
     local page
     if [[ ! -d $stage/manual ]]; then
@@ -67,13 +67,16 @@ stage_manual() {
         env -u JARVIS_NODE_GIT_SHA -u SOURCE_DATE_EPOCH cargo build --quiet --locked --package manual
         target/debug/manual "$stage/manual"
     fi
-    for page in "$stage/manual/man/$1".[0-9]*; do
+    for page in "$stage/manual/man/$1".{,*.}[0-9]; do
+        [[ -f $page ]] || continue
         install -d "$2/man/man${page##*.}"
         gzip -9nc "$page" >"$2/man/man${page##*.}/${page##*/}.gz"
     done
     install -D -m 0644 "$stage/manual/completions/$1.bash" "$2/bash-completion/completions/$1"
     install -D -m 0644 "$stage/manual/completions/_$1" "$2/zsh/vendor-completions/_$1"
     install -D -m 0644 "$stage/manual/completions/$1.fish" "$2/fish/vendor_completions.d/$1.fish"
+    [[ ! -f $stage/manual/schema/$1.json ]] ||
+        install -D -m 0644 "$stage/manual/schema/$1.json" "$2/$1/configuration.schema.json"
 }
 
 # stage_program PROGRAM ARCH: the files of its tarball.

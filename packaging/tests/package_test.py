@@ -144,6 +144,14 @@ class Package(unittest.TestCase):
         for unit in (f"{AGENT}.service", f"{AGENT}-first-boot.service", f"{AGENT}-update.service"):
             self.assertNotIn("/usr/local", system.read(f"{UNITS}/{unit}"))
 
+    def test_package_has_its_manual(self):
+        self.system.must("apt-get -qq install --no-install-recommends /root/first.deb")
+        for file in ("man/man1/jarvis-node.1.gz", "man/man5/jarvis-node.json.5.gz", "bash-completion/completions/jarvis-node",
+                     "zsh/vendor-completions/_jarvis-node", "fish/vendor_completions.d/jarvis-node.fish",
+                     "jarvis-node/configuration.schema.json"):
+            with self.subTest(file=file):
+                self.assertTrue(self.system.is_there(f"/usr/share/{file}"))
+
     def test_install_without_proc_succeeds(self):
         status, said = self.system.run("dpkg -i /root/first.deb", proc=False)
         self.assertEqual(status, 0, said)

@@ -22,6 +22,8 @@ pub(super) struct Powered {
     orders: Option<ChildStdin>,
     reader: Option<JoinHandle<()>>,
     pulled: Arc<AtomicBool>,
+    /// Whether its messages have ended, which is told before the system counts the process as ended.
+    ended: Arc<AtomicBool>,
     installed: Installed,
 }
 
@@ -51,17 +53,23 @@ impl Powered {
         let mut child = command.spawn()?;
         let (orders, messages) = (child.stdin.take(), child.stdout.take());
         record.change(|view| view.powered(child.id()));
-        let (pulled, installed) = (Arc::<AtomicBool>::default(), Installed::default());
+        let (pulled, ended) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let installed = Installed::default();
         let mut powered = Self {
             child,
             orders,
             reader: None,
             pulled: Arc::clone(&pulled),
+            ended: Arc::clone(&ended),
             installed: Arc::clone(&installed),
         };
         if let Some(messages) = messages {
             let record = Arc::clone(record);
-            let listen = move || listen(BufReader::new(messages), &record, &pulled, &installed);
+            let listen = move || {
+                record_messages(BufReader::new(messages), &record, &installed);
+                ended.store(true, Ordering::Relaxed);
+                record_end(&record, &pulled);
+            };
             powered.reader = Some(thread::Builder::new().name("board".into()).spawn(listen)?);
         }
         Ok(powered)
@@ -69,7 +77,7 @@ impl Powered {
 
     /// Whether its process still runs.
     pub(super) fn is_on(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        !self.ended.load(Ordering::Relaxed) && matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Kills the node at once, and returns when all its messages are recorded.
@@ -123,7 +131,7 @@ fn this_program() -> io::Result<PathBuf> {
 }
 
 /// Records the node's messages until it ends.
-fn listen(messages: impl BufRead, record: &Record, pulled: &AtomicBool, installed: &Installed) {
+fn record_messages(messages: impl BufRead, record: &Record, installed: &Installed) {
     let mut lit = false;
     for line in messages.lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
@@ -147,6 +155,9 @@ fn listen(messages: impl BufRead, record: &Record, pulled: &AtomicBool, installe
         // Without power the LED is dark.
         record.events().edge(Edge { at_ms: now_ms(), lit: false });
     }
+}
+
+fn record_end(record: &Record, pulled: &AtomicBool) {
     record.change(super::view::View::unpowered);
     if !pulled.load(Ordering::Relaxed) {
         record.say(
