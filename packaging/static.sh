@@ -102,6 +102,8 @@ build_static() {
     esac
     # zig brings musl's start files along.
     [[ $target != *-musl* ]] || flags+=" -C link-self-contained=no"
+    # Relative, as Cargo starts rustc in the workspace's folder: Cargo makes the flags a part of every symbol's name.
+    [[ $package != jarvis-node ]] || flags+=" -C link-arg=-Wl,-T,packaging/seldom.ld"
     # -Zlocation-detail: a panic says its message without the place in the source, which takes 40 KB of the program.
     # The folders of this machine are in no program.
     flags+=" -Zlocation-detail=none --remap-path-prefix=$root=/source --remap-path-prefix=$rust_sources=/rust"
