@@ -2,7 +2,7 @@
 //! code.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use log::warn;
@@ -87,23 +87,45 @@ pub fn main() -> Result<u8, CliError> {
         process::conceal();
         process::lock_memory();
     }
+    // What has a budget of memory is no part of a function that has the code and the stack of all commands.
+    if matches!(command, Command::Run { .. }) {
+        return serve(config);
+    }
+    if let Command::Check { json, accept_board } = command {
+        return validate(config, is_config_named, json, accept_board);
+    }
+    carry_out(command, config, is_config_named)
+}
+
+#[inline(never)]
+fn serve(config: PathBuf) -> Result<u8, CliError> {
+    match daemon::run(config)? {
+        Exit::Asked => Ok(0),
+        Exit::AnswerLost => {
+            Err(CliError::new(70, "the network thread is stuck; only a new start mends that"))
+        }
+    }
+}
+
+#[inline(never)]
+fn validate(config: PathBuf, is_config_named: bool, json: bool, accept_board: bool) -> Result<u8, CliError> {
+    let target = check::Target::find(config, is_config_named);
+    if accept_board {
+        accept_this_board(target.config_file())?;
+    }
+    let (outcome, view) = check::check(target);
+    print_view(&view, json)?;
+    Ok(outcome.exit_code())
+}
+
+#[inline(never)]
+fn carry_out(command: Command, config: PathBuf, is_config_named: bool) -> Result<u8, CliError> {
     match command {
         Command::Help(about) => print(&help::text(about))?,
         Command::Version => print(concat!("jarvis-node ", env!("CARGO_PKG_VERSION"), "\n"))?,
-        Command::Run { .. } => match daemon::run(config)? {
-            Exit::Asked => {}
-            Exit::AnswerLost => {
-                return Err(CliError::new(70, "the network thread is stuck; only a new start mends that"));
-            }
-        },
+        Command::Run { .. } => return serve(config),
         Command::Check { json, accept_board } => {
-            let target = check::Target::find(config, is_config_named);
-            if accept_board {
-                accept_this_board(target.config_file())?;
-            }
-            let (outcome, view) = check::check(target);
-            print_view(&view, json)?;
-            return Ok(outcome.exit_code());
+            return validate(config, is_config_named, json, accept_board);
         }
         Command::Status { json } => {
             let view = status::status(&config, is_config_named).map_err(|error| CliError::new(69, error))?;
