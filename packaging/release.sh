@@ -31,7 +31,7 @@ main() {
     (cd "$clone/jarvis-node" && .ci/run) || die "not released: CI failed, see above."
     # The same clone: that the artefacts are the same wherever they are built, CI has checked.
     "$clone/jarvis-node/packaging/build.sh" "$out"
-    "$root/packaging/sign.sh" "$out" "$key"
+    "$clone/jarvis-node/packaging/sign.sh" "$out" "$key"
     # CI takes long enough for somebody to commit meanwhile.
     git tag --annotate "v$version" --message "jarvis-node $version" "$(git -C "$clone/jarvis-node" rev-parse HEAD)"
     say "ok: the artefacts are in $out, and the tag is v$version. Nothing has been published: docs/development/release.md"

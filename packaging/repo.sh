@@ -23,8 +23,12 @@ main() {
         [[ -f $package ]] || die "There is no package in $packages: make them with packaging/build.sh."
         add_package "$package"
     done
-    write_index
-    sign
+    (
+        cd "$repository"
+        write_index
+        sign "$key"
+        put_in_place
+    )
     say "ok: $repository has $(grep -c '^Package:' "$repository/Packages") packages"
 }
 
@@ -37,32 +41,33 @@ add_package() {
     cp --no-preserve=ownership "$1" "$there"
 }
 
-# Beside their places first: a board that fetches meanwhile finds an index and a signature that go together for all but
-# the moment of the renames, and apt tries again after that.
+# Beside their places first: until the key's owner has signed, the repository is the one from before.
 write_index() {
-    (
-        cd "$repository"
-        apt-ftparchive packages . | sed 's|^Filename: \./|Filename: |' >Packages.new
-        gzip -9nk -c Packages.new >Packages.gz.new
-        mv Packages.new Packages
-        mv Packages.gz.new Packages.gz
-        apt-ftparchive -o APT::FTPArchive::Release::Origin=jarvis-node -o APT::FTPArchive::Release::Label=jarvis-node \
-            -o APT::FTPArchive::Release::Suite=stable -o APT::FTPArchive::Release::Codename=stable \
-            -o APT::FTPArchive::Release::Architectures="amd64 arm64 armhf" \
-            -o APT::FTPArchive::Release::Patterns::="Packages*" release . >Release.new
-        mv Release.new Release
-    )
+    mkdir -p .new
+    apt-ftparchive packages . | sed 's|^Filename: \./|Filename: |' >.new/Packages
+    gzip -9nc .new/Packages >.new/Packages.gz
+    apt-ftparchive -o APT::FTPArchive::Release::Origin=jarvis-node -o APT::FTPArchive::Release::Label=jarvis-node \
+        -o APT::FTPArchive::Release::Suite=stable -o APT::FTPArchive::Release::Codename=stable \
+        -o APT::FTPArchive::Release::Architectures="amd64 arm64 armhf" \
+        -o APT::FTPArchive::Release::Patterns::="Packages*" release .new >.release
+    mv .release .new/Release
 }
 
+# sign KEY
 sign() {
-    (
-        cd "$repository"
-        gpg --batch --yes --local-user "$key" --armor --detach-sign --output Release.gpg.new Release
-        gpg --batch --yes --local-user "$key" --clearsign --output InRelease.new Release
-        mv Release.gpg.new Release.gpg
-        mv InRelease.new InRelease
-        gpg --batch --armor --export "$key" >jarvis-node.asc
-    )
+    local why="GnuPG did not sign, see above. The index of the repository is the one from before."
+    gpg --batch --yes --local-user "$1" --armor --detach-sign --output .new/Release.gpg .new/Release || die "$why"
+    gpg --batch --yes --local-user "$1" --clearsign --output .new/InRelease .new/Release || die "$why"
+    gpg --batch --armor --export "$1" >.new/jarvis-node.asc
+}
+
+# What is signed last: between the renames apt finds a hash that does not fit, and tries again later.
+put_in_place() {
+    local file
+    for file in jarvis-node.asc Packages Packages.gz Release Release.gpg InRelease; do
+        mv ".new/$file" "$file"
+    done
+    rmdir .new
 }
 
 main "$@"

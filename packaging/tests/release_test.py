@@ -79,6 +79,18 @@ class Release(unittest.TestCase):
         said = subprocess.run(verify, cwd=self.place / "out", check=True, capture_output=True, text=True).stdout
         self.assertIn(f"jarvis-node 0.2.0 of commit {self.git('rev-parse', 'HEAD').strip()}", said)
 
+    def test_signature_and_tag_are_of_the_commit_that_was_built(self):
+        # Somebody commits while CI runs.
+        self.write(".ci/run", f"#!/bin/sh\ngit -C {self.project} -c user.name=Test -c user.email=test@example.org "
+                              "commit --quiet --allow-empty --message=meanwhile\n", 0o755)
+        self.commit()
+        built = self.git("rev-parse", "HEAD").strip()
+        done = self.release()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual(self.git("rev-parse", "HEAD").strip(), built)
+        self.assertEqual(self.git("rev-parse", "v0.2.0^{commit}").strip(), built)
+        self.assertIn(f"of commit {built}", (self.place / "out/SHA256SUMS.minisig").read_text())
+
     def test_red_ci_is_refused(self):
         self.write(".ci/run", "#!/bin/sh\nexit 1\n", 0o755)
         self.commit()
@@ -209,6 +221,21 @@ class Repository(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("needs a new version to change", done.stderr)
         self.assertEqual((self.place / "repository/InRelease").read_text(), before)
+
+    def test_failed_signature_leaves_the_repository_whole(self):
+        self.publish()
+        self.build("0.2.1")
+        before = {file.name: file.read_bytes() for file in (self.place / "repository").iterdir() if file.suffix != ".deb"}
+        gpg = self.place / "bin/gpg"
+        gpg.parent.mkdir()
+        gpg.write_text('#!/bin/sh\ncase "$*" in *--clearsign*) exit 2 ;; esac\nexec /usr/bin/gpg "$@"\n')
+        gpg.chmod(0o755)
+        self.environment["PATH"] = f"{gpg.parent}:{self.environment['PATH']}"
+        done = self.publish()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("GnuPG did not sign", done.stderr)
+        for name, content in before.items():
+            self.assertEqual((self.place / "repository" / name).read_bytes(), content, name)
 
     def test_unknown_key_is_refused_before_anything_is_made(self):
         done = self.publish("nobody@example.org")
