@@ -146,6 +146,7 @@ fn enroll_by(
         Registration { url, node_id: &node_id, token: &token, room: enrolment.room.as_deref(), shared };
     let credential = registration.store(&client, &config, &store)?;
     drop(store);
+    first_boot::tell_the_daemon(config_file, None);
     let written = settings.write(via, &node_id);
     if let Some(voice_node) = &voice_node {
         voice_node.put(&credential)?;

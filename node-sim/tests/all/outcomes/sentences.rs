@@ -125,6 +125,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "of `first-boot`: node-sim/tests/all/device/enroll/first_boot.rs",
     ),
     ("file for the first boot", "what a sentence of a row calls it: as above"),
+    ("The file is removed, since the home has had its token", "as above"),
     ("this is no object of JSON", "as above"),
     ("a token is for one node", "as above"),
     ("must be true or false", "as above"),

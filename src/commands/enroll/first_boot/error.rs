@@ -42,7 +42,7 @@ fn in_keys(why: &EnrollError) -> String {
 }
 
 impl FirstBootError {
-    /// Whether the token is of no use any more, and nothing else in the file either.
+    /// Whether the home has had the token. As long as the file is there, each boot would send it again.
     pub(super) const fn is_token_spent(&self) -> bool {
         matches!(
             self,

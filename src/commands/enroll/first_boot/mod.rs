@@ -37,17 +37,31 @@ use crate::net::service_url::ServiceUrl;
 /// # Errors
 /// See [`FirstBootError`]. The file stays to be corrected, unless its token is of no use any more.
 pub(crate) fn first_boot(config_file: &Path, named: Option<&Path>) -> Result<String, FirstBootError> {
-    let Some(file) = file::find(named) else { return Ok("there is no file to set this board up by".into()) };
+    let Some(file) = file::find(named) else {
+        tell_the_daemon(config_file, None);
+        return Ok("there is no file to set this board up by".into());
+    };
     let set_up = set_up(config_file, &file);
-    let failed = match &set_up {
+    let mut failed = match &set_up {
         Ok(Some(done)) if !done.is_accepted() => Some(done.to_string()),
         Ok(_) => None,
         Err(why) => Some(why.to_string()),
     };
-    if set_up.as_ref().map_or_else(FirstBootError::is_token_spent, |_| true)
-        && let Err(why) = file::wipe(&file)
-    {
-        warn!("{}, with a used token, cannot be removed: {why}; remove it by hand", file.display());
+    if set_up.as_ref().map_or_else(FirstBootError::is_token_spent, |_| true) {
+        match file::wipe(&file) {
+            Ok(()) if set_up.is_err() => {
+                failed = failed.map(|why| {
+                    format!(
+                        "{}. The file is removed, since the home has had its token: write it anew, with a new one",
+                        why.trim_end_matches('.')
+                    )
+                });
+            }
+            Ok(()) => {}
+            Err(why) => {
+                warn!("{}, with a used token, cannot be removed: {why}; remove it by hand", file.display());
+            }
+        }
     }
     tell(config_file, &file, failed.as_deref());
     set_up.map(|done| done.map_or_else(|| "this board is set up already".into(), |done| done.to_string()))
@@ -163,9 +177,14 @@ fn tell(config_file: &Path, file: &Path, failed: Option<&str>) {
     if let Err(why) = file::leave_error(file, text.as_deref()) {
         warn!("nothing can be left beside {}: {why}", file.display());
     }
+    tell_the_daemon(config_file, text.as_deref());
+}
+
+/// Leaves what went wrong for the daemon to show, or takes it away.
+pub(super) fn tell_the_daemon(config_file: &Path, text: Option<&str>) {
     // While no daemon runs, there is no such folder, and nobody to read it.
     if let Some(note) = Indicators::note_file(config_file) {
-        let _ = match &text {
+        let _ = match text {
             Some(text) => durable::replace_public(&note, text.as_bytes()),
             None => durable::remove(&note),
         };

@@ -192,6 +192,7 @@ fn refused_token_is_told_and_taken_away() {
     assert_eq!(code, Some(77), "{said}");
     let error = board.error().unwrap();
     assert!(error.contains("invalid, used up or too old") && !error.contains("s3cret"), "{error}");
+    assert!(error.contains("The file is removed, since the home has had its token"), "{error}");
     assert!(!board.file().exists() && !said.contains("s3cret"), "{said}");
 }
 
@@ -292,6 +293,9 @@ fn daemon_shows_what_went_wrong_and_takes_the_node_up() {
         let reason = status["reason"].as_str().unwrap_or_default();
         status["outcome"] == "setup" && reason.contains("invalid, used up or too old")
     });
+    assert!(board.rig.path("first-boot.txt").exists());
+    assert_eq!(board.boot().0, Some(0), "without a file");
+    assert!(!board.rig.path("first-boot.txt").exists(), "what was told is over");
     board.put(board.text(&json!({ "led": "none" })));
     assert_eq!(board.boot().0, Some(0));
     daemon.comes_to("valid");

@@ -117,7 +117,12 @@ fn token_makes_a_valid_node_of_an_installed_board() {
     assert_eq!(code, Some(65), "{err}");
     assert!(err.contains("a token is for one node: say which by --node-id"), "{err}");
     let mut enroll = rig.command("enroll");
+    fs::write(rig.path("first-boot.txt"), "the token of the first boot was refused").unwrap();
     let (code, out, err) = feed(enroll.args(["--url", url, "--node-id", "attic-pi"]), &token);
+    assert!(
+        !rig.path("first-boot.txt").exists(),
+        "what the first boot has left for the daemon to tell is over"
+    );
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("its configuration is written to"), "{out}");
     assert!(
