@@ -150,7 +150,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     None
                 }
                 Some(Message::LogSent(failed)) => {
-                    self.warnings.set(Part::SentLog, failed.into_iter().collect());
+                    // It may have begun before a reload after which nothing is sent.
+                    let is_wanted = self.loaded.as_ref().is_some_and(|loaded| loaded.client.sends_log());
+                    self.warnings.set(Part::SentLog, failed.into_iter().filter(|_| is_wanted).collect());
                     None
                 }
                 Some(Message::FollowedUp(warnings)) => {
