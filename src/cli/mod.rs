@@ -134,10 +134,7 @@ fn carry_out(command: Command, config: PathBuf, is_config_named: bool) -> Result
         Command::Diag { out } => {
             let made = diag::diag(|| check::Target::find(config.clone(), is_config_named), out)
                 .map_err(|error| CliError::new(error.exit_code(), error))?;
-            print_done(&format!(
-                "{} has no secret that this program knows of; look at it before you pass it on",
-                made.display()
-            ));
+            print_done(&made.to_string());
         }
         Command::Doctor { json, fix } => {
             let found = doctor::examine(|| check::Target::find(config.clone(), is_config_named), fix)?;

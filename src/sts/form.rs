@@ -37,11 +37,12 @@ pub(super) const fn longest(len: usize) -> usize {
 }
 
 /// What is encoded in a body: all but the unreserved characters of RFC 3986 and what a form leaves (URL Standard, section 5.2).
-const IN_BODY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const IN_BODY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is encoded in the header of basic authentication: only what would be read as something else, because some servers
 /// decode nothing there. A secret in base64 with `/` and `=` is right at all of them so.
-pub(super) const IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'+').add(b':');
+pub(crate) const IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'+').add(b':');
 
 /// Appends `text` with these characters encoded, and all that are not ASCII. A space becomes `%20`, which all servers decode in a
 /// form; in the header of basic authentication some take a plus sign for itself.

@@ -16,6 +16,7 @@ mod wanted;
 pub(crate) use self::cache::{Asked, TokenCache};
 pub use self::client::StsClient;
 pub use self::error::{Answerer, Concern, Grant, InvalidTokenError, TokenError};
+pub(crate) use self::form::{IN_BODY, IN_HEADER};
 pub use self::key::{Algorithm, KeyError};
 pub(crate) use self::key::{SigningKey, generate};
 #[cfg(test)]

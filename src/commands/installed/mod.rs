@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub(super) use self::programs::{printed_by, systemctl};
 use self::sandbox::{Kept, Sandbox};
-pub(super) use self::unit::{UNIT, Unit, is_same, passed_on};
+pub(super) use self::unit::{PassedOn, UNIT, Unit, is_same, passed_on};
 use crate::broker;
 use crate::config::{Config, Led};
 use crate::error::Warning;

@@ -28,6 +28,29 @@ impl Canaries {
         canary
     }
 
+    /// One as programs make them: of letters and digits, hexadecimal, a UUID, or as Python's `token_urlsafe` has it.
+    fn random(&mut self) -> String {
+        const LETTERS: &[u8; 64] = b"0123456789abcdefABCDEFGHIJKLMNOPQRSTUVWXYZghijklmnopqrstuvwxyz-_";
+        let nth = self.0.len();
+        // The numbers of minstd (Park and Miller, 1988), whose seed is fixed.
+        let mut state = nth as u64 + 1;
+        let mut text = |len: usize, of: u64| -> String {
+            let mut letter = || {
+                state = state * 48_271 % 0x7fff_ffff;
+                char::from(LETTERS[(state / 64 % of) as usize])
+            };
+            (0..len).map(|_| letter()).collect()
+        };
+        let canary = match nth % 4 {
+            0 => text(16 + nth / 4 % 9, 62),
+            1 => text(24, 16),
+            2 => [8, 4, 4, 4, 12].map(|len| text(len, 16)).join("-"),
+            _ => text(43, 64),
+        };
+        self.0.push(canary.clone());
+        canary
+    }
+
     /// Complains of each that is in `text`, in any form of `forms`.
     fn found_in(&self, text: &str) -> Vec<&String> {
         self.0.iter().filter(|canary| forms(canary).iter().any(|form| text.contains(form))).collect()
@@ -64,8 +87,8 @@ fn program(folder: &Path, name: &str, says: &str) {
     write_script(&folder.join(name), "#!/bin/sh\ncat \"$0.says\"\n");
 }
 
-/// What is in the archive that `diag` makes with these stand-ins: each file with its name, joined.
-fn bundle(rig: &Rig, stand_ins: &Path) -> String {
+/// What is in the archive that `diag` makes with these stand-ins: each file with its name, joined. And what `diag` says.
+fn bundle(rig: &Rig, stand_ins: &Path) -> (String, String) {
     let out = rig.path("bundle.tar.gz");
     let _ = fs::remove_file(&out);
     let path = format!("{}:{}", stand_ins.display(), std::env::var("PATH").unwrap_or_default());
@@ -93,14 +116,17 @@ fn bundle(rig: &Rig, stand_ins: &Path) -> String {
         "versions.txt",
     ];
     assert_eq!(names, expected);
-    names.iter().map(|name| format!("{name}: {}\n", fs::read_to_string(folder.join(name)).unwrap())).collect()
+    let content = |name: &String| format!("{name}: {}\n", fs::read_to_string(folder.join(name)).unwrap());
+    let said = [done.stdout, done.stderr].concat();
+    (names.iter().map(content).collect(), String::from_utf8(said).unwrap())
 }
 
 fn shown(canaries: &Canaries, rig: &Rig, journal: &str, unit: &str) -> String {
     let stand_ins = tempfile::tempdir().unwrap();
     program(stand_ins.path(), "journalctl", journal);
     program(stand_ins.path(), "systemctl", unit);
-    let text = bundle(rig, stand_ins.path());
+    let (text, said) = bundle(rig, stand_ins.path());
+    assert!(said.contains("no secret that this program knows of") && !said.contains("left out"), "{said}");
     assert_eq!(canaries.found_in(&text), Vec::<&String>::new(), "{text}");
     text
 }
@@ -133,7 +159,7 @@ fn bundle_holds_no_secret_of_any_file_or_variable() {
     let dropped: Vec<_> = (0..5).map(|_| canaries.word()).collect();
     let unit = format!(
         "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nUser={user}\nGroup={user}\n\
-         Environment=A={in_variable} \"B={quoted}\"\nEnvironmentFiles={variables} (ignore_errors=no)\n\
+         Environment=A_TOKEN={in_variable} \"SECRET={quoted}\"\nEnvironmentFiles={variables} (ignore_errors=no)\n\
          ExecStart={{ path=/bin/true ; argv[]=/bin/true run --token={on_line} ; ignore_errors=no ; pid=0 }}\n\
          # /etc/systemd/system/x.service.d/override.conf\n[Service]\nEnvironment=\"C={}\" \\\n    \"D={}\"\n\
          Environment=E={}\nSetCredential=key:{}\nSetCredentialEncrypted=key: \\\n    {}\nRestart=always\n",
@@ -159,6 +185,9 @@ fn bundle_holds_no_secret_of_any_file_or_variable() {
         "Bearer {}",
         "password={}",
         "api_key: {}",
+        "password = {}",
+        "{\"mqtt_password\":\"{}\",\"a\":1}",
+        "{'client_secret': '{}'}",
         "at https://me:{}@auth.home/x",
         "at https://auth.home/x?k={}&l=1",
     ] {
@@ -168,9 +197,17 @@ fn bundle_holds_no_secret_of_any_file_or_variable() {
     for form in forms(&canaries.key()) {
         journal += &format!("of nobody: {form}\n");
     }
+    for _ in 0..300 {
+        let canary = canaries.random();
+        journal += &format!("of nobody: {canary}, x={canary} {{\"id\": \"{canary}\"}} /v1/{canary}/x\n");
+    }
+    let harmless = "2026-11-28T02:00:01+00:00 kitchen-pi-02 jarvis-node-agent.service: node 0.1.0 at https://auth.home:7701/v1 with \
+                    /etc/jarvis-node-agent/config.json on 6.12.47+rpt-rpi-v8 since 2026-11-27, raspberrypi02";
+    journal += &format!("{harmless}\n");
     let text = shown(&canaries, &rig, &journal, &unit);
     for kept in [
-        "jarvis-node[7]: valid: kitchen-pi",
+        "2026-11-28T02:00:00+00:00 kitchen jarvis-node[7]: valid: kitchen-pi",
+        harmless,
         "Restart=always",
         "https://sts.invalid",
         "\"check\":",
@@ -224,6 +261,10 @@ fn bundle_holds_no_value_that_may_be_a_secret() {
     config["broker"] = json!({ "socket": canaries.word(), "password": canaries.word() });
     config.insert("unheard-of".into(), json!({ "deep": [canaries.word(), { "deeper": canaries.word() }] }));
     config.insert("logs".into(), json!({ "url": format!("http://{}@logs.home", canaries.word()) }));
+    config.insert("metrics_file".into(), "/run/metrics.prom".into());
+    for nth in 0..300 {
+        config.insert(format!("unknown-{nth}"), json!([canaries.random()]));
+    }
     for unknown in ["comment", "notes", "tokens", "backup", "old_key", "x"] {
         config.insert(unknown.into(), json!({ "a": canaries.key() }));
     }
@@ -244,14 +285,44 @@ fn bundle_holds_no_value_that_may_be_a_secret() {
     ] {
         sts[key] = canaries.key().into();
     }
+    for key in ["scope", "users", "groups", "azp", "resource"] {
+        sts["audiences"]["arp-run-gateway"][key] = (0..40).map(|_| canaries.random()).collect();
+    }
     config.insert("sts".into(), sts);
     assert!(canaries.0.len() >= 50, "{}", canaries.0.len());
     fs::write(rig.config(), Value::Object(config).to_string()).unwrap();
     let text = shown(&canaries, &rig, "", "");
-    for kept in ["unheard-of", "client_secret_file", "update_command", "FAIL configuration"] {
+    for kept in [
+        "unheard-of",
+        "/run/metrics.prom",
+        "arp-run-gateway",
+        "client_secret_file",
+        "update_command",
+        "FAIL configuration",
+    ] {
         assert!(text.contains(kept), "{kept}: {text}");
     }
     fs::write(rig.config(), format!("{{\"app_key\": \"{}\", ", canaries.word())).unwrap();
     shown(&canaries, &rig, "", "");
     assert!(canaries.0.len() >= 60, "{}", canaries.0.len());
+}
+
+#[test]
+fn bundle_lacks_the_journal_where_a_secret_is_unread() {
+    let rig = Rig::new();
+    rig.write_secret("credential.json.prev", &"canary-lamp ".repeat(30_000));
+    let stand_ins = tempfile::tempdir().unwrap();
+    program(stand_ins.path(), "journalctl", "it sent canary-lamp\n");
+    program(stand_ins.path(), "systemctl", "LoadState=loaded\nExecStart={ argv[]=/bin/true canary-lamp }\n");
+    let (text, said) = bundle(&rig, stand_ins.path());
+    assert!(!text.contains("canary-lamp"), "{text}");
+    assert!(
+        text.contains("journal.txt: the journal and the unit are left out")
+            && text.contains("unit.txt: the journal and the unit are left out"),
+        "{text}"
+    );
+    let why =
+        format!("{} cannot be read: it is longer than 256 KiB", rig.path("credential.json.prev").display());
+    assert!(said.contains("it on; the journal and the unit are left out") && said.contains(&why), "{said}");
+    assert!(text.contains("cannot be read: it is longer than 256 KiB"), "{text}");
 }

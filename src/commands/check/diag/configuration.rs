@@ -6,11 +6,14 @@ use std::path::Path;
 use node_core::text::Quoted;
 use serde_json::Value;
 
+use super::lines::has_log_in;
+use super::random::is_random;
 use super::secrets::HIDDEN;
 use crate::config::{plausible_path, read_leniently};
 use crate::files::json;
 
-/// The keys whose values may be shown. In `audiences` the keys are names.
+/// The keys whose values may be shown: all but `update_command`, whose arguments may be secrets. In `audiences` the keys are
+/// names.
 const KNOWN: &[&str] = &[
     "auth_url",
     "service_id",
@@ -39,6 +42,7 @@ const KNOWN: &[&str] = &[
     "connect_timeout_secs",
     "request_timeout_secs",
     "status_file",
+    "metrics_file",
     "sts",
     "broker",
     "socket",
@@ -77,7 +81,7 @@ fn without_secrets(key: &str, value: Value, path: &Path) -> Value {
             let entries = map.into_iter().map(|(name, value)| {
                 let is_known = is_of_names || KNOWN.contains(&&*name);
                 let value = if is_known { without_secrets(&name, value, path) } else { HIDDEN.into() };
-                let name = if name.is_empty() || Quoted(&name).is_name() { name } else { HIDDEN.into() };
+                let name = if name.is_empty() || is_name(&name) { name } else { HIDDEN.into() };
                 (name, value)
             });
             Value::Object(entries.collect())
@@ -94,6 +98,64 @@ fn without_secrets(key: &str, value: Value, path: &Path) -> Value {
 fn is_shown(key: &str, text: &str, path: &Path) -> bool {
     let is_path = key.ends_with("_file") || key == "socket";
     (!is_path || plausible_path(text, path).is_some())
-        && !(text.contains("://") && text.contains('@'))
-        && text.split_whitespace().all(|word| Quoted(word).is_name())
+        && !has_log_in(text)
+        && text.split_whitespace().all(is_name)
+}
+
+fn is_name(word: &str) -> bool {
+    Quoted(word).is_name() && !is_random(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::random::tests::keys;
+    use super::*;
+
+    fn shown_of(value: Value) -> String {
+        without_secrets("", value, Path::new("/etc/jarvis-node-agent/config.json")).to_string()
+    }
+
+    #[test]
+    fn random_key_is_shown_under_no_key() {
+        for canary in keys(400) {
+            for key in KNOWN.iter().chain(&["unheard-of", &*canary]) {
+                for value in [json!(canary), json!([canary]), json!({ "x": canary, canary.clone(): 1 })] {
+                    let shown = shown_of(json!({ *key: value }));
+                    assert!(!shown.contains(&*canary), "{shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn harmless_value_of_a_known_key_is_shown() {
+        let config = json!({
+            "auth_url": "https://auth.home:7701/base", "app_id": "jarvis-node-agent", "led": { "gpio": 17, "quiet": true },
+            "metrics_file": "/run/jarvis-node-agent/metrics.prom", "via": { "logs": "https://192.168.1.20:7702" },
+            "sts": { "audiences": { "arpRunGatewayV2": { "scope": "runs:read runs:write", "users": ["pi", 1000] } } },
+        });
+        assert_eq!(shown_of(config.clone()), config.to_string());
+    }
+
+    #[cfg(feature = "schema")]
+    #[test]
+    fn every_key_of_the_schema_is_known() {
+        fn walk(schema: &Value, found: &mut std::collections::BTreeSet<String>) {
+            let entries = schema.as_object().into_iter().flatten();
+            for (key, value) in entries {
+                if key == "properties" {
+                    found.extend(value.as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+                }
+                walk(value, found);
+            }
+            schema.as_array().into_iter().flatten().for_each(|value| walk(value, found));
+        }
+        let mut found = std::collections::BTreeSet::new();
+        walk(crate::config::schema::schema().as_value(), &mut found);
+        assert!(found.remove("update_command"));
+        let known = KNOWN.iter().map(ToString::to_string).collect();
+        assert_eq!(found, known);
+    }
 }

@@ -2,8 +2,11 @@
 //! secrets. They are replaced before anything is written, and what is written stays in memory until the archive is made.
 
 mod configuration;
+mod lines;
+mod random;
 mod secrets;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -53,17 +56,36 @@ impl DiagError {
     }
 }
 
-/// Makes the archive at `out`, and returns where it is.
+/// An archive.
+pub(crate) struct Made {
+    out: PathBuf,
+    /// Why the journal and the unit are not in it.
+    lacks: Option<String>,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { out, lacks } = self;
+        write!(
+            f,
+            "{} has no secret that this program knows of; look at it before you pass it on",
+            out.display()
+        )?;
+        lacks.iter().try_for_each(|why| write!(f, "; {why}"))
+    }
+}
+
+/// Makes the archive at `out`.
 ///
 /// # Errors
 /// When something is there already, or the system lacks memory or `tar`.
-pub(crate) fn diag(target: impl Fn() -> Target, out: Option<PathBuf>) -> Result<PathBuf, DiagError> {
+pub(crate) fn diag(target: impl Fn() -> Target, out: Option<PathBuf>) -> Result<Made, DiagError> {
     let out = out.unwrap_or_else(|| DEFAULT_OUT.into());
     let about = target();
-    let secrets = Secrets::find(&about);
+    let mut secrets = Secrets::find(&about);
     let found = doctor::examine(&target, false)?;
     let folder = Folder::make()?;
-    for (name, text) in contents(&about, &found, &secrets) {
+    for (name, text) in contents(&about, &found, &mut secrets) {
         fs::write(folder.0.join(NAME).join(name), text)?;
     }
     let unwritten = |why| DiagError::Out { out: out.clone(), why };
@@ -77,7 +99,7 @@ pub(crate) fn diag(target: impl Fn() -> Target, out: Option<PathBuf>) -> Result<
         .stdout(archive)
         .status();
     match packed {
-        Ok(ended) if ended.success() => Ok(out),
+        Ok(ended) if ended.success() => Ok(Made { out, lacks: secrets.unknown().map(left_out) }),
         packed => {
             // Half of an archive is of no use.
             let _ = fs::remove_file(&out);
@@ -86,23 +108,40 @@ pub(crate) fn diag(target: impl Fn() -> Target, out: Option<PathBuf>) -> Result<
     }
 }
 
+fn left_out(why: &str) -> String {
+    format!(
+        "the journal and the unit are left out, because secrets that this program does not know may be in them: {why}"
+    )
+}
+
 /// The files of the archive, without secrets.
-fn contents(about: &Target, found: &Diagnosis, secrets: &Secrets) -> Vec<(&'static str, String)> {
+fn contents(about: &Target, found: &Diagnosis, secrets: &mut Secrets) -> Vec<(&'static str, String)> {
     let boot_id = boot_id();
     let status = status::find(about.config_file()).map(|found| found.record.view(&boot_id, clock::instant()));
+    if let Some(id) = status.as_ref().ok().and_then(|view| view.household_id.as_deref()) {
+        secrets.keep(id);
+    }
     let status = status.map_or_else(|why| why.to_string(), |view| json::text(&view).unwrap_or_default());
     let said = |program: &str, arguments: &[&str]| match printed_by(Path::new(program), arguments) {
         Ok(text) => text.to_string(),
         Err(why) => format!("{program} says nothing: {why}\n"),
     };
-    let unit =
-        said("systemctl", &["show", "--no-pager", UNIT]) + &said("systemctl", &["cat", "--no-pager", UNIT]);
-    let journal = said("journalctl", &["--no-pager", "-q", "-o", "short-iso", "-n", LINES, "-u", UNIT]);
+    let (unit, journal) = match secrets.unknown() {
+        Some(why) => {
+            let told = left_out(why) + "\n";
+            (told.clone(), told)
+        }
+        None => (
+            said("systemctl", &["show", "--no-pager", UNIT])
+                + &said("systemctl", &["cat", "--no-pager", UNIT]),
+            said("journalctl", &["--no-pager", "-q", "-o", "short-iso", "-n", LINES, "-u", UNIT]),
+        ),
+    };
     let mut files = vec![
         ("doctor.txt", found.in_words()),
         ("doctor.json", json::text(found).unwrap_or_default()),
         ("status.json", status),
-        ("unit.txt", secrets::without_variables(&unit)),
+        ("unit.txt", lines::without_variables(&unit)),
         ("journal.txt", journal),
         ("versions.txt", versions(&said("systemctl", &["--version"]))),
     ];
@@ -134,9 +173,13 @@ struct Folder(PathBuf);
 impl Folder {
     fn make() -> io::Result<Self> {
         let parent = if rustix::process::geteuid().is_root() { "/run" } else { "/dev/shm" };
-        let folder = Self(Path::new(parent).join(format!("{NAME}.{}", std::process::id())));
-        // It fails where somebody has put something else there.
-        fs::DirBuilder::new().mode(0o700).create(&folder.0)?;
+        Self::make_at(Path::new(parent).join(format!("{NAME}.{}", std::process::id())))
+    }
+
+    fn make_at(path: PathBuf) -> io::Result<Self> {
+        // It fails where somebody has put something else there, which is not ours to remove.
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        let folder = Self(path);
         fs::DirBuilder::new().mode(0o700).create(folder.0.join(NAME))?;
         Ok(folder)
     }
@@ -146,5 +189,25 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // A failure cannot be handled here.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_is_removed_only_if_it_was_made_here() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let other = dir.path().join("other");
+        fs::create_dir(&other).expect("made");
+        fs::write(other.join("file"), "").expect("written");
+        assert!(Folder::make_at(other.clone()).is_err());
+        assert!(other.join("file").exists());
+        let own = dir.path().join("own");
+        let folder = Folder::make_at(own.clone()).expect("made");
+        assert!(own.join(NAME).is_dir());
+        drop(folder);
+        assert!(!own.exists());
     }
 }

@@ -244,7 +244,7 @@ impl Unit {
     }
 
     /// The files with variables, and whether the daemon cannot start without them.
-    fn environment_files(&self) -> impl Iterator<Item = (PathBuf, bool)> {
+    pub(in crate::commands) fn environment_files(&self) -> impl Iterator<Item = (PathBuf, bool)> {
         self.values("EnvironmentFiles").filter(|line| !line.is_empty()).map(|line| {
             let (path, rest) = line.rsplit_once(" (ignore_errors=").unwrap_or((line, ""));
             (PathBuf::from(path), !rest.starts_with("yes"))
