@@ -223,9 +223,11 @@ fn settings(text: &str) -> Vec<(String, String)> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let mut found = Vec::new();
     if text.starts_with('{') {
-        match json::value(text) {
-            Value::Null => quoted(text, &mut found),
-            value => strings("", value, &mut found),
+        let value = json::value(text);
+        if value.is_null() {
+            quoted(text, &mut found);
+        } else {
+            strings("", value, &mut found);
         }
     }
     found
