@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The steps of .ci/run: for each a line in the table and a function. Sourced by .ci/run.
 
-# name | lane | quick, for a step that a developer runs before a commit | description
+# name | lane, or either of them | quick, for a step that a developer runs before a commit | description
 readonly STEPS="
 format        | cargo | quick | All Rust code is formatted.
 layout        | cargo | quick | No file, folder, test name or README is larger than allowed.
@@ -25,14 +25,14 @@ keycloak      | cargo |       | A real Keycloak answers as recorded; a node work
 browser       | cargo |       | The board's page works in a browser.
 crash         | cargo |       | A credential survives a kill at every system call of its replacement, a node one of its move, and an installation one at every change.
 names         | cargo |       | Names resolve on networks of namespaces.
-fuzz          | cargo |       | Each fuzz target runs for some seconds and finds nothing.
 unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.
 armv6         | board |       | The program for a Pi Zero builds, keeps to its size and validates under QEMU.
 board         | board |       | The emulated Pi Zero passes its tests.
 board64       | board |       | The emulated Pi Zero 2 W takes the 64-bit package.
-packages      | board |       | Two builds of the armhf package are the same, and the amd64 package passes lintian and its tests.
-power-cuts    | board |       | A credential survives power cuts of the emulated board, in short.
-soak          | board |       | The emulated board stays within its budgets under continual trouble, in short.
+packages      | either|       | Two builds of the armhf package are the same, and the amd64 package passes lintian and its tests.
+fuzz          | either|       | Each fuzz target runs for some seconds and finds nothing.
+power-cuts    | either|       | A credential survives power cuts of the emulated board, in short.
+soak          | either|       | The emulated board stays within its budgets under continual trouble, in short.
 "
 
 # steps_where LANE QUICK prints the names of the steps whose columns match.

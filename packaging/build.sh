@@ -32,7 +32,11 @@ main() {
     read_arguments "$@"
     umask 022
     cd "$root"
-    require dpkg-deb:dpkg gzip:gzip xz:xz-utils
+    require dpkg-deb:dpkg gzip:gzip xz:xz-utils flock:util-linux
+    # One at a time in this checkout, since they share the stage.
+    mkdir -p "$root/target/packaging"
+    exec 8>"$root/target/packaging/lock"
+    flock 8
     prepare_static_builds
     [[ -n ${SOURCE_DATE_EPOCH-} ]] || die "This is no checkout of a commit, whose time the files would get: set SOURCE_DATE_EPOCH."
     install_tools
