@@ -61,7 +61,7 @@ mod tests {
 
     const OLD: &str = r#"{"led": {"gpio": 26},
         "auth_url": "https://old.home:7701", "app_id": "a", "app_key_file": "app.key", "spki_pins": ["p"],
-        "ca_file": "old.pem", "credential_file": "credential.json", "state_file":  "s.json"}"#;
+        "logs": {"url": "https://old.home:7702"}, "ca_file": "old.pem", "credential_file": "credential.json", "state_file":  "s.json"}"#;
 
     #[test]
     fn home_is_replaced_and_the_rest_keeps_its_text() {
@@ -84,7 +84,7 @@ mod tests {
         let back: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let expected = serde_json::json!({
             "auth_url": "https://old.home:7701", "app_id": "a", "app_key_file": "app.key", "spki_pins": ["p"],
-            "ca_file": "old.pem", "credential_file": "credential.json", "led": "none",
+            "logs": { "url": "https://old.home:7702" }, "ca_file": "old.pem", "credential_file": "credential.json", "led": "none",
         });
         assert_eq!(back, expected);
     }
