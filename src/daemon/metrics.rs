@@ -147,6 +147,12 @@ fn is_own(path: &Path) -> io::Result<()> {
     }
 }
 
+/// What would keep [`save`] from writing the file at `path`, as far as it shows before.
+pub(crate) fn warning(path: &Path) -> Option<Warning> {
+    let checked = is_own(path).and_then(|()| durable::check_folder(path));
+    checked.err().map(|why| unwritable(path, &why))
+}
+
 /// The warning about a file with metrics that could not be written because of `why`.
 pub(super) fn unwritable(path: &Path, why: &io::Error) -> Warning {
     Warning::unwritable("metrics_file", "metrics_file", path, "no metrics can be left there", why)

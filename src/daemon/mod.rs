@@ -21,7 +21,7 @@ pub mod inbox;
 pub(crate) mod light;
 mod log_sender;
 pub(crate) mod logging;
-mod metrics;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub mod run_loop;
 mod systemd;

@@ -23,11 +23,20 @@ pub(super) struct Setups {
     pub(super) installed: Option<Arc<Installed>>,
     /// A file that the unit hides from the daemon, and the trouble with it.
     hidden: Option<(PathBuf, Trouble)>,
-    /// The file that the trouble of the last reading is about.
-    pub(super) troubled: Option<PathBuf>,
+    /// What the trouble of the last reading is about.
+    pub(super) troubled: Option<Troubled>,
     /// Whether a person without rights has started this program.
     by_other_user: bool,
     pub(super) warnings: Vec<Warning>,
+}
+
+/// What a trouble with the setup is about.
+#[derive(Debug, Default)]
+pub(super) struct Troubled {
+    /// The file; empty if it is none of the configured ones.
+    pub(super) file: PathBuf,
+    /// Whether its owner or its mode is at fault.
+    pub(super) is_of_rights: bool,
 }
 
 impl Setups {
@@ -82,12 +91,15 @@ impl Setups {
             self.warnings.extend(installed.warnings(&config));
         }
         // A file that this program can read may be hidden from the daemon.
-        if let Some((path, trouble)) = self.hidden.take() {
-            self.troubled = Some(path);
+        if let Some((file, trouble)) = self.hidden.take() {
+            self.troubled = Some(Troubled { file, is_of_rights: false });
             return Err(trouble);
         }
         let mut read = read.node.map_err(|error| {
-            self.troubled = Some(error.path().into());
+            let is_of_rights =
+                matches!(error, SetupError::OpenToOthers { .. } | SetupError::WrongOwner { .. })
+                    || error.is_permission_denied();
+            self.troubled = Some(Troubled { file: error.path().into(), is_of_rights });
             self.trouble(&error)
         })?;
         // A person waits for the answer, so there is no random delay.

@@ -13,7 +13,8 @@ pub(super) use self::programs::{printed_by, systemctl};
 use self::sandbox::{Kept, Sandbox};
 pub(super) use self::unit::{PassedOn, UNIT, Unit, is_same, passed_on};
 use crate::broker;
-use crate::config::{Config, Led};
+use crate::config::{Config, Indicators, Led};
+use crate::daemon::metrics;
 use crate::error::Warning;
 use crate::files::durable::folder;
 use crate::files::state;
@@ -184,15 +185,17 @@ impl Installed {
     /// [`Self::become_its_user`].
     pub(super) fn warnings(&self, config: &Config) -> Vec<Warning> {
         let socket = config.broker.as_ref().map(|broker| broker.socket.as_path());
-        let status = config.indicators.status_file.as_deref();
+        let Indicators { status_file, metrics_file, led, .. } = &config.indicators;
+        let (status, metrics) = (status_file.as_deref(), metrics_file.as_deref());
         let written = [
             self.unwritable("state_file", "state_file", &config.state_file, state::warning),
             status.and_then(|path| self.unwritable("status_file", "status_file", path, Record::warning)),
+            metrics.and_then(|path| self.unwritable("metrics_file", "metrics_file", path, metrics::warning)),
             socket.and_then(|path| {
                 self.unwritable("broker_socket", "broker.socket", path, broker::socket_warning)
             }),
         ];
-        written.into_iter().flatten().chain(self.led_warning(&config.indicators.led)).collect()
+        written.into_iter().flatten().chain(self.led_warning(led)).collect()
     }
 
     /// The warning about a file of the daemon's own, the value of `key`: what `judge` finds, else what the unit forbids.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use node_core::trouble::Trouble;
 
-use super::super::setups::Setups;
+use super::super::setups::{Setups, Troubled};
 use super::super::{Target, status};
 use super::finding::Finding;
 use super::network::Seen;
@@ -25,8 +25,8 @@ pub(super) struct Context {
     pub(super) setups: Setups,
     /// `None` while it cannot be used.
     pub(super) config: Option<Config>,
-    /// The trouble with the node's half of the setup, and the file that it is about.
-    pub(super) trouble: Option<(PathBuf, Trouble)>,
+    /// The trouble with the node's half of the setup, and what it is about.
+    pub(super) trouble: Option<(Troubled, Trouble)>,
     pub(super) loaded: Option<Loaded>,
     /// What the setup says of the parts that the node does not need.
     pub(super) warnings: Vec<Warning>,
@@ -39,11 +39,8 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(target: Target) -> Self {
         let setups = Setups::new(&target);
-        let boot_id = boot_id();
-        let current = status::find(&target.config_file).ok().filter(|found| found.is_current(&boot_id));
-        let daemon = current.map(|found| found.record.view(&boot_id, clock::instant()));
         let Target { config_file, unit, warnings } = target;
-        Self {
+        let mut context = Self {
             config_file,
             unit,
             is_root: rustix::process::geteuid().is_root(),
@@ -53,8 +50,17 @@ impl Context {
             loaded: None,
             warnings,
             seen: None,
-            daemon,
-        }
+            daemon: None,
+        };
+        context.look_at_daemon();
+        context
+    }
+
+    /// Reads what the running daemon says.
+    pub(super) fn look_at_daemon(&mut self) {
+        let boot_id = boot_id();
+        let current = status::find(&self.config_file).ok().filter(|found| found.is_current(&boot_id));
+        self.daemon = current.map(|found| found.record.view(&boot_id, clock::instant()));
     }
 
     /// The installed unit.
@@ -62,16 +68,20 @@ impl Context {
         self.unit.as_ref().ok()?.as_ref()
     }
 
+    /// The warnings of this setup, then those of the running daemon.
+    pub(super) fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
+        let of_daemon = self.daemon.iter().flat_map(|daemon| &daemon.warnings);
+        self.warnings.iter().chain(&self.setups.warnings).chain(of_daemon)
+    }
+
     /// The first warning with one of these codes: of this setup, else of the running daemon.
     pub(super) fn warned(&self, codes: &[&str]) -> Option<Finding> {
-        let of_daemon = self.daemon.iter().flat_map(|daemon| &daemon.warnings);
-        let mut all = self.warnings.iter().chain(of_daemon);
-        all.find(|warning| codes.contains(&&*warning.code)).map(Finding::warned)
+        self.all_warnings().find(|warning| codes.contains(&&*warning.code)).map(Finding::warned)
     }
 
     /// The failure of the setup, if that is about one of these files.
     pub(super) fn troubled<'a>(&self, mut files: impl Iterator<Item = &'a Path>) -> Option<Finding> {
-        let (file, trouble) = self.trouble.as_ref()?;
-        files.any(|path| path == file).then(|| Finding::failed(trouble))
+        let (about, trouble) = self.trouble.as_ref()?;
+        files.any(|path| path == about.file).then(|| Finding::failed(trouble))
     }
 }

@@ -21,6 +21,7 @@ use serde::Serialize;
 use self::context::Context;
 use self::finding::{Finding, Verdict};
 use super::Target;
+use crate::error::Warning;
 
 /// The exit code when a check fails.
 const FAILED: u8 = 1;
@@ -74,6 +75,7 @@ const CHECKS: &[Check] = &[
     check("credential", &["board"], setup::credential),
     check("state-file", &["configuration", "folders"], setup::state_file),
     check("status-file", &["configuration"], setup::status_file),
+    check("metrics-file", &["configuration"], setup::metrics_file),
     check("clock", &["configuration"], board::clock),
     check("clock-source", &[], board::clock_source),
     check("resolver", &["tls-files"], network::resolver).by_the_daemon(),
@@ -96,6 +98,9 @@ const CHECKS: &[Check] = &[
     check("sts", &["sts-files", "clock"], tokens::sts).by_the_daemon(),
     check("audiences", &["socket", "sts"], tokens::audiences),
 ];
+
+/// The name of what no check has told.
+const REST: &str = "warnings";
 
 /// What all checks have found.
 #[derive(Debug, Serialize)]
@@ -135,7 +140,26 @@ fn judge(target: Target) -> io::Result<Vec<Finding>> {
         };
         findings.push(Finding { check: check.name, ..found });
     }
+    // What a check has asked of the daemon may have changed what it warns of.
+    context.look_at_daemon();
+    tell_rest(&mut findings, context.all_warnings());
     Ok(findings)
+}
+
+/// Tells those of `warnings` that no check has told, so that none is lost.
+fn tell_rest<'a>(findings: &mut Vec<Finding>, warnings: impl Iterator<Item = &'a Warning>) {
+    let checks = findings.len();
+    // A program that gets no token says more of an STS that fails.
+    let is_told_by_tokens =
+        findings.iter().any(|found| found.check == "audiences" && found.verdict == Verdict::Fail);
+    for warning in warnings.filter(|warning| !is_told_by_tokens || warning.code != "sts_failure") {
+        if findings.iter().all(|found| found.says != warning.message) {
+            findings.push(Finding { check: REST, ..Finding::warned(warning) });
+        }
+    }
+    if findings.len() == checks {
+        findings.push(Finding { check: REST, ..Finding::pass("there are no others") });
+    }
 }
 
 /// Makes a check in a thread of its own, which takes the daemon's place; this one stays what it is.
@@ -161,5 +185,35 @@ impl Diagnosis {
         let repaired = self.repaired.iter().map(|done| format!("fixed: {done}"));
         let lines: Vec<_> = repaired.chain(self.checks.iter().map(Finding::in_words)).collect();
         lines.iter().map(|line| Shown(line).to_string()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warning_that_no_check_has_told_is_told_last_and_once() {
+        let warning = |code, message: &str| Warning::new(code, message, "Mend it.");
+        let [told, sts, other] =
+            [warning("led", "it is dark"), warning("sts_failure", "none"), warning("logs", "x")];
+        let rest = |audiences: Finding| {
+            let mut findings = vec![
+                Finding { check: "led", ..Finding::warned(&told).into_failure() },
+                Finding { check: "audiences", ..audiences },
+            ];
+            tell_rest(&mut findings, [&told, &sts, &other, &other].into_iter());
+            findings
+                .into_iter()
+                .skip(2)
+                .map(|found| (found.check, found.verdict, found.says))
+                .collect::<Vec<_>>()
+        };
+        let warn = |says: &str| ("warnings", Verdict::Warn, says.to_owned());
+        assert_eq!(rest(Finding::pass("")), [warn("none"), warn("x")]);
+        assert_eq!(rest(Finding::fail("no token", "Ask.")), [warn("x")]);
+        let mut none = Vec::new();
+        tell_rest(&mut none, [].into_iter());
+        assert_eq!((none[0].check, none[0].verdict), ("warnings", Verdict::Pass));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::context::Context;
 use super::finding::{Finding, Safe};
 use crate::commands::installed::UNIT;
-use crate::config::{Config, Led, Via};
+use crate::config::{Config, Led, Tokens, Via};
 use crate::files::durable::{beside, folder};
 use crate::files::state::board_serial;
 use crate::led_pin;
@@ -53,6 +53,11 @@ pub(super) fn configuration(context: &mut Context) -> Finding {
 
 /// What is wrong in the configuration with parts that the node does without.
 pub(super) fn settings(context: &mut Context) -> Finding {
+    // What programs lack comes before what nobody may miss.
+    let is_malformed = matches!(context.config.as_ref().map(Config::tokens), Some(Tokens::Malformed));
+    if let Some(found) = context.warned(&["tokens"]).filter(|_| is_malformed) {
+        return found.into_failure();
+    }
     let codes = [
         "tokens",
         "folder",
@@ -63,10 +68,7 @@ pub(super) fn settings(context: &mut Context) -> Finding {
         "client_cert_file",
         "shared_identity",
     ];
-    context.warned(&codes).map_or_else(
-        || Finding::pass("all of it is understood"),
-        |found| if context.warned(&["tokens"]).is_some() { found.into_failure() } else { found },
-    )
+    context.warned(&codes).unwrap_or_else(|| Finding::pass("all of it is understood"))
 }
 
 /// Whether the LED can be driven.
@@ -133,9 +135,9 @@ pub(super) fn board(context: &mut Context) -> Finding {
 /// Whether the credential can be used.
 pub(super) fn credential(context: &mut Context) -> Finding {
     let file = context.config.as_ref().map(|config| config.credential_file.clone()).unwrap_or_default();
-    if let Some((path, trouble)) = &context.trouble {
+    if let Some((about, trouble)) = &context.trouble {
         let found = Finding::failed(trouble);
-        return if *path == file { owned(context, found, &file, 0o600) } else { found };
+        return if about.file == file { owned(context, found, &file, 0o600) } else { found };
     }
     let damaged = beside(&file, ".damaged");
     if damaged.exists() {
@@ -160,6 +162,13 @@ pub(super) fn status_file(context: &mut Context) -> Finding {
     })
 }
 
+/// Whether the metrics can be written.
+pub(super) fn metrics_file(context: &mut Context) -> Finding {
+    written(context, "metrics_file", |config| {
+        config.indicators.metrics_file.as_ref().map_or("none".into(), |file| file.display().to_string())
+    })
+}
+
 fn written(context: &Context, code: &str, file: fn(&Config) -> String) -> Finding {
     match context.warned(&[code]) {
         Some(found) => found.into_failure(),
@@ -167,11 +176,12 @@ fn written(context: &Context, code: &str, file: fn(&Config) -> String) -> Findin
     }
 }
 
-/// `found`, which is about this file, with the fix that it gets the daemon's owner and this mode, if that is what is wrong
-/// with it and nobody else can need it as it is.
+/// `found`, which is about this file, with the fix that it gets the daemon's owner and this mode, if its owner or its mode
+/// is the trouble and nobody else can need it as it is. A file with another fault keeps its mode: a person has closed it.
 fn owned(context: &Context, found: Finding, file: &Path, mode: u32) -> Finding {
     let owner = context.setups.installed.as_ref().map(|daemon| daemon.uid());
-    let Ok(about) = file.symlink_metadata() else { return found };
+    let is_of_rights = context.trouble.as_ref().is_some_and(|(about, _)| about.is_of_rights);
+    let Some(about) = file.symlink_metadata().ok().filter(|_| is_of_rights) else { return found };
     let is_secret = mode == 0o600;
     let is_wrong = if is_secret {
         about.mode() & 0o077 != 0 || owner.is_some_and(|owner| about.uid() != owner)

@@ -112,12 +112,17 @@ pub(super) fn sandbox(context: &mut Context) -> Finding {
 pub(super) fn enabled(context: &mut Context) -> Finding {
     let Some(unit) = context.unit() else { return Finding::skipped("unit") };
     match unit.value("UnitFileState") {
-        "disabled" => {
-            Finding::fail("the daemon does not start with the board", format!("sudo systemctl enable {UNIT}"))
-                .safely(Safe::Run(&["systemctl", "enable", UNIT]))
-        }
-        "" => Finding::pass("nobody says whether the daemon starts with the board"),
-        state => Finding::pass(format!("the daemon starts with the board ({state})")),
+        "enabled" => Finding::pass("the daemon starts with the board"),
+        state @ ("disabled" | "enabled-runtime" | "linked" | "linked-runtime") => Finding::fail(
+            format!("the daemon does not start with the board ({state})"),
+            format!("sudo systemctl enable {UNIT}"),
+        ),
+        state => Finding::warn(
+            format!(
+                "the daemon starts with the board only if something else starts it: {UNIT} is \"{state}\""
+            ),
+            format!("`systemctl list-dependencies --reverse {UNIT}` shows what does."),
+        ),
     }
 }
 
@@ -140,8 +145,7 @@ pub(super) fn running(context: &mut Context) -> Finding {
             format!("sudo systemctl restart {UNIT}"),
         ),
         "active" | "reloading" | "activating" => Finding::pass(format!("the daemon runs (process {pid})")),
-        _ => Finding::fail("the daemon does not run", format!("sudo systemctl start {UNIT}"))
-            .safely(Safe::Run(&["systemctl", "start", UNIT])),
+        _ => Finding::fail("the daemon does not run", format!("sudo systemctl start {UNIT}")),
     }
 }
 
@@ -180,17 +184,17 @@ pub(super) fn neighbours(context: &mut Context) -> Finding {
 
 /// Whether somebody takes up the updates that the app asks for.
 pub(super) fn update(context: &mut Context) -> Finding {
+    let told = |says| context.warned(&["update"]).unwrap_or_else(|| Finding::pass(says));
     if context.config.as_ref().is_none_or(|config| config.update_command.is_none()) {
-        return Finding::pass("updates from the app are not configured");
+        return told("updates from the app are not configured");
     }
     const PATH: &str = "jarvis-node-agent-update.path";
     let shown = systemctl(&["show", "--no-pager", "--property=ActiveState", PATH]).unwrap_or_default();
     if shown.trim() == "ActiveState=active" {
-        return Finding::pass("updates that the app asks for are made");
+        return told("updates that the app asks for are made");
     }
     Finding::fail(
         "nobody takes up the updates that the app asks for",
         format!("sudo systemctl enable --now {PATH}"),
     )
-    .safely(Safe::Run(&["systemctl", "enable", "--now", PATH]))
 }

@@ -10,6 +10,7 @@ mod servers;
 #[cfg(target_os = "linux")]
 mod tokens;
 mod unit;
+mod warnings;
 
 use std::process::{Command, Output};
 use std::sync::Mutex;

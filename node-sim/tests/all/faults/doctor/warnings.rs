@@ -1,0 +1,45 @@
+//! What does not fail the node: no warning is lost, and the gravest comes first.
+
+use serde_json::{Value, json};
+use test_support::rig::Rig;
+
+use super::{told, unit, with_verdict};
+
+/// What `doctor` says of this rig, whose unit starts the daemon with `config`.
+fn examined(rig: &Rig, config: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    unit::stand_in(folder.path(), &rig.path(config));
+    let mut command = rig.command("doctor");
+    unit::before(folder.path(), &mut command);
+    told(&mut command)
+}
+
+/// What the checks of this name say.
+fn said<'a>(told: &'a Value, check: &str) -> Vec<&'a str> {
+    let checks = told["checks"].as_array().unwrap().iter().filter(|found| found["check"] == *check);
+    checks.map(|found| found["says"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn warning_that_no_check_is_for_is_told_last() {
+    let rig = Rig::new();
+    rig.configure("led", "none");
+    assert_eq!(said(&examined(&rig, "config.json"), "warnings"), ["there are no others"]);
+    rig.configure("logs", "https://home:7702");
+    let told = examined(&rig, "config.json");
+    let said = said(&told, "warnings");
+    assert!(said.len() == 1 && said[0].starts_with("logs must be"), "{told}");
+    assert!(with_verdict(&told, "warn").any(|check| check == "warnings"), "{told}");
+}
+
+#[test]
+fn tokens_that_cannot_be_had_come_before_other_settings() {
+    let rig = Rig::new();
+    rig.configure("led", "none");
+    rig.configure("sts", json!({"issuer": 7}));
+    let told = examined(&rig, "another.json");
+    assert!(with_verdict(&told, "fail").any(|check| check == "settings"), "{told}");
+    assert!(said(&told, "settings")[0].contains("sts"), "{told}");
+    let rest = said(&told, "warnings");
+    assert!(rest.iter().any(|says| says.contains("another configuration")), "{told}");
+}
