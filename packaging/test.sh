@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the amd64 package of jarvis-node: lintian, and dpkg in a Debian of its own under target/packaging, where nothing
-# runs, as in an image that is being built. With --built the package that build.sh has left in target/packaging/out is
+# runs, as in an image that is being built. There apt takes the package from a repository of repo.sh, too. With --built the package that build.sh has left in target/packaging/out is
 # taken. The last line is "N passed, M failed".
 set -euo pipefail
 
@@ -13,7 +13,7 @@ source "$root/pi-zero/packages.sh"
 
 main() {
     ((EUID == 0)) || die "dpkg in a system of its own needs root: run this with sudo."
-    require lintian:lintian mmdebstrap:mmdebstrap unshare:util-linux
+    require lintian:lintian mmdebstrap:mmdebstrap unshare:util-linux apt-ftparchive:apt-utils gpg:gnupg
     mkdir -p "$packaging" "$work"
     if [[ ${1-} != --built ]]; then
         "$root/packaging/build.sh" --only amd64
@@ -29,10 +29,12 @@ main() {
     fi
     # The systems lie in memory: dpkg and the installer write everything through to the disk.
     mkdir -p "$packaging/systems"
+    export PACKAGE NEXT SYSTEM=$packaging/$suite.tar
+    PACKAGE=$(echo "$packaging"/out/*_amd64.deb)
+    NEXT=$(echo "$packaging"/next/*_amd64.deb)
     # shellcheck disable=SC2016 # for that shell
     TMPDIR=$packaging/systems exec unshare --mount sh -c 'mount -t tmpfs tmpfs "$TMPDIR" && exec "$@"' sh \
-        python3 -B "$root/packaging/tests/package_test.py" "$packaging"/out/*_amd64.deb "$packaging"/next/*_amd64.deb \
-        "$packaging/$suite.tar"
+        python3 -B "$root/packaging/tests/in_debian.py"
 }
 
 main "$@"
