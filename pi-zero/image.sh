@@ -20,7 +20,9 @@ packages+=,apt,usr-is-merged,init-system-helpers,perl-base,tar,gzip,hostname
 
 # The kernel modules that the board loads; the others stay out of the image.
 initrd_modules=(crc32c_generic ext4)
-card_modules=(cdc_ether leds-gpio ledtrig-default-on ledtrig-timer)
+card_modules=(cdc_subset leds-gpio ledtrig-default-on ledtrig-timer)
+# Of the boot partition.
+card_modules+=(vfat nls_cp437 nls_ascii nls_iso8859-1 nls_utf8)
 
 name=${1-}
 case $name in
