@@ -31,7 +31,7 @@ board         | board |       | The emulated Pi Zero passes its tests.
 board64       | board |       | The emulated Pi Zero 2 W takes the 64-bit package.
 packages      | either|       | Two builds of the armhf package are the same, and the amd64 package passes lintian and its tests.
 fuzz          | either|       | Each fuzz target runs for some seconds and finds nothing.
-power-cuts    | either|       | A credential survives power cuts of the emulated board, in short.
+power-cuts    | either|       | A credential survives power cuts of the emulated board, also while dpkg installs the package, in short.
 soak          | either|       | The emulated board stays within its budgets under continual trouble, in short.
 "
 
@@ -169,5 +169,5 @@ step_packages() {
     packaging/reproducible.sh --only armhf
     packaging/test.sh
 }
-step_power_cuts() { pi-zero/power_cuts.sh --cuts 4; }
+step_power_cuts() { pi-zero/power_cuts.sh --cuts 4 --package-cuts 2; }
 step_soak() { pi-zero/soak.sh --minutes 2; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Cuts the power of an emulated board while its credential is replaced, again and again on one card, and holds every
 boot afterwards to this: the node validates, with the credential last reported as installed or the one that was being
-installed.
+installed. With --package-cuts also while dpkg installs the package.
 
 power_cuts.sh beside this builds what it needs and calls it.
 """
@@ -22,6 +22,7 @@ from board.machine import BoardDied, CardRefused, Machine
 from board.qemu.boards import ZERO
 from board.report import Report
 from board.stub import Stub
+from board.trials.package_cuts import PackageTrial
 
 # When a cut falls, and how often: at any moment of a rotation, most of which is a TLS handshake; or from the first
 # write to the card on, which is the part under test.
@@ -39,23 +40,29 @@ FELL_BACK = "; the one before it, in "
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--cuts", type=int, default=30, help="how often the power fails during a rotation (30)")
+    arguments.add_argument("--package-cuts", type=int, default=0, help="how often while dpkg installs (0), an even number")
     arguments.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="where it does (at random)")
     options = arguments.parse_args()
     report = Report()
-    report.say(f"{options.cuts} power cuts, --seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="stub-") as directory, Stub(Path(directory)) as stub:
         stub.start()
-        trial = Trial(report, stub, random.Random(options.seed))
-        try:
-            trial.run(options.cuts)
-        except (BoardDied, RuntimeError) as trouble:
-            report.check("the trial runs to its end", False, trouble)
-        trial.tell()
+        for kind, cuts in ((Trial, options.cuts), (PackageTrial, options.package_cuts)):
+            if cuts == 0:
+                continue
+            report.say(f"{cuts} power cuts {kind.WHILE}, --seed {options.seed}")
+            trial = kind(report, stub, random.Random(options.seed))
+            try:
+                trial.run(cuts)
+            except (BoardDied, RuntimeError) as trouble:
+                report.check("the trial runs to its end", False, trouble)
+            trial.tell()
     report.finish()
 
 
 class Trial:
     """One card, and the credentials that it may hold."""
+
+    WHILE = "while a credential is replaced"
 
     def __init__(self, report, stub, chance):
         self._report = report

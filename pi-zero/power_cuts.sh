@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Cuts the power of an emulated Pi Zero while its credential is replaced, and boots it again:
-#   pi-zero/power_cuts.sh [--cuts N] [--seed S]
+# Cuts the power of an emulated Pi Zero while its credential is replaced, or while its package is installed, and boots it
+# again:
+#   pi-zero/power_cuts.sh [--cuts N] [--package-cuts N] [--seed S]
 # The last line is "N passed, M failed".
 set -euo pipefail
 

@@ -127,9 +127,9 @@ def removed(report, node):
     voice_node_untouched(report, node)
 
 
-def old_card(stub):
-    """A card with what the installer of version 0.1.0 left, and today's installer at hand."""
-    card = Card("moved")
+def old_card(stub, name="moved", packages=()):
+    """A card with what the installer of version 0.1.0 left, and today's installer and packages at hand."""
+    card = Card(name)
     card.put("/etc/sysusers.d/jarvis-node.conf", 'g gpio -\nu jarvis-node - "" /var/lib/jarvis-node\nm jarvis-node gpio\n')
     card.put("/etc/tmpfiles.d/jarvis-node.conf", "z /etc/jarvis-node/app.key 0600 jarvis-node jarvis-node\n")
     card.put("/etc/udev/rules.d/60-jarvis-node.rules", 'SUBSYSTEM=="gpio", KERNEL=="gpiochip*", GROUP="gpio", MODE="0660"\n')
@@ -151,6 +151,8 @@ def old_card(stub):
     for place in ("usr/local/bin", "root"):
         (tree / place).mkdir(parents=True, exist_ok=True)
         shutil.copy(WORK / "jarvis-node", tree / place / "jarvis-node")
+    for deb in packages:
+        shutil.copy(deb, tree / "root")
     subprocess.run(["systemd-sysusers", f"--root={tree}", "jarvis-node.conf"], check=True, capture_output=True)
     users = dict(line.split(":")[::2][:2] for line in (tree / "etc/passwd").read_text(encoding="utf-8").splitlines())
     owner = users["jarvis-node"]

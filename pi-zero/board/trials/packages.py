@@ -5,6 +5,7 @@ from ..node import SERVICE, SETUP
 
 # apt and the package's scripts start some hundred programs, each of which takes the emulator a while.
 APT_SECONDS = 900
+LATER = "-later"
 # What apt, dpkg, systemd and the tools for users keep for themselves.
 THEIRS = (
     "/var/lib/dpkg /var/lib/apt /var/cache /var/log /var/lib/systemd /var/tmp /tmp /root"
@@ -12,11 +13,11 @@ THEIRS = (
 ).split()
 
 
-def package(board):
-    """The package that packaging/build.sh has made for a board."""
-    found = list((WORK / "packages" / board.architecture).glob("*.deb"))
+def package(board, kind=""):
+    """The package that packaging/build.sh has made for a board; that of the next version is of the kind LATER."""
+    found = list((WORK / "packages" / f"{board.architecture}{kind}").glob("*.deb"))
     if len(found) != 1:
-        raise RuntimeError(f"there is not one package for {board.architecture}, but {found}: run prepare.sh")
+        raise RuntimeError(f"there is not one package for {board.architecture}{kind}, but {found}: run prepare.sh")
     return found[0]
 
 
