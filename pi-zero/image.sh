@@ -20,7 +20,7 @@ packages+=,apt,usr-is-merged,init-system-helpers,perl-base,tar,gzip,hostname
 
 # The kernel modules that the board loads; the others stay out of the image.
 initrd_modules=(crc32c_generic ext4)
-card_modules=(cdc_subset leds-gpio ledtrig-default-on ledtrig-timer)
+card_modules=(leds-gpio ledtrig-default-on ledtrig-timer)
 # Of the boot partition.
 card_modules+=(vfat nls_cp437 nls_ascii nls_iso8859-1 nls_utf8)
 
@@ -31,11 +31,12 @@ zero)
     # The package for a Zero is armhf. Raspberry Pi OS is, too; Debian calls the same instruction set armel.
     also_installs=armhf
     packages+=,python3-httpx
+    card_modules+=(cdc_subset)
     ;;
 zero2w)
     board=$work/board64 arch=arm64 kernel=linux-image-arm64 tree_of_board=broadcom/bcm2837-rpi-zero-2-w.dtb also_installs=
     initrd_modules+=(bcm2835)
-    card_modules+=(dwc2 phy-generic bcm2835_wdt)
+    card_modules+=(cdc_ether dwc2 phy-generic bcm2835_wdt)
     ;;
 *) echo "Usage: pi-zero/image.sh zero | zero2w" >&2 && exit 64 ;;
 esac
