@@ -14,6 +14,8 @@ class Card:
 
     # QEMU wants a power of two.
     BYTES = 512 * 1024 * 1024
+    # Where the root file system starts.
+    ROOT_AT = 0
 
     def __init__(self, name, board=ZERO):
         self.name = name
@@ -42,14 +44,16 @@ class Card:
     def write(self):
         """Makes the image and returns its path."""
         self._image.unlink(missing_ok=True)
+        with open(self._image, "wb") as image:
+            image.truncate(self.BYTES)
         subprocess.run(
             [
                 "mkfs.ext4", "-q", "-F", "-d", self.tree,
                 # The block size of a real card's file system, which mkfs would not choose for so small a one.
                 "-b", "4096",
                 # Without it the kernel writes tables while the test counts writes.
-                "-E", "lazy_itable_init=0,lazy_journal_init=0",
-                self._image, f"{self.BYTES // 1024}k",
+                "-E", f"lazy_itable_init=0,lazy_journal_init=0,offset={self.ROOT_AT}",
+                self._image, f"{(self.BYTES - self.ROOT_AT) // 1024}k",
             ],
             check=True,
         )
@@ -58,6 +62,49 @@ class Card:
 
     def _fill(self):
         copy(self.board.directory / "userland", self.tree)
+
+
+class PartitionedCard(Card):
+    """A card with a boot partition before the root file system, as Raspberry Pi OS has it: FAT, at /boot/firmware."""
+
+    # For the initrd.
+    KERNEL_ARGUMENT = "board.root=/dev/mmcblk0p2"
+    BOOT_AT = 1024 * 1024
+    ROOT_AT = 64 * 1024 * 1024
+
+    def write(self):
+        """Makes the image and returns its path."""
+        (self.tree / "boot/firmware").mkdir(parents=True)
+        self.put("/etc/fstab", "/dev/mmcblk0p2 / ext4 noatime 0 1\n/dev/mmcblk0p1 /boot/firmware vfat defaults 0 0\n")
+        image = super().write()
+        boot, root = self.BOOT_AT // 512, self.ROOT_AT // 512
+        table = f"label: dos\nstart={boot}, size={root - boot}, type=c\nstart={root}, type=83\n"
+        subprocess.run(["sfdisk", "--quiet", "--wipe=never", image], input=table, text=True, check=True)
+        kibibytes = (self.ROOT_AT - self.BOOT_AT) // 1024
+        subprocess.run(["mkfs.vfat", "-F", "32", "-s", "1", f"--offset={boot}", image, str(kibibytes)], check=True, stdout=subprocess.DEVNULL)
+        return image
+
+    @classmethod
+    def boot_files(cls, image):
+        """The names of the boot partition's files, as another computer sees them."""
+        listed = subprocess.run(["mdir", "-b", *cls._boot_partition(image)], check=True, stdout=subprocess.PIPE, text=True)
+        return [line.removeprefix("::/") for line in listed.stdout.splitlines()]
+
+    @classmethod
+    def put_boot_file(cls, image, name, content):
+        """Writes a file of the boot partition, on another computer."""
+        subprocess.run(["mcopy", *cls._boot_partition(image), "-", f"::{name}"], check=True, input=content, text=True)
+
+    @classmethod
+    def boot_partition_has(cls, image, text):
+        """Whether the text is anywhere on the boot partition, in files and outside of them."""
+        with open(image, "rb") as file:
+            file.seek(cls.BOOT_AT)
+            return text.encode() in file.read(cls.ROOT_AT - cls.BOOT_AT)
+
+    @classmethod
+    def _boot_partition(cls, image):
+        return ["-i", f"{image}@@{cls.BOOT_AT}"]
 
 
 class BareCard(Card):

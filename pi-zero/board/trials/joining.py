@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..card import WORK, Card
+from ..card import WORK, Card, PartitionedCard
 from ..led import Lamp
 from ..machine import Machine
 from ..node import SERVICE, VALID, Node
@@ -54,6 +54,7 @@ class Place:
     report: object
     board: object
     card: Path
+    kernel_arguments: tuple
     segment: Segment
     directory: Path
 
@@ -61,7 +62,8 @@ class Place:
     def booted(self):
         """The board, seen at its pin."""
         machine = Machine(
-            self.board, self.card, [f"board.clock={int(time.time())}"], log=WORK / f"{self.card.stem}.log", segment=self.segment
+            self.board, self.card, [f"board.clock={int(time.time())}", *self.kernel_arguments],
+            log=WORK / f"{self.card.stem}.log", segment=self.segment,
         )
         with machine, Lamp(machine, self.board.own_led) as lamp:
             machine.wait_until_booted(seconds=400)
@@ -73,40 +75,63 @@ class Place:
 
 
 @contextlib.contextmanager
-def blank_card(report, board, name):
+def blank_card(report, card, kernel_arguments=()):
     """A card with nothing of ours but the package, as a user downloads it."""
-    card = Card(name, board)
+    board = card.board
     (card.tree / "root").mkdir(exist_ok=True)
     subprocess.run(["cp", package(board), card.tree / "root"], check=True)
     with Segment() as segment, tempfile.TemporaryDirectory(prefix="stub-") as directory:
-        yield Place(report, board, card.write(), segment, Path(directory))
+        yield Place(report, board, card.write(), kernel_arguments, segment, Path(directory))
 
 
 def joining_board(report, _stub, _stranger):
-    """jarvisd is found, and the Python home's address given."""
+    """jarvisd is found, and the Python home's address given, once on the board and once on its boot partition."""
     report.say("a blank card: the package, and the home that the board joins by one command")
-    with blank_card(report, ZERO, "joining") as place, place.booted() as node:
-        machine = node.machine
-        before = file_list(machine)
-        install(node, package(ZERO))
-        for kind in ("jarvisd", "python"):
-            announces = ["--announce=zuhause"] if kind == "jarvisd" else []
-            with place.home(kind, *announces).start() as stub:
-                joins(report, node, stub, [] if announces else ["--url", stub.config_service_url()])
-                node.shows(f"{kind}: after one command", VALID)
-                checked = json.loads(machine.read("jarvis-node check --json"))
-                report.equal("as", (checked["outcome"], checked["node_id"]), ("valid", NODE))
-                asked = json.loads(machine.read("cat /etc/jarvis-node-agent/config.json"))
-                report.equal("it asks", asked["via"], {"command_center": stub.command_center_url()})
-            machine.run(f"systemctl stop {SERVICE} && rm /var/lib/jarvis-node-agent/* /etc/jarvis-node-agent/config.json")
-            node.start()
-        purge(node, before)
+    with blank_card(report, PartitionedCard("joining"), [PartitionedCard.KERNEL_ARGUMENT]) as place:
+        with place.booted() as node:
+            machine = node.machine
+            before = file_list(machine)
+            install(node, package(ZERO))
+            for kind in ("jarvisd", "python"):
+                announces = ["--announce=zuhause"] if kind == "jarvisd" else []
+                with place.home(kind, *announces).start() as stub:
+                    joins(report, node, stub, [] if announces else ["--url", stub.config_service_url()])
+                    node.shows(f"{kind}: after one command", VALID)
+                    is_the_homes(report, machine, stub, NODE)
+                machine.run(f"systemctl stop {SERVICE} && rm /var/lib/jarvis-node-agent/* /etc/jarvis-node-agent/config.json")
+                node.start()
+            machine.run("sync")
+        joins_by_file(report, place, before)
+
+
+def joins_by_file(report, place, before):
+    """A board as it comes from an image: the package, and a file on the boot partition of its card."""
+    with place.home("python").start() as stub:
+        token, node_id = stub.mint(HOUSEHOLD, "porch-pi"), "porch-pi"
+        wishes = {"home": stub.config_service_url(), "allow_http": True, "token": token, "node_id": node_id}
+        PartitionedCard.put_boot_file(place.card, "jarvis-node.json", json.dumps(wishes))
+        with place.booted() as node:
+            node.shows("at the first boot, nobody touches the node", VALID, seconds=240)
+            is_the_homes(report, node.machine, stub, node_id)
+            unit = node.machine.read("systemctl show --property=Result,ActiveState --value jarvis-node-agent-first-boot").split()
+            report.equal("the unit for it ended in good order", unit, ["success", "inactive"])
+            purge(node, before)
+            node.machine.run("sync")
+    report.equal("the file on the boot partition was for once", PartitionedCard.boot_files(place.card), [])
+    report.check("and its token is nowhere there", not PartitionedCard.boot_partition_has(place.card, token))
+
+
+def is_the_homes(report, machine, stub, node_id):
+    checked = json.loads(machine.read("jarvis-node check --json"))
+    report.equal("as", (checked["outcome"], checked["node_id"]), ("valid", node_id))
+    asked = json.loads(machine.read("cat /etc/jarvis-node-agent/config.json"))
+    report.equal("it asks", asked["via"], {"command_center": stub.command_center_url()})
 
 
 def zero2w_board(report, _stub, _stranger):
     """The 64-bit package."""
     report.say("a Pi Zero 2 W: the package, a home, the watchdog, and the purge")
-    with blank_card(report, ZERO2W, "zero2w") as place, place.home("python").start() as stub:
+    with blank_card(report, Card("zero2w", ZERO2W)) as place, place.home("python").start() as stub:
         with place.booted() as node:
             before = file_list(node.machine)
             install(node, package(ZERO2W))
