@@ -6,6 +6,7 @@ import json
 from .. import footprint
 from ..node import AS_NODE
 from ..stub import HOST_SEEN_FROM_BOARD, Stub
+from .diagnosis import diagnosed
 
 CLIENT = "jarvis-node"
 AUDIENCE = "arp-run-gateway"
@@ -33,13 +34,14 @@ def service_tokens(report, node, stub):
         claims = claims_of(token.output)
         report.equal("a token for who may ask, issued for", claims.get("azp"), CLIENT)
         report.check("and for the audience", AUDIENCE in claims.get("aud", ()), claims)
+        diagnosis = diagnosed(report, node, MAY_ASK)
         sts.stop()
         report.equal("with the token service gone, the same again", asked(machine, MAY_ASK).output, token.output)
         refused = asked(machine, MAY_NOT)
         report.check("refused to another user, with the rule", refused.status != 0 and AUDIENCE in refused.output, refused.output)
         secrets = "grep -c -e BEGIN -e eyJ"
         report.equal("no token and no key in the journal", machine.read(f"journalctl -u jarvis-node-agent -o cat | {secrets}", check=False), "0")
-        rows = footprint.measure_broker(node)
+        rows = [*diagnosis, *footprint.measure_broker(node)]
         machine.write_file(CONFIG, json.dumps(config))
         node.reload()
     return rows
