@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the amd64 package of jarvis-node: lintian, and dpkg in a Debian of its own under target/packaging, where nothing
-# runs, as in an image that is being built. There apt takes the package from a repository of repo.sh, too. With --built the package that build.sh has left in target/packaging/out is
+# runs, as in an image that is being built. There apt takes the package from a repository of repo.sh, too. Then the same
+# Debian boots, in namespaces, and a node by the package joins a home there. With --built the package that build.sh has left in target/packaging/out is
 # taken. The last line is "N passed, M failed".
 set -euo pipefail
 
@@ -13,7 +14,7 @@ source "$root/pi-zero/packages.sh"
 
 main() {
     ((EUID == 0)) || die "dpkg in a system of its own needs root: run this with sudo."
-    require lintian:lintian mmdebstrap:mmdebstrap unshare:util-linux apt-ftparchive:apt-utils gpg:gnupg
+    require lintian:lintian mmdebstrap:mmdebstrap unshare:util-linux apt-ftparchive:apt-utils gpg:gnupg curl:curl ip:iproute2
     mkdir -p "$packaging" "$work"
     if [[ ${1-} != --built ]]; then
         "$root/packaging/build.sh" --only amd64
@@ -29,7 +30,8 @@ main() {
     fi
     # The systems lie in memory: dpkg and the installer write everything through to the disk.
     mkdir -p "$packaging/systems"
-    export PACKAGE NEXT SYSTEM=$packaging/$suite.tar
+    cargo build --quiet --locked --package server-stub
+    export PACKAGE NEXT SYSTEM=$packaging/$suite.tar STUB=$root/target/debug/server-stub
     PACKAGE=$(echo "$packaging"/out/*_amd64.deb)
     NEXT=$(echo "$packaging"/next/*_amd64.deb)
     # shellcheck disable=SC2016 # for that shell

@@ -1,7 +1,7 @@
 """A minimal Debian in a folder, with the package in it, for the tests beside this.
 
-../test.sh says in the environment which package (PACKAGE), which later version of it (NEXT) and which tar file of a Debian
-(SYSTEM) are meant.
+../test.sh says in the environment which package (PACKAGE), which later version of it (NEXT), which tar file of a Debian
+(SYSTEM) and which server-stub (STUB) are meant.
 """
 
 import json

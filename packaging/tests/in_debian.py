@@ -4,7 +4,7 @@
 import sys
 import unittest
 
-names = sys.argv[1:] or ["package_test", "repository_test"]
+names = sys.argv[1:] or ["package_test", "repository_test", "systemd_test"]
 ran = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromNames(names))
 wrong = len(ran.failures) + len(ran.errors)
 print(f"{ran.testsRun - wrong} passed, {wrong} failed", flush=True)
