@@ -44,7 +44,7 @@ stage_documents() {
     install -D -m 0644 -t "$1/examples" systemd/config.example.json
     {
         printf 'jarvis-node (%s) stable; urgency=medium\n\n  * What changed is in CHANGELOG.md.gz.\n\n' "$version"
-        printf ' -- the jarvis-node authors <maintainers@jarvis-node.example>  %s\n' \
+        printf ' -- the jarvis-node authors <maintainers@jarvis-node.invalid>  %s\n' \
             "$(LC_ALL=C date -uR -d "@$SOURCE_DATE_EPOCH")"
     } | gzip -9n >"$1/changelog.gz"
     gzip -9nc CHANGELOG.md >"$1/CHANGELOG.md.gz"
