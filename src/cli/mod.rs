@@ -78,7 +78,7 @@ pub fn main() -> Result<u8, CliError> {
     let Invocation { command, config, is_config_named } = arguments::parse(lexopt::Parser::from_env())?;
     if !matches!(command, Command::Help(_) | Command::Version) {
         let format = if let Command::Run { log_format } = command { Some(log_format) } else { None };
-        logging::init(format.unwrap_or(logging::Format::Text));
+        logging::init(format);
         if format.is_none() {
             // The daemon shows them in its status.
             logging::warnings().iter().for_each(|Warning { message, fix, .. }| warn!("{message}. {fix}"));

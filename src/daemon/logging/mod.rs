@@ -35,21 +35,16 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Sets the logger up. The level is the one `$JARVIS_NODE_LOG` names (error, warn, info, debug), or info.
+/// Sets the logger up: the daemon's with a `format`, that of any other command with none. The level is the one `$JARVIS_NODE_LOG` names (error, warn, info, debug), or info.
 ///
 /// Only this program's own lines pass, whatever is asked for: at trace level ureq prints every
 /// byte it sends, keys included. Release builds do not even contain those lines (the log crate's
 /// `release_max_level_debug`).
-pub(crate) fn init(format: Format) {
+pub(crate) fn init(format: Option<Format>) {
     let named = std::env::var_os("JARVIS_NODE_LOG");
     let level = named.as_ref().map(|name| name.to_str().and_then(|name| name.parse().ok()));
     let journal = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-    let has_journal = format == Format::Text && journal::is_named(io::stderr(), &journal);
-    LOGGER.out().place = match format {
-        Format::Json => Place::Json,
-        Format::Text if has_journal => Place::Journal(journal::SOCKET),
-        Format::Text => Place::Text,
-    };
+    LOGGER.out().place = Place::of(format, io::stderr(), &journal);
     // Fails only when there is a logger already, which will do.
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(level.flatten().unwrap_or(LevelFilter::Info));
@@ -157,6 +152,18 @@ enum Place {
     Journal(&'static [u8]),
 }
 
+impl Place {
+    /// The daemon's place with a `format`, with standard error and the journal's stream as it is `named`. What else a person
+    /// or a program runs says what it has to say where its other output goes, and nowhere else.
+    fn of(format: Option<Format>, stderr: impl AsFd, named: &str) -> Self {
+        match format {
+            Some(Format::Json) => Self::Json,
+            Some(Format::Text) if journal::is_named(stderr, named) => Self::Journal(journal::SOCKET),
+            Some(Format::Text) | None => Self::Text,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Out {
     place: Place,
@@ -214,6 +221,7 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::MetadataExt;
     use std::os::unix::net::{UnixDatagram, UnixStream};
 
     use super::*;
@@ -256,6 +264,18 @@ mod tests {
             out.write(&full, Some(&line("no room")));
             assert_eq!(out.lost, 3);
         }
+    }
+
+    #[test]
+    fn journal_is_written_to_by_the_daemon_alone() {
+        let file = tempfile::tempfile().expect("a file");
+        let meta = file.metadata().expect("its metadata");
+        let named = format!("{}:{}", meta.dev(), meta.ino());
+        let place = |format, named| Place::of(format, &file, named);
+        assert!(matches!(place(Some(Format::Text), &named), Place::Journal(_)));
+        assert!(matches!(place(Some(Format::Text), "8:1"), Place::Text));
+        assert!(matches!(place(Some(Format::Json), &named), Place::Json));
+        assert!(matches!(place(None, &named), Place::Text));
     }
 
     #[test]

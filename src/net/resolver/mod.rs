@@ -239,12 +239,16 @@ impl NameResolver {
         }
         let host = host.to_ascii_lowercase();
         let bare = host.strip_suffix('.').unwrap_or(&host);
-        let (conf, end) = (self.conf(), Instant::now() + patience);
+        let (conf, end) = (self.conf(), || Instant::now() + patience);
         let mut ways = vec![("/etc/hosts", self.in_hosts_file(bare))];
         if is_below(bare, "local") {
             let interfaces = self.interfaces.multicast();
-            ways.push(("mDNS", mdns::look_up(&self.mdns_groups, &interfaces, bare, end).unwrap_or_default()));
+            ways.push((
+                "mDNS",
+                mdns::look_up(&self.mdns_groups, &interfaces, bare, end()).unwrap_or_default(),
+            ));
         }
+        let end = end();
         let by_dns = conf.candidates(&host).into_iter().find_map(|name| {
             match dns::look_up(&conf.name_servers, &name, end) {
                 DnsAnswer::Addresses(found) => Some(found),
@@ -309,7 +313,7 @@ pub(crate) fn announced(kind: &str, patience: Duration) -> io::Result<Vec<Announ
 /// The ways by which the addresses of a host are found, and those that each of them finds.
 pub(crate) type Ways = Vec<(&'static str, Vec<SocketAddr>)>;
 
-/// The addresses of `host` by each way on its own, in the order in which they count.
+/// The addresses of `host` by each way on its own, in the order in which they count. Each way has this patience.
 pub(crate) fn ways(host: &str, patience: Duration) -> Ways {
     NameResolver::default().ways(host, patience)
 }

@@ -22,7 +22,7 @@ use crate::net::tls::Tls;
 use crate::setup::Loaded;
 use crate::system::clock;
 
-/// How long each way of finding a name may take.
+/// How long each way of finding a name may take, for all that it asks.
 const LOOK_UP: Duration = Duration::from_secs(5);
 /// Certificates are renewed a month before their end; after this long that has not worked.
 const FEW_DAYS: u64 = 14;
@@ -48,8 +48,7 @@ impl Seen {
         let looked = http.look();
         let is_nameless = looked.as_ref().is_err_and(|error| error.trouble.kind == TroubleKind::NameUnknown);
         let ways = if is_nameless { Vec::new() } else { resolver::ways(url.host(), LOOK_UP) };
-        let address = ways.iter().flat_map(|(_, found)| found).next().copied();
-        let from = address.and_then(|address| way_to(SocketAddr::new(address.ip(), url.port())));
+        let from = way_by_any(&ways, url.port());
         let head = looked.as_ref().ok().map(|response| {
             let server = response.headers.get("server").and_then(|name| name.to_str().ok());
             (response.status, server.unwrap_or_default().to_owned())
@@ -114,6 +113,12 @@ fn concluded(loaded: &Loaded, answer: Answer) -> View {
     }
     let now = clock::instant();
     Record::of(&agent.report(now), "", false).view("", now)
+}
+
+/// The board's own address for packets to the first address that it has a way to: a request tries them all.
+fn way_by_any(ways: &resolver::Ways, port: u16) -> Option<SocketAddr> {
+    let mut found = ways.iter().flat_map(|(_, found)| found);
+    found.find_map(|address| way_to(SocketAddr::new(address.ip(), port)))
 }
 
 /// The board's own address for packets to `address`; `None` if there is no way there. Nothing is sent.
@@ -270,13 +275,23 @@ pub(super) fn daemon(context: &mut Context) -> Finding {
     let Some(daemon) = &context.daemon else {
         return Finding::warn("the daemon that runs leaves no status here", "sudo jarvis-node status");
     };
-    match differing(daemon, Outcome::Valid) {
-        None => Finding::pass(format!("the daemon says {}", daemon.outcome)),
-        Some(DaemonSays { outcome, reason, .. }) => Finding::fail(
-            format!(
-                "the daemon says {outcome}, by what it read when it started: {}",
-                reason.unwrap_or_default()
-            ),
+    of_daemon(daemon)
+}
+
+/// Judges what a daemon says whose node is valid by now.
+fn of_daemon(daemon: &View) -> Finding {
+    let Some(DaemonSays { outcome, reason, .. }) = differing(daemon, Outcome::Valid) else {
+        return Finding::pass(format!("the daemon says {}", daemon.outcome));
+    };
+    let reason = reason.unwrap_or_default();
+    match Outcome::from_name(&outcome) {
+        // What has passed by itself it finds out by itself.
+        Some(Outcome::ValidCached | Outcome::Network | Outcome::Server | Outcome::Tls | Outcome::Clock) => {
+            let when = daemon.next_check_secs.map_or("by itself".into(), |secs| format!("in {secs} s"));
+            Finding::warn(format!("the daemon asks again {when}; it says {outcome}: {reason}"), reload())
+        }
+        _ => Finding::fail(
+            format!("the daemon says {outcome}, by what it read when it started: {reason}"),
             reload(),
         ),
     }
@@ -291,4 +306,43 @@ pub(super) fn heartbeat(context: &mut Context) -> Finding {
     let is_shown =
         config.is_some_and(|config| config.heartbeat.is_some() || config.via == Via::CommandCenter);
     Finding::pass(if is_shown { "the home sees the node" } else { "no heartbeat is configured" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Verdict;
+    use super::*;
+
+    #[test]
+    fn daemon_that_will_ask_again_by_itself_does_not_fail() {
+        for outcome in Outcome::ALL {
+            let says = View {
+                outcome: outcome.to_string(),
+                reason: Some("no connection".into()),
+                next_check_secs: Some(30),
+                ..View::default()
+            };
+            let found = of_daemon(&says);
+            let expected = match outcome {
+                Outcome::Starting | Outcome::Valid => Verdict::Pass,
+                Outcome::NodeRejected | Outcome::AppRejected | Outcome::Setup => Verdict::Fail,
+                Outcome::ValidCached | Outcome::Network | Outcome::Server | Outcome::Tls | Outcome::Clock => {
+                    assert!(found.says.contains("again in 30 s"), "{}", found.says);
+                    Verdict::Warn
+                }
+            };
+            assert_eq!(found.verdict, expected, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn route_by_any_address_is_a_route() {
+        let at = |text: &str| SocketAddr::new(text.parse().expect("an address"), 0);
+        // Of a link that nothing names, to which there is never a way.
+        let nowhere = at("fe80::1");
+        let ways = vec![("/etc/hosts", vec![nowhere]), ("DNS", vec![nowhere, at("127.0.0.1")])];
+        let from = way_by_any(&ways, 7701).map(|from| from.ip());
+        assert_eq!(from, Some(at("127.0.0.1").ip()));
+        assert_eq!(way_by_any(&vec![("DNS", vec![nowhere])], 7701), None);
+    }
 }

@@ -58,3 +58,17 @@ fn mdns_uses_interfaces_that_are_up_and_multicast() {
     assert_eq!(Interfaces(dir.path().into()).multicast(), [2, 3]);
     assert_eq!(Interfaces(dir.path().join("lo")).multicast(), [0], "the kernel's choice");
 }
+
+#[test]
+fn each_way_to_a_name_has_a_patience_of_its_own() {
+    let dns = name_server(|_, kind| match kind {
+        A => Reply::Records(&[(A, &[192, 0, 2, 1])]),
+        _ => Reply::Records(&[]),
+    });
+    let neighbour = name_server(|_, _| Reply::Silence);
+    let (_dir, names) = names_with_neighbours("", "nameserver 127.0.0.1", dns, neighbour);
+    let ways = names.ways("auth.local", Duration::from_secs(1));
+    let found: Vec<_> =
+        ways.iter().map(|(way, found)| (*way, found.iter().map(SocketAddr::ip).collect())).collect();
+    assert_eq!(found, [("/etc/hosts", vec![]), ("mDNS", vec![]), ("DNS", vec![ip("192.0.2.1")])]);
+}
