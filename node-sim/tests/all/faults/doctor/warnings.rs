@@ -1,9 +1,11 @@
 //! What does not fail the node: no warning is lost, and the gravest comes first.
 
 use serde_json::{Value, json};
+use server_stub::Faults;
+use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
-use super::{told, unit, with_verdict};
+use super::{failing, told, unit, with_verdict};
 
 /// What `doctor` says of this rig, whose unit starts the daemon with `config`.
 fn examined(rig: &Rig, config: &str) -> Value {
@@ -42,4 +44,39 @@ fn tokens_that_cannot_be_had_come_before_other_settings() {
     assert!(said(&told, "settings")[0].contains("sts"), "{told}");
     let rest = said(&told, "warnings");
     assert!(rest.iter().any(|says| says.contains("another configuration")), "{told}");
+}
+
+/// What `doctor` says beside a daemon that has met this fault, after the fault has ended, but before the daemon asks again.
+fn beside_daemon(rig: &Rig, fault: &str, outcome: &str) -> (Daemon, Value) {
+    rig.configure("led", "none");
+    rig.stub.set_faults(fault.parse().unwrap()).unwrap();
+    let mut daemon = Daemon::start(&mut rig.command("run"));
+    // It leaves its status before it says so.
+    daemon.comes_to(outcome);
+    daemon.signal("STOP");
+    rig.stub.set_faults(Faults::NONE).unwrap();
+    let told = examined(rig, "config.json");
+    daemon.signal("CONT");
+    (daemon, told)
+}
+
+#[test]
+fn daemon_that_will_ask_again_is_a_warning() {
+    let rig = Rig::new();
+    let (daemon, told) = beside_daemon(&rig, "status-503", "server");
+    assert_eq!(failing(&told), [""; 0], "{told}");
+    assert!(with_verdict(&told, "warn").any(|check| check == "daemon"), "{told}");
+    assert!(said(&told, "daemon")[0].contains("asks again"), "{told}");
+    daemon.stop();
+}
+
+#[test]
+fn daemon_that_was_rejected_fails_until_it_is_reloaded() {
+    let rig = Rig::new();
+    let (mut daemon, told) = beside_daemon(&rig, "status-401", "app-rejected");
+    assert_eq!(failing(&told), ["daemon"], "{told}");
+    daemon.signal("HUP");
+    daemon.comes_to("valid");
+    assert_eq!(failing(&examined(&rig, "config.json")), [""; 0]);
+    daemon.stop();
 }
