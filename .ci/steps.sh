@@ -18,7 +18,7 @@ manual        | cargo |       | Manual pages and completion scripts are read wit
 tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
 privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
-conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator.
+conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator; clients generated from the stub's OpenAPI documents understand every recorded exchange.
 published     | cargo |       | A node's run at the published ARP services comes to its end with the stub's tokens, and the stub takes the published realms.
 published-keycloak | cargo |  | The same with a real Keycloak in the stub's place.
 keycloak      | cargo |       | A real Keycloak answers as recorded; a node works with it while it changes, stops and starts again.
@@ -116,6 +116,7 @@ step_privileged() {
 step_conformance() {
     python3 -c 'import ensurepip' || require no-such-command:python3-venv
     server-stub/published/conformance.sh
+    server-stub/generated/client.sh
 }
 
 step_published() {

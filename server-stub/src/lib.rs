@@ -9,6 +9,7 @@
 //! - [`Gateway`], [`Coordinator`] and SmartEM's [`Backend`] (`run/`), and the layer that checks callers' tokens
 //!   ([`guarded`]);
 //! - [`Server`] (`server/`): an address with any service behind it, its faults and its identity;
+//! - [`documents`] (`openapi/`): what each service answers, as OpenAPI documents;
 //! - [`cli`]: the command line of the program;
 //! - [`jwt`]: signs and checks JSON Web Tokens.
 //!
@@ -25,6 +26,7 @@ pub mod jwt;
 mod keycloak;
 mod logs;
 mod moment;
+mod openapi;
 mod run;
 mod secrets;
 mod server;
@@ -37,6 +39,7 @@ pub use config_service::{PublicUrl, PublicUrlError};
 pub use home::{Home, UnknownHome};
 pub use keycloak::{AudienceRule, Grant, Realm, RealmError, Sts, StsOptions};
 pub use logs::LogLine;
+pub use openapi::documents;
 pub use run::backend::{Backend, BackendOptions};
 pub use run::coordinator::{Coordinator, CoordinatorOptions, Pace};
 pub use run::gateway::{Gateway, GatewayOptions, GatewaySettings};

@@ -21,13 +21,15 @@ pub fn programs() -> Vec<(clap::Command, Vec<page::Section>)> {
     ]
 }
 
-/// Writes everything below `folder`: `man/`, `completions/`, `schema/`. `date` is that of the pages, as in 2026-11-28.
+/// Writes everything below `folder`: `man/`, `completions/`, `schema/`, and `openapi/` with what the stub's
+/// services answer. `date` is that of the pages, as in 2026-11-28.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write(folder: &Path, date: &str) -> io::Result<()> {
-    let [man, completions, schema] = ["man", "completions", "schema"].map(|name| folder.join(name));
-    for folder in [&man, &completions, &schema] {
+    let [man, completions, schema, openapi] =
+        ["man", "completions", "schema", "openapi"].map(|name| folder.join(name));
+    for folder in [&man, &completions, &schema, &openapi] {
         fs::create_dir_all(folder)?;
     }
     for (command, sections) in programs() {
@@ -36,6 +38,9 @@ pub fn write(folder: &Path, date: &str) -> io::Result<()> {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             clap_complete::generate_to(shell, &mut command.clone(), &name, &completions)?;
         }
+    }
+    for (name, document) in server_stub::documents() {
+        fs::write(openapi.join(name), format!("{document:#}\n"))?;
     }
     fs::write(man.join("jarvis-node.json.5"), configuration::page(date))?;
     fs::write(schema.join("jarvis-node.json"), format!("{:#}\n", configuration::schema()))

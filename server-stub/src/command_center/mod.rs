@@ -23,6 +23,7 @@ use crate::home::Home;
 use crate::home::refusal::{Refusal, Step};
 use crate::home::request::RequestBody;
 use crate::moment::naive;
+use crate::openapi;
 use crate::server::answer::{json, json_text};
 use refusal::Refused;
 use rows::Rows;
@@ -138,15 +139,16 @@ impl CommandCenter {
 
 /// The paths as the home serves them. jarvisd's are under the load of its one process.
 pub(crate) fn served(command_center: &Arc<CommandCenter>) -> Router {
-    let paths = command_center.home().serve(routes(Arc::clone(command_center)));
-    match command_center.home() {
+    let home = command_center.home();
+    let paths = home.serve(routes().with_state(Arc::clone(command_center)), openapi::command_center(home));
+    match home {
         Home::Python => paths,
         Home::Jarvisd => under_load(command_center.auth.service(), paths),
     }
 }
 
 /// The paths that a node, an app and an administrator use.
-fn routes(command_center: Arc<CommandCenter>) -> Router {
+pub(crate) fn routes() -> Router<Arc<CommandCenter>> {
     Router::new()
         .route("/health", get(health))
         .route("/api/v0/ping", get(async || json_text(StatusCode::OK, "{\"message\":\"pong\"}".to_owned())))
@@ -164,7 +166,6 @@ fn routes(command_center: Arc<CommandCenter>) -> Router {
         .route("/api/v0/node/inbox-item", post(calls::inbox_item))
         .route("/api/v0/node/send-link", post(calls::send_link))
         .route("/api/v0/node/llm/chat", post(calls::llm_chat))
-        .with_state(command_center)
 }
 
 #[derive(Serialize)]

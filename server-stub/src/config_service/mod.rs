@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::home::Home;
 use crate::home::refusal::Refusal;
+use crate::openapi;
 use crate::server::answer;
 use row::{Row, ShownRow};
 
@@ -62,17 +63,16 @@ impl ConfigService {
     /// The paths as the home serves them.
     pub(crate) fn served(self) -> Router {
         let home = self.home;
-        home.serve(self.routes())
+        home.serve(routes().with_state(Arc::new(self)), openapi::config_service(home))
     }
+}
 
-    fn routes(self) -> Router {
-        Router::new()
-            .route("/info", get(async || answer::json(StatusCode::OK, &json!({ "service": CONFIG }))))
-            .route("/health", get(async || answer::json(StatusCode::OK, &json!({ "status": "ok" }))))
-            .route("/services", get(list))
-            .route("/services/{name}", get(show))
-            .with_state(Arc::new(self))
-    }
+pub(crate) fn routes() -> Router<Arc<ConfigService>> {
+    Router::new()
+        .route("/info", get(async || answer::json(StatusCode::OK, &json!({ "service": CONFIG }))))
+        .route("/health", get(async || answer::json(StatusCode::OK, &json!({ "status": "ok" }))))
+        .route("/services", get(list))
+        .route("/services/{name}", get(show))
 }
 
 async fn list(State(service): State<Arc<ConfigService>>, request: Request) -> Result<Response, Refusal> {

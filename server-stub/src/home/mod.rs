@@ -9,8 +9,11 @@ use core::fmt;
 use core::str::FromStr;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde_json::Value;
 
-use crate::server::{Form, Manners};
+use crate::server::{Form, Manners, answer};
 
 pub(crate) mod form;
 mod framing;
@@ -31,9 +34,17 @@ pub enum Home {
 
 impl Home {
     /// Serves a service's routes as this home does: other paths, other methods, slashes, headers and the form
-    /// of every answer.
-    pub(crate) fn serve(self, routes: Router) -> Router {
-        serve::served(self, routes)
+    /// of every answer. `document` describes them: FastAPI serves it (*documented*), jarvisd has no such path.
+    pub(crate) fn serve(self, routes: Router, document: Value) -> Router {
+        serve::served(
+            self,
+            match self {
+                Self::Python => {
+                    routes.route("/openapi.json", get(async move || answer::json(StatusCode::OK, &document)))
+                }
+                Self::Jarvisd => routes,
+            },
+        )
     }
 
     /// The form that this home gives to an answer.

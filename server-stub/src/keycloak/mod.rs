@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeyError, PublicKey, SigningKey};
+use crate::openapi;
 use crate::server::error::StartError;
 use crate::server::faults::Faults;
 use crate::server::{About, Bound, Manners, Server, ServerOptions};
@@ -23,7 +24,7 @@ mod authenticate;
 mod grants;
 mod issue;
 mod keys;
-mod paths;
+pub(crate) mod paths;
 mod realm;
 
 pub use realm::{Realm, RealmError};
@@ -175,6 +176,7 @@ impl Sts {
         let about = About {
             issues: Some(|path| path.ends_with(paths::TOKEN)),
             manners: Manners::KEYCLOAK,
+            document: Some(openapi::sts()),
             ..About::default()
         };
         let bound = Bound::new(server, about)?;

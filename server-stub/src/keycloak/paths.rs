@@ -28,7 +28,7 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// The state of the paths.
 #[derive(Clone)]
-struct PathState {
+pub(crate) struct PathState {
     state: Arc<RealmState>,
     admin: Admin,
 }
@@ -36,6 +36,11 @@ struct PathState {
 type Realm = axum::extract::State<PathState>;
 
 pub(super) fn router(state: Arc<RealmState>, admin: Admin) -> Router {
+    let paths = routes().with_state(PathState { state, admin });
+    Router::new().fallback(move |request: Request| as_keycloak_routes(paths.clone(), request))
+}
+
+pub(crate) fn routes() -> Router<PathState> {
     let below = |path: &str| format!("/realms/{{realm}}{path}");
     let mut paths = Router::new();
     for slash in ["", "/"] {
@@ -44,15 +49,13 @@ pub(super) fn router(state: Arc<RealmState>, admin: Admin) -> Router {
             .route(&below(&format!("{CERTS}{slash}")), get(certs))
             .route(&below(&format!("{DISCOVERY}{slash}")), get(discovery));
     }
-    let paths = paths
+    paths
         .route(&below(""), get(public))
         .route("/__stub/clients/{client_id}/keys", put(register))
         .route("/__stub/signing-key", post(rotate).delete(retire))
         .route(&below("/protocol/openid-connect/{*other}"), any(no_such_endpoint))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(PathState { state, admin });
-    Router::new().fallback(move |request: Request| as_keycloak_routes(paths.clone(), request))
 }
 
 async fn token(

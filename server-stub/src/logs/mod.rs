@@ -19,6 +19,7 @@ use crate::auth::verdicts::Verdicts;
 use crate::home::Home;
 use crate::home::refusal::Refusal;
 use crate::moment::naive;
+use crate::openapi;
 use crate::server::answer;
 use crate::server::faults::HomeFault;
 use crate::server::journal::Waits;
@@ -47,13 +48,9 @@ impl Logs {
 
     /// The paths as the home serves them. jarvisd's are under the load of its one process.
     pub(crate) fn served(self: &Arc<Self>) -> Router {
-        let paths = Router::new()
-            .route("/ping", get(async || answer::json(StatusCode::OK, &json!({ "message": "pong" }))))
-            .route("/health", get(health))
-            .route("/api/v0/node/logs/batch", post(take))
-            .with_state(Arc::clone(self));
-        let paths = self.auth.home().serve(paths);
-        match self.auth.home() {
+        let home = self.auth.home();
+        let paths = home.serve(routes().with_state(Arc::clone(self)), openapi::logs(home));
+        match home {
             Home::Python => paths,
             Home::Jarvisd => under_load(self.auth.service(), paths),
         }
@@ -97,6 +94,13 @@ impl Logs {
         lines.drain(..surplus);
         Ok(())
     }
+}
+
+pub(crate) fn routes() -> Router<Arc<Logs>> {
+    Router::new()
+        .route("/ping", get(async || answer::json(StatusCode::OK, &json!({ "message": "pong" }))))
+        .route("/health", get(health))
+        .route("/api/v0/node/logs/batch", post(take))
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -10,6 +10,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::moment::naive;
+use crate::openapi;
 use crate::run::inbound::{self, InboundSettings};
 use crate::run::outbound::Outbound;
 use crate::secrets::new_uuid;
@@ -39,7 +40,7 @@ impl Backend {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: BackendOptions) -> Result<Self, StartError> {
         let BackendOptions { server, inbound, authorities } = options;
-        let bound = Bound::new(server, About::default())?;
+        let bound = Bound::new(server, About { document: Some(openapi::smartem()), ..About::default() })?;
         let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
         let service = inbound::behind(routes(), inbound, outbound);
         // Outside of the layer: whether there is a token is a question of the routes.
@@ -62,12 +63,12 @@ impl Backend {
     }
 }
 
-fn routes() -> Router {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/status", get(status))
         .route("/version", get(version))
-        .route("/openapi.json", get(openapi))
+        .route("/openapi.json", get(described))
         .route("/docs", get(async || Html("<title>SmartEM Decisions Backend API</title>")))
         .route("/agent/{agent_id}/session/{session_id}/heartbeat", post(heartbeat))
 }
@@ -107,9 +108,8 @@ async fn version() -> Response {
     answer::json(StatusCode::OK, &body)
 }
 
-async fn openapi() -> Response {
-    let info = json!({ "title": "SmartEM Decisions Backend API", "version": env!("CARGO_PKG_VERSION") });
-    answer::json(StatusCode::OK, &json!({ "openapi": "3.1.0", "info": info, "paths": {} }))
+async fn described() -> Response {
+    answer::json(StatusCode::OK, &openapi::smartem())
 }
 
 async fn heartbeat(Path((agent_id, session_id)): Path<(String, String)>) -> Response {

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
+use serde_json::Value;
 
 use super::answer::{Detail, json, json_text};
 use super::ends::Ends;
@@ -24,6 +25,8 @@ const FAULTS: &str = "/__stub/faults";
 const MODEL: &str = "/__stub/model";
 /// The path of the log.
 const LOG: &str = "/__stub/log";
+/// The path of the description of the service, for anyone.
+const OPENAPI: &str = "/__stub/openapi.json";
 const ADMIN_TOKEN_HEADER: &str = "X-Jarvis-Admin-Token";
 /// More than a list of all faults needs.
 const MAX_BODY: usize = 64 * 1024;
@@ -46,6 +49,8 @@ pub(crate) struct Control {
     pub(crate) model: Option<Arc<dyn Adjustable>>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) admin: Admin,
+    /// The OpenAPI document of the service. None: it has none.
+    pub(crate) document: Option<Value>,
 }
 
 /// Checks the administrator's token.
@@ -76,16 +81,17 @@ impl Admin {
 
 /// Whether a path is answered here, whatever the faults are.
 pub(super) fn serves(path: &str) -> bool {
-    matches!(path, FAULTS | MODEL | LOG)
+    matches!(path, FAULTS | MODEL | LOG | OPENAPI)
 }
 
 /// `GET`, `PUT` and `DELETE` of a JSON list of faults' names; `GET` and `PUT` of the model's;
-/// `GET` of the log; and the service's own.
+/// `GET` of the log and of the service's description; and the service's own.
 pub(crate) fn routes(control: Arc<Control>, own: Router) -> Router {
     Router::new()
         .route(FAULTS, get(show).put(replace).delete(clear))
         .route(MODEL, get(show_model).put(set_model))
         .route(LOG, get(log))
+        .route(OPENAPI, get(describe))
         .with_state(control)
         .merge(own)
         .fallback(async || Detail::NOT_FOUND)
@@ -147,6 +153,11 @@ async fn set_model(State(control): State<Arc<Control>>, request: Request) -> Res
     let name: String = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     model.set_named(&name).map_err(|why| Detail::sentence(StatusCode::BAD_REQUEST, why))?;
     Ok(json_text(StatusCode::OK, model.shown()))
+}
+
+async fn describe(State(control): State<Arc<Control>>) -> Result<Response, Detail> {
+    const NONE: Detail = Detail::new(StatusCode::NOT_FOUND, "This service has no description");
+    control.document.as_ref().map(|document| json(StatusCode::OK, document)).ok_or(NONE)
 }
 
 async fn log(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Detail> {

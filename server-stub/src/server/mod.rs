@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::secrets;
 use connection::Site;
@@ -113,6 +114,8 @@ pub(crate) struct About {
     pub(crate) form: Option<Form>,
     /// Control paths of its own, below `/__stub/`. They check the administrator themselves.
     pub(crate) control: Router,
+    /// The service's OpenAPI document.
+    pub(crate) document: Option<Value>,
 }
 
 impl Default for About {
@@ -126,6 +129,7 @@ impl Default for About {
             manners: Manners::PYTHON,
             form: None,
             control: Router::new(),
+            document: None,
         }
     }
 }
@@ -161,6 +165,7 @@ pub(crate) struct Bound {
     manners: Manners,
     form: Option<Form>,
     control: Router,
+    document: Option<Value>,
     redirect_to: String,
 }
 
@@ -190,8 +195,8 @@ impl Bound {
         let inside = Inside::of(&switch);
         let server = Server { listening, switch, identity, admin, url, journal: Arc::default(), inside };
         let paths = Paths { spares: about.spares, issues: about.issues.unwrap_or(|_| false) };
-        let About { model, manners, form, control, .. } = about;
-        Ok(Self { server, serve, paths, model, manners, form, control, redirect_to })
+        let About { model, manners, form, control, document, .. } = about;
+        Ok(Self { server, serve, paths, model, manners, form, control, document, redirect_to })
     }
 
     pub(crate) fn admin(&self) -> &Admin {
@@ -217,10 +222,10 @@ impl Bound {
 
     /// Starts serving.
     pub(crate) fn serve(self, service: Router) -> Server {
-        let Self { server, serve, paths, model, manners, form, control: own, redirect_to } = self;
+        let Self { server, serve, paths, model, manners, form, control: own, document, redirect_to } = self;
         let switch = Arc::clone(&server.switch);
         let journal = Arc::clone(&server.journal);
-        let control = Arc::new(Control { switch, model, journal, admin: server.admin.clone() });
+        let control = Arc::new(Control { switch, model, journal, admin: server.admin.clone(), document });
         let control = control::routes(control, own);
         let faulty = Faulty {
             switch: Arc::clone(&server.switch),

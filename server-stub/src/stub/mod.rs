@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::auth::asking::AuthClient;
 use crate::auth::http;
 use crate::auth::load::{Load, Model};
@@ -15,6 +17,7 @@ use crate::command_center::{self, CommandCenter};
 use crate::config_service::{AUTH, CONFIG, ConfigService, Listed};
 use crate::home::Home;
 use crate::logs::Logs;
+use crate::openapi;
 use crate::secrets;
 use crate::server::directory::DirectoryError;
 use crate::server::error::StartError;
@@ -30,6 +33,8 @@ mod household;
 #[cfg(test)]
 mod load_tests;
 mod options;
+#[cfg(test)]
+mod routes_tests;
 mod servers;
 
 pub use options::{Options, Place};
@@ -103,14 +108,19 @@ impl Stub {
         let beside =
             |Place { listen, faults, control }| ServerOptions { listen, faults, control, ..shared.clone() };
         let load = Load::new(model);
-        let of_the_home = || About { manners: home.manners(), form: Some(home.form()), ..About::default() };
+        let of_the_home = |document: fn(Home) -> Value| About {
+            manners: home.manners(),
+            form: Some(home.form()),
+            document: Some(document(home)),
+            ..About::default()
+        };
         let bound = Bound::new(
             shared.clone(),
             About {
                 spares: http::is_for_administrators,
                 key: kept.server.server_key,
                 model: Some(Arc::new(load.clone())),
-                ..of_the_home()
+                ..of_the_home(openapi::auth)
             },
         )?;
         let member_password = kept.member_password.unwrap_or_else(secrets::new_key);
@@ -126,7 +136,7 @@ impl Stub {
         let admin = bound.admin().clone();
         let service = Arc::new(Service::new(home, world, &settings, known.then(|| admin.clone()), load));
         let asking = AuthClient::new(&service, bound.inside(), COMMAND_CENTER, "Command Center");
-        let at_config = Bound::new(beside(options.config), of_the_home())?;
+        let at_config = Bound::new(beside(options.config), of_the_home(openapi::config_service))?;
         let config_at = at_config.addr();
         let center = Arc::new(CommandCenter::new(asking, admin_api_key.clone(), tls, config_at.port()));
         center.add_row(&credential.node_id, &credential.node_key, HOUSEHOLD, ROOM);
@@ -136,10 +146,10 @@ impl Stub {
             About {
                 spares: |path| path == command_center::TOKENS,
                 control: control.clone(),
-                ..of_the_home()
+                ..of_the_home(openapi::command_center)
             },
         )?;
-        let at_logs = Bound::new(beside(options.logs), of_the_home())?;
+        let at_logs = Bound::new(beside(options.logs), of_the_home(openapi::logs))?;
         let asking = AuthClient::new(&service, bound.inside(), LOGS, "Logs");
         let logs = Arc::new(Logs::new(asking));
         let scheme = if tls { "https" } else { "http" };

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod auth;
+mod documents;
 mod home;
 mod keycloak;
 mod program;

@@ -16,6 +16,7 @@ use crate::auth::service::Service;
 use crate::auth::state::Now;
 use crate::home::Home;
 use crate::home::refusal::Refusal;
+use crate::openapi;
 use crate::server::answer::{Detail, json};
 use crate::server::control::Admin;
 use crate::server::ends::Ends;
@@ -28,7 +29,8 @@ pub(crate) mod validate;
 
 /// The service's paths as its home serves them, behind its load.
 pub(crate) fn router(service: &Arc<Service>) -> Router {
-    let paths = service.home.serve(routes(service.home).with_state(Arc::clone(service)));
+    let home = service.home;
+    let paths = home.serve(routes(home).with_state(Arc::clone(service)), openapi::auth(home));
     under_load(service, paths)
 }
 
@@ -48,7 +50,7 @@ async fn answered(paths: Router, request: Request) -> Response {
 }
 
 /// The paths of both homes, and those of the home's own.
-fn routes(home: Home) -> Router<Arc<Service>> {
+pub(crate) fn routes(home: Home) -> Router<Arc<Service>> {
     let both = Router::new()
         .route("/health", get(health))
         .route(VALIDATE_NODE_PATH, post(validate::node))

@@ -15,6 +15,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 
+use crate::openapi;
 use crate::run::arp::{self, ArpError, NDJSON, RunId, json_answer};
 use crate::run::inbound::{self, InboundSettings};
 use crate::run::outbound::Outbound;
@@ -80,10 +81,10 @@ impl Coordinator {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: CoordinatorOptions) -> Result<Self, StartError> {
         let CoordinatorOptions { server, inbound, authorities, pace } = options;
-        let bound = Bound::new(server, About::default())?;
+        let bound = Bound::new(server, About { document: Some(openapi::coordinator()), ..About::default() })?;
         let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
         let runs = Runs::new(pace);
-        let service = inbound::behind(routes(Arc::clone(&runs)), inbound, outbound);
+        let service = inbound::behind(routes().with_state(Arc::clone(&runs)), inbound, outbound);
         Ok(Self { server: bound.serve(service), runs })
     }
 
@@ -118,7 +119,7 @@ impl Coordinator {
 }
 
 /// All runs.
-struct Runs {
+pub(crate) struct Runs {
     pace: Pace,
     runs: Mutex<BTreeMap<String, Run>>,
     /// Notified of each new event. All runs share it; each reader looks at its own run.
@@ -173,7 +174,7 @@ impl Runs {
 }
 
 /// The documented paths, without the inbound layer.
-fn routes(runs: Arc<Runs>) -> Router {
+pub(crate) fn routes() -> Router<Arc<Runs>> {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/version", get(version))
@@ -182,7 +183,6 @@ fn routes(runs: Arc<Runs>) -> Router {
         .route("/v1/runs/{run_id}/events", get(events))
         .fallback(arp::not_found)
         .method_not_allowed_fallback(arp::method_not_allowed)
-        .with_state(runs)
 }
 
 async fn health() -> Response {

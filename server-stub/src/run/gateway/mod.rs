@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+use crate::openapi;
 use crate::run::arp::{self, ArpError, RunId, json_answer};
 use crate::run::inbound::{self, Caller};
 use crate::run::outbound::Outbound;
@@ -50,10 +51,13 @@ impl Gateway {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: GatewayOptions) -> Result<Self, StartError> {
         let GatewayOptions { server, settings, authorities } = options;
-        let bound = Bound::new(server, About::default())?;
+        let bound = Bound::new(server, About { document: Some(openapi::gateway()), ..About::default() })?;
         let outbound = Outbound::new(bound.ca_pem(), &authorities)?;
-        let service = routes(&settings, &outbound);
-        let service = inbound::behind(service, settings.inbound, outbound);
+        let shared = GatewayState {
+            tokens: TokenClient::new(&settings, outbound.clone()),
+            downstream: Downstream::new(&settings, outbound.clone()),
+        };
+        let service = inbound::behind(routes().with_state(Arc::new(shared)), settings.inbound, outbound);
         Ok(Self { server: bound.serve(service) })
     }
 
@@ -71,7 +75,7 @@ impl Gateway {
 }
 
 /// The state that all requests share.
-struct GatewayState {
+pub(crate) struct GatewayState {
     tokens: TokenClient,
     downstream: Downstream,
 }
@@ -88,11 +92,7 @@ impl GatewayState {
 }
 
 /// The documented paths, without the inbound layer.
-fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
-    let shared = GatewayState {
-        tokens: TokenClient::new(settings, outbound.clone()),
-        downstream: Downstream::new(settings, outbound.clone()),
-    };
+pub(crate) fn routes() -> Router<Arc<GatewayState>> {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/version", get(version))
@@ -101,7 +101,6 @@ fn routes(settings: &GatewaySettings, outbound: &Outbound) -> Router {
         .route("/v1/runs/{run_id}/events", get(events))
         .fallback(arp::not_found)
         .method_not_allowed_fallback(arp::method_not_allowed)
-        .with_state(Arc::new(shared))
 }
 
 /// 200 for any health of the coordinator, because the gateway itself is up.

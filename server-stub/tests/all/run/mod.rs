@@ -4,6 +4,6 @@ mod backend;
 mod events;
 mod inbound;
 mod modes;
-mod rig;
+pub(crate) mod rig;
 mod runs;
 mod tokens;
