@@ -33,7 +33,7 @@ ORDERS = {
         "error", "system",
     ],
     "server-stub": [
-        "cli", "stub", "command_center config_service keycloak logs run", "auth", "home jwt", "server", "form moment secrets",
+        "cli", "stub", "command_center config_service keycloak logs run", "auth", "openapi", "home jwt", "server", "moment secrets",
     ],
     "node-sim": ["cli", "board demo fleet scenarios", "keycloak node progress world", "span"],
 }

@@ -20,7 +20,6 @@ mod auth;
 pub mod cli;
 mod command_center;
 mod config_service;
-mod form;
 mod home;
 pub mod jwt;
 mod keycloak;

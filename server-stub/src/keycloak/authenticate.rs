@@ -13,9 +13,9 @@ use super::answer::TokenRefusal;
 use super::paths::TOKEN;
 use super::realm::{Client, ProvenBy};
 use super::{RealmState, TokenRequest};
-use crate::form::{FormFields, decoded};
 use crate::jwt::{Algorithm, Claims, Parts};
 use crate::secrets::equal;
+use crate::server::form::{FormFields, decoded};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The audiences of assertions, below the issuer.

@@ -4,8 +4,8 @@ use super::answer::TokenRefusal;
 use super::issue::{Kind, TokenOrder};
 use super::realm::{Client, Granted, Realm};
 use super::{AudienceRule, Grant, TokenRequest};
-use crate::form::FormFields;
 use crate::jwt::{Claims, Expected, Token};
+use crate::server::form::FormFields;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 

@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeyError, PublicKey, SigningKey};
 use crate::openapi;
 use crate::server::error::StartError;
 use crate::server::faults::Faults;
+use crate::server::form::FormFields;
 use crate::server::{About, Bound, Manners, Server, ServerOptions};
 use assertions::UsedAssertions;
 use keys::SigningKeys;

@@ -13,11 +13,11 @@ use tower::ServiceExt as _;
 
 use super::answer::TokenRefusal;
 use super::{Addresses, RealmState, TokenRequest, answer, authenticate, grants, issue};
-use crate::form::FormFields;
 use crate::jwt::{Algorithm, KeySet, PublicKey};
 use crate::server::answer::{Detail, internal, json as answered};
 use crate::server::control::Admin;
 use crate::server::faults::Faults;
+use crate::server::form::FormFields;
 
 /// The path of the token endpoint below the realm.
 pub(super) const TOKEN: &str = "/protocol/openid-connect/token";

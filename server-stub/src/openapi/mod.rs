@@ -28,16 +28,15 @@ pub(crate) use sts::document as sts;
 /// All documents, each with the name of its file: one for each home where they differ.
 #[must_use]
 pub fn documents() -> Vec<(String, Value)> {
-    let of_home: [(&str, fn(Home) -> Value); 4] = [
-        ("auth", auth),
-        ("command-center", command_center),
-        ("config-service", config_service),
-        ("logs", logs),
-    ];
-    let homes = [Home::Python, Home::Jarvisd];
-    let of_homes = of_home
-        .iter()
-        .flat_map(|(name, document)| homes.map(|home| (format!("{name}.{home}.json"), document(home))));
+    let of_homes = [Home::Python, Home::Jarvisd].into_iter().flat_map(|home| {
+        let documents = [
+            ("auth", auth(home)),
+            ("command-center", command_center(home)),
+            ("config-service", config_service(home)),
+            ("logs", logs(home)),
+        ];
+        documents.map(|(name, document)| (format!("{name}.{home}.json"), document))
+    });
     let others = [
         ("token-service.json", sts()),
         ("run-gateway.json", gateway()),
@@ -111,7 +110,9 @@ impl Operation {
 
     fn parameter(mut self, parameter: Value) -> Self {
         let parameters = self.0.entry("parameters").or_insert_with(|| json!([]));
-        parameters.as_array_mut().map(|parameters| parameters.push(parameter));
+        if let Some(parameters) = parameters.as_array_mut() {
+            parameters.push(parameter);
+        }
         self
     }
 

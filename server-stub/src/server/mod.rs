@@ -31,6 +31,7 @@ mod dispatch;
 pub(crate) mod ends;
 pub(crate) mod error;
 pub(crate) mod faults;
+pub(crate) mod form;
 pub(crate) mod inside;
 pub(crate) mod journal;
 mod listening;

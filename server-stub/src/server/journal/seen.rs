@@ -10,7 +10,7 @@ use node_core::wire::{APP_ID_HEADER, APP_KEY_HEADER};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::form::{FormFields, decoded};
+use crate::server::form::{FormFields, decoded};
 
 /// Header fields with a secret and nothing that is shown.
 const SECRET_HEADERS: [&str; 4] = [APP_KEY_HEADER, "X-Jarvis-Admin-Token", "Cookie", "Proxy-Authorization"];

@@ -123,9 +123,8 @@ fn recorded(name: &str) -> Exchange {
 
 #[test]
 fn wrong_answers_are_not_as_described() {
-    type Change = fn(&mut Answer);
-    let body = |change: fn(&mut Value)| change;
-    let changes: [(&str, Change); 4] = [
+    type Change<T> = fn(&mut T);
+    let changes: [(&str, Change<Answer>); 4] = [
         ("validate_valid", |answer| answer.status = 202),
         ("validate_valid", |answer| answer.headers[0].1 = "text/html".to_owned()),
         ("validate_get", |answer| answer.headers.retain(|(name, _)| name != "allow")),
@@ -134,22 +133,19 @@ fn wrong_answers_are_not_as_described() {
     for (name, change) in changes {
         refuses(name, change);
     }
-    let bodies: [(&str, fn(&mut Value)); 12] = [
-        ("health", body(|body| body["status"] = "well".into())),
-        ("validate_valid", body(|body| body["valid"] = "true".into())),
-        ("validate_valid", body(|body| body["node_id"] = Value::Null)),
-        ("validate_valid", body(|body| body["more"] = 1.into())),
-        ("validate_valid", body(|body| drop(body.as_object_mut().expect("an object").remove("reason")))),
-        (
-            "validate_inactive",
-            body(|body| body["household_id"] = "11111111-2222-4333-8444-555555555555".into()),
-        ),
-        ("validate_inactive", body(|body| body["reason"] = "Node is gone".into())),
-        ("validate_missing_field", body(|body| body["detail"] = "Field required".into())),
-        ("register_node", body(|body| body["node_key"] = "short".into())),
-        ("node_detail", body(|body| body["created_at"] = "yesterday".into())),
-        ("heartbeat_pending_update", body(|body| body["pending_update"]["task_id"] = json!(7))),
-        ("services_default", body(|body| body["services"][0]["port"] = 70_000.into())),
+    let bodies: [(&str, Change<Value>); 12] = [
+        ("health", |body| body["status"] = "well".into()),
+        ("validate_valid", |body| body["valid"] = "true".into()),
+        ("validate_valid", |body| body["node_id"] = Value::Null),
+        ("validate_valid", |body| body["more"] = 1.into()),
+        ("validate_valid", |body| drop(body.as_object_mut().expect("an object").remove("reason"))),
+        ("validate_inactive", |body| body["household_id"] = "11111111-2222-4333-8444-555555555555".into()),
+        ("validate_inactive", |body| body["reason"] = "Node is gone".into()),
+        ("validate_missing_field", |body| body["detail"] = "Field required".into()),
+        ("register_node", |body| body["node_key"] = "short".into()),
+        ("node_detail", |body| body["created_at"] = "yesterday".into()),
+        ("heartbeat_pending_update", |body| body["pending_update"]["task_id"] = json!(7)),
+        ("services_default", |body| body["services"][0]["port"] = 70_000.into()),
     ];
     for (name, change) in bodies {
         refuses(name, |answer| {
