@@ -77,8 +77,8 @@ stage_manual() {
     install -D -m 0644 "$stage/manual/completions/$1.fish" "$2/fish/vendor_completions.d/$1.fish"
     [[ ! -f $stage/manual/schema/$1.json ]] ||
         install -D -m 0644 "$stage/manual/schema/$1.json" "$2/$1/configuration.schema.json"
-    # The descriptions of the stub's services are of use to no other program.
-    [[ $1 != server-stub ]] || install -D -m 0644 -t "$2/$1/openapi" "$stage"/manual/openapi/*.json
+    [[ ! -d $stage/manual/openapi/$1 ]] ||
+        install -D -m 0644 -t "$2/$1/openapi" "$stage/manual/openapi/$1"/*.json
 }
 
 # stage_program PROGRAM ARCH: the files of its tarball.

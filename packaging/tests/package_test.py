@@ -51,7 +51,7 @@ class Package(unittest.TestCase):
         self.system.must("apt-get -qq install --no-install-recommends /root/first.deb")
         for file in ("man/man1/jarvis-node.1.gz", "man/man5/jarvis-node.json.5.gz", "bash-completion/completions/jarvis-node",
                      "zsh/vendor-completions/_jarvis-node", "fish/vendor_completions.d/jarvis-node.fish",
-                     "jarvis-node/configuration.schema.json"):
+                     "jarvis-node/configuration.schema.json", "jarvis-node/openapi/socket.json"):
             with self.subTest(file=file):
                 self.assertTrue(self.system.is_there(f"/usr/share/{file}"))
 

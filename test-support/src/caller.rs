@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::net::RecvFlags;
 use serde_json::Value;
 
+use crate::http;
 use crate::waiting::PATIENCE;
 
 /// A whole answer.
@@ -29,7 +30,7 @@ impl Answer {
         let text = str::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let status = head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
-        let answer = Self { status, head: head.to_ascii_lowercase(), body: body.parse().unwrap() };
+        let answer = Self { status, head: head.into(), body: body.parse().unwrap() };
         assert_eq!(answer.field("content-length"), Some(body.len().to_string().as_str()), "{text}");
         for (name, value) in
             [("connection", "close"), ("cache-control", "no-store"), ("content-type", "application/json")]
@@ -39,9 +40,20 @@ impl Answer {
         answer
     }
 
+    /// The same as of any server.
+    pub fn to_http(&self) -> http::Answer {
+        let fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        http::Answer {
+            status: self.status,
+            headers: fields.map(|(name, value)| (name.into(), value.into())).collect(),
+            body: self.body.to_string(),
+        }
+    }
+
     /// A header field.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// `error.code` of an answer that is an error and nothing else.

@@ -8,6 +8,7 @@
 //! - [`card`]: a card on which `systemd/install.sh` works;
 //! - [`board`]: `node-sim board` as a child;
 //! - [`rude`]: servers that misbehave; [`http`]: a client that shows each byte of an answer;
+//! - [`described`]: whether an answer is as an OpenAPI document has it;
 //! - [`waiting`]: how long a test waits, and how it keeps others from disturbing it.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -17,6 +18,7 @@ pub mod board;
 pub mod caller;
 pub mod card;
 pub mod daemon;
+pub mod described;
 pub mod http;
 pub mod pin;
 pub mod process;

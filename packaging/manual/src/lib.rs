@@ -21,8 +21,11 @@ pub fn programs() -> Vec<(clap::Command, Vec<page::Section>)> {
     ]
 }
 
-/// Writes everything below `folder`: `man/`, `completions/`, `schema/`, and `openapi/` with what the stub's
-/// services answer. `date` is that of the pages, as in 2026-11-28.
+/// What the daemon answers at its socket. A test of the daemon compares it with this.
+const SOCKET: &str = include_str!("../../../src/broker/request/openapi.json");
+
+/// Writes everything below `folder`: `man/`, `completions/`, `schema/`, and `openapi/PROGRAM/` with what the node's
+/// socket and the stub's services answer. `date` is that of the pages, as in 2026-11-28.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -39,8 +42,12 @@ pub fn write(folder: &Path, date: &str) -> io::Result<()> {
             clap_complete::generate_to(shell, &mut command.clone(), &name, &completions)?;
         }
     }
-    for (name, document) in server_stub::documents() {
-        fs::write(openapi.join(name), format!("{document:#}\n"))?;
+    let of_stub =
+        server_stub::documents().into_iter().map(|(name, text)| ("server-stub", name, format!("{text:#}\n")));
+    let of_node = [("jarvis-node", "socket.json".into(), SOCKET.into())];
+    for (program, name, text) in of_stub.chain(of_node) {
+        fs::create_dir_all(openapi.join(program))?;
+        fs::write(openapi.join(program).join(name), text)?;
     }
     fs::write(man.join("jarvis-node.json.5"), configuration::page(date))?;
     fs::write(schema.join("jarvis-node.json"), format!("{:#}\n", configuration::schema()))

@@ -17,11 +17,16 @@ fn written() -> TempDir {
 
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
-    for kind in fs::read_dir(folder).unwrap() {
-        for file in fs::read_dir(kind.unwrap().path()).unwrap() {
-            let file = file.unwrap().path();
-            let name = file.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-            found.insert(name, fs::read(file).unwrap());
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap().path();
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                let name = entry.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, fs::read(entry).unwrap());
+            }
         }
     }
     found

@@ -151,7 +151,7 @@ fn wrong_path_method_or_any_origin_is_refused() {
     ] {
         let answer = rig.send(&request(method, path));
         assert_eq!(answer.brief(), (405, "method_not_allowed"), "{method} {path}");
-        assert_eq!(answer.field("allow"), Some("get, post"));
+        assert_eq!(answer.field("allow"), Some("GET, POST"));
     }
     for origin in ["https://evil.example", "null", ""] {
         let answer = rig.send(format!("GET {GATEWAY} HTTP/1.1\r\nOrigin: {origin}\r\n\r\n").as_bytes());

@@ -3,6 +3,7 @@
 
 mod answers;
 mod changes;
+mod described;
 mod guide;
 mod led;
 mod life;

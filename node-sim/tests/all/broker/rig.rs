@@ -11,6 +11,7 @@ use test_support::rig::Rig as Node;
 use test_support::waiting::until;
 
 use super::caller::{Answer, Caller, request};
+use super::described;
 
 /// The audience that most tests ask for.
 pub(super) const GATEWAY: &str = "/v1/token?audience=arp-run-gateway";
@@ -92,15 +93,29 @@ impl Rig {
         caller
     }
 
+    /// The answer, which is as described.
     pub(super) fn get(&self, target: &str) -> Answer {
-        self.asking(target).answer()
+        let answer = self.asking(target).answer();
+        described::check("GET", target, &answer.to_http());
+        answer
     }
 
     pub(super) fn send(&self, request: &[u8]) -> Answer {
         let mut caller = self.caller();
         // It may have been refused before its end.
         caller.send(request);
-        caller.answer()
+        let answer = caller.answer();
+        let mut words = request.split(u8::is_ascii_whitespace).map(String::from_utf8_lossy);
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        described::check(&method, &target, &answer.to_http());
+        answer
+    }
+
+    /// The bytes of the answer to a request, as they come.
+    pub(super) fn answer_to(&self, request: &[u8]) -> Vec<u8> {
+        let mut caller = self.caller();
+        caller.send(request);
+        caller.read_all_or_reset()
     }
 
     pub(super) fn post(&self, kind: &str, body: &str) -> Answer {

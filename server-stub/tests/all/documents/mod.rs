@@ -4,14 +4,12 @@ use serde_json::Value;
 use server_stub::{
     AuthMode, Backend, BackendOptions, Home, InboundSettings, Options, Server, ServerOptions, Stub,
 };
+use test_support::described::Described;
 
 use crate::client::{Answer, Ask, Connection};
 use crate::run::rig::Rig;
 
-mod described;
 mod recorded;
-
-use described::Described;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "PATCH", "QUERY"];
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use test_support::described::Described;
 
-use super::described::Described;
 use super::document;
 use crate::client::Answer;
 

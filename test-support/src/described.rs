@@ -1,4 +1,4 @@
-//! Compares an answer with a document: status, media type, headers and body.
+//! Compares an answer with an OpenAPI document: status, media type, headers and body.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,27 +6,33 @@ use std::collections::HashMap;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::client::Answer;
+use crate::http::Answer;
 
 /// A document.
-pub(super) struct Described {
+#[derive(Debug)]
+pub struct Described {
     document: Value,
     /// By schema: they take long to make.
     validators: RefCell<HashMap<String, Validator>>,
 }
 
 impl Described {
-    pub(super) fn new(document: Value) -> Self {
+    /// A document of OpenAPI 3.1.
+    ///
+    /// # Panics
+    /// If it is of another version.
+    pub fn new(document: Value) -> Self {
         assert_eq!(document["openapi"], "3.1.0", "{document}");
         Self { document, validators: RefCell::default() }
     }
 
-    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+    /// Its paths, with parameters in braces.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.document["paths"].as_object().expect("paths").keys().map(String::as_str)
     }
 
     /// The operation of a request.
-    pub(super) fn operation(&self, method: &str, path: &str) -> Option<&Value> {
+    pub fn operation(&self, method: &str, path: &str) -> Option<&Value> {
         let path = path.split('?').next().unwrap_or_default();
         let mut fitting: Vec<&str> = self.paths().filter(|template| fits(template, path)).collect();
         // A path without parameters comes before one with them, and what has a suffix before what has none.
@@ -35,13 +41,13 @@ impl Described {
     }
 
     /// The status of an answer that is one to a request that is no operation.
-    pub(super) fn elsewhere(&self, answer: &Answer) -> Option<u16> {
+    pub fn elsewhere(&self, answer: &Answer) -> Option<u16> {
         let described = self.document["x-elsewhere"].get(answer.status.to_string())?;
         self.compare(described, answer).is_ok().then_some(answer.status)
     }
 
     /// Whether an answer to a request is as described.
-    pub(super) fn check(&self, method: &str, path: &str, answer: &Answer) -> Result<(), String> {
+    pub fn check(&self, method: &str, path: &str, answer: &Answer) -> Result<(), String> {
         let operation = self.operation(method, path);
         let answers = operation.map_or(&self.document["x-elsewhere"], |operation| &operation["responses"]);
         // A header may be too long for any operation.
@@ -54,11 +60,14 @@ impl Described {
     }
 
     /// Whether a value fits a schema of the document.
-    pub(super) fn check_schema(&self, name: &str, value: &Value) -> Result<(), String> {
+    pub fn check_schema(&self, name: &str, value: &Value) -> Result<(), String> {
         self.fits(&json!({ "$ref": format!("#/components/schemas/{name}") }), value)
     }
 
     fn compare(&self, described: &Value, answer: &Answer) -> Result<(), String> {
+        let shared = described["$ref"].as_str().map(|place| place.trim_start_matches('#'));
+        let described = shared.map_or(Some(described), |place| self.document.pointer(place));
+        let described = described.ok_or("its description is not in the document")?;
         for (name, header) in described["headers"].as_object().into_iter().flatten() {
             let value = answer.header(name).ok_or_else(|| format!("it has no {name}"))?;
             self.fits(&header["schema"], &value.into()).map_err(|why| format!("{name}: {why}"))?;
