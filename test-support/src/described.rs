@@ -37,7 +37,9 @@ impl Described {
         let mut fitting: Vec<&str> = self.paths().filter(|template| fits(template, path)).collect();
         // A path without parameters comes before one with them, and what has a suffix before what has none.
         fitting.sort_by_key(|template| (template.matches('{').count(), core::cmp::Reverse(template.len())));
-        self.document["paths"][*fitting.first()?].get(method.to_ascii_lowercase())
+        let operations = &self.document["paths"][*fitting.first()?];
+        // A method in small letters is another one.
+        operations.get(method.to_ascii_lowercase()).filter(|_| method == method.to_ascii_uppercase())
     }
 
     /// The status of an answer that is one to a request that is no operation.
