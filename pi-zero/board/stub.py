@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,19 @@ from .card import REPOSITORY
 # The board's address for the host's loopback.
 HOST_SEEN_FROM_BOARD = "10.0.2.2"
 ANSWER_SECONDS = 60
+
+
+def lasting_port():
+    """A free port that nobody is given by chance while a stub that has it is away: below those that the system gives out."""
+    given_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    while True:
+        port = random.randrange(given_out // 2, given_out)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Stub:
@@ -33,8 +47,8 @@ class Stub:
         self._process = None
         self._control = None
         self.announced = None
-        self.port = 0
-        self._others = {"config": 0, "logs": 0, "command_center": 0}
+        self.port = lasting_port()
+        self._others = {name: lasting_port() for name in ("config", "logs", "command_center")}
 
     def start(self):
         """Starts it, on the port it had before, and returns when it listens."""

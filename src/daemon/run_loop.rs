@@ -160,6 +160,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     None
                 }
                 Some(Message::FileChanged) => {
+                    // First: what changes once it has been looked at is told then.
+                    self.follow_files();
                     self.tokens.look(now.instant);
                     self.look_for_find(now);
                     self.has_new_files().then_some(Event::ReloadRequested)
@@ -331,8 +333,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
     /// Tries again what did not work, though nothing says that it does by now.
     fn repair(&mut self, now: Now) {
         logging::say_lost();
-        self.tokens.look(now.instant);
         self.follow_files();
+        self.tokens.look(now.instant);
         self.light.reassert(now.instant);
         if self.warnings.has_any_of(Part::Setup)
             && let Some((broker, warnings)) = self.reader.read_broker_again()
