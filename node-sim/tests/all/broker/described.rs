@@ -8,6 +8,11 @@ use super::rig::{GATEWAY, Rig};
 
 const DOCUMENT: &str = include_str!("../../../../src/broker/request/openapi.json");
 
+thread_local! {
+    /// Made once for each test: its schemas take long to make.
+    static DESCRIBED: Described = document();
+}
+
 fn document() -> Described {
     Described::new(DOCUMENT.parse().expect("JSON"))
 }
@@ -17,7 +22,7 @@ fn document() -> Described {
 /// # Panics
 /// If it is another.
 pub(super) fn check(method: &str, target: &str, answer: &Answer) {
-    document().check(method, target, answer).unwrap_or_else(|why| panic!("{why}"));
+    DESCRIBED.with(|described| described.check(method, target, answer)).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
