@@ -116,7 +116,7 @@ step_privileged() {
 step_conformance() {
     python3 -c 'import ensurepip' || require no-such-command:python3-venv
     server-stub/published/conformance.sh
-    server-stub/generated/client.sh
+    server-stub/clients/client.sh
 }
 
 step_published() {

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Cargo 1.95.0, -Zbuild-std: the folder in which the sources of Rust's library lie goes into `-C metadata` of its crates, and
 # so into the name of every symbol. No --remap-path-prefix changes that: on two machines with their toolchains in different
-# folders the names differ, and so did our programs. Give all builds one folder for these sources
-# (__CARGO_TESTS_ONLY_SRC_ROOT, a variable made for Cargo's own tests, names it). Takes the sources of rustup's component
-# rust-src, or of the folder RUST_LIBRARY.
+# folders the names differ. Give all builds one folder for these sources (__CARGO_TESTS_ONLY_SRC_ROOT, a variable made for
+# Cargo's own tests, names it). Takes the sources of rustup's component rust-src, or of the folder RUST_LIBRARY.
 set -euo pipefail
 
 work=$(mktemp -d)

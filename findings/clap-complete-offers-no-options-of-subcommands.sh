@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clap_complete 4.6.1 to 4.6.11: in a program whose name has a dash, bash is offered no option of a subcommand. For
+# clap_complete 4.6.1 and 4.6.11: in a program whose name has a dash, bash is offered no option of a subcommand. For
 # `two-words make` the generated script sets its state to `two__words__subcmd__make`, and has the options under
 # `two__subcmd__words__subcmd__make`. It is valid bash, and offers the names of the subcommands, so that nothing looks
 # wrong. 4.6.0 is right, and so is every version for a name without a dash. Stay at 4.6.0, or let a test complete an option.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tests the amd64 package of jarvis-node: lintian, and dpkg in a Debian of its own under target/packaging, where nothing
 # runs, as in an image that is being built. There apt takes the package from a repository of repo.sh, too. Then the same
-# Debian boots, in namespaces, and a node by the package joins a home there. With --built the package that build.sh has left in target/packaging/out is
-# taken. The last line is "N passed, M failed".
+# Debian boots, in namespaces, and a node by the package joins a home there. With --built the package that build.sh has
+# left in target/packaging/out is taken. The last line is "N passed, M failed".
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -93,7 +93,7 @@ class System:
         self.must("chown -R jarvis-node: /var/lib/jarvis-node /etc/jarvis-node/app.key")
 
     def files(self):
-        """Every path but dpkg's own, with the content of short files."""
+        """Every path but dpkg's own."""
         found = set()
         for path in self.tree.rglob("*"):
             name = "/" + str(path.relative_to(self.tree))

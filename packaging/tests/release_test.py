@@ -9,6 +9,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from keys import key_ring, make_key
+
 ROOT = Path(__file__).parents[2]
 CHANGELOG = "# Changelog\n\n" + "\n".join(
     f"# {product}\n\n## [Unreleased]\n\n## [0.2.0] - 2026-11-28\n\n### Added\n- All of it.\n"
@@ -173,10 +175,8 @@ class Repository(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.place = Path(folder.name)
-        self.environment = os.environ | {"GNUPGHOME": str(self.place / "keys")}
-        (self.place / "keys").mkdir(mode=0o700)
-        self.addCleanup(self.run_program, "gpgconf", "--kill", "all")
-        self.run_program("gpg", "--batch", "--passphrase", "", "--quick-gen-key", "Test <test@example.org>", "ed25519", "sign")
+        self.environment = key_ring(self, self.place / "keys")
+        make_key(self.environment, "test@example.org")
         (self.place / "packages").mkdir()
         self.build("0.2.0")
 

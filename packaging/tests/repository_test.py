@@ -5,7 +5,6 @@
 
 import functools
 import http.server
-import os
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ import unittest
 from pathlib import Path
 
 from debian import NEXT, PACKAGE, ROOT, System
+from keys import key_ring, make_key
 
 
 class Repository(unittest.TestCase):
@@ -23,10 +23,8 @@ class Repository(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.place = Path(folder.name)
-        self.environment = os.environ | {"GNUPGHOME": str(self.place / "keys")}
-        (self.place / "keys").mkdir(mode=0o700)
-        self.addCleanup(self.run_program, "gpgconf", "--kill", "all")
-        self.make_key("owner@example.org")
+        self.environment = key_ring(self, self.place / "keys")
+        make_key(self.environment, "owner@example.org")
         self.repository = self.place / "repository"
         self.publish(PACKAGE)
         self.system = System(self.place)
@@ -34,16 +32,11 @@ class Repository(unittest.TestCase):
         self.system.put("/etc/apt/sources.list", "deb [signed-by=/usr/share/keyrings/jarvis-node.asc] "
                                                  f"http://127.0.0.1:{self.serve()}/ ./\n")
 
-    def run_program(self, *command):
-        subprocess.run(command, env=self.environment, check=True, capture_output=True)
-
-    def make_key(self, name):
-        self.run_program("gpg", "--batch", "--passphrase", "", "--quick-gen-key", f"Test <{name}>", "ed25519", "sign")
-
     def publish(self, package, key="owner@example.org"):
         packages = Path(tempfile.mkdtemp(dir=self.place))
         shutil.copy(package, packages)
-        self.run_program(ROOT / "packaging/repo.sh", packages, self.repository, key)
+        command = [ROOT / "packaging/repo.sh", packages, self.repository, key]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
 
     def serve(self):
         class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -87,7 +80,7 @@ class Repository(unittest.TestCase):
         self.assert_refused("is not signed")
 
     def test_release_of_another_key_is_refused(self):
-        self.make_key("other@example.org")
+        make_key(self.environment, "other@example.org")
         self.publish(NEXT, "other@example.org")
         self.assert_refused("NO_PUBKEY")
 

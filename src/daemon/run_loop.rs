@@ -160,10 +160,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
                     None
                 }
                 Some(Message::FileChanged) => {
-                    // First: what changes once it has been looked at is told then.
-                    self.follow_files();
-                    self.tokens.look(now.instant);
                     self.look_for_find(now);
+                    self.tokens.look(now.instant);
                     self.has_new_files().then_some(Event::ReloadRequested)
                 }
                 Some(Message::Stop) => Some(Event::StopRequested),
@@ -271,7 +269,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
         Ok(setup)
     }
 
-    /// Watches all files that were read, in the folders that are there now.
+    /// Watches all files that were read, in the folders that are there now. Comes before they are looked at again, so that
+    /// what changes after that is told.
     fn follow_files(&mut self) {
         let mut files = self.reader.files();
         files.extend(self.tokens.socket().map(Into::into));
@@ -281,8 +280,8 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Whether a person wants to find the board may have changed.
     fn look_for_find(&mut self, now: Now) {
-        self.light.look_for_find(self.indicators.status_file.as_deref(), now.instant);
         self.follow_files();
+        self.light.look_for_find(self.indicators.status_file.as_deref(), now.instant);
     }
 
     /// Whether there is something new to be read.

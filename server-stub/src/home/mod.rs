@@ -36,15 +36,13 @@ impl Home {
     /// Serves a service's routes as this home does: other paths, other methods, slashes, headers and the form
     /// of every answer. `document` describes them: FastAPI serves it (*documented*), jarvisd has no such path.
     pub(crate) fn serve(self, routes: Router, document: Value) -> Router {
-        serve::served(
-            self,
-            match self {
-                Self::Python => {
-                    routes.route("/openapi.json", get(async move || answer::json(StatusCode::OK, &document)))
-                }
-                Self::Jarvisd => routes,
-            },
-        )
+        let routes = match self {
+            Self::Python => {
+                routes.route("/openapi.json", get(async move || answer::json(StatusCode::OK, &document)))
+            }
+            Self::Jarvisd => routes,
+        };
+        serve::served(self, routes)
     }
 
     /// The form that this home gives to an answer.

@@ -35,7 +35,8 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Sets the logger up: the daemon's with a `format`, that of any other command with none. The level is the one `$JARVIS_NODE_LOG` names (error, warn, info, debug), or info.
+/// Sets the logger up: the daemon's with a `format`, that of any other command with none. The level is the one
+/// `$JARVIS_NODE_LOG` names (error, warn, info, debug), or info.
 ///
 /// Only this program's own lines pass, whatever is asked for: at trace level ureq prints every
 /// byte it sends, keys included. Release builds do not even contain those lines (the log crate's

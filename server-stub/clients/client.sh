@@ -7,10 +7,10 @@ cd "$(dirname "$0")/../.."
 cargo build --quiet -p server-stub
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 # What was installed from another list is not used.
-venv=$target/openapi-venv/$(sha256sum server-stub/generated/requirements.txt | head -c 8)
+venv=$target/openapi-venv/$(sha256sum server-stub/clients/requirements.txt | head -c 8)
 if [ ! -e "$venv/complete" ]; then
     python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r server-stub/generated/requirements.txt >&2
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r server-stub/clients/requirements.txt >&2
     touch "$venv/complete"
 fi
-exec "$venv/bin/python" -B server-stub/generated/client.py "$target/debug/server-stub"
+exec "$venv/bin/python" -B server-stub/clients/client.py "$target/debug/server-stub"
