@@ -7,13 +7,13 @@ format        | cargo | quick | All Rust code is formatted.
 layout        | cargo | quick | No file, folder, test name or README is larger than allowed.
 imports       | cargo | quick | The modules of each crate import each other in one direction only.
 scripts       | cargo | quick | shellcheck finds nothing in the shell scripts.
+minimum-rust  | cargo |       | No locked dependency needs a newer Rust than the one declared in Cargo.toml.
+dependencies  | cargo |       | cargo-deny accepts the dependencies: licences, advisories, duplicates, sources.
 lints         | cargo | quick | clippy finds nothing, with and without GPIO through memory.
 core          | cargo |       | The deciding half compiles without std and without an allocator.
 documentation | cargo |       | rustdoc finds nothing.
-minimum-rust  | cargo |       | No locked dependency needs a newer Rust than the one declared in Cargo.toml.
 crates        | cargo |       | The crates package themselves without a warning, and what is packaged compiles.
 release       | cargo |       | A release that is not in order is refused; signatures and the apt repository are whole.
-dependencies  | cargo |       | cargo-deny accepts the dependencies: licences, advisories, duplicates, sources.
 manual        | cargo |       | Manual pages and completion scripts are read without a warning by the programs that they are for.
 tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
