@@ -15,7 +15,7 @@ use std::thread;
 
 use clap::Args;
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use jarvis_node::config::Led;
+use jarvis_node::config::{Config, Led};
 use jarvis_node::daemon::inbox;
 use jarvis_node::daemon::inbox::{Message, Sender};
 use jarvis_node::daemon::run_loop::{Node, Notice};
@@ -26,6 +26,7 @@ use node_core::agent::{Exit, Report};
 use node_core::answer::Answer;
 use node_core::credential::NodeId;
 use node_core::lamp::Lamp;
+use node_core::led::Pattern;
 
 use super::message::{Edge, Known, NodeMessage, Order, Shown, clocks, now_ms, write_to};
 use crate::node::led_in_words;
@@ -64,7 +65,7 @@ pub fn run(arguments: NodeArguments) -> io::Result<()> {
         let at_ms = now_ms();
         send(&match notice {
             Notice::Shown(report) => NodeMessage::Shown(shown(at_ms, &report)),
-            Notice::Known(report) => NodeMessage::Known(known(&report)),
+            Notice::Known(report) => NodeMessage::Known(known(&report, is_quiet(&config))),
             Notice::Asked(_) => {
                 asked_at = at_ms;
                 NodeMessage::Asked { at_ms }
@@ -81,7 +82,7 @@ pub fn run(arguments: NodeArguments) -> io::Result<()> {
     };
     let clock = || clocks(offset.load(Ordering::Relaxed));
     let seed = RandomState::new().build_hasher().finish();
-    let node = Node::new(seed, Reader::new(config), (sender, inbox), &mut open_lamp, &mut notify)?;
+    let node = Node::new(seed, Reader::new(config.clone()), (sender, inbox), &mut open_lamp, &mut notify)?;
     match node.by_clock(&clock).run()? {
         Exit::Asked => Ok(()),
         Exit::AnswerLost => Err(io::Error::other("the node's network thread is stuck")),
@@ -130,13 +131,19 @@ fn shown(at_ms: u64, report: &Report<'_>) -> Shown {
     }
 }
 
-fn known(report: &Report<'_>) -> Known {
+/// Whether the LED is dark while the node is valid.
+fn is_quiet(config: &Path) -> bool {
+    Config::load(config).is_ok_and(|config| config.indicators.quiet)
+}
+
+fn known(report: &Report<'_>, is_quiet: bool) -> Known {
+    let pattern = if is_quiet { Pattern::quiet } else { Pattern::of };
     Known {
         outcome: Some(report.outcome.to_string()),
         words: report.outcome.words().into(),
         reason: report.reason.map(Into::into),
         fix: report.fix.as_ref().map(ToString::to_string),
-        led: led_in_words(report.outcome),
+        led: led_in_words(pattern(report.outcome)),
         node_id: report.claim.map(|claim| claim.node_id.to_string()),
         next_check_ms: report.next_check.map(|at| at.as_millis()),
         attempts: report.failures,

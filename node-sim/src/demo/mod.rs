@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
+use node_core::led::Pattern;
 use node_core::outcome::Outcome;
 use server_stub::{Options, Stub};
 
@@ -105,7 +106,11 @@ impl Presenter<'_> {
             let left = until.saturating_duration_since(Instant::now());
             match self.node.news().recv_timeout(left) {
                 Ok(news) if news.outcome == outcome => {
-                    self.screen.say(&format!("{:<14} LED {}", outcome.as_str(), led_in_words(outcome)));
+                    self.screen.say(&format!(
+                        "{:<14} LED {}",
+                        outcome.as_str(),
+                        led_in_words(Pattern::of(outcome))
+                    ));
                     self.screen.add(explanation);
                     if let Some(reason) = news.reason {
                         self.screen.add(&format!("reason: {reason}"));

@@ -1,7 +1,6 @@
 //! One node in real time: the device's own run loop on a thread of this program.
 
 use node_core::led::Pattern;
-use node_core::outcome::Outcome;
 
 mod display;
 mod live;
@@ -12,10 +11,10 @@ pub use self::live::{LiveNode, News};
 pub(crate) use self::real_server::adapt;
 pub use self::real_server::run;
 
-/// The LED's pattern in words.
+/// What an LED with this pattern does, in words.
 #[must_use]
-pub fn led_in_words(outcome: Outcome) -> String {
-    match Pattern::of(outcome) {
+pub fn led_in_words(pattern: Pattern) -> String {
+    match pattern {
         Pattern::On => "steadily on".into(),
         Pattern::Off => "dark".into(),
         Pattern::Flashes { count: 1, lit_ms, pause_ms, .. } if lit_ms > pause_ms => {

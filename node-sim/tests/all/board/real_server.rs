@@ -55,6 +55,19 @@ fn node_of_a_real_server_runs_on_the_board() {
 }
 
 #[test]
+fn quiet_led_of_a_valid_node_is_said_to_be_dark() {
+    let dir = tempfile::tempdir().unwrap();
+    let _stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() }).unwrap();
+    let config = dir.path().join("config.json");
+    let mut json: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    json["led"] = json!({"gpio": 17, "quiet": true});
+    fs::write(&config, json.to_string()).unwrap();
+    let board = rig::with(&["--config", config.to_str().unwrap()]);
+    let state = board.watch().comes_to("valid");
+    assert_eq!(state["node"]["led"], "dark");
+}
+
+#[test]
 fn a_clock_that_the_node_does_not_ask_cannot_be_set() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { dir: Some(dir.path().into()), tls: false, ..Options::default() };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use node_core::led::Pattern;
 use node_core::outcome::Outcome;
 use node_sim::node::led_in_words;
 use serde::Deserialize;
@@ -273,7 +274,7 @@ fn told(way: &Way) -> Vec<Told> {
         Told {
             row: Row::of_check(way.section, given.case.clone(), &view),
             answer: given.named(),
-            led: led_in_words(outcome),
+            led: led_in_words(Pattern::of(outcome)),
             exit: exit.unwrap().to_string(),
         }
     });
