@@ -85,9 +85,9 @@ impl Answered<'_> {
 ///
 /// # Errors
 /// Those of `enroll`.
-pub fn enrolled(response: &Answered<'_>, node_id: &NodeId) -> Result<Credential, EnrollError> {
+pub fn enrolled(response: &Answered<'_>, node_id: &NodeId, token: &[u8]) -> Result<Credential, EnrollError> {
     let posted = Posted { response: response.as_read(), repeated: false };
-    enroll::read_answer(&posted, node_id, b"prov_x")
+    enroll::read_answer(&posted, node_id, token)
 }
 
 /// The provisioning token in `input`.

@@ -30,13 +30,16 @@ pub fn credential() -> Credential {
     Credential::new(NodeId::parse("kitchen pi").expect("an id"), NodeKey::parse(KEY).expect("a key"))
 }
 
+/// Panics if `shown` holds twelve bytes of `key` or more.
+pub fn hides(key: &str, shown: &str) {
+    for part in key.as_bytes().windows(12) {
+        assert!(!shown.as_bytes().windows(12).any(|window| window == part), "a key is shown: {shown}");
+    }
+}
+
 /// Panics if `shown` holds twelve bytes of a key or more.
 pub fn hides_keys(shown: &str) {
-    for key in [KEY, APP_KEY] {
-        for part in key.as_bytes().windows(12) {
-            assert!(!shown.as_bytes().windows(12).any(|window| window == part), "a key is shown: {shown}");
-        }
-    }
+    [KEY, APP_KEY].iter().for_each(|key| hides(key, shown));
 }
 
 /// Panics if the texts of `trouble` are empty, too long, or hold control characters.
