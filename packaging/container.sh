@@ -26,18 +26,21 @@ main() {
 
 # make_image OUT/PROGRAM-VERSION-linux-ARCH.tar.gz
 make_image() {
-    local name program version arch image
+    local name program version arch image time
     name=$(basename "$1" .tar.gz)
     [[ $name =~ ^(server-stub|node-sim)-(.*)-linux-(.*)$ ]]
     program=${BASH_REMATCH[1]} version=${BASH_REMATCH[2]} arch=${BASH_REMATCH[3]}
     image=$program:$version-$arch
-    # Of the layer's time too nothing may depend on when it is built.
-    buildah_here bud --quiet --platform "linux/$arch" --timestamp "$(git -C "$root" log -1 --format=%ct)" \
+    # Nothing may depend on when it is built.
+    time=$(git -C "$root" log -1 --format=%ct)
+    buildah_here bud --quiet --platform "linux/$arch" --timestamp "$time" \
         --build-arg "VERSION=$version" --target "$program" --file "$root/packaging/Containerfile" --tag "$image" \
         "$(dirname "$1")" >/dev/null
     [[ $arch != "$(dpkg --print-architecture)" ]] || check_runs "$image" "$program" "$version"
-    rm -f "$(dirname "$1")/$name.oci.tar"
-    buildah_here push --quiet "$image" "oci-archive:$(dirname "$1")/$name.oci.tar:$image"
+    # buildah's own archive has the present time on its files.
+    buildah_here push --quiet "$image" "oci:$storage/$name:$image"
+    tar --create --directory "$storage/$name" --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --format=gnu \
+        --mode=u=rwX,go=rX --file "$(dirname "$1")/$name.oci.tar" blobs index.json oci-layout
     say "ok: $name.oci.tar"
 }
 
