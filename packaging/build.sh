@@ -46,6 +46,7 @@ main() {
 
     for arch in "${architectures[@]}"; do
         build_static "${targets[$arch]}" release jarvis-node
+        check_folders "$work/cargo/${targets[$arch]}/release/jarvis-node"
         stage_node "$arch"
         make_deb "$arch"
         make_tarball jarvis-node "$arch"
@@ -54,6 +55,7 @@ main() {
         for arch in arm64 amd64; do
             for program in server-stub node-sim; do
                 build_static "${targets[$arch]}" dist "$program"
+                check_folders "$work/cargo/${targets[$arch]}/dist/$program"
                 stage_program "$program" "$arch"
                 make_tarball "$program" "$arch"
             done
@@ -86,6 +88,14 @@ read_arguments() {
             shift
             ;;
         esac
+    done
+}
+
+# check_folders PROGRAM: a folder of this machine in it would mean nothing on another, and a second build differs by it.
+check_folders() {
+    local folder
+    for folder in "$root" "${CARGO_HOME:-$HOME/.cargo}" "$rust_sources"; do
+        ! LC_ALL=C grep -aqF -- "$folder/" "$1" || die "$1 has the folder $folder in it: a second build would differ."
     done
 }
 

@@ -1,5 +1,6 @@
 //! A real Keycloak, which the script of this source tree starts and stops: server-stub/keycloak/run.sh.
 
+use std::env;
 use std::io;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ impl Keycloak {
     /// # Errors
     /// The script cannot be run, or Keycloak does not start; the script has said why on standard error.
     pub fn start(realm: &Path, change: impl FnOnce(&mut Command)) -> io::Result<Self> {
-        let script = source("run.sh");
+        let script = source("run.sh")?;
         let mut command = Command::new(&script);
         command.arg("--realm").arg(realm);
         change(&mut command);
@@ -54,8 +55,33 @@ impl Drop for Keycloak {
     }
 }
 
-/// A file of server-stub/keycloak in the source tree that this program was built from.
-#[must_use]
-pub fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("server-stub").join("keycloak").join(name)
+/// A file of server-stub/keycloak in the source tree of the current folder, or of the package that Cargo runs.
+///
+/// # Errors
+/// Neither is in a source tree: a program that is given away has none.
+pub fn source(name: &str) -> io::Result<PathBuf> {
+    let place = Path::new("server-stub/keycloak").join(name);
+    let starts = [env::current_dir().ok(), env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)];
+    let folders = starts.iter().flatten().flat_map(|start| start.ancestors());
+    folders.map(|folder| folder.join(&place)).find(|file| file.exists()).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "there is no {} here: a real Keycloak needs jarvis-node's source tree, so go there",
+                place.display()
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_is_found_from_the_tree_and_missed_by_name() {
+        assert!(source("arp-dev.json").expect("found").is_absolute());
+        let told = source("gone.json").expect_err("there is none").to_string();
+        assert!(told.contains("server-stub/keycloak/gone.json"), "{told}");
+    }
 }

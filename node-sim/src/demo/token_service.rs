@@ -37,7 +37,7 @@ impl TokenService {
     /// A Keycloak that is started now; `dir` gets its realm's file.
     pub(super) fn keycloak(dir: &Path, keys: &str, life: Duration) -> Result<Self, DemoError> {
         let no_file = "the realm's file cannot be prepared";
-        let text = fs::read_to_string(keycloak::source("arp-dev.json")).map_err(context(no_file))?;
+        let text = keycloak::source("arp-dev.json").and_then(fs::read_to_string).map_err(context(no_file))?;
         let mut realm: Value = serde_json::from_str(&text).map_err(context(no_file))?;
         realm["accessTokenLifespan"] = life.as_secs().into();
         let clients = realm["clients"].as_array_mut().into_iter().flatten();
