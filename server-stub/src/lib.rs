@@ -48,6 +48,6 @@ pub use server::common::Common;
 pub use server::directory::DirectoryError;
 pub use server::error::StartError;
 pub use server::faults::{Fault, FaultError, Faults, HomeService};
-pub use server::pki::{CertificateAuthority, PkiError};
+pub use server::pki::{CertificateAuthority, KeyType, PkiError, UnknownKeyType};
 pub use server::{Server, ServerOptions};
 pub use stub::{Options, Place, Stub};

@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use clap_complete::Shell;
 
 use crate::jwt::Algorithm;
-use crate::{AudienceRule, Fault, Faults, Home, HomeService, Model, Options, Place, PublicUrl};
+use crate::{AudienceRule, Fault, Faults, Home, HomeService, KeyType, Model, Options, Place, PublicUrl};
 
 pub use parts::Part;
 use parts::Service;
@@ -75,6 +75,10 @@ struct CommandLine {
     /// Speak plain HTTP instead of TLS
     #[arg(long)]
     plain: bool,
+
+    /// The kind of the certificates' keys [default: the folder's, or p-256]
+    #[arg(long, value_name = "p-256|p-384|rsa-2048|rsa-4096|ed25519", conflicts_with = "plain")]
+    key_type: Option<KeyType>,
 
     /// A further DNS name or IP address in the certificates; may be repeated
     #[arg(long = "name", value_name = "NAME")]
@@ -311,6 +315,7 @@ impl CommandLine {
                 public_urls: self.public_urls,
                 dir: Some(self.dir),
                 tls: !self.plain,
+                key_type: self.key_type,
                 names: self.names,
                 faults: auth.faults,
                 model: self.model,

@@ -40,6 +40,8 @@ fn all_options_are_read() {
     assert_eq!(plan.sts.realm, Some(PathBuf::from("realm.json")));
     assert_eq!(plan.sts.issuer.as_deref(), Some("https://sso.test/realms/x"));
     assert_eq!((plan.sts.algorithm, plan.sts.audiences), (Algorithm::Es256, AudienceRule::Mapped));
+    assert_eq!(served(&["--key-type", "rsa-4096"]).stub.key_type, Some(KeyType::Rsa4096));
+    assert!(parsed(&["--key-type", "dsa"]).err().is_some_and(|told| told.contains("ed25519")));
     let elsewhere = served(&["--sts-listen", "127.0.0.1:8080"]);
     assert_eq!(elsewhere.sts.place.listen.to_string(), "127.0.0.1:8080");
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::pki::{Authority, CertificateAuthority, Identity, ServerKey};
+use super::error::StartError;
+use super::pki::{Authority, CertificateAuthority, Identity, KeyType, ServerKey};
 
 const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
@@ -41,7 +42,7 @@ impl DirectoryError {
 /// The files of an earlier start. A missing file is none.
 #[derive(Default)]
 pub(crate) struct Kept {
-    pub(crate) authority: Option<CertificateAuthority>,
+    authority: Option<CertificateAuthority>,
     pub(crate) server_key: Option<ServerKey>,
     pub(crate) admin_token: Option<String>,
 }
@@ -65,6 +66,22 @@ impl Kept {
             server_key: server_key.map_err(unusable)?,
             admin_token: line(dir, ADMIN_TOKEN)?,
         })
+    }
+
+    /// The authority of the folder, or a new one; `None` without TLS. `key_type` is the kind that its key must be of.
+    pub(crate) fn authority(
+        &mut self,
+        tls: bool,
+        key_type: Option<KeyType>,
+    ) -> Result<Option<CertificateAuthority>, StartError> {
+        if !tls {
+            return Ok(None);
+        }
+        match self.authority.take() {
+            Some(kept) if key_type.is_some() && key_type != kept.key_type() => Err(StartError::OtherKeyType),
+            Some(kept) => Ok(Some(kept)),
+            None => Ok(Some(CertificateAuthority::of(key_type.unwrap_or_default())?)),
+        }
     }
 }
 

@@ -22,6 +22,11 @@ pub enum StartError {
     /// The config service cannot be announced.
     #[error("cannot announce the config service: {0}")]
     Announcement(mdns_sd::Error),
+    /// The folder's certificate authority has another kind of key than was asked for.
+    #[error(
+        "the folder has a certificate authority with another kind of key; leave --key-type out, or choose another folder"
+    )]
+    OtherKeyType,
     /// No certificate could be made.
     #[error("{0}")]
     Certificate(String),

@@ -175,7 +175,7 @@ impl Bound {
         let ServerOptions { listen, authority, names, faults, control, redirect_to, admin_token } = options;
         let identity = match authority {
             Some(authority) => {
-                let key = about.key.take().map_or_else(ServerKey::new, Ok)?;
+                let key = about.key.take().map_or_else(|| authority.server_key(), Ok)?;
                 let names = SubjectName::of_server(listen.ip(), &names)?;
                 Some(Arc::new(Identity::new(authority, key, names)?))
             }

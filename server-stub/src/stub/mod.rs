@@ -81,9 +81,22 @@ impl Stub {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { home, listen, dir, tls, names, faults, model, control, redirect_to, settings, .. } =
-            options;
-        let kept = dir.as_deref().map_or_else(|| Ok(Kept::default()), Kept::load)?;
+        let Options {
+            home,
+            listen,
+            dir,
+            tls,
+            key_type,
+            names,
+            faults,
+            model,
+            control,
+            redirect_to,
+            settings,
+            ..
+        } = options;
+        let mut kept = dir.as_deref().map_or_else(|| Ok(Kept::default()), Kept::load)?;
+        let authority = kept.server.authority(tls, key_type)?;
         let app_key = kept.app_key.unwrap_or_else(secrets::new_key);
         let credential = kept
             .credential
@@ -91,11 +104,6 @@ impl Stub {
         let admin_token =
             settings.admin_token.clone().or(kept.server.admin_token).unwrap_or_else(secrets::new_key);
         let admin_api_key = settings.admin_api_key.clone().unwrap_or_else(|| admin_token.clone());
-        let authority = match (tls, kept.server.authority) {
-            (true, Some(kept)) => Some(kept),
-            (true, None) => Some(CertificateAuthority::new()?),
-            (false, _) => None,
-        };
         let shared = ServerOptions {
             listen,
             authority,

@@ -8,6 +8,7 @@ use crate::auth::settings::Settings;
 use crate::config_service::PublicUrl;
 use crate::home::Home;
 use crate::server::faults::Faults;
+use crate::server::pki::KeyType;
 
 /// Where a service listens, and its faults.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// Whether to speak TLS. The real service speaks plain HTTP behind a proxy that does.
     pub tls: bool,
+    /// The kind of the certificate authority's key and of the servers'. None: that of the folder, or P-256.
+    pub key_type: Option<KeyType>,
     /// Further names (DNS names or IP addresses) in the certificate. It always contains `localhost`,
     /// 127.0.0.1, ::1 and the listening address.
     pub names: Vec<String>,
@@ -81,6 +84,7 @@ impl Default for Options {
             public_urls: Vec::new(),
             dir: None,
             tls: true,
+            key_type: None,
             names: Vec::new(),
             faults: Faults::NONE,
             model: Model::INSTANT,

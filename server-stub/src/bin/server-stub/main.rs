@@ -72,7 +72,7 @@ fn exit_code(failure: &Failure) -> u8 {
     match failure {
         Failure::Start(StartError::Name(_) | StartError::Fault(_)) => USAGE,
         Failure::Start(StartError::Listen(..) | StartError::Announcement(_)) => UNAVAILABLE,
-        Failure::Start(StartError::Directory(_))
+        Failure::Start(StartError::Directory(_) | StartError::OtherKeyType)
         | Failure::Unreadable(..)
         | Failure::Realm(..)
         | Failure::Variable(_) => CONFIG,

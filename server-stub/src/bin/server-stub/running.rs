@@ -68,8 +68,8 @@ impl Running {
             let common = Common { authority: stub.authority(), admin_token: stub.admin_token().to_owned() };
             (Some(stub), common)
         } else {
-            let Options { tls, settings, .. } = stub;
-            (None, Common::kept_in(&dir, tls, settings.admin_token)?)
+            let Options { tls, key_type, settings, .. } = stub;
+            (None, Common::kept_in(&dir, tls, key_type, settings.admin_token)?)
         };
         let server = ServerOptions { names, redirect_to, ..ServerOptions::default() };
         let sts =

@@ -8,16 +8,16 @@ use rcgen::{KeyPair, PublicKeyData as _};
 use ring::digest;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::{Authority, CertificateAuthority, PkiError, SubjectName};
+use super::{Authority, CertificateAuthority, KeyType, PkiError, SubjectName};
 use crate::server::faults::Flaw;
 
 /// The key of a server's certificate.
 pub(crate) struct ServerKey(pub(super) KeyPair);
 
 impl ServerKey {
-    /// A new key on P-256.
-    pub(crate) fn new() -> Result<Self, PkiError> {
-        Ok(Self(KeyPair::generate()?))
+    /// A new key of this kind.
+    pub(super) fn new(kind: KeyType) -> Result<Self, PkiError> {
+        kind.server_key().map(Self)
     }
 
     /// Reads the key of an earlier start.
@@ -80,8 +80,13 @@ impl Identity {
     /// TLS settings with a certificate that has this flaw.
     pub(crate) fn flawed(&self, flaw: Flaw) -> Result<Arc<ServerConfig>, PkiError> {
         match flaw {
-            Flaw::OtherKey => self.authority.0.server_config(&ServerKey::new()?, &self.names, None),
-            Flaw::OtherAuthority => Authority::new()?.server_config(&self.shown().key, &self.names, None),
+            Flaw::OtherKey => {
+                self.authority.0.server_config(&self.authority.server_key()?, &self.names, None)
+            }
+            // Of a kind whose keys are new: published ones would make the same authority.
+            Flaw::OtherAuthority => {
+                Authority::new(KeyType::P256)?.server_config(&self.shown().key, &self.names, None)
+            }
             Flaw::WrongName => {
                 let elsewhere = [SubjectName::parse("elsewhere.invalid")?];
                 self.authority.0.server_config(&self.shown().key, &elsewhere, None)
@@ -101,7 +106,7 @@ impl Identity {
 
     /// A new certificate over a new key.
     pub(crate) fn replace_key(&self) -> Result<(), PkiError> {
-        let key = ServerKey::new()?;
+        let key = self.authority.server_key()?;
         let config = self.authority.0.server_config(&key, &self.names, None)?;
         *self.shown() = Shown { key, config };
         Ok(())

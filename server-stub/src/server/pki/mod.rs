@@ -14,20 +14,40 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use crate::server::faults::Flaw;
 
 mod identity;
+mod key_type;
 
 pub(crate) use identity::{Identity, ServerKey};
+pub use key_type::{KeyType, UnknownKeyType};
 
-/// A certificate authority on P-256, like a household's own. Clones share the same key and certificate.
+/// A certificate authority, like a household's own. Clones share the same key and certificate.
 #[derive(Clone)]
 pub struct CertificateAuthority(Arc<Authority>);
 
 impl CertificateAuthority {
-    /// A new authority.
+    /// A new authority on P-256.
     ///
     /// # Errors
     /// For example, the system gave no random bytes.
     pub fn new() -> Result<Self, PkiError> {
-        Authority::new().map(Self::from)
+        Self::of(KeyType::default())
+    }
+
+    /// A new authority with a key of this kind. So are those of the servers that it signs for.
+    ///
+    /// # Errors
+    /// For example, the system gave no random bytes.
+    pub fn of(kind: KeyType) -> Result<Self, PkiError> {
+        Authority::new(kind).map(Self::from)
+    }
+
+    /// The kind of its key, as far as it is one of those that are made here.
+    pub(super) fn key_type(&self) -> Option<KeyType> {
+        KeyType::of(&self.0.key)
+    }
+
+    /// A new key for a server that it signs for.
+    pub(super) fn server_key(&self) -> Result<ServerKey, PkiError> {
+        ServerKey::new(self.key_type().unwrap_or_default())
     }
 
     /// Its certificate in PEM, to be trusted.
@@ -81,9 +101,9 @@ impl From<rustls::Error> for PkiError {
 }
 
 impl Authority {
-    /// A new authority.
-    pub(crate) fn new() -> Result<Self, PkiError> {
-        let key = KeyPair::generate()?;
+    /// A new authority with a key of this kind.
+    pub(crate) fn new(kind: KeyType) -> Result<Self, PkiError> {
+        let key = kind.authority_key()?;
         let pem = authority_params().self_signed(&key)?.pem();
         Ok(Self { key, pem })
     }
@@ -214,17 +234,36 @@ mod tests {
 
     #[test]
     fn an_authority_comes_back_from_its_pem() {
-        let made = Authority::new().expect("an authority");
+        let made = Authority::new(KeyType::default()).expect("an authority");
         let kept = Authority::from_pem(made.pem().to_owned(), &made.key_pem()).expect("the same authority");
         assert_eq!(kept.pem(), made.pem());
         let names = vec![SubjectName::parse("localhost").expect("a name")];
-        assert!(Identity::new(kept.into(), ServerKey::new().expect("a key"), names).is_ok());
+        assert!(
+            Identity::new(kept.into(), ServerKey::new(KeyType::default()).expect("a key"), names).is_ok()
+        );
+    }
+
+    #[test]
+    fn an_authority_of_every_kind_signs_for_its_servers() {
+        for kind in KeyType::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            let authority = CertificateAuthority::of(kind).expect("an authority");
+            assert_eq!(authority.key_type(), Some(kind));
+            let key = authority.server_key().expect("a key");
+            assert_eq!(KeyType::of(&key.0), Some(kind));
+            let identity = Identity::new(authority, key, Vec::new()).expect("an identity");
+            let pin = identity.pin();
+            identity.replace_key().expect("a new key");
+            assert_ne!(identity.pin(), pin, "{kind}");
+        }
+        let unknown = "dsa".parse::<KeyType>().expect_err("no such kind").to_string();
+        assert!(KeyType::ALL.iter().all(|kind| unknown.contains(&kind.to_string())), "{unknown}");
     }
 
     #[test]
     fn anothers_key_is_refused() {
-        let one = Authority::new().expect("an authority");
-        let other = Authority::new().expect("an authority");
+        let one = Authority::new(KeyType::default()).expect("an authority");
+        let other = Authority::new(KeyType::default()).expect("an authority");
         assert!(matches!(
             Authority::from_pem(one.pem().to_owned(), &other.key_pem()),
             Err(PkiError::Unusable(_))
@@ -234,16 +273,17 @@ mod tests {
 
     #[test]
     fn a_pin_is_of_the_key_and_not_of_the_certificate() {
-        let key = ServerKey::new().expect("a key");
+        let key = ServerKey::new(KeyType::default()).expect("a key");
         let kept = ServerKey::from_pem(&key.0.serialize_pem()).expect("the same key");
-        let authority = Authority::new().expect("an authority").into();
+        let authority = Authority::new(KeyType::default()).expect("an authority").into();
         let identity = Identity::new(authority, key, Vec::new()).expect("an identity");
         let pin = identity.pin();
         assert!(pin.starts_with("sha256//") && pin.len() == 8 + 44, "{pin}");
         identity.renew().expect("a new certificate");
         assert_eq!(identity.pin(), pin);
         let again =
-            Identity::new(Authority::new().expect("another").into(), kept, Vec::new()).expect("an identity");
+            Identity::new(Authority::new(KeyType::default()).expect("another").into(), kept, Vec::new())
+                .expect("an identity");
         assert_eq!(again.pin(), pin);
         identity.replace_key().expect("a new key");
         assert_ne!(identity.pin(), pin);

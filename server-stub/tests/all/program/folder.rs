@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::client::{Ask, Connection};
-use server_stub::{Options, Stub};
+use server_stub::{KeyType, Options, Stub};
 
 const ADMIN_TOKEN: &str = "the-admin-token-of-the-environment";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_server-stub");
@@ -63,6 +63,21 @@ fn without_tls_there_is_no_authority_to_trust() {
     assert!(stub.url().starts_with("http://127.0.0.1:"));
     assert!(config.get("ca_file").is_none());
     assert!(!dir.path().join("ca.pem").exists());
+}
+
+#[test]
+fn folder_keeps_its_kind_of_keys_and_takes_no_other() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let start = |key_type| {
+        let options = Options { dir: Some(dir.path().to_owned()), key_type, ..Options::default() };
+        Stub::start(options).map(|stub| stub.ca_pem().map(str::to_owned))
+    };
+    let first = start(Some(KeyType::Rsa2048)).expect("started");
+    assert_eq!(start(None).expect("started"), first);
+    assert_eq!(start(Some(KeyType::Rsa2048)).expect("started"), first);
+    let told = start(Some(KeyType::Ed25519)).expect_err("another kind").to_string();
+    assert!(told.contains("--key-type"), "{told}");
+    assert_eq!(start(None).expect("started"), first, "nothing was replaced");
 }
 
 #[test]
