@@ -65,46 +65,92 @@ impl Connector for OpenConnection {
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         // A second request would need a second connection.
-        stream.map(|stream| Some(Connection { stream, buffers, end })).ok_or(ureq::Error::ConnectionFailed)
+        stream.map(|stream| Some(Connection::new(stream, buffers, end))).ok_or(ureq::Error::ConnectionFailed)
     }
 }
 
-/// A TCP connection.
+/// A TCP connection. Plain HTTP uses it as a transport, and TLS reads and writes it as it is.
 pub(super) struct Connection {
     stream: TcpStream,
     buffers: LazyBuffers,
     end: Deadline,
+    wait: Wait,
 }
 
-/// Runs `io`, and waits for the socket whenever it would block, up to `timeout` in total and not beyond
-/// `end`: TLS reads many times within one of ureq's time-outs.
+/// How long an operation of ureq's may last, however often it reads or writes.
+#[derive(Clone, Copy)]
+struct Wait {
+    until: Instant,
+    reason: ureq::Timeout,
+}
+
+impl Wait {
+    fn at_most(timeout: NextTimeout) -> Self {
+        // ureq turns a time-out of zero into one of a second, for each byte that trickles in.
+        let patience = match timeout.not_zero() {
+            _ if timeout.after.is_zero() => Duration::ZERO,
+            Some(left) => LONGEST_WAIT.min(*left),
+            None => LONGEST_WAIT,
+        };
+        Self { until: Instant::now() + patience, reason: timeout.reason }
+    }
+}
+
+impl Connection {
+    fn new(stream: TcpStream, buffers: LazyBuffers, end: Deadline) -> Self {
+        let wait = Wait { until: Instant::now() + LONGEST_WAIT, reason: ureq::Timeout::Global };
+        Self { stream, buffers, end, wait }
+    }
+
+    /// Sets for how long all that is read and written from now on may last.
+    pub(super) fn set_timeout(&mut self, timeout: NextTimeout) {
+        self.wait = Wait::at_most(timeout);
+    }
+}
+
+/// Runs `io`, and waits for the socket whenever it would block, as long as `wait` allows and not beyond `end`.
 fn io_within(
     stream: &TcpStream,
     flags: PollFlags,
-    timeout: NextTimeout,
+    wait: Wait,
     end: Instant,
     mut io: impl FnMut() -> io::Result<usize>,
 ) -> Result<usize, ureq::Error> {
-    // ureq turns a time-out of zero into one of a second, for each byte that trickles in.
-    if timeout.after.is_zero() {
-        return Err(ureq::Error::Timeout(timeout.reason));
-    }
-    let patience = timeout.not_zero().map_or(LONGEST_WAIT, |left| LONGEST_WAIT.min(*left));
-    let end = end.min(Instant::now() + patience);
+    let end = end.min(wait.until);
     loop {
         // Checked in each round, because a slow peer always has another byte to read.
         if Instant::now() >= end {
-            return Err(ureq::Error::Timeout(timeout.reason));
+            return Err(ureq::Error::Timeout(wait.reason));
         }
         match io() {
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 if !until_ready(&mut [PollFd::new(stream, flags)], end)? {
-                    return Err(ureq::Error::Timeout(timeout.reason));
+                    return Err(ureq::Error::Timeout(wait.reason));
                 }
             }
             done => return Ok(done?),
         }
+    }
+}
+
+impl Read for Connection {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self { stream, end, wait, .. } = self;
+        io_within(stream, PollFlags::IN, *wait, end.end(), || (&*stream).read(buffer))
+            .map_err(ureq::Error::into_io)
+    }
+}
+
+impl Write for Connection {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let Self { stream, end, wait, .. } = self;
+        io_within(stream, PollFlags::OUT, *wait, end.end(), || (&*stream).write(data))
+            .map_err(ureq::Error::into_io)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -114,9 +160,9 @@ impl Transport for Connection {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        let Self { stream, buffers, end } = self;
+        let Self { stream, buffers, end, .. } = self;
         let mut rest = &buffers.output()[..amount];
-        io_within(stream, PollFlags::OUT, timeout, end.end(), || {
+        io_within(stream, PollFlags::OUT, Wait::at_most(timeout), end.end(), || {
             while !rest.is_empty() {
                 match (&*stream).write(rest)? {
                     0 => return Err(ErrorKind::WriteZero.into()),
@@ -129,13 +175,14 @@ impl Transport for Connection {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let Self { stream, buffers, end } = self;
+        let Self { stream, buffers, end, .. } = self;
         let buffer = buffers.input_append_buf();
         if buffer.is_empty() {
             // A read into an empty buffer would look like the end of the connection.
             return Err(ureq::Error::LargeResponseHeader(0, 0));
         }
-        let amount = io_within(stream, PollFlags::IN, timeout, end.end(), || (&*stream).read(buffer))?;
+        let wait = Wait::at_most(timeout);
+        let amount = io_within(stream, PollFlags::IN, wait, end.end(), || (&*stream).read(buffer))?;
         buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -177,7 +224,7 @@ mod tests {
         stream.set_nonblocking(true).expect("non-blocking");
         listener.accept().expect("the other end").0.write_all(b"more").expect("sent");
         let end = Deadline::at(Instant::now() + Duration::from_secs(60));
-        let mut connection = Connection { stream, buffers: LazyBuffers::new(64, 64), end };
+        let mut connection = Connection::new(stream, LazyBuffers::new(64, 64), end);
         let within = |left| NextTimeout {
             after: time::Duration::Exact(left),
             reason: ureq::Timeout::Global,

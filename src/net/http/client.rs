@@ -1,15 +1,12 @@
 //! The HTTP client for requests with short answers.
 
-use std::io::Read;
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use node_core::outcome::Outcome;
 use node_core::service::Service;
 use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
-use rustls::ClientConfig;
 use ureq::Body;
 use ureq::config::Config;
 use ureq::http::header::CONTENT_TYPE;
@@ -17,19 +14,18 @@ use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::unversioned::transport::Connector;
 use zeroize::Zeroizing;
 
+use super::body::{MAX_ANSWER, read_whole};
 use super::redirect::relative;
 use super::time;
 use crate::net::peer::Peer;
 use crate::net::reach::{Reach, Reached};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::{HandshakeError, Tls, TlsConnector};
+use crate::net::tls::{HandshakeError, Purpose, Tls, TlsConnector};
 use crate::net::transport::{Deadline, NoLookup, OpenConnection};
 
 /// The media type of requests to Jarvis services.
 pub(crate) const JSON: &str = "application/json";
 
-/// In bytes. The documented answers have about 200, so a longer one is not one of them.
-const MAX_ANSWER: usize = 16 * 1024;
 /// In bytes. Enough for a request and for TLS records in pieces; ureq's default of 128 KiB for each buffer
 /// would be most of this program's memory.
 const BUFFER: usize = 8 * 1024;
@@ -182,10 +178,10 @@ impl HttpClient {
     }
 
     pub(super) fn reject_proxy_error(&self, response: HttpResponse) -> Result<HttpResponse, Trouble> {
-        match self.tls.proxy_trouble(&self.peer, self.https, &response.body) {
-            Some(trouble) if response.status == 400 => Err(trouble),
-            Some(_) | None => Ok(response),
+        if response.status != 400 {
+            return Ok(response);
         }
+        self.tls.proxy_trouble(&self.peer, self.https, &response.body).map_or(Ok(response), Err)
     }
 
     /// The server that is asked.
@@ -210,7 +206,7 @@ impl HttpClient {
     }
 
     fn send_in_time(&self, request: &Request<'_>, end: Instant) -> Result<HttpResponse, HttpError> {
-        let ask = || self.exchange(self.tls.for_calls(), end, |agent| send(agent, request, end));
+        let ask = || self.exchange(Purpose::Calls, end, |agent| send(agent, request, end));
         if !self.tls.knows_time() {
             self.learn_time(end).map_err(unsent)?;
             return ask().map_err(|unanswered| self.stalled_if_late(unanswered, end));
@@ -244,12 +240,8 @@ impl HttpClient {
     /// # Errors
     /// The reason why there is no response.
     #[inline(never)]
-    pub(super) fn get_health(
-        &self,
-        tls: Arc<ClientConfig>,
-        end: Instant,
-    ) -> Result<Response<Body>, HttpError> {
-        self.exchange(tls, end, |agent| {
+    pub(super) fn get_health(&self, purpose: Purpose, end: Instant) -> Result<Response<Body>, HttpError> {
+        self.exchange(purpose, end, |agent| {
             agent.get(&self.health).config().timeout_global(Some(left(end))).build().call()
         })
     }
@@ -257,24 +249,30 @@ impl HttpClient {
     /// Makes one request over a connection of its own.
     pub(super) fn exchange<T>(
         &self,
-        tls: Arc<ClientConfig>,
+        purpose: Purpose,
         end: Instant,
-        request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
+        request: impl Fn(&ureq::Agent) -> Result<T, ureq::Error>,
     ) -> Result<T, HttpError> {
-        self.exchange_until(tls, end, Deadline::at(end), request)
+        self.exchange_until(purpose, end, Deadline::at(end), request)
     }
 
     /// Makes one request that may extend `deadline`, which is `end` at first.
     pub(super) fn exchange_until<T>(
         &self,
-        tls: Arc<ClientConfig>,
+        purpose: Purpose,
         end: Instant,
         deadline: Deadline,
-        request: impl FnOnce(&ureq::Agent) -> Result<T, ureq::Error>,
+        request: impl Fn(&ureq::Agent) -> Result<T, ureq::Error>,
     ) -> Result<T, HttpError> {
-        let Reached { stream, name_trouble } = self.reach.connect(end).map_err(unsent)?;
-        let address = stream.peer_addr();
-        let answer = request(&self.agent(stream, tls, end, deadline)).map_err(|error| {
+        let (answer, address, name_trouble) = loop {
+            let Reached { stream, name_trouble } = self.reach.connect(end).map_err(unsent)?;
+            let address = stream.peer_addr();
+            let answer = request(&self.agent(stream, purpose, end, deadline.clone()));
+            if !answer.as_ref().is_err_and(|error| self.tls.offers_more_after(error)) {
+                break (answer, address, name_trouble);
+            }
+        };
+        let answer = answer.map_err(|error| {
             let trouble = self.transport_trouble(&error);
             let not_the_service = matches!(trouble.kind.outcome(), Outcome::Network | Outcome::Tls);
             // Nothing of the request is sent before the handshake is complete.
@@ -293,11 +291,12 @@ impl HttpClient {
     pub(super) fn agent(
         &self,
         stream: TcpStream,
-        tls: Arc<ClientConfig>,
+        purpose: Purpose,
         end: Instant,
         deadline: Deadline,
     ) -> ureq::Agent {
-        let connector = OpenConnection::new(stream, deadline).chain(TlsConnector::new(tls, end));
+        let tls = TlsConnector::new(self.tls.config(purpose), end);
+        let connector = OpenConnection::new(stream, deadline).chain(tls);
         ureq::Agent::with_parts(self.settings.clone(), connector, NoLookup)
     }
 }
@@ -340,10 +339,8 @@ pub(super) fn send(
     };
     let (mut head, body) = response.into_parts();
     relative(&mut head.headers, url);
-    // A buffer that grows leaves unwiped copies behind, so it gets its full size at once.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
-    body.into_with_config().limit(MAX_ANSWER as u64).reader().read_to_end(&mut bytes)?;
-    Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: bytes })
+    let body = read_whole(body.into_with_config().limit(MAX_ANSWER as u64).reader())?;
+    Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
 }
 
 /// The rest of a request's time. At least 1 ms, because a socket takes 0 for no limit.
@@ -382,10 +379,9 @@ mod tests {
     }
 
     #[test]
-    fn answer_fits_one_fixed_buffer_or_is_refused() {
-        for len in [0, 100, MAX_ANSWER - 1] {
-            let HttpResponse { body, .. } = answered(len).unwrap_or_else(|e| panic!("{e:?}"));
-            assert_eq!((body.len(), body.capacity()), (len, MAX_ANSWER + 1));
+    fn answer_longer_than_any_is_not_understood() {
+        for len in [0, MAX_ANSWER - 1] {
+            assert_eq!(answered(len).unwrap_or_else(|e| panic!("{e:?}")).body.len(), len);
         }
         let refused = answered(MAX_ANSWER + 1).err().expect("too long");
         assert_eq!(refused.trouble.kind, TroubleKind::NotUnderstood);

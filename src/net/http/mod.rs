@@ -2,6 +2,7 @@
 //! TLS and HTTP.
 
 mod between;
+mod body;
 mod client;
 mod echo;
 #[cfg(fuzzing)]

@@ -6,6 +6,7 @@ use node_core::time::UnixTime;
 use node_core::trouble::Trouble;
 
 use super::{HttpClient, HttpError, HttpResponse};
+use crate::net::tls::Purpose;
 
 impl HttpClient {
     /// Sends `GET /health` without a secret and waits at most `patience`. The response has no body. It is `None` if
@@ -44,7 +45,7 @@ impl HttpClient {
     }
 
     fn get_head(&self, end: Instant) -> Result<HttpResponse, HttpError> {
-        let (head, _) = self.get_health(self.tls.for_calls(), end)?.into_parts();
+        let (head, _) = self.get_health(Purpose::Calls, end)?.into_parts();
         Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body: Vec::new().into() })
     }
 }

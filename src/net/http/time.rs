@@ -9,6 +9,7 @@ use ureq::http::HeaderMap;
 use ureq::http::header::{DATE, RETRY_AFTER};
 
 use super::HttpClient;
+use crate::net::tls::Purpose;
 use crate::system::clock;
 
 impl HttpClient {
@@ -16,9 +17,11 @@ impl HttpClient {
     /// secret, because the dates of the server's certificate cannot be checked yet. Returns false where the
     /// board's own clock counts.
     pub(super) fn learn_time(&self, end: Instant) -> Result<bool, Trouble> {
-        let Some(tls) = self.tls.for_time() else { return Ok(false) };
+        if !self.tls.asks_time() {
+            return Ok(false);
+        }
         let peer = &self.peer;
-        let response = self.get_health(tls, end).map_err(|unanswered| unanswered.trouble)?;
+        let response = self.get_health(Purpose::Time, end).map_err(|unanswered| unanswered.trouble)?;
         // The status does not matter for the time.
         let time = server_time(response.headers()).ok_or_else(|| {
             peer.trouble(

@@ -9,9 +9,10 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use thiserror::Error;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
-    time,
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, time,
 };
+
+use crate::net::transport::Connection;
 
 /// Wraps connections to `https` URLs in TLS.
 pub(in crate::net) struct TlsConnector {
@@ -27,17 +28,17 @@ impl TlsConnector {
     }
 }
 
-impl<In: Transport> Connector<In> for TlsConnector {
-    type Out = Either<PlainTransport<In>, TlsTransport>;
+impl Connector<Connection> for TlsConnector {
+    type Out = Either<PlainTransport, TlsTransport>;
 
     fn connect(
         &self,
         details: &ConnectionDetails,
-        chained: Option<In>,
+        chained: Option<Connection>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(transport) = chained else { return Ok(None) };
+        let Some(mut socket) = chained else { return Ok(None) };
         if !details.needs_tls() {
-            return Ok(Some(Either::A(PlainTransport { transport, looked: false })));
+            return Ok(Some(Either::A(PlainTransport { transport: socket, looked: false })));
         }
         let host = details.uri.host().unwrap_or_default();
         let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']'))
@@ -45,7 +46,6 @@ impl<In: Transport> Connector<In> for TlsConnector {
             .to_owned();
         let mut connection = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|e| HandshakeError::wrap(io::Error::new(ErrorKind::InvalidData, e)))?;
-        let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(NextTimeout {
             after: time::Duration::Exact(self.end.saturating_duration_since(Instant::now())),
             reason: ureq::Timeout::Global,
@@ -70,17 +70,13 @@ impl fmt::Debug for TlsConnector {
 /// A TLS connection.
 pub(in crate::net) struct TlsTransport {
     buffers: LazyBuffers,
-    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    stream: StreamOwned<ClientConnection, Connection>,
 }
 
 /// The alert that the server sent before it closed the connection, if there is one: it explains a failed
 /// write better. A server checks our certificate while we are still sending, in TLS 1.3 even while we send
 /// the request.
-fn pending_alert(
-    connection: &mut ClientConnection,
-    socket: &mut TransportAdapter,
-    error: io::Error,
-) -> io::Error {
+fn pending_alert(connection: &mut ClientConnection, socket: &mut Connection, error: io::Error) -> io::Error {
     if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
         return error;
     }
@@ -120,7 +116,7 @@ impl Transport for TlsTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        self.stream.sock.get_mut().is_open()
+        self.stream.sock.is_open()
     }
 
     fn is_tls(&self) -> bool {
@@ -136,12 +132,12 @@ impl fmt::Debug for TlsTransport {
 
 /// A plain TCP connection.
 #[derive(Debug)]
-pub(in crate::net) struct PlainTransport<In> {
-    transport: In,
+pub(in crate::net) struct PlainTransport {
+    transport: Connection,
     looked: bool,
 }
 
-impl<In: Transport> PlainTransport<In> {
+impl PlainTransport {
     fn look(&mut self) -> Result<(), ureq::Error> {
         if let [kind, major, ..] = *self.transport.buffers().input()
             && !std::mem::replace(&mut self.looked, true)
@@ -156,7 +152,7 @@ impl<In: Transport> PlainTransport<In> {
     }
 }
 
-impl<In: Transport> Transport for PlainTransport<In> {
+impl Transport for PlainTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.transport.buffers()
     }

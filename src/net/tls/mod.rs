@@ -18,19 +18,20 @@ mod own_certificate;
 mod pin;
 mod presented;
 mod sessions;
+mod suites;
 mod trouble;
 mod trusted_time;
 mod verifier;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::warn;
 use node_core::time::UnixTime;
 use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
@@ -40,6 +41,7 @@ pub use self::files::{ClientCertificate, Stamps, TlsSettings};
 use self::own_certificate::OwnCertificate;
 pub use self::pin::Pin;
 use self::sessions::Sessions;
+use self::suites::Offered;
 pub(super) use self::trouble::port_speaks_tls;
 use self::trusted_time::{BuildTime, TrustedTime};
 use self::verifier::{Dates, Verifier};
@@ -50,9 +52,12 @@ use crate::system::clock;
 /// those only the pinned keys if there are any.
 #[derive(Debug)]
 pub struct Tls {
-    /// The configuration for requests. It stores the session of one server, so that revalidations resume it.
-    strict: Sessions,
-    pinned: Option<Pinned>,
+    cheap: Offer,
+    all: Offer,
+    /// Whether a server shared none of the cheap suites.
+    needs_all: AtomicBool,
+    /// The time, if the board's clock does not count.
+    time: Option<Arc<TrustedTime>>,
     own: Arc<OwnCertificate>,
     /// Until when the chain is valid that was last shown, in seconds since 1970, if that is noted.
     valid_until: Option<Arc<AtomicU64>>,
@@ -60,12 +65,22 @@ pub struct Tls {
     warnings: Vec<Warning>,
 }
 
-/// The additional parts that pinned keys need.
+/// What a server is offered.
 #[derive(Debug)]
-struct Pinned {
-    /// The configuration for time exchanges. It stores no session, so a request cannot resume one.
-    timing: Arc<ClientConfig>,
-    time: Arc<TrustedTime>,
+struct Offer {
+    /// The configuration for requests. It stores the session of one server, so that revalidations resume it.
+    strict: Sessions,
+    /// With pinned keys, that for time exchanges. It stores no session, so a request cannot resume one.
+    timing: Option<Arc<ClientConfig>>,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// To transmit keys.
+    Calls,
+    /// To ask the server for the time, by which the dates of certificates are judged afterwards.
+    Time,
 }
 
 impl Tls {
@@ -122,60 +137,83 @@ impl Tls {
         own: Option<CertifiedKey>,
         valid_until: Option<Arc<AtomicU64>>,
     ) -> Result<Self, SetupError> {
-        let provider = Arc::new(ring::default_provider());
         let own = Arc::new(OwnCertificate::new(own));
         let (roots, warnings) = files::roots(ca_file)?;
         let roots = Arc::new(roots);
         let pins: Arc<[Pin]> = pins.into();
-        let build = |dates, time: Arc<dyn TimeProvider>| {
-            let verifier =
-                Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, valid_until.clone(), &provider);
-            client_config(&provider, time, verifier, Arc::clone(&own))
-                .map_err(|why| files::ca_error(ca_file.unwrap_or(Path::new("")), why))
+        let time = (!pins.is_empty()).then(|| Arc::new(TrustedTime::new(clock::instant)));
+        let offer = |offered| {
+            let provider = Arc::new(suites::provider(offered));
+            let build = |dates, time: Arc<dyn TimeProvider>| {
+                let verifier = Verifier::new(
+                    Arc::clone(&roots),
+                    Arc::clone(&pins),
+                    dates,
+                    valid_until.clone(),
+                    &provider,
+                );
+                client_config(&provider, time, verifier, Arc::clone(&own))
+                    .map_err(|why| files::ca_error(ca_file.unwrap_or(Path::new("")), why))
+            };
+            let (clock, timing): (Arc<dyn TimeProvider>, _) = match &time {
+                Some(time) => {
+                    (Arc::clone(time) as _, Some(Arc::new(build(Dates::Ignored, Arc::new(BuildTime))?)))
+                }
+                None => (Arc::new(DefaultTimeProvider), None),
+            };
+            Ok(Offer { strict: Sessions::new(build(Dates::Checked, clock)?, clock::instant), timing })
         };
-        let (time, pinned): (Arc<dyn TimeProvider>, _) = if pins.is_empty() {
-            (Arc::new(DefaultTimeProvider), None)
-        } else {
-            let time = Arc::new(TrustedTime::new(clock::instant));
-            let timing = Arc::new(build(Dates::Ignored, Arc::new(BuildTime))?);
-            (Arc::clone(&time) as _, Some(Pinned { timing, time }))
-        };
-        let strict = Sessions::new(build(Dates::Checked, time)?, clock::instant);
-        Ok(Self { strict, pinned, own, valid_until, warnings })
+        let (cheap, all) = (offer(Offered::Cheap)?, offer(Offered::All)?);
+        Ok(Self { cheap, all, needs_all: AtomicBool::default(), time, own, valid_until, warnings })
     }
 
-    /// The configuration for a connection that transmits keys.
-    pub(super) fn for_calls(&self) -> Arc<ClientConfig> {
+    /// The configuration for a connection.
+    pub(super) fn config(&self, purpose: Purpose) -> Arc<ClientConfig> {
         self.own.forget_asking();
-        self.strict.config()
+        let offer = if self.needs_all.load(Ordering::Relaxed) { &self.all } else { &self.cheap };
+        match (purpose, &offer.timing) {
+            (Purpose::Time, Some(timing)) => Arc::clone(timing),
+            (Purpose::Calls | Purpose::Time, _) => offer.strict.config(),
+        }
     }
 
-    /// The configuration for a connection that asks the server for the time; `None` if the board's clock
-    /// counts.
-    pub(super) fn for_time(&self) -> Option<Arc<ClientConfig>> {
-        self.own.forget_asking();
-        Some(Arc::clone(&self.pinned.as_ref()?.timing))
+    /// Whether a connection that ended with `error` may succeed now, as all suites are offered from now on.
+    pub(super) fn offers_more_after(&self, error: &ureq::Error) -> bool {
+        let refused = handshake_fault(error).is_some_and(suites::may_share_none);
+        // OpenSSL says the same of a client without a certificate.
+        refused && !self.own.was_asked_for() && !self.needs_all.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the server has to be asked the time, because the board's clock does not count.
+    pub(super) const fn asks_time(&self) -> bool {
+        self.time.is_some()
     }
 
     /// Whether a request can be made. With pinned keys, the time has to be known first.
     pub(super) fn knows_time(&self) -> bool {
-        self.pinned.as_ref().is_none_or(|pinned| pinned.time.now().is_some())
+        self.time.as_ref().is_none_or(|time| time.now().is_some())
     }
 
     /// Sets the time, which a server with a pinned key has just told.
     pub(super) fn trust_time(&self, time: UnixTime) {
-        if let Some(pinned) = &self.pinned {
-            pinned.time.set(time);
+        if let Some(trusted) = &self.time {
+            trusted.set(time);
         }
     }
 
     /// The time by which certificates are judged, as far as it is known.
     pub(super) fn now(&self) -> SystemTime {
-        match &self.pinned {
-            Some(pinned) => UNIX_EPOCH + Duration::from_secs(pinned.time.now().unwrap_or_default().0),
+        match &self.time {
+            Some(time) => UNIX_EPOCH + Duration::from_secs(time.now().unwrap_or_default().0),
             None => SystemTime::now(),
         }
     }
+}
+
+/// Why the handshake failed, if TLS itself is the reason.
+fn handshake_fault(error: &ureq::Error) -> Option<&rustls::Error> {
+    let ureq::Error::Other(why) = error else { return None };
+    why.downcast_ref::<HandshakeError>()?.0.get_ref()?.downcast_ref()
 }
 
 fn client_config(

@@ -51,7 +51,7 @@ impl Tls {
     }
 
     fn certificate_trouble(&self, peer: &Peer, why: &CertificateError) -> Trouble {
-        let is_pinned = self.pinned.is_some();
+        let is_pinned = self.asks_time();
         let by = if is_pinned { "the server's own" } else { "this board's" };
         let dated = |kind, reason: fmt::Arguments<'_>| {
             let trouble = peer.trouble(kind, reason);

@@ -13,6 +13,7 @@ mod ports;
 mod server;
 mod sessions;
 mod site;
+mod suites;
 
 use serde_json::Value;
 use test_support::rig::Rig;

@@ -15,8 +15,8 @@ use rustls::server::{NoClientAuth, NoServerSessionStorage};
 use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection, SignatureAlgorithm, SignatureScheme,
-    SupportedProtocolVersion,
+    CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConfig, ServerConnection,
+    SignatureAlgorithm, SignatureScheme, SupportedProtocolVersion,
 };
 
 use super::pki::Identity;
@@ -28,6 +28,8 @@ use test_support::waiting::PATIENCE;
 pub(super) struct Seen {
     /// The kind and version of each completed handshake.
     pub(super) handshakes: Vec<(HandshakeKind, ProtocolVersion)>,
+    /// The suite and the group of each completed handshake.
+    pub(super) agreed: Vec<(CipherSuite, NamedGroup)>,
     /// How many connections were made, with a handshake or without.
     pub(super) connections: usize,
     /// Whole requests, decrypted.
@@ -193,6 +195,8 @@ impl Site {
         // In TLS 1.3 a client certificate is refused after the client's side of the handshake is complete.
         let (kind, version) = (tls.handshake_kind().unwrap(), tls.protocol_version().unwrap());
         seen.handshakes.push((kind, version));
+        let suite = tls.negotiated_cipher_suite().unwrap().suite();
+        seen.agreed.extend(tls.negotiated_key_exchange_group().map(|group| (suite, group.name())));
         let mut both = rustls::Stream::new(&mut tls, &mut tap);
         let request = read_request(&mut both);
         if request.is_empty() {

@@ -55,11 +55,42 @@ struct Wanted {
     text: Chars,
     /// Runs of this length count.
     run: usize,
+    /// How runs begin. Most windows of another text are told by that.
+    starts: Starts,
     /// Whether `text` is letters and digits only.
     is_letters: bool,
 }
 
+/// A set of beginnings of runs. It may hold some that were never added.
+struct Starts([u32; 8]);
+
+impl Starts {
+    fn of(text: &[char], run: usize) -> Self {
+        let mut starts = Self([0; 8]);
+        for start in text.windows(run) {
+            let (word, bit) = Self::place(start);
+            starts.0[word] |= bit;
+        }
+        starts
+    }
+
+    fn may_have(&self, run: &[char]) -> bool {
+        let (word, bit) = Self::place(run);
+        self.0[word] & bit != 0
+    }
+
+    fn place(run: &[char]) -> (usize, u32) {
+        let hash = run.iter().take(3).fold(0, |hash: u32, c| (hash << 3) ^ u32::from(*c));
+        ((hash >> 5) as usize % 8, 1 << (hash % 32))
+    }
+}
+
 impl Wanted {
+    fn new(text: Chars, run: usize, is_letters: bool) -> Self {
+        let starts = Starts::of(&text, run);
+        Self { text, run, starts, is_letters }
+    }
+
     fn forms(secret: &[u8]) -> Vec<Self> {
         let plain = chars(secret);
         let mut forms = Vec::new();
@@ -67,13 +98,13 @@ impl Wanted {
         let mut add = |text: Chars, size: usize| {
             let [shortest, longest] = [SHORTEST_RUN, LONGEST_RUN].map(|letters| letters * size / 3);
             let run = (text.len() / 2).clamp(shortest, longest).min(text.len());
-            forms.push(Self { text, run, is_letters: true });
+            forms.push(Self::new(text, run, true));
         };
         let bare = letters(&plain);
         if bare.len() < FEWEST_LETTERS {
             let visible = visible(&plain);
-            let whole = Self { run: visible.len(), text: visible, is_letters: false };
-            return if whole.run == 0 { forms } else { Vec::from([whole]) };
+            let run = visible.len();
+            return if run == 0 { forms } else { Vec::from([Self::new(visible, run, false)]) };
         }
         add(bare, 3);
         // Three bytes become four characters. What comes before the secret moves it by one or two bytes.
@@ -101,10 +132,8 @@ impl Wanted {
 
     fn is_in(&self, letters: &[char], visible: &[char]) -> bool {
         let text = if self.is_letters { letters } else { visible };
-        // By first characters: most differ there.
-        self.text
-            .windows(self.run)
-            .any(|run| text.windows(self.run).any(|window| window[0] == run[0] && window == run))
+        let mut windows = text.windows(self.run).filter(|window| self.starts.may_have(window));
+        windows.any(|window| self.text.windows(self.run).any(|run| run == window))
     }
 }
 

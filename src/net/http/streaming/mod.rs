@@ -13,7 +13,7 @@ use super::HttpClient;
 use super::client::settings;
 use crate::net::peer::Peer;
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::Tls;
+use crate::net::tls::{Purpose, Tls};
 use crate::net::transport::Deadline;
 
 /// The longest pause within a response. Event streams have pauses.
@@ -73,7 +73,7 @@ impl StreamingClient {
         let end = Instant::now() + http.timeout;
         let deadline = Deadline::at(end);
         let response = http
-            .exchange_until(http.tls.for_calls(), end, deadline.clone(), |agent| send(agent, ask))
+            .exchange_until(Purpose::Calls, end, deadline.clone(), |agent| send(agent, &ask))
             .map_err(|unanswered| unanswered.trouble)?;
         let (head, body) = response.into_parts();
         let body = body.into_reader();
@@ -119,14 +119,14 @@ impl StreamingResponse<'_> {
 }
 
 /// ureq gets no time-out, because the connection has one.
-fn send(agent: &Agent, ask: StreamingRequest<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
+fn send(agent: &Agent, ask: &StreamingRequest<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
     let StreamingRequest { method, url, headers, body } = ask;
-    let mut request = Request::builder().method(method).uri(url);
+    let mut request = Request::builder().method(*method).uri(*url);
     if let Some(all) = request.headers_mut() {
-        *all = headers;
+        all.clone_from(headers);
     }
     match body {
-        Some(body) => agent.run(request.body(body)?),
+        Some(body) => agent.run(request.body(*body)?),
         None => agent.run(request.body(())?),
     }
 }

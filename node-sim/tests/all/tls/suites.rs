@@ -1,0 +1,161 @@
+//! Which cipher suite and group servers choose.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::{fs, iter};
+
+use rustls::HandshakeKind::{Full, Resumed};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::cipher_suite::{TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS13_AES_256_GCM_SHA384};
+use rustls::crypto::ring::default_provider;
+use rustls::server::NoClientAuth;
+use rustls::version::{TLS12, TLS13};
+use rustls::{CipherSuite, NamedGroup, ServerConfig, SupportedCipherSuite};
+
+use super::pki::{Ca, Identity};
+use super::server::{Server, Site, config};
+use super::site::{TlsRig as _, validate};
+use test_support::rig::Rig;
+
+/// A server that knows these suites alone.
+fn knowing(identity: Identity, suites: &[SupportedCipherSuite]) -> Server {
+    let provider = CryptoProvider { cipher_suites: suites.to_vec(), ..default_provider() };
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(identity.chain, identity.key)
+        .unwrap();
+    Server::tls(&Site::of(config))
+}
+
+#[test]
+fn chacha20_and_x25519_are_agreed_with_rustls() {
+    let (rig, root) = (Rig::new(), Ca::root());
+    for (version, suite) in [
+        (&TLS13, CipherSuite::TLS13_CHACHA20_POLY1305_SHA256),
+        (&TLS12, CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256),
+    ] {
+        let server = Server::tls(&Site::of(config(root.sound(), &[version], Arc::new(NoClientAuth))));
+        rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
+        let checked = rig.checked(server);
+        assert_eq!(checked.outcome(), "valid", "{}", checked.view);
+        assert_eq!(checked.seen.agreed, [(suite, NamedGroup::X25519)]);
+    }
+}
+
+#[test]
+fn server_with_aes_256_alone_is_found_out_once() {
+    let (rig, root) = (Rig::new(), Ca::root());
+    for suite in [TLS13_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384] {
+        let server = knowing(root.sound(), &[suite]);
+        rig.point(&format!("https://localhost:{}", server.addr.port()), &root.pem);
+        let loaded = rig.reader().read().node.unwrap();
+        for _ in 0..3 {
+            validate(&loaded).unwrap();
+        }
+        let seen = server.stop();
+        assert_eq!((seen.connections, seen.kinds()), (1 + 3, vec![Full, Resumed, Resumed]), "{suite:?}");
+    }
+}
+
+/// What a server that is another program says of the suite, on a line with `TLS_` or `ECDHE` in it.
+fn said(rig: &Rig, root: &Ca, mut server: Command) -> String {
+    let identity = root.sound();
+    fs::write(rig.path("server.pem"), identity.pem()).unwrap();
+    fs::write(rig.path("server.key"), identity.key_pem()).unwrap();
+    // s_server ends with its input.
+    server.current_dir(rig.path("")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = server.spawn().unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port = iter::from_fn(|| lines.next()).find_map(|line| {
+        let (_, port) = line.rsplit_once(':')?;
+        port.trim().parse::<u16>().ok()
+    });
+    rig.point(&format!("https://localhost:{}", port.unwrap()), &root.pem);
+    // The server gives no answer to the request.
+    assert_ne!(rig.check().1["outcome"], "tls");
+    let said = lines.find(|line| line.contains("TLS_") || line.contains("ECDHE"));
+    running.kill().unwrap();
+    running.wait().unwrap();
+    said.unwrap()
+}
+
+#[test]
+#[ignore = "needs openssl, python3 and go"]
+fn chacha20_is_agreed_with_openssl_python_and_go() {
+    let (rig, root) = (Rig::new(), Ca::root());
+    fs::write(rig.path("server.go"), GO).unwrap();
+    let mut go = Command::new("go");
+    go.args(["run", "server.go"]);
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", "server.pem"]);
+    openssl.args(["-key", "server.key"]);
+    let mut python = Command::new("python3");
+    python.args(["-u", "-c", PYTHON]);
+    for server in [openssl, python, go] {
+        let said = said(&rig, &root, server);
+        assert!(said.contains("TLS_CHACHA20_POLY1305_SHA256"), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn documented_commands_make_a_certificate_that_is_taken() {
+    let (rig, dir) = (Rig::new(), tempfile::tempdir().unwrap());
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let (_, section) = guide.split_once("\n## The server's certificate\n").unwrap();
+    let commands = section.split("```\n").nth(1).unwrap().replace("auth.home", "localhost");
+    let done = Command::new("sh").args(["-ec", &commands]).current_dir(dir.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let made = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let server = Server::tls(&Site::new(Identity::fixture(&made("auth.pem"), &made("auth.key"))));
+    rig.point(&format!("https://localhost:{}", server.addr.port()), &made("ca.pem"));
+    let checked = rig.checked(server);
+    assert_eq!(checked.outcome(), "valid", "{}", checked.view);
+}
+
+/// A server by Python's ssl module, as uvicorn has it.
+const PYTHON: &str = r#"
+import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("server.pem", "server.key")
+with socket.create_server(("127.0.0.1", 0)) as listening:
+    print(f"listening on :{listening.getsockname()[1]}")
+    connection = context.wrap_socket(listening.accept()[0], server_side=True)
+    print(connection.cipher())
+"#;
+
+/// A server by Go's crypto/tls, as jarvisd has it.
+const GO: &str = r#"
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+)
+
+func main() {
+	pair, err := tls.LoadX509KeyPair("server.pem", "server.key")
+	if err != nil {
+		panic(err)
+	}
+	listening, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("listening on", listening.Addr())
+	taken, err := listening.Accept()
+	if err != nil {
+		panic(err)
+	}
+	connection := tls.Server(taken, &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err := connection.Handshake(); err != nil {
+		panic(err)
+	}
+	fmt.Println(tls.CipherSuiteName(connection.ConnectionState().CipherSuite))
+}
+"#;
