@@ -221,8 +221,9 @@ impl AuthClient {
                 let request =
                     ValidateRequest { node_id: node_id.as_str(), node_key: node_key.expose(), service_id };
                 // A buffer that grows leaves unwiped copies of the key behind, so it gets its full size at
-                // once.
-                let mut body = Zeroizing::new(Vec::with_capacity(2048));
+                // once. JSON writes a character with six at most.
+                let values = node_id.as_str().len() + node_key.expose().len() + service_id.len();
+                let mut body = Zeroizing::new(Vec::with_capacity(6 * values + 64));
                 json::write(&mut *body, &request).map_err(|_| unfit())?;
                 let id = HeaderValue::from_str(app_id).map_err(|_| unfit())?;
                 post(&[(APP_ID_HEADER, id), secret(APP_KEY_HEADER, app_key).ok_or_else(unfit)?], &body)

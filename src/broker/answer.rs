@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::files::json;
+use crate::system::wiped::{self, Wiped};
 
 /// Answers are sent in blocks of this many bytes, and filled up to a whole number of them by a header field. What is
 /// written belongs to this program's memory until the caller has read it, and the system tells only whether more than a
@@ -33,7 +33,7 @@ fn fill(text: &mut Vec<u8>, more: usize) {
 }
 
 /// A whole answer, head and body. Wiped when dropped: it may hold a token.
-pub(crate) struct Answer(Zeroizing<Vec<u8>>);
+pub(crate) struct Answer(Wiped);
 
 /// An answer that refuses the request.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,27 +91,21 @@ impl Answer {
     /// 200 with metrics.
     pub(crate) fn metrics(text: &str) -> Self {
         let kind = "text/plain; version=0.0.4; charset=utf-8";
-        Self::whole(200, None, (kind, text.len()), &mut |out| out.extend_from_slice(text.as_bytes()))
+        Self::whole(200, None, kind, text.as_bytes())
     }
 
     fn new(status: u16, retry_after: Option<Duration>, body: &impl Serialize) -> Self {
-        let mut length = Length(0);
-        // Neither write can fail: no answer has maps with odd keys, and writing to memory never does.
-        let _ = json::write(&mut length, body);
-        Self::whole(status, retry_after, ("application/json", length.0), &mut |out| {
-            let _ = json::write(out, body);
-        })
+        let mut text = Body(Vec::with_capacity(BLOCK).into());
+        // Cannot fail: no answer has maps with odd keys, and writing to memory never does.
+        let _ = json::write(&mut text, body);
+        Self::whole(status, retry_after, "application/json", &text.0)
     }
 
-    /// An answer with a body of this media type and length, which `write` adds.
-    fn whole(
-        status: u16,
-        retry_after: Option<Duration>,
-        (kind, length): (&str, usize),
-        write: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> Self {
+    /// An answer with a body of this media type.
+    fn whole(status: u16, retry_after: Option<Duration>, kind: &str, body: &[u8]) -> Self {
+        let length = body.len();
         // Room for all of it at once: a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity((length + 512).next_multiple_of(BLOCK)));
+        let mut text = Wiped::from(Vec::with_capacity((length + 512).next_multiple_of(BLOCK)));
         let allow = if status == 405 { "Allow: GET, POST\r\n" } else { "" };
         let retry_after = retry_after.map_or_else(String::new, |delay| {
             // Rounded up: a second too early would be in vain.
@@ -127,7 +121,7 @@ impl Answer {
         );
         fill(&mut text, 2 + length);
         text.extend_from_slice(b"\r\n");
-        write(&mut text);
+        text.extend_from_slice(body);
         Self(text)
     }
 }
@@ -139,12 +133,12 @@ impl From<Refusal> for Answer {
     }
 }
 
-/// Counts the bytes that would be written.
-struct Length(usize);
+/// A body that is written.
+struct Body(Wiped);
 
-impl std::io::Write for Length {
+impl std::io::Write for Body {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
+        wiped::extend(&mut self.0, bytes);
         Ok(bytes.len())
     }
 

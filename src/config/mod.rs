@@ -23,6 +23,7 @@ use crate::net::tls::{ClientCertificate, Pin, TlsSettings};
 
 pub(crate) mod checked;
 mod file;
+mod folders;
 mod heartbeat;
 mod indicators;
 pub(crate) mod installing;

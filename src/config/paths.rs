@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use node_core::text::Quoted;
 
+use super::folders::Folders;
 use crate::error::Warning;
 use crate::files::durable::{beside, folder, is_open_to_all};
 use crate::files::secret_file;
@@ -77,10 +78,10 @@ impl ConfiguredPath {
     }
 
     /// Every path that is written to or read for this key.
-    fn all(&self) -> Vec<PathBuf> {
-        let mut all = vec![resolved(&self.found)];
+    fn all(&self, folders: &mut Folders) -> Vec<PathBuf> {
+        let mut all = vec![folders.resolve(&self.found)];
         if let Use::Replaced(endings) = self.used {
-            all.extend(endings.iter().map(|ending| resolved(&beside(&self.found, ending))));
+            all.extend(endings.iter().map(|ending| folders.resolve(&beside(&self.found, ending))));
         }
         all
     }
@@ -178,9 +179,13 @@ pub(super) fn check(
              secret itself"
         ));
     }
-    let all: Vec<_> = paths.iter().chain(besides).map(|path| (path, path.all())).collect();
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let mut folders = Folders::default();
+    let all: Vec<_> = paths.iter().chain(besides).map(|path| Found::of(path, &mut folders)).collect();
     for (at, one) in all.iter().enumerate().take(paths.len()) {
-        if let Some(clash) = all[at + 1..].iter().find_map(|other| clash(one, other)) {
+        if let Some(clash) = all[at + 1..].iter().find_map(|other| one.clash(other)) {
             return Err(clash);
         }
     }
@@ -190,29 +195,44 @@ pub(super) fn check(
 /// Whether the `file` of `key`, which is to be replaced, is that of one of the other `paths` as well.
 pub(super) fn is_used(file: &Path, key: &'static str, paths: &[ConfiguredPath]) -> bool {
     let own = ConfiguredPath::implied(key, file, Use::Replaced(&[".new"]));
-    let files = own.all();
+    let mut folders = Folders::default();
+    let own = Found::of(&own, &mut folders);
     let mut others = paths.iter().filter(|path| path.key != key);
-    others.any(|other| clash(&(&own, files.clone()), &(other, other.all())).is_some())
+    others.any(|other| own.clash(&Found::of(other, &mut folders)).is_some())
 }
 
-/// How one of two values spoils the file of the other, as a sentence. Each is given with all its files.
-fn clash(
-    (one, files): &(&ConfiguredPath, Vec<PathBuf>),
-    (other, other_files): &(&ConfiguredPath, Vec<PathBuf>),
-) -> Option<String> {
-    if one.may_share_with(other) {
-        return None;
+/// A value with what is found on the disk.
+struct Found<'a> {
+    path: &'a ConfiguredPath,
+    /// Every path that is written to or read, without links.
+    files: Vec<PathBuf>,
+    /// The device and number of the file, if it is there.
+    identity: Option<(u64, u64)>,
+}
+
+impl<'a> Found<'a> {
+    fn of(path: &'a ConfiguredPath, folders: &mut Folders) -> Self {
+        let identity = fs::metadata(&path.found).map(|file| (file.dev(), file.ino())).ok();
+        Self { path, files: path.all(folders), identity }
     }
-    let (key, other_key) = (one.key, other.key);
-    if let Some(file) = files.iter().find(|file| other_files.contains(file)) {
-        let file = file.display();
-        return Some(format!("{key} and {other_key} would both use {file}: give each a file of its own"));
+
+    /// How one of two values spoils the file of the other, as a sentence.
+    fn clash(&self, other: &Self) -> Option<String> {
+        if self.path.may_share_with(other.path) {
+            return None;
+        }
+        let (key, other_key) = (self.path.key, other.path.key);
+        if let Some(file) = self.files.iter().find(|file| other.files.contains(file)) {
+            let file = file.display();
+            return Some(format!("{key} and {other_key} would both use {file}: give each a file of its own"));
+        }
+        // As hard links, or on a file system that ignores case.
+        let names_one = self.identity.is_some() && self.identity == other.identity;
+        let file = self.path.found.display();
+        names_one.then(|| {
+            format!("{key} and {other_key} are two names of one file, {file}: give each a file of its own")
+        })
     }
-    let names_one = is_same_file(&one.found, &other.found);
-    let file = one.found.display();
-    names_one.then(|| {
-        format!("{key} and {other_key} are two names of one file, {file}: give each a file of its own")
-    })
 }
 
 /// A warning for each of these keys whose file every user may replace. (Where the file has a secret, that is an error:
@@ -243,21 +263,6 @@ fn open_place(key: &str, place: &Path, message: String) -> Warning {
         format!("Others may need {} as it is: use a file in another folder as {key}.", place.display())
     };
     Warning::new("folder", message, fix)
-}
-
-/// The path without links and dots, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| match (fs::canonicalize(folder(path)), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        // Components without `.` and repeated slashes.
-        _ => path.components().collect(),
-    })
-}
-
-/// Whether both are there and one file, as hard links or on a file system that ignores case.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-    identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 #[cfg(test)]

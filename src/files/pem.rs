@@ -193,7 +193,15 @@ impl EcForm {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+    let first = wanted.first()?;
+    let mut at = 0;
+    loop {
+        at += bytes.get(at..)?.iter().position(|byte| byte == first)?;
+        if bytes.get(at..)?.starts_with(wanted) {
+            return Some(at);
+        }
+        at += 1;
+    }
 }
 
 #[cfg(test)]

@@ -8,3 +8,4 @@ pub(crate) mod failure;
 pub(crate) mod own;
 pub(crate) mod process;
 pub(crate) mod way;
+pub(crate) mod wiped;

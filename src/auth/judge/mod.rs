@@ -273,14 +273,19 @@ impl Judged<'_> {
                 let known = if reason.begins_with(reasons::NOT_GRANTED) { reasons::NOT_GRANTED } else { "" };
                 Answer::Rejected(Text::format(format_args!("{known}({NOT_SHOWN})")))
             }
-            Answer::Valid(household) if household.id.is_some() && self.repeats_a_key() => {
-                Answer::Valid(Household { id: None, ..household })
+            // Of a good answer only this is shown.
+            Answer::Valid(Household { id: Some(id), member_ids }) if self.is_of_a_key(id.as_str()) => {
+                Answer::Valid(Household { id: None, member_ids })
             }
             as_it_is @ (Answer::Rejected(_)
             | Answer::Valid(_)
             | Answer::Reachable
             | Answer::Inconclusive { .. }) => as_it_is,
         }
+    }
+
+    fn is_of_a_key(&self, text: &str) -> bool {
+        repeats(text.as_bytes(), self.asked.keys)
     }
 
     fn repeats_a_key(&self) -> bool {

@@ -26,6 +26,7 @@ use super::answer::{Answer, BLOCK, Refusal, go_ahead};
 use super::callers::{Caller, Owner};
 use super::request;
 use super::request::{BrokerRequest, Progress};
+use crate::system::wiped::{self, Scratch};
 
 /// How long the caller may take to send its request, and to read the answer.
 pub(super) const IO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -188,9 +189,9 @@ impl<S: Peer> Connection<S> {
     }
 
     fn read(&mut self, room: usize, now: Instant) -> Option<BrokerRequest> {
-        let mut chunk = Zeroizing::new([0; CHUNK]);
+        let mut chunk = Scratch::<CHUNK>::default();
         for _ in 0..MAX_READS {
-            let len = match self.stream.read(&mut *chunk) {
+            let len = match self.stream.read(&mut chunk) {
                 Ok(0) => {
                     self.end_of_input(now);
                     return None;
@@ -287,9 +288,9 @@ impl<S: Peer> Connection<S> {
 
     /// Reads and drops the rest: with unread bytes the caller's system would report a broken connection.
     fn drain(&mut self) {
-        let mut chunk = Zeroizing::new([0; CHUNK]);
+        let mut chunk = Scratch::<CHUNK>::default();
         for _ in 0..MAX_READS {
-            if !matches!(self.stream.read(&mut *chunk), Ok(len) if len > 0) {
+            if !matches!(self.stream.read(&mut chunk), Ok(len) if len > 0) {
                 return;
             }
         }
@@ -301,11 +302,7 @@ fn keep(arrived: &mut Zeroizing<Vec<u8>>, chunk: &[u8], room: usize) -> Result<(
     if arrived.len() + chunk.len() > room {
         return Err(Refusal::busy("too many requests are under way that are not whole yet"));
     }
-    // A new buffer, so that the old one is wiped when it is dropped.
-    let mut longer = Zeroizing::new(Vec::with_capacity(arrived.len() + chunk.len()));
-    longer.extend_from_slice(arrived);
-    longer.extend_from_slice(chunk);
-    *arrived = longer;
+    wiped::extend(arrived, chunk);
     Ok(())
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zeroize::Zeroizing;
 
+use crate::system::wiped::{self, Scratch};
+
 /// How long such a program may take on a busy board.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// In bytes. More than systemctl prints of any unit.
@@ -46,19 +48,18 @@ pub(in crate::commands) fn printed_by(program: &Path, arguments: &[&str]) -> io:
 
 fn read_in_time(stdout: &mut ChildStdout) -> io::Result<Zeroizing<String>> {
     let end = Instant::now() + PATIENCE;
-    // With room for all of a usual unit: a buffer that grows leaves copies behind.
-    let mut printed = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    let mut printed = Zeroizing::<Vec<u8>>::default();
     loop {
         let left = Timespec::try_from(end.saturating_duration_since(Instant::now()));
         let left = left.map_err(|_| io::ErrorKind::InvalidInput)?;
         if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left))? == 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let mut chunk = Zeroizing::new([0; 1024]);
-        match stdout.read(&mut *chunk)? {
+        let mut chunk = Scratch::<1024>::default();
+        match stdout.read(&mut chunk)? {
             0 => return Ok(Zeroizing::new(String::from_utf8_lossy(&printed).into_owned())),
             _ if printed.len() > MOST => return Err(io::ErrorKind::FileTooLarge.into()),
-            len => printed.extend_from_slice(&chunk[..len]),
+            len => wiped::extend(&mut printed, &chunk[..len]),
         }
     }
 }
