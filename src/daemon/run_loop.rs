@@ -9,6 +9,7 @@ use embedded_hal::digital::OutputPin;
 use log::debug;
 use node_core::agent::{Action, Agent, Event, Exit, Report, Setup, Step};
 use node_core::answer::Answer;
+use node_core::outcome::Outcome;
 use node_core::time::Now;
 use node_core::trouble::Trouble;
 
@@ -118,6 +119,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
     pub fn run(mut self) -> io::Result<Exit> {
         let left = self.indicators.status_file.as_deref().and_then(|file| Record::load(file).ok());
         let remembered = left.and_then(|record| record.remembered(&self.boot_id, (self.clock)().instant));
+        if remembered.is_none() {
+            // Before the files are read: a person sees at once that the node has started.
+            self.light.show(Outcome::Starting, (self.clock)().instant);
+        }
         let mut event = Some(Event::Started(remembered));
         loop {
             let now = (self.clock)();
