@@ -12,8 +12,7 @@ guest=$root/pi-zero/guest
 # The last Debian release with a kernel for ARMv6 boards.
 suite=bookworm
 
-# usr-is-merged and apt: packages are installed as on a board that a user has. bench.sh compares with curl and
-# python3-httpx; time reads a process's peak memory.
+# usr-is-merged and apt: packages are installed as on a board that a user has. time reads a process's peak memory.
 packages=systemd-sysv,udev,kmod,login,passwd,libpam-modules,base-passwd,base-files,mount,util-linux,coreutils
 packages+=,dash,bash,sed,grep,mawk,findutils,diffutils,libc-bin,procps,iproute2,busybox-static,time,curl,python3
 packages+=,apt,usr-is-merged,init-system-helpers,perl-base,tar,gzip,hostname
@@ -30,7 +29,6 @@ zero)
     board=$work/board arch=armel kernel=linux-image-rpi tree_of_board=bcm2835-rpi-zero.dtb
     # The package for a Zero is armhf. Raspberry Pi OS is, too; Debian calls the same instruction set armel.
     also_installs=armhf
-    packages+=,python3-httpx
     card_modules+=(cdc_subset)
     ;;
 zero2w)

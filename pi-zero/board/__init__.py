@@ -1,1 +1,1 @@
-"""An emulated Pi Zero, driven and watched from the host: the parts of test.sh and bench.sh."""
+"""An emulated Pi Zero, driven and watched from the host: the parts of test.sh."""

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Counts what jarvis-node executes on a Pi Zero's CPU, in instructions, which a busy machine counts like an idle one. The
+# last line is "N passed, M failed".
+#
+#   pi-zero/count.sh                     every row, with its budget in counting/budgets.json
+#   pi-zero/count.sh --beside COMMIT     and side by side with another commit's build, and with curl
+#   pi-zero/count.sh --symbols KEY_TYPE  the functions in which a check spends its instructions
+#   pi-zero/count.sh --set               makes the budgets what is counted now
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$root/target/pi-zero
+# shellcheck source-path=SCRIPTDIR source=../packaging/static.sh
+source "$root/packaging/static.sh"
+
+main() {
+    local options=("$@") commit=''
+    require qemu-arm:qemu-user cc:gcc unshare:util-linux setpriv:util-linux
+    ((EUID == 0)) || die "An LED of its own needs root: run this with sudo."
+    mkdir -p "$work/counting"
+    cc -Wall -Wextra -Werror -O2 -shared -fPIC -o "$work/counting/plugin.so" "$root/pi-zero/counting/plugin.c"
+    # And the stub.
+    "$root/pi-zero/build.sh"
+    case ${1-} in
+    --beside)
+        commit=${2:?the commit to compare with}
+        build_other "$commit"
+        prepare_curl
+        options=(--beside "$work/beside-$commit/target/pi-zero/jarvis-node" --curl "$work/counting/armel")
+        ;;
+    --symbols)
+        with_symbols
+        options+=(--program "$work/counting/cargo/arm-unknown-linux-musleabihf/release/jarvis-node")
+        ;;
+    esac
+    cd "$root/pi-zero"
+    exec python3 -B -m counting "${options[@]}"
+}
+
+# The same program with its symbols.
+with_symbols() {
+    cd "$root"
+    prepare_static_builds
+    work=$work/counting CARGO_PROFILE_RELEASE_STRIP=none build_static arm-unknown-linux-musleabihf release jarvis-node
+}
+
+# build_other COMMIT, by its own script.
+build_other() {
+    local place=$work/beside-$1
+    [[ ! -e $place/target/pi-zero/jarvis-node ]] || return 0
+    rm -rf "$place"
+    git clone --quiet --no-checkout "$root" "$place"
+    git -C "$place" checkout --quiet "$1"
+    "$place/pi-zero/build.sh"
+}
+
+# Debian's curl for the same CPU.
+prepare_curl() {
+    local tree=$work/counting/armel
+    [[ ! -e $tree ]] || return 0
+    require mmdebstrap:mmdebstrap
+    say "fetching curl for armel (once)"
+    mmdebstrap --quiet --variant=extract --architectures=armel --include=curl bookworm "$tree.new" "$(debian_source bookworm armel)" >&2
+    mv "$tree.new" "$tree"
+}
+
+main "$@"

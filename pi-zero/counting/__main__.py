@@ -1,0 +1,87 @@
+"""Counts this build's work, and compares it with its budgets, with another build or with curl. count.sh calls it."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from board.card import WORK
+from board.report import Report
+
+from . import rows, symbols
+from .program import AHEAD
+
+BUDGETS = Path(__file__).parent / "budgets.json"
+# How much a row may grow: twice what the same build differs by from run to run.
+TOLERANCE = 0.02
+
+
+def main():
+    arguments = read_arguments()
+    os.nice(-AHEAD)
+    program = Path(arguments.program)
+    if arguments.symbols:
+        return by_symbol(program, arguments.symbols)
+    counted = dict(rows.of(program))
+    others = {}
+    if arguments.beside:
+        others["beside"] = dict(rows.of(Path(arguments.beside)))
+    if arguments.curl:
+        theirs = rows.curl(Path(arguments.curl))
+        others["curl"] = {name.replace("curl", "check"): executed for name, executed in theirs}
+    show(counted, others)
+    if arguments.set:
+        BUDGETS.write_text(json.dumps({name: round(count) for name, count in counted.items()}, indent=2) + "\n", encoding="utf-8")
+        return None
+    return compare(counted)
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="count.sh", description=__doc__)
+    parser.add_argument("--program", default=WORK / "jarvis-node")
+    parser.add_argument("--beside", help="another build, counted in the same run")
+    parser.add_argument("--curl", help="the root of a system with curl")
+    parser.add_argument("--symbols", metavar="KEY_TYPE", choices=rows.KEY_TYPES, help="where a check spends its instructions")
+    parser.add_argument("--set", action="store_true", help="make the budgets what is counted now")
+    return parser.parse_args()
+
+
+def show(counted, others):
+    """A table in millions of instructions, with the share of each other."""
+    print(f"{'':<34}{'millions':>10}" + "".join(f"{name:>10}{'share':>8}" for name in others))
+    for name, executed in counted.items():
+        line = f"{name:<34}{executed / 1e6:>10.3f}"
+        for other in others.values():
+            if name in other:
+                line += f"{other[name] / 1e6:>10.3f}{executed / other[name]:>8.2f}"
+        print(line, flush=True)
+
+
+def compare(counted):
+    """Every row with its budget."""
+    report = Report()
+    budgets = json.loads(BUDGETS.read_text(encoding="utf-8"))
+    report.equal("every row has a budget", sorted(counted), sorted(budgets))
+    for name, executed in counted.items():
+        budget = budgets.get(name, 0)
+        report.check(
+            f"{name} costs at most 2 % more than its budget", executed <= budget * (1 + TOLERANCE),
+            f"{executed:.0f} instructions, where the budget is {budget}",
+        )
+        if executed < budget * (1 - TOLERANCE):
+            print(f"{name} costs less than its budget: pi-zero/count.sh --set", flush=True)
+    return report.finish()
+
+
+def by_symbol(program, key_type):
+    """Where a check spends its instructions."""
+    with tempfile.NamedTemporaryFile() as blocks, rows.home(key_type) as home:
+        rows.check(program, home.config("check"), blocks=blocks.name)
+        for share, executed, name in symbols.of(program, Path(blocks.name)):
+            print(f"{share:>6.1%} {executed:>12} {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

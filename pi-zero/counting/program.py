@@ -1,0 +1,103 @@
+"""A program for ARMv6 whose instructions are counted while it runs."""
+
+import os
+import struct
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from board.card import WORK
+
+EMULATOR = "qemu-arm"
+PLUGIN = WORK / "counting/plugin.so"
+# Of the struct `counts` in plugin.c.
+WORDS = 16
+PATIENCE_SECONDS = 120
+# By how much the other sides go before the program, in nice(1)'s numbers: a daemon takes more turns for a slow one.
+AHEAD = 10
+# For how long nothing may be executed until a program counts as waiting: emulated code runs in pieces of milliseconds.
+STILL_SECONDS = 0.2
+
+
+class Counted:
+    """A program under QEMU's user emulation. `marks`: the name of a file, at each writing to which the count is noted.
+    `blocks`: a file that gets the count of each piece of code. `root`: where a dynamic program's libraries are."""
+
+    def __init__(self, program, *arguments, marks=None, blocks=None, root=None, prefix=()):
+        self._counts = tempfile.NamedTemporaryFile(prefix="counts-")
+        self._counts.truncate(8 * WORDS)
+        self._output = tempfile.TemporaryFile()
+        plugin = f"{PLUGIN},counts={self._counts.name}"
+        plugin += f",marks={marks}" if marks else ""
+        plugin += f",blocks={blocks}" if blocks else ""
+        libraries = []
+        if root:
+            folders = ":".join(f"{root}/{folder}" for folder in ("lib/arm-linux-gnueabi", "usr/lib/arm-linux-gnueabi"))
+            libraries = ["-L", str(root), "-E", f"LD_LIBRARY_PATH={folders}"]
+        self._process = subprocess.Popen(
+            [
+                # It ends with this process in every case.
+                "setpriv", "--pdeathsig", "KILL", *prefix, "nice", "-n", str(AHEAD),
+                EMULATOR, "-cpu", "arm1176", "-plugin", plugin, *libraries, str(program), *arguments,
+            ],
+            stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
+            env={"PATH": os.environ["PATH"]},
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._process.wait(PATIENCE_SECONDS)
+        self._counts.close()
+        self._output.close()
+
+    def executed(self):
+        """The instructions so far."""
+        return self._words()[0]
+
+    def marks(self):
+        """The count at each writing to the marked file, of the first fourteen."""
+        words = self._words()
+        return list(words[2:2 + words[1]])
+
+    def settled(self):
+        """The instructions once the program waits for something."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        seen, since = self.executed(), time.monotonic()
+        while time.monotonic() - since < STILL_SECONDS:
+            time.sleep(0.01)
+            now = self.executed()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            if time.monotonic() > end:
+                raise RuntimeError("the program does not come to rest")
+        return seen
+
+    def wait_until(self, holds, what):
+        """Waits for a condition while the program runs."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the program ended before {what}: {self.output()}")
+            if time.monotonic() > end:
+                raise RuntimeError(f"no {what} within {PATIENCE_SECONDS} s: {self.output()}")
+            time.sleep(0.01)
+
+    def output(self):
+        """What it has written to standard output and error."""
+        self._output.seek(0)
+        return self._output.read().decode()
+
+    def finished(self):
+        """Waits for its end, which must be a good one, and returns the instructions."""
+        status = self._process.wait(PATIENCE_SECONDS)
+        if status != 0:
+            raise RuntimeError(f"the program ended with {status}: {self.output()}")
+        return self.executed()
+
+    def _words(self):
+        return struct.unpack(f"<{WORDS}Q", Path(self._counts.name).read_bytes())
