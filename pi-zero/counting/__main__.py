@@ -1,6 +1,7 @@
 """Counts this build's work, and compares it with its budgets, with another build or with curl. count.sh calls it."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -20,7 +21,8 @@ TOLERANCE = 0.02
 
 def main():
     arguments = read_arguments()
-    os.nice(-AHEAD)
+    with contextlib.suppress(PermissionError):
+        os.nice(-AHEAD)
     program = Path(arguments.program)
     if arguments.symbols:
         return by_symbol(program, arguments.symbols)
