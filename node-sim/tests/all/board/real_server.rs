@@ -1,6 +1,7 @@
 //! `node-sim board --server URL --config FILE`, against a server that somebody else runs.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use server_stub::{Options, Stub};
@@ -12,11 +13,10 @@ fn node_of_a_real_server_runs_on_the_board() {
     let dir = tempfile::tempdir().unwrap();
     let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() }).unwrap();
     let config = dir.path().join("config.json");
-    let mut json: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
-    json["auth_url"] = "https://127.0.0.1:1".into();
-    json["start_splay_secs"] = 0.into();
-    json["credential_file"] = "credential.json".into();
-    fs::write(&config, json.to_string()).unwrap();
+    configure(
+        &config,
+        &json!({"auth_url": "https://127.0.0.1:1", "start_splay_secs": 0, "credential_file": "credential.json"}),
+    );
     let before = contents(dir.path());
 
     let board = rig::with(&["--server", stub.url(), "--config", config.to_str().unwrap()]);
@@ -59,9 +59,7 @@ fn quiet_led_of_a_valid_node_is_said_to_be_dark() {
     let dir = tempfile::tempdir().unwrap();
     let _stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() }).unwrap();
     let config = dir.path().join("config.json");
-    let mut json: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
-    json["led"] = json!({"gpio": 17, "quiet": true});
-    fs::write(&config, json.to_string()).unwrap();
+    configure(&config, &json!({"led": {"gpio": 17, "quiet": true}}));
     let board = rig::with(&["--config", config.to_str().unwrap()]);
     let state = board.watch().comes_to("valid");
     assert_eq!(state["node"]["led"], "dark");
@@ -79,8 +77,15 @@ fn a_clock_that_the_node_does_not_ask_cannot_be_set() {
     assert_eq!(board.put("clock", "1970").0, 409);
 }
 
+/// Changes keys of a configuration.
+fn configure(config: &Path, keys: &Value) {
+    let mut json: Value = serde_json::from_slice(&fs::read(config).unwrap()).unwrap();
+    json.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+    fs::write(config, json.to_string()).unwrap();
+}
+
 /// Every file of the folder with its contents.
-fn contents(dir: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries.map(|path| (path.clone(), fs::read(&path).unwrap())).collect();
     files.sort();
