@@ -12,6 +12,7 @@ GPLEV1 = 0x200038
 COUNTER = 0x3004
 
 SAMPLE_SECONDS = 0.02
+CLOCK_READINGS = 5
 # Between a flash's 0.2 s of darkness and the 1.2 s between groups.
 GROUP_GAP_SECONDS = 0.7
 # Longer than any steady part of a pattern (valid-cached is dark every 2 s, groups are 1.2 s apart).
@@ -100,10 +101,12 @@ class FirstLight:
         self._stopped.set()
         if self._seen is None:
             return None
-        # Read before the kernel's clock, so that the difference is at least the counter's lead on it.
-        counter = self._counter()
-        kernel = float(self._machine.read("cut -d ' ' -f 1 /proc/uptime"))
-        return kernel - (counter - self._seen) / 1e6
+        # Read before the kernel's clock, so that the difference is at least the counter's lead on it: the least is closest.
+        starts = []
+        for _ in range(CLOCK_READINGS):
+            counter = self._counter() / 1e6
+            starts.append(float(self._machine.read("read -r up _ </proc/uptime; echo $up")) - counter)
+        return self._seen / 1e6 + min(starts)
 
     def _counter(self):
         return self._machine.qmp.read_word(self._machine.board.register(COUNTER))
