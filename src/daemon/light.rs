@@ -246,7 +246,11 @@ mod tests {
     fn led_not_ready_at_boot_is_awaited_and_no_warning_before() {
         let (pin, ready) = (Levels::default(), Cell::new(false));
         let mut open = |_: &Led| {
-            if ready.get() { Ok(Some(Lamp::new(pin.clone(), PinState::High))) } else { Err(Warning::new("led", "root's", "")) }
+            if ready.get() {
+                Ok(Some(Lamp::new(pin.clone(), PinState::High)))
+            } else {
+                Err(Warning::new("led", "root's", ""))
+            }
         };
         let mut light = Light::new(&mut open, &indicators(false));
         light.show(Outcome::Valid, at(5000));
