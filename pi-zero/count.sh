@@ -5,6 +5,7 @@
 #   pi-zero/count.sh                     every row, with its budget in counting/budgets.json
 #   pi-zero/count.sh --beside COMMIT     and side by side with another commit's build, and with curl
 #   pi-zero/count.sh --symbols KEY_TYPE  the functions in which a check spends its instructions
+#   pi-zero/count.sh --seldom            the parts of the program that a daemon brings into memory (packaging/seldom.ld)
 #   pi-zero/count.sh --set               makes the budgets what is counted now
 set -euo pipefail
 
@@ -28,7 +29,7 @@ main() {
         prepare_curl
         options=(--beside "$work/beside-$commit/target/pi-zero/jarvis-node" --curl "$work/counting/armel")
         ;;
-    --symbols)
+    --symbols | --seldom)
         with_symbols
         options+=(--program "$work/counting/cargo/arm-unknown-linux-musleabihf/release/jarvis-node")
         ;;

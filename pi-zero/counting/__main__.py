@@ -28,6 +28,8 @@ def main():
     program = Path(arguments.program)
     if arguments.symbols:
         return by_symbol(program, arguments.symbols)
+    if arguments.seldom:
+        return by_window(program)
     counted = dict(rows.of(program))
     others = {}
     if arguments.beside:
@@ -47,6 +49,7 @@ def read_arguments():
     parser.add_argument("--beside", help="another build, counted in the same run")
     parser.add_argument("--curl", help="the root of a system with curl")
     parser.add_argument("--symbols", metavar="KEY_TYPE", choices=rows.KEY_TYPES, help="where a check spends its instructions")
+    parser.add_argument("--seldom", action="store_true", help="which parts of the program a daemon brings into memory")
     parser.add_argument("--set", action="store_true", help="make the budgets what is counted now")
     return parser.parse_args()
 
@@ -84,6 +87,17 @@ def by_symbol(program, key_type):
         rows.check(program, home.config("check"), blocks=blocks.name)
         for share, executed, name in symbols.of(program, Path(blocks.name)):
             print(f"{share:>6.1%} {executed:>12} {name}")
+
+
+def by_window(program):
+    """Which parts of the program a daemon in `valid` brings into memory, and what of them it executes."""
+    with tempfile.NamedTemporaryFile() as blocks:
+        rows.revalidation(program, blocks=blocks.name)
+        windows = symbols.touched(program, Path(blocks.name))
+    for start, size, functions in windows:
+        few = "" if len(functions) > symbols.FEW else ", ".join(functions)
+        print(f"{start:#10x} {size:>6} bytes of {len(functions)} functions  {few}")
+    print(f"{len(windows)} windows of {symbols.WINDOW // 1024} KiB, of which {sum(size for _, size, _ in windows)} bytes are executed")
 
 
 if __name__ == "__main__":
