@@ -43,8 +43,8 @@ impl Rules {
     ) -> Result<(), Option<Trouble>> {
         let dates = if self.dates_count { Dates::Checked } else { Dates::Ignored };
         let peer = Peer { service: Service::AUTH, host: "fuzzed".into(), port: 443 };
-        let verifier =
-            Verifier::new(Arc::clone(&self.roots), Arc::clone(&self.pins), dates, None, &self.provider);
+        let (roots, pins) = (Arc::clone(&self.roots), Arc::clone(&self.pins));
+        let verifier = Verifier::new(roots, pins, dates, Arc::default(), &self.provider);
         verifier
             .verify_server_cert(leaf, others, name, &[], now)
             .map(|_| ())
