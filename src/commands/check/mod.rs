@@ -106,10 +106,9 @@ pub(crate) fn check(target: Target, wants_chain: bool) -> (Outcome, View) {
     let mut view = Record::of(&report, &boot_id, false).with(setups.warnings).view(&boot_id, now);
     // There is no next check.
     view.next_check_secs = None;
-    view.chain = loaded.and_then(|loaded| loaded.client.chain()).map(|chain| Chain {
-        keys: chain.keys.iter().map(ToString::to_string).collect(),
-        cost: chain.cost().map(Cost::name),
-    });
+    view.chain = loaded
+        .and_then(|loaded| loaded.client.chain())
+        .map(|chain| Chain { keys: chain.keys, cost: chain.cost.map(Cost::name) });
     view.daemon = of_daemon.and_then(|daemon| differing(&daemon, report.outcome));
     (report.outcome, view)
 }

@@ -1,6 +1,5 @@
 //! What is told of the chain of certificates by which a server has proved itself: for people, and only if it is wanted.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -16,24 +15,25 @@ pub(crate) struct Chain {
     /// The last second at which all its certificates are valid.
     pub(crate) valid_until: UnixTime,
     /// The kinds of its keys: the server's own, those of the CAs between, the root's.
-    pub(crate) keys: Vec<KeyKind>,
+    pub(crate) keys: Vec<String>,
+    /// What its signatures cost; `None` if one of that kind was not measured.
+    pub(crate) cost: Option<Cost>,
 }
 
-/// What the signatures of a chain cost a board without 64-bit registers, as docs/configuration.md, "The server's
-/// certificate" defines it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the signatures of a chain cost a Pi Zero, as docs/configuration.md, "The server's certificate" defines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cost {
-    /// No more than the rest of a validation.
+    /// Less than the rest of a validation.
     Light,
-    /// Up to three times the rest.
+    /// Less than three times the rest.
     Medium,
-    /// Up to six times the rest.
+    /// Less than six times the rest.
     Heavy,
     /// Even more.
     VeryHeavy,
 }
 
-/// In thousands of instructions.
+/// In thousands of instructions, without the signatures.
 const REST_OF_A_VALIDATION: u32 = 5000;
 
 impl Chain {
@@ -41,26 +41,30 @@ impl Chain {
         let own = KeyKind::of(&path.end_entity().subject_public_key_info());
         let between = path.intermediate_certificates().map(|ca| KeyKind::of(&ca.subject_public_key_info()));
         let root = KeyKind::inside(&path.anchor().subject_public_key_info);
-        Self {
-            valid_until: UnixTime(end.as_secs()),
-            keys: [own].into_iter().chain(between).chain([root]).collect(),
-        }
+        Self::by(UnixTime(end.as_secs()), [own].into_iter().chain(between).chain([root]))
     }
 
-    /// The cost of its signatures: each key has made one, the server's own that of the handshake. `None` if one was not
-    /// measured.
-    pub(crate) fn cost(&self) -> Option<Cost> {
-        let sum = self.keys.iter().try_fold(0_u32, |sum, key| Some(sum.saturating_add(key.cost()?)))?;
-        Some(match sum / REST_OF_A_VALIDATION {
-            0 => Cost::Light,
-            1..3 => Cost::Medium,
-            3..6 => Cost::Heavy,
-            _ => Cost::VeryHeavy,
-        })
+    fn by(valid_until: UnixTime, kinds: impl Iterator<Item = KeyKind>) -> Self {
+        // Each key has made one signature, the server's own that of the handshake.
+        let (mut keys, mut sum) = (Vec::new(), Some(0_u32));
+        for KeyKind { name, cost } in kinds {
+            keys.push(name);
+            sum = sum.and_then(|sum| sum.checked_add(cost?));
+        }
+        Self { valid_until, keys, cost: sum.map(Cost::of) }
     }
 }
 
 impl Cost {
+    const fn of(signatures: u32) -> Self {
+        match signatures / REST_OF_A_VALIDATION {
+            0 => Self::Light,
+            1..3 => Self::Medium,
+            3..6 => Self::Heavy,
+            _ => Self::VeryHeavy,
+        }
+    }
+
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -69,12 +73,6 @@ impl Cost {
             Self::Heavy => "heavy",
             Self::VeryHeavy => "very heavy",
         }
-    }
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -95,9 +93,9 @@ impl Note {
         self.is_wanted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn keep(&self, chain: Option<Chain>) {
+    pub(super) fn keep(&self, chain: Chain) {
         // No code panics while this is locked, so the value is always consistent.
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain);
     }
 
     /// The chain that was last accepted.
@@ -108,28 +106,30 @@ impl Note {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key_kind::tests::keys;
     use super::*;
 
     #[test]
     fn cost_of_a_chain_is_that_of_all_its_signatures() {
-        use KeyKind::{Ed25519, Other, P256, P384, Rsa};
-        let cost = |keys: &[KeyKind]| Chain { valid_until: UnixTime(0), keys: keys.to_vec() }.cost();
-        for (keys, expected) in [
-            (&[Ed25519, Ed25519][..], Cost::Light),
-            (&[Rsa(2048), Rsa(2048)], Cost::Light),
-            (&[Rsa(2048), Rsa(2048), Rsa(2048)], Cost::Light),
-            (&[Rsa(2048), Rsa(2048), Rsa(4096)], Cost::Medium),
-            (&[Rsa(4096), Rsa(4096)], Cost::Medium),
-            (&[P256, Rsa(2048)], Cost::Medium),
-            (&[P256, P256], Cost::Heavy),
-            (&[P256, P256, P256], Cost::Heavy),
-            (&[Rsa(2048), P384], Cost::Heavy),
-            (&[P256, P384, Rsa(4096)], Cost::VeryHeavy),
-            (&[P384, P384], Cost::VeryHeavy),
-            (&[Rsa(u32::MAX), Rsa(u32::MAX)], Cost::VeryHeavy),
+        let known: Vec<_> = keys().map(|(_, der)| KeyKind::of(&der)).collect();
+        for (names, expected) in [
+            ("ed25519 ed25519", Some(Cost::Light)),
+            ("rsa-2048 rsa-2048", Some(Cost::Light)),
+            ("rsa-2048 rsa-2048 rsa-2048", Some(Cost::Light)),
+            ("rsa-3072 rsa-3072", Some(Cost::Medium)),
+            ("rsa-2048 rsa-2048 rsa-4096", Some(Cost::Medium)),
+            ("rsa-4096 rsa-4096", Some(Cost::Medium)),
+            ("p-256 rsa-2048", Some(Cost::Medium)),
+            ("p-256 p-256", Some(Cost::Heavy)),
+            ("p-256 p-256 p-256", Some(Cost::Heavy)),
+            ("rsa-2048 p-384", Some(Cost::Heavy)),
+            ("p-256 p-384 rsa-4096", Some(Cost::VeryHeavy)),
+            ("p-384 p-384", Some(Cost::VeryHeavy)),
+            ("p-256 1.3.132.0.35", None),
         ] {
-            assert_eq!(cost(keys), Some(expected), "{keys:?}");
+            let kind = |name: &str| known.iter().find(|kind| kind.name == name).expect("a fixture").clone();
+            let chain = Chain::by(UnixTime(7), names.split(' ').map(kind));
+            assert_eq!((chain.keys.join(" "), chain.cost), (names.to_owned(), expected));
         }
-        assert_eq!(cost(&[P256, Other(vec![0x2b, 0x81, 0x04, 0x00, 0x23])]), None);
     }
 }

@@ -89,7 +89,7 @@ impl Verifier {
         match self.dates {
             Dates::Checked => at(moment),
             Dates::Ignored => self
-                .with_valid_path(end_entity, intermediates, moment, |_, _| ())
+                .with_valid_path(end_entity, intermediates, moment, &|_, _| ())
                 .or_else(|moment| moment.map_or_else(|| Err(VerifierError::NeverValid.into()), at)),
         }
     }
@@ -99,13 +99,13 @@ impl Verifier {
     ///
     /// # Errors
     /// The moment at which the dates are right and something else is wrong; `None` if there is no such moment.
-    fn with_valid_path<T>(
+    fn with_valid_path(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         mut moment: UnixTime,
-        then: impl FnOnce(&VerifiedPath<'_>, UnixTime) -> T,
-    ) -> Result<T, Option<UnixTime>> {
+        then: &dyn Fn(&VerifiedPath<'_>, UnixTime),
+    ) -> Result<(), Option<UnixTime>> {
         let leaf = EndEntityCert::try_from(end_entity).map_err(|_| Some(moment))?;
         // webpki checks dates before signatures, so this costs almost nothing.
         for _ in 0..MOMENTS {
@@ -175,8 +175,9 @@ impl ServerCertVerifier for Verifier {
         }
         if self.note.is_wanted() {
             // From the far future back, the first end of a certificate at which all others are valid.
-            let chain = self.with_valid_path(end_entity, intermediates, FAR_FUTURE, Chain::of);
-            self.note.keep(chain.ok());
+            let keep = |path: &VerifiedPath<'_>, end| self.note.keep(Chain::of(path, end));
+            // A chain that was accepted has such a moment.
+            let _ = self.with_valid_path(end_entity, intermediates, FAR_FUTURE, &keep);
         }
         Ok(ServerCertVerified::assertion())
     }

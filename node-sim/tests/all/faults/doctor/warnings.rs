@@ -84,9 +84,9 @@ fn daemon_that_was_rejected_fails_until_it_is_reloaded() {
 #[test]
 fn chain_that_is_heavy_is_a_warning_with_advice() {
     for (kind, says, is_heavy) in [
-        (KeyType::P384, "p-384, p-384; that is very heavy", true),
-        (KeyType::P256, "p-256, p-256; that is heavy", true),
-        (KeyType::Rsa2048, "rsa-2048, rsa-2048; that is light", false),
+        (KeyType::P384, "very heavy: p-384, p-384", true),
+        (KeyType::P256, "are heavy: p-256, p-256", true),
+        (KeyType::Rsa2048, "are light: rsa-2048, rsa-2048", false),
     ] {
         let told =
             examined(&Rig::with(Options { key_type: Some(kind), ..Options::default() }), "config.json");
