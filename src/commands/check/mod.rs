@@ -108,7 +108,7 @@ pub(crate) fn check(target: Target, wants_chain: bool) -> (Outcome, View) {
     view.next_check_secs = None;
     view.chain = loaded
         .and_then(|loaded| loaded.client.chain())
-        .map(|chain| Chain { keys: chain.keys, cost: chain.cost.map(Cost::name) });
+        .map(|chain| Chain { cost: chain.cost().map(Cost::name), keys: chain.keys });
     view.daemon = of_daemon.and_then(|daemon| differing(&daemon, report.outcome));
     (report.outcome, view)
 }

@@ -1,5 +1,6 @@
 //! What is told of the chain of certificates by which a server has proved itself: for people, and only if it is wanted.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,18 +11,19 @@ use webpki::VerifiedPath;
 use super::key_kind::KeyKind;
 
 /// A chain that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Chain {
     /// The last second at which all its certificates are valid.
     pub(crate) valid_until: UnixTime,
     /// The kinds of its keys: the server's own, those of the CAs between, the root's.
     pub(crate) keys: Vec<String>,
-    /// What its signatures cost; `None` if one of that kind was not measured.
-    pub(crate) cost: Option<Cost>,
+    /// What its signatures cost, in thousands of instructions; `None` if one of that kind was not measured.
+    signatures: Option<u32>,
 }
 
 /// What the signatures of a chain cost a Pi Zero, as docs/configuration.md, "The server's certificate" defines it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Cost {
     /// Less than the rest of a validation.
     Light,
@@ -37,34 +39,38 @@ pub(crate) enum Cost {
 const REST_OF_A_VALIDATION: u32 = 5000;
 
 impl Chain {
-    pub(super) fn of(path: &VerifiedPath<'_>, end: pki_types::UnixTime) -> Self {
-        let own = KeyKind::of(&path.end_entity().subject_public_key_info());
-        let between = path.intermediate_certificates().map(|ca| KeyKind::of(&ca.subject_public_key_info()));
-        let root = KeyKind::inside(&path.anchor().subject_public_key_info);
-        Self::by(UnixTime(end.as_secs()), [own].into_iter().chain(between).chain([root]))
+    const fn without_keys(valid_until: UnixTime) -> Self {
+        Self { valid_until, keys: Vec::new(), signatures: Some(0) }
     }
 
-    fn by(valid_until: UnixTime, kinds: impl Iterator<Item = KeyKind>) -> Self {
-        // Each key has made one signature, the server's own that of the handshake.
-        let (mut keys, mut sum) = (Vec::new(), Some(0_u32));
-        for KeyKind { name, cost } in kinds {
-            keys.push(name);
-            sum = sum.and_then(|sum| sum.checked_add(cost?));
+    pub(super) fn of(path: &VerifiedPath<'_>, end: pki_types::UnixTime) -> Self {
+        let mut chain = Self::without_keys(UnixTime(end.as_secs()));
+        chain.add(KeyKind::of(&path.end_entity().subject_public_key_info()));
+        for ca in path.intermediate_certificates() {
+            chain.add(KeyKind::of(&ca.subject_public_key_info()));
         }
-        Self { valid_until, keys, cost: sum.map(Cost::of) }
+        chain.add(KeyKind::inside(&path.anchor().subject_public_key_info));
+        chain
+    }
+
+    /// Each key has made one signature, the server's own that of the handshake.
+    fn add(&mut self, KeyKind { name, cost }: KeyKind) {
+        self.keys.push(name);
+        self.signatures = self.signatures.and_then(|sum| sum.checked_add(cost?));
+    }
+
+    /// What its signatures cost; `None` if that is not known.
+    pub(crate) fn cost(&self) -> Option<Cost> {
+        Some(match self.signatures? / REST_OF_A_VALIDATION {
+            0 => Cost::Light,
+            1..3 => Cost::Medium,
+            3..6 => Cost::Heavy,
+            _ => Cost::VeryHeavy,
+        })
     }
 }
 
 impl Cost {
-    const fn of(signatures: u32) -> Self {
-        match signatures / REST_OF_A_VALIDATION {
-            0 => Self::Light,
-            1..3 => Self::Medium,
-            3..6 => Self::Heavy,
-            _ => Self::VeryHeavy,
-        }
-    }
-
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -77,7 +83,7 @@ impl Cost {
 }
 
 /// Keeps the chain that was last accepted, from when it is wanted: to find it out costs as much as to verify it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Note {
     is_wanted: AtomicBool,
     last: Mutex<Option<Chain>>,
@@ -101,6 +107,13 @@ impl Note {
     /// The chain that was last accepted.
     pub(super) fn last(&self) -> Option<Chain> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// rustls wants to be able to print its verifier, and never does.
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Note")
     }
 }
 
@@ -128,8 +141,9 @@ mod tests {
             ("p-256 1.3.132.0.35", None),
         ] {
             let kind = |name: &str| known.iter().find(|kind| kind.name == name).expect("a fixture").clone();
-            let chain = Chain::by(UnixTime(7), names.split(' ').map(kind));
-            assert_eq!((chain.keys.join(" "), chain.cost), (names.to_owned(), expected));
+            let mut chain = Chain::without_keys(UnixTime(7));
+            names.split(' ').map(kind).for_each(|kind| chain.add(kind));
+            assert_eq!((chain.keys.join(" "), chain.cost()), (names.to_owned(), expected));
         }
     }
 }

@@ -9,7 +9,7 @@ pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 /// The kind of a public key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct KeyKind {
     /// The name that people know it by, else the object identifier of its curve or algorithm.
     pub(super) name: String,

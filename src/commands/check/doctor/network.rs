@@ -244,9 +244,9 @@ pub(super) fn chain(context: &mut Context) -> Finding {
 
 fn of_cost(chain: &Chain) -> Finding {
     let keys = chain.keys.join(", ");
-    let cost = chain.cost.map_or("of unknown cost", Cost::name);
-    let says = format!("for a Pi Zero its keys are {cost}: {keys}");
-    if chain.cost >= Some(Cost::Heavy) { Finding::warn(says, LIGHTER) } else { Finding::pass(says) }
+    let cost = chain.cost();
+    let says = format!("for a Pi Zero its keys are {}: {keys}", cost.map_or("of unknown cost", Cost::name));
+    if cost >= Some(Cost::Heavy) { Finding::warn(says, LIGHTER) } else { Finding::pass(says) }
 }
 
 /// What answers there, by its own account.
