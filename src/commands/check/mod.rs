@@ -10,7 +10,7 @@ use self::setups::Setups;
 use super::installed::{UNIT, Unit, is_same};
 use super::status;
 use crate::error::Warning;
-use crate::files::status::{Chain, DaemonSays, Record, View, boot_id};
+use crate::files::status::{ChainView, DaemonSays, Record, View, boot_id};
 use crate::net::tls::Cost;
 use crate::setup::Loaded;
 use crate::system::failure::shell_word;
@@ -108,7 +108,7 @@ pub(crate) fn check(target: Target, wants_chain: bool) -> (Outcome, View) {
     view.next_check_secs = None;
     view.chain = loaded
         .and_then(|loaded| loaded.client.chain())
-        .map(|chain| Chain { cost: chain.cost().map(Cost::name), keys: chain.keys });
+        .map(|chain| ChainView { cost: chain.cost().map(Cost::name), keys: chain.keys });
     view.daemon = of_daemon.and_then(|daemon| differing(&daemon, report.outcome));
     (report.outcome, view)
 }

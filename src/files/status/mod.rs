@@ -89,7 +89,7 @@ pub struct View {
     pub warnings: Vec<Warning>,
     /// For a check over TLS: the certificates by which the server has proved itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub chain: Option<Chain>,
+    pub chain: Option<ChainView>,
     /// For a check: what a running daemon says, if that is another outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daemon: Option<DaemonSays>,
@@ -97,7 +97,7 @@ pub struct View {
 
 /// The kinds of keys in a chain of certificates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Chain {
+pub struct ChainView {
     /// From the server's own key to the root's.
     pub keys: Vec<String>,
     /// What its signatures cost a Pi Zero, in a word; null if that is not known.
