@@ -1,7 +1,7 @@
 //! The simulation's queue of items, in the order of time.
 
 use core::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// One call or probe of one node. After giving up on a call, the node makes the next one under another serial
 /// number.
@@ -25,8 +25,8 @@ pub(super) enum Item {
     Answered(Call, Status),
     /// A node gives up waiting for an answer.
     GivenUp(Call),
-    /// A node's deadline has come.
-    Woken(u32),
+    /// A node makes a call, or a probe.
+    Calls { node: u32, is_probe: bool },
 }
 
 /// The result of a call.
@@ -43,26 +43,45 @@ pub(super) enum Status {
     Unserved,
 }
 
-/// The items that are still to come, in milliseconds since the start.
+/// How many milliseconds make a slice of [`Agenda`].
+const SLICE: u64 = 128;
+
+/// The items that are still to come, in milliseconds since the start. Only those of the present slice of time are sorted: a
+/// heap of all items of a large fleet would be larger than the processor's cache.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     now: u64,
-    items: BinaryHeap<Reverse<(u64, Item)>>,
+    /// The slice whose items are in `due`.
+    slice: u64,
+    due: BinaryHeap<Reverse<(u64, Item)>>,
+    /// The items of each slice after that.
+    later: BTreeMap<u64, Vec<Reverse<(u64, Item)>>>,
 }
 
 impl Agenda {
     /// Adds an item that is due `at` this time, or now if that is past.
     pub(super) fn add(&mut self, at: u64, item: Item) {
-        self.items.push(Reverse((at.max(self.now), item)));
+        let at = at.max(self.now);
+        let slice = at / SLICE;
+        if slice <= self.slice {
+            self.due.push(Reverse((at, item)));
+        } else {
+            self.later.entry(slice).or_default().push(Reverse((at, item)));
+        }
     }
 
     /// The next item, if it is due before `end`.
     pub(super) fn next_before(&mut self, end: u64) -> Option<(u64, Item)> {
-        let Reverse((at, _)) = self.items.peek()?;
+        if self.due.is_empty() {
+            let (slice, items) = self.later.pop_first()?;
+            self.slice = slice;
+            self.due = items.into();
+        }
+        let Reverse((at, _)) = self.due.peek()?;
         if *at >= end {
             return None;
         }
-        let Reverse((at, item)) = self.items.pop()?;
+        let Reverse((at, item)) = self.due.pop()?;
         self.now = at;
         Some((at, item))
     }
