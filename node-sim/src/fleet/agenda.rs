@@ -89,6 +89,14 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small numbers")]
+
+    use core::time::Duration;
+    use std::collections::BTreeSet;
+
+    use node_core::jitter::Jitter;
+    use node_core::time::millis;
+
     use super::*;
 
     const CALL: Call = Call { node: 1, serial: 1, is_probe: false };
@@ -111,6 +119,29 @@ mod tests {
             all(&mut agenda),
             [(7, Item::Checked(1)), (7, Item::Checked(2)), (7, Item::GivenUp(CALL))]
         );
+    }
+
+    #[test]
+    fn items_of_many_slices_come_sorted_whatever_is_added() {
+        let mut random = Jitter::new(1);
+        let mut below = |limit: u64| millis(random.up_to(Duration::from_millis(limit - 1)));
+        let (mut agenda, mut sorted) = (Agenda::default(), BTreeSet::new());
+        let mut now = 0;
+        for number in 0..5000 {
+            for part in 0..below(3) {
+                let reach = [2, SLICE, 40 * SLICE, 1 << 40][below(4) as usize];
+                let at = now + below(reach);
+                let item = Item::PoolTimedOut(number, part as u32);
+                agenda.add(at, item);
+                sorted.insert((at, item));
+            }
+            let end = now + below(3 * SLICE);
+            let next = sorted.first().copied().filter(|(at, _)| *at < end);
+            assert_eq!(agenda.next_before(end), next, "{number}");
+            now = next.map_or(now, |(at, _)| at);
+            sorted.remove(&next.unwrap_or((0, Item::Checked(0))));
+        }
+        assert_eq!(all(&mut agenda), sorted.into_iter().collect::<Vec<_>>());
     }
 
     #[test]

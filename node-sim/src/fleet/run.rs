@@ -169,3 +169,104 @@ const fn answer_of_nobody(away: Away, is_probe: bool) -> Status {
         (Away::Database, false) => Status::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Model;
+
+    /// What is to come in [`plain_run`]. Of two things in the same millisecond, a node's deadline comes last.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    enum Coming {
+        Item(Item),
+        Deadline(u32),
+    }
+
+    /// The same run one step at a time: every deadline and every answer waits for its turn, in a list that is searched for
+    /// the earliest.
+    fn plain_run(plan: &Plan, policy: Policy) -> Tally {
+        let progress = Progress::hidden();
+        let mut fleet = Fleet::new(plan, policy, &progress);
+        let mut coming = Vec::new();
+        for node in 0..plan.nodes {
+            plain_step(&mut fleet, node, Input::Started, 0, &mut coming);
+        }
+        while let Some(place) = (0..coming.len()).min_by_key(|place| coming[*place]) {
+            let (now, next) = coming.swap_remove(place);
+            if now >= fleet.end {
+                break;
+            }
+            match next {
+                Coming::Deadline(node) => {
+                    plain_step(&mut fleet, node, Input::DeadlineReached, now, &mut coming);
+                }
+                Coming::Item(Item::Answered(call, status)) if fleet.ends(call) => {
+                    fleet.tally.answered(call.node, status == Status::Good, now);
+                    plain_step(&mut fleet, call.node, Input::Answered(status), now, &mut coming);
+                }
+                Coming::Item(Item::GivenUp(call)) if fleet.ends(call) => {
+                    plain_step(&mut fleet, call.node, Input::Stalled, now, &mut coming);
+                }
+                Coming::Item(Item::Answered(..) | Item::GivenUp(_)) => {}
+                Coming::Item(at_the_server) => fleet.pass(at_the_server, now),
+            }
+            empty_agenda(&mut fleet, &mut coming);
+        }
+        fleet.tally.stalls = fleet.server.stalls(fleet.end);
+        fleet.tally
+    }
+
+    fn plain_step(fleet: &mut Fleet<'_>, node: u32, input: Input, now: u64, coming: &mut Vec<(u64, Coming)>) {
+        let (next, lapsed) = fleet.nodes.handle(node, input, Instant::from_millis(now));
+        fleet.tally.lapsed += lapsed;
+        let is_probe = match next {
+            Next::Wait(until) => return coming.push((until.as_millis().max(now), Coming::Deadline(node))),
+            Next::Validate => false,
+            Next::Probe => true,
+        };
+        fleet.call(node, is_probe, now);
+        if now < fleet.back {
+            // Nobody is there: in place of what the server made of it.
+            fleet.agenda = Agenda::default();
+            fleet.server = Server::new(fleet.plan.model, fleet.plan.cores);
+            let call = Call { node, serial: fleet.serials[node as usize].0, is_probe };
+            let answer = answer_of_nobody(fleet.plan.away, is_probe);
+            coming.push((now + FAILURE, Coming::Item(Item::Answered(call, answer))));
+        }
+    }
+
+    fn empty_agenda(fleet: &mut Fleet<'_>, coming: &mut Vec<(u64, Coming)>) {
+        let mut agenda = core::mem::take(&mut fleet.agenda);
+        while let Some((at, item)) = agenda.next_before(u64::MAX) {
+            coming.push((at, Coming::Item(item)));
+        }
+    }
+
+    #[test]
+    fn run_ahead_gives_the_figures_of_a_run_step_by_step() {
+        for away in [Away::Refused, Away::Proxy, Away::Database] {
+            for (model, policy) in [
+                (Model::Measured, Policy::Ours),
+                (Model::Measured, Policy::FullJitter),
+                (Model::Jarvisd, Policy::Ours),
+            ] {
+                for (nodes, outage) in [(3, 90_000), (40, 0), (40, 50)] {
+                    let secs = Duration::from_secs;
+                    let plan = Plan {
+                        nodes,
+                        outage: secs(outage),
+                        away,
+                        after: secs(900),
+                        model,
+                        cores: 2,
+                        spread: secs(4),
+                        revalidate: secs(300),
+                        seed: 3,
+                    };
+                    let tally = run(&plan, policy, &Progress::hidden());
+                    assert!(tally == plain_run(&plan, policy), "{policy:?}: {plan:?}");
+                }
+            }
+        }
+    }
+}
