@@ -201,6 +201,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let deadlines = [edge, beat, self.tokens.deadline()].into_iter().flatten();
         let until = deadlines.fold(self.agent.deadline(), std::cmp::Ord::min);
         let ready = self.inbox.wait(until.since(clock::instant()), self.tokens.sources())?;
+        if !self.tokens.are_served() {
+            return Ok(());
+        }
         let now = (self.clock)();
         let report = self.agent.report(now.instant);
         let record = || Record::of(&report, &self.boot_id, false).with(self.warnings.all());
