@@ -52,7 +52,9 @@ impl Agent {
     /// The beginning of a call is not reported, only its answer.
     fn due(&self) -> Instant {
         match (self.activity, &self.setup) {
-            (Activity::Waiting { until, then: Next::Call }, Some(setup)) => until + setup.settings.lost_after(),
+            (Activity::Waiting { until, then: Next::Call }, Some(setup)) => {
+                until + setup.settings.lost_after()
+            }
             _ => self.deadline(),
         }
     }

@@ -37,7 +37,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(2);
 pub fn probe_interval(lasted: Duration, spread: Duration) -> Duration {
     let (least, most) = FIRST_INTERVAL;
     if lasted < FIRST_MINUTE {
-        return spread.clamp(least, most) * 9 / 10;
+        return spread.clamp(least, most) * 4 / 5;
     }
     Duration::from_secs(if lasted.as_secs() < 3600 { 5 } else { 30 })
 }
