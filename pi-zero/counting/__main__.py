@@ -65,13 +65,13 @@ def read_arguments():
 
 
 def show(counted, others):
-    """A table in millions, with the share of each other."""
-    print(f"{'':<34}{'millions':>10}" + "".join(f"{name:>10}{'share':>8}" for name in others))
+    """A table, with the share of each other."""
+    print(f"{'':<34}{'counted':>15}" + "".join(f"{name:>15}{'share':>8}" for name in others))
     for name, number in counted.items():
-        line = f"{name:<34}{number / 1e6:>10.3f}"
+        line = f"{name:<34}{number:>15,.0f}"
         for other in others.values():
             if name in other:
-                line += f"{other[name] / 1e6:>10.3f}{number / other[name]:>8.2f}"
+                line += f"{other[name]:>15,.0f}{number / other[name]:>8.2f}"
         print(line, flush=True)
 
 

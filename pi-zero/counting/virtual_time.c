@@ -89,7 +89,9 @@ static int pass(int64_t wait)
         counts->begun = 1;
         while (!counts->go)
             usleep(STEP_MS * 1000);
-        counts->executed = counts->wake_ups = 0;
+        counts->executed = 0;
+        /* The one that ends this wait. */
+        counts->wake_ups = 1;
     }
     if (now() + wait >= begun + day.lasts) {
         counts->executed_in_day = counts->executed;
@@ -111,7 +113,7 @@ static void waits_for_descriptors(unsigned cpu, uint64_t list, uint64_t many, ui
     __atomic_add_fetch(&counts->wake_ups, 1, __ATOMIC_RELAXED);
     while (wait > 0 && !counts->over) {
         int64_t left = end - now();
-        /* The order matters: what a thread that waits by now has left behind is seen after that. */
+        /* In this order: what a thread has left behind before it waits is seen after it does. */
         if (left <= 0 || (all_others_wait(cpu) && poll(sources, many, 0) == 0 && pass(left))) {
             time->seconds = time->nanoseconds = 0;
             return;
