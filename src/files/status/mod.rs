@@ -246,7 +246,10 @@ impl Record {
             next_check_secs: self
                 .next_check_ms
                 .filter(|_| same_boot && !self.stopped)
-                .map(|at| secs(Instant::from_millis(at).since(now))),
+                .map(Instant::from_millis)
+                // One that is under way is not published.
+                .filter(|at| now < *at)
+                .map(|at| secs(at.since(now))),
             warnings: self.warnings.clone(),
             chain: None,
             daemon: None,
