@@ -146,9 +146,9 @@ fn seed_gives_the_figures_that_it_has_always_given() {
     let large = Plan { away: Away::Database, ..large(300, 7) };
     let jarvisd = Plan { away: Away::Proxy, model: Model::Jarvisd, ..stalled };
     let pinned: [(&Plan, Policy, Pinned); 4] = [
-        (&stalled, Policy::Ours, ((50, 2234), 72, 27_795, 59_555)),
-        (&large, Policy::Ours, ((1477, 1456), 21, 0, 143_603)),
-        (&jarvisd, Policy::Ours, ((50, 2234), 50, 0, 3618)),
+        (&stalled, Policy::Ours, ((50, 703), 66, 27_550, 60_749)),
+        (&large, Policy::Ours, ((1442, 1421), 21, 0, 142_564)),
+        (&jarvisd, Policy::Ours, ((50, 703), 41, 0, 3605)),
         (&stalled, Policy::FullJitter, ((313, 0), 0, 0, 47_475)),
     ];
     for (plan, policy, figures) in pinned {
