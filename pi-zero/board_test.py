@@ -21,6 +21,7 @@ from board.report import Report
 from board.stub import SilentServer, Stub
 from board.trials.beside import moved_board
 from board.trials.clones import cloned_card
+from board.trials.early import early_board
 from board.trials.joining import joining_board, zero2w_board
 from board.trials.tokens import service_tokens
 from board.trials.watchdog import main_loop_blocked, wait_for
@@ -57,7 +58,6 @@ def wired_led_board(report, stub, stranger):
     silent = SilentServer(stub.port)
     with booted(card, f"board.clock={int(time.time())}") as machine, Lamp(machine, WIRED_GPIO) as lamp:
         node = Node(machine, lamp, report)
-        node.shows("at boot, while the server is silent", lamp_shows.STARTING, seconds=240)
         machine.wait_until_booted()
         report.equal("the service runs as", machine.read(f"stat -c %U /proc/{node.pid()}"), "jarvis-node-agent")
         node.shows("the silent server given up", lamp_shows.SERVER)
@@ -191,7 +191,7 @@ def trigger(machine):
     return machine.read(r"sed 's/.*\[\(.*\)\].*/\1/' /sys/class/leds/ACT/trigger")
 
 
-BOARDS = (wired_led_board, own_led_board, moved_board, cloned_card, joining_board, zero2w_board)
+BOARDS = (wired_led_board, own_led_board, early_board, moved_board, cloned_card, joining_board, zero2w_board)
 OF_A_ZERO = [board.__name__ for board in BOARDS if board is not zero2w_board]
 
 

@@ -28,7 +28,7 @@ main() {
     case ${1-} in
     --beside)
         commit=${2:?the commit to compare with}
-        build_other "$commit"
+        build_beside "$commit"
         prepare_curl
         options=(--beside "$work/beside-$commit/target/pi-zero/jarvis-node" --curl "$work/counting/armel" "${@:3}")
         ;;
@@ -47,16 +47,6 @@ with_symbols() {
     cd "$root"
     prepare_static_builds
     work=$work/counting CARGO_PROFILE_RELEASE_STRIP=none build_static arm-unknown-linux-musleabihf release jarvis-node
-}
-
-# build_other COMMIT, by its own script.
-build_other() {
-    local place=$work/beside-$1
-    [[ ! -e $place/target/pi-zero/jarvis-node ]] || return 0
-    rm -rf "$place"
-    git clone --quiet --no-checkout "$root" "$place"
-    git -C "$place" checkout --quiet "$1"
-    "$place/pi-zero/build.sh"
 }
 
 # Debian's curl for the same CPU.

@@ -25,11 +25,11 @@ class Card:
         shutil.rmtree(self.tree, ignore_errors=True)
         self._fill()
 
-    def install(self, program=WORK / "jarvis-node", **files):
-        """Runs install.sh on the card as a user does on another computer; `files` are its options."""
+    def install(self, program=WORK / "jarvis-node", repository=REPOSITORY, **files):
+        """Runs a repository's install.sh on the card as a user does on another computer; `files` are its options."""
         options = [word for name, path in files.items() for word in (f"--{name.replace('_', '-')}", path)]
         finished = subprocess.run(
-            [REPOSITORY / "systemd" / "install.sh", "--root", self.tree, *options, program],
+            [repository / "systemd" / "install.sh", "--root", self.tree, *options, program],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         if finished.returncode != 0:

@@ -8,21 +8,36 @@ import time
 GPLEV0 = 0x200034
 GPLEV1 = 0x200038
 
+# And of the system timer's counter, in microseconds.
+COUNTER = 0x3004
+
 SAMPLE_SECONDS = 0.02
+CLOCK_READINGS = 5
 # Between a flash's 0.2 s of darkness and the 1.2 s between groups.
 GROUP_GAP_SECONDS = 0.7
 # Longer than any steady part of a pattern (valid-cached is dark every 2 s, groups are 1.2 s apart).
 STEADY_SECONDS = 3.5
 
 
-class Lamp:
-    """Samples one GPIO line until it is closed."""
+class Pin:
+    """The level of one GPIO line that drives an LED."""
 
     def __init__(self, machine, gpio):
         self._qmp = machine.qmp
         board = machine.board
         self._active_low = gpio == board.own_led and board.own_led_is_active_low
         self._register, self._bit = board.register(GPLEV1 if gpio >= 32 else GPLEV0), gpio % 32
+
+    def is_lit(self):
+        """Whether the LED is lit now."""
+        return bool(self._qmp.read_word(self._register) >> self._bit & 1) != self._active_low
+
+
+class Lamp:
+    """Samples one GPIO line until it is closed."""
+
+    def __init__(self, machine, gpio):
+        self._pin = Pin(machine, gpio)
         self._samples = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -60,11 +75,50 @@ class Lamp:
     def _sample(self):
         while not self._stopped.is_set():
             try:
-                word = self._qmp.read_word(self._register)
+                lit = self._pin.is_lit()
             except (OSError, ValueError, RuntimeError):
                 return  # the machine is gone
-            self._samples.append((time.monotonic(), bool(word >> self._bit & 1) != self._active_low))
+            self._samples.append((time.monotonic(), lit))
             self._stopped.wait(SAMPLE_SECONDS)
+
+
+class FirstLight:
+    """Waits from its making for the LED to be lit, and notes that moment by the machine's own clock, which a busy host
+    slows down with all that happens there."""
+
+    def __init__(self, machine, gpio):
+        self._machine = machine
+        self._pin = Pin(machine, gpio)
+        self._seen = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def seconds(self, within):
+        """The seconds from the kernel's start to the first light, at most: read when the board takes commands. None if it
+        was not lit `within` so many seconds from now."""
+        self._thread.join(within)
+        self._stopped.set()
+        if self._seen is None:
+            return None
+        # Read before the kernel's clock, so that the difference is at least the counter's lead on it: the least is closest.
+        starts = []
+        for _ in range(CLOCK_READINGS):
+            counter = self._counter() / 1e6
+            starts.append(float(self._machine.read("read -r up _ </proc/uptime; echo $up")) - counter)
+        return self._seen / 1e6 + min(starts)
+
+    def _counter(self):
+        return self._machine.qmp.read_word(self._machine.board.register(COUNTER))
+
+    def _watch(self):
+        try:
+            while not self._stopped.wait(SAMPLE_SECONDS / 4):
+                if self._pin.is_lit():
+                    self._seen = self._counter()
+                    return
+        except (OSError, ValueError, RuntimeError):
+            pass  # the machine is gone
 
 
 def runs(samples):

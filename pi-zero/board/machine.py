@@ -36,7 +36,8 @@ class Machine:
     """A running board. Commands run in it as root; their network is the host's loopback at 10.0.2.2, or a segment with
     one machine of that address."""
 
-    def __init__(self, board, card, kernel_arguments=(), log=None, device_tree=None, segment=None):
+    def __init__(self, board, card, kernel_arguments=(), log=None, device_tree=None, segment=None, options=()):
+        """`options` are more words for QEMU."""
         self.board = board
         self._directory = tempfile.TemporaryDirectory(prefix="pi-zero-")
         place = Path(self._directory.name)
@@ -57,6 +58,7 @@ class Machine:
                 "-qmp", f"unix:{place / 'qmp'},server=on,wait=off",
                 "-chardev", f"socket,id=debugger,path={place / 'debugger'},server=on,wait=off",
                 "-gdb", "chardev:debugger",
+                *options,
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )

@@ -6,7 +6,6 @@ SERVICE = "jarvis-node-agent.service"
 AS_NODE = "setpriv --reuid jarvis-node-agent --regid jarvis-node-agent --init-groups --no-new-privs"
 
 # The outcomes, by the patterns that the lamp shows for them.
-STARTING = "fast blink"
 VALID = "on"
 VALID_CACHED = "on with short gaps"
 NETWORK = "2 flashes"

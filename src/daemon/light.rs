@@ -22,6 +22,10 @@ pub(crate) const FIND_FOR: Duration = Duration::from_secs(600);
 /// The file that makes a daemon show [`Pattern::FIND`], beside its status. It holds the end, in milliseconds since the
 /// board was started, in digits.
 const FIND_FILE: &str = "led-find";
+/// So long after the board was started its LED may still be without its driver, or be root's: udev is at work.
+const BOOT: Instant = Instant::from_millis(90_000);
+/// How soon an LED is tried again until then.
+const BOOT_RETRY: Duration = Duration::from_millis(250);
 
 /// Opens the LED that the configuration names; `None` if it names none.
 pub trait OpenLamp<P>: FnMut(&Led) -> Result<Option<Lamp<P>>, Warning> {}
@@ -94,12 +98,19 @@ impl<'a, P: OutputPin> Light<'a, P> {
         }
     }
 
-    /// Sets the LED as it has to be now; returns when that next changes. While the board is to be found that is soon, so
-    /// no other wake-up ends it.
+    /// Sets the LED as it has to be now; returns when that next changes, or when an LED that the boot has not made ready is
+    /// tried again. While the board is to be found that is soon, so no other wake-up ends it.
     pub(super) fn refresh(&mut self, now: Instant) -> Option<Instant> {
         if self.find_until.is_some_and(|until| until <= now) {
             self.find_until = None;
             self.start(now);
+        }
+        if self.is_awaited(now) {
+            self.open();
+            self.start(now);
+        }
+        if self.is_awaited(now) {
+            return Some(now + BOOT_RETRY);
         }
         match self.lamp.as_mut()?.refresh(now) {
             Ok(edge) => edge,
@@ -138,9 +149,14 @@ impl<'a, P: OutputPin> Light<'a, P> {
         }
     }
 
-    /// Why the LED cannot be used.
-    pub(super) const fn warning(&self) -> Option<&Warning> {
-        self.warning.as_ref()
+    /// Whether the LED cannot be used yet, and may be ready before the boot is over.
+    fn is_awaited(&self, now: Instant) -> bool {
+        self.warning.is_some() && now < BOOT
+    }
+
+    /// Why the LED cannot be used; while the board boots that is no trouble yet.
+    pub(super) fn warning(&self, now: Instant) -> Option<&Warning> {
+        self.warning.as_ref().filter(|_| !self.is_awaited(now))
     }
 
     /// Whether the LED can be used; `None` if there is to be none.
@@ -176,7 +192,7 @@ fn find_end(find_file: &Path) -> Option<Instant> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::convert::Infallible;
     use std::rc::Rc;
 
@@ -224,6 +240,31 @@ mod tests {
         light.switch_to(&indicators(false), at(30));
         light.switch_to(&indicators(true), at(40));
         assert_eq!(*pin.0.borrow(), [false, true, false, true, false]);
+    }
+
+    #[test]
+    fn led_not_ready_at_boot_is_awaited_and_no_warning_before() {
+        let (pin, ready) = (Levels::default(), Cell::new(false));
+        let mut open = |_: &Led| {
+            if ready.get() {
+                Ok(Some(Lamp::new(pin.clone(), PinState::High)))
+            } else {
+                Err(Warning::new("led", "root's", ""))
+            }
+        };
+        let mut light = Light::new(&mut open, &indicators(false));
+        light.show(Outcome::Valid, at(5000));
+        assert_eq!((light.refresh(at(5000)), light.warning(at(5000))), (Some(at(5250)), None));
+        ready.set(true);
+        assert_eq!((light.refresh(at(5250)), light.warning(at(5250))), (None, None));
+        assert_eq!(*pin.0.borrow(), [true]);
+
+        ready.set(false);
+        let mut light = Light::new(&mut open, &indicators(false));
+        light.show(Outcome::Valid, at(89_999));
+        assert_eq!((light.refresh(at(89_999)), light.warning(at(89_999))), (Some(at(90_249)), None));
+        assert_eq!(light.refresh(at(90_249)), None, "the boot is over");
+        assert_eq!(light.warning(at(90_249)).map(|warning| &*warning.code), Some("led"));
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let edge = self.light.refresh(now.instant);
         self.warnings.set(Part::Broker, self.tokens.warnings());
         self.warnings.set(Part::Log, logging::warnings());
-        self.warnings.set(Part::Led, self.light.warning().cloned().into_iter().collect());
+        self.warnings.set(Part::Led, self.light.warning(now.instant).cloned().into_iter().collect());
         if self.warnings.take_changed() {
             self.publish(now, false);
             // The socket may be in a folder that was not there before.

@@ -122,7 +122,7 @@ refuse_package() {
 give_leds() {
     if ! { udevadm control --reload && timeout 60 udevadm trigger --settle --subsystem-match=gpio \
         --subsystem-match=leds; } 2>/dev/null; then
-        say "There is no udev here. To use an LED, the group gpio must be allowed to write to its device."
+        say "There is no udev here. To use an LED of the kernel, the group gpio must be allowed to write to its files."
     fi
 }
 
