@@ -6,6 +6,8 @@ fn main() {
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=Cargo.toml");
+    // Cargo does not know that it is linked by it.
+    println!("cargo::rerun-if-changed=packaging/seldom.ld");
     println!("cargo::rerun-if-changed=src");
     let built = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text.parse().expect("SOURCE_DATE_EPOCH is the seconds since 1970, in digits"),

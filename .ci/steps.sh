@@ -27,7 +27,7 @@ crash         | cargo |       | A credential survives a kill at every system cal
 names         | cargo |       | Names resolve on networks of namespaces.
 unit          | cargo |       | systemd accepts the unit, and its sandbox is tight.
 armv6         | board |       | The program for a Pi Zero builds, keeps to its size and validates under QEMU.
-counts        | board |       | No work of the program costs more instructions than its budget.
+counts        | board |       | No work of the program costs more instructions than its budget, and no day more wake-ups or bytes.
 board         | board |       | The emulated Pi Zero passes its tests.
 board64       | board |       | The emulated Pi Zero 2 W takes the 64-bit package.
 packages      | either|       | Two builds of the armhf package are the same, and the amd64 package passes lintian and its tests.

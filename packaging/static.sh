@@ -108,13 +108,16 @@ build_static() {
     # The folders of this machine are in no program.
     flags+=" -Zlocation-detail=none --remap-path-prefix=$root=/source --remap-path-prefix=$rust_sources=/rust"
     flags+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+    # CFLAGS: LLVM orders the instructions of ring's C so that fewer registers are spilled. A multiplication for X25519 and
+    # Ed25519 takes 400 instructions instead of 432, a square 294 instead of 369.
+    local c_flags="-mcpu=arm1176jzf_s -mllvm -pre-RA-sched=list-burr"
     # RUSTC_BOOTSTRAP: -Zbuild-std is not stable yet. Its features leave out the reader of debug information for
     # backtraces, a tenth of the program, which finds nothing in a stripped one.
     RUSTFLAGS=$flags \
         RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_DIR=$work/cargo \
-        CFLAGS_arm_unknown_linux_musleabihf=-mcpu=arm1176jzf_s \
-        CFLAGS_arm_unknown_linux_gnueabihf=-mcpu=arm1176jzf_s \
+        CFLAGS_arm_unknown_linux_musleabihf="$c_flags" \
+        CFLAGS_arm_unknown_linux_gnueabihf="$c_flags" \
         cargo zigbuild --quiet --locked --profile "$profile" --package "$package" --bin "$package" \
         --target "$target" -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size "$@"
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{board, fleet, scenarios};
+use crate::{board, demo, fleet, scenarios};
 
 /// Run a Jarvis node on this machine, with an LED drawn in the terminal
 ///
@@ -35,11 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show less than a minute of a node's life, with a stub server
-    Demo {
-        /// A real Keycloak as the token service: started from this source tree, it needs a JDK, Maven and openssl
-        #[arg(long)]
-        keycloak: bool,
-    },
+    Demo(demo::DemoArguments),
     /// Show a node on a web page of this machine, with switches to break what it needs, until Ctrl-C
     Board(board::BoardArguments),
     /// The node of the board, which the board starts

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use node_sim::cli::{self, Cli, Command};
-use node_sim::demo::{self, Screen};
+use node_sim::demo::{self, DemoArguments, Screen};
 use node_sim::{board, fleet, node, scenarios};
 
 /// Wrong usage (`EX_USAGE` of sysexits.h).
@@ -29,10 +29,12 @@ fn main() -> ExitCode {
             Err(sentence) => complain(&format!("{sentence}; see node-sim fleet --help"), USAGE),
         },
         (Some(Command::Completions { shell }), _) => print(&cli::completions(shell)),
-        (Some(Command::Demo { keycloak }), _) => {
-            with_screen(|screen| demo::run(screen, keycloak).map_err(|e| e.to_string()))
+        (Some(Command::Demo(arguments)), _) => {
+            with_screen(|screen| demo::run(screen, arguments).map_err(|e| e.to_string()))
         }
-        (None, None) => with_screen(|screen| demo::run(screen, false).map_err(|e| e.to_string())),
+        (None, None) => {
+            with_screen(|screen| demo::run(screen, DemoArguments::default()).map_err(|e| e.to_string()))
+        }
         (None, Some(config)) => {
             with_screen(|screen| node::run(server.as_deref(), &config, screen).map_err(|e| e.to_string()))
         }

@@ -5,19 +5,24 @@
    Arguments: counts=FILE, which gets them and must exist with room for a struct counts
               marks=NAME, to note the count whenever the program writes to a file of that name
               blocks=FILE, where each executed piece of code is listed at the end, with its address
+              base=NUMBER, where the program's address 0 is (QEMU's -B), and
+              day=SECONDS, for a program that lives through so much in virtual time (virtual_time.c), where
+              away=SECONDS is for how long it cannot connect, at the beginning of each
+              away_every=SECONDS, since its connections go to the port
+              closed=NUMBER
 
    What it uses is declared here, since Debian ships no header: QEMU's documentation, "QEMU TCG Plugins". */
 
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PUBLIC __attribute__((visibility("default")))
-#define MARKS 14
+#include "plugin.h"
+
+#define SECOND 1000000000LL
 
 typedef uint64_t plugin_id;
 struct qemu_plugin_tb;
@@ -29,16 +34,12 @@ void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*translated)(plug
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, int operation, void *sum, uint64_t addend);
 void qemu_plugin_register_vcpu_syscall_cb(plugin_id id, void (*called)(plugin_id, unsigned, int64_t, uint64_t, uint64_t,
     uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t));
+void qemu_plugin_register_vcpu_syscall_ret_cb(plugin_id id, void (*returned)(plugin_id, unsigned, int64_t, int64_t));
+void qemu_plugin_register_vcpu_init_cb(plugin_id id, void (*began)(plugin_id, unsigned));
+void qemu_plugin_register_vcpu_exit_cb(plugin_id id, void (*exited)(plugin_id, unsigned));
 void qemu_plugin_register_atexit_cb(plugin_id id, void (*ended)(plugin_id, void *), void *data);
 
 PUBLIC int qemu_plugin_version = 1;
-
-/* The file: little-endian, as counting/program.py reads it. */
-struct counts {
-    uint64_t executed;
-    uint64_t marks;
-    uint64_t at_mark[MARKS];
-};
 
 struct block {
     struct block *before;
@@ -46,9 +47,10 @@ struct block {
     uint64_t executed;
 };
 
-static struct counts *counts;
+struct counts *counts;
 static struct block *blocks;
 static const char *marked, *blocks_file;
+static struct day day;
 
 static void translated(plugin_id id, struct qemu_plugin_tb *block)
 {
@@ -67,12 +69,10 @@ static void translated(plugin_id id, struct qemu_plugin_tb *block)
     }
 }
 
-static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t descriptor, uint64_t a2, uint64_t a3, uint64_t a4,
-    uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8)
+static void mark(int64_t number, uint64_t descriptor)
 {
     char link[64], path[4096], *name;
     ssize_t length;
-    (void)id, (void)cpu, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
     if (number != 4) /* write, of 32-bit ARM */
         return;
     snprintf(link, sizeof link, "/proc/self/fd/%d", (int)descriptor);
@@ -83,6 +83,34 @@ static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t descript
     name = strrchr(path, '/');
     if (name && !strcmp(name + 1, marked) && counts->marks < MARKS)
         counts->at_mark[counts->marks++] = counts->executed;
+}
+
+static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+    uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8)
+{
+    (void)id, (void)a5, (void)a6, (void)a7, (void)a8;
+    if (marked)
+        mark(number, a1);
+    if (day.lasts)
+        time_before_call(cpu, number, a1, a2, a3, a4);
+}
+
+static void returned(plugin_id id, unsigned cpu, int64_t number, int64_t result)
+{
+    (void)id;
+    time_after_call(cpu, number, result);
+}
+
+static void began(plugin_id id, unsigned cpu)
+{
+    (void)id;
+    time_of_thread(cpu, 1);
+}
+
+static void exited(plugin_id id, unsigned cpu)
+{
+    (void)id;
+    time_of_thread(cpu, 0);
 }
 
 static void ended(plugin_id id, void *data)
@@ -111,6 +139,16 @@ PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
             marked = value + 1;
         else if (value && !strncmp(argv[i], "blocks=", 7))
             blocks_file = value + 1;
+        else if (value && !strncmp(argv[i], "base=", 5))
+            day.base = strtoull(value + 1, NULL, 0);
+        else if (value && !strncmp(argv[i], "day=", 4))
+            day.lasts = atoll(value + 1) * SECOND;
+        else if (value && !strncmp(argv[i], "away=", 5))
+            day.away = atoll(value + 1) * SECOND;
+        else if (value && !strncmp(argv[i], "away_every=", 11))
+            day.away_every = atoll(value + 1) * SECOND;
+        else if (value && !strncmp(argv[i], "closed=", 7))
+            day.closed = (uint16_t)atoi(value + 1);
         else {
             fprintf(stderr, "counting: there is no argument %s\n", argv[i]);
             return -1;
@@ -124,8 +162,14 @@ PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
     }
     close(descriptor);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
-    if (marked)
+    if (marked || day.lasts)
         qemu_plugin_register_vcpu_syscall_cb(id, called);
+    if (day.lasts) {
+        time_begins(&day);
+        qemu_plugin_register_vcpu_syscall_ret_cb(id, returned);
+        qemu_plugin_register_vcpu_init_cb(id, began);
+        qemu_plugin_register_vcpu_exit_cb(id, exited);
+    }
     if (blocks_file)
         qemu_plugin_register_atexit_cb(id, ended, NULL);
     return 0;

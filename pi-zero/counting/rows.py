@@ -123,11 +123,11 @@ def curl_options(one):
         """
 
 
-def revalidation(program):
+def revalidation(program, blocks=None):
     """One of a daemon's validations, whose TLS session is resumed."""
     with home() as one:
         config = one.config("run", revalidate_secs=REVALIDATE_SECONDS)
-        with Counted(program, "run", "--config", config) as daemon:
+        with Counted(program, "run", "--config", config, blocks=blocks) as daemon:
             costs = []
             seen, before = next_validation(one, daemon, None), daemon.settled()
             for _ in range(TRIES):

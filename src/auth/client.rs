@@ -22,7 +22,7 @@ use crate::files::credential::Credential;
 use crate::files::json;
 use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
-use crate::net::tls::Tls;
+use crate::net::tls::{Chain, Tls};
 
 /// A client of the one service that decides whether a node is valid.
 pub struct AuthClient {
@@ -102,6 +102,16 @@ impl AuthClient {
     #[must_use]
     pub fn with_logs(self, config: &Config, url: &ServiceUrl, tls: Tls) -> Self {
         Self { logs: Some(Logs::new(url, http(config, Service::LOG_INTAKE, url, tls))), ..self }
+    }
+
+    /// From now on notes the chain of certificates that the service is accepted by.
+    pub(crate) fn note_chain(&self) {
+        self.http.note_chain();
+    }
+
+    /// The chain that was last accepted, if that is noted.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        self.http.chain()
     }
 
     /// Whether the home gets the node's log.

@@ -113,7 +113,7 @@ fn validate(config: PathBuf, is_config_named: bool, json: bool, accept_board: bo
     if accept_board {
         accept_this_board(target.config_file())?;
     }
-    let (outcome, view) = check::check(target);
+    let (outcome, view) = check::check(target, json);
     print_view(&view, json)?;
     Ok(outcome.exit_code())
 }

@@ -24,7 +24,8 @@ impl Folders {
     }
 
     fn folder(&mut self, folder: &Path) -> Option<&Path> {
-        let known = self.0.iter().position(|(known, _)| known == folder);
+        // By their bytes: paths are compared by their components, which takes long.
+        let known = self.0.iter().position(|(known, _)| known.as_os_str() == folder.as_os_str());
         let at = match known {
             Some(at) => at,
             None => {

@@ -1,5 +1,6 @@
 //! The paths in a configuration: whether they are paths, and whether each leads to a file of its own.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -204,8 +205,8 @@ pub(super) fn is_used(file: &Path, key: &'static str, paths: &[ConfiguredPath]) 
 /// A value with what is found on the disk.
 struct Found<'a> {
     path: &'a ConfiguredPath,
-    /// Every path that is written to or read, without links.
-    files: Vec<PathBuf>,
+    /// Every path that is written to or read, without links. Not as paths, which compare component by component.
+    files: Vec<OsString>,
     /// The device and number of the file, if it is there.
     identity: Option<(u64, u64)>,
 }
@@ -213,7 +214,8 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn of(path: &'a ConfiguredPath, folders: &mut Folders) -> Self {
         let identity = fs::metadata(&path.found).map(|file| (file.dev(), file.ino())).ok();
-        Self { path, files: path.all(folders), identity }
+        let files = path.all(folders).into_iter().map(PathBuf::into_os_string).collect();
+        Self { path, files, identity }
     }
 
     /// How one of two values spoils the file of the other, as a sentence.
@@ -223,7 +225,7 @@ impl<'a> Found<'a> {
         }
         let (key, other_key) = (self.path.key, other.path.key);
         if let Some(file) = self.files.iter().find(|file| other.files.contains(file)) {
-            let file = file.display();
+            let file = Path::new(file).display();
             return Some(format!("{key} and {other_key} would both use {file}: give each a file of its own"));
         }
         // As hard links, or on a file system that ignores case.

@@ -10,7 +10,7 @@ use log::debug;
 use node_core::agent::{Action, Agent, Event, Exit, Report, Setup, Step};
 use node_core::answer::Answer;
 use node_core::outcome::Outcome;
-use node_core::time::Now;
+use node_core::time::{Instant, Now};
 use node_core::trouble::Trouble;
 
 use super::inbox::{Inbox, Message, Sender};
@@ -23,7 +23,7 @@ use super::metrics;
 use super::metrics::{Metrics, Told};
 use super::systemd::Heartbeat;
 use super::tokens::Tokens;
-use super::warnings::{Part, Warnings};
+use super::warnings::{Part, REPAIR_BETWEEN_PROBES, Warnings};
 use super::worker::{Job, Worker};
 use crate::broker::About;
 use crate::config::{DEFAULT_STATUS_FILE, Indicators};
@@ -64,6 +64,8 @@ pub struct Node<'a, P> {
     boot_id: String,
     warnings: Warnings,
     metrics: Metrics,
+    /// With the first report from then on, what did not work is tried again.
+    repair_due: Instant,
     log_sender: LogSender,
     /// Whether the home may take lines of the log now.
     log_due: bool,
@@ -100,6 +102,7 @@ impl<'a, P: OutputPin> Node<'a, P> {
             boot_id: status::boot_id(),
             warnings: Warnings::default(),
             metrics: Metrics::new(clock::instant()),
+            repair_due: Instant::default(),
         };
         node.point_to_status();
         Ok(node)
@@ -201,6 +204,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
         let deadlines = [edge, beat, self.tokens.deadline()].into_iter().flatten();
         let until = deadlines.fold(self.agent.deadline(), std::cmp::Ord::min);
         let ready = self.inbox.wait(until.since(clock::instant()), self.tokens.sources())?;
+        if !self.tokens.are_served() {
+            return Ok(());
+        }
         let now = (self.clock)();
         let report = self.agent.report(now.instant);
         let record = || Record::of(&report, &self.boot_id, false).with(self.warnings.all());
@@ -252,6 +258,9 @@ impl<'a, P: OutputPin> Node<'a, P> {
         if let Some(Loaded { client, credential, state_file, .. }) = &self.loaded {
             let (client, credential) = (Arc::clone(client), Arc::clone(credential));
             self.worker.submit(Job { step, client, credential, state_file: Arc::clone(state_file) });
+            if step == Step::Validate {
+                self.repair_due = now.instant;
+            }
             self.metrics.asked(step, now.instant);
             (self.notify)(Notice::Asked(step));
         }
@@ -336,6 +345,10 @@ impl<'a, P: OutputPin> Node<'a, P> {
 
     /// Tries again what did not work, though nothing says that it does by now.
     fn repair(&mut self, now: Now) {
+        if now.instant < self.repair_due {
+            return;
+        }
+        self.repair_due = now.instant + REPAIR_BETWEEN_PROBES;
         logging::say_lost();
         self.follow_files();
         self.tokens.look(now.instant);

@@ -84,11 +84,11 @@ impl Heartbeat {
         Self { every, due: now }
     }
 
-    /// Feeds the watchdog if that is due; returns when it is due next. Only the run loop may call this: it proves
-    /// that the loop still turns.
+    /// Feeds the watchdog if that is due, or soon will be: the loop is awake already. Returns when it is due next. Only the
+    /// run loop may call this: it proves that the loop still turns.
     pub(super) fn beat(&mut self, now: Instant) -> Option<Instant> {
         let every = self.every?;
-        if self.due <= now {
+        if self.due <= now + every / 2 {
             tell("WATCHDOG=1");
             self.due = now + every;
         }
@@ -113,6 +113,18 @@ mod tests {
         let mut state = [0; 20];
         let len = manager.recv(&mut state).expect("the first");
         assert_eq!(&state[..len], b"WATCHDOG=1");
+    }
+
+    #[test]
+    fn watchdog_is_fed_early_by_a_loop_that_is_awake() {
+        let at = Instant::from_millis;
+        let mut heartbeat = Heartbeat { every: Some(Duration::from_secs(30)), due: at(0) };
+        for (now, next) in
+            [(0, 30_000), (14_999, 30_000), (15_000, 45_000), (29_999, 45_000), (45_000, 75_000)]
+        {
+            assert_eq!(heartbeat.beat(at(now)), Some(at(next)), "{now}");
+        }
+        assert_eq!(Heartbeat { every: None, due: at(0) }.beat(at(0)), None);
     }
 
     #[test]

@@ -151,6 +151,11 @@ impl Tokens {
         self.broker.as_ref().map(Broker::warnings).unwrap_or_default()
     }
 
+    /// Whether there is a broker.
+    pub(super) const fn are_served(&self) -> bool {
+        self.broker.is_some()
+    }
+
     /// When there is something to do even if no socket is ready.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.broker.as_ref().and_then(Broker::deadline)

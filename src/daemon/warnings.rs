@@ -1,10 +1,14 @@
 //! What does not work beside the node's verdict, by the part that reports it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use log::warn;
 
 use crate::error::Warning;
+
+/// While a server that is away is probed, what does not work is tried again so often, not with each probe.
+pub(super) const REPAIR_BETWEEN_PROBES: Duration = Duration::from_secs(60);
 
 /// The parts of the daemon that report warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -43,9 +43,11 @@ mod linux {
             // A link can be replaced, and so can the file that it leads to.
             let targets = paths.iter().filter_map(|path| std::fs::canonicalize(path).ok());
             let mut wanted: Vec<_> = paths.iter().cloned().chain(targets).collect();
-            wanted.sort_unstable();
-            wanted.dedup();
-            if self.followed.iter().map(|(path, _)| path).eq(&wanted) {
+            // By their bytes: paths are compared by their components, which takes long.
+            wanted.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+            wanted.dedup_by(|one, other| one.as_os_str() == other.as_os_str());
+            let followed = self.followed.iter().map(|(path, _)| path.as_os_str());
+            if followed.eq(wanted.iter().map(|path| path.as_os_str())) {
                 return;
             }
             let events = inotify::WatchFlags::CLOSE_WRITE

@@ -39,11 +39,11 @@ pub(crate) enum Form {
 }
 
 /// In DER.
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
 /// The version of a certificate.
 const VERSION: u8 = 0xa0;
 /// How the identifiers of PKCS #7 begin.
@@ -52,7 +52,7 @@ const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
 const JAVA: [&[u8]; 2] = [&[0xfe, 0xed, 0xfe, 0xed], &[0xce, 0xce, 0xce, 0xce]];
 
 /// An element of DER: its tag, its content as far as that is there, and what follows it.
-type Element<'a> = (u8, &'a [u8], &'a [u8]);
+pub(crate) type Element<'a> = (u8, &'a [u8], &'a [u8]);
 
 impl Form {
     /// The form of a binary file; `None` for any other.
@@ -175,7 +175,7 @@ pub(crate) fn ec_error(form: EcForm, what: &'static str, path: &Path) -> SetupEr
 }
 
 /// The first element in `bytes`.
-fn element(bytes: &[u8]) -> Option<Element<'_>> {
+pub(crate) fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (len, rest) = match first {

@@ -1,8 +1,9 @@
 //! HTTP over TLS to one service, with name resolution, connections and certificate checks of its own.
 //!
-//! A module imports only from those before it: `waiting`, `service_url`, `peer`, `dial`, `transport`,
-//! `resolver`, `reach`, `tls`, `http`.
+//! A module imports only from those before it: `waiting`, `service_url`, `peer`, `dial`, `buffers`,
+//! `transport`, `resolver`, `reach`, `tls`, `http`.
 
+mod buffers;
 mod dial;
 pub(crate) mod http;
 pub(crate) mod peer;

@@ -11,10 +11,9 @@ use rustix::event::{PollFd, PollFlags};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use super::buffers::WipedBuffers;
 use super::waiting::until_ready;
 
 /// An upper limit for every wait; requests end well before.
@@ -63,7 +62,7 @@ impl Connector for OpenConnection {
         let end = self.end.clone();
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         let buffers =
-            LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+            WipedBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         // A second request would need a second connection.
         stream.map(|stream| Some(Connection::new(stream, buffers, end))).ok_or(ureq::Error::ConnectionFailed)
     }
@@ -72,7 +71,7 @@ impl Connector for OpenConnection {
 /// A TCP connection. Plain HTTP uses it as a transport, and TLS reads and writes it as it is.
 pub(super) struct Connection {
     stream: TcpStream,
-    buffers: LazyBuffers,
+    buffers: WipedBuffers,
     end: Deadline,
     wait: Wait,
 }
@@ -97,7 +96,7 @@ impl Wait {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, buffers: LazyBuffers, end: Deadline) -> Self {
+    fn new(stream: TcpStream, buffers: WipedBuffers, end: Deadline) -> Self {
         let wait = Wait { until: Instant::now() + LONGEST_WAIT, reason: ureq::Timeout::Global };
         Self { stream, buffers, end, wait }
     }
@@ -224,7 +223,7 @@ mod tests {
         stream.set_nonblocking(true).expect("non-blocking");
         listener.accept().expect("the other end").0.write_all(b"more").expect("sent");
         let end = Deadline::at(Instant::now() + Duration::from_secs(60));
-        let mut connection = Connection::new(stream, LazyBuffers::new(64, 64), end);
+        let mut connection = Connection::new(stream, WipedBuffers::new(64, 64), end);
         let within = |left| NextTimeout {
             after: time::Duration::Exact(left),
             reason: ureq::Timeout::Global,

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::ANSWER_OVERDUE;
 use crate::answer::Answer;
 use crate::credential::NodeId;
 use crate::household::Household;
@@ -98,6 +99,14 @@ pub struct Settings {
     /// Before this the clock is not set and certificates cannot be judged; `None` where no
     /// certificate is used.
     pub clock_floor: Option<UnixTime>,
+}
+
+impl Settings {
+    /// How long after its start a call without an answer counts as lost.
+    #[must_use]
+    pub fn lost_after(&self) -> Duration {
+        self.request_timeout + ANSWER_OVERDUE
+    }
 }
 
 /// A setup that was read and found sound.

@@ -165,10 +165,15 @@ impl Agent {
             // Published first: it must survive a power cut right after the change is seen.
             act(&mut actions, Action::Publish);
             act(&mut actions, Action::Show(outcome));
-        } else if self.activity != before {
+        } else if self.activity != before && !self.has_begun_to_call(before) {
             act(&mut actions, Action::Publish);
         }
         actions
+    }
+
+    /// That a call has begun needs no publishing: when it is due was published before, and its answer will be.
+    const fn has_begun_to_call(&self, before: Activity) -> bool {
+        matches!((before, self.activity), (Activity::Waiting { .. }, Activity::Calling { .. }))
     }
 
     /// The outcome follows from the verdict and the last trouble. Only a rejection or the end of the offline grace period
@@ -191,8 +196,7 @@ impl Agent {
         let Some(Verdict::Valid { at, .. }) = self.verdict else { return None };
         let settings = self.setup.as_ref()?.settings;
         let undisturbed = self.confirmed && self.obstacle.is_none();
-        let between =
-            settings.revalidate + settings.revalidate / 10 + settings.request_timeout + ANSWER_OVERDUE;
+        let between = settings.revalidate + settings.revalidate / 10 + settings.lost_after();
         let grace = if undisturbed { settings.offline_grace.max(between) } else { settings.offline_grace };
         Some(at + grace)
     }
@@ -245,7 +249,7 @@ impl Agent {
             self.obstacle = Some(Obstacle { trouble: Trouble::clock(), at: now.instant });
             return self.wait(CLOCK_RECHECK, Next::Call, now);
         }
-        let lost_at = now.instant + setup.settings.request_timeout + ANSWER_OVERDUE;
+        let lost_at = now.instant + setup.settings.lost_after();
         self.activity = Activity::Calling { since: now.instant, lost_at, stale: false };
         let action = match self.step {
             Step::Validate => Action::Validate,

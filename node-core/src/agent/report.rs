@@ -1,6 +1,6 @@
 //! The agent's report for people and programs.
 
-use super::{Activity, Agent, Claim, Remembered, Verdict};
+use super::{Activity, Agent, Claim, Next, Remembered, Verdict};
 use crate::household::Household;
 use crate::outcome::Outcome;
 use crate::service::Service;
@@ -37,7 +37,8 @@ pub struct Report<'a> {
     pub source: Option<Source>,
     /// When the outcome was learnt.
     pub as_of: Option<Instant>,
-    /// When the server is next asked or the setup next read; `None` while that is under way.
+    /// When the server is next asked or the setup next read; `None` while that is under way, and in what was published
+    /// before it began it has passed by then.
     pub next_check: Option<Instant>,
     /// How many validations and probes in a row have failed.
     pub failures: u32,
@@ -48,6 +49,16 @@ pub struct Report<'a> {
 }
 
 impl Agent {
+    /// The beginning of a call is not reported, only its answer.
+    fn due(&self) -> Instant {
+        match (self.activity, &self.setup) {
+            (Activity::Waiting { until, then: Next::Call }, Some(setup)) => {
+                until + setup.settings.lost_after()
+            }
+            _ => self.deadline(),
+        }
+    }
+
     /// The agent's report at `now`.
     #[must_use]
     pub fn report(&self, now: Instant) -> Report<'_> {
@@ -69,7 +80,7 @@ impl Agent {
                 | Activity::Ended => None,
             },
             failures: self.failures,
-            due: self.deadline(),
+            due: self.due(),
             verdict: match (&self.remembered, &self.setup, &self.verdict) {
                 // Not used yet, because there is no sound setup; it must not be lost all the same.
                 (Some(Remembered { claim, verdict }), _, _) => Some((claim, verdict)),

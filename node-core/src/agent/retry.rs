@@ -22,17 +22,24 @@ const HUNG_SPREADS: u32 = 7;
 pub const REFUSED_RETRY: Duration = Duration::from_secs(60);
 /// One attempt in so many is a call even if no probe was answered: perhaps only `/health` is not served.
 const PROBES_A_CALL: u32 = 60;
+/// ...and in the first minute one in so many, which is about its end.
+const FIRST_PROBES_A_CALL: u32 = 15;
+/// How long a server that is away is looked for soon again.
+const FIRST_MINUTE: Duration = Duration::from_secs(60);
+/// Between these is the time from one probe to the next in the first minute.
+const FIRST_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
 /// The ceiling of the first wait of [`exponential`].
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 
-/// The least time between two probes of a server that has been away for `lasted`.
+/// The least time between two probes of a server that has been away for `lasted`; a tenth may come on top. At first it is
+/// most of the spread, since a call that may come so late needs no earlier probe.
 #[must_use]
-pub const fn probe_interval(lasted: Duration) -> Duration {
-    Duration::from_secs(match lasted.as_secs() {
-        0..60 => 1,
-        60..3600 => 5,
-        _ => 30,
-    })
+pub fn probe_interval(lasted: Duration, spread: Duration) -> Duration {
+    let (least, most) = FIRST_INTERVAL;
+    if lasted < FIRST_MINUTE {
+        return spread.clamp(least, most) * 4 / 5;
+    }
+    Duration::from_secs(if lasted.as_secs() < 3600 { 5 } else { 30 })
 }
 
 /// Two seconds, doubled with each further failure up to [`RETRY_CAP`].
@@ -87,7 +94,10 @@ impl Retry {
         let &Failure { kind, step, at, retry_after, spread, .. } = failure;
         self.failed_at = Some(at);
         self.probes = if step == Step::Probe { self.probes.saturating_add(1) } else { 0 };
-        let look = if self.probes < PROBES_A_CALL { Step::Probe } else { Step::Validate };
+        let lasts = self.away_since.map(|since| at.since(since));
+        let is_new = lasts.is_some_and(|lasts| lasts < FIRST_MINUTE);
+        let most = if is_new { FIRST_PROBES_A_CALL } else { PROBES_A_CALL };
+        let look = if self.probes < most { Step::Probe } else { Step::Validate };
         let (step, delay) = if failure.has_hung() {
             let first = HUNG_RETRY.max(spread * HUNG_SPREADS);
             let ceiling = first.saturating_mul(1 << self.hangs.min(16)).min(RETRY_CAP.max(first));
@@ -96,20 +106,22 @@ impl Retry {
         } else if !kind.is_away() {
             self.refusals = self.refusals.saturating_add(1);
             (Step::Validate, jitter.up_to(exponential(self.refusals).min(REFUSED_RETRY)))
-        } else if let Some(since) = self.away_since {
-            let interval = probe_interval(at.since(since));
+        } else if let Some(lasts) = lasts {
+            let interval = probe_interval(lasts, spread);
             (look, interval + jitter.up_to(interval / 10))
         } else {
             self.away_since = Some(at);
-            (look, jitter.up_to(probe_interval(Duration::ZERO)))
+            (look, jitter.up_to(probe_interval(Duration::ZERO, spread)))
         };
         (step, jitter.not_before(delay, retry_after))
     }
 
     /// How long to wait before the call after a probe that was answered. The server has returned since the last failure, at
-    /// another moment of it for each node: so much of the spread has passed.
+    /// another moment of it for each node: so much of the spread has passed. Probes that are as far apart as the spread
+    /// have spread the nodes already.
     pub(super) fn after_probe(&self, at: Instant, spread: Duration, jitter: &mut Jitter) -> Duration {
+        let (_, most) = FIRST_INTERVAL;
         let passed = self.failed_at.map_or(Duration::ZERO, |failed| at.since(failed));
-        jitter.up_to(spread.saturating_sub(passed))
+        if spread <= most { Duration::ZERO } else { jitter.up_to(spread.saturating_sub(passed)) }
     }
 }

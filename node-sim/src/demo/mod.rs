@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use node_core::led::Pattern;
 use node_core::outcome::Outcome;
-use server_stub::{Options, Stub};
+use server_stub::{KeyType, Options, Stub};
 
 mod screen;
 mod token_service;
@@ -25,6 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the LED shows each pattern before the demo goes on.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// The arguments of the demo.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct DemoArguments {
+    /// A real Keycloak as the token service: started from this source tree, it needs a JDK, Maven and openssl
+    #[arg(long)]
+    pub keycloak: bool,
+    /// The kind of the keys of the home's certificates
+    #[arg(long, value_name = "p-256|p-384|rsa-2048|rsa-4096|ed25519", default_value_t)]
+    pub key_type: KeyType,
+}
+
 /// The demo failed, for this reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -34,16 +45,20 @@ fn context<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> DemoError {
     move |e| DemoError(format!("{what}: {e}"))
 }
 
-/// Runs the demo on `screen`, with a stub server and files of its own. With `keycloak` the token service is a real Keycloak.
+/// Runs the demo on `screen`, with a stub server and files of its own.
 ///
 /// # Errors
 /// When the machine lacks something, or the node does not do what the demo says.
-pub fn run(screen: &Screen, keycloak: bool) -> Result<(), DemoError> {
+pub fn run(screen: &Screen, arguments: DemoArguments) -> Result<(), DemoError> {
+    let DemoArguments { keycloak, key_type } = arguments;
     let dir = tempfile::tempdir().map_err(context("no temporary folder"))?;
     screen.add("A Jarvis node, its auth service and its LED, all on this machine.");
-    let stub = Stub::start(Options { dir: Some(dir.path().into()), ..Options::default() })
-        .map_err(context("the stub server did not start"))?;
-    screen.say(&format!("The auth service listens at {}, with a certificate of its own CA.", stub.url()));
+    let options = Options { dir: Some(dir.path().into()), key_type: Some(key_type), ..Options::default() };
+    let stub = Stub::start(options).map_err(context("the stub server did not start"))?;
+    screen.say(&format!(
+        "The auth service listens at {}, with a certificate of its own CA ({key_type}).",
+        stub.url()
+    ));
     shorten_times(&dir.path().join("config.json")).map_err(context("the configuration cannot be written"))?;
 
     let node = LiveNode::start(dir.path().join("config.json"), screen, true)

@@ -1,7 +1,7 @@
 //! The simulation's queue of items, in the order of time.
 
 use core::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// One call or probe of one node. After giving up on a call, the node makes the next one under another serial
 /// number.
@@ -25,8 +25,8 @@ pub(super) enum Item {
     Answered(Call, Status),
     /// A node gives up waiting for an answer.
     GivenUp(Call),
-    /// A node's deadline has come.
-    Woken(u32),
+    /// A node makes a call, or a probe.
+    Calls { node: u32, is_probe: bool },
 }
 
 /// The result of a call.
@@ -43,26 +43,45 @@ pub(super) enum Status {
     Unserved,
 }
 
-/// The items that are still to come, in milliseconds since the start.
+/// How many milliseconds make a slice of [`Agenda`].
+const SLICE: u64 = 128;
+
+/// The items that are still to come, in milliseconds since the start. Only those of the present slice of time are sorted: a
+/// heap of all items of a large fleet would be larger than the processor's cache.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     now: u64,
-    items: BinaryHeap<Reverse<(u64, Item)>>,
+    /// The slice whose items are in `due`.
+    slice: u64,
+    due: BinaryHeap<Reverse<(u64, Item)>>,
+    /// The items of each slice after that.
+    later: BTreeMap<u64, Vec<Reverse<(u64, Item)>>>,
 }
 
 impl Agenda {
     /// Adds an item that is due `at` this time, or now if that is past.
     pub(super) fn add(&mut self, at: u64, item: Item) {
-        self.items.push(Reverse((at.max(self.now), item)));
+        let at = at.max(self.now);
+        let slice = at / SLICE;
+        if slice <= self.slice {
+            self.due.push(Reverse((at, item)));
+        } else {
+            self.later.entry(slice).or_default().push(Reverse((at, item)));
+        }
     }
 
     /// The next item, if it is due before `end`.
     pub(super) fn next_before(&mut self, end: u64) -> Option<(u64, Item)> {
-        let Reverse((at, _)) = self.items.peek()?;
+        if self.due.is_empty() {
+            let (slice, items) = self.later.pop_first()?;
+            self.slice = slice;
+            self.due = items.into();
+        }
+        let Reverse((at, _)) = self.due.peek()?;
         if *at >= end {
             return None;
         }
-        let Reverse((at, item)) = self.items.pop()?;
+        let Reverse((at, item)) = self.due.pop()?;
         self.now = at;
         Some((at, item))
     }
@@ -70,6 +89,14 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small numbers")]
+
+    use core::time::Duration;
+    use std::collections::BTreeSet;
+
+    use node_core::jitter::Jitter;
+    use node_core::time::millis;
+
     use super::*;
 
     const CALL: Call = Call { node: 1, serial: 1, is_probe: false };
@@ -92,6 +119,29 @@ mod tests {
             all(&mut agenda),
             [(7, Item::Checked(1)), (7, Item::Checked(2)), (7, Item::GivenUp(CALL))]
         );
+    }
+
+    #[test]
+    fn items_of_many_slices_come_sorted_whatever_is_added() {
+        let mut random = Jitter::new(1);
+        let mut below = |limit: u64| millis(random.up_to(Duration::from_millis(limit - 1)));
+        let (mut agenda, mut sorted) = (Agenda::default(), BTreeSet::new());
+        let mut now = 0;
+        for number in 0..5000 {
+            for part in 0..below(3) {
+                let reach = [2, SLICE, 40 * SLICE, 1 << 40][below(4) as usize];
+                let at = now + below(reach);
+                let item = Item::PoolTimedOut(number, part as u32);
+                agenda.add(at, item);
+                sorted.insert((at, item));
+            }
+            let end = now + below(3 * SLICE);
+            let next = sorted.first().copied().filter(|(at, _)| *at < end);
+            assert_eq!(agenda.next_before(end), next, "{number}");
+            now = next.map_or(now, |(at, _)| at);
+            sorted.remove(&next.unwrap_or((0, Item::Checked(0))));
+        }
+        assert_eq!(all(&mut agenda), sorted.into_iter().collect::<Vec<_>>());
     }
 
     #[test]

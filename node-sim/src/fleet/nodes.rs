@@ -60,55 +60,69 @@ pub(super) enum Next {
     Wait(Instant),
 }
 
-/// A node of a fleet.
-pub(super) enum Node {
-    Ours { agent: Box<Agent>, setup: Box<Setup> },
-    FullJitter { jitter: Jitter, settings: Settings, failures: u32 },
+/// The nodes of a fleet, which all have the same setup.
+pub(super) enum Nodes {
+    Ours { agents: Vec<Agent>, setup: Box<Setup> },
+    FullJitter { nodes: Vec<FullJitter>, settings: Settings },
 }
 
-impl Node {
-    pub(super) fn new(policy: Policy, seed: u64, settings: Settings) -> Self {
+/// A node with a plain full jitter.
+pub(super) struct FullJitter {
+    jitter: Jitter,
+    failures: u32,
+}
+
+impl Nodes {
+    /// As many nodes as there are seeds.
+    pub(super) fn new(policy: Policy, seeds: impl Iterator<Item = u64>, settings: Settings) -> Self {
         match policy {
             Policy::Ours => Self::Ours {
-                agent: Box::new(Agent::new(seed)),
+                agents: seeds.map(Agent::new).collect(),
                 setup: Box::new(Setup { claim: claim(), service: Service::AUTH, settings }),
             },
-            Policy::FullJitter => Self::FullJitter { jitter: Jitter::new(seed), settings, failures: 0 },
+            Policy::FullJitter => Self::FullJitter {
+                nodes: seeds.map(|seed| FullJitter { jitter: Jitter::new(seed), failures: 0 }).collect(),
+                settings,
+            },
         }
     }
 
-    /// Hands the node an input. Returns its next step, and how many times its offline grace period has ended.
-    pub(super) fn handle(&mut self, input: Input, now: Instant) -> (Next, u32) {
+    /// Hands a node an input. Returns its next step, and how many times its offline grace period has ended.
+    pub(super) fn handle(&mut self, node: u32, input: Input, now: Instant) -> (Next, u32) {
         match self {
-            Self::Ours { agent, setup } => ask_agent(agent, setup, input, now),
-            Self::FullJitter { jitter, settings, failures } => {
-                let wait = match input {
-                    Input::DeadlineReached => return (Next::Validate, 0),
-                    Input::Started => jitter.up_to(settings.start_splay),
-                    Input::Answered(Status::Good) => {
-                        *failures = 0;
-                        jitter.around(settings.revalidate)
-                    }
-                    Input::Answered(_) | Input::Stalled => {
-                        *failures += 1;
-                        jitter.up_to(exponential(*failures).min(FULL_JITTER_CAP))
-                    }
-                };
-                (Next::Wait(now + wait), 0)
-            }
+            Self::Ours { agents, setup } => ask_agent(&mut agents[node as usize], setup, input, now),
+            Self::FullJitter { nodes, settings } => (nodes[node as usize].handle(input, now, settings), 0),
         }
+    }
+}
+
+impl FullJitter {
+    fn handle(&mut self, input: Input, now: Instant, settings: &Settings) -> Next {
+        let wait = match input {
+            Input::DeadlineReached => return Next::Validate,
+            Input::Started => self.jitter.up_to(settings.start_splay),
+            Input::Answered(Status::Good) => {
+                self.failures = 0;
+                self.jitter.around(settings.revalidate)
+            }
+            Input::Answered(_) | Input::Stalled => {
+                self.failures += 1;
+                self.jitter.up_to(exponential(self.failures).min(FULL_JITTER_CAP))
+            }
+        };
+        Next::Wait(now + wait)
     }
 }
 
 fn ask_agent(agent: &mut Agent, setup: &Setup, input: Input, now: Instant) -> (Next, u32) {
     let clocks = Now { instant: now, wall: UnixTime(now.as_millis() / 1000) };
-    let mut event = Some(into_event(input));
-    let (mut next, mut lapsed) = (None, 0);
-    while let Some(happened) = event.take() {
-        // Borrowed: the actions take kilobytes.
-        for action in &agent.handle(happened, clocks) {
+    let (mut next, mut lapsed, mut reads) = (None, 0, false);
+    // Made in its place and borrowed: events and actions take kilobytes.
+    let mut actions = agent.handle(into_event(input), clocks);
+    loop {
+        for action in &actions {
             match action {
-                Action::ReadSetup => event = Some(Event::SetupRead(Ok(setup.clone()))),
+                Action::ReadSetup => reads = true,
                 Action::Validate => next = Some(Next::Validate),
                 Action::Probe => next = Some(Next::Probe),
                 Action::Show(Outcome::Valid | Outcome::ValidCached | Outcome::Starting)
@@ -118,10 +132,15 @@ fn ask_agent(agent: &mut Agent, setup: &Setup, input: Input, now: Instant) -> (N
                 Action::Show(_) => lapsed += 1,
             }
         }
+        if !core::mem::take(&mut reads) {
+            break;
+        }
+        actions = agent.handle(Event::SetupRead(Ok(setup.clone())), clocks);
     }
     (next.unwrap_or_else(|| Next::Wait(agent.deadline())), lapsed)
 }
 
+#[inline]
 fn into_event(input: Input) -> Event {
     let kind = match input {
         Input::Started => {

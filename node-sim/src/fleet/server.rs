@@ -140,7 +140,7 @@ mod tests {
                 Item::Checked(place) => server.has_checked(place, now, &mut agenda),
                 Item::PoolTimedOut(place, ticket) => server.pool_timed_out(place, ticket, now, &mut agenda),
                 Item::Answered(call, status) => answers.push((now, call, status)),
-                Item::GivenUp(_) | Item::Woken(_) => panic!("the server wakes nobody"),
+                Item::GivenUp(_) | Item::Calls { .. } => panic!("the server wakes nobody"),
             }
             end = now;
         }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::Plan;
 
 /// The result of a run. Times are in milliseconds since the server's return unless noted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     back: Option<u64>,
     /// When each node first became valid.
@@ -22,8 +22,6 @@ pub struct Tally {
     pub in_outage: (u64, u64),
     /// How many probes were made after its return until each node had recovered.
     pub probes: u64,
-    /// The number of simulated events.
-    pub events: u64,
 }
 
 impl Tally {
@@ -38,16 +36,16 @@ impl Tally {
             lapsed: 0,
             in_outage: (0, 0),
             probes: 0,
-            events: 0,
         }
     }
 
-    pub(super) fn server_is_back(&mut self, now: u64) {
-        self.back = Some(now);
+    /// The server is back at this time; what is before that is the outage.
+    pub(super) fn server_is_back(&mut self, at: u64) {
+        self.back = Some(at);
     }
 
     pub(super) fn asked(&mut self, node: u32, is_probe: bool, now: u64) {
-        let Some(since) = self.back.map(|back| now - back) else {
+        let Some(since) = self.back.and_then(|back| now.checked_sub(back)) else {
             self.in_outage.0 += u64::from(!is_probe);
             self.in_outage.1 += u64::from(is_probe);
             return;

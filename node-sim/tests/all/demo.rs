@@ -1,6 +1,12 @@
 //! `cargo run -p node-sim`, with its output in a pipe instead of a terminal.
 
-use test_support::process::run_to_end;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use test_support::binaries::jarvis_node;
+use test_support::process::{run_to_end, signal};
 
 use crate::node_sim;
 
@@ -22,8 +28,29 @@ fn demo_runs_to_its_end() {
 }
 
 #[test]
+fn demo_of_another_key_type_has_such_certificates() {
+    // It may have to be built, for longer than the demo lasts.
+    let program = jarvis_node();
+    let dir = tempfile::tempdir().unwrap();
+    let mut demo = node_sim(&["demo", "--key-type", "ed25519"]);
+    let mut child =
+        demo.env("TMPDIR", dir.path()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains(" LED ") && line.contains(" valid ")));
+    let folder = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+    let config = folder.map(|folder| folder.join("config.json")).find(|file| file.exists()).unwrap();
+    let output = Command::new(program).args(["check", "--json", "--config"]).arg(config).output().unwrap();
+    signal(child.id(), "INT");
+    child.wait().unwrap();
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(view["chain"]["keys"], serde_json::json!(["ed25519", "ed25519"]), "{view}");
+}
+
+#[test]
 fn wrong_usage_says_what_is_right() {
-    for arguments in [&["--server", "https://auth.home"][..], &["story"], &["--colour"]] {
+    for arguments in
+        [&["--server", "https://auth.home"][..], &["story"], &["--colour"], &["demo", "--key-type", "dsa"]]
+    {
         let (code, out, err) = run_to_end(&mut node_sim(arguments));
         assert_eq!((code, out.as_str()), (Some(64), ""), "{arguments:?}");
         assert!(err.contains("node-sim --help"), "{err}");

@@ -27,6 +27,7 @@ pub(crate) fn view() -> View {
         age_secs: None,
         next_check_secs: None,
         warnings: Vec::new(),
+        chain: None,
         daemon: None,
     }
 }

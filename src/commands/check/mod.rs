@@ -10,7 +10,8 @@ use self::setups::Setups;
 use super::installed::{UNIT, Unit, is_same};
 use super::status;
 use crate::error::Warning;
-use crate::files::status::{DaemonSays, Record, View, boot_id};
+use crate::files::status::{ChainView, DaemonSays, Record, View, boot_id};
+use crate::net::tls::Cost;
 use crate::setup::Loaded;
 use crate::system::failure::shell_word;
 use crate::system::{clock, environment};
@@ -65,8 +66,9 @@ impl Target {
 }
 
 /// Validates once and returns the outcome. A daemon's last verdict on this boot counts as it does for the daemon;
-/// nothing is written anywhere. By root it is made as the daemon's user.
-pub(crate) fn check(target: Target) -> (Outcome, View) {
+/// nothing is written anywhere. By root it is made as the daemon's user. With `wants_chain` the view also has the chain of
+/// certificates.
+pub(crate) fn check(target: Target, wants_chain: bool) -> (Outcome, View) {
     let boot_id = boot_id();
     let found = status::find(&target.config_file).ok();
     let current = found.as_ref().filter(|found| found.is_current(&boot_id));
@@ -83,7 +85,12 @@ pub(crate) fn check(target: Target) -> (Outcome, View) {
             match action {
                 Action::ReadSetup => next = Some(Event::SetupRead(setups.read(&mut loaded))),
                 Action::Validate => {
-                    next = loaded.as_ref().map(|l| Event::Answered(l.client.validate(&l.credential).answer));
+                    next = loaded.as_ref().map(|Loaded { client, credential, .. }| {
+                        if wants_chain {
+                            client.note_chain();
+                        }
+                        Event::Answered(client.validate(credential).answer)
+                    });
                 }
                 // The program ends after one validation, so it neither probes nor waits.
                 Action::Probe
@@ -99,6 +106,9 @@ pub(crate) fn check(target: Target) -> (Outcome, View) {
     let mut view = Record::of(&report, &boot_id, false).with(setups.warnings).view(&boot_id, now);
     // There is no next check.
     view.next_check_secs = None;
+    view.chain = loaded
+        .and_then(|loaded| loaded.client.chain())
+        .map(|chain| ChainView { cost: chain.cost().map(Cost::name), keys: chain.keys });
     view.daemon = of_daemon.and_then(|daemon| differing(&daemon, report.outcome));
     (report.outcome, view)
 }

@@ -87,9 +87,21 @@ pub struct View {
     pub next_check_secs: Option<u64>,
     /// Trouble that the outcome does not depend on.
     pub warnings: Vec<Warning>,
+    /// For a check over TLS: the certificates by which the server has proved itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainView>,
     /// For a check: what a running daemon says, if that is another outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daemon: Option<DaemonSays>,
+}
+
+/// The kinds of keys in a chain of certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChainView {
+    /// From the server's own key to the root's.
+    pub keys: Vec<String>,
+    /// What its signatures cost a Pi Zero, in a word; null if that is not known.
+    pub cost: Option<&'static str>,
 }
 
 /// The outcome that a running daemon shows.
@@ -234,8 +246,12 @@ impl Record {
             next_check_secs: self
                 .next_check_ms
                 .filter(|_| same_boot && !self.stopped)
-                .map(|at| secs(Instant::from_millis(at).since(now))),
+                .map(Instant::from_millis)
+                // One that is under way is not published.
+                .filter(|at| now < *at)
+                .map(|at| secs(at.since(now))),
             warnings: self.warnings.clone(),
+            chain: None,
             daemon: None,
         }
     }

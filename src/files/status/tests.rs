@@ -68,6 +68,19 @@ fn view_reports_facts_with_their_age() {
 }
 
 #[test]
+fn check_that_is_under_way_has_no_time_left() {
+    let agent = agent_told(yes());
+    let record = Record::of(&agent.report(Instant::from_millis(10_000)), "b1", false);
+    let next = record.next_check_ms.expect("a check");
+    let left = |at| record.view("b1", Instant::from_millis(at)).next_check_secs;
+    assert_eq!((left(next - 1000), left(next), left(next + 1000)), (Some(1), None, None));
+    // Until its answer is overdue, what was published before it counts.
+    let overdue = next + 45_000 + 60_000 + 60_000;
+    let stale = |at| record.staleness("b1", Instant::from_millis(at)).is_some();
+    assert_eq!((stale(overdue), stale(overdue + 1)), (false, true));
+}
+
+#[test]
 fn verdict_is_remembered_within_its_boot_only() {
     for answer in [yes(), Answer::Rejected(Text::from("Node is inactive"))] {
         let agent = agent_told(answer);

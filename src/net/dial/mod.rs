@@ -75,11 +75,22 @@ fn begin(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = socket(family, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     ioctl_fionbio(&socket, true)?;
+    acknowledge_with_data(&socket);
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
         Err(e) => Err(e.into()),
     }
 }
+
+/// Lets acknowledgements wait for data to go with: each alone would be a packet more for the radio. Without it all works
+/// as well.
+#[cfg(target_os = "linux")]
+fn acknowledge_with_data(socket: &OwnedFd) {
+    let _ = sockopt::set_tcp_quickack(socket, false);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn acknowledge_with_data(_: &OwnedFd) {}
 
 fn more_telling(one: io::Error, other: io::Error) -> io::Error {
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign and open-ended")]

@@ -76,3 +76,11 @@ fn dial_reports_most_informative_error() {
     assert_ne!(error(&[broadcast], SOON), ErrorKind::AddrNotAvailable);
     assert_eq!(error(&[broadcast, refusing()], SOON), ErrorKind::ConnectionRefused);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn acknowledgements_of_a_connection_wait_for_data() {
+    let (_listener, connecting, _) = silent();
+    // Linux goes back to its own ways later, where it finds them better.
+    assert_eq!(sockopt::tcp_quickack(connecting.last().expect("one that connects")), Ok(false));
+}

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use node_core::time::UnixTime;
 use node_core::trouble::Trouble;
 
 use super::{HttpClient, HttpError, HttpResponse};
-use crate::net::tls::Purpose;
+use crate::net::tls::{Chain, Purpose};
 
 impl HttpClient {
     /// Sends `GET /health` without a secret and waits at most `patience`. The response has no body. It is `None` if
@@ -39,9 +38,14 @@ impl HttpClient {
         self.get_head(end)
     }
 
-    /// Until when the certificates are valid that the server has last shown, if this client notes that.
-    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
-        self.tls.valid_until()
+    /// From now on notes the chain of certificates that the server is accepted by.
+    pub(crate) fn note_chain(&self) {
+        self.tls.note_chain();
+    }
+
+    /// The chain that was last accepted, if that is noted.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        self.tls.chain()
     }
 
     fn get_head(&self, end: Instant) -> Result<HttpResponse, HttpError> {

@@ -9,9 +9,10 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use thiserror::Error;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, time,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, time,
 };
 
+use crate::net::buffers::WipedBuffers;
 use crate::net::transport::Connection;
 
 /// Wraps connections to `https` URLs in TLS.
@@ -55,7 +56,7 @@ impl Connector<Connection> for TlsConnector {
             return Err(HandshakeError::wrap(pending_alert(&mut connection, &mut socket, error)));
         }
         let buffers =
-            LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+            WipedBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsTransport { buffers, stream: StreamOwned { conn: connection, sock: socket } })))
     }
 }
@@ -69,7 +70,7 @@ impl fmt::Debug for TlsConnector {
 
 /// A TLS connection.
 pub(in crate::net) struct TlsTransport {
-    buffers: LazyBuffers,
+    buffers: WipedBuffers,
     stream: StreamOwned<ClientConnection, Connection>,
 }
 

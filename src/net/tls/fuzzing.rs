@@ -11,6 +11,8 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::chain::Note;
+use super::key_kind::KeyKind;
 use super::verifier::{Dates, Verifier};
 use super::{Pin, Tls};
 use crate::net::peer::Peer;
@@ -43,8 +45,12 @@ impl Rules {
     ) -> Result<(), Option<Trouble>> {
         let dates = if self.dates_count { Dates::Checked } else { Dates::Ignored };
         let peer = Peer { service: Service::AUTH, host: "fuzzed".into(), port: 443 };
-        let verifier =
-            Verifier::new(Arc::clone(&self.roots), Arc::clone(&self.pins), dates, None, &self.provider);
+        let note = Arc::<Note>::default();
+        note.want();
+        // Of any bytes, since few of them make a chain that is accepted.
+        let _ = KeyKind::of(leaf);
+        let (roots, pins) = (Arc::clone(&self.roots), Arc::clone(&self.pins));
+        let verifier = Verifier::new(roots, pins, dates, Arc::clone(&note), &self.provider);
         verifier
             .verify_server_cert(leaf, others, name, &[], now)
             .map(|_| ())

@@ -10,10 +10,12 @@
 //!                    POST with the keys
 //! ```
 
+mod chain;
 mod connector;
 mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod key_kind;
 mod own_certificate;
 mod pin;
 mod presented;
@@ -25,7 +27,7 @@ mod verifier;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::warn;
@@ -36,6 +38,8 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 
+use self::chain::Note;
+pub(crate) use self::chain::{Chain, Cost};
 pub(super) use self::connector::{CutOffError, HandshakeError, PlainPortError, TlsConnector};
 pub use self::files::{ClientCertificate, Stamps, TlsSettings};
 use self::own_certificate::OwnCertificate;
@@ -59,8 +63,8 @@ pub struct Tls {
     /// The time, if the board's clock does not count.
     time: Option<Arc<TrustedTime>>,
     own: Arc<OwnCertificate>,
-    /// Until when the chain is valid that was last shown, in seconds since 1970, if that is noted.
-    valid_until: Option<Arc<AtomicU64>>,
+    /// What is told of the chain that was last accepted.
+    note: Arc<Note>,
     /// A warning for each certificate in the files that cannot be used.
     warnings: Vec<Warning>,
 }
@@ -89,27 +93,9 @@ impl Tls {
     /// # Errors
     /// When a file cannot be read or has the wrong content.
     pub fn new(settings: &TlsSettings) -> Result<Self, SetupError> {
-        Self::with(settings, None)
-    }
-
-    /// Makes one that also notes until when the server's certificates are valid.
-    ///
-    /// # Errors
-    /// Those of [`Self::new`].
-    pub(crate) fn examining(settings: &TlsSettings) -> Result<Self, SetupError> {
-        Self::with(settings, Some(Arc::default()))
-    }
-
-    /// Until when the certificates are valid that the server has last shown, if that was noted.
-    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
-        let end = self.valid_until.as_ref()?.load(Ordering::Relaxed);
-        (end > 0).then_some(UnixTime(end))
-    }
-
-    fn with(settings: &TlsSettings, note: Option<Arc<AtomicU64>>) -> Result<Self, SetupError> {
         let own = settings.client_certificate.as_ref().map(ClientCertificate::load).transpose()?;
         let (own, warnings) = own.map(|(own, warnings)| (Some(own), warnings)).unwrap_or_default();
-        let mut tls = Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own, note)?;
+        let mut tls = Self::build(settings.ca_file.as_deref(), &settings.spki_pins, own)?;
         tls.warnings.extend(warnings);
         Ok(tls)
     }
@@ -120,7 +106,7 @@ impl Tls {
     /// # Errors
     /// When `ca_file` cannot be read or has the wrong content.
     pub fn trusting(ca_file: Option<&Path>) -> Result<Self, SetupError> {
-        let tls = Self::build(ca_file, &[], None, None)?;
+        let tls = Self::build(ca_file, &[], None)?;
         tls.warnings.iter().for_each(|warning| warn!("{}. {}", warning.message, warning.fix));
         Ok(tls)
     }
@@ -131,12 +117,18 @@ impl Tls {
         &self.warnings
     }
 
-    fn build(
-        ca_file: Option<&Path>,
-        pins: &[Pin],
-        own: Option<CertifiedKey>,
-        valid_until: Option<Arc<AtomicU64>>,
-    ) -> Result<Self, SetupError> {
+    /// From now on notes the chain of certificates that a server is accepted by, which makes a full handshake dearer.
+    pub(crate) fn note_chain(&self) {
+        self.note.want();
+    }
+
+    /// The chain that was last accepted, if that is noted.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        self.note.last()
+    }
+
+    fn build(ca_file: Option<&Path>, pins: &[Pin], own: Option<CertifiedKey>) -> Result<Self, SetupError> {
+        let note = Arc::<Note>::default();
         let own = Arc::new(OwnCertificate::new(own));
         let (roots, warnings) = files::roots(ca_file)?;
         let roots = Arc::new(roots);
@@ -145,13 +137,8 @@ impl Tls {
         let offer = |offered| {
             let provider = Arc::new(suites::provider(offered));
             let build = |dates, time: Arc<dyn TimeProvider>| {
-                let verifier = Verifier::new(
-                    Arc::clone(&roots),
-                    Arc::clone(&pins),
-                    dates,
-                    valid_until.clone(),
-                    &provider,
-                );
+                let verifier =
+                    Verifier::new(Arc::clone(&roots), Arc::clone(&pins), dates, Arc::clone(&note), &provider);
                 client_config(&provider, time, verifier, Arc::clone(&own))
                     .map_err(|why| files::ca_error(ca_file.unwrap_or(Path::new("")), why))
             };
@@ -164,7 +151,7 @@ impl Tls {
             Ok(Offer { strict: Sessions::new(build(Dates::Checked, clock)?, clock::instant), timing })
         };
         let (cheap, all) = (offer(Offered::Cheap)?, offer(Offered::All)?);
-        Ok(Self { cheap, all, needs_all: AtomicBool::default(), time, own, valid_until, warnings })
+        Ok(Self { cheap, all, needs_all: AtomicBool::default(), time, own, note, warnings })
     }
 
     /// The configuration for a connection.

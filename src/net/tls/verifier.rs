@@ -1,7 +1,6 @@
 //! Verifies a server's certificate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,8 +12,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use thiserror::Error;
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+use super::chain::{Chain, Note};
+use super::key_kind::RSA;
 use super::pin::Pin;
 
 /// Whether the dates of certificates are checked.
@@ -32,8 +33,7 @@ pub(super) struct Verifier {
     roots: Arc<RootCertStore>,
     pins: Arc<[Pin]>,
     dates: Dates,
-    /// Where to note until when the chain that was shown is valid, in seconds since 1970, if that is asked for.
-    valid_until: Option<Arc<AtomicU64>>,
+    note: Arc<Note>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -68,61 +68,61 @@ impl Verifier {
         roots: Arc<RootCertStore>,
         pins: Arc<[Pin]>,
         dates: Dates,
-        valid_until: Option<Arc<AtomicU64>>,
+        note: Arc<Note>,
         provider: &CryptoProvider,
     ) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        Self { roots, pins, dates, valid_until, algorithms }
+        Self { roots, pins, dates, note, algorithms }
     }
 
     fn verify_chain(
         &self,
         leaf: &ParsedCertificate<'_>,
+        end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         moment: UnixTime,
     ) -> Result<(), rustls::Error> {
-        match self.dates {
-            Dates::Checked => {
-                let algorithms = self.algorithms.all;
-                verify_server_cert_signed_by_trust_anchor(
-                    leaf,
-                    &self.roots,
-                    intermediates,
-                    moment,
-                    algorithms,
-                )
-            }
-            Dates::Ignored => self.valid_moment(leaf, intermediates, moment).map(drop),
-        }
-    }
-
-    /// A moment at which the whole chain is valid: the first one that is tried, else the end or the start of one of its
-    /// certificates.
-    fn valid_moment(
-        &self,
-        leaf: &ParsedCertificate<'_>,
-        intermediates: &[CertificateDer<'_>],
-        mut moment: UnixTime,
-    ) -> Result<UnixTime, rustls::Error> {
         let at = |moment| {
             let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(leaf, &self.roots, intermediates, moment, algorithms)
         };
+        match self.dates {
+            Dates::Checked => at(moment),
+            Dates::Ignored => self
+                .with_valid_path(end_entity, intermediates, moment, &|_, _| ())
+                .or_else(|moment| moment.map_or_else(|| Err(VerifierError::NeverValid.into()), at)),
+        }
+    }
+
+    /// Calls `then` with the chain to a root and a moment at which the whole chain is valid: the first one that is tried,
+    /// else the end or the start of one of its certificates.
+    ///
+    /// # Errors
+    /// The moment at which the dates are right and something else is wrong; `None` if there is no such moment.
+    fn with_valid_path(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        mut moment: UnixTime,
+        then: &dyn Fn(&VerifiedPath<'_>, UnixTime),
+    ) -> Result<(), Option<UnixTime>> {
+        let leaf = EndEntityCert::try_from(end_entity).map_err(|_| Some(moment))?;
         // webpki checks dates before signatures, so this costs almost nothing.
         for _ in 0..MOMENTS {
-            moment = match at(moment) {
-                Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
-                    not_after,
-                    ..
-                })) => not_after,
-                Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                    not_before,
-                    ..
-                })) => not_before,
-                result => return result.map(|()| moment),
+            let (algorithms, roots) = (self.algorithms.all, &self.roots.roots);
+            let usage = KeyUsage::server_auth();
+            moment = match leaf.verify_for_usage(algorithms, roots, intermediates, moment, usage, None, None)
+            {
+                Err(webpki::Error::CertExpired { not_after, .. }) => not_after,
+                Err(webpki::Error::CertNotValidYet { not_before, .. }) => not_before,
+                Err(_) => return Err(Some(moment)),
+                Ok(path) => {
+                    then(&path, moment);
+                    return Ok(());
+                }
             };
         }
-        Err(VerifierError::NeverValid.into())
+        Err(None)
     }
 
     /// Whether one of the CAs that may have signed these has such a short key that ring rejects its
@@ -154,7 +154,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let leaf = ParsedCertificate::try_from(end_entity)?;
-        self.verify_chain(&leaf, intermediates, now).map_err(|error| {
+        self.verify_chain(&leaf, end_entity, intermediates, now).map_err(|error| {
             if error == rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
                 && is_self_signed(end_entity)
             {
@@ -165,11 +165,6 @@ impl ServerCertVerifier for Verifier {
                 error
             }
         })?;
-        if let Some(note) = &self.valid_until {
-            // From the far future back, the first end of a certificate at which all others are valid.
-            let end = self.valid_moment(&leaf, intermediates, FAR_FUTURE).map_or(0, |end| end.as_secs());
-            note.store(end, Ordering::Relaxed);
-        }
         verify_server_name(&leaf, server_name)?;
         let public_key = leaf.subject_public_key_info();
         if is_short_rsa(&public_key) {
@@ -180,6 +175,12 @@ impl ServerCertVerifier for Verifier {
             if !self.pins.contains(&seen) {
                 return Err(VerifierError::KeyNotPinned(seen).into());
             }
+        }
+        if self.note.is_wanted() {
+            // From the far future back, the first end of a certificate at which all others are valid.
+            let keep = |path: &VerifiedPath<'_>, end| self.note.keep(Chain::of(path, end));
+            // A chain that was accepted has such a moment.
+            let _ = self.with_valid_path(end_entity, intermediates, FAR_FUTURE, &keep);
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -219,8 +220,6 @@ fn of_handshake(error: rustls::Error) -> rustls::Error {
 /// ring rejects signatures of such keys as if they were wrong. The length decides: the modulus makes up most
 /// of the key, and with 2048 bits the key has 288 to 294 bytes.
 fn is_short_rsa(public_key: &[u8]) -> bool {
-    // The end of the object identifier of rsaEncryption, 1.2.840.113549.1.1.1 (RFC 8017, appendix C).
-    const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     let is_rsa = public_key.windows(RSA.len()).take(10).any(|window| window == RSA);
     is_rsa && public_key.len() < 280
 }

@@ -5,7 +5,7 @@ extern crate std;
 use std::vec::Vec;
 
 use super::*;
-use crate::agent::{HUNG_RETRY, PROBE_TIMEOUT};
+use crate::agent::{HUNG_RETRY, PROBE_TIMEOUT, probe_interval};
 use crate::jitter::RETRY_CAP;
 
 /// The kinds by which a server, or what is before it, shows that it is away.
@@ -19,6 +19,10 @@ const AWAY: [TroubleKind; 6] = [
 ];
 
 const DAY: Duration = secs(86_400);
+/// With the spread of these tests.
+const FIRST_INTERVAL: Duration = Duration::from_millis(3200);
+/// An interval and its tenth after a server's return the last node has called it.
+const LAST_CALL: Duration = Duration::from_millis(3521);
 
 /// A node with this seed whose first call is under way.
 fn calling(seed: u64) -> Scenario {
@@ -69,15 +73,15 @@ fn absent_server_is_probed_ever_more_seldom() {
             let Some(before) = last.replace(*at) else { continue };
             // The interval is that of the failure before: a look that ends one minute begins the next.
             let least = if before < secs(60) {
-                1
+                FIRST_INTERVAL
             } else if before < secs(3600) {
-                5
+                secs(5)
             } else {
-                30
+                secs(30)
             };
-            assert!(*at - before >= secs(least), "{kind:?}: {before:?} to {at:?}");
+            assert!(*at - before >= least, "{kind:?}: {before:?} to {at:?}");
         }
-        assert!((50..=60).contains(&within(&probes, Duration::ZERO, secs(60))), "{kind:?}");
+        assert!((15..=19).contains(&within(&probes, Duration::ZERO, secs(60))), "{kind:?}");
         assert!((600..=708).contains(&within(&probes, secs(60), secs(3600))), "{kind:?}");
         assert!((2400..=2760).contains(&within(&probes, secs(3600), DAY)), "{kind:?}");
         assert!(calls.len() < 65, "{kind:?}: {} calls", calls.len());
@@ -85,10 +89,38 @@ fn absent_server_is_probed_ever_more_seldom() {
 }
 
 #[test]
-fn first_look_comes_within_a_second() {
+fn first_look_comes_within_an_interval() {
     for kind in AWAY {
         let (low, high) = extremes(|seed| calling(seed).answered(inconclusive(kind)).until_turn());
-        assert!(low < secs(1) / 20 && high > secs(1) * 19 / 20 && high <= secs(1), "{low:?} {high:?}");
+        let most = FIRST_INTERVAL;
+        assert!(low < most / 20 && high > most * 19 / 20 && high <= most, "{low:?} {high:?}");
+    }
+}
+
+#[test]
+fn interval_is_no_longer_than_the_spread() {
+    for (spread, least) in [(0, 800), (1, 800), (2, 1600), (4, 3200), (5, 3200), (150, 3200)] {
+        assert_eq!(probe_interval(Duration::ZERO, secs(spread)), Duration::from_millis(least), "{spread}");
+    }
+}
+
+#[test]
+fn calls_after_a_return_are_spread_evenly() {
+    // All calls fail in the same moment, and the server is back some looks later.
+    for away in [secs(2), secs(10), secs(31)] {
+        let mut quarters = [0; 4];
+        for seed in 0..400 {
+            let mut scenario = calling(seed);
+            let back = scenario.now.instant + away;
+            while scenario.now.instant < back {
+                scenario.answered(inconclusive(TroubleKind::Unreachable)).until_turn();
+            }
+            scenario.until_call();
+            let after = scenario.now.instant.since(back);
+            assert!(after < LAST_CALL, "{away:?}: {after:?}");
+            quarters[usize::try_from(4 * after.as_millis() / LAST_CALL.as_millis()).expect("few")] += 1;
+        }
+        assert!(quarters.iter().all(|calls| (60..=150).contains(calls)), "{away:?}: {quarters:?}");
     }
 }
 
@@ -106,7 +138,7 @@ fn server_that_is_back_is_called_within_the_spread() {
         scenario.now.instant.since(back)
     };
     let (low, high) = extremes(of);
-    assert!(low >= secs(1) && high > secs(3) && high <= secs(4), "{low:?} {high:?}");
+    assert!(low >= FIRST_INTERVAL && high <= secs(4), "{low:?} {high:?}");
 }
 
 #[test]
@@ -204,7 +236,7 @@ fn late_failure_counts_as_a_hang_and_a_quick_one_does_not() {
     for kind in
         [TroubleKind::Busy, TroubleKind::Unserved, TroubleKind::ClosedEarly, TroubleKind::HandshakeCut]
     {
-        for (took, most) in [(PROBE_TIMEOUT - secs(1), secs(1)), (PROBE_TIMEOUT, HUNG_RETRY)] {
+        for (took, most) in [(PROBE_TIMEOUT - secs(1), FIRST_INTERVAL), (PROBE_TIMEOUT, HUNG_RETRY)] {
             let (_, high) =
                 extremes(|seed| calling(seed).later(took).answered(inconclusive(kind)).until_turn());
             assert!(high <= most && high > most * 9 / 10, "{kind:?} after {took:?}: {high:?}");
@@ -213,7 +245,7 @@ fn late_failure_counts_as_a_hang_and_a_quick_one_does_not() {
     // A name or an address that is sought for long is nobody's overload.
     for kind in [TroubleKind::NameUnknown, TroubleKind::Unreachable] {
         let mut scenario = Scenario::calling();
-        assert!(scenario.later(secs(20)).answered(inconclusive(kind)).until_turn() <= secs(1));
+        assert!(scenario.later(secs(20)).answered(inconclusive(kind)).until_turn() <= FIRST_INTERVAL);
     }
 }
 
@@ -232,7 +264,7 @@ fn verdict_ends_what_was_learnt_of_an_outage() {
     let wait = scenario.answered(good()).until_turn();
     assert!((secs(270)..=secs(330)).contains(&wait), "{wait:?}");
     assert!(scenario.wants(&Action::Validate), "revalidation needs no probe");
-    assert!(scenario.answered(inconclusive(TroubleKind::Unreachable)).until_turn() <= secs(1));
+    assert!(scenario.answered(inconclusive(TroubleKind::Unreachable)).until_turn() <= FIRST_INTERVAL);
     scenario.answered(Answer::Reachable).until_call();
     hang(&mut scenario);
     assert!(scenario.until_turn() <= HUNG_RETRY);

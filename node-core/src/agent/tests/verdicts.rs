@@ -175,6 +175,18 @@ fn repeated_verdict_is_only_published() {
 }
 
 #[test]
+fn beginning_of_a_call_is_not_published() {
+    let mut scenario = Scenario::calling();
+    scenario.answered(good());
+    let published = scenario.agent.report(scenario.now.instant);
+    let (next, due) = (published.next_check.expect("a call"), published.due);
+    scenario.until_deadline();
+    assert_eq!(scenario.actions.as_slice(), [Action::Validate]);
+    assert_eq!(scenario.now.instant, next);
+    assert_eq!(due, scenario.agent.deadline(), "what was published counts until the answer is overdue");
+}
+
+#[test]
 fn fix_of_a_rejection_names_the_address_that_was_asked() {
     for (service, ungranted) in [
         (Service::AUTH, "into service_id"),

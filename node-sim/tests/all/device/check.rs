@@ -33,7 +33,7 @@ fn a_known_node_is_valid() {
             "outcome": "valid", "node_id": "kitchen-pi",
             "household_id": "11111111-2222-4333-8444-555555555555", "household_member_ids": [1],
             "reason": null, "fix": null, "source": "server", "age_secs": 0, "next_check_secs": null,
-            "warnings": [],
+            "warnings": [], "chain": {"keys": ["p-256", "p-256"], "cost": "heavy"},
         })
     );
     assert_eq!(rig.stub.validations(), 1);
@@ -103,7 +103,8 @@ fn wrong_app_key_is_an_app_rejection() {
 fn server_that_is_down_is_network_trouble() {
     let rig = Rig::new();
     rig.stub.go_down();
-    refused(&rig, 69, "network", "connection refused");
+    let view = refused(&rig, 69, "network", "connection refused");
+    assert_eq!(view.get("chain"), None, "{view}");
     rig.configure("auth_url", "https://no-such-host.invalid");
     refused(&rig, 69, "network", "no address can be found for no-such-host.invalid");
 }
@@ -115,6 +116,7 @@ fn a_certificate_that_cannot_be_trusted_is_tls_trouble() {
     rig.configure("auth_url", stranger.url());
     let view = refused(&rig, 76, "tls", "not signed by a CA this node trusts");
     assert!(view["fix"].as_str().unwrap().contains("ca_file"), "{view}");
+    assert_eq!(view.get("chain"), None, "{view}");
     assert_eq!(stranger.validations(), 0);
     // Mozilla's roots do not know it either.
     rig.configure("auth_url", rig.stub.url());
@@ -155,7 +157,8 @@ fn plain_http_on_loopback_works_and_needs_no_certificate() {
     let stub =
         Stub::start(Options { tls: false, dir: Some(dir.path().into()), ..Options::default() }).unwrap();
     let plain = Rig { stub, dir };
-    assert_eq!(plain.check().0, Some(0));
+    let (code, view) = plain.check();
+    assert_eq!((code, view.get("chain")), (Some(0), None), "{view}");
     drop(rig);
 }
 

@@ -136,6 +136,28 @@ fn full_jitter_is_slower_in_a_small_home() {
     assert!(slow >= 15, "{slow} of 20, or the comparison measures nothing");
 }
 
+/// Calls and probes in the outage, probes after it, the longest stall, and when the last node is valid.
+type Pinned = ((u64, u64), u64, u64, u64);
+
+/// A change of the retry rule or of a model changes these numbers, but no change of how a fleet is computed does.
+#[test]
+fn seed_gives_the_figures_that_it_has_always_given() {
+    let stalled = plan(50, 7);
+    let large = Plan { away: Away::Database, ..large(300, 7) };
+    let jarvisd = Plan { away: Away::Proxy, model: Model::Jarvisd, ..stalled };
+    let pinned: [(&Plan, Policy, Pinned); 4] = [
+        (&stalled, Policy::Ours, ((50, 703), 66, 27_550, 60_749)),
+        (&large, Policy::Ours, ((1442, 1421), 21, 0, 142_564)),
+        (&jarvisd, Policy::Ours, ((50, 703), 41, 0, 3605)),
+        (&stalled, Policy::FullJitter, ((313, 0), 0, 0, 47_475)),
+    ];
+    for (plan, policy, figures) in pinned {
+        let tally = plan.run(policy);
+        let last = tally.recoveries().last().copied().unwrap_or(0);
+        assert_eq!((tally.in_outage, tally.probes, tally.stalls.0, last), figures, "{policy:?}: {plan:?}");
+    }
+}
+
 fn told(arguments: &[&str]) -> Result<String, String> {
     let parsed =
         FleetArguments::try_parse_from([&["fleet"], arguments].concat()).map_err(|e| e.to_string())?;

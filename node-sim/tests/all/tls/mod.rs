@@ -3,6 +3,7 @@
 
 mod accepted;
 mod certificates;
+mod chain;
 mod client_certificate;
 mod keys;
 mod matrix;

@@ -36,9 +36,17 @@ impl Ca {
     }
 
     pub(super) fn root_with(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::root_for(KeyPair::generate().unwrap(), change)
+    }
+
+    /// A root with another kind of key, and the same name.
+    pub(super) fn root_by(algorithm: &'static SignatureAlgorithm) -> Self {
+        Self::root_for(KeyPair::generate_for(algorithm).unwrap(), |_| {})
+    }
+
+    fn root_for(key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = ca_params("jarvis test root");
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
         let made = params.self_signed(&key).unwrap();
         Self { certificate: made.der().clone(), pem: made.pem(), params, key }
     }

@@ -84,6 +84,7 @@ const CHECKS: &[Check] = &[
     check("port", &["route"], network::port),
     check("tls", &["port", "clock"], network::tls),
     check("certificate", &["tls"], network::certificate),
+    check("chain", &["tls"], network::chain),
     check("home", &["tls"], network::home),
     check("between", &["tls", "credential"], network::between),
     check("service", &["between"], network::service),

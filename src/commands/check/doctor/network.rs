@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use node_core::agent::{Agent, Event};
 use node_core::answer::Answer;
 use node_core::outcome::Outcome;
-use node_core::time::UnixTime;
 use node_core::trouble::{Trouble, TroubleKind};
 
 use super::super::differing;
@@ -18,7 +17,7 @@ use crate::config::{Config, Via};
 use crate::files::status::{DaemonSays, Record, View};
 use crate::net::http::{HttpClient, HttpError};
 use crate::net::resolver;
-use crate::net::tls::Tls;
+use crate::net::tls::{Chain, Cost, Tls};
 use crate::setup::Loaded;
 use crate::system::clock;
 
@@ -27,6 +26,8 @@ const LOOK_UP: Duration = Duration::from_secs(5);
 /// Certificates are renewed a month before their end; after this long that has not worked.
 const FEW_DAYS: u64 = 14;
 const DAY: u64 = 24 * 3600;
+const LIGHTER: &str = "It works. With RSA-2048 keys of CA and server a Pi Zero would have less than half the work: docs/configuration.md, \
+     \"The server's certificate\".";
 
 /// What was seen of the service.
 pub(super) struct Seen {
@@ -35,16 +36,18 @@ pub(super) struct Seen {
     ways: resolver::Ways,
     /// The board's own address on the way to the service.
     from: Option<SocketAddr>,
-    valid_until: Option<UnixTime>,
+    /// The chain of certificates by which it has proved itself.
+    chain: Option<Chain>,
     /// What answered the request without a secret.
     head: Option<(u16, String)>,
 }
 
 impl Seen {
     fn of(config: &Config, loaded: Option<&Loaded>, is_clock_set: bool) -> Result<Self, Trouble> {
-        let tls = Tls::examining(&config.tls).map_err(|error| error.to_trouble())?;
+        let tls = Tls::new(&config.tls).map_err(|error| error.to_trouble())?;
         let (url, times) = (&config.auth_url, (config.connect_timeout, config.request_timeout));
         let http = HttpClient::new(config.via.service(), url, times.0, times.1, tls);
+        http.note_chain();
         let looked = http.look();
         let is_nameless = looked.as_ref().is_err_and(|error| error.trouble.kind == TroubleKind::NameUnknown);
         let ways = if is_nameless { Vec::new() } else { resolver::ways(url.host(), LOOK_UP) };
@@ -54,7 +57,7 @@ impl Seen {
             (response.status, server.unwrap_or_default().to_owned())
         });
         let failed = looked.err().and_then(|error| failed_before(error, from.is_some()));
-        let mut seen = Self { failed, ways, from, valid_until: http.valid_until(), head };
+        let mut seen = Self { failed, ways, from, chain: http.chain(), head };
         if let Some(loaded) = loaded.filter(|_| seen.failed.is_none() && is_clock_set) {
             seen.failed = failed_at(loaded, loaded.client.validate(&loaded.credential).answer);
         }
@@ -213,14 +216,17 @@ pub(super) fn tls(context: &mut Context) -> Finding {
 
 /// How long the certificates are valid.
 pub(super) fn certificate(context: &mut Context) -> Finding {
-    let until = context.seen.as_ref().and_then(|seen| seen.valid_until);
     let service = context.config.as_ref().map_or("the service", |config| config.via.service().name);
-    of_days_left(until, service)
+    of_days_left(shown(context), service)
+}
+
+fn shown(context: &Context) -> Option<&Chain> {
+    context.seen.as_ref()?.chain.as_ref()
 }
 
 /// Judges the end of the certificates that `service` shows.
-pub(super) fn of_days_left(until: Option<UnixTime>, service: &str) -> Finding {
-    let Some(until) = until else { return Finding::pass("none was shown") };
+pub(super) fn of_days_left(chain: Option<&Chain>, service: &str) -> Finding {
+    let Some(Chain { valid_until: until, .. }) = chain else { return Finding::pass("none was shown") };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let days = until.0.saturating_sub(now) / DAY;
     let end = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(until.0));
@@ -229,6 +235,18 @@ pub(super) fn of_days_left(until: Option<UnixTime>, service: &str) -> Finding {
         return Finding::warn(says, format!("Renew the certificate of {service}, or that of its CA."));
     }
     Finding::pass(says)
+}
+
+/// What it costs a Pi Zero to verify them.
+pub(super) fn chain(context: &mut Context) -> Finding {
+    shown(context).map_or_else(|| Finding::pass("none was shown"), of_cost)
+}
+
+fn of_cost(chain: &Chain) -> Finding {
+    let keys = chain.keys.join(", ");
+    let cost = chain.cost();
+    let says = format!("for a Pi Zero its keys are {}: {keys}", cost.map_or("of unknown cost", Cost::name));
+    if cost >= Some(Cost::Heavy) { Finding::warn(says, LIGHTER) } else { Finding::pass(says) }
 }
 
 /// What answers there, by its own account.

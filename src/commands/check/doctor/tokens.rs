@@ -77,14 +77,15 @@ fn look(sts: &Sts, config: &Config) -> Result<Finding, Trouble> {
     let (client, _) = sts.client(config).map_err(|error| error.to_trouble())?;
     let settings =
         TlsSettings { ca_file: sts.ca_file.clone(), spki_pins: Vec::new(), client_certificate: None };
-    let tls = Tls::examining(&settings).map_err(|error| error.to_trouble())?;
+    let tls = Tls::new(&settings).map_err(|error| error.to_trouble())?;
     let url = &client.token_endpoint;
     let http =
         HttpClient::new(sts.service(&client), url, config.connect_timeout, config.request_timeout, tls);
+    http.note_chain();
     match http.look() {
         // What is wrong with its answers shows in those to a program.
         Err(error) if !error.sent || error.trouble.kind.outcome() == Outcome::Tls => Err(error.trouble),
-        Err(_) | Ok(_) => Ok(of_days_left(http.valid_until(), "the STS")),
+        Err(_) | Ok(_) => Ok(of_days_left(http.chain().as_ref(), "the STS")),
     }
 }
 

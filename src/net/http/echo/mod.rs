@@ -50,90 +50,111 @@ pub(crate) fn repeats(text: &[u8], secrets: &[&[u8]]) -> bool {
 /// Characters that are wiped when dropped.
 type Chars = Zeroizing<Vec<char>>;
 
+/// What is compared of a text, a byte for each character, wiped when dropped. Characters beyond ASCII are told apart by
+/// their lowest seven bits alone: a likeness by chance hides a text, and shows no secret.
+type Symbols = Zeroizing<Vec<u8>>;
+
+/// In symbols. Most runs of two texts already differ in these.
+const BEGINNING: usize = size_of::<u32>();
+
+/// Whether a run of `len` symbols in `text` is one that is looked for, by its beginning and as a whole.
+fn any_run(text: &[u8], len: usize, mut is_wanted: impl FnMut(u32, &[u8]) -> bool) -> bool {
+    let begins = len.clamp(1, BEGINNING);
+    let mask = u32::MAX >> (8 * (BEGINNING - begins));
+    let mut last = 0;
+    for (end, symbol) in (1_usize..).zip(text) {
+        last = last << 8 | u32::from(*symbol);
+        let run = end.checked_sub(begins).and_then(|start| text.get(start..start + len));
+        if run.is_some_and(|run| is_wanted(last & mask, run)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// A set of beginnings of runs. It may hold some that were never added.
+struct Beginnings([u32; 64]);
+
+impl Beginnings {
+    fn of(text: &[u8], run: usize) -> Self {
+        let mut all = Self([0; 64]);
+        any_run(text, run, |beginning, _| {
+            let (word, bit) = Self::place(beginning);
+            all.0[word] |= bit;
+            false
+        });
+        all
+    }
+
+    fn may_have(&self, beginning: u32) -> bool {
+        let (word, bit) = Self::place(beginning);
+        self.0[word] & bit != 0
+    }
+
+    /// By the upper bits of a product with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4).
+    const fn place(beginning: u32) -> (usize, u32) {
+        let hash = beginning.wrapping_mul(0x9e37_79b1);
+        ((hash >> 26) as usize, 1 << (hash >> 21 & 31))
+    }
+}
+
 /// One form of a secret.
 struct Wanted {
-    text: Chars,
+    text: Symbols,
     /// Runs of this length count.
     run: usize,
-    /// How runs begin. Most windows of another text are told by that.
-    starts: Starts,
     /// Whether `text` is letters and digits only.
     is_letters: bool,
 }
 
-/// A set of beginnings of runs. It may hold some that were never added.
-struct Starts([u32; 8]);
-
-impl Starts {
-    fn of(text: &[char], run: usize) -> Self {
-        let mut starts = Self([0; 8]);
-        for start in text.windows(run) {
-            let (word, bit) = Self::place(start);
-            starts.0[word] |= bit;
-        }
-        starts
-    }
-
-    fn may_have(&self, run: &[char]) -> bool {
-        let (word, bit) = Self::place(run);
-        self.0[word] & bit != 0
-    }
-
-    fn place(run: &[char]) -> (usize, u32) {
-        let hash = run.iter().take(3).fold(0, |hash: u32, c| (hash << 3) ^ u32::from(*c));
-        ((hash >> 5) as usize % 8, 1 << (hash % 32))
-    }
-}
-
 impl Wanted {
-    fn new(text: Chars, run: usize, is_letters: bool) -> Self {
-        let starts = Starts::of(&text, run);
-        Self { text, run, starts, is_letters }
-    }
-
     fn forms(secret: &[u8]) -> Vec<Self> {
         let plain = chars(secret);
         let mut forms = Vec::new();
-        // `size` is how many characters of the form make three letters of the secret.
-        let mut add = |text: Chars, size: usize| {
+        // `size` is how many symbols of the form make three letters of the secret.
+        let mut add = |text: Symbols, size: usize| {
             let [shortest, longest] = [SHORTEST_RUN, LONGEST_RUN].map(|letters| letters * size / 3);
             let run = (text.len() / 2).clamp(shortest, longest).min(text.len());
-            forms.push(Self::new(text, run, true));
+            forms.push(Self { text, run, is_letters: true });
         };
         let bare = letters(&plain);
         if bare.len() < FEWEST_LETTERS {
-            let visible = visible(&plain);
-            let run = visible.len();
-            return if run == 0 { forms } else { Vec::from([Self::new(visible, run, false)]) };
+            let text = visible(&plain);
+            let run = text.len();
+            return if run == 0 { forms } else { Vec::from([Self { text, run, is_letters: false }]) };
         }
         add(bare, 3);
         // Three bytes become four characters. What comes before the secret moves it by one or two bytes.
         for moved in 0..3 {
             let rest = secret.get(moved..).unwrap_or_default();
-            let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(&rest[..rest.len() / 3 * 3]));
-            let base64 = letters(&chars(base64.as_bytes()));
+            let mut base64 = Zeroizing::new(STANDARD_NO_PAD.encode(&rest[..rest.len() / 3 * 3]).into_bytes());
+            base64.retain(u8::is_ascii_alphanumeric);
+            base64.make_ascii_lowercase();
             if base64.len() >= SHORTEST_RUN {
                 add(base64, 4);
             }
         }
-        let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or_default();
+        let digit = |digit: u8| b"0123456789abcdef"[usize::from(digit)];
         let mut hex = Zeroizing::new(Vec::with_capacity(secret.len() * 2));
-        hex.extend(secret.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-        add(hex, 6);
-        // As Go and Rust print bytes: `[115 51]`, `[115, 51]`.
         let mut decimal = Zeroizing::new(Vec::with_capacity(secret.len() * 3));
         for byte in secret {
+            hex.extend([digit(byte >> 4), digit(byte & 15)]);
+            // As Go and Rust print bytes: `[115 51]`, `[115, 51]`.
             let digits = [byte / 100, byte / 10 % 10, byte % 10].map(digit);
             decimal.extend(&digits[usize::from(*byte < 100)..]);
         }
+        add(hex, 6);
         add(decimal, 8);
         forms
     }
 
-    fn is_in(&self, letters: &[char], visible: &[char]) -> bool {
+    fn is_in(&self, letters: &[u8], visible: &[u8]) -> bool {
         let text = if self.is_letters { letters } else { visible };
-        let mut windows = text.windows(self.run).filter(|window| self.starts.may_have(window));
-        windows.any(|window| self.text.windows(self.run).any(|run| run == window))
+        let known = Beginnings::of(&self.text, self.run);
+        any_run(text, self.run, |beginning, run| {
+            known.may_have(beginning)
+                && any_run(&self.text, self.run, |own, whole| own == beginning && whole == run)
+        })
     }
 }
 
@@ -146,19 +167,24 @@ fn chars(bytes: &[u8]) -> Chars {
 }
 
 /// What a reader sees, without white space, and in lower case.
-fn visible(text: &[char]) -> Chars {
+fn visible(text: &[char]) -> Symbols {
     kept(text, |c| !c.is_whitespace() && !c.is_control() && !is_hidden(c))
 }
 
 /// Letters and digits only, in lower case.
-fn letters(text: &[char]) -> Chars {
+fn letters(text: &[char]) -> Symbols {
     kept(text, |c| c.is_alphanumeric() && !is_hidden(c))
 }
 
-fn kept(text: &[char], keep: fn(char) -> bool) -> Chars {
+fn kept(text: &[char], keep: fn(char) -> bool) -> Symbols {
     let mut kept = Zeroizing::new(Vec::with_capacity(text.len()));
-    kept.extend(text.iter().map(|c| narrow(*c)).filter(|c| keep(*c)).map(|c| c.to_ascii_lowercase()));
+    kept.extend(text.iter().map(|c| narrow(*c)).filter(|c| keep(*c)).map(symbol));
     kept
+}
+
+fn symbol(c: char) -> u8 {
+    let [lowest, ..] = u32::from(c).to_le_bytes();
+    if c.is_ascii() { lowest.to_ascii_lowercase() } else { lowest | 0x80 }
 }
 
 /// The ASCII character of which `c` is the wide form.

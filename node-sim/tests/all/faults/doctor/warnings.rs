@@ -1,7 +1,7 @@
 //! What does not fail the node: no warning is lost, and the gravest comes first.
 
 use serde_json::{Value, json};
-use server_stub::Faults;
+use server_stub::{Faults, KeyType, Options};
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
@@ -79,4 +79,23 @@ fn daemon_that_was_rejected_fails_until_it_is_reloaded() {
     daemon.comes_to("valid");
     assert_eq!(failing(&examined(&rig, "config.json")), [""; 0]);
     daemon.stop();
+}
+
+#[test]
+fn chain_that_is_heavy_is_a_warning_with_advice() {
+    for (kind, says, is_heavy) in [
+        (KeyType::P384, "very heavy: p-384, p-384", true),
+        (KeyType::P256, "are heavy: p-256, p-256", true),
+        (KeyType::Rsa2048, "are light: rsa-2048, rsa-2048", false),
+    ] {
+        let told =
+            examined(&Rig::with(Options { key_type: Some(kind), ..Options::default() }), "config.json");
+        assert!(said(&told, "chain")[0].contains(says), "{told}");
+        assert_eq!(with_verdict(&told, "warn").any(|check| check == "chain"), is_heavy, "{told}");
+        assert_eq!(failing(&told), [""; 0], "{told}");
+        let fix = told["checks"].as_array().unwrap().iter().find(|found| found["check"] == "chain").unwrap();
+        assert!(!is_heavy || fix["fix"].as_str().unwrap().contains("docs/configuration.md"), "{fix}");
+    }
+    let told = examined(&Rig::with(Options { tls: false, ..Options::default() }), "config.json");
+    assert_eq!(said(&told, "chain"), ["none was shown"], "{told}");
 }
