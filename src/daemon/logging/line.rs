@@ -101,7 +101,7 @@ fn short(text: &str) -> &str {
 
 /// As much of the start of `text` as fits into `len` bytes, in whole characters.
 pub(super) fn start_of(text: &str, len: usize) -> &str {
-    let whole = (0..=len).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let whole = (0..=len.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     &text[..whole]
 }
 
