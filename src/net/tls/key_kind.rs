@@ -39,11 +39,11 @@ impl KeyKind {
                 known(&format!("rsa-{bits}"), bits.saturating_mul(bits) / 3000)
             }
             EC_PUBLIC_KEY => match take(&mut algorithm, OBJECT_IDENTIFIER)? {
-                P256 => known("p-256", 8000),
+                P256 => known("p-256", 7900),
                 P384 => known("p-384", 25_700),
                 curve => Some(Self { name: dotted(curve), cost: None }),
             },
-            ED25519 => known("ed25519", 1200),
+            ED25519 => known("ed25519", 1000),
             other => Some(Self { name: dotted(other), cost: None }),
         }
     }
