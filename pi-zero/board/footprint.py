@@ -26,7 +26,7 @@ def measure(node):
     steady = steady_state(node)
     return [
         ("binary size", (WORK / "jarvis-node").stat().st_size / 1e6, "MB", 1.85),
-        ("peak RSS of the service", megabytes(of_process(node, "VmHWM")), "MB", 2.0),
+        ("peak RSS of the service", megabytes(of_process(node, "VmHWM")), "MB", 1.8),
         ("RssAnon in valid", megabytes(of_process(node, "RssAnon")), "MB", 0.6),
         ("threads", int(of_process(node, "Threads")), "", 2),
         *steady,
@@ -85,7 +85,7 @@ def one_check(node):
     peak = node.machine.read(f"{AS_NODE} {alone} 2>&1 >/dev/null").split()[-1]
     return [
         ("CPU from start to verdict (check)", sum(seconds) / CHECKS, "s", None),
-        ("peak RSS of check", megabytes(peak), "MB", 2.0),
+        ("peak RSS of check", megabytes(peak), "MB", 1.95),
     ]
 
 
