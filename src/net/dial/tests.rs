@@ -27,12 +27,24 @@ fn silent() -> (OwnedFd, Vec<OwnedFd>, SocketAddr) {
         let socket = begin(address).expect("a socket");
         let end = Instant::now() + Duration::from_millis(300);
         let taken = until_ready(&mut [PollFd::new(&socket, PollFlags::OUT)], end).expect("waited");
+        if taken {
+            acknowledge(&socket);
+        }
         queued.push(socket);
         if !taken {
             return (listener, queued, address);
         }
     }
 }
+
+/// Lets a connection take its place in the queue of the listener, whose acknowledgement otherwise waits for data.
+#[cfg(target_os = "linux")]
+fn acknowledge(socket: &OwnedFd) {
+    sockopt::set_tcp_quickack(socket, true).expect("an option");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn acknowledge(_: &OwnedFd) {}
 
 fn error(addresses: &[SocketAddr], timeout: Duration) -> ErrorKind {
     dial(addresses, Instant::now() + timeout).expect_err("no connection").kind()
