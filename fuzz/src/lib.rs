@@ -177,16 +177,17 @@ pub fn response(input: &[u8]) -> Answered<'_> {
     Answered { status, headers, body: rest }
 }
 
-/// Reads the JSON object in `bytes` without knowing its fields. `None` if a part that the node ignores is not
-/// valid for this reader, such as an unpaired surrogate.
+/// Reads the JSON object in `bytes`, which a file may begin with a byte order mark, without knowing its fields. `None` if
+/// a part that the node ignores is not valid for this reader, such as an unpaired surrogate.
 ///
 /// # Panics
 /// If `bytes` do not begin with an object.
 #[must_use]
 pub fn object(bytes: &[u8]) -> Option<serde_json::Value> {
     let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     assert!(text.trim_ascii_start().starts_with('{'), "taken for an object: {text}");
-    serde_json::from_str(&text).ok()
+    serde_json::from_str(text).ok()
 }
 
 /// `text` in JSON with each character escaped.
