@@ -121,3 +121,13 @@ build_static() {
         cargo zigbuild --quiet --locked --profile "$profile" --package "$package" --bin "$package" \
         --target "$target" -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size "$@"
 }
+
+# build_beside COMMIT builds that commit's program by its own script, in a copy of the repository at $work/beside-COMMIT.
+build_beside() {
+    local place=$work/beside-$1
+    [[ ! -e $place/target/pi-zero/jarvis-node ]] || return 0
+    rm -rf "$place"
+    git clone --quiet --no-checkout "$root" "$place"
+    git -C "$place" checkout --quiet "$1"
+    "$place/pi-zero/build.sh"
+}

@@ -7,8 +7,8 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$root/target/pi-zero
-# shellcheck source-path=SCRIPTDIR source=packages.sh
-source "$root/pi-zero/packages.sh"
+# shellcheck source-path=SCRIPTDIR source=../packaging/static.sh
+source "$root/packaging/static.sh"
 
 commit=${1:?the commit to compare with}
 shift

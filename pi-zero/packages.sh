@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# Fetches Debian packages of other suites and architectures for the scripts beside this file, and builds other commits.
-# Sourced, never run.
+# Fetches Debian packages of other suites and architectures for the scripts beside this file. Sourced, never run.
 # Everything fetched lies under $work (target/pi-zero). Of this machine's own apt configuration only the mirror is
 # read, and nothing is changed.
 : "${root:?set by the script that sources this}" "${work:?set by the script that sources this}"
@@ -63,14 +62,4 @@ fetch_package() {
     mkdir -p "$(dirname "$into")"
     mv "$download/tree" "$into"
     rm -r "$download"
-}
-
-# build_beside COMMIT builds that commit's program by its own script, in a copy of the repository at $work/beside-COMMIT.
-build_beside() {
-    local place=$work/beside-$1
-    [[ ! -e $place/target/pi-zero/jarvis-node ]] || return 0
-    rm -rf "$place"
-    git clone --quiet --no-checkout "$root" "$place"
-    git -C "$place" checkout --quiet "$1"
-    "$place/pi-zero/build.sh"
 }

@@ -57,8 +57,10 @@ class Counted:
         plugin += f",marks={marks}" if marks else ""
         plugin += f",blocks={blocks}" if blocks else ""
         plugin += day.options() if day else ""
-        # Its clock takes the place of the emulator's, not of the program's.
-        own_time = ["-U", "LD_PRELOAD", "-B", hex(BASE)] if day else []
+        emulator = [EMULATOR]
+        if day:
+            # The plugin's clock takes the place of the emulator's, not of the program's.
+            emulator = ["env", f"LD_PRELOAD={PLUGIN}", EMULATOR, "-U", "LD_PRELOAD", "-B", hex(BASE)]
         libraries = []
         if root:
             folders = ":".join(f"{root}/{folder}" for folder in ("lib/arm-linux-gnueabi", "usr/lib/arm-linux-gnueabi"))
@@ -67,7 +69,7 @@ class Counted:
             [
                 # It ends with this process in every case.
                 "setpriv", "--pdeathsig", "KILL", *prefix, "nice", "-n", str(AHEAD),
-                *(["env", f"LD_PRELOAD={PLUGIN}"] if day else []), EMULATOR, *own_time, "-cpu", "arm1176", "-plugin", plugin, *libraries, str(program), *arguments,
+                *emulator, "-cpu", "arm1176", "-plugin", plugin, *libraries, str(program), *arguments,
             ],
             stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
             env={"PATH": os.environ["PATH"], **(variables or {})},
