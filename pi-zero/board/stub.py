@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import random
 import socket
 import ssl
 import subprocess
@@ -17,17 +16,21 @@ HOST_SEEN_FROM_BOARD = "10.0.2.2"
 ANSWER_SECONDS = 60
 
 
-def lasting_port():
-    """A free port that nobody is given by chance while a stub that has it is away: below those that the system gives out."""
-    given_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
-    while True:
-        port = random.randrange(given_out // 2, given_out)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+class HeldPort:
+    """A free port of the loopback that nobody else is given while this lives: a socket is bound to it and does not listen.
+    Connections are refused unless a server listens there, which takes SO_REUSEADDR, as servers set it."""
+
+    def __init__(self):
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.number = self._socket.getsockname()[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
 
 
 class Stub:
@@ -47,19 +50,19 @@ class Stub:
         self._process = None
         self._control = None
         self.announced = None
-        self.port = lasting_port()
-        self._others = {name: lasting_port() for name in ("config", "logs", "command_center")}
+        own, *others = ("", "config-", "logs-", "command-center-") if service == "home" else (f"{service}-",)
+        self._ports = {prefix: HeldPort() for prefix in (own, *others)}
+        self.port = self._ports[own].number
 
     def start(self):
-        """Starts it, on the port it had before, and returns when it listens."""
+        """Starts it, on its ports, and returns when it listens."""
         with open(self.directory / "stub.log", "ab") as log:
             self._process = subprocess.Popen(
                 [
                     # The stub ends with this process in every case.
                     *self._inside, "setpriv", "--pdeathsig", "KILL",
-                    self._program, "--only", self._service, "--listen", f"{self._host}:{self.port}",
-                    "--home", self._home, *self._options,
-                    *(f"--{name.replace('_', '-')}-listen={self._host}:{port}" for name, port in self._others.items()),
+                    self._program, "--only", self._service, "--home", self._home, *self._options,
+                    *(f"--{prefix}listen={self._host}:{held.number}" for prefix, held in self._ports.items()),
                     "--dir", self.directory, "--name", HOST_SEEN_FROM_BOARD, "--control", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -71,9 +74,6 @@ class Stub:
         announced = json.loads(announced)
         home = self._service == "home"
         self.announced = announced["url" if home else self._service]
-        self.port = urlsplit(self.announced).port
-        if home:
-            self._others = {name: urlsplit(announced[name]).port for name in self._others}
         self._control = announced["control" if home else f"{self._service}_control"]
         return self
 
@@ -91,11 +91,11 @@ class Stub:
 
     def command_center_url(self):
         """The command center's address as the board reaches it."""
-        return self._seen(self._others["command_center"])
+        return self._seen(self._ports["command-center-"].number)
 
     def config_service_url(self):
         """The config service's address as the board reaches it."""
-        return self._seen(self._others["config"])
+        return self._seen(self._ports["config-"].number)
 
     def _seen(self, port):
         return f"{'http' if '--plain' in self._options else 'https'}://{HOST_SEEN_FROM_BOARD}:{port}"

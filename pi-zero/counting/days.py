@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from board.card import REPOSITORY
+from board.stub import HeldPort
 
 from .program import Counted, Day
 from .radio import Radio
@@ -35,10 +36,10 @@ def of(program):
 
 def count(program, day):
     """Lets a program live through this day as its unit starts it, with a kernel's LED and the watchdog."""
-    with home() as one, service_manager(one.directory / "notify") as manager, closed_port() as closed:
+    with home() as one, service_manager(one.directory / "notify") as manager, HeldPort() as closed:
         config = one.config("day", led={"sysfs": LED})
-        with Radio((one.stub.port, closed)) as radio, Counted(
-            program, "run", "--config", config, day=day.with_closed(closed), prefix=WITH_LED, variables=manager
+        with Radio((one.stub.port, closed.number)) as radio, Counted(
+            program, "run", "--config", config, day=day.with_closed(closed.number), prefix=WITH_LED, variables=manager
         ) as daemon:
             daemon.wait_until(daemon.day_has_begun, "the first verdict")
             sent, received = radio.quiet()
@@ -46,14 +47,6 @@ def count(program, day):
             executed, wake_ups = daemon.whole_day()
             sent_by_then, received_by_then = radio.quiet()
             return executed, wake_ups, sent_by_then - sent, received_by_then - received
-
-
-@contextmanager
-def closed_port():
-    """A port that refuses connections, and that nobody else gets."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
 
 
 @contextmanager
