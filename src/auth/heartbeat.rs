@@ -17,6 +17,7 @@ use crate::error::Warning;
 use crate::files::credential::Credential;
 use crate::net::http::{HttpClient, HttpResponse, JSON, Post};
 use crate::net::service_url::ServiceUrl;
+use crate::system::clock;
 
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -82,9 +83,8 @@ impl Heartbeat {
             },
         };
         let mut warnings = Vec::new();
-        // It was left with an earlier heartbeat: whoever should take it has had minutes for that.
         if self.hands_updates_over
-            && let Ok(Some(left)) = Update::take(&runtime_folder())
+            && let Ok(Some(left)) = Update::take_overdue(&runtime_folder(), clock::instant())
         {
             let why = "nothing on the board takes up the update that the app has asked for";
             let fix = "sudo systemctl enable --now jarvis-node-agent-update.path";
@@ -111,7 +111,7 @@ impl Heartbeat {
             );
             return self.report_failed(main, headers, update, &why);
         }
-        let why = update.leave(&runtime_folder()).err()?;
+        let why = update.leave(&runtime_folder(), clock::instant()).err()?;
         let why = format!("the update to {version} cannot be handed over on the board: {why}");
         let untold = self.report_failed(main, headers, update, &why);
         let fix = "Look at the folder /run/jarvis-node-agent: the daemon leaves its requests there.";

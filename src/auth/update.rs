@@ -2,8 +2,10 @@
 //! rights. It comes from the network, so nothing of it may become a path, an option or a word that a shell would read.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{env, fs, io};
 
+use node_core::time::Instant;
 use serde_json::Value;
 
 use crate::files::{bounded, durable};
@@ -14,6 +16,8 @@ const RUNTIME_FOLDER: &str = "/run/jarvis-node-agent";
 const REQUEST: &str = "update.request";
 /// The one that was taken last.
 const TAKEN: &str = "update.taken";
+/// How long whoever takes requests has for it: on a board at work, seconds are usual.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An update that the home wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +42,31 @@ impl Update {
         is_word(task_id, b"-").then(|| Self { version, task_id: task_id.to_owned() })
     }
 
-    /// Leaves it as a request in `folder`, unless it was taken from there before.
+    /// Leaves it as a request in `folder` at the time `now`, unless it lies there already or was taken from there.
     ///
     /// # Errors
     /// Those of the system.
-    pub(super) fn leave(&self, folder: &Path) -> io::Result<()> {
-        if read(&folder.join(TAKEN)).is_some_and(|taken| taken.task_id == self.task_id) {
-            return Ok(());
+    pub(super) fn leave(&self, folder: &Path, now: Instant) -> io::Result<()> {
+        for name in [TAKEN, REQUEST] {
+            if read(&folder.join(name)).is_some_and(|known| known.update.task_id == self.task_id) {
+                return Ok(());
+            }
         }
-        let text = format!("{}\n{}\n", self.version.as_deref().unwrap_or_default(), self.task_id);
+        let version = self.version.as_deref().unwrap_or_default();
+        let text = format!("{version}\n{}\n{}\n", self.task_id, now.as_millis());
         durable::replace_public(&folder.join(REQUEST), text.as_bytes())
+    }
+
+    /// Takes the request in `folder` away if nobody has had it for a minute at the time `now`; `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn take_overdue(folder: &Path, now: Instant) -> io::Result<Option<Self>> {
+        let left = read(&folder.join(REQUEST)).and_then(|request| request.left);
+        if left.is_some_and(|left| left <= now && now.since(left) < PATIENCE) {
+            return Ok(None);
+        }
+        Self::take(folder)
     }
 
     /// Takes the request in `folder` away; `None` if there is none, or it was taken before.
@@ -61,10 +80,20 @@ impl Update {
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(why),
             Ok(()) => {
-                Ok(update.filter(|update| before.is_none_or(|before| before.task_id != update.task_id)))
+                let task_before = before.map(|taken| taken.update.task_id);
+                Ok(update
+                    .map(|taken| taken.update)
+                    .filter(|update| Some(&update.task_id) != task_before.as_ref()))
             }
         }
     }
+}
+
+/// What a file of a request says.
+struct Request {
+    update: Update,
+    /// When it was left; another program may have left it without.
+    left: Option<Instant>,
 }
 
 /// Where requests are left.
@@ -74,11 +103,12 @@ pub(crate) fn runtime_folder() -> PathBuf {
 }
 
 /// The request in a file. Another program may have put anything there.
-fn read(path: &Path) -> Option<Update> {
+fn read(path: &Path) -> Option<Request> {
     let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     let text = bounded::read_text("request", path).ok().filter(|_| is_file)?;
     let mut lines = text.lines();
-    Update::of(lines.next()?, lines.next()?)
+    let update = Update::of(lines.next()?, lines.next()?)?;
+    Some(Request { update, left: lines.next().and_then(|text| text.parse().ok()).map(Instant::from_millis) })
 }
 
 /// Whether `text` is 1 to 64 letters, digits and `signs`, and begins with a letter or a digit.
@@ -133,11 +163,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let update = |task| Update::of("1.2.3", task).expect("an update");
         assert_eq!(Update::take(dir.path()).expect("none"), None);
-        update("a").leave(dir.path()).expect("left");
+        update("a").leave(dir.path(), Instant::default()).expect("left");
         assert_eq!(Update::take(dir.path()).expect("taken"), Some(update("a")));
-        update("a").leave(dir.path()).expect("left again");
+        update("a").leave(dir.path(), Instant::default()).expect("left again");
         assert_eq!(Update::take(dir.path()).expect("none"), None);
-        update("b").leave(dir.path()).expect("left");
+        update("b").leave(dir.path(), Instant::default()).expect("left");
         assert_eq!(Update::take(dir.path()).expect("taken"), Some(update("b")));
         // Put there by another program.
         for text in ["1.2.3\nb\n", "1.2.3\n../b\n", "", "1.2.3"] {
@@ -147,5 +177,25 @@ mod tests {
         }
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join(REQUEST)).expect("linked");
         assert_eq!(Update::take(dir.path()).expect("taken"), None);
+    }
+
+    #[test]
+    fn request_is_overdue_when_nobody_took_it_for_a_minute() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let update = Update::of("1.2.3", "a").expect("an update");
+        let at = |secs: u64| Instant::from_millis(secs * 1000);
+        let overdue = |secs| Update::take_overdue(dir.path(), at(secs)).expect("a folder that can be read");
+        assert_eq!(overdue(0), None);
+        update.leave(dir.path(), at(100)).expect("left");
+        // The home hands it out with each answer.
+        update.leave(dir.path(), at(130)).expect("left again");
+        assert_eq!(overdue(159), None);
+        assert_eq!(overdue(160), Some(update.clone()));
+        assert_eq!(overdue(1000), None);
+        // Without a time, with one that is none, and with one to come: none of them is this program's.
+        for (task, line) in [("b", ""), ("c", "soon"), ("d", "100001")] {
+            fs::write(dir.path().join(REQUEST), format!("1.2.3\n{task}\n{line}\n")).expect("written");
+            assert_eq!(overdue(100).map(|update| update.task_id), Some(task.into()), "{line}");
+        }
     }
 }

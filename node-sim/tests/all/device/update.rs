@@ -113,7 +113,10 @@ fn update_that_fails_ends_with_its_exit_status() {
 fn configuration_that_others_can_change_decides_no_update() {
     let updated = Updated::new(Home::Python, "exit 0");
     let daemon = updated.handed_over("1.2.3");
+    // The daemon sees that, too, and is in touch with the home again. The request stays: nobody has had a minute for it.
+    let before = updated.rig.stub.heartbeats();
     fs::set_permissions(updated.rig.config(), Permissions::from_mode(0o666)).unwrap();
+    until("another heartbeat", || updated.rig.stub.heartbeats() > before);
     let (code, _, said) = updated.update();
     assert!(code == Some(75) && said.contains("is not run, since other users could change it"), "{said}");
     assert_eq!((updated.updates().as_str(), &task(&updated.rig)["state"]), ("", &json!("failed")));
@@ -125,6 +128,11 @@ fn request_that_nobody_takes_up_is_told() {
     let updated = Updated::new(Home::Jarvisd, "exit 0");
     updated.rig.configure("revalidate_secs", 1);
     let mut daemon = updated.handed_over("1.2.3");
+    // As if it had been left long ago: without the time.
+    let left = fs::read_to_string(updated.request()).unwrap();
+    let (words, _time) = left.trim_end().rsplit_once('\n').unwrap();
+    fs::write(updated.rig.path("request"), words).unwrap();
+    fs::rename(updated.rig.path("request"), updated.request()).unwrap();
     let told = daemon.logs("nothing on the board takes up the update that the app has asked for");
     assert!(told.contains("systemctl enable --now jarvis-node-agent-update.path"), "{told}");
     until("the update fails", || task(&updated.rig)["state"] == "failed");
