@@ -84,6 +84,13 @@ impl Finding {
         Self { safe: Some(safe), ..self }
     }
 
+    /// This one, and what `other` adds to it. The fix is that of the first that needs one.
+    pub(super) fn and(self, other: Self) -> Self {
+        let says = format!("{}; {}", self.says, other.says);
+        let worse = if self.verdict == Verdict::Pass { other } else { self };
+        Self { says, ..worse }
+    }
+
     /// Worse than a warning.
     pub(super) fn into_failure(self) -> Self {
         Self { verdict: Verdict::Fail, ..self }

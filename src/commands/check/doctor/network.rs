@@ -242,10 +242,13 @@ pub(super) fn chain(context: &mut Context) -> Finding {
     shown(context).map_or_else(|| Finding::pass("none was shown"), of_cost)
 }
 
-fn of_cost(chain: &Chain) -> Finding {
+pub(super) fn of_cost(chain: &Chain) -> Finding {
     let keys = chain.keys.join(", ");
     let cost = chain.cost();
-    let says = format!("for a Pi Zero its keys are {}: {keys}", cost.map_or("of unknown cost", Cost::name));
+    let says = format!(
+        "for a Pi Zero the keys of the chain are {}: {keys}",
+        cost.map_or("of unknown cost", Cost::name)
+    );
     if cost >= Some(Cost::Heavy) { Finding::warn(says, LIGHTER) } else { Finding::pass(says) }
 }
 

@@ -7,7 +7,7 @@ use node_core::trouble::Trouble;
 
 use super::context::Context;
 use super::finding::Finding;
-use super::network::of_days_left;
+use super::network::{of_cost, of_days_left};
 use super::setup::reload;
 use crate::broker::client;
 use crate::config::{Broker, Config, Sts, Tokens};
@@ -85,7 +85,14 @@ fn look(sts: &Sts, config: &Config) -> Result<Finding, Trouble> {
     match http.look() {
         // What is wrong with its answers shows in those to a program.
         Err(error) if !error.sent || error.trouble.kind.outcome() == Outcome::Tls => Err(error.trouble),
-        Err(_) | Ok(_) => Ok(of_days_left(http.chain().as_ref(), "the STS")),
+        Err(_) | Ok(_) => {
+            let chain = http.chain();
+            let days = of_days_left(chain.as_ref(), "the STS");
+            Ok(match &chain {
+                Some(chain) => days.and(of_cost(chain)),
+                None => days,
+            })
+        }
     }
 }
 

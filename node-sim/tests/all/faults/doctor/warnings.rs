@@ -1,7 +1,9 @@
 //! What does not fail the node: no warning is lost, and the gravest comes first.
 
+use std::fs;
+
 use serde_json::{Value, json};
-use server_stub::{Faults, KeyType, Options};
+use server_stub::{CertificateAuthority, Faults, KeyType, Options, ServerOptions, Sts, StsOptions};
 use test_support::daemon::Daemon;
 use test_support::rig::Rig;
 
@@ -98,4 +100,29 @@ fn chain_that_is_heavy_is_a_warning_with_advice() {
     }
     let told = examined(&Rig::with(Options { tls: false, ..Options::default() }), "config.json");
     assert_eq!(said(&told, "chain"), ["none was shown"], "{told}");
+}
+
+#[test]
+fn token_service_with_a_heavy_chain_is_a_warning_too() {
+    for (kind, says, is_heavy) in [
+        (KeyType::P256, "are heavy: p-256, p-256", true),
+        (KeyType::Ed25519, "are light: ed25519, ed25519", false),
+    ] {
+        let rig = Rig::new();
+        let authority = CertificateAuthority::of(kind).unwrap();
+        fs::write(rig.path("sts.pem"), authority.pem()).unwrap();
+        let server = ServerOptions { authority: Some(authority), ..ServerOptions::default() };
+        let sts = Sts::start(StsOptions { server, ..StsOptions::default() }).unwrap();
+        rig.write_secret("sts.secret", "jarvis-node-secret");
+        rig.configure("broker", json!({"socket": "node.sock"}));
+        let client = json!({
+            "issuer": sts.issuer(), "client_id": "jarvis-node", "client_secret_file": "sts.secret", "ca_file": "sts.pem",
+            "audiences": {"arp-run-gateway": {"users": [0]}},
+        });
+        rig.configure("sts", client);
+        let told = examined(&rig, "config.json");
+        let found = &said(&told, "sts")[0];
+        assert!(found.contains(says) && found.contains("valid for"), "{told}");
+        assert_eq!(with_verdict(&told, "warn").any(|check| check == "sts"), is_heavy, "{told}");
+    }
 }
