@@ -162,6 +162,14 @@ impl Socket {
     }
 }
 
+impl Drop for Socket {
+    /// Sends what is held back, such as the alert that tells why a handshake has failed: closed with something left to
+    /// read, the system would throw it away.
+    fn drop(&mut self) {
+        self.hold_back(false);
+    }
+}
+
 /// Lets packets be filled before they leave. Linux keeps none longer than 200 ms (tcp(7)); without it all works as well.
 #[cfg(target_os = "linux")]
 fn cork(stream: &TcpStream, corked: bool) {
@@ -304,5 +312,16 @@ mod tests {
         assert!(!corked(&connection));
         answering.join().expect("an answer");
         assert_eq!(connection.buffers().input(), b"!headbody");
+    }
+
+    #[test]
+    fn what_is_held_back_leaves_before_the_end() {
+        let (mut connection, mut other) = connected();
+        other.write_all(b"left to read").expect("sent");
+        connection.write_all(b"alert").expect("held back");
+        drop(connection);
+        let mut alert = [0; 5];
+        other.read_exact(&mut alert).expect("an alert");
+        assert_eq!(&alert, b"alert");
     }
 }
