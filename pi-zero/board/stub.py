@@ -30,6 +30,10 @@ class HeldPort:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Gives it up."""
         self._socket.close()
 
 
@@ -176,6 +180,8 @@ class Stub:
 
     def __exit__(self, *_):
         self.stop()
+        for held in self._ports.values():
+            held.close()
 
 
 class SilentServer:

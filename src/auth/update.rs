@@ -42,7 +42,8 @@ impl Update {
         is_word(task_id, b"-").then(|| Self { version, task_id: task_id.to_owned() })
     }
 
-    /// Leaves it as a request in `folder` at the time `now`, unless it lies there already or was taken from there.
+    /// Leaves it as a request in `folder` at the time `now`, unless it lies there already or was taken from there. A home
+    /// hands out one update at a time: another request there is one that it has given up.
     ///
     /// # Errors
     /// Those of the system.
@@ -57,7 +58,8 @@ impl Update {
         durable::replace_public(&folder.join(REQUEST), text.as_bytes())
     }
 
-    /// Takes the request in `folder` away if nobody has had it for a minute at the time `now`; `None` if there is none.
+    /// Takes the request in `folder` away if at the time `now` it has lain there for a minute, or does not say since when;
+    /// `None` if there is none, or one that is younger.
     ///
     /// # Errors
     /// Those of the system.
@@ -92,7 +94,7 @@ impl Update {
 /// What a file of a request says.
 struct Request {
     update: Update,
-    /// When it was left; another program may have left it without.
+    /// When it was left. Another program may have left it without, or this one in an earlier version.
     left: Option<Instant>,
 }
 
@@ -187,12 +189,12 @@ mod tests {
         let overdue = |secs| Update::take_overdue(dir.path(), at(secs)).expect("a folder that can be read");
         assert_eq!(overdue(0), None);
         update.leave(dir.path(), at(100)).expect("left");
-        // The home hands it out with each answer.
+        // Handed out again, it is as old as before.
         update.leave(dir.path(), at(130)).expect("left again");
         assert_eq!(overdue(159), None);
         assert_eq!(overdue(160), Some(update.clone()));
         assert_eq!(overdue(1000), None);
-        // Without a time, with one that is none, and with one to come: none of them is this program's.
+        // Without a time, with one that is none, and with one to come.
         for (task, line) in [("b", ""), ("c", "soon"), ("d", "100001")] {
             fs::write(dir.path().join(REQUEST), format!("1.2.3\n{task}\n{line}\n")).expect("written");
             assert_eq!(overdue(100).map(|update| update.task_id), Some(task.into()), "{line}");

@@ -119,8 +119,8 @@ impl Socket {
         self.io_within(PollFlags::IN, wait, |mut stream| stream.read(buffer))
     }
 
-    /// The end of a handshake, the head of a request and its body leave in one packet, not in four, each of which costs
-    /// the radio and the kernel: when there is nothing left to read.
+    /// What is written leaves once a read would block: the end of a handshake of TLS 1.3, the head of a request and its
+    /// body in one packet, not in four, each of which costs the radio and the kernel.
     fn write(&mut self, data: &[u8], wait: Wait) -> Result<usize, ureq::Error> {
         self.hold_back(true);
         self.io_within(PollFlags::OUT, wait, |mut stream| stream.write(data))
@@ -133,7 +133,8 @@ impl Socket {
         }
     }
 
-    /// Runs `io`, and waits whenever it would block, as long as `wait` allows.
+    /// Runs `io`, and waits whenever it would block, as long as `wait` allows. Before it waits for an answer it sends what
+    /// is held back.
     fn io_within(
         &mut self,
         flags: PollFlags,
@@ -170,7 +171,7 @@ impl Drop for Socket {
     }
 }
 
-/// Lets packets be filled before they leave. Linux keeps none longer than 200 ms (tcp(7)); without it all works as well.
+/// Lets packets be filled before they leave. Linux keeps none much longer than 200 ms (tcp(7)); without it all works as well.
 #[cfg(target_os = "linux")]
 fn cork(stream: &TcpStream, corked: bool) {
     let _ = rustix::net::sockopt::set_tcp_cork(stream, corked);
@@ -191,6 +192,7 @@ impl Write for Connection {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        // A read that would block sends all, or the end of the connection.
         Ok(())
     }
 }
@@ -266,6 +268,13 @@ mod tests {
         (connection, listener.accept().expect("the other end").0)
     }
 
+    /// Waits until there is something to read.
+    fn arrived(connection: &Connection) {
+        let end = Instant::now() + MINUTE;
+        let mut socket = [PollFd::new(&connection.socket.stream, PollFlags::IN)];
+        assert!(until_ready(&mut socket, end).expect("waited"));
+    }
+
     fn within(left: Duration) -> NextTimeout {
         NextTimeout {
             after: time::Duration::Exact(left),
@@ -285,6 +294,7 @@ mod tests {
         let up = connection.await_input(within(MINUTE));
         assert!(matches!(up, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{up:?}");
     }
+
     /// Whether the system waits for more.
     #[cfg(target_os = "linux")]
     fn corked(connection: &Connection) -> bool {
@@ -300,7 +310,7 @@ mod tests {
             connection.buffers().output()[..4].copy_from_slice(part);
             connection.transmit_output(4, within(MINUTE)).expect("sent");
         }
-        // There is something to read.
+        arrived(&connection);
         assert!(matches!(connection.await_input(within(MINUTE)), Ok(true)));
         assert!(corked(&connection));
         let answering = std::thread::spawn(move || {
@@ -318,6 +328,7 @@ mod tests {
     fn what_is_held_back_leaves_before_the_end() {
         let (mut connection, mut other) = connected();
         other.write_all(b"left to read").expect("sent");
+        arrived(&connection);
         connection.write_all(b"alert").expect("held back");
         drop(connection);
         let mut alert = [0; 5];

@@ -25,6 +25,8 @@ fn nodes(place: &Place) -> [(Rig, Daemon); 2] {
 /// listen. A server that sets SO_REUSEADDR can.
 fn held_port() -> (OwnedFd, u16) {
     let held = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    // Not for Keycloak and the daemons.
+    rustix::io::fcntl_setfd(&held, rustix::io::FdFlags::CLOEXEC).unwrap();
     sockopt::set_socket_reuseaddr(&held, true).unwrap();
     rustix::net::bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = SocketAddrV4::try_from(rustix::net::getsockname(&held).unwrap()).unwrap().port();

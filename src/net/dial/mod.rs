@@ -104,4 +104,4 @@ fn more_telling(one: io::Error, other: io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

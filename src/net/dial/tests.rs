@@ -1,4 +1,5 @@
 use std::net::TcpListener;
+use std::os::fd::IntoRawFd;
 
 use rustix::net::{bind, listen};
 
@@ -12,8 +13,21 @@ fn open() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// A port that nobody else is given while the socket is open: it is bound to it and does not listen. Connections are
+/// refused unless a listener with SO_REUSEADDR is there, as the standard library's are.
+pub(in crate::net) fn held_port() -> (OwnedFd, SocketAddr) {
+    let held = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    sockopt::set_socket_reuseaddr(&held, true).expect("an option");
+    bind(&held, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let address = rustix::net::getsockname(&held).expect("an address").try_into().expect("IPv4");
+    (held, address)
+}
+
+/// An address that refuses connections until the tests end.
 fn refusing() -> SocketAddr {
-    open().1
+    let (held, address) = held_port();
+    let _ = held.into_raw_fd();
+    address
 }
 
 /// An address that neither accepts nor refuses a connection, because its queue is full.

@@ -64,6 +64,7 @@ mod tests {
     use node_core::trouble::TroubleKind;
 
     use super::*;
+    use crate::net::dial::tests::held_port;
     use crate::net::service_url::ServiceUrl;
     use crate::net::tls::Tls;
 
@@ -109,9 +110,8 @@ mod tests {
 
     #[test]
     fn probe_without_listener_is_unreachable() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        drop(listener);
+        let (_held, address) = held_port();
+        let url = format!("http://{address}");
         let service = ServiceUrl::parse("url", &url, false).expect("a URL");
         let long = Duration::from_secs(60);
         let client = HttpClient::new(Service::AUTH, &service, long, long, Tls::trusting(None).expect("TLS"));

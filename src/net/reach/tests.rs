@@ -1,10 +1,12 @@
 use std::fs;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use node_core::service::Service;
 
 use super::*;
+use crate::net::dial::tests::held_port;
 use crate::net::service_url::ServiceUrl;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -13,19 +15,21 @@ const SOON: Duration = Duration::from_secs(30);
 struct Home {
     dir: tempfile::TempDir,
     listener: TcpListener,
+    /// Nobody else listens there when the listener is gone.
+    port: OwnedFd,
     reach: Reach,
 }
 
 impl Home {
     fn new(scheme: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let url = std::format!("{scheme}://auth.home:{port}");
+        let (port, address) = held_port();
+        let listener = TcpListener::bind(address).expect("a listener");
+        let url = std::format!("{scheme}://auth.home:{}", address.port());
         let url = ServiceUrl::parse("auth_url", &url, true).expect("a URL");
         let mut reach = Reach::new(Peer::new(Service::AUTH, &url), &url, SOON);
         reach.names = NameResolver::from_files(dir.path().join("hosts"), PathBuf::new());
-        let home = Self { dir, listener, reach };
+        let home = Self { dir, listener, port, reach };
         home.name_is_known(true);
         home
     }
@@ -96,7 +100,7 @@ fn plain_http_keeps_no_last_good_address() {
 
 #[test]
 fn connection_failure_is_reported_with_its_cause() {
-    let Home { listener, reach, dir } = Home::new("https");
+    let Home { listener, port: _port, reach, dir } = Home::new("https");
     drop(listener);
     let trouble = reach.connect(Instant::now() + SOON).expect_err("nobody listens");
     assert_eq!(trouble.kind, TroubleKind::Unreachable);

@@ -112,11 +112,12 @@ fn update_that_fails_ends_with_its_exit_status() {
 #[test]
 fn configuration_that_others_can_change_decides_no_update() {
     let updated = Updated::new(Home::Python, "exit 0");
+    updated.rig.configure("revalidate_secs", 1);
     let daemon = updated.handed_over("1.2.3");
-    // The daemon sees that, too, and is in touch with the home again. The request stays: nobody has had a minute for it.
+    // The daemon stays in touch with the home. The request stays, too: nobody has had a minute for it.
     let before = updated.rig.stub.heartbeats();
     fs::set_permissions(updated.rig.config(), Permissions::from_mode(0o666)).unwrap();
-    until("another heartbeat", || updated.rig.stub.heartbeats() > before);
+    until("another heartbeat, and what follows from it", || updated.rig.stub.heartbeats() > before + 1);
     let (code, _, said) = updated.update();
     assert!(code == Some(75) && said.contains("is not run, since other users could change it"), "{said}");
     assert_eq!((updated.updates().as_str(), &task(&updated.rig)["state"]), ("", &json!("failed")));

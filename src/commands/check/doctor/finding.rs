@@ -84,11 +84,11 @@ impl Finding {
         Self { safe: Some(safe), ..self }
     }
 
-    /// This one, and what `other` adds to it. The fix is that of the first that needs one.
+    /// This one, and what `other` adds to it. Verdict and fix are those of the first that does not pass.
     pub(super) fn and(self, other: Self) -> Self {
         let says = format!("{}; {}", self.says, other.says);
-        let worse = if self.verdict == Verdict::Pass { other } else { self };
-        Self { says, ..worse }
+        let judged = if self.verdict == Verdict::Pass { other } else { self };
+        Self { says, ..judged }
     }
 
     /// Worse than a warning.
