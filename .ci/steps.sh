@@ -17,7 +17,7 @@ release       | cargo |       | A release that is not in order is refused; signa
 manual        | cargo |       | Manual pages and completion scripts are read without a warning by the programs that they are for.
 tests         | cargo | quick | All tests of the workspace pass.
 demo          | cargo |       | The demo runs to its end.
-privileged    | cargo |       | The tests that need root, openssl, python3 or other users pass.
+privileged    | cargo |       | The tests that need root, openssl, python3, go or other users pass.
 conformance   | cargo |       | The published conformance checks accept the stub's Run Gateway and Run Coordinator; clients generated from the stub's OpenAPI documents understand every recorded exchange.
 published     | cargo |       | A node's run at the published ARP services comes to its end with the stub's tokens, and the stub takes the published realms.
 published-keycloak | cargo |  | The same with a real Keycloak in the stub's place.

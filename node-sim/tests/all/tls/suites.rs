@@ -137,10 +137,12 @@ fn openssl_python_and_go_agree_on_the_same() {
 #[ignore = "needs openssl"]
 fn documented_commands_make_a_certificate_that_is_taken() {
     let (rig, dir) = (Rig::new(), tempfile::tempdir().unwrap());
-    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-    let guide = fs::read_to_string(guide).unwrap();
+    let [guide, front_page] = ["docs/configuration.md", "README.md"]
+        .map(|name| fs::read_to_string(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap());
     let (_, section) = guide.split_once("\n## The server's certificate\n").unwrap();
-    let commands = section.split("```\n").nth(1).unwrap().replace("auth.home", "localhost");
+    let commands = section.split("```\n").nth(1).unwrap();
+    assert!(front_page.contains(commands), "they stand in README.md, too");
+    let commands = commands.replace("auth.home", "localhost");
     let done = Command::new("sh").args(["-ec", &commands]).current_dir(dir.path()).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let made = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
