@@ -11,6 +11,7 @@ from .diagnosis import diagnosed
 CLIENT = "jarvis-node"
 AUDIENCE = "arp-run-gateway"
 KEY = "/var/lib/jarvis-node-agent/sts.key"
+SOCKET = "/run/jarvis-node-agent/node.sock"
 CONFIG = "/etc/jarvis-node-agent/config.json"
 # Two unprivileged users that every Debian has.
 MAY_ASK = "daemon"
@@ -29,6 +30,7 @@ def service_tokens(report, node, stub):
         config = json.loads(machine.read(f"cat {CONFIG}"))
         machine.write_file(CONFIG, json.dumps({**config, **with_broker(sts)}))
         node.reload()
+        machine.run(f"timeout 60 sh -c 'until test -S {SOCKET}; do sleep 0.1; done'")
 
         token = asked(machine, MAY_ASK)
         claims = claims_of(token.output)
@@ -56,7 +58,7 @@ def with_broker(sts):
             "client_key_file": KEY,
             "audiences": {AUDIENCE: {"users": [MAY_ASK]}},
         },
-        "broker": {"socket": "/run/jarvis-node-agent/node.sock"},
+        "broker": {"socket": SOCKET},
     }
 
 
