@@ -29,19 +29,23 @@ class Server:
 
     def start(self, folder, clients_file, installed):
         """Starts it on a free port. Returns the process and the port."""
-        port = free_port()
-        command = [*installed.command(self.kind, self.script), str(port), str(clients_file)]
-        if self.kind in SUITES:
-            command += [str(folder), str(installed.root(self.kind))]
-        log = folder / "server.log"
-        with open(log, "wb") as output:
-            process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
-        try:
-            wait_for(lambda: listens(port), process, log)
-        except BaseException:
-            stop(process)
-            raise
-        return process, port
+        with socket.socket() as held:
+            # Nobody else is given the port until the server, which sets SO_REUSEADDR as well, listens there.
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(("127.0.0.1", 0))
+            port = held.getsockname()[1]
+            command = [*installed.command(self.kind, self.script), str(port), str(clients_file)]
+            if self.kind in SUITES:
+                command += [str(folder), str(installed.root(self.kind))]
+            log = folder / "server.log"
+            with open(log, "wb") as output:
+                process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+            try:
+                wait_for(lambda: listens(port), process, log)
+            except BaseException:
+                stop(process)
+                raise
+            return process, port
 
 
 SERVERS = {
@@ -132,12 +136,6 @@ def stop(process):
     if process.poll() is None:
         os.killpg(process.pid, 15)
     process.wait(30)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def listens(port):
