@@ -111,7 +111,7 @@ step_demo() {
 
 step_privileged() {
     require openssl:openssl python3:python3 curl:curl setpriv:util-linux unshare:util-linux systemd-analyze:systemd userdel:passwd promtool:prometheus go:golang-go
-    cargo test -p node-sim --locked --test all -- --ignored metrics:: sts:: tls:: files:: other_users installation:: doctor::
+    cargo test -p node-sim --locked --test all -- --ignored --skip speed::
 }
 
 step_conformance() {

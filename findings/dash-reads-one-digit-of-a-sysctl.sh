@@ -3,8 +3,7 @@
 # its first digit, and the status 1 of a file without an end of line. dash reads a byte a time, since it must not take what
 # comes after the line; for numbers the kernel has an end of file at every place but the first. Texts there, and files
 # elsewhere in /proc and in /sys, are read whole, and so are numbers by bash, which reads further and goes back. A script
-# that overlooks the status goes on with a number that is wrong and looks right. Here the network of the board's tests was not
-# made. In /proc/sys take what `cat` gives.
+# that overlooks the status goes on with a number that is wrong and looks right. In /proc/sys take what `cat` gives.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -39,7 +39,7 @@ class HeldPort:
 
 class Stub:
     """Services of the stub, those of a home unless another is named, that can be stopped and started again: same
-    ports, same keys. Those of one directory have one certificate authority. The port is the auth service's."""
+    ports, same keys. Those of one directory have one certificate authority. A home's port is the auth service's."""
 
     def __init__(self, directory, program=REPOSITORY / "target/debug/server-stub", service="home", home="python", segment=None, options=()):
         self.directory = Path(directory)
@@ -54,9 +54,10 @@ class Stub:
         self._process = None
         self._control = None
         self.announced = None
-        own, *others = ("", "config-", "logs-", "command-center-") if service == "home" else (f"{service}-",)
-        self._ports = {prefix: HeldPort() for prefix in (own, *others)}
-        self.port = self._ports[own].number
+        # The first is the one that counts as its own.
+        prefixes = ("", "config-", "logs-", "command-center-") if service == "home" else (f"{service}-",)
+        self._ports = {prefix: HeldPort() for prefix in prefixes}
+        self.port = self._ports[prefixes[0]].number
 
     def start(self):
         """Starts it, on its ports, and returns when it listens."""

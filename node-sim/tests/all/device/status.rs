@@ -129,12 +129,18 @@ fn status_is_found_while_the_configuration_is_broken() {
                 sleep 0.1
             done
             cp "$2/broken.json" "$2/config.json"
-            "$1" status --json --config "$2/config.json"
+            # The daemon sees it at some moment.
+            for _ in $(seq 200); do
+                told=$("$1" status --json --config "$2/config.json")
+                case $told in *"\"code\":\"$3\""*) break ;; esac
+                sleep 0.1
+            done
+            printf '%s' "$told"
             kill $daemon
         "#;
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", script, "sh"]).arg(jarvis_node()).arg(rig.dir.path());
-        let output = command.output().unwrap();
+        let output = command.arg(code).output().unwrap();
         let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         assert_eq!(status["outcome"], "valid", "{broken}: {output:?}");
         let codes: Vec<_> = status["warnings"].as_array().unwrap().iter().map(|one| &one["code"]).collect();

@@ -117,3 +117,23 @@ impl Finding {
         format!("{verdict} {:<13} {}{fix}", self.check, self.says)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_in_one_are_judged_by_the_first_that_does_not_pass() {
+        let made = |one: Finding, other| {
+            let Finding { verdict, says, fix, .. } = one.and(other);
+            (verdict, says, fix)
+        };
+        let (pass, warn) = (|| Finding::pass("a"), |says| Finding::warn(says, format!("mend {says}")));
+        let told =
+            |verdict, says: &str, fix: Option<&str>| (verdict, says.to_owned(), fix.map(str::to_owned));
+        assert_eq!(made(pass(), pass()), told(Verdict::Pass, "a; a", None));
+        assert_eq!(made(pass(), warn("b")), told(Verdict::Warn, "a; b", Some("mend b")));
+        assert_eq!(made(warn("b"), pass()), told(Verdict::Warn, "b; a", Some("mend b")));
+        assert_eq!(made(warn("b"), warn("c")), told(Verdict::Warn, "b; c", Some("mend b")));
+    }
+}
